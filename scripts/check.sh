@@ -1,0 +1,9 @@
+#!/bin/sh
+# Types, lint, format and dead code: everything that can be wrong without running.
+set -eu
+cd "$(dirname -- "$0")/.."
+PATH="$PWD/node_modules/.bin:$PATH"
+tsc -p .
+oxlint --type-aware --quiet
+biome format .
+knip
