@@ -1,0 +1,119 @@
+/**
+ * What an instance can be and do. The one table of moves is shared by server, façades, CLI and UI; the one function
+ * `instanceState` derives the state that every API shows from what is wanted and what its host reported.
+ */
+export const instanceStates = [
+  'starting',
+  'running',
+  'rebooting',
+  'stopping',
+  'stopped',
+  'paused',
+  'error',
+  'unknown',
+  'deleting',
+  'deleted',
+] as const
+export type InstanceState = (typeof instanceStates)[number]
+
+export type PowerState = 'running' | 'stopped'
+export type RebootKind = 'soft' | 'hard'
+
+export interface Move {
+  readonly from: readonly InstanceState[]
+  /** What the move makes wanted; 'recover' and 'delete' change the deletion mark and not the power. */
+  readonly wants: PowerState | 'deleted' | 'kept'
+  /** A sentence that ends "…, so it cannot be X". */
+  readonly why_not: string
+}
+
+const everyState = instanceStates
+
+export const instanceMoves = {
+  start: {
+    from: ['stopped', 'stopping', 'error'],
+    wants: 'running',
+    why_not: 'only a stopped or failed instance can be started',
+  },
+  stop: {
+    from: ['running', 'starting', 'rebooting', 'paused', 'error', 'unknown'],
+    wants: 'stopped',
+    why_not: 'only a running instance can be stopped',
+  },
+  reboot: {
+    from: ['running', 'paused', 'error'],
+    wants: 'running',
+    why_not: 'only a running instance can be rebooted',
+  },
+  delete: {
+    from: everyState.filter(state => state !== 'deleted' && state !== 'deleting'),
+    wants: 'deleted',
+    why_not: 'it is deleted already',
+  },
+  recover: {
+    from: ['deleted', 'deleting'],
+    wants: 'kept',
+    why_not: 'only a deleted instance can be recovered, and only until it is purged',
+  },
+  purge: {
+    from: ['deleted', 'deleting'],
+    wants: 'deleted',
+    why_not: 'only a deleted instance can be purged; delete it first',
+  },
+} as const satisfies Record<string, Move>
+export type InstanceMove = keyof typeof instanceMoves
+
+export function mayMove(move: InstanceMove, state: InstanceState): boolean {
+  return (instanceMoves[move].from as readonly InstanceState[]).includes(state)
+}
+
+/** What a host reports of a domain. 'absent': the host has nothing of it any more, neither domain nor disks. */
+export type ObservedPower = 'absent' | 'running' | 'stopped' | 'paused' | 'crashed'
+
+export interface InstanceWanted {
+  readonly power: PowerState
+  /** Grows with every change of what is wanted. */
+  readonly generation: number
+  readonly deleted: boolean
+}
+
+export interface InstanceObserved {
+  readonly power: ObservedPower
+  /** The wanted generation that the host had carried out, or failed at, when it reported. */
+  readonly applied_generation: number
+  /** Why the host could not do what is wanted, in plain words; null when it could. */
+  readonly failure: string | null
+}
+
+/** The state every API shows: a pure function of what is wanted, what is observed, and whether its host answers. */
+export function instanceState(
+  wanted: InstanceWanted,
+  observed: InstanceObserved | null,
+  hostAnswers: boolean,
+): InstanceState {
+  const applied = observed !== null && observed.applied_generation >= wanted.generation
+  if (wanted.deleted) {
+    const off = observed === null || observed.power === 'stopped' || observed.power === 'absent'
+    return off && applied ? 'deleted' : 'deleting'
+  }
+  if (!hostAnswers) return 'unknown'
+  if (observed === null) return wanted.power === 'running' ? 'starting' : 'stopped'
+  if (applied && observed.failure !== null) return 'error'
+  if (wanted.power === 'stopped') {
+    return observed.power === 'running' || observed.power === 'paused' ? 'stopping' : 'stopped'
+  }
+  if (!applied) return observed.power === 'running' ? 'rebooting' : 'starting'
+  switch (observed.power) {
+    case 'running':
+      return 'running'
+    case 'paused':
+      return 'paused'
+    case 'crashed':
+      return 'error'
+    case 'stopped':
+    case 'absent':
+      return 'starting'
+    default:
+      return observed.power satisfies never
+  }
+}

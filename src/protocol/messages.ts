@@ -1,0 +1,188 @@
+/**
+ * The frames on the agent link: JSON over a WebSocket over mutual TLS, dialled by the agent. Both sides check every
+ * frame by these schemas. Bulk data (image, console, log) never travels here: it has sockets of its own.
+ */
+import Type, { type Static, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
+
+/** Grows when a frame changes its meaning. A controller speaks this version and the one before it. */
+export const protocolVersion = 1
+
+const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const HostFacts = Type.Object({
+  hostname: Type.String(),
+  agent_version: Type.String(),
+  boot_id: Type.String(),
+  machine_id: Type.String(),
+  kernel: Type.String(),
+  os: Type.String(),
+  arch: Type.String(),
+  cpu_model: Type.String(),
+  cpu_flags: Type.Array(Type.String()),
+  cpus: Type.Integer(),
+  cores: Type.Integer(),
+  sockets: Type.Integer(),
+  memory_mib: Type.Integer(),
+  huge_pages: Type.Array(Type.Object({ size_kib: Type.Integer(), total: Type.Integer() })),
+  numa: Type.Array(Type.Object({ node: Type.Integer(), cpus: Type.Array(Type.Integer()), memory_mib: Type.Integer() })),
+  disks: Type.Array(
+    Type.Object({ name: Type.String(), size_bytes: Type.Integer(), model: Type.String(), rotational: Type.Boolean() }),
+  ),
+  nics: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      mac: Type.String(),
+      mtu: Type.Integer(),
+      speed_mbps: Nullable(Type.Integer()),
+      driver: Type.String(),
+      sriov_vfs: Type.Integer(),
+    }),
+  ),
+  pci: Type.Array(
+    Type.Object({ address: Type.String(), vendor: Type.String(), device: Type.String(), class: Type.String() }),
+  ),
+  virtualisation: Type.Union([Type.Literal('kvm'), Type.Literal('tcg')]),
+  /** Free room of the pool for root disks. */
+  pool_total_gib: Type.Integer(),
+  pool_free_gib: Type.Integer(),
+  libvirt_version: Type.String(),
+  qemu_version: Type.String(),
+  ovs_version: Type.String(),
+  ovn_version: Type.String(),
+  datapath: Type.String(),
+  /** The address that other hosts' tunnels reach. */
+  tunnel_address: Type.String(),
+})
+export type HostFacts = Static<typeof HostFacts>
+
+/** What the host says of one instance. Sent whole; only a newer `report` number wins over what is stored. */
+export const InstanceReport = Type.Object({
+  id: Uuid,
+  /** The wanted generation carried out, or failed at. */
+  applied_generation: Type.Integer(),
+  power: Type.Union([
+    Type.Literal('absent'),
+    Type.Literal('running'),
+    Type.Literal('stopped'),
+    Type.Literal('paused'),
+    Type.Literal('crashed'),
+  ]),
+  /** Plain words: what failed, why, what to do. */
+  failure: Nullable(Type.String({ maxLength: 2000 })),
+  /** What the host is doing now ('fetching image', 'cloning disk', 'booting') and how far it is, for people waiting. */
+  progress: Nullable(Type.Object({ step: Type.String({ maxLength: 100 }), percent: Type.Integer() })),
+  /** RFC 3339; when QEMU was started. */
+  started_at: Nullable(Type.String()),
+  /** Addresses that the guest agent sees, when there is one. */
+  guest_addresses: Type.Array(Type.String()),
+})
+export type InstanceReport = Static<typeof InstanceReport>
+
+export const ForeignDomain = Type.Object({ uuid: Uuid, name: Type.String(), state: Type.String() })
+
+/** Agent to controller. */
+export const AgentFrame = Type.Union([
+  Type.Object({
+    type: Type.Literal('hello'),
+    protocol: Type.Integer(),
+    facts: HostFacts,
+    /** Instances whose wanted set the agent holds on disk, with generation and details_version. */
+    holds: Type.Array(Type.Object({ id: Uuid, generation: Type.Integer(), details_version: Type.Integer() })),
+  }),
+  Type.Object({
+    type: Type.Literal('report'),
+    /** Strictly growing within one boot of the agent's state directory, kept on disk. */
+    report: Type.Integer(),
+    /** true: these are all instances the host has; false: only those that changed. */
+    whole: Type.Boolean(),
+    instances: Type.Array(InstanceReport),
+  }),
+  Type.Object({ type: Type.Literal('facts'), facts: HostFacts }),
+  Type.Object({ type: Type.Literal('foreign'), domains: Type.Array(ForeignDomain) }),
+  /** The answer to a call: exactly one of result and error. */
+  Type.Object({
+    type: Type.Literal('answer'),
+    call: Uuid,
+    result: Type.Optional(Type.Unknown()),
+    error: Type.Optional(Type.String()),
+  }),
+  Type.Object({ type: Type.Literal('ping'), sent_ms: Type.Number() }),
+])
+export type AgentFrame = Static<typeof AgentFrame>
+
+/** Acts, not states: what a controller asks of an agent once. */
+export const AgentCall = Type.Union([
+  /** Dial `url` with `token` and carry this stream on it: the serial console, or the kept console log. */
+  Type.Object({
+    method: Type.Literal('stream'),
+    kind: Type.Union([Type.Literal('console'), Type.Literal('log')]),
+    instance_id: Uuid,
+    url: Type.String(),
+    token: Type.String(),
+    /** For 'log': how many of the last bytes; and whether to go on as the guest writes. */
+    tail_bytes: Type.Optional(Type.Integer()),
+    follow: Type.Optional(Type.Boolean()),
+  }),
+])
+export type AgentCall = Static<typeof AgentCall>
+
+/** Controller to agent. */
+export const ControllerFrame = Type.Union([
+  Type.Object({
+    type: Type.Literal('welcome'),
+    protocol: Type.Integer(),
+    host_id: Uuid,
+    heartbeat_ms: Type.Integer(),
+    /** The last report number this controller has of the host; the agent numbers on from the greater one. */
+    last_report: Type.Integer(),
+  }),
+  Type.Object({
+    type: Type.Literal('wanted'),
+    /** true: all there is; what the agent holds beyond it is kept, and reported, never destroyed. */
+    whole: Type.Boolean(),
+    host: Type.Optional(WantedHost),
+    instances: Type.Array(WantedInstance),
+    networks: Type.Array(WantedNetwork),
+    /** Instances that live here no longer and of which the host reported 'absent': forget them. */
+    forget_instances: Type.Array(Uuid),
+    forget_networks: Type.Array(Uuid),
+  }),
+  Type.Object({ type: Type.Literal('call'), call: Uuid, params: AgentCall }),
+  Type.Object({ type: Type.Literal('pong'), sent_ms: Type.Number() }),
+])
+export type ControllerFrame = Static<typeof ControllerFrame>
+
+const agentFrame = Compile(AgentFrame)
+const controllerFrame = Compile(ControllerFrame)
+
+/** Largest control frame, bytes: a whole wanted set of a host with a thousand instances fits. */
+export const frameBytesMax = 32 * 1024 * 1024
+
+export class BadFrame extends Error {}
+
+function parse<T>(text: string, check: { Check(value: unknown): boolean; Errors(value: unknown): Iterable<unknown> }): T {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new BadFrame('a frame is not JSON', { cause })
+  }
+  if (!check.Check(value)) {
+    const [first] = check.Errors(value)
+    throw new BadFrame(`a frame does not fit the protocol: ${JSON.stringify(first)}`)
+  }
+  return value as T
+}
+
+/** Throws BadFrame when the text is not a frame that an agent may send. */
+export function parseAgentFrame(text: string): AgentFrame {
+  return parse<AgentFrame>(text, agentFrame)
+}
+
+/** Throws BadFrame when the text is not a frame that a controller may send. */
+export function parseControllerFrame(text: string): ControllerFrame {
+  return parse<ControllerFrame>(text, controllerFrame)
+}

@@ -1,0 +1,125 @@
+/**
+ * What a controller wants of a host: versioned objects, sent whole on connect and then as changes. The agent keeps
+ * the last it was told on its local disk and acts by it alone, controller or not.
+ * Nothing here says how; that is the agent's.
+ */
+import Type, { type Static } from 'typebox'
+
+const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
+
+export const WantedDisk = Type.Object({
+  volume_id: Uuid,
+  /** 'root' boots; its content starts as a copy-on-write clone of the image. */
+  role: Type.Union([Type.Literal('root'), Type.Literal('data')]),
+  size_gib: Type.Integer({ minimum: 1 }),
+  image: Type.Union([
+    Type.Object({
+      image_id: Uuid,
+      sha256: Type.String(),
+      size_bytes: Type.Integer(),
+      format: Type.Union([Type.Literal('qcow2'), Type.Literal('raw')]),
+    }),
+    Type.Null(),
+  ]),
+  bus: Type.Union([Type.Literal('virtio'), Type.Literal('scsi'), Type.Literal('sata'), Type.Literal('ide')]),
+})
+export type WantedDisk = Static<typeof WantedDisk>
+
+export const WantedAddress = Type.Object({
+  address: Type.String(),
+  prefix_length: Type.Integer(),
+  gateway: Type.Union([Type.String(), Type.Null()]),
+})
+
+export const WantedPort = Type.Object({
+  port_id: Uuid,
+  network_id: Uuid,
+  mac: Type.String(),
+  mtu: Type.Integer(),
+  addresses: Type.Array(WantedAddress),
+  dns: Type.Array(Type.String()),
+  model: Type.Union([Type.Literal('virtio'), Type.Literal('e1000'), Type.Literal('rtl8139')]),
+})
+export type WantedPort = Static<typeof WantedPort>
+
+/** What the guest may read of itself through config drive and metadata service. */
+export const WantedMetadata = Type.Object({
+  hostname: Type.String(),
+  name: Type.String(),
+  project_id: Uuid,
+  zone: Type.String(),
+  flavor: Type.String(),
+  image: Type.String(),
+  public_keys: Type.Array(Type.Object({ name: Type.String(), public_key: Type.String() })),
+  /** Base64 of the user data as given, or null. */
+  user_data: Type.Union([Type.String(), Type.Null()]),
+  tags: Type.Record(Type.String(), Type.String()),
+  /** RFC 3339. */
+  created_at: Type.String(),
+  floating_addresses: Type.Array(Type.String()),
+  security_groups: Type.Array(Type.String()),
+})
+export type WantedMetadata = Static<typeof WantedMetadata>
+
+export const WantedInstance = Type.Object({
+  id: Uuid,
+  /** Grows with every change below, but for `metadata` and `ports`, which have a version of their own. */
+  generation: Type.Integer(),
+  /** Changes when anything in `metadata` or in a port's addresses changes: no restart is needed for these. */
+  details_version: Type.Integer(),
+  /**
+   * 'running', 'stopped': as the user wants. 'deleted': stopped, undefined from libvirt, disks kept for recovery.
+   * 'purged': nothing of it may remain; the host then reports 'absent'.
+   */
+  power: Type.Union([
+    Type.Literal('running'),
+    Type.Literal('stopped'),
+    Type.Literal('deleted'),
+    Type.Literal('purged'),
+  ]),
+  /** Grows with each wanted reboot; when it is more than what was done, the guest is rebooted once, `reboot_kind` saying how. */
+  reboot_count: Type.Integer(),
+  reboot_kind: Type.Union([Type.Literal('soft'), Type.Literal('hard')]),
+  /** How long a guest may take to shut down before it is cut off. */
+  stop_timeout_s: Type.Integer(),
+  vcpus: Type.Integer({ minimum: 1 }),
+  memory_mib: Type.Integer({ minimum: 1 }),
+  /** 'host-model', 'host-passthrough', 'default' (the host's choice) or a model's name. */
+  cpu_model: Type.String(),
+  disks: Type.Array(WantedDisk),
+  ports: Type.Array(WantedPort),
+  config_drive: Type.Boolean(),
+  watchdog_action: Type.Union([
+    Type.Literal('none'),
+    Type.Literal('reset'),
+    Type.Literal('poweroff'),
+    Type.Literal('pause'),
+    Type.Literal('dump'),
+  ]),
+  metadata: WantedMetadata,
+})
+export type WantedInstance = Static<typeof WantedInstance>
+
+/** A network with at least one port wanted on this host: what the metadata service needs to listen there. */
+export const WantedNetwork = Type.Object({
+  network_id: Uuid,
+  version: Type.Integer(),
+  /** The localport through which this network's guests reach the metadata service. */
+  metadata_port_id: Uuid,
+  metadata_mac: Type.String(),
+  metadata_addresses: Type.Array(WantedAddress),
+  mtu: Type.Integer(),
+})
+export type WantedNetwork = Static<typeof WantedNetwork>
+
+/** How the host joins the logical networks. */
+export const WantedHost = Type.Object({
+  version: Type.Integer(),
+  /** OVSDB remote of OVN's southbound database: 'unix:…' on the controller's own machine, else 'ssl:…' or 'tcp:…'. */
+  ovn_southbound: Type.String(),
+  /** Bridge per physical network. */
+  physical_networks: Type.Record(Type.String(), Type.String()),
+  /** Where this host is the way outside: the external bridge's own address, CIDR, or null. */
+  external_gateway: Type.Union([Type.String(), Type.Null()]),
+})
+export type WantedHost = Static<typeof WantedHost>
