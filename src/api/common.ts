@@ -1,0 +1,64 @@
+/** Shapes that every noun uses: ids, names, pages, problems. */
+import Type, { type Static, type TSchema } from 'typebox'
+import { limits } from '../model/limits.ts'
+
+export const Uuid = Type.String({
+  format: 'uuid',
+  pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
+  description: 'UUID, lower case',
+})
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: limits.name_length_max,
+  pattern: '^[A-Za-z0-9][A-Za-z0-9 ._@+-]*$',
+  description: 'Letters, digits, space and ._@+-, beginning with a letter or digit',
+})
+export const Description = Type.String({ maxLength: limits.description_length_max })
+export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
+export const Tags = Type.Record(
+  Type.String({ minLength: 1, maxLength: limits.tag_key_length_max }),
+  Type.String({ maxLength: limits.tag_value_length_max }),
+  { maxProperties: limits.tags_max },
+)
+
+/** An object that takes no field it does not name. */
+export function closed<T extends Record<string, TSchema>>(fields: T, options: { description?: string } = {}) {
+  return Type.Object(fields, { ...options, additionalProperties: false })
+}
+
+export function nullable<T extends TSchema>(schema: T) {
+  return Type.Union([schema, Type.Null()])
+}
+
+/** One of these words. */
+export function oneOf<const T extends readonly string[]>(words: T, options: { description?: string } = {}) {
+  return Type.Union(
+    words.map(word => Type.Literal(word as T[number])),
+    options,
+  )
+}
+
+/** What every list takes beside its filters. */
+export const pageQuery = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max, default: limits.page_size_default })),
+  cursor: Type.Optional(Type.String({ maxLength: 512, description: "The last page's `next`" })),
+  sort: Type.Optional(Type.String({ maxLength: 64, description: 'A field; with a minus before it, descending' })),
+  all_projects: Type.Optional(
+    Type.Boolean({ description: 'Not only the project signed in to; needs the right on the system' }),
+  ),
+}
+
+export function page<T extends TSchema>(item: T) {
+  return closed({ items: Type.Array(item), next: nullable(Type.String({ description: 'Cursor of the next page' })) })
+}
+
+/** RFC 9457. */
+export const Problem = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String({ description: 'What, why, and what to do' }),
+  code: Type.String(),
+  request_id: Type.String(),
+})
+export type Problem = Static<typeof Problem>

@@ -1,0 +1,9 @@
+/** Every route of the public API. A noun that is not here does not exist for server, OpenAPI, SDK and CLI. */
+import { flavorRoutes } from './flavor.ts'
+import type { Route } from './route.ts'
+
+export const contract = {
+  flavor: flavorRoutes,
+} as const
+
+export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])

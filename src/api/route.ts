@@ -1,0 +1,56 @@
+/**
+ * A route is a value: its path, shapes, permission and errors in one place. The server registers it, OpenAPI describes
+ * it, the SDK calls it, the CLI turns it into a command, and the authorisation test walks it.
+ */
+import type { Static, TObject, TSchema } from 'typebox'
+import type { ErrorCode } from '../model/errors.ts'
+import type { Permission } from '../model/permissions.ts'
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+
+/**
+ * Where the permission must be held: in the project that the caller works in, in the domain of the thing, or on the
+ * whole system. 'self': any signed-in user, for what is their own. 'public': anyone, signed in or not.
+ */
+export type Level = 'project' | 'domain' | 'system' | 'self' | 'public'
+
+export interface RouteShape<
+  Params extends TObject = TObject,
+  Query extends TObject = TObject,
+  Body extends TSchema = TSchema,
+  Reply extends TSchema = TSchema,
+> {
+  /** `noun.verb`; the CLI's command is `croft noun verb`. */
+  name: `${string}.${string}`
+  method: Method
+  /** With `:name` for each path parameter. */
+  path: string
+  summary: string
+  level: Level
+  /** Null only at the levels 'self' and 'public'. */
+  needs: Permission | null
+  params?: Params
+  query?: Query
+  body?: Body
+  /** Of success. 'stream' replies (SSE, WebSocket, bytes) have no JSON body. */
+  status: 200 | 201 | 202 | 204
+  reply?: Reply
+  stream?: 'events' | 'websocket' | 'bytes'
+  errors: readonly ErrorCode[]
+  /** Hints for the generated command line: body fields given as positional words, columns of a table. */
+  cli?: { positional?: readonly string[]; columns?: readonly string[]; hidden?: boolean }
+}
+
+export type Route = RouteShape
+
+/** Gives a route its exact type. A route without a permission and without a level that explains why does not compile its way past the tidy test. */
+export function route<P extends TObject, Q extends TObject, B extends TSchema, R extends TSchema>(
+  shape: RouteShape<P, Q, B, R>,
+): RouteShape<P, Q, B, R> {
+  return shape
+}
+
+export type ParamsOf<T> = T extends RouteShape<infer P, TObject, TSchema, TSchema> ? Static<P> : never
+export type QueryOf<T> = T extends RouteShape<TObject, infer Q, TSchema, TSchema> ? Static<Q> : never
+export type BodyOf<T> = T extends RouteShape<TObject, TObject, infer B, TSchema> ? Static<B> : never
+export type ReplyOf<T> = T extends RouteShape<TObject, TObject, TSchema, infer R> ? Static<R> : never

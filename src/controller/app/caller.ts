@@ -1,0 +1,104 @@
+/**
+ * Who asks, for what, and what they may: made once per request by http/, used by every use case.
+ * Deny by default: a permission is held only where a grant gives it.
+ */
+import { CloudError } from '../../model/errors.ts'
+import type { Permission } from '../../model/permissions.ts'
+
+export interface Caller {
+  readonly user_id: string
+  readonly user_name: string
+  readonly user_domain_id: string
+  /** The project worked in, or null for a token without one. */
+  readonly project_id: string | null
+  readonly project_domain_id: string | null
+  /** Permissions by where they are held. A grant on the system holds everywhere, one on a domain in all below it. */
+  readonly on_system: ReadonlySet<Permission>
+  readonly on_domains: ReadonlyMap<string, ReadonlySet<Permission>>
+  readonly on_project: ReadonlySet<Permission>
+  readonly request: RequestFacts
+}
+
+export interface RequestFacts {
+  readonly id: string
+  readonly method: string
+  readonly path: string
+  /** Route name, such as 'instance.start'. */
+  readonly action: string
+  /** The status that success answers. */
+  readonly status: number
+  readonly address: string
+  readonly idempotency_key: string | null
+  /** SHA-256 of method, path and body: what an idempotency key stands for. */
+  readonly sha256: Uint8Array
+  /** The version that If-Match names, or null when the header is missing. */
+  readonly if_match: number | null
+}
+
+export function mayOnSystem(caller: Caller, permission: Permission): boolean {
+  return caller.on_system.has(permission)
+}
+
+export function mayInDomain(caller: Caller, permission: Permission, domain_id: string): boolean {
+  return mayOnSystem(caller, permission) || (caller.on_domains.get(domain_id)?.has(permission) ?? false)
+}
+
+export function mayInProject(caller: Caller, permission: Permission): boolean {
+  return caller.on_project.has(permission)
+}
+
+/** Somewhere at all: enough to reach a route at level 'domain', whose use case then checks the very domain. */
+export function mayInAnyDomain(caller: Caller, permission: Permission): boolean {
+  if (mayOnSystem(caller, permission)) return true
+  for (const held of caller.on_domains.values()) if (held.has(permission)) return true
+  return false
+}
+
+export function forbidden(permission: Permission, where: string): CloudError {
+  return new CloudError(
+    'forbidden',
+    `This needs the permission ${permission} ${where}, which you do not hold. An administrator can grant a role that has it.`,
+    { permission },
+  )
+}
+
+/** The project that the caller works in; routes at level 'project' never come this far without one. */
+export function projectOf(caller: Caller): string {
+  if (caller.project_id === null) {
+    throw new CloudError(
+      'bad_request',
+      'You are signed in without a project. Sign in to one: croft sign-in --project NAME.',
+    )
+  }
+  return caller.project_id
+}
+
+/**
+ * Which projects a read may see: the caller's own, or null for all of them, which needs the permission on the system.
+ */
+export function visibleProject(
+  caller: Caller,
+  permission: Permission,
+  all_projects: boolean | undefined,
+): string | null {
+  if (!all_projects) return projectOf(caller)
+  if (!mayOnSystem(caller, permission)) throw forbidden(permission, 'on the whole system')
+  return null
+}
+
+/** Refuses when the caller named a version (If-Match) and the thing has moved on since. */
+export function checkVersion(caller: Caller, version: number): void {
+  const { if_match } = caller.request
+  if (if_match !== null && if_match !== version) {
+    throw new CloudError(
+      'changed_meanwhile',
+      `It was changed by someone else: you have version ${if_match}, it is at ${version}. Read it again and decide anew.`,
+      { version },
+    )
+  }
+}
+
+/** Who and which request, as events and operations keep it. */
+export function by(caller: Caller): { user_id: string; request_id: string } {
+  return { user_id: caller.user_id, request_id: caller.request.id }
+}

@@ -1,0 +1,54 @@
+/**
+ * What a controller is made of, as one value that every use case gets: all from outside comes in through here, so that
+ * a simulation can give its own clock, randomness, database and links.
+ */
+import type { Logger } from 'pino'
+import type { Clock } from '../lib/clock.ts'
+import { type Id, newId } from '../model/ids.ts'
+import type { AgentSessions } from './agents/sessions.ts'
+import type { EventHub } from './app/event-hub.ts'
+import type { Settings } from './app/setting.ts'
+import type { Database } from './store/database.ts'
+
+export interface Random {
+  bytes(count: number): Uint8Array
+}
+
+/** Where image contents are kept: one folder that all controllers share. */
+export interface ImageStore {
+  /** Path of the folder; contents are `<image id>.qcow2` or `.raw`, unfinished ones under `incoming/`. */
+  readonly folder: string
+}
+
+/** Seals secrets with a key that is not in the database. */
+export interface Sealer {
+  seal(name: string, secret: Uint8Array): Uint8Array
+  unseal(name: string, sealed: Uint8Array): Uint8Array
+}
+
+export interface ControllerIdentity {
+  id: string
+  name: string
+  version: string
+  /** Base URL on which agents and streams reach this one controller. */
+  agent_url: string
+}
+
+export interface Cloud {
+  readonly self: ControllerIdentity
+  readonly database: Database
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly settings: Settings
+  readonly events: EventHub
+  readonly agents: AgentSessions
+  readonly sealer: Sealer
+  readonly images: ImageStore
+  /** Addresses that an image may not be fetched from unless allowed: see lib/download. */
+  readonly allow_private_downloads: boolean
+}
+
+export function makeId<T extends Id<string>>(cloud: Pick<Cloud, 'clock' | 'random'>): T {
+  return newId<T>({ now_ms: () => cloud.clock.now_ms(), randomBytes: count => cloud.random.bytes(count) })
+}

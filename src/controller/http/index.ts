@@ -1,0 +1,5 @@
+/** Every route with its use case. */
+import { flavorHandlers } from './flavor.ts'
+import type { Handled } from './handle.ts'
+
+export const handlers: readonly Handled[] = [...flavorHandlers]

@@ -1,0 +1,214 @@
+/**
+ * The HTTP server: registers every route of the contract, and does for all of them alike what no use case should have
+ * to think of: request ids, sign-in, permission, shapes, waiting, problems, audit of refusals.
+ */
+import { createHash } from 'node:crypto'
+import fastifySwagger from '@fastify/swagger'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { problemSchemas, swaggerOptions, swaggerSchema } from '../../api/openapi.ts'
+import type { Route } from '../../api/route.ts'
+import { CloudError } from '../../model/errors.ts'
+import { isUuid } from '../../model/ids.ts'
+import { limits } from '../../model/limits.ts'
+import { type Caller, forbidden, mayInAnyDomain, mayInProject, mayOnSystem, type RequestFacts } from '../app/caller.ts'
+import { waitForOperation } from '../app/operation.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { audit } from '../store/audit.ts'
+import { authenticate, nobody } from './authenticate.ts'
+import type { Answer, Handled } from './handle.ts'
+import { problem, toCloudError } from './problem.ts'
+import { RateLimiter } from './rate-limit.ts'
+import { checkShape } from './validate.ts'
+
+export interface ServerOptions {
+  /** PEM; without it the server speaks plain HTTP, for loopback only. */
+  tls?: { key: string; cert: string }
+  /** Requests a second that one caller may send on average, and at once. */
+  rate?: { per_s: number; burst: number }
+}
+
+const emptyBody = createHash('sha256').digest()
+
+/** Builds the server; it does not listen yet. `handled` is every route with its use case. */
+export async function buildServer(
+  cloud: Cloud,
+  handled: readonly Handled[],
+  options: ServerOptions = {},
+): Promise<FastifyInstance> {
+  const server = Fastify({
+    ...(options.tls && { https: options.tls }),
+    bodyLimit: limits.body_bytes_max,
+    genReqId: request => requestId(cloud, request.headers['x-request-id']),
+    requestIdHeader: false,
+    logger: false,
+    trustProxy: false,
+    forceCloseConnections: true,
+  }) as unknown as FastifyInstance
+  const limiter = new RateLimiter(cloud.clock, options.rate ?? { per_s: 200, burst: 400 })
+  server.setValidatorCompiler(() => () => true)
+  server.setSerializerCompiler(() => data => JSON.stringify(data))
+  for (const schema of problemSchemas) server.addSchema(schema)
+  await server.register(fastifySwagger, swaggerOptions(cloud.self.version))
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    reply.header('cache-control', 'no-store')
+    reply.header('x-content-type-options', 'nosniff')
+    limiter.admit(callerKey(request), reply)
+  })
+  server.setErrorHandler((error, request, reply) => sendProblem(cloud, error, request, reply))
+  server.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      cloud,
+      new CloudError('not_found', `There is nothing at ${request.method} ${pathOf(request)}.`),
+      request,
+      reply,
+    ),
+  )
+  for (const { route, run } of handled) {
+    server.route({
+      method: route.method,
+      url: route.path,
+      schema: swaggerSchema(route),
+      handler: async (request, reply) => serve(cloud, { route, run }, request, reply),
+    })
+  }
+  server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
+  return server
+}
+
+function requestId(cloud: Cloud, given: string | string[] | undefined): string {
+  return typeof given === 'string' && isUuid(given) ? given : makeId(cloud)
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? request.url
+}
+
+/** Whom a rate is counted for: the credential if there is one (by hash, never kept in the clear), else the address. */
+function callerKey(request: FastifyRequest): string {
+  const credential = request.headers.authorization
+  return credential ? createHash('sha256').update(credential).digest('base64') : request.ip
+}
+
+async function serve(
+  cloud: Cloud,
+  { route, run }: Handled,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const facts = requestFacts(route, request)
+  const caller =
+    route.level === 'public' ? nobody(facts) : await authenticate(cloud, request.headers.authorization, facts)
+  try {
+    permit(route, caller)
+    const input = {
+      cloud,
+      caller,
+      params: checkPart(route.params, request.params, 'path'),
+      query: checkPart(route.query, request.query, 'query'),
+      body: checkPart(route.body, request.body, 'body'),
+      request,
+      reply,
+    }
+    const answered = await waited(cloud, await run(input as never), request)
+    if (route.stream) return reply
+    reply.status(route.status)
+    if (answered.version !== undefined) reply.header('etag', `"${answered.version}"`)
+    return await reply.send(route.status === 204 ? undefined : answered.body)
+  } catch (error) {
+    if (route.method !== 'GET') await auditRefusal(cloud, caller, toCloudError(error, request.id))
+    throw error
+  }
+}
+
+function checkPart(schema: Route['params'] | Route['body'], value: unknown, where: 'path' | 'query' | 'body'): unknown {
+  if (!schema) {
+    if (where === 'query' && Object.keys(value ?? {}).length > 0) {
+      throw new CloudError('invalid', `This route takes no query, but got: ${Object.keys(value ?? {}).join(', ')}.`)
+    }
+    return undefined
+  }
+  return checkShape(schema, value ?? {}, where)
+}
+
+/** Refuses early whom the route's level cannot admit; the use case checks the very thing. */
+function permit(route: Route, caller: Caller): void {
+  const { needs } = route
+  switch (route.level) {
+    case 'public':
+    case 'self':
+      if (needs !== null && !mayInProject(caller, needs)) throw forbidden(needs, 'in this project')
+      return
+    case 'project':
+      if (needs === null) throw new CloudError('forbidden', 'This route names no permission, so nobody may use it.')
+      if (!mayInProject(caller, needs) && !mayOnSystem(caller, needs)) throw forbidden(needs, 'in this project')
+      return
+    case 'domain':
+      if (needs === null || !mayInAnyDomain(caller, needs)) throw forbidden(needs ?? 'domain.read', 'in that domain')
+      return
+    case 'system':
+      if (needs === null || !mayOnSystem(caller, needs))
+        throw forbidden(needs ?? 'topology.read', 'on the whole system')
+      return
+    default:
+      route.level satisfies never
+  }
+}
+
+function requestFacts(route: Route, request: FastifyRequest): RequestFacts {
+  const key = request.headers['idempotency-key']
+  if (typeof key === 'string' && (key.length < 1 || key.length > 255)) {
+    throw new CloudError('bad_request', 'An Idempotency-Key has 1 to 255 characters.')
+  }
+  const path = pathOf(request)
+  return {
+    id: request.id,
+    method: request.method,
+    path,
+    action: route.name,
+    status: route.status,
+    address: request.ip,
+    idempotency_key: typeof key === 'string' && route.method !== 'GET' ? key : null,
+    sha256: request.body
+      ? createHash('sha256')
+          .update(`${request.method} ${path}\n${JSON.stringify(request.body)}`)
+          .digest()
+      : createHash('sha256').update(`${request.method} ${path}\n`).update(emptyBody).digest(),
+    if_match: ifMatch(request.headers['if-match']),
+  }
+}
+
+function ifMatch(header: string | undefined): number | null {
+  if (header === undefined || header === '*') return null
+  const match = /^"(\d{1,15})"$/.exec(header)
+  if (!match) throw new CloudError('bad_request', 'If-Match takes one ETag as this API gave it, such as "3".')
+  return Number(match[1])
+}
+
+/** `Prefer: wait=N` (RFC 7240): the answer comes when the operation has ended, or after N seconds as things stand then. */
+async function waited(cloud: Cloud, answered: Answer<unknown>, request: FastifyRequest): Promise<Answer<unknown>> {
+  const prefer = request.headers.prefer
+  const match = /(?:^|[,;\s])wait=(\d{1,4})/.exec(Array.isArray(prefer) ? prefer.join(',') : (prefer ?? ''))
+  if (!match || !answered.operation_id || !answered.after) return answered
+  const gone = new AbortController()
+  request.raw.once('close', () => gone.abort())
+  const wait_s = Math.min(Number(match[1]), limits.wait_s_max)
+  await waitForOperation(cloud, answered.operation_id, wait_s * 1000, gone.signal)
+  return { ...answered, body: await answered.after() }
+}
+
+/** A refused change leaves an audit row too: what someone tried counts as well as what they did. */
+async function auditRefusal(cloud: Cloud, caller: Caller, error: CloudError): Promise<void> {
+  const outcome = { outcome: error.status, error: error.code, resource_id: null }
+  await audit.record(cloud.database.db, caller, outcome).catch(cause => {
+    cloud.log.error({ err: cause, request_id: caller.request.id }, 'a refusal could not be written to the audit log')
+  })
+}
+
+async function sendProblem(cloud: Cloud, error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const cloudError = toCloudError(error, request.id)
+  if (cloudError.status >= 500)
+    cloud.log.error({ err: error, request_id: request.id, url: pathOf(request) }, cloudError.message)
+  if (cloudError.code === 'not_signed_in') reply.header('www-authenticate', 'Bearer realm="croft"')
+  await reply.status(cloudError.status).type('application/problem+json').send(problem(cloudError, request.id))
+}

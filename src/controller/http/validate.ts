@@ -1,0 +1,56 @@
+/** Checks what comes in against a route's shapes, and says of each fault where it is, what is wrong and what is expected. */
+import type { TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { Value } from 'typebox/value'
+import { CloudError } from '../../model/errors.ts'
+
+const compiled = new WeakMap<TSchema, Validator>()
+
+function validatorOf(schema: TSchema): Validator {
+  let validator = compiled.get(schema)
+  if (!validator) compiled.set(schema, (validator = Compile(schema)))
+  return validator
+}
+
+export interface Fault {
+  /** JSON pointer into the body, or the name of a parameter. */
+  at: string
+  problem: string
+}
+
+const faults_max = 20
+
+/**
+ * Returns the value, with defaults filled in; query and path values are first read as the types that the schema names.
+ * Throws CloudError 'invalid' with the faults found.
+ */
+export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'query' | 'path'): unknown {
+  const filled = Value.Default(schema, where === 'body' ? Value.Clone(value) : Value.Convert(schema, value))
+  const validator = validatorOf(schema)
+  if (validator.Check(filled)) return filled
+  const faults: Fault[] = []
+  for (const error of validator.Errors(filled)) {
+    if (faults.length === faults_max) break
+    // 'boolean' repeats, field by field, what 'additionalProperties' says in one.
+    if (error.keyword === 'boolean') continue
+    faults.push({ at: error.instancePath || where, problem: describe(error) })
+  }
+  const [first] = faults
+  throw new CloudError(
+    'invalid',
+    `The ${where} does not fit${first ? `: ${first.at} ${first.problem}` : ''}. Nothing was changed.`,
+    { faults },
+  )
+}
+
+function describe(error: { keyword: string; message: string; params: unknown }): string {
+  const params = error.params as Record<string, unknown>
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return `has fields that are not known here: ${String(params.additionalProperties)}`
+    case 'required':
+      return `lacks ${String(params.requiredProperties)}`
+    default:
+      return error.message
+  }
+}

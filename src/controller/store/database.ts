@@ -1,0 +1,168 @@
+/**
+ * The way to PostgreSQL: typed queries, transactions that are tried again when the database asks for it, and LISTEN.
+ * The simulation gives its own Database over PGlite; nothing above store/ can tell.
+ */
+import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
+import pg from 'pg'
+import type { Schema } from './schema.ts'
+
+export type Db = Kysely<Schema>
+export type Tx = Transaction<Schema>
+
+/** What a listener is told: the payload, or null when notices may have been missed (the connection was lost and is back). */
+export type Notice = (payload: string | null) => void
+
+export interface Database {
+  readonly db: Db
+  /** Runs `work` in one transaction at read committed; again, up to five times, after a deadlock or serialisation failure. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Calls `notice` for each NOTIFY on `channel`; returns how to stop. */
+  listen(channel: string, notice: Notice): () => void
+  close(): Promise<void>
+}
+
+export const channels = {
+  /** Something was recorded in `event`. */
+  event: 'croft_event',
+  /** Payload: a host whose wanted set changed. */
+  host: 'croft_host',
+  /** Logical networks changed. */
+  network: 'croft_network',
+  /** Work for a background loop (images, purges, sealing). */
+  work: 'croft_work',
+  /** Payload: JSON of a call for an agent held by any controller. */
+  call: 'croft_call',
+} as const
+
+const int8 = 20
+const numeric = 1700
+const maxSafe = Number.MAX_SAFE_INTEGER
+
+function parseInteger(text: string): number {
+  const value = Number(text)
+  if (Math.abs(value) > maxSafe) throw new Error(`the database holds ${text}, more than a number here can`)
+  return value
+}
+
+/** How values come from the wire: bigint and numeric as numbers, all else as `pg` does. */
+export function typeParser(oid: number, format?: 'text' | 'binary') {
+  if (oid === int8) return parseInteger
+  if (oid === numeric) return Number
+  // inet[] (1041) and text[] (1009) share their text form.
+  return pg.types.getTypeParser(oid === 1041 ? 1009 : oid, format ?? 'text')
+}
+
+const tryAgainCodes = new Set(['40001', '40P01'])
+
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** The constraint that a failed statement broke, if it did (SQLSTATE class 23). */
+export function brokenConstraint(error: unknown): string | undefined {
+  if (!sqlState(error)?.startsWith('23')) return undefined
+  return error instanceof Error && 'constraint' in error ? String(error.constraint) : undefined
+}
+
+/** A value for a jsonb column. */
+export function json(value: unknown): RawBuilder<never> {
+  return sql`${JSON.stringify(value)}::jsonb`
+}
+
+/** The transaction runner that both kinds of Database share. */
+export async function runTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction().execute(work)
+    } catch (error) {
+      if (attempt >= 5 || !tryAgainCodes.has(sqlState(error) ?? '')) throw error
+    }
+  }
+}
+
+export interface DatabaseOptions {
+  url: string
+  connections_max?: number
+  onError(error: unknown): void
+}
+
+/** Opens a pool on `url`. Nothing is connected before the first query. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const types = { getTypeParser: typeParser as typeof pg.types.getTypeParser }
+  const pool = new pg.Pool({ connectionString: options.url, max: options.connections_max ?? 20, types })
+  pool.on('error', options.onError)
+  const db: Db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  const listener = new Listener(options.url, options.onError)
+  return {
+    db,
+    transaction: work => runTransaction(db, work),
+    listen: (channel, notice) => listener.add(channel, notice),
+    async close() {
+      await listener.close()
+      await db.destroy()
+      if (!pool.ended) await pool.end()
+    },
+  }
+}
+
+const reconnect_ms = 250
+
+/** One connection that listens for all channels, and comes back by itself. */
+class Listener {
+  private readonly notices = new Map<string, Set<Notice>>()
+  private client: pg.Client | undefined
+  private closed = false
+  private connecting: Promise<void> | undefined
+  private readonly url: string
+  private readonly onError: (error: unknown) => void
+
+  constructor(url: string, onError: (error: unknown) => void) {
+    this.url = url
+    this.onError = onError
+  }
+
+  add(channel: string, notice: Notice): () => void {
+    const known = this.notices.get(channel)
+    const set = known ?? new Set<Notice>()
+    this.notices.set(channel, set.add(notice))
+    if (!this.client) this.connecting ??= this.connect()
+    else if (!known) this.client.query(`listen ${pg.escapeIdentifier(channel)}`).catch(this.onError)
+    return () => set.delete(notice)
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    await this.connecting
+    await this.client?.end()
+  }
+
+  private async connect(): Promise<void> {
+    while (!this.closed) {
+      const client = new pg.Client({ connectionString: this.url })
+      try {
+        client.on('error', this.onError)
+        client.on('notification', ({ channel, payload }) => this.tell(channel, payload ?? ''))
+        await client.connect()
+        for (const channel of this.notices.keys()) await client.query(`listen ${pg.escapeIdentifier(channel)}`)
+        client.once('end', () => this.lost())
+        this.client = client
+        this.connecting = undefined
+        for (const channel of this.notices.keys()) this.tell(channel, null)
+        return
+      } catch (error) {
+        this.onError(error)
+        await client.end().catch(this.onError)
+        await new Promise(resolve => setTimeout(resolve, reconnect_ms))
+      }
+    }
+  }
+
+  private lost(): void {
+    this.client = undefined
+    if (!this.closed) this.connecting = this.connect()
+  }
+
+  private tell(channel: string, payload: string | null): void {
+    for (const notice of this.notices.get(channel) ?? []) notice(payload)
+  }
+}

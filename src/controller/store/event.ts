@@ -1,0 +1,110 @@
+/**
+ * The record of changes, in the order of their commits as far as any reader can tell: an event is read only when no
+ * older transaction is still open (PostgreSQL's snapshot xmin), so a cursor never passes a commit that comes late.
+ */
+import { type RawBuilder, sql } from 'kysely'
+import { channels, type Db, json, type Tx } from './database.ts'
+
+export interface NewEvent {
+  noun: string
+  resource_id: string
+  /** 'created', 'changed', 'deleted'. */
+  kind: string
+  project_id: string | null
+  user_id?: string | null
+  request_id?: string | null
+  detail?: Record<string, unknown>
+}
+
+export interface EventRow {
+  cursor: string
+  at: Date
+  project_id: string | null
+  noun: string
+  resource_id: string
+  kind: string
+  user_id: string | null
+  request_id: string | null
+  detail: unknown
+}
+
+/** Adds events to the transaction; listeners are woken when it commits. */
+async function record(tx: Tx, events: readonly NewEvent[]): Promise<void> {
+  if (events.length === 0) return
+  await tx
+    .insertInto('event')
+    .values(
+      events.map(event => ({
+        noun: event.noun,
+        resource_id: event.resource_id,
+        kind: event.kind,
+        project_id: event.project_id,
+        user_id: event.user_id ?? null,
+        request_id: event.request_id ?? null,
+        detail: json(event.detail ?? {}),
+      })),
+    )
+    .execute()
+  await notify(tx, channels.event, '')
+}
+
+/** Wakes listeners when the transaction commits. PostgreSQL folds equal notices of one transaction into one. */
+async function notify(tx: Tx, channel: string, payload: string): Promise<void> {
+  await sql`select pg_notify(${channel}, ${payload})`.execute(tx)
+}
+
+/** Wakes the controllers that hold these hosts' agents: their wanted set has changed. */
+async function wakeHosts(tx: Tx, host_ids: Iterable<string>): Promise<void> {
+  for (const host_id of new Set(host_ids)) await notify(tx, channels.host, host_id)
+}
+
+const settled = sql<boolean>`xid < pg_snapshot_xmin(pg_current_snapshot())`
+
+export function parseCursor(cursor: string): { xid: string; seq: number } | null {
+  const match = /^(\d{1,20})\.(\d{1,15})$/.exec(cursor)
+  return match?.[1] && match[2] ? { xid: match[1], seq: Number(match[2]) } : null
+}
+
+function after(cursor: { xid: string; seq: number }): RawBuilder<boolean> {
+  return sql<boolean>`(xid, seq) > (${cursor.xid}::xid8, ${cursor.seq})`
+}
+
+const columns = ['at', 'project_id', 'noun', 'resource_id', 'kind', 'user_id', 'request_id', 'detail'] as const
+const cursorColumn = sql<string>`xid::text || '.' || seq::text`.as('cursor')
+
+export interface EventFilter {
+  project_id?: string | null
+  resource_id?: string
+}
+
+/** Events after `cursor`, oldest first, at most `limit`; and whether newer ones wait for an open transaction. */
+async function since(
+  db: Db,
+  cursor: { xid: string; seq: number },
+  limit: number,
+  filter: EventFilter = {},
+): Promise<{ events: EventRow[]; hidden: boolean }> {
+  let query = db
+    .selectFrom('event')
+    .select([cursorColumn, ...columns])
+    .where(after(cursor))
+    .where(settled)
+  if (filter.project_id) query = query.where('project_id', '=', filter.project_id)
+  if (filter.resource_id) query = query.where('resource_id', '=', filter.resource_id)
+  const events = await query.orderBy('xid').orderBy('seq').limit(limit).execute()
+  if (events.length === limit) return { events, hidden: false }
+  const rest = await sql<{ hidden: boolean }>`
+    select exists (select from event where xid >= pg_snapshot_xmin(pg_current_snapshot())) as hidden`.execute(db)
+  return { events, hidden: rest.rows[0]?.hidden ?? false }
+}
+
+/** The place just after everything settled so far. */
+async function head(db: Db): Promise<string> {
+  const { rows } = await sql<{ cursor: string }>`
+    select coalesce(
+      (select xid::text || '.' || seq::text from event where ${settled} order by xid desc, seq desc limit 1), '0.0'
+    ) as cursor`.execute(db)
+  return rows[0]?.cursor ?? '0.0'
+}
+
+export const event = { record, notify, wakeHosts, since, head }

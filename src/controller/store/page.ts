@@ -1,0 +1,95 @@
+/**
+ * Keyset pages: "the rows after this one", by an indexed order, so that page one thousand costs what page one does
+ * and rows that come or go meanwhile shift nothing.
+ */
+import { type RawBuilder, sql } from 'kysely'
+import { CloudError } from '../../model/errors.ts'
+
+export interface PageAsked {
+  limit?: number | undefined
+  cursor?: string | undefined
+  sort?: string | undefined
+}
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+/** Sortable fields of a noun: the API's name and the column's SQL, compared as text unless a cast is named. */
+export type SortFields = Readonly<
+  Record<string, { column: RawBuilder<unknown>; cast?: 'timestamptz' | 'bigint' | 'text' }>
+>
+
+interface Keyset {
+  /** Goes into WHERE; true when this is the first page. */
+  where: RawBuilder<boolean>
+  order_by: RawBuilder<unknown>
+  /** The sort value of a row, to be selected as `sort_key`. */
+  key: RawBuilder<string>
+  limit: number
+  toPage<R extends { id: string; sort_key: string }>(rows: R[]): Page<Omit<R, 'sort_key'>>
+}
+
+/**
+ * Reads the wish for a page. `id` is the column that makes the order total. `fields` must hold every field that may be
+ * sorted by; 'id' always may. Throws 'invalid' for an unknown field or a cursor of another order.
+ */
+export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFields = {}): Keyset {
+  const limit = asked.limit ?? 100
+  const sort = asked.sort ?? 'id'
+  const descending = sort.startsWith('-')
+  const name = descending ? sort.slice(1) : sort
+  const field = name === 'id' ? null : fields[name]
+  if (field === undefined) {
+    const possible = ['id', ...Object.keys(fields)].join(', ')
+    throw new CloudError('invalid', `This list cannot be sorted by '${name}'; it can by: ${possible}.`, {
+      sort,
+      possible,
+    })
+  }
+  const direction = descending ? sql`desc` : sql`asc`
+  const cast = sql.raw(field?.cast ?? 'text')
+  const after = readCursor(asked.cursor, sort)
+  const compare = descending ? sql`<` : sql`>`
+  return {
+    limit,
+    key: field ? sql<string>`(${field.column})::text` : sql<string>`''`,
+    where: !after
+      ? sql<boolean>`true`
+      : field
+        ? sql<boolean>`(${field.column}, ${id}) ${compare} (${after.key}::${cast}, ${after.id}::uuid)`
+        : sql<boolean>`${id} ${compare} ${after.id}::uuid`,
+    order_by: field ? sql`${field.column} ${direction}, ${id} ${direction}` : sql`${id} ${direction}`,
+    toPage(rows) {
+      const items = rows.slice(0, limit)
+      const last = rows.length > limit ? items.at(-1) : undefined
+      return {
+        items: items.map(({ sort_key: _, ...row }) => row),
+        next: last ? writeCursor(sort, last.sort_key, last.id) : null,
+      }
+    },
+  }
+}
+
+function writeCursor(sort: string, key: string, id: string): string {
+  return Buffer.from(JSON.stringify([sort, key, id])).toString('base64url')
+}
+
+function readCursor(cursor: string | undefined, sort: string): { key: string; id: string } | null {
+  if (cursor === undefined) return null
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    if (
+      Array.isArray(parts) &&
+      parts.length === 3 &&
+      parts.every(part => typeof part === 'string') &&
+      parts[0] === sort
+    ) {
+      return { key: String(parts[1]), id: String(parts[2]) }
+    }
+  } catch {
+    // Falls through to the one answer for every cursor that is not ours.
+  }
+  throw new CloudError('invalid', 'The cursor is not from a page of this list in this order. Begin again without one.')
+}

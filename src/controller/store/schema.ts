@@ -1,0 +1,484 @@
+/**
+ * The tables as TypeScript sees them; migrations/ is where they are made. Only store/ imports this.
+ * Times come as Date, bigint as number (none of ours passes 2^53), inet, macaddr and xid8 as text, jsonb parsed.
+ */
+import type { Generated } from 'kysely'
+
+export interface ControllerTable {
+  id: string
+  name: string
+  agent_url: string
+  version: string
+  lease_until: Date
+}
+
+export interface DomainTable {
+  id: string
+  name: string
+  parent_id: string | null
+  description: Generated<string>
+  enabled: Generated<boolean>
+  created_at: Generated<Date>
+}
+
+export interface ProjectTable {
+  id: string
+  domain_id: string
+  name: string
+  description: Generated<string>
+  enabled: Generated<boolean>
+  created_at: Generated<Date>
+}
+
+export interface UserTable {
+  id: string
+  domain_id: string
+  name: string
+  email: string | null
+  password_hash: string | null
+  enabled: Generated<boolean>
+  failed_sign_ins: Generated<number>
+  locked_until: Date | null
+  default_project_id: string | null
+  created_at: Generated<Date>
+}
+
+export interface RoleTable {
+  id: string
+  name: string
+  description: Generated<string>
+  permissions: string
+  built_in: Generated<boolean>
+  created_at: Generated<Date>
+}
+
+export interface RoleGrantTable {
+  id: string
+  user_id: string
+  role_id: string
+  scope: 'system' | 'domain' | 'project'
+  domain_id: string | null
+  project_id: string | null
+  created_at: Generated<Date>
+}
+
+export interface ApiKeyTable {
+  id: string
+  user_id: string
+  project_id: string | null
+  name: string
+  secret_sha256: Buffer
+  expires_at: Date | null
+  last_used_at: Date | null
+  created_at: Generated<Date>
+}
+
+export interface TokenTable {
+  secret_sha256: Buffer
+  user_id: string
+  project_id: string | null
+  created_at: Generated<Date>
+  expires_at: Date
+}
+
+export interface QuotaTable {
+  scope: 'domain' | 'project'
+  scope_id: string
+  resource: string
+  used: Generated<number>
+  limit_value: number | null
+}
+
+export interface SettingTable {
+  name: string
+  value: unknown
+  updated_at: Generated<Date>
+  updated_by: string | null
+}
+
+export interface ZoneTable {
+  id: string
+  name: string
+  created_at: Generated<Date>
+}
+
+export interface ClusterTable {
+  id: string
+  zone_id: string
+  name: string
+  cpu_overcommit: Generated<number>
+  memory_overcommit: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface HostTable {
+  id: string
+  cluster_id: string
+  name: string
+  machine_id: string
+  certificate_sha256: Buffer
+  schedulable: Generated<boolean>
+  labels: Generated<unknown>
+  facts: Generated<unknown>
+  vcpus_limit: Generated<number>
+  memory_limit_mib: Generated<number>
+  disk_limit_gib: Generated<number>
+  vcpus_claimed: Generated<number>
+  memory_claimed_mib: Generated<number>
+  disk_claimed_gib: Generated<number>
+  session_controller_id: string | null
+  session_epoch: Generated<number>
+  last_seen_at: Date | null
+  last_report: Generated<number>
+  foreign_domains: Generated<unknown>
+  removed_at: Date | null
+  created_at: Generated<Date>
+}
+
+export interface JoinTokenTable {
+  secret_sha256: Buffer
+  cluster_id: string
+  created_by: string | null
+  expires_at: Date
+  used_at: Date | null
+  used_by_host_id: string | null
+}
+
+export interface SecretTable {
+  name: string
+  sealed: Buffer
+  created_at: Generated<Date>
+}
+
+export interface FlavorTable {
+  id: string
+  name: string
+  vcpus: number
+  memory_mib: number
+  disk_gib: number
+  properties: Generated<unknown>
+  created_at: Generated<Date>
+}
+
+export interface KeyPairTable {
+  id: string
+  user_id: string
+  name: string
+  public_key: string
+  fingerprint: string
+  created_at: Generated<Date>
+}
+
+export interface ImageTable {
+  id: string
+  project_id: string
+  name: string
+  visibility: Generated<'public' | 'private'>
+  status: 'waiting' | 'fetching' | 'checking' | 'ready' | 'failed'
+  failure: string | null
+  progress_percent: Generated<number>
+  source_url: string | null
+  expected_sha256: string | null
+  format: string | null
+  size_bytes: number | null
+  virtual_size_bytes: number | null
+  sha256: string | null
+  min_disk_gib: Generated<number>
+  min_memory_mib: Generated<number>
+  properties: Generated<unknown>
+  protected: Generated<boolean>
+  lease_by: string | null
+  lease_until: Date | null
+  attempts: Generated<number>
+  deleted_at: Date | null
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface NetworkTable {
+  id: string
+  project_id: string
+  name: string
+  kind: 'overlay' | 'external'
+  shared: Generated<boolean>
+  mtu: number
+  physical_network: string | null
+  vlan: number | null
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface SubnetTable {
+  id: string
+  network_id: string
+  project_id: string
+  name: string
+  cidr: string
+  gateway: string | null
+  dns: Generated<string>
+  host_routes: Generated<unknown>
+  dhcp: Generated<boolean>
+  pool_start: string
+  pool_end: string
+  next_address: string
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface SecurityGroupTable {
+  id: string
+  project_id: string
+  name: string
+  description: Generated<string>
+  is_default: Generated<boolean>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface SecurityGroupRuleTable {
+  id: string
+  security_group_id: string
+  direction: 'ingress' | 'egress'
+  ethertype: 'ipv4' | 'ipv6'
+  protocol: string | null
+  port_min: number | null
+  port_max: number | null
+  remote_cidr: string | null
+  remote_group_id: string | null
+  description: Generated<string>
+  created_at: Generated<Date>
+}
+
+export interface InstanceTable {
+  id: string
+  project_id: string
+  user_id: string
+  name: string
+  hostname: string
+  host_id: string
+  zone_id: string
+  flavor_id: string
+  flavor_name: string
+  image_id: string | null
+  image_name: string
+  vcpus: number
+  memory_mib: number
+  disk_gib: number
+  cpu_model: Generated<string>
+  config_drive: Generated<boolean>
+  watchdog_action: Generated<string>
+  user_data: string | null
+  public_keys: Generated<unknown>
+  tags: Generated<unknown>
+  wanted_power: 'running' | 'stopped'
+  generation: Generated<number>
+  details_version: Generated<number>
+  reboot_count: Generated<number>
+  reboot_kind: Generated<'soft' | 'hard'>
+  deleted_at: Date | null
+  purge_at: Date | null
+  purging: Generated<boolean>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface InstanceObservedTable {
+  instance_id: string
+  report: number
+  applied_generation: number
+  power: 'absent' | 'running' | 'stopped' | 'paused' | 'crashed'
+  failure: string | null
+  progress: Generated<unknown>
+  started_at: Date | null
+  guest_addresses: Generated<string>
+  observed_at: Generated<Date>
+}
+
+export interface VolumeTable {
+  id: string
+  project_id: string
+  instance_id: string | null
+  host_id: string
+  name: string
+  role: 'root' | 'data'
+  size_gib: number
+  image_id: string | null
+  bus: Generated<string>
+  created_at: Generated<Date>
+}
+
+export interface PortTable {
+  id: string
+  network_id: string
+  project_id: string
+  name: Generated<string>
+  mac: string
+  kind: 'instance' | 'router' | 'gateway' | 'metadata' | 'floating' | 'free'
+  instance_id: string | null
+  router_id: string | null
+  position: Generated<number>
+  port_security: Generated<boolean>
+  allowed_address_pairs: Generated<unknown>
+  admin_up: Generated<boolean>
+  model: Generated<string>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface PortAddressTable {
+  network_id: string
+  subnet_id: string
+  port_id: string
+  address: string
+}
+
+export interface PortSecurityGroupTable {
+  port_id: string
+  security_group_id: string
+}
+
+export interface RouterTable {
+  id: string
+  project_id: string
+  name: string
+  external_network_id: string | null
+  snat: Generated<boolean>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface RouterInterfaceTable {
+  router_id: string
+  subnet_id: string
+  port_id: string
+  cidr: string
+}
+
+export interface FloatingIpTable {
+  id: string
+  project_id: string
+  network_id: string
+  address_port_id: string
+  address: string
+  port_id: string | null
+  fixed_address: string | null
+  router_id: string | null
+  description: Generated<string>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface OperationTable {
+  id: string
+  project_id: string | null
+  user_id: string | null
+  request_id: string | null
+  kind: string
+  noun: string
+  resource_id: string | null
+  targets: Generated<number>
+  succeeded: Generated<number>
+  failed: Generated<number>
+  cancelled: Generated<number>
+  reason: string | null
+  created_at: Generated<Date>
+  ended_at: Date | null
+}
+
+export interface OperationTargetTable {
+  operation_id: string
+  resource_id: string
+  generation: number
+  outcome: 'succeeded' | 'failed' | 'cancelled' | null
+  reason: string | null
+}
+
+export interface EventTable {
+  seq: Generated<number | null>
+  xid: Generated<string>
+  at: Generated<Date>
+  project_id: string | null
+  noun: string
+  resource_id: string
+  kind: string
+  user_id: string | null
+  request_id: string | null
+  detail: Generated<unknown>
+}
+
+export interface AuditTable {
+  seq: Generated<number>
+  at: Generated<Date>
+  user_id: string | null
+  user_name: string | null
+  project_id: string | null
+  request_id: string
+  address: string | null
+  method: string
+  path: string
+  action: string
+  resource_id: string | null
+  outcome: number
+  error: string | null
+  sealed_seq: number | null
+  hash: Buffer | null
+}
+
+export interface PlacementTable {
+  id: string
+  project_id: string
+  instance_id: string | null
+  request_id: string | null
+  host_id: string | null
+  decision: unknown
+  created_at: Generated<Date>
+}
+
+export interface IdempotencyTable {
+  user_id: string
+  key: string
+  request_sha256: Buffer
+  status: number | null
+  body: Generated<unknown>
+  created_at: Generated<Date>
+}
+
+export interface Schema {
+  controller: ControllerTable
+  domain: DomainTable
+  project: ProjectTable
+  user: UserTable
+  role: RoleTable
+  role_grant: RoleGrantTable
+  api_key: ApiKeyTable
+  token: TokenTable
+  quota: QuotaTable
+  setting: SettingTable
+  zone: ZoneTable
+  cluster: ClusterTable
+  host: HostTable
+  join_token: JoinTokenTable
+  secret: SecretTable
+  flavor: FlavorTable
+  key_pair: KeyPairTable
+  image: ImageTable
+  network: NetworkTable
+  subnet: SubnetTable
+  security_group: SecurityGroupTable
+  security_group_rule: SecurityGroupRuleTable
+  instance: InstanceTable
+  instance_observed: InstanceObservedTable
+  volume: VolumeTable
+  port: PortTable
+  port_address: PortAddressTable
+  port_security_group: PortSecurityGroupTable
+  router: RouterTable
+  router_interface: RouterInterfaceTable
+  floating_ip: FloatingIpTable
+  operation: OperationTable
+  operation_target: OperationTargetTable
+  event: EventTable
+  audit: AuditTable
+  placement: PlacementTable
+  idempotency: IdempotencyTable
+}

@@ -1,0 +1,22 @@
+/** Limits on everything that comes from outside, in one place, so that API, CLI and façades say the same numbers. */
+export const limits = {
+  name_length_max: 128,
+  description_length_max: 1024,
+  body_bytes_max: 1024 * 1024,
+  user_data_bytes_max: 64 * 1024,
+  tags_max: 64,
+  tag_key_length_max: 128,
+  tag_value_length_max: 256,
+  instance_batch_max: 1000,
+  ports_per_instance_max: 16,
+  page_size_default: 100,
+  page_size_max: 1000,
+  wait_s_max: 300,
+  image_bytes_max: 100 * 1024 ** 3,
+  image_virtual_gib_max: 2048,
+  rules_per_group_max: 500,
+  key_length_max: 8192,
+  vcpus_max: 512,
+  memory_mib_max: 16 * 1024 * 1024,
+  disk_gib_max: 65_536,
+} as const
