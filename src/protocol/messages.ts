@@ -78,6 +78,11 @@ export const InstanceReport = Type.Object({
   started_at: Nullable(Type.String()),
   /** Addresses that the guest agent sees, when there is one. */
   guest_addresses: Type.Array(Type.String()),
+  /**
+   * The guest powered itself off while 'running' was wanted: power is 'stopped', the generation counts as applied, and
+   * the host does not start it again until something new is wanted.
+   */
+  stopped_by_guest: Type.Boolean(),
 })
 export type InstanceReport = Static<typeof InstanceReport>
 

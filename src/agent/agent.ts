@@ -1,0 +1,182 @@
+/**
+ * The agent: puts the link, what is wanted, the reconcilers and the reports together over its ports. The real one (main.ts) and
+ * each simulated host run exactly this; only the ports differ.
+ */
+import type { Clock } from '../lib/clock.ts'
+import { type AgentFrame, type ControllerFrame, type HostFacts, protocolVersion } from '../protocol/messages.ts'
+import { createCalls } from './calls.ts'
+import { createLink } from './link.ts'
+import type {
+  Domain,
+  FactSource,
+  GuestData,
+  Hypervisor,
+  LinkDialler,
+  Log,
+  Network,
+  Random,
+  State,
+  Storage,
+} from './ports.ts'
+import { Away } from './ports.ts'
+import { createInstanceReconciler } from './reconcilers/instance.ts'
+import { createNetworkReconciler } from './reconcilers/network.ts'
+import { createReporter } from './reporter.ts'
+import { loadWantedSet, type WantedFrame, type WantedSet } from './wanted-set.ts'
+
+export * from './ports.ts'
+export type { WantedSet } from './wanted-set.ts'
+
+/** Room on disks changes without an event: facts are read again this often, and sent when they differ. */
+const factsEvery_ms = 60_000
+
+export interface AgentOptions {
+  readonly hypervisor: Hypervisor
+  readonly storage: Storage
+  readonly guestData: GuestData
+  readonly network: Network
+  readonly state: State
+  readonly link: LinkDialler
+  readonly facts: FactSource
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Kernel's boot id (or the simulation's): tells a power cut from a restart of the agent. */
+  readonly boot_id: string
+}
+
+export interface Agent {
+  /** What is wanted now: the metadata service looks its guests up here. */
+  readonly wanted: WantedSet
+  readonly connected: boolean
+  stop(): Promise<void>
+}
+
+/** Starts at once, controller or not: what is wanted on disk is brought about first. */
+export async function createAgent(options: AgentOptions): Promise<Agent> {
+  const { hypervisor, clock, log, state } = options
+  const wanted = await loadWantedSet(state, log)
+  const reporter = await createReporter(clock, state.folder('agent'), log)
+  const { instances } = wanted
+  const instance = await createInstanceReconciler({ ...options, instances, reporter })
+  const network = createNetworkReconciler({ network: options.network, wanted, clock, log })
+  const calls = createCalls({ hypervisor, dialler: options.link, instances, log })
+  const foreign = createForeignWatch(frame => link.send(frame))
+  let facts: HostFacts | null = null
+  let stopped = false
+
+  const link = createLink({
+    dialler: options.link,
+    clock,
+    random: options.random,
+    log,
+    async hello() {
+      facts ??= await options.facts.read()
+      const holds = [...instances.values()].map(({ id, generation, details_version }) => ({
+        id,
+        generation,
+        details_version,
+      }))
+      return { type: 'hello', protocol: protocolVersion, facts, holds }
+    },
+    async welcomed(welcome, send) {
+      foreign.again(send)
+      await reporter.begin(send, welcome.last_report, instances.keys())
+    },
+    async frame(frame, send) {
+      if (frame.type === 'wanted') await takeWanted(frame)
+      else answerCall(frame, send)
+    },
+    lost: reporter.end,
+  })
+
+  async function takeWanted(frame: WantedFrame): Promise<void> {
+    const change = await wanted.take(frame, instance.isGone)
+    if (change.forgotten.length > 0) await instance.forget(change.forgotten)
+    if (change.network) network.wake()
+    for (const id of change.instances) instance.changed(id)
+  }
+
+  function answerCall(frame: Extract<ControllerFrame, { type: 'call' }>, send: (frame: AgentFrame) => void): void {
+    calls.answer(frame.params).then(
+      result => send({ type: 'answer', call: frame.call, result }),
+      error => {
+        log.warn({ error, call: frame.params.method }, 'a call could not be carried out')
+        send({ type: 'answer', call: frame.call, error: error instanceof Error ? error.message : String(error) })
+      },
+    )
+  }
+
+  /** Looks at everything: at start, and whenever the hypervisor is back. */
+  async function survey(): Promise<void> {
+    try {
+      const domains = await hypervisor.list()
+      if (stopped) return
+      instance.survey(domains)
+      foreign.see(domains)
+    } catch (error) {
+      if (!(error instanceof Away)) log.error({ error }, 'the domains of this host cannot be listed')
+      // Its return is an event; any other error is followed by a new look too.
+      if (!stopped && !(error instanceof Away)) clock.after(5000, () => void survey())
+    }
+  }
+
+  function refreshFacts(): void {
+    clock.after(factsEvery_ms, () => {
+      if (stopped) return
+      options.facts
+        .read()
+        .then(next => {
+          const changed = facts !== null && JSON.stringify(facts) !== JSON.stringify(next)
+          facts = next
+          if (changed) link.send({ type: 'facts', facts: next })
+        })
+        .catch(error => log.warn({ error }, "the host's facts cannot be read"))
+        .finally(refreshFacts)
+    })
+  }
+
+  hypervisor.subscribe(event => {
+    if (stopped) return
+    if (event.kind === 'connected') void survey()
+    else if (event.kind === 'lost') log.warn({}, 'the hypervisor does not answer; waiting for it')
+    else if (instances.has(event.id)) instance.wake(event.id)
+    else void survey()
+  })
+  network.wake()
+  link.start()
+  refreshFacts()
+  await survey()
+
+  return {
+    wanted,
+    get connected() {
+      return link.connected
+    },
+    async stop() {
+      stopped = true
+      link.stop()
+      calls.stop()
+      await Promise.all([instance.stop(), network.stop()])
+    },
+  }
+}
+
+/** Domains that Croft did not make, told to the controller when they change. */
+function createForeignWatch(send: (frame: AgentFrame) => void) {
+  let last: Extract<AgentFrame, { type: 'foreign' }> = { type: 'foreign', domains: [] }
+  return {
+    see(domains: readonly Domain[]): void {
+      const seen = domains
+        .filter(domain => !domain.ours)
+        .map(({ id, name, power }) => ({ uuid: id, name, state: power }))
+        .sort((a, b) => a.uuid.localeCompare(b.uuid))
+      if (JSON.stringify(seen) === JSON.stringify(last.domains)) return
+      last = { type: 'foreign', domains: seen }
+      send(last)
+    },
+    again(to: (frame: AgentFrame) => void): void {
+      if (last.domains.length > 0) to(last)
+    },
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Keeps one connection to some controller: dials, says hello, answers heartbeats, and dials again with back-off and jitter
+ * when it breaks. Carries frames; what they mean is the agent's business.
+ */
+import type { Clock, Timer } from '../lib/clock.ts'
+import {
+  type AgentFrame,
+  type ControllerFrame,
+  frameBytesMax,
+  parseControllerFrame,
+  protocolVersion,
+} from '../protocol/messages.ts'
+import type { LinkConnection, LinkDialler, Log, Random } from './ports.ts'
+
+export const backOffFirst_ms = 250
+export const backOffMax_ms = 30_000
+/** A controller that accepts but says no welcome for this long is not one. */
+const welcomeWithin_ms = 15_000
+/** This many heartbeats without any frame from the controller, and the link is given up. */
+const silentBeatsMax = 3
+
+type Welcome = Extract<ControllerFrame, { type: 'welcome' }>
+type AfterWelcome = Exclude<ControllerFrame, { type: 'welcome' | 'pong' }>
+
+export interface LinkOptions {
+  readonly dialler: LinkDialler
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  hello(): Promise<Extract<AgentFrame, { type: 'hello' }>>
+  welcomed(welcome: Welcome, send: (frame: AgentFrame) => void): Promise<void>
+  /** Frames come one at a time, the next when this one's promise is settled. */
+  frame(frame: AfterWelcome, send: (frame: AgentFrame) => void): Promise<void>
+  lost(): void
+}
+
+export interface Link {
+  start(): void
+  /** Sends when connected and welcomed; otherwise forgets: whatever counts is said again on the next link. */
+  send(frame: AgentFrame): void
+  readonly connected: boolean
+  stop(): void
+}
+
+export function createLink(options: LinkOptions): Link {
+  const { dialler, clock, random, log } = options
+  let stopped = false
+  let failures = 0
+  let nextUrl = 0
+  let session: Session | null = null
+  let timer: Timer | null = null
+
+  function again(reason: string, url: string): void {
+    session = null
+    if (stopped) return
+    const most_ms = Math.min(backOffMax_ms, backOffFirst_ms * 2 ** failures)
+    failures = Math.min(failures + 1, 20)
+    // Full jitter: a thousand agents that lost one controller do not come back at the same moment.
+    const delay_ms = Math.ceil(most_ms * (0.1 + 0.9 * random.fraction()))
+    log.warn({ url, reason, delay_ms }, 'no link to a controller; trying again')
+    timer = clock.after(delay_ms, () => void dial())
+  }
+
+  async function dial(): Promise<void> {
+    const url = dialler.urls[nextUrl++ % dialler.urls.length]
+    if (url === undefined || stopped) return
+    const mine = createSession(options, {
+      welcomed: () => {
+        failures = 0
+        log.info({ url }, 'linked to a controller')
+      },
+      ended: reason => again(reason, url),
+    })
+    session = mine
+    try {
+      mine.open(await dialler.dial(url, { message: mine.message, closed: mine.end }))
+    } catch (error) {
+      mine.end(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  return {
+    start: () => void dial(),
+    send: frame => session?.send(frame),
+    get connected() {
+      return session?.welcomed === true
+    },
+    stop() {
+      stopped = true
+      timer?.cancel()
+      session?.end('the agent stops')
+    },
+  }
+}
+
+interface Session {
+  open(connection: LinkConnection): void
+  readonly message: (text: string) => void
+  send(frame: AgentFrame): void
+  readonly end: (reason: string) => void
+  readonly welcomed: boolean
+}
+
+/** One connection from its dialling to its end; `ended` is called exactly once. */
+function createSession(options: LinkOptions, tell: { welcomed(): void; ended(reason: string): void }): Session {
+  const { clock, log } = options
+  let connection: LinkConnection | null = null
+  let welcomed = false
+  let ended = false
+  let silentBeats = 0
+  let timer: Timer | null = null
+  let queue: Promise<void> = Promise.resolve()
+
+  function send(frame: AgentFrame): void {
+    if (ended || connection === null || !welcomed) return
+    connection.send(JSON.stringify(frame))
+  }
+
+  function end(reason: string): void {
+    if (ended) return
+    ended = true
+    timer?.cancel()
+    connection?.close()
+    if (welcomed) options.lost()
+    tell.ended(reason)
+  }
+
+  function beat(heartbeat_ms: number): void {
+    timer = clock.after(heartbeat_ms, () => {
+      if (silentBeats >= silentBeatsMax) return end(`the controller was silent for ${silentBeats} heartbeats`)
+      silentBeats++
+      send({ type: 'ping', sent_ms: clock.now_ms() })
+      beat(heartbeat_ms)
+    })
+  }
+
+  async function take(frame: ControllerFrame): Promise<void> {
+    if (ended || frame.type === 'pong') return
+    if (frame.type !== 'welcome') {
+      if (!welcomed) return end(`the controller sent "${frame.type}" before its welcome`)
+      return options.frame(frame, send)
+    }
+    if (frame.protocol > protocolVersion || frame.protocol < protocolVersion - 1) {
+      return end(
+        `the controller speaks protocol ${frame.protocol}, this agent ${protocolVersion}; update the older one`,
+      )
+    }
+    welcomed = true
+    timer?.cancel()
+    tell.welcomed()
+    beat(frame.heartbeat_ms)
+    await options.welcomed(frame, send)
+  }
+
+  return {
+    get welcomed() {
+      return welcomed && !ended
+    },
+    open(opened) {
+      connection = opened
+      if (ended) return opened.close()
+      timer = clock.after(welcomeWithin_ms, () => end('the controller said no welcome'))
+      options.hello().then(
+        hello => {
+          if (!ended) opened.send(JSON.stringify(hello))
+        },
+        error => end(`the hello cannot be made: ${error instanceof Error ? error.message : String(error)}`),
+      )
+    },
+    message(text) {
+      silentBeats = 0
+      if (text.length > frameBytesMax) return end('the controller sent a frame beyond the limit')
+      queue = queue
+        .then(() => take(parseControllerFrame(text)))
+        .catch(error => {
+          log.error({ error }, 'a frame from the controller could not be taken')
+          end(error instanceof Error ? error.message : String(error))
+        })
+    },
+    send,
+    end,
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Everything the agent touches outside itself, as narrow interfaces. Real ones are in drivers/; a simulation brings its own
+ * and runs the very same reconcilers and link. Nothing here decides anything.
+ */
+import type { Duplex, Readable } from 'node:stream'
+import type { HostFacts } from '../protocol/messages.ts'
+import type { WantedDisk, WantedHost, WantedInstance, WantedNetwork } from '../protocol/wanted.ts'
+
+export interface Random {
+  /** 0 ≤ x < 1. */
+  fraction(): number
+}
+
+/** As pino has it; only what the agent uses. */
+export interface Log {
+  debug(detail: object, text: string): void
+  info(detail: object, text: string): void
+  warn(detail: object, text: string): void
+  error(detail: object, text: string): void
+}
+
+/** The part of the host is not there right now (its daemon restarts, its connection broke): wait for it, blame nobody. */
+export class Away extends Error {}
+
+/** Something an instance needs failed, in words for the person who owns it: what, why, what to do. */
+export class Failure extends Error {
+  /** true: likely to pass by itself (a controller that restarts), so it is only shown after several tries. */
+  readonly passing: boolean
+  constructor(text: string, options: { passing?: boolean; cause?: unknown } = {}) {
+    super(text, { cause: options.cause })
+    this.passing = options.passing ?? false
+  }
+}
+
+export type OffReason = 'guest' | 'cut' | 'crashed' | 'failed' | 'unknown'
+
+/** What the hypervisor has under an id. */
+export interface Domain {
+  readonly id: string
+  readonly name: string
+  /** Made by Croft. Everything else is left alone. */
+  readonly ours: boolean
+  readonly power: 'running' | 'paused' | 'crashed' | 'off'
+  /** Why it is off, as far as the hypervisor remembers; null while it is not off. */
+  readonly off_reason: OffReason | null
+  /** Why it is paused, in plain words, when nobody asked for that; null otherwise. */
+  readonly paused_reason: string | null
+}
+
+/** A disk ready for use, as Storage made it. */
+export interface PreparedDisk {
+  readonly wanted: WantedDisk
+  readonly path: string
+  readonly format: 'qcow2' | 'raw'
+  /** The file system takes O_DIRECT. */
+  readonly direct_io: boolean
+}
+
+/** All that is needed to define a domain. */
+export interface DomainSpec {
+  readonly instance: WantedInstance
+  readonly disks: readonly PreparedDisk[]
+  readonly config_drive: string | null
+}
+
+export type HypervisorEvent =
+  /** Something about this id changed: look again. */
+  | { readonly kind: 'changed'; readonly id: string }
+  /** (Re)connected: everything may have changed. */
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'lost' }
+
+/** Every method throws Away while the hypervisor's daemon does not answer, and Failure with its reason otherwise. */
+export interface Hypervisor {
+  /** All domains, foreign ones too. */
+  list(): Promise<Domain[]>
+  look(id: string): Promise<Domain | null>
+  /** Makes or replaces the definition; what runs goes on as it is. */
+  define(spec: DomainSpec): Promise<void>
+  /** Returns once the guest's CPUs run. */
+  start(id: string): Promise<void>
+  /** Presses the power button; whether the guest cares shows later. */
+  askShutdown(id: string): Promise<void>
+  /** Pulls the plug. Not an error when it is off. */
+  cut(id: string): Promise<void>
+  resume(id: string): Promise<void>
+  /** Not an error when there is none. Never removes a disk. */
+  undefine(id: string): Promise<void>
+  /** Console log, sockets: what the hypervisor keeps of an id beside its definition. */
+  forget(id: string): Promise<void>
+  subscribe(listener: (event: HypervisorEvent) => void): void
+  /** The serial console, both ways. */
+  openConsole(id: string): Promise<Duplex>
+  /** The last `tail_bytes` of the kept console log, and what follows when `follow`. */
+  readConsoleLog(id: string, tail_bytes: number, follow: boolean): Promise<Readable>
+}
+
+export type ShowProgress = (step: string, percent: number) => void
+
+export interface Storage {
+  /** Makes every disk that is not there yet; what is there stays as it is. Rejects soon when `signal` aborts. */
+  prepare(instance: WantedInstance, show: ShowProgress, signal: AbortSignal): Promise<PreparedDisk[]>
+  /** Not an error when they are gone. */
+  remove(disks: readonly WantedDisk[]): Promise<void>
+}
+
+export interface GuestData {
+  /** Builds the config drive; returns its path, or null when none is wanted. */
+  prepare(instance: WantedInstance): Promise<string | null>
+  remove(instance_id: string): Promise<void>
+}
+
+export interface Network {
+  /**
+   * Joins this host to the logical networks and makes each of them reach the metadata service; given all that is wanted,
+   * whole, each time. Idempotent. `host` is null until a controller said how.
+   */
+  apply(host: WantedHost | null, networks: readonly WantedNetwork[]): Promise<void>
+}
+
+export interface StateChange {
+  readonly name: string
+  /** undefined removes. */
+  readonly value: unknown
+}
+
+/** A folder of small JSON values that survive a power cut. */
+export interface StateFolder {
+  read(): Promise<Map<string, unknown>>
+  /** Durable when it returns; each value changes as a whole or not at all. */
+  write(changes: readonly StateChange[]): Promise<void>
+}
+
+export interface State {
+  folder(name: 'wanted' | 'done' | 'networks' | 'agent'): StateFolder
+}
+
+export interface LinkConnection {
+  send(text: string): void
+  close(): void
+}
+
+export interface LinkHandlers {
+  message(text: string): void
+  /** Once, and nothing after it. */
+  closed(reason: string): void
+}
+
+export interface LinkDialler {
+  readonly urls: readonly string[]
+  /** Rejects when there is no connection to be had; the handlers are silent then. */
+  dial(url: string, handlers: LinkHandlers): Promise<LinkConnection>
+  /** A socket of its own for bulk data, to a URL that the controller named. */
+  stream(url: string, token: string): Promise<Duplex>
+}
+
+export interface FactSource {
+  read(): Promise<HostFacts>
+}

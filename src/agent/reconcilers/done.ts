@@ -1,0 +1,54 @@
+/**
+ * What the agent has done for one instance, kept on disk beside what is wanted, so that a restart of the agent or of the
+ * host neither repeats an act (a reboot, a shutdown's patience) nor forgets one. Written before an act that must not be
+ * repeated, and after it.
+ */
+import Type, { type Static, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const Done = Type.Object({
+  /** The wanted generation carried out, or failed at; -1: none. */
+  applied_generation: Type.Integer(),
+  failure: Nullable(Type.String()),
+  /** The boot of this host in which the guest last ran by our doing; a different one now means a power cut between. */
+  ran_in_boot: Nullable(Type.String()),
+  /** RFC 3339; when QEMU was started last. */
+  started_at: Nullable(Type.String()),
+  /** The generation during which the guest powered itself off. */
+  stopped_by_guest: Nullable(Type.Integer()),
+  reboots_done: Type.Integer(),
+  /** A reboot under way: the guest is on its way down, or the way up has begun. */
+  reboot: Nullable(
+    Type.Object({ count: Type.Integer(), stage: Type.Union([Type.Literal('down'), Type.Literal('up')]) }),
+  ),
+  /** The guest was asked to shut down, for this generation; the deadline is wall clock, so that it holds across restarts. */
+  shutdown: Nullable(Type.Object({ generation: Type.Integer(), deadline_ms: Type.Number() })),
+  crashes: Type.Integer(),
+  crashed_at_ms: Type.Number(),
+  /** 'absent': everything of it is removed. */
+  purged: Type.Boolean(),
+})
+export type Done = Static<typeof Done>
+
+export const nothingDone: Done = {
+  applied_generation: -1,
+  failure: null,
+  ran_in_boot: null,
+  started_at: null,
+  stopped_by_guest: null,
+  reboots_done: 0,
+  reboot: null,
+  shutdown: null,
+  crashes: 0,
+  crashed_at_ms: 0,
+  purged: false,
+}
+
+const check = Compile(Done)
+
+/** Null when the value on disk is not a record (an older or damaged file): then the safe start is `nothingDone`. */
+export function parseDone(value: unknown): Done | null {
+  return check.Check(value) ? value : null
+}

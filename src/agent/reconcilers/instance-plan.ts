@@ -1,0 +1,205 @@
+/**
+ * Decides the next act for one instance from what is wanted, what was done and what the hypervisor has. Pure: it touches
+ * nothing, so that every situation can be tested. Carrying out is instance.ts's job.
+ *
+ * A reboot is a shutdown (soft) or a cut (hard) and then a start of a new QEMU: each half can be seen from outside, so that
+ * after a kill of the agent at any moment it is known whether it happened.
+ */
+import type { InstanceReport } from '../../protocol/messages.ts'
+import type { WantedInstance } from '../../protocol/wanted.ts'
+import type { Domain } from '../ports.ts'
+import type { Done } from './done.ts'
+
+/** Crashes in a row before the agent gives up; a guest that ran this long without one starts counting anew. */
+export const crashesMax = 5
+export const crashMemory_ms = 10 * 60_000
+/** The power button is pressed again this often: a guest that was still booting did not hear the first time. */
+export const pressAgain_ms = 10_000
+
+export interface Situation {
+  readonly wanted: WantedInstance
+  readonly done: Done
+  readonly domain: Domain | null
+  readonly now_ms: number
+  readonly boot_id: string
+}
+
+export type Act = 'start' | 'resume' | 'askShutdown' | 'cut' | 'undefine' | 'purge'
+
+export interface Plan {
+  /** To be on disk before the act; the very same object as given when nothing changes. */
+  readonly done: Done
+  readonly act: Act | null
+  /** When to look again though nothing happened; null: never. */
+  readonly again_at_ms: number | null
+  /** Why nothing can be done, in plain words. */
+  readonly refused: string | null
+}
+
+export function planInstance(at: Situation): Plan {
+  if (at.domain !== null && !at.domain.ours) return refuseForeign(at, at.domain)
+  switch (at.wanted.power) {
+    case 'running':
+      return isAlive(at.domain) ? keepRunning(at, at.domain) : bringUp(at)
+    case 'stopped':
+      return isAlive(at.domain) ? bringDown(at) : settle(at, { ...at.done, ...atRest })
+    case 'deleted':
+      if (isAlive(at.domain)) return act(at, 'cut')
+      return at.domain !== null ? act(at, 'undefine') : settle(at, { ...at.done, ...atRest })
+    case 'purged':
+      if (isAlive(at.domain)) return act(at, 'cut')
+      if (at.domain !== null) return act(at, 'undefine')
+      return at.done.purged ? settle(at, { ...at.done, ...atRest }) : act(at, 'purge')
+    default:
+      return at.wanted.power satisfies never
+  }
+}
+
+/** The record once the hypervisor said that the guest runs: every reboot wanted until now is served by this start. */
+export function started(at: Situation): Done {
+  return {
+    ...at.done,
+    applied_generation: at.wanted.generation,
+    failure: null,
+    ran_in_boot: at.boot_id,
+    started_at: new Date(at.now_ms).toISOString(),
+    stopped_by_guest: null,
+    reboots_done: Math.max(at.done.reboots_done, at.wanted.reboot_count),
+    reboot: null,
+    shutdown: null,
+    purged: false,
+  }
+}
+
+/** What the controller is told. */
+export function reportInstance(
+  at: Pick<Situation, 'wanted' | 'done' | 'domain'>,
+  progress: InstanceReport['progress'],
+): InstanceReport {
+  const alive = at.domain?.ours === true && isAlive(at.domain)
+  return {
+    id: at.wanted.id,
+    applied_generation: at.done.applied_generation,
+    power: alive ? (at.domain?.power as 'running' | 'paused' | 'crashed') : powerWhenOff(at),
+    failure: at.done.failure,
+    progress,
+    started_at: alive ? at.done.started_at : null,
+    guest_addresses: [],
+    stopped_by_guest: !alive && at.done.stopped_by_guest === at.wanted.generation,
+  }
+}
+
+function powerWhenOff({ wanted, done }: Pick<Situation, 'wanted' | 'done'>): 'absent' | 'crashed' | 'stopped' {
+  if (wanted.power === 'purged' && done.purged) return 'absent'
+  return wanted.power === 'running' && gaveUp(wanted, done) ? 'crashed' : 'stopped'
+}
+
+function keepRunning(at: Situation, domain: Domain): Plan {
+  const { wanted, done, now_ms } = at
+  if (domain.power === 'crashed') return act(at, 'cut')
+  if (done.reboot?.stage === 'up') {
+    return settle(at, { ...started(at), reboots_done: Math.max(done.reboots_done, done.reboot.count) })
+  }
+  if (done.reboot !== null || wanted.reboot_count > done.reboots_done) return rebootDown(at)
+  if (domain.power === 'paused') {
+    if (done.applied_generation < wanted.generation) return act(at, 'resume')
+    return settle(at, { ...done, ran_in_boot: at.boot_id, failure: domain.paused_reason })
+  }
+  // An earlier wish to stop may still be on its way through the guest: until then its going off is our doing, not its own.
+  const shutdown = done.shutdown !== null && now_ms < done.shutdown.deadline_ms ? done.shutdown : null
+  const kept = { ...done, failure: null, ran_in_boot: at.boot_id, stopped_by_guest: null, shutdown, purged: false }
+  return settle(at, kept, shutdown?.deadline_ms ?? null)
+}
+
+function rebootDown(at: Situation): Plan {
+  const { wanted, done } = at
+  const reboot = { count: wanted.reboot_count, stage: 'down' as const }
+  const noted = done.reboot?.count === reboot.count ? done : { ...done, reboot }
+  return wanted.reboot_kind === 'hard' ? act({ ...at, done: noted }, 'cut') : bringDown({ ...at, done: noted })
+}
+
+function bringDown(at: Situation): Plan {
+  const { wanted, done, now_ms } = at
+  const patience_ms = wanted.stop_timeout_s * 1000
+  const fresh = done.shutdown?.generation !== wanted.generation
+  const shutdown = fresh
+    ? { generation: wanted.generation, deadline_ms: now_ms + patience_ms }
+    : (done.shutdown ?? { generation: wanted.generation, deadline_ms: now_ms })
+  if (now_ms >= shutdown.deadline_ms) return act({ ...at, done: fresh ? { ...done, shutdown } : done }, 'cut')
+  const again_at_ms = Math.min(shutdown.deadline_ms, now_ms + pressAgain_ms)
+  return { done: fresh ? { ...done, shutdown } : done, act: 'askShutdown', again_at_ms, refused: null }
+}
+
+function bringUp(at: Situation): Plan {
+  const { wanted, done, domain, now_ms } = at
+  if (done.reboot !== null) {
+    return act(
+      { ...at, done: done.reboot.stage === 'up' ? done : { ...done, reboot: { ...done.reboot, stage: 'up' } } },
+      'start',
+    )
+  }
+  const isNews = done.applied_generation < wanted.generation
+  if (isNews || done.shutdown !== null) {
+    const clean = done.shutdown === null && done.stopped_by_guest === null && done.crashes === 0
+    return act({ ...at, done: clean ? done : { ...done, shutdown: null, stopped_by_guest: null, crashes: 0 } }, 'start')
+  }
+  if (done.stopped_by_guest === wanted.generation) return settle(at, done)
+  if (done.ran_in_boot === null) return startAfterCrash(at)
+  // It ran by our doing and is off now. A power cut of the host explains it when the boot is another one.
+  if (done.ran_in_boot !== at.boot_id) return act({ ...at, done: { ...done, ran_in_boot: null } }, 'start')
+  if (domain?.off_reason === 'guest') {
+    return settle(at, { ...done, ran_in_boot: null, failure: null, stopped_by_guest: wanted.generation })
+  }
+  const crashes = now_ms - done.crashed_at_ms > crashMemory_ms ? 1 : done.crashes + 1
+  return startAfterCrash({ ...at, done: { ...done, ran_in_boot: null, crashes, crashed_at_ms: now_ms } })
+}
+
+function startAfterCrash(at: Situation): Plan {
+  const { wanted, done, now_ms } = at
+  if (gaveUp(wanted, done)) {
+    const failure = `The guest crashed ${done.crashes} times in a row, so it is left off. See its console log for the cause; starting it tries again.`
+    return settle(at, { ...done, failure })
+  }
+  const wait_ms = done.crashes <= 1 ? 0 : 1000 * 2 ** (done.crashes - 2)
+  const start_at_ms = done.crashed_at_ms + wait_ms
+  if (done.crashes > 0 && now_ms < start_at_ms) return { done, act: null, again_at_ms: start_at_ms, refused: null }
+  return act(at, 'start')
+}
+
+/** What is left to say of an instance that is off because that is wanted. */
+const atRest = {
+  failure: null,
+  ran_in_boot: null,
+  stopped_by_guest: null,
+  reboot: null,
+  shutdown: null,
+  crashes: 0,
+} as const satisfies Partial<Done>
+
+function gaveUp(wanted: WantedInstance, done: Done): boolean {
+  return done.crashes > crashesMax && done.applied_generation >= wanted.generation
+}
+
+function isAlive(domain: Domain | null): domain is Domain {
+  return domain !== null && domain.power !== 'off'
+}
+
+function act({ done }: Situation, what: Act): Plan {
+  return { done, act: what, again_at_ms: null, refused: null }
+}
+
+function settle(at: Situation, next: Done, again_at_ms: number | null = null): Plan {
+  const done = { ...next, applied_generation: at.wanted.generation }
+  return { done: sameDone(at.done, done) ? at.done : done, act: null, again_at_ms, refused: null }
+}
+
+function refuseForeign({ done }: Situation, domain: Domain): Plan {
+  const refused = `A domain with this instance's id ("${domain.name}") is on the host, but Croft did not make it and leaves it alone. Undefine it with virsh, or delete this instance.`
+  return { done, act: null, again_at_ms: null, refused }
+}
+
+function sameDone(a: Done, b: Done): boolean {
+  return (Object.keys(b) as (keyof Done)[]).every(
+    key => a[key] === b[key] || JSON.stringify(a[key]) === JSON.stringify(b[key]),
+  )
+}

@@ -1,0 +1,239 @@
+/**
+ * The instance reconciler: a pass reads what is wanted and what the hypervisor has, and closes the difference, act by act,
+ * as instance-plan.ts decides. It takes no input: a wake-up only makes it run sooner, and it behaves the same after a restart.
+ * Of one instance, one pass runs at a time; starting is bounded over all of them.
+ */
+import type { Clock } from '../../lib/clock.ts'
+import type { InstanceReport } from '../../protocol/messages.ts'
+import type { WantedInstance } from '../../protocol/wanted.ts'
+import {
+  Away,
+  type Domain,
+  Failure,
+  type GuestData,
+  type Hypervisor,
+  type Log,
+  type State,
+  type Storage,
+} from '../ports.ts'
+import type { Reporter } from '../reporter.ts'
+import { type Done, nothingDone, parseDone } from './done.ts'
+import { type Act, planInstance, pressAgain_ms, reportInstance, type Situation, started } from './instance-plan.ts'
+import { createLimiter, createWorker } from './worker.ts'
+
+/** Definitions and starts at one time on one host: QEMU's start is work for the CPU. */
+const startsMax = 8
+/** A failure that is likely to pass is shown after so many tries. */
+const quietTries = 3
+const retryFirst_ms = 1000
+const retryMax_ms = 5 * 60_000
+/** More acts than any way through the plan has: reaching it is an error in the plan. */
+const actsPerPassMax = 12
+
+export interface InstanceReconcilerOptions {
+  readonly hypervisor: Hypervisor
+  readonly storage: Storage
+  readonly guestData: GuestData
+  readonly state: State
+  readonly clock: Clock
+  readonly log: Log
+  readonly boot_id: string
+  readonly instances: ReadonlyMap<string, WantedInstance>
+  readonly reporter: Reporter
+}
+
+export interface InstanceReconciler {
+  wake(id: string): void
+  /** What is wanted of it changed: also gives up waiting for what the old wish needed. */
+  changed(id: string): void
+  /** Reports every wanted instance as it is among `domains`, then wakes it. */
+  survey(domains: readonly Domain[]): void
+  readonly isGone: (id: string) => boolean
+  /** Of which nothing is left and nobody will ask. */
+  forget(ids: readonly string[]): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What only this run of the agent remembers of an instance. */
+interface Trouble {
+  readonly generation: number
+  readonly tries: number
+  readonly not_before_ms: number
+}
+
+export async function createInstanceReconciler(options: InstanceReconcilerOptions): Promise<InstanceReconciler> {
+  const { hypervisor, clock, log, instances, reporter, boot_id } = options
+  const folder = options.state.folder('done')
+  const records = new Map<string, Done>()
+  for (const [id, value] of await folder.read()) {
+    const record = parseDone(value)
+    if (record !== null) records.set(id, record)
+    else log.error({ instance: id }, 'the record of what was done cannot be read; going by what the hypervisor has')
+  }
+  const troubles = new Map<string, Trouble>()
+  const pressed_ms = new Map<string, number>()
+  const passes = new Map<string, AbortController>()
+  const limitStarts = createLimiter(startsMax)
+  const worker = createWorker(clock, pass)
+
+  const recordOf = (id: string): Done => records.get(id) ?? nothingDone
+
+  async function note(id: string, done: Done): Promise<void> {
+    if (records.get(id) === done) return
+    await folder.write([{ name: id, value: done }])
+    records.set(id, done)
+  }
+
+  function report(wanted: WantedInstance, domain: Domain | null, progress: InstanceReport['progress'] = null): void {
+    reporter.set(reportInstance({ wanted, done: recordOf(wanted.id), domain }, progress))
+  }
+
+  async function pass(id: string): Promise<void> {
+    const abort = new AbortController()
+    passes.set(id, abort)
+    let domain: Domain | null = null
+    try {
+      for (let acts = 0; ; acts++) {
+        const wanted = instances.get(id)
+        if (wanted === undefined) return
+        domain = await hypervisor.look(id)
+        if (acts >= actsPerPassMax) throw new Failure('the agent goes in circles with this instance; see its log')
+        if (!(await step(wanted, domain, abort.signal))) return
+      }
+    } catch (error) {
+      if (abort.signal.aborted) return
+      await failed(id, domain, error)
+    } finally {
+      passes.delete(id)
+    }
+  }
+
+  /** One act; false when there is none to do now. */
+  async function step(wanted: WantedInstance, domain: Domain | null, signal: AbortSignal): Promise<boolean> {
+    const { id } = wanted
+    const now_ms = clock.now_ms()
+    const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id }
+    const plan = planInstance(at)
+    if (plan.refused !== null) throw new Failure(plan.refused)
+    if (plan.done !== at.done) await note(id, plan.done)
+    if (plan.act === null) {
+      troubles.delete(id)
+      report(wanted, domain)
+      if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
+      return false
+    }
+    const trouble = troubles.get(id)
+    if (trouble !== undefined && trouble.generation === wanted.generation && now_ms < trouble.not_before_ms) {
+      report(wanted, domain, reporter.get(id)?.progress ?? null)
+      worker.wakeAt(id, trouble.not_before_ms)
+      return false
+    }
+    if (plan.act === 'askShutdown') {
+      report(wanted, domain, { step: 'waiting for the guest to shut down', percent: 0 })
+      if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
+      if (now_ms - (pressed_ms.get(id) ?? -Infinity) < pressAgain_ms) return false
+      pressed_ms.set(id, now_ms)
+      await hypervisor.askShutdown(id)
+      return false
+    }
+    log.debug({ instance: id, act: plan.act, generation: wanted.generation }, 'acting')
+    await carryOut(plan.act, { ...at, done: plan.done }, signal)
+    return true
+  }
+
+  async function carryOut(act: Exclude<Act, 'askShutdown'>, at: Situation, signal: AbortSignal): Promise<void> {
+    const { wanted } = at
+    const { id } = wanted
+    switch (act) {
+      case 'start':
+        return start(at, signal)
+      case 'resume':
+        await hypervisor.resume(id)
+        return note(id, { ...at.done, applied_generation: wanted.generation, failure: null })
+      case 'cut':
+        pressed_ms.delete(id)
+        return hypervisor.cut(id)
+      case 'undefine':
+        return hypervisor.undefine(id)
+      case 'purge':
+        await options.storage.remove(wanted.disks)
+        await options.guestData.remove(id)
+        await hypervisor.forget(id)
+        return note(id, { ...at.done, purged: true })
+      default:
+        return act satisfies never
+    }
+  }
+
+  async function start(at: Situation, signal: AbortSignal): Promise<void> {
+    const { wanted } = at
+    const show = (step: string, percent: number) => report(wanted, null, { step, percent: Math.floor(percent) })
+    show('preparing disks', 0)
+    const disks = await options.storage.prepare(wanted, show, signal)
+    signal.throwIfAborted()
+    await limitStarts(async () => {
+      signal.throwIfAborted()
+      show('starting', 0)
+      const config_drive = await options.guestData.prepare(wanted)
+      await hypervisor.define({ instance: wanted, disks, config_drive })
+      await hypervisor.start(wanted.id)
+    })
+    pressed_ms.delete(wanted.id)
+    await note(wanted.id, started({ ...at, now_ms: clock.now_ms() }))
+  }
+
+  async function failed(id: string, domain: Domain | null, error: unknown): Promise<void> {
+    const wanted = instances.get(id)
+    // Away: its return is an event that wakes every instance.
+    if (wanted === undefined || error instanceof Away) return
+    const last = troubles.get(id)
+    const tries = last?.generation === wanted.generation ? last.tries + 1 : 1
+    const wait_ms = Math.min(retryMax_ms, retryFirst_ms * 2 ** Math.min(tries - 1, 20))
+    const not_before_ms = clock.now_ms() + wait_ms
+    troubles.set(id, { generation: wanted.generation, tries, not_before_ms })
+    worker.wakeAt(id, not_before_ms)
+    const text =
+      error instanceof Failure ? error.message : 'The agent met an unexpected error; its log has the details.'
+    log.error({ instance: id, error, tries, wait_ms }, 'an instance is not as wanted')
+    if (error instanceof Failure && error.passing && tries < quietTries) {
+      report(wanted, domain, { step: `trying again: ${text}`.slice(0, 100), percent: 0 })
+      return
+    }
+    try {
+      await note(id, { ...recordOf(id), applied_generation: wanted.generation, failure: text.slice(0, 2000) })
+    } catch (cause) {
+      log.error({ instance: id, error: cause }, 'a failure cannot be kept on disk')
+      records.set(id, { ...recordOf(id), applied_generation: wanted.generation, failure: text.slice(0, 2000) })
+    }
+    report(wanted, domain)
+  }
+
+  return {
+    wake: worker.wake,
+    changed(id) {
+      passes.get(id)?.abort(new Error('something else is wanted now'))
+      worker.wake(id)
+    },
+    survey(domains) {
+      const byId = new Map(domains.map(domain => [domain.id, domain]))
+      for (const wanted of instances.values()) {
+        if (reporter.get(wanted.id) === undefined) report(wanted, byId.get(wanted.id) ?? null)
+        worker.wake(wanted.id)
+      }
+    },
+    isGone: id => instances.get(id)?.power === 'purged' && recordOf(id).purged,
+    async forget(ids) {
+      await folder.write(ids.map(name => ({ name, value: undefined })))
+      for (const id of ids) {
+        records.delete(id)
+        troubles.delete(id)
+        pressed_ms.delete(id)
+        reporter.drop(id)
+      }
+    },
+    stop() {
+      for (const abort of passes.values()) abort.abort(new Error('the agent stops'))
+      return worker.stop()
+    },
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * What a controller wants of this host, held in memory and on disk: the agent acts by it alone when there is no
+ * controller. Only takes frames in and answers questions; acting is the reconcilers' job.
+ *
+ * A controller may come back from an old backup. So nothing is lost here by a frame: an instance missing from a whole frame
+ * stays, an older generation is refused, and 'forget' counts only for what is gone from this host already.
+ */
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { ControllerFrame } from '../protocol/messages.ts'
+import { WantedHost, WantedInstance, WantedNetwork } from '../protocol/wanted.ts'
+import type { Log, State, StateChange } from './ports.ts'
+
+export type WantedFrame = Extract<ControllerFrame, { type: 'wanted' }>
+
+export interface WantedChange {
+  readonly instances: readonly string[]
+  readonly forgotten: readonly string[]
+  /** The host's own part or a network changed. */
+  readonly network: boolean
+}
+
+export interface WantedSet {
+  readonly instances: ReadonlyMap<string, WantedInstance>
+  readonly networks: ReadonlyMap<string, WantedNetwork>
+  readonly host: WantedHost | null
+  /** On disk when it resolves. `isGone` says whether nothing of an instance is left on this host. */
+  take(frame: WantedFrame, isGone: (id: string) => boolean): Promise<WantedChange>
+}
+
+const hostKey = 'host'
+const checkInstance = Compile(WantedInstance)
+const checkNetwork = Compile(WantedNetwork)
+const checkHost = Compile(Type.Object({ ...WantedHost.properties }))
+
+export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> {
+  const instanceFolder = state.folder('wanted')
+  const networkFolder = state.folder('networks')
+  const instances = new Map<string, WantedInstance>()
+  const networks = new Map<string, WantedNetwork>()
+  let host: WantedHost | null = null
+
+  for (const [name, value] of await instanceFolder.read()) {
+    if (checkInstance.Check(value)) instances.set(name, value)
+    else log.error({ instance: name }, 'a wanted instance on disk cannot be read; the controller will send it again')
+  }
+  for (const [name, value] of await networkFolder.read()) {
+    if (name === hostKey && checkHost.Check(value)) host = value
+    else if (checkNetwork.Check(value)) networks.set(name, value)
+    else log.error({ network: name }, 'a wanted network on disk cannot be read; the controller will send it again')
+  }
+
+  async function takeInstances(frame: WantedFrame, isGone: (id: string) => boolean) {
+    const writes: StateChange[] = []
+    const changed: string[] = []
+    const forgotten: string[] = []
+    for (const next of frame.instances) {
+      const merged = mergeInstance(instances.get(next.id), next, log)
+      if (merged === null) continue
+      writes.push({ name: next.id, value: merged })
+      changed.push(next.id)
+    }
+    for (const id of frame.forget_instances) {
+      if (!instances.has(id)) continue
+      if (!isGone(id)) {
+        log.warn({ instance: id }, 'told to forget an instance of which something is still here; kept')
+        continue
+      }
+      writes.push({ name: id, value: undefined })
+      forgotten.push(id)
+    }
+    if (writes.length > 0) await instanceFolder.write(writes)
+    for (const { name, value } of writes) {
+      if (value === undefined) instances.delete(name)
+      else instances.set(name, value as WantedInstance)
+    }
+    return { changed, forgotten }
+  }
+
+  async function takeNetworks(frame: WantedFrame): Promise<boolean> {
+    const writes: StateChange[] = []
+    if (frame.host !== undefined && JSON.stringify(frame.host) !== JSON.stringify(host)) {
+      writes.push({ name: hostKey, value: frame.host })
+    }
+    for (const next of frame.networks) {
+      if (JSON.stringify(networks.get(next.network_id)) !== JSON.stringify(next)) {
+        writes.push({ name: next.network_id, value: next })
+      }
+    }
+    const used = new Set([...instances.values()].flatMap(each => each.ports.map(port => port.network_id)))
+    for (const id of frame.forget_networks) {
+      if (networks.has(id) && !used.has(id)) writes.push({ name: id, value: undefined })
+    }
+    if (writes.length === 0) return false
+    await networkFolder.write(writes)
+    for (const { name, value } of writes) {
+      if (name === hostKey) host = value as WantedHost
+      else if (value === undefined) networks.delete(name)
+      else networks.set(name, value as WantedNetwork)
+    }
+    return true
+  }
+
+  return {
+    instances,
+    networks,
+    get host() {
+      return host
+    },
+    async take(frame, isGone) {
+      if (frame.whole) warnOfMissing(frame, instances, log)
+      const { changed, forgotten } = await takeInstances(frame, isGone)
+      const network = await takeNetworks(frame)
+      return { instances: changed, forgotten, network }
+    },
+  }
+}
+
+/** What to hold after `next` arrived: null keeps what is there. */
+function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, log: Log): WantedInstance | null {
+  if (have === undefined || next.generation > have.generation) return next
+  if (next.generation < have.generation) {
+    const detail = { instance: next.id, have: have.generation, got: next.generation }
+    log.warn(detail, 'the controller wants an older generation than it wanted before; refused')
+    return null
+  }
+  if (next.details_version <= have.details_version) return null
+  return { ...have, details_version: next.details_version, metadata: next.metadata, ports: next.ports }
+}
+
+function warnOfMissing(frame: WantedFrame, have: ReadonlyMap<string, WantedInstance>, log: Log): void {
+  const sent = new Set([...frame.instances.map(each => each.id), ...frame.forget_instances])
+  for (const id of have.keys()) {
+    if (!sent.has(id))
+      log.warn({ instance: id }, 'the controller does not know this instance; it is kept as it was wanted last')
+  }
+}

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createAgent } from '../../../src/agent/agent.ts'
+import { Failure } from '../../../src/agent/ports.ts'
+import type { AgentFrame, ControllerFrame, InstanceReport } from '../../../src/protocol/messages.ts'
+import type { WantedInstance } from '../../../src/protocol/wanted.ts'
+import {
+  domain,
+  type FakeHost,
+  facts,
+  fakeController,
+  fakeHost,
+  fakeHypervisor,
+  fakeState,
+  Killed,
+  manualClock,
+  powerOff,
+  quiet,
+  settle,
+  uuid,
+  wantedInstance,
+} from './fakes.ts'
+
+async function boot(host: FakeHost, options: { prepare?: () => Promise<[]> } = {}) {
+  const clock = manualClock()
+  const controller = fakeController()
+  host.listeners.clear()
+  const agent = await createAgent({
+    hypervisor: fakeHypervisor(host),
+    storage: { prepare: options.prepare ?? (() => Promise.resolve([])), remove: () => Promise.resolve() },
+    guestData: { prepare: () => Promise.resolve(null), remove: () => Promise.resolve() },
+    network: { apply: () => Promise.resolve() },
+    state: fakeState(host),
+    link: controller,
+    facts: { read: () => Promise.resolve(facts) },
+    clock,
+    random: { fraction: () => 0.5 },
+    log: quiet,
+    boot_id: host.boot_id,
+  })
+  await settle()
+  const want = async (whole: boolean, instances: WantedInstance[], forget_instances: string[] = []) => {
+    controller.send({ type: 'wanted', whole, instances, networks: [], forget_instances, forget_networks: [] })
+    await clock.advance(10)
+  }
+  const welcome = async () => {
+    controller.send({ type: 'welcome', protocol: 1, host_id: uuid(500), heartbeat_ms: 1000, last_report: 7 })
+    await clock.advance(10)
+  }
+  return { agent, clock, controller, want, welcome }
+}
+
+function reports(got: AgentFrame[]): Extract<AgentFrame, { type: 'report' }>[] {
+  return got.filter(frame => frame.type === 'report')
+}
+
+function last(got: AgentFrame[], id = uuid(1)): InstanceReport | undefined {
+  return reports(got)
+    .flatMap(frame => frame.instances)
+    .findLast(each => each.id === id)
+}
+
+test('hello, welcome, a whole report first, then only changes, numbered above what the controller has', async () => {
+  const { agent, controller, want, welcome } = await boot(fakeHost())
+  assert.equal(controller.got[0]?.type, 'hello')
+  await welcome()
+  const [whole] = reports(controller.got)
+  assert.deepEqual([whole?.whole, whole?.instances], [true, []])
+  assert.ok((whole?.report ?? 0) > 7)
+  await want(true, [wantedInstance()])
+  assert.equal(last(controller.got)?.power, 'running')
+  const numbers = reports(controller.got).map(frame => frame.report)
+  assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b))
+  assert.ok(reports(controller.got).slice(1).every(frame => !frame.whole))
+  const before = controller.got.length
+  await want(false, [wantedInstance()])
+  assert.equal(controller.got.length, before, 'the same again says nothing')
+  await agent.stop()
+})
+
+test('without any controller, what is wanted on disk runs', async () => {
+  const host = fakeHost()
+  const first = await boot(host)
+  await first.welcome()
+  await first.want(true, [wantedInstance(), wantedInstance({ id: uuid(2), power: 'stopped' })])
+  await first.agent.stop()
+  host.domains.clear()
+  host.acts.length = 0
+  host.boot_id = 'boot-2'
+  const second = await boot(host)
+  assert.equal(host.domains.get(uuid(1))?.power, 'running')
+  assert.equal(host.domains.has(uuid(2)), false)
+  assert.deepEqual(host.acts, ['define 01', 'start 01'])
+  await second.agent.stop()
+})
+
+test('a controller from an old backup destroys nothing', async () => {
+  const host = fakeHost()
+  const { agent, controller, want, welcome } = await boot(host)
+  await welcome()
+  await want(true, [wantedInstance({ generation: 5 }), wantedInstance({ id: uuid(2) })])
+  await want(true, [wantedInstance({ generation: 3, power: 'stopped' })], [uuid(2)])
+  assert.equal(host.domains.get(uuid(1))?.power, 'running')
+  assert.equal(host.domains.get(uuid(2))?.power, 'running')
+  assert.equal(last(controller.got)?.applied_generation, 5)
+  controller.drop()
+  await want(true, [])
+  assert.equal(agent.wanted.instances.size, 2)
+  await agent.stop()
+})
+
+test('purged, absent, forgotten: then nothing of it is on disk', async () => {
+  const host = fakeHost()
+  const { agent, controller, want, welcome } = await boot(host)
+  await welcome()
+  await want(true, [wantedInstance()])
+  await want(false, [wantedInstance({ generation: 2, power: 'deleted' })])
+  assert.deepEqual([last(controller.got)?.power, host.domains.size], ['stopped', 0])
+  await want(false, [], [uuid(1)])
+  assert.equal(agent.wanted.instances.size, 1, 'not gone yet, so not forgotten')
+  await want(false, [wantedInstance({ generation: 3, power: 'purged' })])
+  assert.equal(last(controller.got)?.power, 'absent')
+  await want(false, [], [uuid(1)])
+  assert.equal(host.disk.get('wanted')?.size, 0)
+  assert.equal(host.disk.get('done')?.size, 0)
+  await agent.stop()
+})
+
+test('a failure is told once with its reason, tried again with back-off, and taken back when it works', async () => {
+  const host = fakeHost()
+  host.failStart = new Failure('no room')
+  const { agent, clock, controller, want, welcome } = await boot(host)
+  await welcome()
+  await want(true, [wantedInstance()])
+  assert.deepEqual([last(controller.got)?.failure, last(controller.got)?.applied_generation], ['no room', 1])
+  await clock.advance(120_000)
+  const starts = host.acts.filter(each => each.startsWith('start')).length
+  assert.ok(starts >= 6 && starts <= 8, `${starts} starts in two minutes`)
+  host.failStart = null
+  await clock.advance(300_000)
+  assert.deepEqual([last(controller.got)?.failure, last(controller.got)?.power], [null, 'running'])
+  await agent.stop()
+})
+
+test('a delete does not wait for the image that a start waits for', async () => {
+  const host = fakeHost()
+  const { agent, controller, want, welcome } = await boot(host, {
+    prepare: (async (_instance: unknown, _show: unknown, signal: AbortSignal) =>
+      await new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('given up'))),
+      )) as unknown as () => Promise<[]>,
+  })
+  await welcome()
+  await want(true, [wantedInstance()])
+  assert.equal(last(controller.got)?.progress?.step, 'preparing disks')
+  await want(false, [wantedInstance({ generation: 2, power: 'deleted' })])
+  const report = last(controller.got)
+  assert.deepEqual([report?.power, report?.applied_generation, report?.progress], ['stopped', 2, null])
+  await agent.stop()
+})
+
+test('foreign domains are told and untouched', async () => {
+  const host = fakeHost()
+  host.domains.set(uuid(7), domain({ id: uuid(7), name: 'by hand', ours: false }))
+  const { agent, controller, welcome, want } = await boot(host)
+  await welcome()
+  await want(true, [wantedInstance({ id: uuid(7), power: 'purged' })])
+  const told = controller.got.find(frame => frame.type === 'foreign')
+  assert.deepEqual(told, { type: 'foreign', domains: [{ uuid: uuid(7), name: 'by hand', state: 'running' }] })
+  assert.match(last(controller.got, uuid(7))?.failure ?? '', /did not make it/)
+  assert.deepEqual(host.acts, [])
+  await agent.stop()
+})
+
+test('a silent controller is left after its heartbeats; the next address is tried with back-off', async () => {
+  const { agent, clock, controller, welcome } = await boot(fakeHost())
+  await welcome()
+  assert.equal(agent.connected, true)
+  controller.silent = true
+  await clock.advance(4500)
+  assert.ok(controller.got.some(frame => frame.type === 'ping'))
+  assert.equal(controller.dials, 2)
+  controller.refuse = true
+  controller.drop()
+  await clock.advance(120_000)
+  assert.ok(controller.dials > 5 && controller.dials < 20, `${controller.dials} dials in two minutes`)
+  await agent.stop()
+})
+
+const frames: Record<string, Partial<WantedInstance>> = {
+  create: {},
+  'soft reboot': { generation: 2, reboot_count: 1 },
+  'hard reboot': { generation: 2, reboot_count: 1, reboot_kind: 'hard' },
+  stop: { generation: 2, power: 'stopped' },
+  purge: { generation: 2, power: 'purged' },
+}
+
+for (const [name, change] of Object.entries(frames)) {
+  test(`killed at each write and act of a ${name}, the next agent ends it, and nothing happens twice`, async () => {
+    for (let at = 0; ; at++) {
+      const host = fakeHost()
+      const first = await boot(host)
+      await first.welcome()
+      if (name !== 'create') await first.want(true, [wantedInstance()])
+      host.acts.length = 0
+      let steps = 0
+      let dead = false
+      host.hook = () => {
+        if (dead || steps++ === at) {
+          dead = true
+          throw new Killed()
+        }
+      }
+      await first.want(false, [wantedInstance(change)])
+      // The dead agent's timers and events end with it.
+      await first.agent.stop()
+      host.hook = () => undefined
+      const second = await boot(host)
+      await second.welcome()
+      await second.want(true, [wantedInstance(change)])
+      assert.equal(last(second.controller.got)?.applied_generation, change.generation ?? 1, `killed at step ${at}`)
+      const wantsRunning = change.power === undefined
+      assert.equal(host.domains.get(uuid(1))?.power === 'running', wantsRunning, `killed at step ${at}`)
+      const starts = host.acts.filter(each => each.startsWith('start')).length
+      assert.ok(starts <= (wantsRunning ? (name === 'create' ? 2 : 1) : 0), `${host.acts} killed at ${at}`)
+      if (name.endsWith('reboot')) assert.equal(starts, 1, `${host.acts} killed at ${at}`)
+      await second.agent.stop()
+      if (!dead) break
+      assert.ok(at < 60)
+    }
+  })
+}
+
+test('a guest that powers itself off: told to the controller, not started by a restart of the agent', async () => {
+  const host = fakeHost()
+  const first = await boot(host)
+  await first.welcome()
+  await first.want(true, [wantedInstance()])
+  powerOff(host, uuid(1), 'guest')
+  await first.clock.advance(10)
+  assert.deepEqual([last(first.controller.got)?.power, last(first.controller.got)?.stopped_by_guest], ['stopped', true])
+  await first.agent.stop()
+  const second = await boot(host)
+  assert.equal(host.domains.get(uuid(1))?.power, 'off')
+  await second.agent.stop()
+})
+
+test('frames that do not fit the protocol end the link, not the agent', async () => {
+  const { agent, clock, controller, welcome } = await boot(fakeHost())
+  await welcome()
+  controller.send({ type: 'wanted', whole: 'yes' } as unknown as ControllerFrame)
+  await clock.advance(1000)
+  assert.equal(controller.dials, 2)
+  await agent.stop()
+})
