@@ -1,0 +1,83 @@
+#!/bin/sh
+# Process 1 of a test host: gives it directories, devices and a name of its own, says "ready", then reaps orphans until
+# it is killed, which is the host's power cut. Started by host.ts in fresh net, mount, pid, uts and ipc namespaces.
+#
+#   host-init.sh NAME DISK SEEDED... -- EMPTY...
+#
+# DISK keeps what survives a power cut. SEEDED directories begin as copies of the machine's own, EMPTY ones empty.
+# Everything else in the file system, the checkout included, is shared with the machine.
+set -eu
+name=$1 disk=$2
+shift 2
+
+hostname "$name"
+mount --make-rprivate /
+mount -t sysfs sysfs /sys
+
+# Mount points are made on overlays that go with the host, so that the machine itself keeps no trace of them.
+scratch=$disk/scratch
+mkdir -p "$scratch"
+mount -t tmpfs -o mode=700 tmpfs "$scratch"
+for parent in etc var/lib var/cache var/tmp; do
+  mkdir -p "$scratch/$parent/upper" "$scratch/$parent/work"
+  chmod --reference="/$parent" "$scratch/$parent/upper"
+  case $disk/ in
+    "/$parent/"*) continue ;; # the disk itself is in there: an overlay would hide it from the host
+  esac
+  mount -t overlay -o "lowerdir=/$parent,upperdir=$scratch/$parent/upper,workdir=$scratch/$parent/work" overlay "/$parent"
+done
+
+keep() { # keep DIRECTORY seeded|empty
+  own=$disk$1
+  if [ ! -d "$own" ]; then
+    mkdir -p "$own" "$1"
+    chown --reference="$1" "$own"
+    chmod --reference="$1" "$own"
+    if [ "$2" = seeded ]; then cp -a "$1/." "$own/"; fi
+  fi
+  mkdir -p "$1"
+  mount --bind "$own" "$1"
+}
+kind=seeded
+for directory in "$@"; do
+  if [ "$directory" = -- ]; then kind=empty; else keep "$directory" "$kind"; fi
+done
+rm -rf /etc/libvirt/qemu/networks/autostart/*
+cp "$disk/machine-id" /etc/machine-id
+cp "$disk/hosts" /etc/hosts
+echo "$name" >/etc/hostname
+
+# Logs of daemons go where their packages expect the folder to be.
+for log in libvirt openvswitch ovn frr croft; do
+  mkdir -p "/var/log/$log"
+done
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock /run/libvirt /run/openvswitch /run/ovn /run/frr /run/netns /run/user/0
+if id frr >/dev/null 2>&1; then chown frr:frr /run/frr /var/log/frr; fi
+
+# A /dev of its own. /dev/kvm only where it works: a CPU without the flag has a device that hangs ordinary guests.
+dev=$scratch/dev
+mkdir -p "$dev"
+mount -t tmpfs -o mode=755 tmpfs "$dev"
+devices='null zero full random urandom tty fuse userfaultfd loop-control vhost-net hwrng'
+if grep -qwE 'vmx|svm' /proc/cpuinfo && (: <>/dev/kvm) 2>/dev/null; then devices="$devices kvm"; fi
+for device in $devices loop0 loop1 loop2 loop3 loop4 loop5 loop6 loop7; do
+  if [ -e "/dev/$device" ]; then cp -a "/dev/$device" "$dev/"; fi
+done
+mkdir -p "$dev/net" "$dev/pts" "$dev/shm"
+cp -a /dev/net/tun "$dev/net/"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$dev/pts"
+mount -t tmpfs tmpfs "$dev/shm"
+ln -s pts/ptmx "$dev/ptmx"
+ln -s /proc/self/fd "$dev/fd"
+for stream in stdin:0 stdout:1 stderr:2; do ln -s "/proc/self/fd/${stream#*:}" "$dev/${stream%:*}"; done
+mount --rbind "$dev" /dev
+
+ip link set lo up
+echo ready
+exec >/dev/null 2>&1 </dev/null
+trap : TERM INT HUP
+while :; do
+  sleep infinity &
+  wait || true
+done
