@@ -1,0 +1,138 @@
+/**
+ * The data directory of an embedded PostgreSQL ("cluster" in its manual): made once, whole or not at all, checked
+ * before each start.
+ * Not its job: the running server (../postgres.ts).
+ */
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import path from 'node:path'
+import { HostError } from '../error.ts'
+import { isErrno, lastLines, run } from '../process.ts'
+import { type PostgresBinaries, postgres_env } from './binaries.ts'
+
+export const superuser = 'croft'
+/** Lies inside the data directory, so that it appears and moves with it; only its owner may read it. */
+const password_file = 'croft.password'
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/**
+ * Makes the data directory if there is none, and gives the password of its only user. initdb runs in a folder beside
+ * it that is renamed when whole: killed at any moment, it leaves nothing half-made under the real name.
+ * Throws HostError if the directory belongs to another major version or holds something else.
+ */
+export async function prepareCluster(binaries: PostgresBinaries, data_dir: string): Promise<string> {
+  const version = (await readIfThere(path.join(data_dir, 'PG_VERSION')))?.trim()
+  if (version === undefined) await makeCluster(binaries, data_dir)
+  else if (version !== binaries.major)
+    throw new HostError(
+      `${data_dir} was written by PostgreSQL ${version}, and this Croft brings PostgreSQL ${binaries.major}`,
+      `Bring it over with pg_upgrade, or run the Croft that wrote it; nothing was changed.`,
+    )
+  const password = await readIfThere(path.join(data_dir, password_file))
+  if (password === undefined)
+    throw new HostError(
+      `${data_dir} was not made by Croft: it has no ${password_file}`,
+      'Give its address instead: croft up --database postgresql://…',
+    )
+  return password.trim()
+}
+
+async function makeCluster(binaries: PostgresBinaries, data_dir: string): Promise<void> {
+  const parent = path.dirname(data_dir)
+  const name = path.basename(data_dir)
+  await mkdir(parent, { recursive: true })
+  const there = await readdir(data_dir).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return []
+    throw error
+  })
+  if (there.length > 0)
+    throw new HostError(
+      `${data_dir} is not empty and is not a PostgreSQL data directory (it holds ${there.slice(0, 3).join(', ')})`,
+      'Move it away, or choose another state folder: croft up --state DIR',
+    )
+  for (const left of await readdir(parent))
+    if (left.startsWith(`${name}.new-`)) await rm(path.join(parent, left), { recursive: true, force: true })
+
+  const { uid, gid } = binaries.owner
+  const fresh = path.join(parent, `${name}.new-${process.pid}`)
+  await mkdir(fresh, { mode: 0o700 })
+  await chown(fresh, uid, gid)
+  const password_path = path.join(parent, `${name}.new-${process.pid}-password`)
+  await writeFile(password_path, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 })
+  await chown(password_path, uid, gid)
+  // The built-in locale provider sorts alike on every machine and in every release of the C library.
+  const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
+  const access = ['--username', superuser, '--pwfile', password_path, '--auth=scram-sha-256']
+  const initdb = [binaries.initdb, '--pgdata', fresh, '--data-checksums', '--text-search-config=simple']
+  const argv = [...binaries.prefix, ...initdb, ...access, ...locale]
+  try {
+    const made = await run(argv, { env: postgres_env, timeout_ms: 120_000 })
+    if (made.code !== 0) throw initdbError(data_dir, made.stderr)
+    await rename(password_path, path.join(fresh, password_file))
+    await chmod(fresh, 0o700)
+    await rename(fresh, data_dir)
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true })
+    await rm(password_path, { force: true })
+    throw error
+  }
+}
+
+function initdbError(data_dir: string, stderr: string): HostError {
+  const mend = stderr.includes('No space left on device')
+    ? `Free some space on the file system of ${data_dir} (60 MiB are needed to begin with) and try again.`
+    : undefined
+  return new HostError(`the database in ${data_dir} could not be made: ${lastLines(stderr, 4)}`, mend)
+}
+
+/**
+ * Clears the locks of a server that was killed. PostgreSQL takes a lock for live when any process has the number in
+ * it that it may signal. Ours runs as root's files' owner, so that would be any process of root, and numbers
+ * come back at once in a fresh pid namespace or after a boot. So look who it really is.
+ * Throws HostError if a server does run on this data directory or on this socket.
+ */
+export async function clearStaleLocks(data_dir: string, socket_dir: string, port: number): Promise<void> {
+  const socket = path.join(socket_dir, `.s.PGSQL.${port}`)
+  if (await somebodyListens(socket))
+    throw new HostError(`a PostgreSQL server runs already: it answers on ${socket}`, 'Stop it first: croft down')
+  for (const lock of [path.join(data_dir, 'postmaster.pid'), `${socket}.lock`]) {
+    const text = await readIfThere(lock)
+    if (text === undefined) continue
+    const [pid, owner_dir] = text.split('\n')
+    if (await isPostmaster(Number(pid), owner_dir ?? ''))
+      throw new HostError(`PostgreSQL runs already on ${owner_dir} as process ${pid}`, 'Stop it first: croft down')
+    await rm(lock, { force: true })
+  }
+}
+
+function somebodyListens(socket: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const connection = net.connect(socket)
+    connection.on('connect', () => {
+      connection.destroy()
+      resolve(true)
+    })
+    connection.on('error', () => resolve(false))
+  })
+}
+
+/** A postmaster's working folder is its data directory (both as seen by us, resolved). */
+async function isPostmaster(pid: number, data_dir: string): Promise<boolean> {
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    const [exe, cwd] = await Promise.all([readlink(`/proc/${pid}/exe`), readlink(`/proc/${pid}/cwd`)])
+    return path.basename(exe).startsWith('postgres') && path.resolve(cwd) === path.resolve(data_dir)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH') || isErrno(error, 'EACCES')) return false
+    throw error
+  }
+}
