@@ -26,6 +26,7 @@ create table domain (
   enabled boolean not null default true,
   created_at timestamptz not null default croft_now()
 );
+create index on domain (parent_id);
 
 create table project (
   id uuid primary key,
@@ -44,8 +45,6 @@ create table "user" (
   email text,
   password_hash text,
   enabled boolean not null default true,
-  failed_sign_ins integer not null default 0,
-  locked_until timestamptz,
   default_project_id uuid references project on delete set null,
   created_at timestamptz not null default croft_now(),
   unique (domain_id, name)
@@ -70,8 +69,11 @@ create table role_grant (
   project_id uuid references project on delete cascade,
   created_at timestamptz not null default croft_now(),
   check ((scope = 'domain') = (domain_id is not null) and (scope = 'project') = (project_id is not null)),
-  unique nulls not distinct (user_id, role_id, scope, domain_id, project_id)
+  constraint role_grant_twice unique nulls not distinct (user_id, role_id, scope, domain_id, project_id)
 );
+create index on role_grant (role_id);
+create index on role_grant (domain_id);
+create index on role_grant (project_id);
 
 create table api_key (
   id uuid primary key,
@@ -94,6 +96,16 @@ create table token (
 );
 create index on token (expires_at);
 create index on token (user_id);
+
+-- Guesses at passwords, counted before each is checked so that no number of guesses at once passes the limit.
+-- The key is 'address:…', 'user:<id>', or for a name that does not exist 'name:<sha256>', so that both look alike.
+create table sign_in_attempt (
+  key text primary key,
+  failed integer not null,
+  last_at timestamptz not null default croft_now(),
+  locked_until timestamptz
+);
+create index on sign_in_attempt (last_at);
 
 -- Limits and what is used of them, exact: changed in the transaction that makes or removes the thing.
 create table quota (
@@ -330,6 +342,8 @@ create table instance (
   deleted_at timestamptz,
   -- When a deleted instance may no longer be recovered; null while it is not deleted.
   purge_at timestamptz,
+  -- Whether the host's counters still hold its vCPUs and memory: a deleted instance gives them up once it is off.
+  compute_claimed boolean not null default true,
   -- The host was told to leave nothing of it.
   purging boolean not null default false,
   version bigint not null default 1,
@@ -384,6 +398,8 @@ create table port (
   allowed_address_pairs jsonb not null default '[]',
   admin_up boolean not null default true,
   model text not null default 'virtio',
+  -- Made by a user before its instance, so it outlives it.
+  kept boolean not null default false,
   version bigint not null default 1,
   created_at timestamptz not null default croft_now(),
   unique (network_id, mac)

@@ -37,17 +37,22 @@ export interface UserTable {
   email: string | null
   password_hash: string | null
   enabled: Generated<boolean>
-  failed_sign_ins: Generated<number>
-  locked_until: Date | null
   default_project_id: string | null
   created_at: Generated<Date>
+}
+
+export interface SignInAttemptTable {
+  key: string
+  failed: number
+  last_at: Generated<Date>
+  locked_until: Date | null
 }
 
 export interface RoleTable {
   id: string
   name: string
   description: Generated<string>
-  permissions: string
+  permissions: string[]
   built_in: Generated<boolean>
   created_at: Generated<Date>
 }
@@ -277,6 +282,7 @@ export interface InstanceTable {
   reboot_kind: Generated<'soft' | 'hard'>
   deleted_at: Date | null
   purge_at: Date | null
+  compute_claimed: Generated<boolean>
   purging: Generated<boolean>
   version: Generated<number>
   created_at: Generated<Date>
@@ -321,6 +327,7 @@ export interface PortTable {
   allowed_address_pairs: Generated<unknown>
   admin_up: Generated<boolean>
   model: Generated<string>
+  kept: Generated<boolean>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -452,6 +459,7 @@ export interface Schema {
   role_grant: RoleGrantTable
   api_key: ApiKeyTable
   token: TokenTable
+  sign_in_attempt: SignInAttemptTable
   quota: QuotaTable
   setting: SettingTable
   zone: ZoneTable
