@@ -23,13 +23,42 @@ export function nobody(request: RequestFacts): Caller {
   }
 }
 
+function secretOf(header: string | undefined): string | undefined {
+  return /^Bearer ([\x21-\x7e]{16,512})$/i.exec(header ?? '')?.[1]
+}
+
+/** SHA-256 of the credential that a request came with, as the database keeps it. */
+export function credentialHash(request: { headers: { authorization?: string | undefined } }): Buffer {
+  return createHash('sha256')
+    .update(secretOf(request.headers.authorization) ?? '')
+    .digest()
+}
+
 /** Throws not_signed_in for a missing, unknown, expired or disabled credential, without saying which. */
 export async function authenticate(cloud: Cloud, header: string | undefined, request: RequestFacts): Promise<Caller> {
-  const secret = /^Bearer ([\x21-\x7e]{16,512})$/.exec(header ?? '')?.[1]
-  const found = secret ? await credential.find(cloud.database.db, createHash('sha256').update(secret).digest()) : null
+  const secret = secretOf(header)
+  const sha256 = credentialHash({ headers: { authorization: header } })
+  const found = secret ? await credential.find(cloud.database.db, sha256) : null
   if (!found) {
     const why = header === undefined ? 'No token was sent' : 'The token is not valid, or has expired'
     throw new CloudError('not_signed_in', `${why}. Sign in: croft sign-in, or POST /v1/sign-in.`)
   }
+  if (secret?.startsWith('croft_k_')) await noteUse(cloud, sha256)
   return { ...found, request }
+}
+
+const noted_max = 10_000
+const note_every_ms = 60_000
+const notedOf = new WeakMap<Cloud, Map<string, number>>()
+
+/** An API key's last use is written about once a minute by each controller; most requests write nothing. */
+async function noteUse(cloud: Cloud, sha256: Buffer): Promise<void> {
+  const notedAt = notedOf.get(cloud) ?? new Map<string, number>()
+  notedOf.set(cloud, notedAt)
+  const key = sha256.toString('base64')
+  const now_ms = cloud.clock.now_ms()
+  if (now_ms - (notedAt.get(key) ?? -note_every_ms) < note_every_ms) return
+  if (notedAt.size >= noted_max) notedAt.clear()
+  notedAt.set(key, now_ms)
+  await credential.touch(cloud.database.db, sha256)
 }

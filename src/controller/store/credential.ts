@@ -1,5 +1,5 @@
-/** From a credential's hash to who holds it and what they may, in one query each way. */
-import { sql } from 'kysely'
+/** From a credential's hash, or a user, to who it is and what they may, in one query each way. */
+import { type RawBuilder, sql } from 'kysely'
 import { type Permission, permissions } from '../../model/permissions.ts'
 import type { Caller } from '../app/caller.ts'
 import type { Db } from './database.ts'
@@ -16,25 +16,41 @@ interface Found {
     project_id: string | null
     permissions: string[]
   }[]
-  /** Every domain, with those above it: a grant on one holds in all below. */
+  /** Each domain that a grant holds in: the domain itself (ancestor_id equal) and all below it. */
   above: { domain_id: string; ancestor_id: string }[]
 }
+
+export type Holder = Omit<Caller, 'request'>
 
 const known: ReadonlySet<string> = new Set(permissions)
 
 /** Null when no enabled user and project hold a credential with this hash that is still good. */
-async function find(db: Db, secret_sha256: Uint8Array): Promise<Omit<Caller, 'request'> | null> {
+function find(db: Db, secret_sha256: Uint8Array): Promise<Holder | null> {
   const hash = Buffer.from(secret_sha256)
-  const { rows } = await sql<Found>`
-    with recursive held as (
+  return read(
+    db,
+    sql`
       select user_id, project_id from token where secret_sha256 = ${hash} and expires_at > croft_now()
       union all
       select user_id, project_id from api_key
-      where secret_sha256 = ${hash} and (expires_at is null or expires_at > croft_now())
-    ), above as (
-      select id as domain_id, id as ancestor_id, parent_id from domain where enabled
+      where secret_sha256 = ${hash} and (expires_at is null or expires_at > croft_now())`,
+  )
+}
+
+/** The user as they would be in this project; null when either is disabled or gone. */
+function ofUser(db: Db, user_id: string, project_id: string | null): Promise<Holder | null> {
+  return read(db, sql`select ${user_id}::uuid as user_id, ${project_id}::uuid as project_id`)
+}
+
+async function read(db: Db, held: RawBuilder<unknown>): Promise<Holder | null> {
+  const { rows } = await sql<Found>`
+    with recursive held as (${held}), below as (
+      select d.id as domain_id, d.id as ancestor_id
+      from domain d where d.enabled and d.id in (
+        select g.domain_id from role_grant g join held on held.user_id = g.user_id where g.scope = 'domain'
+      )
       union all
-      select above.domain_id, domain.id, domain.parent_id from above join domain on domain.id = above.parent_id
+      select d.id, below.ancestor_id from below join domain d on d.parent_id = below.domain_id and d.enabled
     )
     select u.id as user_id, u.name as user_name, u.domain_id as user_domain_id,
       p.id as project_id, p.domain_id as project_domain_id,
@@ -43,19 +59,17 @@ async function find(db: Db, secret_sha256: Uint8Array): Promise<Omit<Caller, 're
           'permissions', r.permissions))
         from role_grant g join role r on r.id = g.role_id where g.user_id = u.id
       ), '[]') as grants,
-      coalesce((
-        select json_agg(json_build_object('domain_id', a.domain_id, 'ancestor_id', a.ancestor_id))
-        from above a where exists (select from role_grant g where g.user_id = u.id and g.domain_id = a.ancestor_id)
-      ), '[]') as above
+      coalesce((select json_agg(below) from below), '[]') as above
     from held
     join "user" u on u.id = held.user_id and u.enabled
     join domain d on d.id = u.domain_id and d.enabled
-    left join project p on p.id = held.project_id
-    where p.id is null or (p.enabled and exists (select from domain pd where pd.id = p.domain_id and pd.enabled))`.execute(
-    db,
-  )
+    left join project p on p.id = held.project_id and p.enabled
+      and exists (select from domain pd where pd.id = p.domain_id and pd.enabled)
+    where held.project_id is null or p.id is not null`.execute(db)
   const [row] = rows
-  return row ? { ...row, ...heldBy(row) } : null
+  if (!row) return null
+  const { user_id, user_name, user_domain_id, project_id, project_domain_id } = row
+  return { user_id, user_name, user_domain_id, project_id, project_domain_id, ...heldBy(row) }
 }
 
 /** Sums up grants by where they hold. */
@@ -88,4 +102,4 @@ async function touch(db: Db, secret_sha256: Uint8Array): Promise<void> {
     and (last_used_at is null or last_used_at < croft_now() - interval '1 minute')`.execute(db)
 }
 
-export const credential = { find, touch }
+export const credential = { find, ofUser, touch }

@@ -1,0 +1,180 @@
+/**
+ * What is limited and how much of it is used, exact at every moment: charged in the transaction that makes a thing,
+ * released in the one that removes it. A charge counts in the project, in its domain, and in every domain above.
+ */
+import { type RawBuilder, sql } from 'kysely'
+import { CloudError } from '../../model/errors.ts'
+import { projectQuotaDefaults, type QuotaCharge, type QuotaResource, quotaResources } from '../../model/quota.ts'
+import type { Db, Tx } from './database.ts'
+
+export type QuotaScope = 'domain' | 'project'
+
+export interface QuotaRow {
+  resource: QuotaResource
+  used: number
+  limit: number | null
+}
+
+/** Rows for every project and domain that lacks some: new ones, and all after an upgrade that limits something more. */
+async function fillIn(db: Db): Promise<void> {
+  const resources = sql`(values ${sql.join(quotaResources.map(name => sql`(${name}, ${projectQuotaDefaults[name]}::bigint)`))})`
+  await sql`insert into quota (scope, scope_id, resource, limit_value)
+    select 'project', p.id, r.name, r.fallback from project p cross join ${resources} as r (name, fallback)
+    on conflict do nothing`.execute(db)
+  await sql`insert into quota (scope, scope_id, resource)
+    select 'domain', d.id, r.name from domain d cross join ${resources} as r (name, fallback)
+    on conflict do nothing`.execute(db)
+}
+
+/** The rows of a new project (the defaults) or domain (no limits). */
+async function create(tx: Tx, scope: QuotaScope, scope_id: string): Promise<void> {
+  await tx
+    .insertInto('quota')
+    .values(
+      quotaResources.map(resource => ({
+        scope,
+        scope_id,
+        resource,
+        limit_value: scope === 'project' ? projectQuotaDefaults[resource] : null,
+      })),
+    )
+    .execute()
+}
+
+export interface ChargedTo {
+  project_id: string
+  domain_id: string
+}
+
+/** Rows of the project and of all its domains that a charge touches, as `q`. */
+function touched({ project_id, domain_id }: ChargedTo): RawBuilder<boolean> {
+  return sql<boolean>`(q.scope = 'project' and q.scope_id = ${project_id}::uuid or q.scope = 'domain' and q.scope_id in (
+    with recursive above as (
+      select id, parent_id from domain where id = ${domain_id}::uuid
+      union all select d.id, d.parent_id from above join domain d on d.id = above.parent_id
+    ) select id from above))`
+}
+
+function entriesOf(charge: QuotaCharge): [QuotaResource, number][] {
+  return quotaResources.flatMap((resource): [QuotaResource, number][] => {
+    const amount = charge[resource] ?? 0
+    if (!Number.isSafeInteger(amount) || amount < 0)
+      throw new RangeError(`quota ${resource} cannot change by ${amount}`)
+    return amount === 0 ? [] : [[resource, amount]]
+  })
+}
+
+/**
+ * Adds `charge` to what is used, everywhere or nowhere; throws quota_exceeded, which must end the transaction. The rows
+ * are locked until the transaction ends, in one order for all, so charge as late in it as you can.
+ */
+async function charge(tx: Tx, to: ChargedTo, amounts: QuotaCharge): Promise<void> {
+  const entries = entriesOf(amounts)
+  if (entries.length === 0) return
+  const asked = sql`(values ${sql.join(entries.map(([name, amount]) => sql`(${name}, ${amount}::bigint)`))})`
+  const { rows } = await sql<Counted>`
+    with asked (resource, amount) as ${asked}, locked as materialized (
+      select q.scope, q.scope_id, q.resource, q.used, q.limit_value, asked.amount
+      from quota q join asked on asked.resource = q.resource where ${touched(to)}
+      order by q.scope, q.scope_id, q.resource for update of q
+    ), charged as (
+      update quota q set used = q.used + l.amount from locked l
+      where q.scope = l.scope and q.scope_id = l.scope_id and q.resource = l.resource
+        and (q.limit_value is null or q.used + l.amount <= q.limit_value)
+      returning q.scope, q.scope_id, q.resource
+    )
+    select l.*, c.resource is not null as charged
+    from locked l left join charged c on c.scope = l.scope and c.scope_id = l.scope_id and c.resource = l.resource
+    order by l.scope desc, l.resource`.execute(tx)
+  const refused = rows.find(row => !row.charged)
+  if (refused) throw await exceeded(tx, refused)
+  if (rows.length < entries.length * 2) throw new Error(`quota rows of project ${to.project_id} are missing`)
+}
+
+interface Counted {
+  scope: QuotaScope
+  scope_id: string
+  resource: QuotaResource
+  used: number
+  limit_value: number
+  amount: number
+  charged: boolean
+}
+
+const units: Record<QuotaResource, string> = {
+  instances: 'instances',
+  vcpus: 'vCPUs',
+  memory_mib: 'MiB of memory',
+  storage_gib: 'GiB of storage',
+  networks: 'networks',
+  routers: 'routers',
+  floating_ips: 'floating addresses',
+  security_groups: 'security groups',
+  images: 'images',
+}
+
+async function exceeded(tx: Tx, row: Counted): Promise<CloudError> {
+  const { scope, scope_id, resource, used, limit_value, amount } = row
+  const named = await tx.selectFrom(scope).select('name').where('id', '=', scope_id).executeTakeFirst()
+  const who = scope === 'project' ? "The domain's administrator" : 'The administrator of the cloud'
+  return new CloudError(
+    'quota_exceeded',
+    `The ${scope} '${named?.name ?? scope_id}' may have ${limit_value} ${units[resource]} and uses ${used}; this asks for ${amount} more. ` +
+      `Delete something, or have the limit raised. ${who} can: croft quota set.`,
+    { resource, scope, scope_id, limit: limit_value, used, asked: amount },
+  )
+}
+
+/** Takes back what was charged. */
+async function release(tx: Tx, to: ChargedTo, amounts: QuotaCharge): Promise<void> {
+  const entries = entriesOf(amounts)
+  if (entries.length === 0) return
+  const given = sql`(values ${sql.join(entries.map(([name, amount]) => sql`(${name}, ${amount}::bigint)`))})`
+  await sql`
+    with given (resource, amount) as ${given}, locked as materialized (
+      select q.scope, q.scope_id, q.resource, given.amount
+      from quota q join given on given.resource = q.resource where ${touched(to)}
+      order by q.scope, q.scope_id, q.resource for update of q
+    )
+    update quota q set used = q.used - l.amount from locked l
+    where q.scope = l.scope and q.scope_id = l.scope_id and q.resource = l.resource`.execute(tx)
+}
+
+async function list(db: Db, scope: QuotaScope, scope_id: string): Promise<QuotaRow[]> {
+  const rows = await db
+    .selectFrom('quota')
+    .select(['resource', 'used', 'limit_value'])
+    .where('scope', '=', scope)
+    .where('scope_id', '=', scope_id)
+    .execute()
+  return quotaResources.flatMap(resource => {
+    const row = rows.find(found => found.resource === resource)
+    return row ? [{ resource, used: row.used, limit: row.limit_value }] : []
+  })
+}
+
+/** Sets limits; null for none. A limit below what is used takes nothing away: it only refuses more. */
+async function setLimits(
+  tx: Tx,
+  scope: QuotaScope,
+  scope_id: string,
+  limits: Partial<Record<QuotaResource, number | null>>,
+): Promise<void> {
+  for (const resource of quotaResources) {
+    const limit = limits[resource]
+    if (limit === undefined) continue
+    await tx
+      .updateTable('quota')
+      .set({ limit_value: limit })
+      .where('scope', '=', scope)
+      .where('scope_id', '=', scope_id)
+      .where('resource', '=', resource)
+      .execute()
+  }
+}
+
+async function remove(tx: Tx, scope: QuotaScope, scope_id: string): Promise<void> {
+  await tx.deleteFrom('quota').where('scope', '=', scope).where('scope_id', '=', scope_id).execute()
+}
+
+export const quota = { fillIn, create, charge, release, list, setLimits, remove }
