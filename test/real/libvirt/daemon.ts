@@ -1,0 +1,115 @@
+/**
+ * A private libvirtd and virtlogd for tests, in namespaces of their own: other libvirts on the machine are neither seen nor
+ * touched. The socket is reachable from outside. Everything ends with stop(), or with the process that started it.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export interface DaemonOptions {
+  /** Lines added to libvirtd.conf. */
+  config?: readonly string[]
+  /** Where libvirt keeps what it found out about QEMU; sharing it between daemons saves a second each. */
+  cache_dir?: string
+}
+
+export class Daemon {
+  /** Its folder, which holds log/, etc/, lib/ and run/. */
+  readonly dir: string
+  /** The socket to connect to. */
+  readonly path: string
+  readonly #init: ChildProcess
+  readonly #init_pid: number
+
+  private constructor(dir: string, init: ChildProcess, init_pid: number) {
+    this.dir = dir
+    this.path = join(dir, 'run', 'libvirt-sock')
+    this.#init = init
+    this.#init_pid = init_pid
+  }
+
+  static async start(options: DaemonOptions = {}): Promise<Daemon> {
+    const dir = await mkdtemp(join(tmpdir(), 'croft-libvirt-'))
+    for (const name of ['run', 'dev', 'etc', 'lib', 'log', 'cache']) await mkdir(join(dir, name))
+    await writeConfiguration(dir, options.config ?? [])
+    const script = join(import.meta.dirname, 'daemon-init.sh')
+    const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--mount-proc', '--kill-child']
+    const init = spawn('unshare', [...namespaces, 'sh', script, dir], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const [line] = await Promise.race([once(createInterface(init.stdout), 'line'), once(init, 'exit')])
+    if (line !== 'ready') throw new Error(`the namespaces for libvirtd could not be made (exit ${String(line)})`)
+    const children = await readFile(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8')
+    const daemon = new Daemon(dir, init, Number(children.trim()))
+    try {
+      await daemon.exec('virtlogd', ['--daemon'])
+      await daemon.startLibvirtd()
+    } catch (error) {
+      await daemon.stop()
+      throw error
+    }
+    return daemon
+  }
+
+  /** Runs a program inside; answers with what it printed. */
+  async exec(program: string, args: readonly string[]): Promise<string> {
+    const enter = ['--target', String(this.#init_pid), '--net', '--mount', '--pid', '--ipc', '--uts', '--']
+    const { stdout } = await run('nsenter', [...enter, program, ...args])
+    return stdout
+  }
+
+  /** Answers when it takes connections. */
+  async startLibvirtd(): Promise<void> {
+    await this.exec('libvirtd', ['--daemon', '--pid-file', '/run/libvirt/libvirtd.pid'])
+  }
+
+  /** Sends a signal to libvirtd alone; guests and virtlogd go on. */
+  async signalLibvirtd(signal: 'KILL' | 'STOP' | 'CONT' | 'TERM'): Promise<void> {
+    const pid = (await readFile(join(this.dir, 'run', 'libvirtd.pid'), 'utf8')).trim()
+    await this.exec('kill', [`-${signal}`, pid])
+  }
+
+  log(): Promise<string> {
+    return readFile(join(this.dir, 'log', 'libvirtd.log'), 'utf8')
+  }
+
+  /** Ends everything inside, guests too, and removes the folder. */
+  async stop(): Promise<void> {
+    const exited = this.#init.exitCode === null && this.#init.signalCode === null ? once(this.#init, 'exit') : null
+    this.#init.stdin?.end()
+    await exited
+    await rm(this.dir, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+async function writeConfiguration(dir: string, extra: readonly string[]): Promise<void> {
+  const libvirtd = [
+    'auth_unix_rw = "none"',
+    'auth_unix_ro = "none"',
+    'listen_tls = 0',
+    'log_outputs = "2:file:/var/log/libvirt/libvirtd.log"',
+    ...extra,
+  ]
+  const qemu = [
+    'user = "root"',
+    'group = "root"',
+    'security_driver = "none"',
+    'dynamic_ownership = 0',
+    'remember_owner = 0',
+    'namespaces = []',
+    'cgroup_controllers = []',
+  ]
+  await writeFile(join(dir, 'etc', 'libvirtd.conf'), `${libvirtd.join('\n')}\n`)
+  await writeFile(join(dir, 'etc', 'qemu.conf'), `${qemu.join('\n')}\n`)
+  await writeFile(join(dir, 'etc', 'passwd.add'), 'libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n')
+  await writeFile(join(dir, 'etc', 'group.add'), 'libvirt-qemu:x:64055:\n')
+  await writeFile(join(dir, 'etc', 'virtlogd.conf'), 'log_outputs = "2:file:/var/log/libvirt/virtlogd.log"\n')
+}
