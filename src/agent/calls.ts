@@ -2,7 +2,7 @@
  * Carries out what a controller asks once: to show a console or its kept log. Each stream dials out on a socket of its own, so
  * that bulk never delays control; pipes carry the back-pressure both ways.
  */
-import type { Duplex } from 'node:stream'
+import { Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { AgentCall } from '../protocol/messages.ts'
 import type { WantedInstance } from '../protocol/wanted.ts'
@@ -44,10 +44,7 @@ export function createCalls({ hypervisor, dialler, instances, log }: CallOptions
       throw error
     }
     open.add(socket)
-    const ways = [pipeline(source, socket)]
-    if ('write' in source) ways.push(pipeline(socket, source))
-    else socket.resume()
-    Promise.all(ways)
+    Promise.all([pipeline(source, socket), listen(socket, source)])
       .catch(error => log.debug({ error, instance: params.instance_id, kind: params.kind }, 'a stream ended early'))
       .finally(() => {
         open.delete(socket)
@@ -73,6 +70,12 @@ export function createCalls({ hypervisor, dialler, instances, log }: CallOptions
       for (const socket of open) socket.destroy()
     },
   }
+}
+
+/** What the viewer types goes to a console; a log does not listen. */
+async function listen(socket: Duplex, source: Duplex | Readable): Promise<void> {
+  if (source instanceof Duplex) await pipeline(socket, source)
+  else socket.resume()
 }
 
 function tailOf(params: AgentCall): number {

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../lib/clock.ts'
 import { type Id, newId } from '../model/ids.ts'
 import type { AgentSessions } from './agents/sessions.ts'
+import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
 import type { Settings } from './app/setting.ts'
 import type { Database } from './store/database.ts'
@@ -43,6 +44,7 @@ export interface Cloud {
   readonly settings: Settings
   readonly events: EventHub
   readonly agents: AgentSessions
+  readonly streams: AgentStreams
   readonly sealer: Sealer
   readonly images: ImageStore
   /** Addresses that an image may not be fetched from unless allowed: see lib/download. */

@@ -467,6 +467,15 @@ create table floating_ip (
 create index on floating_ip (project_id, id);
 create index on floating_ip (port_id);
 
+-- One-time tickets for consoles: taken out when used, by whichever controller it is shown to.
+create table console_ticket (
+  secret_sha256 bytea primary key,
+  instance_id uuid not null references instance on delete cascade,
+  user_id uuid not null,
+  expires_at timestamptz not null
+);
+create index on console_ticket (expires_at);
+
 -- What happened ------------------------------------------------------------------------------------------------------
 
 create table operation (

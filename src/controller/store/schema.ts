@@ -375,6 +375,13 @@ export interface FloatingIpTable {
   created_at: Generated<Date>
 }
 
+export interface ConsoleTicketTable {
+  secret_sha256: Buffer
+  instance_id: string
+  user_id: string
+  expires_at: Date
+}
+
 export interface OperationTable {
   id: string
   project_id: string | null
@@ -483,6 +490,7 @@ export interface Schema {
   router: RouterTable
   router_interface: RouterInterfaceTable
   floating_ip: FloatingIpTable
+  console_ticket: ConsoleTicketTable
   operation: OperationTable
   operation_target: OperationTargetTable
   event: EventTable

@@ -70,8 +70,15 @@ test('hello, welcome, a whole report first, then only changes, numbered above wh
   await want(true, [wantedInstance()])
   assert.equal(last(controller.got)?.power, 'running')
   const numbers = reports(controller.got).map(frame => frame.report)
-  assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b))
-  assert.ok(reports(controller.got).slice(1).every(frame => !frame.whole))
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+  )
+  assert.ok(
+    reports(controller.got)
+      .slice(1)
+      .every(frame => !frame.whole),
+  )
   const before = controller.got.length
   await want(false, [wantedInstance()])
   assert.equal(controller.got.length, before, 'the same again says nothing')
@@ -222,8 +229,8 @@ for (const [name, change] of Object.entries(frames)) {
       const wantsRunning = change.power === undefined
       assert.equal(host.domains.get(uuid(1))?.power === 'running', wantsRunning, `killed at step ${at}`)
       const starts = host.acts.filter(each => each.startsWith('start')).length
-      assert.ok(starts <= (wantsRunning ? (name === 'create' ? 2 : 1) : 0), `${host.acts} killed at ${at}`)
-      if (name.endsWith('reboot')) assert.equal(starts, 1, `${host.acts} killed at ${at}`)
+      assert.ok(starts <= (wantsRunning ? (name === 'create' ? 2 : 1) : 0), `${host.acts.join()} killed at ${at}`)
+      if (name.endsWith('reboot')) assert.equal(starts, 1, `${host.acts.join()} killed at ${at}`)
       await second.agent.stop()
       if (!dead) break
       assert.ok(at < 60)

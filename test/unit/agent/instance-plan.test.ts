@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Domain } from '../../../src/agent/ports.ts'
 import { type Done, nothingDone } from '../../../src/agent/reconcilers/done.ts'
-import { crashesMax, planInstance, reportInstance, type Situation, started } from '../../../src/agent/reconcilers/instance-plan.ts'
+import {
+  crashesMax,
+  planInstance,
+  reportInstance,
+  type Situation,
+  started,
+} from '../../../src/agent/reconcilers/instance-plan.ts'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
 import { domain, wantedInstance } from './fakes.ts'
 

@@ -1,0 +1,257 @@
+/**
+ * From a wanted instance and what the host can do to libvirt's domain XML. Pure. The format is libvirt's
+ * (libvirt.org/formatdomain.html); each choice below says why.
+ *
+ * Every path in it is named in the XML itself (disks, log, sockets), which is what libvirt's AppArmor driver allows QEMU to
+ * open: nothing may be reached through a symbolic link.
+ */
+import { join } from 'node:path'
+import type { WantedInstance, WantedPort } from '../../../protocol/wanted.ts'
+import type { DomainSpec, PreparedDisk } from '../../ports.ts'
+import { element, type Element, renderXml } from './xml.ts'
+
+/** Marks Croft's domains; what has no element of this namespace is foreign. */
+export const metadataNamespace = 'https://croft.dev/xmlns/domain/1'
+export const metadataKey = 'croft'
+
+export interface DomainHost {
+  readonly virtualisation: 'kvm' | 'tcg'
+  readonly arch: string
+  /** What 'default' stands for as cpu_model with KVM. */
+  readonly default_cpu_model: string
+  /** OVS's data path: 'netdev' (in user space) needs checksum offload off on every path into it. */
+  readonly datapath: 'netdev' | 'system'
+  readonly integration_bridge: string
+  /** Of each instance's console log; virtlogd writes and bounds it. */
+  readonly log_directory: string
+  /** Of each instance's VNC socket. */
+  readonly run_directory: string
+}
+
+export function consoleLogPath(log_directory: string, id: string): string {
+  return join(log_directory, `${id}.log`)
+}
+
+export function vncSocketPath(run_directory: string, id: string): string {
+  return join(run_directory, `${id}.vnc`)
+}
+
+export function domainName(id: string): string {
+  return `croft-${id}`
+}
+
+export function domainXml(spec: DomainSpec, host: DomainHost): string {
+  const { instance } = spec
+  const { metadata } = instance
+  return renderXml(
+    element(
+      'domain',
+      { type: host.virtualisation === 'kvm' ? 'kvm' : 'qemu' },
+      element('name', {}, domainName(instance.id)),
+      element('uuid', {}, instance.id),
+      element('title', {}, metadata.name.replaceAll(/[\r\n]/g, ' ') || instance.id),
+      element(
+        'metadata',
+        {},
+        element(`${metadataKey}:instance`, {
+          [`xmlns:${metadataKey}`]: metadataNamespace,
+          id: instance.id,
+          project: metadata.project_id,
+          generation: instance.generation,
+        }),
+      ),
+      element('memory', { unit: 'MiB' }, String(instance.memory_mib)),
+      element('vcpu', { placement: 'static' }, String(instance.vcpus)),
+      sysinfo(instance),
+      element(
+        'os',
+        {},
+        element('type', { arch: host.arch, machine: host.arch === 'x86_64' ? 'q35' : 'virt' }, 'hvm'),
+        element('boot', { dev: 'hd' }),
+        element('smbios', { mode: 'sysinfo' }),
+      ),
+      element('features', {}, element('acpi'), host.arch === 'x86_64' ? element('apic') : null),
+      cpu(instance, host),
+      clock(),
+      element('on_poweroff', {}, 'destroy'),
+      element('on_reboot', {}, 'restart'),
+      // The agent starts it again, with back-off, so that a guest that dies at boot does not spin.
+      element('on_crash', {}, 'destroy'),
+      element('pm', {}, element('suspend-to-mem', { enabled: 'no' }), element('suspend-to-disk', { enabled: 'no' })),
+      devices(spec, host),
+    ),
+  )
+}
+
+function sysinfo(instance: WantedInstance): Element {
+  const entry = (name: string, value: string) => element('entry', { name }, value)
+  return element(
+    'sysinfo',
+    { type: 'smbios' },
+    element(
+      'system',
+      {},
+      entry('manufacturer', 'Croft'),
+      entry('product', 'Croft instance'),
+      entry('serial', instance.id),
+      entry('uuid', instance.id),
+      entry('family', 'Virtual Machine'),
+    ),
+  )
+}
+
+/** TCG runs best as the plain model that it emulates in full; KVM as the host's own, so that guests get its instructions. */
+function cpu(instance: WantedInstance, host: DomainHost): Element | null {
+  const topology = element('topology', { sockets: 1, dies: 1, cores: instance.vcpus, threads: 1 })
+  const named = (model: string) =>
+    element(
+      'cpu',
+      { mode: 'custom', match: 'exact', check: 'none' },
+      element('model', { fallback: 'allow' }, model),
+      topology,
+    )
+  if (host.virtualisation === 'tcg') return host.arch === 'x86_64' ? named('qemu64') : null
+  const model = instance.cpu_model === 'default' ? host.default_cpu_model : instance.cpu_model
+  if (model === 'host-model') return element('cpu', { mode: 'host-model', check: 'partial' }, topology)
+  if (model === 'host-passthrough') {
+    return element('cpu', { mode: 'host-passthrough', check: 'none', migratable: 'on' }, topology)
+  }
+  return element(
+    'cpu',
+    { mode: 'custom', match: 'exact', check: 'partial' },
+    element('model', { fallback: 'forbid' }, model),
+    topology,
+  )
+}
+
+/** UTC, and ticks that catch up after the host was busy, as guests of KVM expect. */
+function clock(): Element {
+  return element(
+    'clock',
+    { offset: 'utc' },
+    element('timer', { name: 'rtc', tickpolicy: 'catchup' }),
+    element('timer', { name: 'pit', tickpolicy: 'delay' }),
+    element('timer', { name: 'hpet', present: 'no' }),
+  )
+}
+
+function devices(spec: DomainSpec, host: DomainHost): Element {
+  const { instance } = spec
+  const names = diskNames()
+  const scsi = spec.disks.some(each => each.wanted.bus === 'scsi')
+  return element(
+    'devices',
+    {},
+    ...spec.disks.map(each => disk(each, names)),
+    spec.config_drive === null ? null : configDrive(spec.config_drive, spec.disks, names),
+    scsi ? element('controller', { type: 'scsi', index: 0, model: 'virtio-scsi' }) : null,
+    ...instance.ports.map(port => nic(port, host)),
+    serial(instance.id, host),
+    element('console', { type: 'pty' }, element('target', { type: 'serial', port: 0 })),
+    element('channel', { type: 'unix' }, element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' })),
+    element('input', { type: 'tablet', bus: 'usb' }),
+    element('controller', { type: 'usb', index: 0, model: 'qemu-xhci' }),
+    element(
+      'graphics',
+      { type: 'vnc' },
+      element('listen', { type: 'socket', socket: vncSocketPath(host.run_directory, instance.id) }),
+    ),
+    element(
+      'video',
+      {},
+      element('model', { type: host.arch === 'x86_64' ? 'vga' : 'virtio', heads: 1, primary: 'yes' }),
+    ),
+    element('rng', { model: 'virtio' }, element('backend', { model: 'random' }, '/dev/urandom')),
+    element(
+      'memballoon',
+      { model: 'virtio', autodeflate: 'on', freePageReporting: 'on' },
+      element('stats', { period: 10 }),
+    ),
+    instance.watchdog_action === 'none'
+      ? null
+      : element('watchdog', { model: 'i6300esb', action: instance.watchdog_action }),
+    host.arch === 'x86_64' ? element('panic', { model: 'isa' }) : null,
+  )
+}
+
+function serial(id: string, host: DomainHost): Element {
+  return element(
+    'serial',
+    { type: 'pty' },
+    element('log', { file: consoleLogPath(host.log_directory, id), append: 'on' }),
+    element('target', { port: 0 }),
+  )
+}
+
+type Bus = 'virtio' | 'scsi' | 'sata'
+
+function disk(prepared: PreparedDisk, names: (bus: Bus) => string): Element {
+  const { wanted, direct_io } = prepared
+  // q35 has no IDE; a guest that knows only IDE finds SATA in its AHCI mode or not at all.
+  const bus = wanted.bus === 'ide' ? 'sata' : wanted.bus
+  return element(
+    'disk',
+    { type: 'file', device: 'disk' },
+    element('driver', {
+      name: 'qemu',
+      type: prepared.format,
+      // Past the host's page cache where the file system can: memory is the guests', and a flush means what it says.
+      cache: direct_io ? 'none' : 'writeback',
+      io: direct_io ? 'native' : 'threads',
+      discard: 'unmap',
+      detect_zeroes: 'unmap',
+    }),
+    element('source', { file: prepared.path }),
+    element('target', { dev: names(bus), bus }),
+    // virtio shows its guest the first 20 characters of it.
+    element('serial', {}, wanted.volume_id),
+  )
+}
+
+/** On the root disk's bus: small guests have a driver for that one, and no CD-ROM's. cloud-init goes by the label. */
+function configDrive(path: string, disks: readonly PreparedDisk[], names: (bus: Bus) => string): Element {
+  const virtio = disks.every(each => each.wanted.bus === 'virtio')
+  const bus = virtio ? 'virtio' : 'sata'
+  return element(
+    'disk',
+    { type: 'file', device: virtio ? 'disk' : 'cdrom' },
+    element('driver', { name: 'qemu', type: 'raw', cache: 'writeback' }),
+    element('source', { file: path }),
+    element('target', { dev: names(bus), bus }),
+    element('readonly'),
+    element('serial', {}, 'config-drive'),
+  )
+}
+
+function nic(port: WantedPort, host: DomainHost): Element {
+  const virtio = port.model === 'virtio'
+  const off = { csum: 'off', gso: 'off', tso4: 'off', tso6: 'off', ecn: 'off', ufo: 'off' }
+  const bare = virtio && host.datapath === 'netdev'
+  return element(
+    'interface',
+    { type: 'bridge' },
+    element('mac', { address: port.mac }),
+    element('source', { bridge: host.integration_bridge }),
+    element('virtualport', { type: 'openvswitch' }, element('parameters', { interfaceid: port.port_id })),
+    element('model', { type: port.model }),
+    // Frames cross into user space without the header that says "checksum still to do": TCP would hang.
+    bare ? element('driver', { name: 'qemu' }, element('host', off)) : null,
+    element('mtu', { size: port.mtu }),
+    // No network boot: nothing answers, and it costs seconds.
+    element('rom', { enabled: 'no' }),
+  )
+}
+
+/** vda, vdb, … per bus; SCSI and SATA share sd. */
+function diskNames(): (bus: Bus) => string {
+  const used = { vd: 0, sd: 0 }
+  return bus => {
+    const prefix = bus === 'virtio' ? 'vd' : 'sd'
+    return prefix + letters(used[prefix]++)
+  }
+}
+
+function letters(index: number): string {
+  const last = String.fromCharCode(97 + (index % 26))
+  return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last
+}

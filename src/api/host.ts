@@ -1,0 +1,117 @@
+/** Hosts: the servers that instances run on, how they join, and what they have. */
+import Type, { type Static } from 'typebox'
+import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { route } from './route.ts'
+
+export const hostStates = ['up', 'unreachable'] as const
+
+export const Host = closed({
+  id: Uuid,
+  name: Name,
+  cluster_id: Uuid,
+  cluster: Name,
+  zone: Name,
+  state: oneOf(hostStates, {
+    description: "'unreachable': its agent holds no link; that says nothing of its instances",
+  }),
+  schedulable: Type.Boolean({ description: 'Whether new instances may be placed here' }),
+  labels: Tags,
+  vcpus_limit: Type.Integer({ description: 'After overcommit' }),
+  vcpus_claimed: Type.Integer(),
+  memory_limit_mib: Type.Integer(),
+  memory_claimed_mib: Type.Integer(),
+  disk_limit_gib: Type.Integer(),
+  disk_claimed_gib: Type.Integer(),
+  instances: Type.Integer(),
+  facts: Type.Unknown({ description: 'What the agent found: CPU, NUMA, memory, disks, NICs, versions' }),
+  foreign_domains: Type.Unknown({ description: 'Domains in libvirt that Croft did not make and leaves alone' }),
+  last_seen_at: nullable(Time),
+  created_at: Time,
+})
+export type Host = Static<typeof Host>
+
+const params = closed({ host: Uuid })
+
+export const hostRoutes = {
+  list: route({
+    name: 'host.list',
+    method: 'GET',
+    path: '/v1/hosts',
+    summary: 'Hosts with what they have and what is claimed of it',
+    level: 'system',
+    needs: 'topology.read',
+    query: closed({ ...pageQuery, name: Type.Optional(Name), cluster_id: Type.Optional(Uuid) }),
+    status: 200,
+    reply: page(Host),
+    errors: [],
+    cli: {
+      columns: [
+        'name',
+        'state',
+        'schedulable',
+        'instances',
+        'vcpus_claimed',
+        'vcpus_limit',
+        'memory_claimed_mib',
+        'memory_limit_mib',
+        'id',
+      ],
+    },
+  }),
+  get: route({
+    name: 'host.get',
+    method: 'GET',
+    path: '/v1/hosts/:host',
+    summary: 'One host',
+    level: 'system',
+    needs: 'topology.read',
+    params,
+    status: 200,
+    reply: Host,
+    errors: ['not_found'],
+  }),
+  update: route({
+    name: 'host.update',
+    method: 'PATCH',
+    path: '/v1/hosts/:host',
+    summary: 'Change labels, or whether new instances may be placed here',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    body: closed({ schedulable: Type.Optional(Type.Boolean()), labels: Type.Optional(Tags) }),
+    status: 200,
+    reply: Host,
+    errors: ['not_found'],
+  }),
+  remove: route({
+    name: 'host.remove',
+    method: 'DELETE',
+    path: '/v1/hosts/:host',
+    summary: 'Take a host without instances out of the cloud; its certificate is good no longer',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    status: 204,
+    errors: ['not_found', 'in_use'],
+  }),
+  invite: route({
+    name: 'host.invite',
+    method: 'POST',
+    path: '/v1/host-invitations',
+    summary: 'Make a one-time token with which one host joins',
+    level: 'system',
+    needs: 'topology.manage',
+    body: closed({
+      cluster_id: Type.Optional(Uuid),
+      minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_080, default: 60 })),
+    }),
+    status: 201,
+    reply: closed({
+      token: Type.String({ description: 'Shown once' }),
+      controller_url: Type.String(),
+      command: Type.String({ description: 'To be run on the new host, as root' }),
+      expires_at: Time,
+    }),
+    errors: ['not_found'],
+  }),
+}

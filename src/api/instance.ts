@@ -1,0 +1,295 @@
+/** Instances: machines of the cloud. */
+import Type, { type Static } from 'typebox'
+import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
+import { limits } from '../model/limits.ts'
+import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { Operation } from './operation.ts'
+import { route } from './route.ts'
+
+export const InstanceAddress = closed({
+  network_id: Uuid,
+  network: Name,
+  port_id: Uuid,
+  mac: Type.String(),
+  address: Type.String(),
+  floating_address: nullable(Type.String()),
+})
+
+export const Instance = closed({
+  id: Uuid,
+  name: Name,
+  hostname: Type.String(),
+  state: oneOf(instanceStates),
+  reason: nullable(Type.String({ description: 'Why it is in error or unknown, in plain words' })),
+  step: nullable(Type.String({ description: 'What its host is doing for it now' })),
+  percent: nullable(Type.Integer()),
+  project_id: Uuid,
+  user_id: Uuid,
+  host_id: nullable(Uuid),
+  host: nullable(Name),
+  zone: Name,
+  flavor_id: Uuid,
+  flavor: Name,
+  image_id: nullable(Uuid),
+  image: Name,
+  vcpus: Type.Integer(),
+  memory_mib: Type.Integer(),
+  disk_gib: Type.Integer(),
+  addresses: Type.Array(InstanceAddress),
+  volumes: Type.Array(Uuid),
+  tags: Tags,
+  key_names: Type.Array(Type.String()),
+  config_drive: Type.Boolean(),
+  wanted_power: oneOf(['running', 'stopped']),
+  moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
+    description: 'What can be done with it now',
+  }),
+  started_at: nullable(Time),
+  deleted_at: nullable(Time),
+  purge_at: nullable(Time),
+  version: Type.Integer(),
+  created_at: Time,
+})
+export type Instance = Static<typeof Instance>
+
+const params = closed({ instance: Uuid })
+const acted = closed({ instance: Instance, operation: Operation })
+
+export const InstanceCreate = closed({
+  name: Name,
+  count: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: limits.instance_batch_max,
+      description: "More than one are named 'name-1', 'name-2', …",
+    }),
+  ),
+  flavor_id: Uuid,
+  image_id: Uuid,
+  networks: Type.Optional(
+    Type.Array(
+      closed({
+        network_id: Uuid,
+        fixed_addresses: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 8 })),
+        security_groups: Type.Optional(Type.Array(Uuid, { maxItems: 16 })),
+      }),
+      {
+        maxItems: limits.ports_per_instance_max,
+        description: "Without it: the project's network, when it has just one",
+      },
+    ),
+  ),
+  key_names: Type.Optional(Type.Array(Name, { maxItems: 16, description: 'Your key pairs; without it, all of them' })),
+  public_keys: Type.Optional(Type.Array(Type.String({ maxLength: limits.key_length_max }), { maxItems: 16 })),
+  user_data: Type.Optional(
+    Type.String({
+      maxLength: Math.ceil(limits.user_data_bytes_max / 3) * 4,
+      contentEncoding: 'base64',
+      description: 'Base64',
+    }),
+  ),
+  tags: Type.Optional(Tags),
+  disk_gib: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: limits.disk_gib_max, description: "Instead of the flavor's" }),
+  ),
+  zone_id: Type.Optional(Uuid),
+  host_id: Type.Optional(Uuid),
+  config_drive: Type.Optional(Type.Boolean()),
+  watchdog_action: Type.Optional(oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'])),
+  start: Type.Optional(Type.Boolean({ description: 'false: made, but left stopped' })),
+})
+export type InstanceCreate = Static<typeof InstanceCreate>
+
+export const HostVerdict = closed({
+  host: Name,
+  host_id: Uuid,
+  refused: nullable(Type.String({ description: 'Why it could not take it' })),
+  score: nullable(Type.Number()),
+  weights: Type.Record(Type.String(), Type.Number()),
+})
+
+export const Placement = closed({
+  id: Uuid,
+  instance_id: nullable(Uuid),
+  host_id: nullable(Uuid),
+  asked: Type.Record(Type.String(), Type.Unknown()),
+  hosts: Type.Array(HostVerdict, { description: 'The best of those that fit, and examples of those that do not' }),
+  refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
+  created_at: Time,
+})
+export type Placement = Static<typeof Placement>
+
+function actRoute<const Verb extends string>(verb: Verb, summary: string, body = closed({})) {
+  return route({
+    name: `instance.${verb}`,
+    method: 'POST',
+    path: `/v1/instances/:instance/${verb}`,
+    summary,
+    level: 'project',
+    needs: 'instance.operate',
+    params,
+    body,
+    status: 202,
+    reply: acted,
+    errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
+  })
+}
+
+export const instanceRoutes = {
+  list: route({
+    name: 'instance.list',
+    method: 'GET',
+    path: '/v1/instances',
+    summary: 'Instances',
+    level: 'project',
+    needs: 'instance.read',
+    query: closed({
+      ...pageQuery,
+      name: Type.Optional(Name),
+      host_id: Type.Optional(Uuid),
+      image_id: Type.Optional(Uuid),
+      deleted: Type.Optional(Type.Boolean({ description: 'Those deleted that can still be recovered, instead' })),
+    }),
+    status: 200,
+    reply: page(Instance),
+    errors: [],
+    cli: { columns: ['name', 'state', 'addresses', 'flavor', 'image', 'host', 'id'] },
+  }),
+  get: route({
+    name: 'instance.get',
+    method: 'GET',
+    path: '/v1/instances/:instance',
+    summary: 'One instance',
+    level: 'project',
+    needs: 'instance.read',
+    params,
+    status: 200,
+    reply: Instance,
+    errors: ['not_found'],
+  }),
+  create: route({
+    name: 'instance.create',
+    method: 'POST',
+    path: '/v1/instances',
+    summary: 'Make one instance, or up to a thousand alike',
+    level: 'project',
+    needs: 'instance.manage',
+    body: InstanceCreate,
+    status: 202,
+    reply: closed({ items: Type.Array(Instance), operation: Operation }),
+    errors: ['not_found', 'invalid', 'quota_exceeded', 'no_capacity', 'no_address', 'conflict', 'wrong_state'],
+    cli: { positional: ['name'] },
+  }),
+  update: route({
+    name: 'instance.update',
+    method: 'PATCH',
+    path: '/v1/instances/:instance',
+    summary: 'Change name or tags',
+    level: 'project',
+    needs: 'instance.manage',
+    params,
+    body: closed({ name: Type.Optional(Name), tags: Type.Optional(Tags) }),
+    status: 200,
+    reply: Instance,
+    errors: ['not_found', 'changed_meanwhile'],
+  }),
+  start: actRoute('start', 'Start a stopped instance'),
+  stop: actRoute('stop', 'Shut an instance down; cut it off when it does not follow'),
+  reboot: route({
+    name: 'instance.reboot',
+    method: 'POST',
+    path: '/v1/instances/:instance/reboot',
+    summary: 'Reboot: softly by asking the guest, or hard by resetting it',
+    level: 'project',
+    needs: 'instance.operate',
+    params,
+    body: closed({ hard: Type.Optional(Type.Boolean()) }),
+    status: 202,
+    reply: acted,
+    errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
+  }),
+  delete: route({
+    name: 'instance.delete',
+    method: 'DELETE',
+    path: '/v1/instances/:instance',
+    summary: 'Delete an instance; until it is purged it can be recovered',
+    level: 'project',
+    needs: 'instance.manage',
+    params,
+    query: closed({ purge: Type.Optional(Type.Boolean({ description: 'At once and for good' })) }),
+    status: 202,
+    reply: acted,
+    errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
+  }),
+  recover: route({
+    name: 'instance.recover',
+    method: 'POST',
+    path: '/v1/instances/:instance/recover',
+    summary: 'Take a deletion back; the instance is stopped then',
+    level: 'project',
+    needs: 'instance.manage',
+    params,
+    body: closed({}),
+    status: 202,
+    reply: acted,
+    errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity'],
+  }),
+  explain: route({
+    name: 'instance.explain',
+    method: 'GET',
+    path: '/v1/instances/:instance/placement',
+    summary: 'Why it runs where it does: what each host scored, or why it was refused',
+    level: 'project',
+    needs: 'instance.read',
+    params,
+    status: 200,
+    reply: Placement,
+    errors: ['not_found'],
+  }),
+  log: route({
+    name: 'instance.log',
+    method: 'GET',
+    path: '/v1/instances/:instance/log',
+    summary: 'What the guest wrote to its serial console',
+    level: 'project',
+    needs: 'instance.read',
+    params,
+    query: closed({
+      tail_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 * 1024 * 1024, default: 65_536 })),
+      follow: Type.Optional(Type.Boolean({ description: 'Go on as the guest writes' })),
+    }),
+    status: 200,
+    stream: 'bytes',
+    errors: ['not_found', 'host_unreachable'],
+    cli: { hidden: true },
+  }),
+  console: route({
+    name: 'instance.console',
+    method: 'POST',
+    path: '/v1/instances/:instance/console',
+    summary: 'A one-time ticket for the serial console, to be opened as a WebSocket within a minute',
+    level: 'project',
+    needs: 'instance.operate',
+    params,
+    body: closed({}),
+    status: 201,
+    reply: closed({ url: Type.String(), ticket: Type.String(), expires_at: Time }),
+    errors: ['not_found', 'wrong_state', 'host_unreachable'],
+    cli: { hidden: true },
+  }),
+}
+
+export const placementRoutes = {
+  get: route({
+    name: 'placement.get',
+    method: 'GET',
+    path: '/v1/placements/:placement',
+    summary: 'One decision of the scheduler, also a refused one',
+    level: 'project',
+    needs: 'instance.read',
+    params: closed({ placement: Uuid }),
+    status: 200,
+    reply: Placement,
+    errors: ['not_found'],
+  }),
+}

@@ -1,0 +1,72 @@
+/** Operations: every change that takes time, with its progress, its outcome, and a reason in plain words. */
+import Type, { type Static } from 'typebox'
+import { closed, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { route } from './route.ts'
+
+export const operationStates = ['running', 'waiting', 'succeeded', 'failed', 'cancelled'] as const
+
+export const Operation = closed({
+  id: Uuid,
+  kind: Type.String({ description: "What was asked, such as 'instance.start'" }),
+  noun: Type.String(),
+  resource_id: nullable(Uuid),
+  project_id: nullable(Uuid),
+  user_id: nullable(Uuid),
+  state: oneOf(operationStates),
+  targets: Type.Integer({ description: 'How many things it is about' }),
+  succeeded: Type.Integer(),
+  failed: Type.Integer(),
+  cancelled: Type.Integer(),
+  step: nullable(Type.String({ description: 'What is being done now' })),
+  percent: Type.Integer({ minimum: 0, maximum: 100 }),
+  reason: nullable(Type.String({ description: 'Why it failed, or what it waits for and what would free it' })),
+  created_at: Time,
+  ended_at: nullable(Time),
+})
+export type Operation = Static<typeof Operation>
+
+const params = closed({ operation: Uuid })
+
+export const operationRoutes = {
+  list: route({
+    name: 'operation.list',
+    method: 'GET',
+    path: '/v1/operations',
+    summary: 'Operations, newest first unless sorted otherwise',
+    level: 'project',
+    needs: 'operation.read',
+    query: closed({
+      ...pageQuery,
+      resource_id: Type.Optional(Uuid),
+      open: Type.Optional(Type.Boolean({ description: 'Only those that have not ended' })),
+    }),
+    status: 200,
+    reply: page(Operation),
+    errors: [],
+    cli: { columns: ['kind', 'state', 'percent', 'resource_id', 'reason', 'created_at', 'id'] },
+  }),
+  get: route({
+    name: 'operation.get',
+    method: 'GET',
+    path: '/v1/operations/:operation',
+    summary: 'One operation; with Prefer: wait=N, as it stands when it ends',
+    level: 'project',
+    needs: 'operation.read',
+    params,
+    status: 200,
+    reply: Operation,
+    errors: ['not_found'],
+  }),
+  cancel: route({
+    name: 'operation.cancel',
+    method: 'POST',
+    path: '/v1/operations/:operation/cancel',
+    summary: 'Give up an operation that has not ended',
+    level: 'project',
+    needs: 'instance.operate',
+    params,
+    status: 200,
+    reply: Operation,
+    errors: ['not_found', 'wrong_state'],
+  }),
+}

@@ -1,0 +1,116 @@
+/**
+ * What an agent's words change in the database, each in one transaction: facts, sessions, and reports with the ends of the
+ * operations that waited for them. A host can report only on what is placed on it.
+ */
+import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
+import type { ForeignDomain } from '../../protocol/messages.ts'
+import type { Static } from 'typebox'
+import { channels, type Database, type Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { host, type SessionRow } from '../store/host.ts'
+import { instance } from '../store/instance.ts'
+import { type AppliedReport, observed } from '../store/observed.ts'
+import { operation } from '../store/operation.ts'
+
+/** Takes the host's link for this controller; its instances' states are known again. */
+export function beginSession(
+  database: Database,
+  host_id: string,
+  controller_id: string,
+  facts: HostFacts,
+  reserved_memory_mib: number,
+): Promise<SessionRow> {
+  return database.transaction(async tx => {
+    const session = await host.beginSession(tx, host_id, controller_id)
+    await host.setFacts(tx, host_id, facts, reserved_memory_mib)
+    await hostChanged(tx, host_id)
+    return session
+  })
+}
+
+/** The link is gone: the host is unreachable, its instances unknown, unless a newer link has taken over. */
+export async function endSession(database: Database, host_id: string, epoch: number): Promise<void> {
+  await database.transaction(async tx => {
+    if (await host.endSession(tx, host_id, epoch)) await hostChanged(tx, host_id)
+  })
+}
+
+/** A host that comes or goes changes how its instances are shown, so they get events too; and gateways may move. */
+async function hostChanged(tx: Tx, host_id: string): Promise<void> {
+  const instances = await observed.ofHost(tx, host_id)
+  await event.record(tx, [
+    { noun: 'host', kind: 'changed', resource_id: host_id, project_id: null },
+    ...instances.map(one => ({ noun: 'instance', kind: 'changed', resource_id: one.id, project_id: one.project_id })),
+  ])
+  await event.notify(tx, channels.network, '')
+}
+
+export async function noteFacts(
+  database: Database,
+  host_id: string,
+  facts: HostFacts,
+  reserved_mib: number,
+): Promise<void> {
+  await database.transaction(async tx => {
+    await host.setFacts(tx, host_id, facts, reserved_mib)
+    await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: host_id, project_id: null }])
+  })
+}
+
+export async function noteForeign(
+  database: Database,
+  host_id: string,
+  domains: readonly Static<typeof ForeignDomain>[],
+): Promise<void> {
+  await database.transaction(async tx => {
+    await host.setForeign(tx, host_id, domains)
+    await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: host_id, project_id: null }])
+  })
+}
+
+/**
+ * Applies one report. Everything that follows from it commits with it: observed state, outcomes of operations, a guest's
+ * own shutdown becoming what is wanted, room given up by deleted instances, events.
+ */
+export function applyReport(
+  database: Database,
+  session: { host_id: string; epoch: number },
+  report: number,
+  reports: readonly InstanceReport[],
+): Promise<'applied' | 'stale' | 'foreign'> {
+  return database.transaction(async tx => {
+    const noted = await host.noteReport(tx, session.host_id, session.epoch, report)
+    if (noted !== 'applied') return noted
+    const said = new Map(reports.map(one => [one.id, one]))
+    const applied = await observed.apply(tx, session.host_id, report, [...said.values()])
+    await operation.endTargets(
+      tx,
+      applied.flatMap(row => {
+        const one = said.get(row.id)
+        if (!one) return []
+        const outcome = one.failure === null ? ('succeeded' as const) : ('failed' as const)
+        return [{ resource_id: row.id, generation: one.applied_generation, outcome, reason: one.failure }]
+      }),
+    )
+    for (const row of applied) await follow(tx, session.host_id, row, said.get(row.id))
+    await event.record(
+      tx,
+      applied
+        .filter(row => row.changed)
+        .map(row => ({ noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id })),
+    )
+    if (applied.some(row => said.get(row.id)?.power === 'absent')) await event.notify(tx, channels.work, 'purge')
+    return 'applied'
+  })
+}
+
+async function follow(tx: Tx, host_id: string, row: AppliedReport, said: InstanceReport | undefined): Promise<void> {
+  if (!said) return
+  const settled = said.applied_generation >= row.generation
+  if (settled && said.stopped_by_guest && row.wanted_power === 'running' && !row.deleted) {
+    await instance.want(tx, row.id, { wanted_power: 'stopped' })
+    await event.wakeHosts(tx, [host_id])
+  }
+  const off = said.power === 'stopped' || said.power === 'absent'
+  if (settled && row.deleted && off && row.compute_claimed) await instance.giveUpCompute(tx, row.id)
+}

@@ -1,0 +1,228 @@
+/**
+ * The agents whose link this controller holds: what each was told, and what it says. One session per host and link; the
+ * host's epoch in the database tells an old link's words from a new one's, also between controllers.
+ * Knows frames, not sockets: link-server.ts has those, the simulation its own.
+ */
+import type { Logger } from 'pino'
+import type { Clock } from '../../lib/clock.ts'
+import { type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
+import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
+import { channels, type Database } from '../store/database.ts'
+import { applyReport, beginSession, endSession, noteFacts, noteForeign } from './reports.ts'
+import { type Told, wantedFrame } from './wanted-frame.ts'
+
+export interface AgentLink {
+  send(frame: ControllerFrame): void
+  close(reason: string): void
+}
+
+export interface SessionParts {
+  readonly controller_id: string
+  readonly database: Database
+  readonly clock: Clock
+  readonly log: Logger
+  /** What is asked of hosts besides instances; read anew for each frame. */
+  rules(): { stop_timeout_s: number; reserved_memory_mib: number; host: WantedHostRules }
+}
+
+/** How hosts reach the logical networks; see WantedHost. */
+export interface WantedHostRules {
+  ovn_southbound: string
+  physical_networks: Record<string, string>
+  external_gateway: string | null
+}
+
+export const heartbeat_ms = 5000
+/** Three heartbeats missed: the link is dead, whatever TCP thinks. */
+export const silence_ms_max = 3 * heartbeat_ms + 1000
+
+export class AgentSession {
+  readonly host_id: string
+  epoch = 0
+  private readonly link: AgentLink
+  private readonly parts: SessionParts
+  private told: Told | undefined
+  private heard_ms: number
+  /** Frames are handled one after the other, in the order of their coming. */
+  private turn: Promise<void> = Promise.resolve()
+  private open = true
+
+  constructor(host_id: string, link: AgentLink, parts: SessionParts) {
+    this.host_id = host_id
+    this.link = link
+    this.parts = parts
+    this.heard_ms = parts.clock.now_ms()
+  }
+
+  get begun(): boolean {
+    return this.told !== undefined
+  }
+
+  /** Queues what came in; a frame that does not fit, or a failing database, ends the link, and the agent dials again. */
+  receive(text: string): void {
+    this.heard_ms = this.parts.clock.now_ms()
+    this.enqueue(() => this.handle(text))
+  }
+
+  /** Something may have changed for this host: tells what is new. */
+  wake(): void {
+    if (this.begun) this.enqueue(() => this.tell(false))
+  }
+
+  silentFor_ms(): number {
+    return this.parts.clock.now_ms() - this.heard_ms
+  }
+
+  send(frame: ControllerFrame): void {
+    if (this.open) this.link.send(frame)
+  }
+
+  end(reason: string): void {
+    if (!this.open) return
+    this.open = false
+    this.link.close(reason)
+  }
+
+  /** The link is gone: nothing more is sent, and what was queued ends. */
+  async closed(): Promise<void> {
+    this.open = false
+    await this.turn
+    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch)
+  }
+
+  private enqueue(work: () => Promise<void>): void {
+    this.turn = this.turn.then(async () => {
+      if (!this.open) return
+      try {
+        await work()
+      } catch (error) {
+        this.parts.log.warn({ err: error, host_id: this.host_id }, 'the link to a host ends; the agent dials again')
+        this.end(error instanceof Error ? error.message : 'failed')
+      }
+    })
+  }
+
+  private async handle(text: string): Promise<void> {
+    const frame = parseAgentFrame(text)
+    if (frame.type === 'ping') return this.send({ type: 'pong', sent_ms: frame.sent_ms })
+    if (frame.type === 'hello') return await this.begin(frame.protocol, frame.facts)
+    if (!this.begun) throw new Error(`a ${frame.type} came before hello`)
+    switch (frame.type) {
+      case 'report':
+        return await this.report(frame.report, frame.instances)
+      case 'facts':
+        return await noteFacts(this.parts.database, this.host_id, frame.facts, this.parts.rules().reserved_memory_mib)
+      case 'foreign':
+        return await noteForeign(this.parts.database, this.host_id, frame.domains)
+      case 'answer':
+        if (frame.error) this.parts.log.warn({ host_id: this.host_id, call: frame.call }, frame.error)
+        return
+      default:
+        frame satisfies never
+    }
+  }
+
+  private async begin(protocol: number, facts: HostFacts): Promise<void> {
+    if (protocol > protocolVersion || protocol < protocolVersion - 1) {
+      throw new Error(
+        `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
+      )
+    }
+    const { database, controller_id } = this.parts
+    const session = await beginSession(
+      database,
+      this.host_id,
+      controller_id,
+      facts,
+      this.parts.rules().reserved_memory_mib,
+    )
+    this.epoch = session.epoch
+    this.send({ type: 'welcome', protocol, host_id: this.host_id, heartbeat_ms, last_report: session.last_report })
+    await this.tell(true)
+  }
+
+  private async tell(whole: boolean): Promise<void> {
+    const { stop_timeout_s, host } = this.parts.rules()
+    const made = await wantedFrame(this.parts.database.db, this.host_id, whole ? undefined : this.told, {
+      stop_timeout_s,
+      host,
+    })
+    this.told = made.told
+    if (made.frame) this.send(made.frame)
+  }
+
+  private async report(report: number, instances: readonly InstanceReport[]): Promise<void> {
+    const outcome = await applyReport(this.parts.database, this, report, instances)
+    if (outcome === 'foreign') throw new Error('another controller holds this host now')
+  }
+}
+
+/** All sessions of this controller. */
+export class AgentSessions {
+  private readonly sessions = new Map<string, AgentSession>()
+  private readonly parts: SessionParts
+  private readonly stops: (() => void)[] = []
+
+  constructor(parts: SessionParts) {
+    this.parts = parts
+  }
+
+  start(): void {
+    const { database } = this.parts
+    this.stops.push(
+      database.listen(channels.host, host_id => this.wake(host_id)),
+      database.listen(channels.call, payload => this.forward(payload)),
+    )
+    this.watchSilence()
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.stops.splice(0)) stop()
+    const open = [...this.sessions.values()]
+    for (const session of open) session.end('the controller stops')
+    await Promise.all(open.map(session => this.closed(session)))
+  }
+
+  /** A host has dialled in, its certificate checked. An older link of the same host is ended. */
+  accept(host_id: string, link: AgentLink): AgentSession {
+    this.sessions.get(host_id)?.end('a newer link of the same host')
+    const session = new AgentSession(host_id, link, this.parts)
+    this.sessions.set(host_id, session)
+    return session
+  }
+
+  async closed(session: AgentSession): Promise<void> {
+    if (this.sessions.get(session.host_id) === session) this.sessions.delete(session.host_id)
+    await session.closed()
+  }
+
+  get(host_id: string): AgentSession | undefined {
+    return this.sessions.get(host_id)
+  }
+
+  /** Null: notices may have been missed, so everyone looks. */
+  private wake(host_id: string | null): void {
+    if (host_id !== null) return this.sessions.get(host_id)?.wake()
+    for (const session of this.sessions.values()) session.wake()
+  }
+
+  /** A call that some controller has for a host whose link may be here. */
+  private forward(payload: string | null): void {
+    if (payload === null) return
+    const { host_id, call, params } = JSON.parse(payload) as { host_id: string } & Omit<
+      Extract<ControllerFrame, { type: 'call' }>,
+      'type'
+    >
+    this.sessions.get(host_id)?.send({ type: 'call', call, params })
+  }
+
+  private watchSilence(): void {
+    const timer = this.parts.clock.after(heartbeat_ms, () => {
+      for (const session of this.sessions.values()) {
+        if (session.silentFor_ms() > silence_ms_max) session.end(`silent for ${session.silentFor_ms()} ms`)
+      }
+      this.watchSilence()
+    })
+    this.stops.splice(2, 1, () => timer.cancel())
+  }
+}

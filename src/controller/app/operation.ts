@@ -1,0 +1,68 @@
+/** Operations as people see and wait for them. */
+import type { Operation, operationRoutes } from '../../api/operation.ts'
+import type { QueryOf } from '../../api/route.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { Cloud } from '../cloud.ts'
+import { operation } from '../store/operation.ts'
+import type { Page } from '../store/page.ts'
+import { type Caller, mayOnSystem, visibleProject } from './caller.ts'
+import { change } from './change.ts'
+import { stopWanting } from './instance-cancel.ts'
+
+export function listOperations(
+  cloud: Cloud,
+  caller: Caller,
+  query: QueryOf<typeof operationRoutes.list>,
+): Promise<Page<Operation>> {
+  const project_id = visibleProject(caller, 'operation.read', query.all_projects)
+  return operation.list(cloud.database.db, { ...query, project_id })
+}
+
+export async function getOperation(cloud: Cloud, caller: Caller, id: string): Promise<Operation> {
+  const found = await operation.find(cloud.database.db, id)
+  if (!found || !maySee(caller, found)) throw notFound('operation', id)
+  return found
+}
+
+function maySee(caller: Caller, found: Operation): boolean {
+  return found.project_id === caller.project_id || mayOnSystem(caller, 'operation.read')
+}
+
+/**
+ * Gives up what an operation still waits for: instances not yet started stay stopped. What cannot be taken back (a stop,
+ * a deletion) is refused with the reason.
+ */
+export function cancelOperation(cloud: Cloud, caller: Caller, id: string): Promise<Operation> {
+  return change(cloud, caller, async tx => {
+    const found = await operation.find(tx, id)
+    if (!found || !maySee(caller, found)) throw notFound('operation', id)
+    if (found.ended_at) throw new CloudError('wrong_state', `The operation has ended already: ${found.state}.`)
+    if (!['instance.create', 'instance.start', 'instance.reboot'].includes(found.kind)) {
+      throw new CloudError('wrong_state', `A ${found.kind} cannot be taken back once asked. It ends by itself.`)
+    }
+    await stopWanting(tx, await operation.openTargets(tx, id))
+    await operation.cancelTargets(tx, await operation.openTargets(tx, id), `cancelled by ${caller.user_name}`)
+    return (await operation.find(tx, id)) ?? found
+  })
+}
+
+/** Resolves when the operation has ended, the time is over, or the signal fires; never rejects for these. */
+export async function waitForOperation(cloud: Cloud, id: string, wait_ms: number, signal: AbortSignal): Promise<void> {
+  const done = Promise.withResolvers<void>()
+  const timer = cloud.clock.after(wait_ms, done.resolve)
+  signal.addEventListener('abort', () => done.resolve(), { once: true })
+  const look = async () => {
+    const found = await operation.find(cloud.database.db, id)
+    if (!found || found.ended_at !== null) done.resolve()
+  }
+  const unwatch = cloud.events.watch(events => {
+    if (events.some(one => one.noun === 'operation' && one.resource_id === id)) look().catch(done.reject)
+  })
+  try {
+    await look()
+    await done.promise
+  } finally {
+    unwatch()
+    timer.cancel()
+  }
+}

@@ -1,0 +1,88 @@
+/** Places instances and claims the room, in the caller's transaction; keeps why, also when there is none. */
+import type { Placement } from '../../api/instance.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { PlacementId } from '../../model/ids.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { type Decision, place } from '../scheduler/place.ts'
+import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import type { Tx } from '../store/database.ts'
+import { type Claim, host } from '../store/host.ts'
+import { placement } from '../store/placement.ts'
+import { type Caller, mayOnSystem, projectOf } from './caller.ts'
+
+export interface Placed {
+  host_id: string
+  decision: Decision
+}
+
+/** Another transaction may take the room between looking and claiming; then it is looked at again. */
+const attempts_max = 5
+
+/**
+ * Decides for `count` like instances and claims on their hosts, all or nothing. Throws no_capacity, with the explanation
+ * kept outside the transaction under the id in the error's detail.
+ */
+export async function placeAndClaim(
+  cloud: Cloud,
+  tx: Tx,
+  caller: Caller,
+  asked: PlacementAsked,
+  count: number,
+): Promise<Placed[]> {
+  let decisions: Decision[] = []
+  for (let attempt = 0; attempt < attempts_max; attempt++) {
+    decisions = place(await host.snapshot(tx), asked, count)
+    const placed = decisions.flatMap(decision => (decision.host_id ? [{ host_id: decision.host_id, decision }] : []))
+    if (placed.length < count) break
+    if (await claimAll(tx, placed, asked)) return placed
+  }
+  throw await refused(cloud, caller, asked, count, decisions)
+}
+
+/** Sums up per host, so that a batch locks and writes each host once. */
+async function claimAll(tx: Tx, placed: readonly Placed[], asked: PlacementAsked): Promise<boolean> {
+  const perHost = new Map<string, number>()
+  for (const { host_id } of placed) perHost.set(host_id, (perHost.get(host_id) ?? 0) + 1)
+  const claims: Claim[] = [...perHost].map(([host_id, n]) => ({
+    host_id,
+    vcpus: n * asked.vcpus,
+    memory_mib: n * asked.memory_mib,
+    disk_gib: n * asked.disk_gib,
+  }))
+  return await host.claim(tx, claims)
+}
+
+async function refused(
+  cloud: Cloud,
+  caller: Caller,
+  asked: PlacementAsked,
+  count: number,
+  decisions: readonly Decision[],
+): Promise<CloudError> {
+  const last = decisions.at(-1) ?? { host_id: null, hosts: [], refusals: {} }
+  const id = makeId<PlacementId>(cloud)
+  const none = { ...last, host_id: null }
+  // In a transaction of its own: the refused request changes nothing else.
+  await placement.insert(cloud.database.db, [
+    { id, project_id: projectOf(caller), instance_id: null, request_id: caller.request.id, asked, decision: none },
+  ])
+  const fitted = decisions.filter(decision => decision.host_id !== null).length
+  const why = last.hosts.flatMap(one => (one.refused === null ? [] : [`${one.host}: ${one.refused}`])).slice(0, 3)
+  const most =
+    count > 1
+      ? `Only ${fitted} of ${count} would fit`
+      : `No host can take ${asked.vcpus} vCPUs, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
+  const reasons = why.length > 0 ? ` (${why.join('; ')})` : ' (there is no host yet: join one with croft host invite)'
+  return new CloudError(
+    'no_capacity',
+    `${most}${reasons}. Choose a smaller flavor, free some room, or add a host. The whole decision: croft placement get ${id}.`,
+    { placement_id: id, refusals: last.refusals, fitted },
+  )
+}
+
+export async function getPlacement(cloud: Cloud, caller: Caller, id: string): Promise<Placement> {
+  const project_id = mayOnSystem(caller, 'topology.read') ? null : projectOf(caller)
+  const found = await placement.find(cloud.database.db, id, project_id)
+  if (!found) throw notFound('placement', id)
+  return found
+}

@@ -1,0 +1,296 @@
+/** Hosts in the database: what they have, what is claimed of it, and which controller holds their link. */
+import { sql } from 'kysely'
+import type { Static } from 'typebox'
+import type { Host } from '../../api/host.ts'
+import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
+import type { HostSnapshot } from '../scheduler/snapshot.ts'
+import { type Db, json, type Tx } from './database.ts'
+import { keyset, type Page, type PageAsked } from './page.ts'
+
+function selectHosts(db: Db) {
+  return db
+    .selectFrom('host as h')
+    .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
+    .innerJoin('zone as z', 'z.id', 'c.zone_id')
+    .selectAll('h')
+    .select(eb => [
+      'c.name as cluster',
+      'z.name as zone',
+      eb
+        .selectFrom('instance as i')
+        .select(eb.fn.countAll<number>().as('n'))
+        .whereRef('i.host_id', '=', 'h.id')
+        .where('i.deleted_at', 'is', null)
+        .as('instances'),
+    ])
+    .where('h.removed_at', 'is', null)
+}
+
+type HostRow = Awaited<ReturnType<ReturnType<typeof selectHosts>['execute']>>[number]
+
+function toHost(row: HostRow): Host {
+  return {
+    id: row.id,
+    name: row.name,
+    cluster_id: row.cluster_id,
+    cluster: row.cluster,
+    zone: row.zone,
+    state: row.session_controller_id ? 'up' : 'unreachable',
+    schedulable: row.schedulable,
+    labels: row.labels as Host['labels'],
+    vcpus_limit: row.vcpus_limit,
+    vcpus_claimed: row.vcpus_claimed,
+    memory_limit_mib: row.memory_limit_mib,
+    memory_claimed_mib: row.memory_claimed_mib,
+    disk_limit_gib: row.disk_limit_gib,
+    disk_claimed_gib: row.disk_claimed_gib,
+    instances: row.instances ?? 0,
+    facts: row.facts,
+    foreign_domains: row.foreign_domains,
+    last_seen_at: row.last_seen_at?.toISOString() ?? null,
+    created_at: row.created_at.toISOString(),
+  }
+}
+
+async function list(
+  db: Db,
+  asked: PageAsked & { name?: string | undefined; cluster_id?: string | undefined },
+): Promise<Page<Host>> {
+  const keys = keyset(asked, sql`h.id`, { name: { column: sql`h.name` } })
+  let query = selectHosts(db).select(keys.key.as('sort_key')).where(keys.where)
+  if (asked.name !== undefined) query = query.where('h.name', '=', asked.name)
+  if (asked.cluster_id !== undefined) query = query.where('h.cluster_id', '=', asked.cluster_id)
+  const { items, next } = keys.toPage(
+    await query
+      .orderBy(keys.order_by)
+      .limit(keys.limit + 1)
+      .execute(),
+  )
+  return { items: items.map(toHost), next }
+}
+
+async function find(db: Db, id: string): Promise<Host | null> {
+  const row = await selectHosts(db).where('h.id', '=', id).executeTakeFirst()
+  return row ? toHost(row) : null
+}
+
+async function update(tx: Tx, id: string, set: { schedulable?: boolean | undefined; labels?: unknown }): Promise<void> {
+  await tx
+    .updateTable('host')
+    .set({
+      ...(set.schedulable !== undefined && { schedulable: set.schedulable }),
+      ...(set.labels !== undefined && { labels: json(set.labels) }),
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** How many instances, deleted ones included, are still placed on the host. */
+async function instanceCount(db: Db, id: string): Promise<number> {
+  const row = await db
+    .selectFrom('instance')
+    .select(eb => eb.fn.countAll<number>().as('n'))
+    .where('host_id', '=', id)
+    .executeTakeFirstOrThrow()
+  return row.n
+}
+
+/** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
+async function remove(tx: Tx, id: string): Promise<void> {
+  await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
+    machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
+    session_controller_id = null where id = ${id}`.execute(tx)
+}
+
+/** Every host, as the scheduler wants it. */
+async function snapshot(db: Db): Promise<HostSnapshot[]> {
+  const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
+    select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
+      coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
+      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib, h.vcpus_claimed, h.memory_claimed_mib, h.disk_claimed_gib
+    from host h join cluster c on c.id = h.cluster_id where h.removed_at is null order by h.id`.execute(db)
+  return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
+}
+
+export interface Claim {
+  host_id: string
+  vcpus: number
+  memory_mib: number
+  disk_gib: number
+}
+
+/**
+ * Claims room on hosts, all or none: false, and nothing changed, when a host has not enough left, or is gone, answers no
+ * longer or takes no new instances. Rows are locked in the order of ids, so that two transactions never wait for each
+ * other in a circle; two statements, however many hosts.
+ */
+async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
+  const locked = await tx
+    .selectFrom('host')
+    .select(['id', 'vcpus_limit', 'memory_limit_mib', 'disk_limit_gib'])
+    .select(['vcpus_claimed', 'memory_claimed_mib', 'disk_claimed_gib'])
+    .where(sql<boolean>`id = any(${claims.map(one => one.host_id)}::uuid[])`)
+    .where('removed_at', 'is', null)
+    .where('schedulable', '=', true)
+    .where('session_controller_id', 'is not', null)
+    .orderBy('id')
+    .forUpdate()
+    .execute()
+  const rows = new Map(locked.map(row => [row.id, row]))
+  const fits = claims.every(one => {
+    const row = rows.get(one.host_id)
+    return (
+      row !== undefined &&
+      row.vcpus_claimed + one.vcpus <= row.vcpus_limit &&
+      row.memory_claimed_mib + one.memory_mib <= row.memory_limit_mib &&
+      row.disk_claimed_gib + one.disk_gib <= row.disk_limit_gib
+    )
+  })
+  if (fits) await add(tx, claims, 1)
+  return fits
+}
+
+/** Gives room back. */
+async function release(tx: Tx, claims: readonly Claim[]): Promise<void> {
+  await add(tx, claims, -1)
+}
+
+async function add(tx: Tx, claims: readonly Claim[], sign: 1 | -1): Promise<void> {
+  if (claims.length === 0) return
+  const rows = json(claims)
+  await sql`
+    update host h set vcpus_claimed = vcpus_claimed + ${sign}::int * c.vcpus,
+      memory_claimed_mib = memory_claimed_mib + ${sign}::int * c.memory_mib,
+      disk_claimed_gib = disk_claimed_gib + ${sign}::int * c.disk_gib
+    from (
+      select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib, sum(disk_gib)::bigint as disk_gib
+      from jsonb_to_recordset(${rows}) as r (host_id uuid, vcpus int, memory_mib bigint, disk_gib bigint) group by host_id
+    ) c where h.id = c.host_id`.execute(tx)
+}
+
+/** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
+function limitsOf(
+  facts: HostFacts,
+  cluster: { cpu_overcommit: number; memory_overcommit: number },
+  reserved_mib: number,
+) {
+  return {
+    vcpus_limit: Math.floor(facts.cpus * cluster.cpu_overcommit),
+    memory_limit_mib: Math.max(0, Math.floor((facts.memory_mib - reserved_mib) * cluster.memory_overcommit)),
+    disk_limit_gib: facts.pool_total_gib,
+  }
+}
+
+async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: number): Promise<void> {
+  const cluster = await tx
+    .selectFrom('cluster')
+    .innerJoin('host', 'host.cluster_id', 'cluster.id')
+    .select(['cpu_overcommit', 'memory_overcommit'])
+    .where('host.id', '=', id)
+    .executeTakeFirstOrThrow()
+  await tx
+    .updateTable('host')
+    .set({ facts: json(facts), ...limitsOf(facts, cluster, reserved_mib) })
+    .where('id', '=', id)
+    .execute()
+}
+
+async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof ForeignDomain>[]): Promise<void> {
+  await tx
+    .updateTable('host')
+    .set({ foreign_domains: json(domains) })
+    .where('id', '=', id)
+    .execute()
+}
+
+export interface SessionRow {
+  epoch: number
+  last_report: number
+}
+
+/** Takes the host's link over for this controller. Any older session's words no longer count. */
+async function beginSession(tx: Tx, id: string, controller_id: string): Promise<SessionRow> {
+  return await tx
+    .updateTable('host')
+    .set({
+      session_controller_id: controller_id,
+      session_epoch: sql`session_epoch + 1`,
+      last_seen_at: sql`croft_now()`,
+    })
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+    .returning(['session_epoch as epoch', 'last_report'])
+    .executeTakeFirstOrThrow()
+}
+
+/** True when this session still was the host's; it has none then. */
+async function endSession(tx: Tx, id: string, epoch: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('host')
+    .set({ session_controller_id: null, last_seen_at: sql`croft_now()` })
+    .where('id', '=', id)
+    .where('session_epoch', '=', epoch)
+    .where('session_controller_id', 'is not', null)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+/** Notes that the session's host sent this report. 'foreign': the session is no longer the host's; 'stale': seen before. */
+async function noteReport(tx: Tx, id: string, epoch: number, report: number): Promise<'applied' | 'stale' | 'foreign'> {
+  const row = await tx
+    .selectFrom('host')
+    .select(['session_epoch', 'last_report'])
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst()
+  if (!row || row.session_epoch !== epoch) return 'foreign'
+  if (report <= row.last_report) return 'stale'
+  await tx
+    .updateTable('host')
+    .set({ last_report: report, last_seen_at: sql`croft_now()` })
+    .where('id', '=', id)
+    .execute()
+  return 'applied'
+}
+
+/** Hosts whose link a controller that is gone still seems to hold, with the epoch of that link. */
+async function orphaned(db: Db): Promise<{ id: string; epoch: number }[]> {
+  return await db
+    .selectFrom('host as h')
+    .leftJoin('controller as c', join =>
+      join.onRef('c.id', '=', 'h.session_controller_id').on(sql<boolean>`c.lease_until > croft_now()`),
+    )
+    .select(['h.id', 'h.session_epoch as epoch'])
+    .where('h.session_controller_id', 'is not', null)
+    .where('c.id', 'is', null)
+    .execute()
+}
+
+async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; name: string } | null> {
+  const row = await db
+    .selectFrom('host')
+    .select(['id', 'name'])
+    .where('certificate_sha256', '=', Buffer.from(sha256))
+    .where('removed_at', 'is', null)
+    .executeTakeFirst()
+  return row ?? null
+}
+
+export const host = {
+  list,
+  find,
+  update,
+  instanceCount,
+  remove,
+  snapshot,
+  claim,
+  release,
+  setFacts,
+  setForeign,
+  beginSession,
+  endSession,
+  noteReport,
+  orphaned,
+  byCertificate,
+}

@@ -1,0 +1,65 @@
+/** What hosts report of instances: the only writer of what is observed. Only a newer report of the host that holds the claim wins. */
+import { sql } from 'kysely'
+import type { InstanceReport } from '../../protocol/messages.ts'
+import { type Db, json, type Tx } from './database.ts'
+import type { Static } from 'typebox'
+
+type Report = Static<typeof InstanceReport>
+
+export interface AppliedReport {
+  id: string
+  project_id: string
+  deleted: boolean
+  wanted_power: string
+  generation: number
+  compute_claimed: boolean
+  /** Something that people see has changed: worth an event. */
+  changed: boolean
+}
+
+/**
+ * Writes reports of instances that are placed on this host; any others are ignored (hosts are not trusted). Returns the
+ * instances whose row was written.
+ */
+async function apply(tx: Tx, host_id: string, report: number, reports: readonly Report[]): Promise<AppliedReport[]> {
+  if (reports.length === 0) return []
+  const rows = json(reports.map(one => ({ ...one, failure: one.failure })))
+  const { rows: applied } = await sql<AppliedReport>`
+    with said as (
+      select r.* from jsonb_to_recordset(${rows}) as r (
+        id uuid, applied_generation bigint, power text, failure text, progress jsonb, started_at timestamptz,
+        guest_addresses jsonb)
+    ), before as (
+      select i.id, i.project_id, i.deleted_at is not null as deleted, i.wanted_power, i.generation, i.compute_claimed,
+        o.instance_id is null or (o.applied_generation, o.power) is distinct from (s.applied_generation, s.power)
+          or o.failure is distinct from s.failure or o.progress is distinct from nullif(s.progress, 'null'::jsonb)
+          or o.guest_addresses is distinct from array(select jsonb_array_elements_text(s.guest_addresses)) as changed
+      from said s join instance i on i.id = s.id and i.host_id = ${host_id}
+      left join instance_observed o on o.instance_id = i.id
+    ), written as (
+      insert into instance_observed as o (instance_id, report, applied_generation, power, failure, progress, started_at,
+        guest_addresses, observed_at)
+      select s.id, ${report}, least(s.applied_generation, b.generation), s.power, s.failure, nullif(s.progress, 'null'::jsonb),
+        s.started_at, array(select jsonb_array_elements_text(s.guest_addresses)), croft_now()
+      from said s join before b on b.id = s.id
+      on conflict (instance_id) do update set report = excluded.report, applied_generation = excluded.applied_generation,
+        power = excluded.power, failure = excluded.failure, progress = excluded.progress, started_at = excluded.started_at,
+        guest_addresses = excluded.guest_addresses, observed_at = excluded.observed_at
+      where o.report < excluded.report
+      returning o.instance_id
+    )
+    select b.* from before b join written w on w.instance_id = b.id order by b.id`.execute(tx)
+  return applied
+}
+
+/** Sets the marks of running guests back when their host was told anew whom it has: nothing to do in one statement per host. */
+async function ofHost(db: Db, host_id: string): Promise<{ id: string; project_id: string }[]> {
+  return await db
+    .selectFrom('instance')
+    .select(['id', 'project_id'])
+    .where('host_id', '=', host_id)
+    .orderBy('id')
+    .execute()
+}
+
+export const observed = { apply, ofHost }

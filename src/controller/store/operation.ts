@@ -1,0 +1,262 @@
+/**
+ * Operations in the database. An operation on instances ends by itself: when a host's report reaches the generation
+ * that a target waits for, the target's outcome is written in the same transaction as the report.
+ */
+import { type RawBuilder, sql } from 'kysely'
+import type { Operation } from '../../api/operation.ts'
+import type { Db, Tx } from './database.ts'
+import { event } from './event.ts'
+import { keyset, type Page, type PageAsked } from './page.ts'
+
+export interface NewOperation {
+  id: string
+  project_id: string | null
+  user_id: string | null
+  request_id: string | null
+  kind: string
+  noun: string
+  resource_id: string | null
+  targets: readonly { resource_id: string; generation: number }[]
+}
+
+/** A newer wish for the same thing overtakes older operations on it: these end as cancelled, saying so. */
+async function start(tx: Tx, made: NewOperation): Promise<void> {
+  const { targets, ...row } = made
+  await cancelTargets(
+    tx,
+    targets.map(target => target.resource_id),
+    `overtaken by a newer ${made.kind}`,
+  )
+  await tx
+    .insertInto('operation')
+    .values({ ...row, targets: targets.length })
+    .execute()
+  if (targets.length > 0) {
+    await tx
+      .insertInto('operation_target')
+      .values(targets.map(target => ({ operation_id: made.id, ...target })))
+      .execute()
+  }
+  await event.record(tx, [changed(made, 'created')])
+}
+
+function changed(row: Pick<NewOperation, 'id' | 'project_id' | 'user_id' | 'request_id'>, kind: string) {
+  return {
+    noun: 'operation',
+    kind,
+    resource_id: row.id,
+    project_id: row.project_id,
+    user_id: row.user_id,
+    request_id: row.request_id,
+  }
+}
+
+export interface TargetEnded {
+  resource_id: string
+  /** Targets that wait for this generation or an older one have ended. */
+  generation: number
+  outcome: 'succeeded' | 'failed' | 'cancelled'
+  reason: string | null
+}
+
+/** Ends targets, and operations all of whose targets have ended. Returns the ended operations' ids. */
+async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string[]> {
+  if (ended.length === 0) return []
+  const rows = ended.map(
+    one => sql`(${one.resource_id}::uuid, ${one.generation}::bigint, ${one.outcome}::text, ${one.reason}::text)`,
+  )
+  return applyOutcomes(
+    tx,
+    sql`update operation_target t set outcome = v.outcome, reason = v.reason
+      from (values ${sql.join(rows)}) as v (resource_id, generation, outcome, reason)
+      where t.resource_id = v.resource_id and t.generation <= v.generation and t.outcome is null
+      returning t.operation_id, t.outcome, t.reason`,
+  )
+}
+
+/** Ends targets of a thing whose host has reported their generation already: what was asked is so. */
+async function endReached(tx: Tx, resource_id: string): Promise<void> {
+  await applyOutcomes(
+    tx,
+    sql`update operation_target t set outcome = case when s.failure is null then 'succeeded' else 'failed' end,
+        reason = s.failure
+      from instance_observed s
+      where t.resource_id = ${resource_id} and s.instance_id = t.resource_id and t.generation <= s.applied_generation
+        and t.outcome is null
+      returning t.operation_id, t.outcome, t.reason`,
+  )
+}
+
+async function cancelTargets(tx: Tx, resource_ids: readonly string[], reason: string): Promise<string[]> {
+  if (resource_ids.length === 0) return []
+  return applyOutcomes(
+    tx,
+    sql`update operation_target t set outcome = 'cancelled', reason = ${reason}
+      where t.resource_id = any(${[...resource_ids]}::uuid[]) and t.outcome is null
+      returning t.operation_id, t.outcome, t.reason`,
+  )
+}
+
+async function applyOutcomes(tx: Tx, update: RawBuilder<unknown>): Promise<string[]> {
+  const { rows } = await sql<{
+    id: string
+    project_id: string | null
+    user_id: string | null
+    request_id: string | null
+    ended: boolean
+  }>`
+    with done as (${update}),
+    sums as (
+      select operation_id, count(*) filter (where outcome = 'succeeded') as succeeded,
+        count(*) filter (where outcome = 'failed') as failed,
+        count(*) filter (where outcome = 'cancelled') as cancelled, min(reason) as reason
+      from done group by operation_id
+    )
+    update operation o set succeeded = o.succeeded + s.succeeded, failed = o.failed + s.failed,
+      cancelled = o.cancelled + s.cancelled, reason = coalesce(o.reason, s.reason),
+      ended_at = case when o.succeeded + o.failed + o.cancelled + s.succeeded + s.failed + s.cancelled >= o.targets
+        then croft_now() end
+    from sums s where o.id = s.operation_id
+    returning o.id, o.project_id, o.user_id, o.request_id, o.ended_at is not null as ended`.execute(tx)
+  await event.record(
+    tx,
+    rows.map(row => changed(row, 'changed')),
+  )
+  return rows.filter(row => row.ended).map(row => row.id)
+}
+
+/** Ends an operation that has no targets, such as an image's import. */
+async function end(
+  tx: Tx,
+  id: string,
+  outcome: 'succeeded' | 'failed' | 'cancelled',
+  reason: string | null,
+): Promise<void> {
+  const row = await tx
+    .updateTable('operation')
+    .set({ [outcome]: 1, reason, ended_at: sql<Date>`croft_now()` })
+    .where('id', '=', id)
+    .where('ended_at', 'is', null)
+    .returning(['id', 'project_id', 'user_id', 'request_id'])
+    .executeTakeFirst()
+  if (row) await event.record(tx, [changed(row, 'changed')])
+}
+
+/** Ends all open operations on a thing that have no targets of their own. */
+async function endOn(
+  tx: Tx,
+  resource_id: string,
+  outcome: 'succeeded' | 'failed' | 'cancelled',
+  reason: string | null,
+): Promise<void> {
+  const rows = await tx
+    .selectFrom('operation')
+    .select('id')
+    .where('resource_id', '=', resource_id)
+    .where('ended_at', 'is', null)
+    .where('targets', '=', 0)
+    .execute()
+  for (const row of rows) await end(tx, row.id, outcome, reason)
+}
+
+/** An operation with what its first open target is doing now, and whether its host answers. */
+function selectOperations(db: Db) {
+  return db
+    .selectFrom('operation as o')
+    .leftJoinLateral(
+      eb =>
+        eb
+          .selectFrom('operation_target as t')
+          .innerJoin('instance as i', 'i.id', 't.resource_id')
+          .innerJoin('host as h', 'h.id', 'i.host_id')
+          .leftJoin('instance_observed as s', 's.instance_id', 'i.id')
+          .select(['s.progress', 'h.name as host_name', 'h.session_controller_id'])
+          .whereRef('t.operation_id', '=', 'o.id')
+          .where('t.outcome', 'is', null)
+          .where('o.ended_at', 'is', null)
+          .limit(1)
+          .as('now'),
+      join => join.onTrue(),
+    )
+    .selectAll('o')
+    .select(['now.progress', 'now.host_name', 'now.session_controller_id'])
+}
+
+type OperationRow = Awaited<ReturnType<ReturnType<typeof selectOperations>['execute']>>[number]
+
+function toOperation(row: OperationRow): Operation {
+  const progress = row.progress as { step: string; percent: number } | null
+  const done = row.succeeded + row.failed + row.cancelled
+  const waiting = row.ended_at === null && row.host_name !== null && row.session_controller_id === null
+  const share = row.targets > 0 ? (done + (progress?.percent ?? 0) / 100) / row.targets : 0
+  return {
+    id: row.id,
+    kind: row.kind,
+    noun: row.noun,
+    resource_id: row.resource_id,
+    project_id: row.project_id,
+    user_id: row.user_id,
+    state: stateOf(row, waiting),
+    targets: row.targets,
+    succeeded: row.succeeded,
+    failed: row.failed,
+    cancelled: row.cancelled,
+    step: progress?.step ?? null,
+    percent: row.ended_at ? 100 : Math.min(99, Math.floor(share * 100)),
+    reason: waiting
+      ? `The host ${row.host_name} does not answer. It goes on by itself when the host is back.`
+      : row.reason,
+    created_at: row.created_at.toISOString(),
+    ended_at: row.ended_at?.toISOString() ?? null,
+  }
+}
+
+function stateOf(row: Pick<OperationRow, 'ended_at' | 'failed' | 'cancelled'>, waiting: boolean): Operation['state'] {
+  if (row.ended_at === null) return waiting ? 'waiting' : 'running'
+  if (row.failed > 0) return 'failed'
+  return row.cancelled > 0 ? 'cancelled' : 'succeeded'
+}
+
+export interface OperationFilter extends PageAsked {
+  project_id: string | null
+  resource_id?: string | undefined
+  open?: boolean | undefined
+}
+
+async function list(db: Db, asked: OperationFilter): Promise<Page<Operation>> {
+  const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`o.id`)
+  let query = selectOperations(db).select(keys.key.as('sort_key')).where(keys.where)
+  if (asked.project_id !== null) query = query.where('o.project_id', '=', asked.project_id)
+  if (asked.resource_id) query = query.where('o.resource_id', '=', asked.resource_id)
+  if (asked.open !== undefined) query = query.where('o.ended_at', asked.open ? 'is' : 'is not', null)
+  const { items, next } = keys.toPage(
+    await query
+      .orderBy(keys.order_by)
+      .limit(keys.limit + 1)
+      .execute(),
+  )
+  return { items: items.map(toOperation), next }
+}
+
+async function find(db: Db, id: string): Promise<Operation | null> {
+  const row = await selectOperations(db).where('o.id', '=', id).executeTakeFirst()
+  return row ? toOperation(row) : null
+}
+
+async function byIds(db: Db, ids: readonly string[]): Promise<Operation[]> {
+  if (ids.length === 0) return []
+  return (await selectOperations(db).where('o.id', 'in', ids).execute()).map(toOperation)
+}
+
+/** The instances that an open operation still waits for. */
+async function openTargets(tx: Tx, id: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('operation_target')
+    .select('resource_id')
+    .where('operation_id', '=', id)
+    .where('outcome', 'is', null)
+    .execute()
+  return rows.map(row => row.resource_id)
+}
+
+export const operation = { start, end, endOn, endTargets, endReached, cancelTargets, list, find, byIds, openTargets }

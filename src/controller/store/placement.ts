@@ -1,0 +1,72 @@
+/** Decisions of the scheduler, kept with what they placed; refused ones too, to be looked up for a while. */
+import { sql } from 'kysely'
+import type { Placement } from '../../api/instance.ts'
+import type { Decision } from '../scheduler/place.ts'
+import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import { type Db, json } from './database.ts'
+
+export interface NewPlacement {
+  id: string
+  project_id: string
+  instance_id: string | null
+  request_id: string
+  asked: PlacementAsked
+  decision: Decision
+}
+
+async function insert(db: Db, made: readonly NewPlacement[]): Promise<void> {
+  if (made.length === 0) return
+  await db
+    .insertInto('placement')
+    .values(
+      made.map(({ asked, decision, ...row }) => ({
+        ...row,
+        host_id: decision.host_id,
+        decision: json({ asked, hosts: decision.hosts, refusals: decision.refusals }),
+      })),
+    )
+    .execute()
+}
+
+function selectPlacements(db: Db) {
+  return db.selectFrom('placement').selectAll()
+}
+
+function toPlacement(row: Awaited<ReturnType<ReturnType<typeof selectPlacements>['execute']>>[number]): Placement {
+  const decision = row.decision as Pick<Placement, 'asked' | 'hosts' | 'refusals'>
+  return {
+    id: row.id,
+    instance_id: row.instance_id,
+    host_id: row.host_id,
+    ...decision,
+    created_at: row.created_at.toISOString(),
+  }
+}
+
+/** The newest decision about an instance. */
+async function ofInstance(db: Db, instance_id: string): Promise<Placement | null> {
+  const row = await selectPlacements(db)
+    .where('instance_id', '=', instance_id)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row ? toPlacement(row) : null
+}
+
+async function find(db: Db, id: string, project_id: string | null): Promise<Placement | null> {
+  let query = selectPlacements(db).where('id', '=', id)
+  if (project_id !== null) query = query.where('project_id', '=', project_id)
+  const row = await query.executeTakeFirst()
+  return row ? toPlacement(row) : null
+}
+
+/** Refused decisions are forgotten after a week. */
+async function forgetOld(db: Db): Promise<void> {
+  await db
+    .deleteFrom('placement')
+    .where('instance_id', 'is', null)
+    .where('created_at', '<', sql<Date>`croft_now() - interval '7 days'`)
+    .execute()
+}
+
+export const placement = { insert, ofInstance, find, forgetOld }

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { XMLParser } from 'fast-xml-parser'
+import { type DomainHost, domainXml } from '../../../src/agent/drivers/libvirt/domain-xml.ts'
+import { element, renderXml } from '../../../src/agent/drivers/libvirt/xml.ts'
+import type { DomainSpec } from '../../../src/agent/ports.ts'
+import { uuid, wantedInstance } from './fakes.ts'
+
+const host: DomainHost = {
+  virtualisation: 'tcg',
+  arch: 'x86_64',
+  default_cpu_model: 'host-model',
+  datapath: 'netdev',
+  integration_bridge: 'br-int',
+  log_directory: '/var/log/croft/console',
+  run_directory: '/run/croft/vnc',
+}
+
+function spec(change: Partial<DomainSpec> = {}): DomainSpec {
+  const wanted = { volume_id: uuid(10), role: 'root', size_gib: 1, image: null, bus: 'virtio' } as const
+  return {
+    instance: wantedInstance({
+      watchdog_action: 'reset',
+      ports: [
+        {
+          port_id: uuid(20),
+          network_id: uuid(21),
+          mac: 'fa:16:3e:00:00:01',
+          mtu: 1442,
+          addresses: [],
+          dns: [],
+          model: 'virtio',
+        },
+      ],
+    }),
+    disks: [{ wanted, path: '/var/lib/croft/volumes/a.qcow2', format: 'qcow2', direct_io: true }],
+    config_drive: '/var/lib/croft/config/a.iso',
+    ...change,
+  }
+}
+
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  parseTagValue: false,
+  processEntities: true,
+})
+
+const variants: Record<string, [DomainSpec, DomainHost]> = {
+  tcg: [spec(), host],
+  kvm: [spec(), { ...host, virtualisation: 'kvm', datapath: 'system' }],
+  passthrough: [spec(), { ...host, virtualisation: 'kvm', default_cpu_model: 'host-passthrough' }],
+  'named model': [
+    spec({ instance: wantedInstance({ cpu_model: 'Skylake-Server' }) }),
+    { ...host, virtualisation: 'kvm' },
+  ],
+  'other buses': [
+    spec({
+      disks: (['scsi', 'sata', 'ide'] as const).map((bus, n) => ({
+        wanted: { volume_id: uuid(n), role: 'data', size_gib: 1, image: null, bus },
+        path: `/d/${n}`,
+        format: 'raw',
+        direct_io: false,
+      })),
+    }),
+    host,
+  ],
+}
+
+for (const [name, [given, on]] of Object.entries(variants)) {
+  test(`domain XML (${name}) fits libvirt's schema`, t => {
+    const found = spawnSync('xmllint', ['--version'])
+    if (found.error !== undefined) return t.skip('xmllint is not installed (apt-get install libxml2-utils)')
+    const schema = '/usr/share/libvirt/schemas/domain.rng'
+    const input = domainXml(given, on)
+    const { status, stderr } = spawnSync('xmllint', ['--noout', '--relaxng', schema, '-'], { input, encoding: 'utf8' })
+    assert.equal(status, 0, stderr.slice(0, 2000) + input)
+  })
+}
+
+test('domain XML says what Croft promises', () => {
+  const xml = domainXml(spec(), host)
+  for (const part of [
+    `<domain type='qemu'>`,
+    `<uuid>${uuid(1)}</uuid>`,
+    `<croft:instance xmlns:croft='https://croft.dev/xmlns/domain/1' id='${uuid(1)}' project='${uuid(99)}' generation='1'/>`,
+    `<type arch='x86_64' machine='q35'>hvm</type>`,
+    `<model fallback='allow'>qemu64</model>`,
+    `cache='none' io='native' discard='unmap'`,
+    `<target dev='vdb' bus='virtio'/>`,
+    `<parameters interfaceid='${uuid(20)}'/>`,
+    `<host csum='off' gso='off' tso4='off' tso6='off' ecn='off' ufo='off'/>`,
+    `<log file='/var/log/croft/console/${uuid(1)}.log' append='on'/>`,
+    `<listen type='socket' socket='/run/croft/vnc/${uuid(1)}.vnc'/>`,
+    `<watchdog model='i6300esb' action='reset'/>`,
+    `<entry name='manufacturer'>Croft</entry>`,
+    `<memballoon model='virtio' autodeflate='on' freePageReporting='on'>`,
+  ]) {
+    assert.ok(xml.includes(part), `${part} is not in\n${xml}`)
+  }
+  assert.ok(!domainXml(spec(), { ...host, datapath: 'system' }).includes('csum'))
+})
+
+test('no name, however odd, gets out of its place', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), text => {
+      const xml = renderXml(element('a', { b: text }, element('c', {}, text)))
+      const back = parser.parse(xml) as { a: { b: string; c: string } }
+      assert.deepEqual(Object.keys(back), ['a'])
+      assert.ok(Object.keys(back.a).every(key => key === 'b' || key === 'c'))
+      const instance = wantedInstance()
+      const named = domainXml(spec({ instance: { ...instance, metadata: { ...instance.metadata, name: text } } }), host)
+      const domain = (parser.parse(named) as { domain: Record<string, unknown> }).domain
+      assert.equal(domain.uuid, uuid(1))
+      assert.equal(domain.name, `croft-${uuid(1)}`)
+    }),
+    { numRuns: 40 },
+  )
+})
