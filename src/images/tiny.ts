@@ -1,0 +1,251 @@
+/**
+ * The recipe of `tiny`: a bootable disk of some 16 MB for trying things and for tests, from Debian packages alone, built
+ * in seconds. Kernel, busybox, dropbear, GRUB, and the scripts in tiny/. It takes DHCP, config drive and metadata, keys,
+ * user data, keeps its disk, obeys the power button. Not its job: being a server; debian-12 is for that.
+ */
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import {
+  type AptPackage,
+  downloadPackage,
+  exists,
+  firstKnown,
+  resolvePackages,
+  sha256OfFile,
+  unpackPackage,
+} from './apt.ts'
+import { makeBootDisk, packQcow2, partition_offset_bytes } from './boot-disk.ts'
+import { BuildError, type BuildOptions, type BuiltImage, type Recipe } from './build.ts'
+import { elfNeeds } from './elf.ts'
+import { makeExt4 } from './ext4.ts'
+import { packInitramfs } from './initramfs.ts'
+import { type KernelModule, KernelModules } from './kernel-modules.ts'
+import { Tree } from './tree.ts'
+
+/** One UUID and one time for every build: the same packages give the same image. */
+const root_uuid = '74696e79-0000-4000-8000-63726f667401'
+const disk_id = 0x796e6974
+const time_s = Date.UTC(2026, 0, 1) / 1000
+
+const virtual_size_bytes = 128 * 1024 * 1024
+
+/** Debian's kernel for virtual machines, and Ubuntu's. */
+const kernelPackages = ['linux-image-cloud-amd64', 'linux-image-virtual'] as const
+
+/** Before the root disk can be mounted. */
+const diskModules = ['virtio_pci', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'ata_piix', 'ahci', 'nvme', 'ext4']
+/** Afterwards, from the root disk. */
+const otherModules =
+  'virtio_net af_packet virtio_rng virtio_balloon button evdev sr_mod isofs vfat nls_cp437 nls_ascii nls_iso8859_1'.split(
+    ' ',
+  )
+
+const grubScript = [
+  'serial --unit=0 --speed=115200',
+  'terminal_output serial console',
+  'set root=$root',
+  // A test image for one user: the guards between processes cost much under emulation and protect nobody here.
+  `linux /boot/vmlinuz root=UUID=${root_uuid} console=tty0 console=ttyS0,115200 quiet panic=5 net.ifnames=0` +
+    ' scsi_mod.scan=sync random.trust_cpu=on mitigations=off',
+  'initrd /boot/initramfs',
+  'boot',
+  '',
+].join('\n')
+const grubModules = ['biosdisk', 'part_msdos', 'ext2', 'linux', 'serial', 'terminal']
+
+export const tiny: Recipe = {
+  name: 'tiny',
+  title: 'Tiny',
+  description: 'Boots in seconds in 128 MiB: DHCP, metadata, ssh, a web page. For trying things and for tests.',
+  needs_root: false,
+  packages: [
+    { name: 'e2fsprogs', why: 'makes and fills the file system of built images (mkfs.ext4, debugfs)' },
+    { name: 'qemu-utils', why: 'packs disk images (qemu-img)' },
+    { name: 'grub-common', why: 'makes the boot loader of built images (grub-mkimage)' },
+    { name: 'grub-pc-bin', why: 'the parts of that boot loader for a PC BIOS' },
+    { name: 'xz-utils', why: 'unpacks kernel modules' },
+  ],
+  build: buildTiny,
+}
+
+/** Builds the image; some seconds once the packages are there. Throws BuildError, or the signal's reason when aborted. */
+export async function buildTiny(options: BuildOptions): Promise<BuiltImage> {
+  const arch = options.arch ?? 'x86_64'
+  if (arch !== 'x86_64') {
+    throw new BuildError('unsupported', `tiny boots from a PC BIOS and is built for x86_64 only, not for ${arch}.`)
+  }
+  await mkdir(options.work_dir, { recursive: true })
+  await mkdir(dirname(options.out), { recursive: true })
+  const scratch_dir = await mkdtemp(join(options.work_dir, 'tiny-'))
+  try {
+    return await build(options, scratch_dir)
+  } finally {
+    await rm(scratch_dir, { recursive: true, force: true })
+  }
+}
+
+async function build(options: BuildOptions, scratch_dir: string): Promise<BuiltImage> {
+  const { signal } = options
+  const progress = (step: string, fraction: number): void => options.on_progress?.({ step, fraction })
+  progress('Looking up packages', 0)
+  const { packages, folders } = await fetchPackages(options)
+
+  progress('Putting files together', 0.6)
+  const kernel = await findKernel(folders)
+  const modules = await KernelModules.open(kernel.module_folders, scratch_dir)
+  const initial = await modules.inLoadOrder(diskModules)
+  const loaded = new Set(initial.map(one => one.name))
+  const later = (await modules.inLoadOrder(otherModules)).filter(one => !loaded.has(one.name))
+  const programs = new Programs(folders)
+  const initramfs = packInitramfs((await initramfsTree(programs, initial)).entries(), time_s)
+  const root = await rootTree(programs, later)
+  root.file('boot/vmlinuz', await readFile(kernel.path)).file('boot/initramfs', initramfs)
+
+  progress('Writing the disk', 0.7)
+  const image = join(scratch_dir, 'tiny.raw')
+  const grub = { script: grubScript, modules: grubModules, scratch_dir, signal }
+  await makeBootDisk(image, virtual_size_bytes, disk_id, grub)
+  await makeExt4(root.entries(), {
+    image,
+    offset_bytes: partition_offset_bytes,
+    size_bytes: virtual_size_bytes - partition_offset_bytes,
+    label: 'tiny',
+    uuid: root_uuid,
+    time_s,
+    scratch_dir,
+    signal,
+  })
+
+  progress('Packing as qcow2', 0.85)
+  const size_bytes = await packQcow2(image, options.out, signal)
+  const sha256 = await sha256OfFile(options.out)
+  progress('Done', 1)
+  return {
+    name: 'tiny',
+    path: options.out,
+    format: 'qcow2',
+    size_bytes,
+    virtual_size_bytes,
+    sha256,
+    kernel_version: kernel.version,
+    min_memory_mib: 128,
+    packages: packages.map(({ name, version }) => ({ name, version })),
+  }
+}
+
+async function fetchPackages(options: BuildOptions): Promise<{ packages: AptPackage[]; folders: string[] }> {
+  const { work_dir, environment, signal } = options
+  const apt = { work_dir, environment, signal }
+  const kernel = await firstKnown(kernelPackages, apt)
+  if (!kernel) {
+    const names = kernelPackages.join(', ')
+    throw new BuildError('unsupported', `apt knows none of ${names}: run 'apt-get update', on Debian or Ubuntu.`)
+  }
+  const packages = await resolvePackages(
+    [
+      { install: [kernel], wanted: name => /^linux-(image|modules)-\d/.test(name) },
+      { install: ['busybox', 'dropbear-bin'], wanted: () => true },
+    ],
+    apt,
+  )
+  const folders: string[] = []
+  for (const [index, entry] of packages.entries()) {
+    options.on_progress?.({
+      step: `Fetching ${entry.name} ${entry.version}`,
+      fraction: 0.1 + (0.5 * index) / packages.length,
+    })
+    folders.push(await unpackPackage(entry, await downloadPackage(entry, apt), apt))
+  }
+  return { packages, folders }
+}
+
+async function findKernel(
+  folders: readonly string[],
+): Promise<{ version: string; path: string; module_folders: string[] }> {
+  for (const folder of folders) {
+    const names = await readdir(join(folder, 'boot')).catch(() => [])
+    const file = names.find(name => name.startsWith('vmlinuz-'))
+    if (!file) continue
+    const version = file.slice('vmlinuz-'.length)
+    const module_folders: string[] = []
+    for (const one of folders) {
+      for (const place of [`lib/modules/${version}`, `usr/lib/modules/${version}`]) {
+        if (await exists(join(one, place))) module_folders.push(join(one, place))
+      }
+    }
+    return { version, path: join(folder, 'boot', file), module_folders }
+  }
+  throw new BuildError('failed', 'The kernel packages hold no kernel: /boot/vmlinuz-… is missing.')
+}
+
+/** Programs and the libraries they ask for, found in the unpacked packages. */
+class Programs {
+  readonly #folders: readonly string[]
+
+  constructor(folders: readonly string[]) {
+    this.#folders = folders
+  }
+
+  async add(tree: Tree, program: string, as: string): Promise<void> {
+    const content = await this.#find([program, `usr/${program}`])
+    tree.file(as, content, 0o755)
+    const { interpreter, libraries } = elfNeeds(content)
+    if (interpreter) await this.#addFile(tree, interpreter.slice(1))
+    for (const library of libraries) await this.#addLibrary(tree, library)
+  }
+
+  async #addLibrary(tree: Tree, name: string): Promise<void> {
+    const to = `lib/x86_64-linux-gnu/${name}`
+    if (tree.has(to) || /^ld-linux/.test(name)) return
+    const content = await this.#find([to, `usr/${to}`])
+    tree.file(to, content)
+    for (const needed of elfNeeds(content).libraries) await this.#addLibrary(tree, needed)
+  }
+
+  async #addFile(tree: Tree, path: string): Promise<void> {
+    if (!tree.has(path))
+      tree.file(path, await this.#find([path, `usr/${path}`, `lib/x86_64-linux-gnu/${path.split('/').at(-1)}`]), 0o755)
+  }
+
+  async #find(places: readonly string[]): Promise<Buffer> {
+    for (const folder of this.#folders) {
+      for (const place of places) {
+        const content = await readFile(join(folder, place)).catch(() => undefined)
+        if (content) return content
+      }
+    }
+    throw new BuildError('failed', `None of the packages holds ${places.join(' or ')}.`)
+  }
+}
+
+async function initramfsTree(programs: Programs, modules: readonly KernelModule[]): Promise<Tree> {
+  const tree = new Tree()
+  for (const folder of ['proc', 'sys', 'dev', 'root']) tree.directory(folder)
+  await programs.add(tree, 'bin/busybox', 'bin/busybox')
+  await tree.folder(join(import.meta.dirname, 'tiny/initramfs'))
+  addModules(tree, 'modules', modules)
+  return tree
+}
+
+async function rootTree(programs: Programs, modules: readonly KernelModule[]): Promise<Tree> {
+  const tree = new Tree()
+  for (const folder of ['proc', 'sys', 'dev', 'run', 'mnt', 'srv', 'sbin', 'usr/bin', 'usr/sbin', 'var/lib/tiny']) {
+    tree.directory(folder)
+  }
+  tree.directory('root', 0o700).directory('root/.ssh', 0o700).directory('tmp', 0o1777)
+  tree.directory('etc/dropbear', 0o700).link('var/run', '../run').link('var/log', '../run')
+  await programs.add(tree, 'bin/busybox', 'bin/busybox')
+  await programs.add(tree, 'sbin/dropbear', 'usr/sbin/dropbear')
+  await programs.add(tree, 'bin/dropbearkey', 'usr/bin/dropbearkey')
+  await tree.folder(join(import.meta.dirname, 'tiny/rootfs'))
+  tree.file('etc/shadow', await readFile(join(import.meta.dirname, 'tiny/rootfs/etc/shadow')), 0o600)
+  // The rest of the commands are linked by busybox itself at the first start.
+  tree.link('bin/sh', 'busybox').link('sbin/init', '../bin/busybox')
+  addModules(tree, 'lib/tiny-modules', modules)
+  return tree
+}
+
+function addModules(tree: Tree, folder: string, modules: readonly KernelModule[]): void {
+  for (const one of modules) tree.file(`${folder}/${one.name}`, one.content)
+  tree.file(`${folder}/order`, Buffer.from(modules.map(one => `${one.name}\n`).join('')))
+}
