@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Client, escapeIdentifier } from 'pg'
 import { HostError } from './error.ts'
 import { findPostgres, postgres_env } from './postgres/binaries.ts'
-import { clearStaleLocks, prepareCluster, superuser } from './postgres/cluster.ts'
+import { clearStaleLocks, prepareCluster, readPassword, superuser } from './postgres/cluster.ts'
 import { ended, isErrno, lastLines } from './process.ts'
 
 export type PostgresOptions = {
@@ -74,6 +74,27 @@ export async function preparePostgres(options: PostgresOptions): Promise<Prepare
     cwd: data_dir,
     url: address(socket_dir, port, password, database),
     ready: signal => untilReady(address(socket_dir, port, password, 'postgres'), database, signal),
+  }
+}
+
+/** The address of an embedded server whose data directory exists already. Throws HostError if it does not. */
+export async function embeddedUrl(
+  options: Pick<PostgresOptions, 'data_dir' | 'socket_dir' | 'port' | 'database'>,
+): Promise<string> {
+  const password = await readPassword(options.data_dir)
+  return address(path.resolve(options.socket_dir), options.port ?? 5432, password, options.database ?? 'croft')
+}
+
+/** Waits until an embedded server, started by anybody, takes queries and has its database. */
+export async function untilPostgresReady(
+  options: Pick<PostgresOptions, 'data_dir' | 'socket_dir' | 'port' | 'database'>,
+  signal: AbortSignal,
+): Promise<void> {
+  // The server may just be making its data directory: then there is no password yet.
+  for (;;) {
+    const url = await embeddedUrl({ ...options, database: 'postgres' }).catch(() => undefined)
+    if (url !== undefined) return await untilReady(url, options.database ?? 'croft', signal)
+    await delay(50, undefined, { signal })
   }
 }
 

@@ -97,7 +97,8 @@ export function identify(pid: number): ProcessId | undefined {
   }
   // The name in parentheses may itself hold spaces and parentheses: read from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+  // The first thread of a dying program is a zombie while others still hold its sockets and locks (field 20 counts them).
+  if (fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1)) return undefined
   return { pid, start_ticks: Number(fields[19]) }
 }
 

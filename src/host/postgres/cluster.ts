@@ -37,13 +37,17 @@ export async function prepareCluster(binaries: PostgresBinaries, data_dir: strin
       `${data_dir} was written by PostgreSQL ${version}, and this Croft brings PostgreSQL ${binaries.major}`,
       `Bring it over with pg_upgrade, or run the Croft that wrote it; nothing was changed.`,
     )
+  return await readPassword(data_dir)
+}
+
+/** The password of the data directory's only user. Throws HostError if Croft did not make the directory. */
+export async function readPassword(data_dir: string): Promise<string> {
   const password = await readIfThere(path.join(data_dir, password_file))
-  if (password === undefined)
-    throw new HostError(
-      `${data_dir} was not made by Croft: it has no ${password_file}`,
-      'Give its address instead: croft up --database postgresql://…',
-    )
-  return password.trim()
+  if (password !== undefined) return password.trim()
+  throw new HostError(
+    `${data_dir} was not made by Croft: it has no ${password_file}`,
+    'Give the address of your PostgreSQL instead: croft up --database postgresql://…',
+  )
 }
 
 async function makeCluster(binaries: PostgresBinaries, data_dir: string): Promise<void> {
