@@ -1,0 +1,127 @@
+/**
+ * The agent's ways to its controllers over mutual TLS: the link, streams for bulk data, images. Only transport; what goes over
+ * it is decided elsewhere.
+ */
+import { type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request } from 'node:https'
+import type { Duplex, Readable } from 'node:stream'
+import WebSocket, { createWebSocketStream } from 'ws'
+import { imagePath } from '../../protocol/join.ts'
+import { frameBytesMax } from '../../protocol/messages.ts'
+import type { Identity } from '../identity.ts'
+import { Failure, type LinkConnection, type LinkDialler, type LinkHandlers } from '../ports.ts'
+import type { ImageSource } from './storage/image-cache.ts'
+
+const connectWithin_ms = 10_000
+/** A fetch without a byte for so long has broken. */
+const bodySilent_ms = 30_000
+
+export interface ControllerClient extends LinkDialler {
+  readonly images: ImageSource
+  close(): void
+}
+
+export function createControllerClient(identity: Identity): ControllerClient {
+  const tls = {
+    key: identity.key_pem,
+    cert: identity.certificate_pem,
+    ca: identity.ca_pem,
+    minVersion: 'TLSv1.3' as const,
+  }
+  const https = new HttpsAgent({ ...tls, keepAlive: true, maxSockets: 8 })
+  return {
+    urls: identity.link_urls,
+    dial: (url, handlers) => dial(url, tls, handlers),
+    stream: (url, token) => openStream(url, token, tls),
+    images: { get: (image_id, offset, signal) => getImage(identity.link_urls, https, image_id, offset, signal) },
+    close: () => https.destroy(),
+  }
+}
+
+type Tls = { key: string; cert: string; ca: string; minVersion: 'TLSv1.3' }
+
+function dial(url: string, tls: Tls, handlers: LinkHandlers): Promise<LinkConnection> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, { ...tls, handshakeTimeout: connectWithin_ms, maxPayload: frameBytesMax })
+    let opened = false
+    let reason = ''
+    socket.on('open', () => {
+      opened = true
+      resolve({
+        send: text => socket.send(text),
+        // The other side may be gone without a word: no waiting for its goodbye.
+        close: () => socket.terminate(),
+      })
+    })
+    socket.on('message', (data, isBinary) => {
+      if (isBinary) socket.close(1003, 'control frames are text')
+      else handlers.message((data as Buffer).toString('utf8'))
+    })
+    socket.on('error', error => {
+      reason = error.message
+      if (!opened) reject(error)
+    })
+    socket.on('close', (code, text) => {
+      if (opened) handlers.closed(reason || text.toString('utf8') || `closed with code ${code}`)
+    })
+  })
+}
+
+function openStream(url: string, token: string, tls: Tls): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` }
+    const socket = new WebSocket(url, { ...tls, headers, handshakeTimeout: connectWithin_ms, maxPayload: 1024 * 1024 })
+    socket.once('error', reject)
+    socket.once('open', () => {
+      socket.off('error', reject)
+      resolve(createWebSocketStream(socket))
+    })
+  })
+}
+
+/** Asks each controller in turn until one answers. */
+async function getImage(
+  link_urls: readonly string[],
+  agent: HttpsAgent,
+  image_id: string,
+  offset: number,
+  signal: AbortSignal,
+): Promise<{ from: number; body: Readable }> {
+  let unreachable: unknown = null
+  for (const link of link_urls) {
+    const url = new URL(imagePath + image_id, link.replace(/^wss:/, 'https:'))
+    let answer: IncomingMessage
+    try {
+      answer = await get(url, agent, offset, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      unreachable = error
+      continue
+    }
+    return readAnswer(answer, offset)
+  }
+  throw new Failure('No controller answers, so the image cannot be fetched; trying again.', {
+    passing: true,
+    cause: unreachable,
+  })
+}
+
+function readAnswer(answer: IncomingMessage, offset: number): { from: number; body: Readable } {
+  const status = answer.statusCode ?? 0
+  const begin = /^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1]
+  if (status === 206 && begin === String(offset)) return { from: offset, body: answer }
+  if (status === 200) return { from: 0, body: answer }
+  answer.destroy()
+  if (status === 404) throw new Failure('The image is not in the controller’s store any more. Choose another one.')
+  throw new Failure(`The controller answered ${status} when asked for the image.`, { passing: true })
+}
+
+function get(url: URL, agent: HttpsAgent, offset: number, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = offset > 0 ? { range: `bytes=${offset}-` } : {}
+    const asked = request(url, { agent, headers, signal, timeout: bodySilent_ms }, resolve)
+    asked.on('timeout', () => asked.destroy(new Error('no answer in time')))
+    asked.on('error', reject)
+    asked.end()
+  })
+}

@@ -1,0 +1,122 @@
+/**
+ * Reads the kept console log of a guest: virtlogd (or QEMU) writes it, and turns it over at a size (`NAME`, then `NAME.0`,
+ * `NAME.1`, … the older ones). Follows on the kernel's word, not by polling.
+ */
+import { type FSWatcher, watch } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
+
+const chunk_bytes = 64 * 1024
+const backupsMax = 10
+
+/** The last `tail_bytes` over all that is kept; goes on as it grows when `follow`. An absent log is an empty one. */
+export async function readLog(path: string, tail_bytes: number, follow: boolean): Promise<Readable> {
+  const parts = await keptParts(path)
+  return Readable.from(readParts(path, parts, tail_bytes, follow), { objectMode: false, highWaterMark: chunk_bytes })
+}
+
+interface Part {
+  readonly path: string
+  readonly bytes: number
+}
+
+/** Oldest first; the last is the one that is written now. */
+async function keptParts(path: string): Promise<Part[]> {
+  const parts: Part[] = []
+  for (const name of [path, ...Array.from({ length: backupsMax }, (_, n) => `${path}.${n}`)]) {
+    const bytes = await sizeOf(name)
+    if (bytes === null && name !== path) break
+    parts.unshift({ path: name, bytes: bytes ?? 0 })
+  }
+  return parts
+}
+
+async function* readParts(path: string, parts: readonly Part[], tail_bytes: number, follow: boolean) {
+  const total_bytes = parts.reduce((sum, part) => sum + part.bytes, 0)
+  let skip_bytes = Math.max(0, total_bytes - tail_bytes)
+  for (const part of parts.slice(0, -1)) {
+    if (skip_bytes >= part.bytes) {
+      skip_bytes -= part.bytes
+      continue
+    }
+    yield* readFrom(part.path, skip_bytes, part.bytes)
+    skip_bytes = 0
+  }
+  const current = parts.at(-1)
+  const end_bytes = current?.bytes ?? 0
+  if (!follow) yield* readFrom(path, skip_bytes, end_bytes)
+  else yield* followFrom(path, skip_bytes)
+}
+
+async function* readFrom(path: string, from: number, to: number): AsyncGenerator<Buffer> {
+  const handle = await openIfThere(path)
+  if (handle === null) return
+  try {
+    for (let at = from; at < to; ) {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(chunk_bytes, to - at)), 0, null, at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
+async function* followFrom(path: string, from: number): AsyncGenerator<Buffer> {
+  let news = Promise.withResolvers<void>()
+  const watcher: FSWatcher = watch(dirname(path), () => news.resolve())
+  let at = from
+  let inode = await inodeOf(path)
+  try {
+    for (;;) {
+      news = Promise.withResolvers<void>()
+      const size = await sizeOf(path)
+      const now = await inodeOf(path)
+      // Turned over: what was written last is in the first backup, the new file begins.
+      if (now !== inode || (size ?? 0) < at) {
+        const kept = await sizeOf(`${path}.0`)
+        if (kept !== null && kept > at && (await inodeOf(`${path}.0`)) === inode) yield* readFrom(`${path}.0`, at, kept)
+        inode = now
+        at = 0
+      }
+      if (size !== null && size > at) {
+        for await (const chunk of readFrom(path, at, size)) {
+          at += chunk.length
+          yield chunk
+        }
+        continue
+      }
+      await news.promise
+    }
+  } finally {
+    watcher.close()
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  return (await statIfThere(path))?.size ?? null
+}
+
+async function inodeOf(path: string): Promise<number | null> {
+  return (await statIfThere(path))?.ino ?? null
+}
+
+async function statIfThere(path: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
+}

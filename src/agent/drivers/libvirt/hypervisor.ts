@@ -1,0 +1,304 @@
+/**
+ * The hypervisor port over libvirt's RPC: guests of QEMU, defined from what is wanted. Decides nothing. Domains without Croft's
+ * metadata are seen and never written to: every call that changes something checks the mark first.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import {
+  consoleFlag,
+  defineFlag,
+  type DomainEvent,
+  type DomainRef,
+  hasCode,
+  isConnectionError,
+  isNoDomain,
+  isOperationInvalid,
+  Libvirt,
+  ReconnectingLibvirt,
+  shutdownFlag,
+  TimeoutError,
+  undefineFlag,
+} from '../../../lib/libvirt/index.ts'
+import {
+  Away,
+  type Domain,
+  Failure,
+  type Hypervisor,
+  type HypervisorEvent,
+  type Log,
+  type OffReason,
+} from '../../ports.ts'
+import { readLog } from './console-log.ts'
+import { consoleLogPath, type DomainHost, domainXml, metadataNamespace, vncSocketPath } from './domain-xml.ts'
+
+export interface LibvirtHypervisorOptions {
+  /** libvirtd's socket. */
+  readonly path: string
+  readonly host: DomainHost
+  readonly log: Log
+}
+
+export interface LibvirtHypervisor extends Hypervisor {
+  versions(): Promise<{ libvirt: string; qemu: string }>
+  close(): Promise<void>
+}
+
+/** Starting a large guest takes a while: memory to be allocated, devices to be opened. */
+const start_timeout_ms = 120_000
+/** Marks asked for at one time when all domains are listed. */
+const listAtOnce = 64
+
+/**
+ * Two connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting. 'connected' is
+ * told when both are there and events flow.
+ */
+export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): LibvirtHypervisor {
+  const { path, host, log } = options
+  const looking = new ReconnectingLibvirt({
+    path,
+    events: ['lifecycle', 'reboot', 'io_error', 'watchdog', 'control_error'],
+  })
+  const acting = new ReconnectingLibvirt({ path })
+  const listeners = new Set<(event: HypervisorEvent) => void>()
+  /** Ids whose domain is known to carry the mark; the others are asked for each time. */
+  const marked = new Set<string>()
+  const tell = (event: HypervisorEvent) => {
+    for (const listener of listeners) listener(event)
+  }
+
+  function up(): void {
+    if (looking.current === null || acting.current === null) return
+    marked.clear()
+    tell({ kind: 'connected' })
+  }
+  looking.on('up', up)
+  acting.on('up', up)
+  looking.on('down', () => tell({ kind: 'lost' }))
+  looking.on('event', event => changed(event))
+  looking.start()
+  acting.start()
+
+  function changed(event: DomainEvent): void {
+    if (event.kind === 'lifecycle' && (event.change === 'defined' || event.change === 'undefined')) {
+      marked.delete(event.domain.uuid)
+      // Our own definitions are no news; a foreign domain that comes or goes is.
+    }
+    tell({ kind: 'changed', id: event.domain.uuid })
+  }
+
+  /** Runs a call, and turns what libvirt says into what the ports promise. */
+  async function on<T>(
+    connection: ReconnectingLibvirt,
+    what: string,
+    call: (libvirt: Libvirt) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await call(connection.get())
+    } catch (error) {
+      if (error instanceof Failure || error instanceof Away) throw error
+      if (isConnectionError(error)) throw new Away('libvirtd does not answer', { cause: error })
+      if (error instanceof TimeoutError) throw new Failure(`${what}: ${error.message}`, { passing: true, cause: error })
+      throw new Failure(`${what}: ${explain(error)}`, { cause: error })
+    }
+  }
+
+  async function isOurs(libvirt: Libvirt, uuid: string): Promise<boolean> {
+    if (marked.has(uuid)) return true
+    try {
+      const text = await libvirt.domains.metadata({ uuid }, 'element', metadataNamespace)
+      if (!text.includes(uuid)) return false
+      marked.add(uuid)
+      return true
+    } catch (error) {
+      if (hasCode(error, 'no_domain_metadata')) return false
+      throw error
+    }
+  }
+
+  async function describe(libvirt: Libvirt, ref: DomainRef): Promise<Domain | null> {
+    try {
+      const [{ state, reason }, ours] = await Promise.all([libvirt.domains.state(ref), isOurs(libvirt, ref.uuid)])
+      return { id: ref.uuid, name: ref.name, ours, ...powerOf(state, reason) }
+    } catch (error) {
+      if (isNoDomain(error)) return null
+      throw error
+    }
+  }
+
+  /** Throws Failure when the domain is not Croft's; answers false when there is none. */
+  async function mayTouch(libvirt: Libvirt, id: string): Promise<boolean> {
+    try {
+      if (await isOurs(libvirt, id)) return true
+    } catch (error) {
+      if (isNoDomain(error)) return false
+      throw error
+    }
+    throw new Failure('A domain with this instance’s id is on the host, but Croft did not make it and leaves it alone.')
+  }
+
+  return {
+    list: () =>
+      on(looking, 'listing the domains', async libvirt => {
+        const refs = await libvirt.domains.list()
+        const found: Domain[] = []
+        for (let n = 0; n < refs.length; n += listAtOnce) {
+          const part = await Promise.all(refs.slice(n, n + listAtOnce).map(ref => describe(libvirt, ref)))
+          found.push(...part.filter(each => each !== null))
+        }
+        return found
+      }),
+
+    look: id =>
+      on(looking, 'looking at the guest', async libvirt => {
+        try {
+          return await describe(libvirt, await libvirt.domains.lookupByUuid(id))
+        } catch (error) {
+          if (isNoDomain(error)) return null
+          throw error
+        }
+      }),
+
+    async define(spec) {
+      const { id } = spec.instance
+      await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
+      await mkdir(dirname(vncSocketPath(host.run_directory, id)), { recursive: true, mode: 0o711 })
+      await on(acting, 'defining the guest', async libvirt => {
+        await mayTouch(libvirt, id)
+        await libvirt.domains.define(domainXml(spec, host), defineFlag.validate)
+        marked.add(id)
+      })
+    },
+
+    start: id =>
+      on(acting, 'starting the guest', async libvirt => {
+        await mayTouch(libvirt, id)
+        try {
+          await libvirt.domains.start({ uuid: id }, 0, { timeout_ms: start_timeout_ms })
+        } catch (error) {
+          // Runs already: a start whose answer was lost.
+          if (!isOperationInvalid(error)) throw error
+          const { state } = await libvirt.domains.state({ uuid: id })
+          if (powerOf(state, 'unknown').power === 'off') throw error
+        }
+      }),
+
+    askShutdown: id =>
+      on(acting, 'asking the guest to shut down', async libvirt => {
+        if (!(await mayTouch(libvirt, id))) return
+        try {
+          await libvirt.domains.shutdown({ uuid: id }, shutdownFlag.acpi)
+        } catch (error) {
+          if (!isOperationInvalid(error) && !isNoDomain(error)) throw error
+        }
+      }),
+
+    cut: id =>
+      on(acting, 'cutting the guest off', async libvirt => {
+        if (!(await mayTouch(libvirt, id))) return
+        try {
+          await libvirt.domains.destroy({ uuid: id })
+        } catch (error) {
+          if (!isOperationInvalid(error) && !isNoDomain(error)) throw error
+        }
+      }),
+
+    resume: id =>
+      on(acting, 'resuming the guest', async libvirt => {
+        if (await mayTouch(libvirt, id)) await libvirt.domains.resume({ uuid: id })
+      }),
+
+    undefine: id =>
+      on(acting, 'undefining the guest', async libvirt => {
+        if (!(await mayTouch(libvirt, id))) return
+        const { managed_save, snapshots_metadata, checkpoints_metadata, nvram } = undefineFlag
+        try {
+          await libvirt.domains.undefine({ uuid: id }, managed_save | snapshots_metadata | checkpoints_metadata | nvram)
+        } catch (error) {
+          if (!isNoDomain(error)) throw error
+        }
+        marked.delete(id)
+      }),
+
+    async forget(id) {
+      const log_path = consoleLogPath(host.log_directory, id)
+      const backups = Array.from({ length: 10 }, (_, n) => `${log_path}.${n}`)
+      for (const each of [log_path, ...backups, vncSocketPath(host.run_directory, id)]) await rm(each, { force: true })
+    },
+
+    subscribe: listener => void listeners.add(listener),
+
+    // A connection of its own: a slow reader holds up only itself.
+    async openConsole(id) {
+      const libvirt = await Libvirt.connect({ path }).catch(error => {
+        throw new Away('libvirtd does not answer', { cause: error })
+      })
+      try {
+        if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no console.')
+        const stream = await libvirt.guest.openConsole({ uuid: id }, null, consoleFlag.force)
+        stream.once('close', () => {
+          libvirt.close().catch(error => log.debug({ error }, 'a console’s connection did not close well'))
+        })
+        return stream
+      } catch (error) {
+        await libvirt.close()
+        if (isOperationInvalid(error)) throw new Failure('The guest is not running, so it has no console.')
+        throw error
+      }
+    },
+
+    readConsoleLog: (id, tail_bytes, follow) => readLog(consoleLogPath(host.log_directory, id), tail_bytes, follow),
+
+    versions: () =>
+      on(looking, 'asking for versions', async libvirt => ({
+        libvirt: await libvirt.host.libvirtVersion(),
+        qemu: await libvirt.host.hypervisorVersion(),
+      })),
+
+    async close() {
+      await Promise.all([looking.close(), acting.close()])
+    },
+  }
+}
+
+export function powerOf(state: string, reason: string): Pick<Domain, 'power' | 'off_reason' | 'paused_reason'> {
+  switch (state) {
+    case 'shutoff':
+    case 'nostate':
+      return { power: 'off', off_reason: offReason(reason), paused_reason: null }
+    case 'crashed':
+      return { power: 'crashed', off_reason: null, paused_reason: null }
+    case 'paused':
+    case 'pmsuspended':
+      return { power: 'paused', off_reason: null, paused_reason: pausedReason(reason) }
+    default:
+      return { power: 'running', off_reason: null, paused_reason: null }
+  }
+}
+
+function offReason(reason: string): OffReason {
+  switch (reason) {
+    case 'shutdown':
+      return 'guest'
+    case 'destroyed':
+      return 'cut'
+    case 'crashed':
+      return 'crashed'
+    case 'failed':
+      return 'failed'
+    default:
+      return 'unknown'
+  }
+}
+
+function pausedReason(reason: string): string | null {
+  if (reason === 'ioerror') {
+    return 'The guest was paused because a disk could not be read or written; most likely the pool is full. Free some room and start it again.'
+  }
+  return reason === 'watchdog' ? 'The guest’s watchdog ran out and paused it. Start it again to go on.' : null
+}
+
+/** libvirt's sentences are good; its machinery at the end is for the log. */
+function explain(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.replace(/ \(libvirt \w+, error [^)]*\)+$/, '').slice(0, 1500)
+}

@@ -1,0 +1,174 @@
+/**
+ * Root and data disks in a directory: qcow2 files, those with an image as copy-on-write overlays on the image cache. A disk is
+ * there as a whole or not at all (temporary file, fsync, rename).
+ *
+ * Overlays name their image relative to themselves (../images/…), so that the pool can be moved or mounted elsewhere.
+ */
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { ProgramFailure, runProgram } from '../../../lib/linuxnet/program.ts'
+import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
+import { Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
+import { syncDirectory } from '../state-directory.ts'
+import { readDiskHeader } from './disk-format.ts'
+import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
+
+const gib = 2 ** 30
+const temporary = '.new'
+const ending = '.qcow2'
+
+export interface DirectoryPoolOptions {
+  readonly directory: string
+  readonly source: ImageSource
+  readonly log: Log
+  readonly cache_max_bytes?: number
+  readonly reserve_bytes?: number
+}
+
+export interface DirectoryPool extends Storage {
+  room(): Promise<{ total_gib: number; free_gib: number }>
+}
+
+export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<DirectoryPool> {
+  const { directory, source, log } = options
+  const volumes = join(directory, 'volumes')
+  await mkdir(volumes, { recursive: true, mode: 0o711 })
+  for (const name of await readdir(volumes)) {
+    if (name.endsWith(temporary)) await rm(join(volumes, name), { force: true })
+  }
+  const direct_io = await takesDirectIo(volumes)
+  const cache = createImageCache({
+    directory: join(directory, 'images'),
+    source,
+    log,
+    cache_max_bytes: options.cache_max_bytes ?? 20 * gib,
+    reserve_bytes: options.reserve_bytes ?? gib / 4,
+    inUse: () => imagesInUse(volumes, log),
+  })
+
+  async function prepareDisk(disk: WantedDisk, show: ShowProgress, signal: AbortSignal): Promise<PreparedDisk> {
+    const path = join(volumes, disk.volume_id + ending)
+    if (await exists(path)) await grow(path, disk.size_gib * gib)
+    else await make(path, disk, cache, show, signal)
+    return { wanted: disk, path, format: 'qcow2', direct_io }
+  }
+
+  return {
+    async prepare(instance: WantedInstance, show, signal) {
+      const prepared: PreparedDisk[] = []
+      for (const disk of instance.disks) prepared.push(await prepareDisk(disk, show, signal))
+      return prepared
+    },
+    async remove(disks) {
+      for (const { volume_id } of disks) await rm(join(volumes, volume_id + ending), { force: true })
+      if (disks.length > 0) await syncDirectory(volumes)
+    },
+    async room() {
+      const { blocks, bavail, bsize } = await statfs(volumes)
+      return { total_gib: Math.floor((blocks * bsize) / gib), free_gib: Math.floor((bavail * bsize) / gib) }
+    },
+  }
+}
+
+async function make(
+  path: string,
+  disk: WantedDisk,
+  cache: ImageCache,
+  show: ShowProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const size_bytes = disk.size_gib * gib
+  if (disk.image === null) return create(path, [], size_bytes)
+  const { format } = disk.image
+  await cache.withImage(
+    disk.image,
+    percent => show('fetching image', percent),
+    signal,
+    async image => {
+      const { virtual_bytes } = await readDiskHeader(image)
+      if (virtual_bytes > size_bytes) {
+        const needed_gib = Math.ceil(virtual_bytes / gib)
+        throw new Failure(
+          `The image needs a disk of ${needed_gib} GiB and this one has ${disk.size_gib}. Choose a larger disk or flavor.`,
+        )
+      }
+      show('cloning disk', 0)
+      await create(path, ['-F', format, '-b', join('..', 'images', basename(image))], size_bytes)
+    },
+  )
+}
+
+async function create(path: string, backing: readonly string[], size_bytes: number): Promise<void> {
+  const fresh = path + temporary
+  await rm(fresh, { force: true })
+  await qemuImg(['create', '-q', '-f', 'qcow2', ...backing, fresh, String(size_bytes)])
+  const handle = await open(fresh, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(fresh, path)
+  await syncDirectory(join(path, '..'))
+}
+
+/** Disks grow here, while their guest is off; they never shrink. */
+async function grow(path: string, size_bytes: number): Promise<void> {
+  const { virtual_bytes } = await readDiskHeader(path)
+  if (virtual_bytes < size_bytes) await qemuImg(['resize', '-q', '-f', 'qcow2', path, String(size_bytes)])
+}
+
+async function qemuImg(argv: readonly string[]): Promise<void> {
+  try {
+    await runProgram(['qemu-img', ...argv])
+  } catch (error) {
+    if (!(error instanceof ProgramFailure)) throw error
+    const full = error.stderr.includes('No space left on device')
+    throw new Failure(
+      full
+        ? "The host's pool is full, so the disk could not be made. Free some room, or use another host."
+        : `The disk could not be made: ${error.message}`,
+      { cause: error },
+    )
+  }
+}
+
+/** Base names of all images that some volume stands on. A volume that cannot be read counts on nothing: keep everything then. */
+async function imagesInUse(volumes: string, log: Log): Promise<ReadonlySet<string>> {
+  const used = new Set<string>()
+  for (const name of await readdir(volumes)) {
+    try {
+      const { backing_file } = await readDiskHeader(join(volumes, name))
+      if (backing_file !== null) used.add(basename(backing_file))
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) continue
+      log.error({ volume: name, error }, 'a volume cannot be read, so no image is evicted')
+      throw new Failure(`Room cannot be made on the host's pool: volume ${name} cannot be read.`, { cause: error })
+    }
+  }
+  return used
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await (await open(path, 'r')).close()
+    return true
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
+async function takesDirectIo(directory: string): Promise<boolean> {
+  const probe = join(directory, `probe${temporary}`)
+  try {
+    await (await open(probe, constants.O_CREAT | constants.O_RDWR | constants.O_DIRECT, 0o600)).close()
+    return true
+  } catch (error) {
+    if (isCode(error, 'EINVAL')) return false
+    throw error
+  } finally {
+    await rm(probe, { force: true })
+  }
+}
