@@ -25,7 +25,7 @@ function failure(id: number, error: Error): FromHelper {
 function listen(id: number, host: string, port: number): void {
   // Until the parent has the listening socket, this process may be the one that accepts: pass such guests on unread.
   const server = net.createServer({ pauseOnConnect: true }, socket => tell({ id, kind: 'accepted' }, socket))
-  server.once('error', error => tell(failure(id, error), undefined, () => process.disconnect()))
+  server.once('error', error => tell(failure(id, error), undefined, () => process.disconnect?.()))
   server.listen({ host, port }, () =>
     tell({ id, kind: 'listening' }, server, () => {
       server.close()
@@ -48,6 +48,6 @@ function dial(id: number, host: string, port: number): void {
 process.on('message', (message: ToHelper) => {
   if (message.kind === 'listen') listen(message.id, message.host, message.port)
   else if (message.kind === 'dial') dial(message.id, message.host, message.port)
-  else process.disconnect()
+  else process.disconnect?.()
 })
 tell({ id: 0, kind: 'ready' })

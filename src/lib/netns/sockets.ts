@@ -71,7 +71,8 @@ class Helper {
     const waiting = this.#waiting.get(message.id)
     this.#waiting.delete(message.id)
     if (waiting) waiting({ message, handle })
-    else handle?.[handle instanceof net.Socket ? 'destroy' : 'unref']()
+    else if (handle instanceof net.Socket) handle.destroy()
+    else handle?.close()
   }
 
   #onEnd(why: string): void {

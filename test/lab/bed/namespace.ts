@@ -85,22 +85,12 @@ export class Inside {
 
   /** For `http.request({ agent })`: every connection is made inside. */
   get agent(): http.Agent {
-    return new InsideAgent(this)
+    return new DialAgent(this.#dialer)
   }
 
   /** One plain-HTTP request made inside; use `connect` or `agent` for streams and TLS. */
-  async fetch(url: string, options: FetchOptions = {}): Promise<Answer> {
-    const request = http.request(url, {
-      agent: this.agent,
-      method: options.method ?? 'GET',
-      headers: { ...options.headers },
-      signal: AbortSignal.timeout(options.timeout_ms ?? 30_000),
-    })
-    request.end(options.body)
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-    let text = ''
-    for await (const chunk of response.setEncoding('utf8')) text += String(chunk)
-    return { status: response.statusCode ?? 0, headers: response.headers, text }
+  fetch(url: string, options: FetchOptions = {}): Promise<Answer> {
+    return fetchWith(this.#dialer, url, options)
   }
 
   /** Kills what holds the namespaces open: everything inside dies at once. */
@@ -136,11 +126,26 @@ function saidIn(log: string, pattern: RegExp, exit: Promise<number>, timeout_ms:
   })
 }
 
-class InsideAgent extends http.Agent {
-  readonly #inside: Inside
-  constructor(inside: Inside) {
+/** One plain-HTTP request over a connection of the dialer's namespace. */
+export async function fetchWith(dialer: NamespaceDialer, url: string, options: FetchOptions = {}): Promise<Answer> {
+  const request = http.request(url, {
+    agent: new DialAgent(dialer),
+    method: options.method ?? 'GET',
+    headers: { ...options.headers },
+    signal: AbortSignal.timeout(options.timeout_ms ?? 30_000),
+  })
+  request.end(options.body)
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += String(chunk)
+  return { status: response.statusCode ?? 0, headers: response.headers, text }
+}
+
+class DialAgent extends http.Agent {
+  readonly #dialer: NamespaceDialer
+  constructor(dialer: NamespaceDialer) {
     super()
-    this.#inside = inside
+    this.#dialer = dialer
   }
 
   override createConnection(
@@ -148,7 +153,7 @@ class InsideAgent extends http.Agent {
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     const done = callback as ((error: Error | null, stream?: Duplex) => void) | undefined
-    this.#inside.connect(Number(options.port ?? 80), options.host ?? '127.0.0.1').then(
+    this.#dialer.connect(options.host ?? '127.0.0.1', Number(options.port ?? 80)).then(
       socket => done?.(null, socket),
       (error: Error) => done?.(error),
     )

@@ -1,0 +1,74 @@
+/**
+ * nftables through `nft -j`: one table of ours, replaced as a whole in one kernel transaction. Other tables are never
+ * written. The notation of rules is libnftables-json(5). Usable alone; needs root.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ProgramFailure, runProgram } from './program.ts'
+
+export type Family = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev'
+
+/** A statement as libnftables-json(5) has it. */
+export type Statement = Readonly<Record<string, unknown>>
+
+export type BaseChain = {
+  readonly name: string
+  readonly type: 'filter' | 'nat' | 'route'
+  readonly hook: string
+  readonly prio: number
+  readonly policy?: 'accept' | 'drop'
+  /** For family netdev. */
+  readonly dev?: string
+  readonly rules: readonly (readonly Statement[])[]
+}
+
+export type ChainSeen = {
+  readonly family: string
+  readonly table: string
+  readonly name: string
+  readonly hook?: string
+  readonly policy?: string
+}
+
+/** Makes the table exactly this, whatever was in it. Throws ProgramFailure; then nothing has changed. */
+export async function replaceTable(family: Family, name: string, chains: readonly BaseChain[]): Promise<void> {
+  const table = { table: { family, name } }
+  // To delete needs it to be there, so: add, delete, add, all in one transaction.
+  const commands: unknown[] = [{ add: table }, { delete: table }, { add: table }]
+  for (const { rules, name: chain, ...hook } of chains) {
+    commands.push({ add: { chain: { family, table: name, name: chain, ...hook } } })
+    for (const expr of rules) commands.push({ add: { rule: { family, table: name, chain, expr } } })
+  }
+  await apply(commands)
+}
+
+/** That there is no such table is no error. */
+export async function deleteTable(family: Family, name: string): Promise<void> {
+  const table = { table: { family, name } }
+  await apply([{ add: table }, { delete: table }])
+}
+
+/** All chains there are, of everyone. Tables that only iptables-nft can read are left out by nft itself. */
+export async function readChains(): Promise<ChainSeen[]> {
+  const { nftables } = JSON.parse(await runProgram(['nft', '-j', 'list', 'chains'])) as {
+    nftables: { chain?: ChainSeen }[]
+  }
+  return nftables.flatMap(item => (item.chain ? [item.chain] : []))
+}
+
+/** From a file: nft cannot read the socket that Node gives a child for standard input. */
+async function apply(nftables: readonly unknown[]): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'nft-'))
+  const file = join(folder, 'rules.json')
+  try {
+    await writeFile(file, JSON.stringify({ nftables }))
+    await runProgram(['nft', '-j', '-f', file])
+  } catch (cause) {
+    if (!(cause instanceof ProgramFailure) || !cause.stderr.includes('not supported')) throw cause
+    const text = `${cause.stderr.trim()} (this kernel lacks a part of nftables that is needed)`
+    throw new ProgramFailure(cause.argv, cause.code, text, { cause })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
