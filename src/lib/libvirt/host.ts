@@ -97,16 +97,15 @@ export class HostCalls {
   /** virNodeGetMemoryStats of the whole host, in KiB by libvirt's names (total, free, buffers, cached). */
   async memoryStats_kib(): Promise<Record<string, number>> {
     const ALL_CELLS = -1
-    const COUNT_MAX = 16
-    return this.#rpc.call(
-      remote.node_get_memory_stats,
-      writer => writer.i32(COUNT_MAX).i32(ALL_CELLS).u32(0),
-      body => {
-        const pairs = body.array(COUNT_MAX, () => [body.string(), body.u64Number()] as const)
-        body.i32()
-        return Object.fromEntries(pairs)
-      },
-    )
+    const ask = (count: number) =>
+      this.#rpc.call(
+        remote.node_get_memory_stats,
+        writer => writer.i32(count).i32(ALL_CELLS).u32(0),
+        body => ({ pairs: body.array(16, () => [body.string(), body.u64Number()] as const), count: body.i32() }),
+      )
+    // libvirt gives them only to those who know how many there are, and says that to those who ask for none.
+    const { count } = await ask(0)
+    return Object.fromEntries((await ask(count)).pairs)
   }
 
   /** virConnectBaselineCPU: the CPU model that all the given hosts' CPUs can run (host CPU XML each). baselineFlag. */
