@@ -49,6 +49,8 @@ export interface Agent {
   /** What is wanted now: the metadata service looks its guests up here. */
   readonly wanted: WantedSet
   readonly connected: boolean
+  /** Something outside undid a part of the networks: look again now. */
+  wakeNetwork(): void
   stop(): Promise<void>
 }
 
@@ -153,6 +155,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     get connected() {
       return link.connected
     },
+    wakeNetwork: () => network.wake(),
     async stop() {
       stopped = true
       link.stop()

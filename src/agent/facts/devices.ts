@@ -1,0 +1,100 @@
+/** Disks, NICs, PCI devices, huge pages and NUMA nodes, as /sys shows them. A file that is not there counts as nothing known. */
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { HostFacts } from '../../protocol/messages.ts'
+import { parseCpuList, parseMemTotal_mib } from './parse.ts'
+
+/** Loop devices, RAM disks, mappings and the like stand on others. */
+const virtualDisk = /^(loop|ram|zram|dm-|md|sr|fd|nbd)/
+/** pci.ids says what the numbers mean; bridges and the like are left out of the report. */
+const pciBridgeClass = '0x06'
+
+/** '' when the file cannot be read: many of /sys's files refuse to be read in some states of their device. */
+export async function readText(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch {
+    return ''
+  }
+}
+
+async function names(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort()
+  } catch {
+    return []
+  }
+}
+
+export async function readDisks(sys: string): Promise<HostFacts['disks']> {
+  const all = (await names(join(sys, 'block'))).filter(name => !virtualDisk.test(name))
+  return Promise.all(
+    all.map(async name => {
+      const at = join(sys, 'block', name)
+      return {
+        name,
+        // The kernel counts in sectors of 512 bytes, whatever the disk's own.
+        size_bytes: Number((await readText(join(at, 'size'))) || 0) * 512,
+        model: await readText(join(at, 'device/model')),
+        rotational: (await readText(join(at, 'queue/rotational'))) === '1',
+      }
+    }),
+  )
+}
+
+/** NICs with a device below them: bridges, taps and other software interfaces are not the host's hardware. */
+export async function readNics(sys: string): Promise<HostFacts['nics']> {
+  const found: HostFacts['nics'] = []
+  for (const name of await names(join(sys, 'class/net'))) {
+    const at = join(sys, 'class/net', name)
+    const driver = await readlink(join(at, 'device/driver')).then(basename, () => '')
+    if (driver === '') continue
+    const speed_mbps = Number((await readText(join(at, 'speed'))) || -1)
+    found.push({
+      name,
+      mac: await readText(join(at, 'address')),
+      mtu: Number((await readText(join(at, 'mtu'))) || 0),
+      speed_mbps: speed_mbps > 0 ? speed_mbps : null,
+      driver,
+      sriov_vfs: Number((await readText(join(at, 'device/sriov_totalvfs'))) || 0),
+    })
+  }
+  return found
+}
+
+export async function readPci(sys: string): Promise<HostFacts['pci']> {
+  const root = join(sys, 'bus/pci/devices')
+  const all = await Promise.all(
+    (await names(root)).map(async address => ({
+      address,
+      vendor: await readText(join(root, address, 'vendor')),
+      device: await readText(join(root, address, 'device')),
+      class: await readText(join(root, address, 'class')),
+    })),
+  )
+  return all.filter(each => !each.class.startsWith(pciBridgeClass))
+}
+
+export async function readHugePages(sys: string): Promise<HostFacts['huge_pages']> {
+  const root = join(sys, 'kernel/mm/hugepages')
+  const all = await Promise.all(
+    (await names(root)).map(async name => ({
+      size_kib: Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0),
+      total: Number((await readText(join(root, name, 'nr_hugepages'))) || 0),
+    })),
+  )
+  return all.filter(each => each.size_kib > 0).sort((a, b) => a.size_kib - b.size_kib)
+}
+
+export async function readNuma(sys: string): Promise<HostFacts['numa']> {
+  const root = join(sys, 'devices/system/node')
+  const nodes = (await names(root)).filter(name => /^node\d+$/.test(name))
+  const all = await Promise.all(
+    nodes.map(async name => ({
+      node: Number(name.slice(4)),
+      cpus: parseCpuList(await readText(join(root, name, 'cpulist'))),
+      memory_mib: parseMemTotal_mib(await readText(join(root, name, 'meminfo'))) ?? 0,
+    })),
+  )
+  return all.sort((a, b) => a.node - b.node)
+}

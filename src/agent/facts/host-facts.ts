@@ -1,0 +1,88 @@
+/** What this host is: gathered from /proc and /sys and from the drivers, for the scheduler and for people. Judges nothing. */
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { arch, hostname, release } from 'node:os'
+import { join } from 'node:path'
+import type { HostFacts } from '../../protocol/messages.ts'
+import { readDisks, readHugePages, readNics, readNuma, readPci, readText } from './devices.ts'
+import { parseCpuinfo, parseMemTotal_mib, parseOsRelease } from './parse.ts'
+
+export interface HostFactsOptions {
+  readonly agent_version: string
+  readonly machine_id: string
+  readonly name?: string
+  readonly virtualisation: 'kvm' | 'tcg'
+  room(): Promise<{ total_gib: number; free_gib: number }>
+  hypervisorVersions(): Promise<{ libvirt: string; qemu: string }>
+  network(): Promise<{ ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }>
+  /** For tests: another root of /proc and /sys. */
+  readonly root?: string
+}
+
+const unknownVersions = { libvirt: '', qemu: '' }
+const unknownNetwork = { ovs_version: '', ovn_version: '', datapath: '', tunnel_address: '' }
+
+/** A driver that does not answer now leaves its part empty: the next reading has it. */
+export async function readHostFacts(options: HostFactsOptions): Promise<HostFacts> {
+  const root = options.root ?? '/'
+  const proc = join(root, 'proc')
+  const sys = join(root, 'sys')
+  const cpu = parseCpuinfo(await readText(join(proc, 'cpuinfo')))
+  const [versions, network, room] = await Promise.all([
+    options.hypervisorVersions().catch(() => unknownVersions),
+    options.network().catch(() => unknownNetwork),
+    options.room(),
+  ])
+  return {
+    hostname: options.name ?? hostname(),
+    agent_version: options.agent_version,
+    boot_id: await readBootId(root),
+    machine_id: options.machine_id,
+    kernel: release(),
+    os: parseOsRelease(await readText(join(root, 'etc/os-release'))),
+    arch: libvirtArch(),
+    cpu_model: cpu.model,
+    cpu_flags: cpu.flags,
+    cpus: cpu.cpus,
+    cores: cpu.cores,
+    sockets: cpu.sockets,
+    memory_mib: parseMemTotal_mib(await readText(join(proc, 'meminfo'))) ?? 0,
+    huge_pages: await readHugePages(sys),
+    numa: await readNuma(sys),
+    disks: await readDisks(sys),
+    nics: await readNics(sys),
+    pci: await readPci(sys),
+    virtualisation: options.virtualisation,
+    pool_total_gib: room.total_gib,
+    pool_free_gib: room.free_gib,
+    libvirt_version: versions.libvirt,
+    qemu_version: versions.qemu,
+    ...network,
+  }
+}
+
+export function readBootId(root = '/'): Promise<string> {
+  return readText(join(root, 'proc/sys/kernel/random/boot_id'))
+}
+
+/**
+ * KVM only when the CPU says that it can and the device opens: a /dev/kvm without the CPU's flag (a guest on a cloud that
+ * hides it) makes guests hang.
+ */
+export async function chooseVirtualisation(root = '/'): Promise<'kvm' | 'tcg'> {
+  const { flags } = parseCpuinfo(await readText(join(root, 'proc/cpuinfo')))
+  const capable = arch() === 'arm64' || flags.includes('vmx') || flags.includes('svm')
+  if (!capable) return 'tcg'
+  try {
+    await (await open(join(root, 'dev/kvm'), constants.O_RDWR)).close()
+    return 'kvm'
+  } catch {
+    return 'tcg'
+  }
+}
+
+/** Node's name of the architecture in libvirt's words. */
+export function libvirtArch(): string {
+  const node = arch()
+  return node === 'x64' ? 'x86_64' : node === 'arm64' ? 'aarch64' : node
+}

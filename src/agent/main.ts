@@ -1,0 +1,223 @@
+/**
+ * The agent as a program, one per host, as root:
+ *   main.ts [run] --state DIR --run DIR --libvirt SOCKET --ovs-run DIR --network ovs|none …
+ *   main.ts join --controller URL --token TOKEN [--state DIR] [--name NAME]
+ * Puts the real drivers under createAgent; its log goes to stderr, one JSON a line. Ends well on SIGTERM; guests stay.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import pino from 'pino'
+import { holdLock } from '../host/lock.ts'
+import { realClock } from '../lib/clock.ts'
+import { type Agent, createAgent } from './agent.ts'
+import { createControllerClient } from './drivers/controller-client.ts'
+import { createConfigDrives } from './drivers/guest/config-drive.ts'
+import { createMetadataService, type MetadataService } from './drivers/guest/metadata-service.ts'
+import { createLibvirtHypervisor } from './drivers/libvirt/hypervisor.ts'
+import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
+import { OvsNetwork } from './drivers/ovs/network.ts'
+import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
+import { openDirectoryPool } from './drivers/storage/directory.ts'
+import { chooseVirtualisation, libvirtArch, readBootId, readHostFacts } from './facts/host-facts.ts'
+import { type Identity, readIdentity } from './identity.ts'
+import { joinHost, machineId } from './join.ts'
+import type { Log, Network } from './ports.ts'
+
+export const agentVersion = '0.1.0'
+
+const options = {
+  state: { type: 'string', default: '/var/lib/croft/agent' },
+  run: { type: 'string', default: '/run/croft/agent' },
+  /** Disks, images and config drives; below the state unless it has a file system of its own. */
+  pool: { type: 'string' },
+  libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
+  network: { type: 'string', default: 'ovs' },
+  'ovs-run': { type: 'string', default: '/run/openvswitch' },
+  'tunnel-address': { type: 'string', default: '127.0.0.1' },
+  'tunnel-nic': { type: 'string' },
+  datapath: { type: 'string', default: 'auto' },
+  'cpu-model': { type: 'string', default: 'host-model' },
+  'log-level': { type: 'string', default: 'info' },
+  controller: { type: 'string' },
+  token: { type: 'string' },
+  name: { type: 'string' },
+} as const
+
+type Settings = ReturnType<typeof readSettings>['settings']
+
+function readSettings() {
+  const { values, positionals } = parseArgs({ options, allowPositionals: true })
+  return { settings: values, command: positionals[0] ?? 'run' }
+}
+
+async function main(): Promise<void> {
+  const { settings, command } = readSettings()
+  const log = pino(
+    { level: settings['log-level'], serializers: { error: pino.stdSerializers.err } },
+    pino.destination(2),
+  )
+  switch (command) {
+    case 'join':
+      return joinFromArguments(settings)
+    case 'run':
+      return run(settings, log)
+    default:
+      throw new Error(`there is no command "${command}": run, or join`)
+  }
+}
+
+async function joinFromArguments(settings: Settings): Promise<void> {
+  const { controller, token, name } = settings
+  if (controller === undefined || token === undefined) throw new Error('join needs --controller URL and --token TOKEN')
+  const identity = await joinHost({
+    controller_url: controller,
+    token,
+    state_dir: settings.state,
+    ...(name === undefined ? {} : { name }),
+  })
+  process.stdout.write(`${JSON.stringify({ host_id: identity.host_id, name: identity.name })}\n`)
+}
+
+async function run(settings: Settings, log: Log): Promise<void> {
+  const identity = await readIdentity(settings.state)
+  if (identity === null) {
+    throw new Error(
+      `this host has not joined a controller (nothing in ${settings.state}): run "join" with a token first`,
+    )
+  }
+  await mkdir(settings.run, { recursive: true, mode: 0o711 })
+  const lock = await holdLock(join(settings.state, 'lock'))
+  if (lock === undefined) throw new Error(`another agent works on ${settings.state} already`)
+  const parts = await assemble(settings, identity, log)
+  // Timers and waiting sockets alone must not decide whether the agent lives.
+  const alive = setInterval(() => undefined, 2 ** 30)
+  const stop = (signal: string) => {
+    log.info({ signal }, 'the agent stops; guests stay as they are')
+    clearInterval(alive)
+    parts
+      .stop()
+      .catch(error => log.error({ error }, 'the agent did not stop well'))
+      .finally(() => {
+        lock.release()
+        process.exit(0)
+      })
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+  log.info({ host_id: identity.host_id, virtualisation: parts.virtualisation }, 'the agent runs')
+}
+
+/** The real drivers and the agent over them. */
+async function assemble(settings: Settings, identity: Identity, log: Log) {
+  const pool_dir = settings.pool ?? join(settings.state, 'pool')
+  const virtualisation = await chooseVirtualisation()
+  const datapath = settings.network === 'none' ? 'system' : await chooseDatapath(datapathChoice(settings.datapath))
+  const client = createControllerClient(identity)
+  const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log })
+  const hypervisor = createLibvirtHypervisor({
+    path: settings.libvirt,
+    log,
+    host: {
+      virtualisation,
+      arch: libvirtArch(),
+      default_cpu_model: settings['cpu-model'],
+      datapath,
+      integration_bridge: 'br-int',
+      log_directory: join(settings.state, 'console'),
+      run_directory: join(settings.run, 'vnc'),
+    },
+  })
+  // The network driver hands listening sockets over as it makes them, which may be before the agent knows what is wanted.
+  const late: { agent: Agent | null; metadata: MetadataService | null } = { agent: null, metadata: null }
+  const waiting: Parameters<MetadataService['attach']>[] = []
+  const network = await openNetwork(settings, identity, {
+    serveMetadata(...given) {
+      if (late.metadata === null) waiting.push(given)
+      else late.metadata.attach(...given)
+    },
+    wake: () => late.agent?.wakeNetwork(),
+  })
+  const machine_id = await machineId()
+  const agent = await createAgent({
+    hypervisor,
+    storage,
+    guestData: createConfigDrives(join(pool_dir, 'config')),
+    network,
+    state: createStateDirectory(settings.state, log),
+    link: client,
+    facts: {
+      read: () =>
+        readHostFacts({
+          agent_version: agentVersion,
+          machine_id,
+          name: identity.name,
+          virtualisation,
+          room: () => storage.room(),
+          hypervisorVersions: () => hypervisor.versions(),
+          network: () => network.facts(),
+        }),
+    },
+    clock: realClock,
+    random: { fraction: () => Math.random() },
+    log,
+    boot_id: await readBootId(),
+  })
+  late.agent = agent
+  late.metadata = createMetadataService({ instances: agent.wanted.instances, clock: realClock, log })
+  for (const given of waiting) late.metadata.attach(...given)
+  return {
+    virtualisation,
+    async stop() {
+      await agent.stop()
+      network.close()
+      client.close()
+      await hypervisor.close()
+    },
+  }
+}
+
+interface HostNetwork extends Network {
+  facts(): Promise<{ ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }>
+  close(): void
+}
+
+type Hooks = Pick<ConstructorParameters<typeof OvsNetwork>[0], 'serveMetadata' | 'wake'>
+
+async function openNetwork(settings: Settings, identity: Identity, hooks: Hooks): Promise<HostNetwork> {
+  const tunnel_address = settings['tunnel-address']
+  if (settings.network === 'none') {
+    // A host for guests without ports: trials and tests.
+    const nothing = { ovs_version: '', ovn_version: '', datapath: 'none', tunnel_address }
+    return { apply: () => Promise.resolve(), facts: () => Promise.resolve(nothing), close() {} }
+  }
+  const southbound_tls = {
+    key: join(settings.state, 'key.pem'),
+    cert: join(settings.state, 'certificate.pem'),
+    ca: join(settings.state, 'ca.pem'),
+  }
+  await replaceFile(settings.state, 'key.pem', identity.key_pem)
+  await replaceFile(settings.state, 'certificate.pem', identity.certificate_pem)
+  await replaceFile(settings.state, 'ca.pem', identity.ca_pem)
+  const nic = settings['tunnel-nic']
+  return new OvsNetwork({
+    run_dir: settings['ovs-run'],
+    system_id: identity.host_id,
+    hostname: identity.name,
+    tunnel_address,
+    ...(nic === undefined ? {} : { tunnel_nic: nic }),
+    datapath: datapathChoice(settings.datapath),
+    southbound_tls,
+    ...hooks,
+  })
+}
+
+function datapathChoice(text: string): DatapathChoice {
+  if (text === 'auto' || text === 'netdev' || text === 'system') return text
+  throw new Error(`--datapath ${text}: auto, netdev or system`)
+}
+
+main().catch(error => {
+  process.stderr.write(`croft agent: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+})
