@@ -113,6 +113,7 @@ class Listener {
   private client: pg.Client | undefined
   private closed = false
   private connecting: Promise<void> | undefined
+  private listening: Promise<void> = Promise.resolve()
   private readonly url: string
   private readonly onError: (error: unknown) => void
 
@@ -126,13 +127,20 @@ class Listener {
     const set = known ?? new Set<Notice>()
     this.notices.set(channel, set.add(notice))
     if (!this.client) this.connecting ??= this.connect()
-    else if (!known) this.client.query(`listen ${pg.escapeIdentifier(channel)}`).catch(this.onError)
+    else if (!known) this.listenTo(this.client, channel)
     return () => set.delete(notice)
+  }
+
+  /** One after the other: a client takes one query at a time. */
+  private listenTo(client: pg.Client, channel: string): void {
+    const listen = () => client.query(`listen ${pg.escapeIdentifier(channel)}`)
+    this.listening = this.listening.then(listen).then(() => undefined, this.onError)
   }
 
   async close(): Promise<void> {
     this.closed = true
     await this.connecting
+    await this.listening
     await this.client?.end()
   }
 

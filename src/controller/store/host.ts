@@ -69,9 +69,61 @@ async function list(
   return { items: items.map(toHost), next }
 }
 
+async function byIds(db: Db, ids: readonly string[]): Promise<Host[]> {
+  if (ids.length === 0) return []
+  return (await selectHosts(db).where('h.id', 'in', ids).execute()).map(toHost)
+}
+
 async function find(db: Db, id: string): Promise<Host | null> {
   const row = await selectHosts(db).where('h.id', '=', id).executeTakeFirst()
   return row ? toHost(row) : null
+}
+
+async function lock(tx: Tx, id: string): Promise<{ id: string; name: string } | null> {
+  const row = await tx
+    .selectFrom('host')
+    .select(['id', 'name'])
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst()
+  return row ?? null
+}
+
+/** The host that this machine is, by the id that its system gave it. */
+async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string } | null> {
+  const row = await tx
+    .selectFrom('host')
+    .select('id')
+    .where('machine_id', '=', machine_id)
+    .forUpdate()
+    .executeTakeFirst()
+  return row ?? null
+}
+
+type NewHost = { id: string; name: string; cluster_id: string; machine_id: string; certificate_sha256: Buffer }
+
+async function insert(tx: Tx, made: NewHost): Promise<void> {
+  await tx.insertInto('host').values(made).execute()
+}
+
+/** A new certificate for a host that joins again; an old link ends with its next word. */
+async function renew(tx: Tx, id: string, certificate_sha256: Buffer): Promise<void> {
+  await tx
+    .updateTable('host')
+    .set({ certificate_sha256, session_epoch: sql`session_epoch + 1` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** The host name, with a number after it when another machine has it. */
+async function freeName(tx: Tx, hostname: string): Promise<string> {
+  const rows = await tx.selectFrom('host').select('name').where('name', 'like', `${hostname}%`).execute()
+  const taken = new Set(rows.map(row => row.name))
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? hostname : `${hostname}-${n}`
+    if (!taken.has(name)) return name
+  }
 }
 
 async function update(tx: Tx, id: string, set: { schedulable?: boolean | undefined; labels?: unknown }): Promise<void> {
@@ -279,7 +331,13 @@ async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; 
 
 export const host = {
   list,
+  byIds,
   find,
+  lock,
+  byMachine,
+  insert,
+  renew,
+  freeName,
   update,
   instanceCount,
   remove,

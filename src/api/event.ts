@@ -1,0 +1,61 @@
+/** Events: every change of everything that the caller may see, live and resumable. */
+import Type, { type Static } from 'typebox'
+import { closed, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { route } from './route.ts'
+
+export const Event = closed({
+  cursor: Type.String({ description: 'Resume after this one' }),
+  at: Time,
+  noun: Type.String(),
+  kind: Type.String({ description: "'created', 'changed' or 'deleted'" }),
+  resource_id: Uuid,
+  project_id: nullable(Uuid),
+  user_id: nullable(Uuid),
+  request_id: nullable(Uuid),
+  detail: Type.Unknown(),
+  resource: Type.Unknown({ description: 'The thing as it is now, for nouns that have it; null when it is gone' }),
+})
+export type Event = Static<typeof Event>
+
+const filters = {
+  noun: Type.Optional(Type.String({ maxLength: 64 })),
+  resource_id: Type.Optional(Uuid),
+}
+
+export const eventRoutes = {
+  list: route({
+    name: 'event.list',
+    method: 'GET',
+    path: '/v1/events',
+    summary: 'Past events, oldest first after the cursor',
+    level: 'project',
+    needs: 'event.read',
+    query: closed({
+      limit: pageQuery.limit,
+      cursor: pageQuery.cursor,
+      all_projects: pageQuery.all_projects,
+      ...filters,
+    }),
+    status: 200,
+    reply: page(Event),
+    errors: [],
+    cli: { columns: ['at', 'noun', 'kind', 'resource_id', 'user_id'] },
+  }),
+  stream: route({
+    name: 'event.stream',
+    method: 'GET',
+    path: '/v1/event-stream',
+    summary: 'Events as they happen (server-sent events); goes on after `cursor` or Last-Event-ID',
+    level: 'project',
+    needs: 'event.read',
+    query: closed({
+      cursor: Type.Optional(Type.String({ maxLength: 64 })),
+      all_projects: pageQuery.all_projects,
+      ...filters,
+    }),
+    status: 200,
+    stream: 'events',
+    errors: [],
+    cli: { hidden: true },
+  }),
+}

@@ -1,0 +1,74 @@
+/** Zones: places that fail apart from each other, such as rooms or racks. */
+import Type, { type Static } from 'typebox'
+import { closed, Name, page, pageQuery, Time, Uuid } from './common.ts'
+import { route } from './route.ts'
+
+export const Zone = closed({ id: Uuid, name: Name, created_at: Time })
+export type Zone = Static<typeof Zone>
+
+const params = closed({ zone: Uuid })
+
+export const zoneRoutes = {
+  list: route({
+    name: 'zone.list',
+    method: 'GET',
+    path: '/v1/zones',
+    summary: 'Zones that instances can be placed in',
+    level: 'self',
+    needs: null,
+    query: closed({ ...pageQuery, name: Type.Optional(Name) }),
+    status: 200,
+    reply: page(Zone),
+    errors: [],
+    cli: { columns: ['name', 'id'] },
+  }),
+  get: route({
+    name: 'zone.get',
+    method: 'GET',
+    path: '/v1/zones/:zone',
+    summary: 'One zone',
+    level: 'self',
+    needs: null,
+    params,
+    status: 200,
+    reply: Zone,
+    errors: ['not_found'],
+  }),
+  create: route({
+    name: 'zone.create',
+    method: 'POST',
+    path: '/v1/zones',
+    summary: 'Make a zone',
+    level: 'system',
+    needs: 'topology.manage',
+    body: closed({ name: Name }),
+    status: 201,
+    reply: Zone,
+    errors: ['name_taken'],
+    cli: { positional: ['name'] },
+  }),
+  update: route({
+    name: 'zone.update',
+    method: 'PATCH',
+    path: '/v1/zones/:zone',
+    summary: 'Rename a zone',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    body: closed({ name: Type.Optional(Name) }),
+    status: 200,
+    reply: Zone,
+    errors: ['not_found', 'name_taken'],
+  }),
+  delete: route({
+    name: 'zone.delete',
+    method: 'DELETE',
+    path: '/v1/zones/:zone',
+    summary: 'Delete a zone that holds no cluster',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    status: 204,
+    errors: ['not_found', 'in_use'],
+  }),
+}

@@ -1,0 +1,133 @@
+/**
+ * Where agents dial in: HTTPS with Croft's own CA. Joining needs a token; all else a certificate that this CA signed and
+ * that is the host's current one. Serves the link, the streams, and image contents.
+ */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { Value } from 'typebox/value'
+import Type from 'typebox'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { CloudError } from '../../model/errors.ts'
+import { isUuid } from '../../model/ids.ts'
+import { frameBytesMax } from '../../protocol/messages.ts'
+import { joinHost } from '../app/host.ts'
+import { imageContent } from '../app/image-content.ts'
+import type { Cloud } from '../cloud.ts'
+import { problem, toCloudError } from '../http/problem.ts'
+import { host } from '../store/host.ts'
+
+export interface LinkServerOptions {
+  tls: { key: string; cert: string; ca: string }
+}
+
+const Join = Type.Object({
+  token: Type.String({ maxLength: 512 }),
+  csr_pem: Type.String({ maxLength: 16_384 }),
+  facts_summary: Type.Object({
+    hostname: Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9][A-Za-z0-9.-]*$' }),
+    machine_id: Type.String({ minLength: 8, maxLength: 64, pattern: '^[A-Za-z0-9-]+$' }),
+  }),
+})
+
+/** Builds the server; it does not listen yet. */
+export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): FastifyInstance {
+  const { key, cert, ca } = options.tls
+  const https = { key, cert, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' as const }
+  const server = Fastify({ https, bodyLimit: 64 * 1024, forceCloseConnections: true }) as unknown as FastifyInstance
+  server.setErrorHandler(async (error, request, reply) => {
+    const cloudError = toCloudError(error, request.id)
+    if (cloudError.status >= 500) cloud.log.error({ err: error }, 'an agent was answered with an error')
+    await reply.status(cloudError.status).type('application/problem+json').send(problem(cloudError, request.id))
+  })
+  server.post('/agent/v1/join', async request => {
+    const { body } = request
+    if (!Value.Check(Join, body))
+      throw new CloudError('invalid', 'Joining takes a token, a signing request, host name and machine id.')
+    return await joinHost(cloud, { token: body.token, csr_pem: body.csr_pem, ...body.facts_summary })
+  })
+  server.get<{ Params: { image: string } }>('/agent/v1/images/:image', (request, reply) =>
+    sendImage(cloud, request, reply),
+  )
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: frameBytesMax })
+  server.server.on('upgrade', (request, socket, head) => {
+    upgrade(cloud, sockets, request, socket, head).catch(error => {
+      cloud.log.warn({ err: error }, 'an agent could not be let in')
+      refuse(socket, '503 Service Unavailable')
+    })
+  })
+  return server
+}
+
+/** The host whose current certificate this connection has shown, or null. */
+async function hostOf(cloud: Cloud, socket: Duplex): Promise<{ id: string; name: string } | null> {
+  const tls = socket as TLSSocket
+  if (!tls.authorized) return null
+  const { fingerprint256 } = tls.getPeerCertificate()
+  if (!fingerprint256) return null
+  return await host.byCertificate(cloud.database.db, Buffer.from(fingerprint256.replaceAll(':', ''), 'hex'))
+}
+
+async function upgrade(
+  cloud: Cloud,
+  sockets: WebSocketServer,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const known = await hostOf(cloud, socket)
+  if (!known) return refuse(socket, '401 Unauthorized')
+  const token = /^\/agent\/v1\/streams\/([A-Za-z0-9_-]{43})$/.exec(request.url ?? '')?.[1]
+  if (!token && request.url !== '/agent/v1/link') return refuse(socket, '404 Not Found')
+  sockets.handleUpgrade(request, socket, head, opened => {
+    if (!token) carryLink(cloud, known, opened)
+    else if (!cloud.streams.arrive(known.id, token, opened)) opened.close(4404, 'nobody waits for this')
+  })
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+/** WebSocket close reasons have at most 123 bytes (RFC 6455, section 5.5). */
+const reason_bytes_max = 120
+
+function carryLink(cloud: Cloud, known: { id: string; name: string }, socket: WebSocket): void {
+  const session = cloud.agents.accept(known.id, {
+    send: frame => socket.send(JSON.stringify(frame)),
+    close: reason => socket.close(4000, Buffer.from(reason).subarray(0, reason_bytes_max).toString()),
+  })
+  cloud.log.info({ host: known.name }, 'a host has dialled in')
+  socket.on('message', data => session.receive(data.toString()))
+  socket.on('error', error => cloud.log.warn({ err: error, host: known.name }, "a host's link failed"))
+  socket.once('close', () => {
+    cloud.agents.closed(session).catch(error => cloud.log.error({ err: error }, 'the end of a link was not written'))
+  })
+}
+
+/** Image contents for hosts, whole or from a byte on (RFC 9110 ranges of one part), so that a broken transfer goes on. */
+async function sendImage(
+  cloud: Cloud,
+  request: FastifyRequest<{ Params: { image: string } }>,
+  reply: FastifyReply,
+): Promise<void> {
+  const { image } = request.params
+  if (!(await hostOf(cloud, request.raw.socket)))
+    throw new CloudError('not_signed_in', 'Only hosts of this cloud read images here.')
+  const content = isUuid(image) ? await imageContent(cloud, image) : null
+  if (!content) throw new CloudError('not_found', `There is no image ${image}.`)
+  const { size } = await stat(content.path)
+  const range = /^bytes=(\d{1,15})-(\d{0,15})$/.exec(request.headers.range ?? '')
+  const start = range ? Number(range[1]) : 0
+  const end = range?.[2] ? Math.min(Number(range[2]), size - 1) : size - 1
+  if (start > end) return await reply.status(416).header('content-range', `bytes */${size}`).send()
+  reply
+    .header('accept-ranges', 'bytes')
+    .header('etag', `"${content.sha256}"`)
+    .header('content-length', end - start + 1)
+  if (range) reply.status(206).header('content-range', `bytes ${start}-${end}/${size}`)
+  await reply.type('application/octet-stream').send(createReadStream(content.path, { start, end }))
+}

@@ -1,0 +1,155 @@
+/**
+ * Events for callers: past ones by page, and live ones as a stream that can be resumed at any cursor without a gap or a
+ * double. What a caller may not see never reaches them.
+ */
+import type { Event, eventRoutes } from '../../api/event.ts'
+import type { QueryOf } from '../../api/route.ts'
+import { CloudError } from '../../model/errors.ts'
+import type { Permission } from '../../model/permissions.ts'
+import type { Cloud } from '../cloud.ts'
+import type { Db } from '../store/database.ts'
+import { type EventRow, event, parseCursor } from '../store/event.ts'
+import { host } from '../store/host.ts'
+import { instance } from '../store/instance.ts'
+import { operation } from '../store/operation.ts'
+import type { Page } from '../store/page.ts'
+import { type Caller, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
+
+/** What one must be permitted to hear of a noun that belongs to no project. */
+const systemNouns: Readonly<Record<string, Permission>> = {
+  host: 'topology.read',
+  zone: 'topology.read',
+  cluster: 'topology.read',
+  user: 'user.read',
+  domain: 'domain.read',
+  role: 'role.read',
+  setting: 'setting.read',
+  flavor: 'flavor.read',
+  project: 'project.read',
+}
+
+interface EventFilter {
+  noun?: string | undefined
+  resource_id?: string | undefined
+  all_projects?: boolean | undefined
+}
+
+/** Whether this caller hears of this event. */
+export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boolean {
+  if (filter.noun !== undefined && filter.noun !== row.noun) return false
+  if (filter.resource_id !== undefined && filter.resource_id !== row.resource_id) return false
+  if (row.project_id !== null) return filter.all_projects === true || row.project_id === caller.project_id
+  if (row.noun === 'flavor') return mayInProject(caller, 'flavor.read')
+  const needs = systemNouns[row.noun]
+  return needs !== undefined ? mayOnSystem(caller, needs) : row.user_id === caller.user_id
+}
+
+/** The things behind a batch of events as they are now: one query per noun. */
+async function resourcesOf(db: Db, rows: readonly EventRow[]): Promise<Map<string, unknown>> {
+  const idsOf = (noun: string) => [...new Set(rows.filter(row => row.noun === noun).map(row => row.resource_id))]
+  const found: { id: string }[] = [
+    ...(await instance.byIds(db, idsOf('instance'))),
+    ...(await operation.byIds(db, idsOf('operation'))),
+    ...(await host.byIds(db, idsOf('host'))),
+  ]
+  return new Map(found.map(one => [one.id, one]))
+}
+
+async function toEvents(db: Db, rows: readonly EventRow[]): Promise<Event[]> {
+  const resources = await resourcesOf(db, rows)
+  return rows.map(row => ({
+    ...row,
+    at: row.at.toISOString(),
+    resource:
+      row.noun === 'instance' || resources.has(row.resource_id) ? (resources.get(row.resource_id) ?? null) : null,
+  }))
+}
+
+const start = { xid: '0', seq: 0 }
+
+function cursorOf(cursor: string | undefined): { xid: string; seq: number } {
+  const parsed = cursor === undefined ? start : parseCursor(cursor)
+  if (!parsed) throw new CloudError('invalid', 'The cursor is not one that an event carries. Begin again without one.')
+  return parsed
+}
+
+export async function listEvents(
+  cloud: Cloud,
+  caller: Caller,
+  query: QueryOf<typeof eventRoutes.list>,
+): Promise<Page<Event>> {
+  visibleProject(caller, 'event.read', query.all_projects)
+  const limit = query.limit ?? 100
+  const filter = { ...(query.resource_id && { resource_id: query.resource_id }) }
+  let cursor = cursorOf(query.cursor)
+  const heard: EventRow[] = []
+  // Reads on until the page is full: what this caller may not hear is passed over.
+  for (;;) {
+    const { events } = await event.since(cloud.database.db, cursor, 1000, filter)
+    heard.push(...events.filter(row => mayHear(caller, query, row)))
+    const last = events.at(-1)
+    if (heard.length > limit || !last || events.length < 1000) break
+    cursor = cursorOf(last.cursor)
+  }
+  const items = await toEvents(cloud.database.db, heard.slice(0, limit))
+  return { items, next: heard.length > limit ? (items.at(-1)?.cursor ?? null) : null }
+}
+
+/**
+ * Batches of events, from just after `cursor` (or from now) on, until the signal fires. Misses none and repeats none:
+ * it watches first and reads the past then, and passes over what it has read. Throws at once for a bad cursor.
+ */
+export function followEvents(
+  cloud: Cloud,
+  caller: Caller,
+  query: EventFilter & { cursor?: string | undefined },
+  signal: AbortSignal,
+): AsyncGenerator<Event[]> {
+  visibleProject(caller, 'event.read', query.all_projects)
+  return follow(cloud, caller, query, query.cursor === undefined ? null : cursorOf(query.cursor), signal)
+}
+
+async function* follow(
+  cloud: Cloud,
+  caller: Caller,
+  query: EventFilter,
+  from: { xid: string; seq: number } | null,
+  signal: AbortSignal,
+): AsyncGenerator<Event[]> {
+  let queue: EventRow[] = []
+  let wake = Promise.withResolvers<void>()
+  const unwatch = cloud.events.watch(rows => {
+    queue.push(...rows.filter(row => mayHear(caller, query, row)))
+    wake.resolve()
+  })
+  signal.addEventListener('abort', () => wake.resolve(), { once: true })
+  try {
+    let cursor = from ?? cursorOf(await event.head(cloud.database.db))
+    for (let past = true; past && !signal.aborted; ) {
+      const { events } = await event.since(cloud.database.db, cursor, 1000)
+      const heard = events.filter(row => mayHear(caller, query, row))
+      if (heard.length > 0) yield await toEvents(cloud.database.db, heard)
+      cursor = cursorOf(events.at(-1)?.cursor ?? `${cursor.xid}.${cursor.seq}`)
+      past = events.length === 1000
+    }
+    while (!signal.aborted) {
+      const rows = queue.filter(row => isAfter(row.cursor, cursor))
+      queue = []
+      const last = rows.at(-1)
+      if (last) {
+        cursor = cursorOf(last.cursor)
+        yield await toEvents(cloud.database.db, rows)
+        continue
+      }
+      await wake.promise
+      wake = Promise.withResolvers<void>()
+    }
+  } finally {
+    unwatch()
+  }
+}
+
+function isAfter(cursor: string, other: { xid: string; seq: number }): boolean {
+  const one = cursorOf(cursor)
+  return one.xid === other.xid ? one.seq > other.seq : BigInt(one.xid) > BigInt(other.xid)
+}

@@ -1,0 +1,139 @@
+/** Hosts: how they join and leave, and what an administrator sets on them. */
+import { createHash, randomBytes } from 'node:crypto'
+import type { Host, hostRoutes } from '../../api/host.ts'
+import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { HostId } from '../../model/ids.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { channels, type Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { host } from '../store/host.ts'
+import { invitation } from '../store/invitation.ts'
+import type { Page } from '../store/page.ts'
+import { caFingerprint, signAgent } from './authority.ts'
+import { by, type Caller } from './caller.ts'
+import { change } from './change.ts'
+
+export function listHosts(cloud: Cloud, query: QueryOf<typeof hostRoutes.list>): Promise<Page<Host>> {
+  return host.list(cloud.database.db, query)
+}
+
+export async function getHost(cloud: Cloud, id: string): Promise<Host> {
+  const found = await host.find(cloud.database.db, id)
+  if (!found) throw notFound('host', id)
+  return found
+}
+
+export function updateHost(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  asked: BodyOf<typeof hostRoutes.update>,
+): Promise<Host> {
+  return change(cloud, caller, async tx => {
+    await host.update(tx, id, asked)
+    const found = await host.find(tx, id)
+    if (!found) throw notFound('host', id)
+    await record(tx, id, 'changed', caller)
+    return found
+  })
+}
+
+/** Only a host without instances can go, deleted ones that can still be recovered included. */
+export function removeHost(cloud: Cloud, caller: Caller, id: string): Promise<null> {
+  return change(cloud, caller, async tx => {
+    const found = await host.lock(tx, id)
+    if (!found) throw notFound('host', id)
+    const count = await host.instanceCount(tx, id)
+    if (count > 0) {
+      throw new CloudError(
+        'in_use',
+        `The host ${found.name} still holds ${count} instances (deleted ones count until they are purged). Delete or move them first.`,
+        { instances: count },
+      )
+    }
+    await host.remove(tx, id)
+    await record(tx, id, 'deleted', caller)
+    await event.notify(tx, channels.network, '')
+    return null
+  })
+}
+
+async function record(tx: Tx, id: string, kind: string, caller: Caller | null): Promise<void> {
+  const who = caller ? by(caller) : {}
+  await event.record(tx, [{ noun: 'host', kind, resource_id: id, project_id: null, ...who }])
+}
+
+/** A one-time token; only its hash is kept. It names the CA by fingerprint, so that the new host trusts no one else. */
+export function inviteHost(
+  cloud: Cloud,
+  caller: Caller,
+  asked: BodyOf<typeof hostRoutes.invite>,
+): Promise<ReplyOf<typeof hostRoutes.invite>> {
+  return change(cloud, caller, async tx => {
+    const cluster_id = asked.cluster_id ?? (await invitation.defaultCluster(tx))
+    if (!cluster_id || !(await invitation.clusterExists(tx, cluster_id)))
+      throw notFound('cluster', cluster_id ?? 'default')
+    const secret = randomBytes(32).toString('base64url')
+    const expires_at = new Date(cloud.clock.now_ms() + (asked.minutes ?? 60) * 60_000)
+    await invitation.insert(tx, { secret_sha256: hashOf(secret), cluster_id, created_by: caller.user_id, expires_at })
+    const token = `croft1.${await caFingerprint(cloud)}.${secret}`
+    const controller_url = cloud.self.agent_url
+    const command = `./croft host join ${controller_url} ${token}`
+    return { token, controller_url, command, expires_at: expires_at.toISOString() }
+  })
+}
+
+function hashOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+export interface JoinAsked {
+  /** The whole token as invited. */
+  token: string
+  csr_pem: string
+  hostname: string
+  machine_id: string
+}
+
+export interface Joined {
+  host_id: string
+  certificate_pem: string
+  ca_pem: string
+  link_urls: string[]
+}
+
+/**
+ * A host joins with its token. The same machine joining again (reinstalled, or the answer was lost) is the same host with
+ * a new certificate; the old one is good no longer. Throws forbidden for a token that is unknown, used by another or too old.
+ */
+export async function joinHost(cloud: Cloud, asked: JoinAsked): Promise<Joined> {
+  const secret = asked.token.split('.')[2] ?? ''
+  return await cloud.database.transaction(async tx => {
+    const invited = await invitation.lock(tx, hashOf(secret))
+    const known = await host.byMachine(tx, asked.machine_id)
+    if (!invited || (invited.used_by_host_id !== null && invited.used_by_host_id !== known?.id)) {
+      throw new CloudError(
+        'forbidden',
+        'The token is not valid: it was used, is too old, or never was. Make a new one: croft host invite.',
+      )
+    }
+    const id = known?.id ?? makeId<HostId>(cloud)
+    const { certificate_pem, ca_pem, sha256 } = await signAgent(cloud, asked.csr_pem, id)
+    const certificate_sha256 = Buffer.from(sha256)
+    if (known) await host.renew(tx, id, certificate_sha256)
+    else {
+      const name = await host.freeName(tx, asked.hostname)
+      await host.insert(tx, {
+        id,
+        name,
+        cluster_id: invited.cluster_id,
+        machine_id: asked.machine_id,
+        certificate_sha256,
+      })
+    }
+    await invitation.use(tx, hashOf(secret), id)
+    await record(tx, id, known ? 'changed' : 'created', null)
+    return { host_id: id, certificate_pem, ca_pem, link_urls: await invitation.controllerUrls(tx) }
+  })
+}

@@ -1,0 +1,111 @@
+/**
+ * A controller put together: from the parts that come from outside to a running Cloud with its loops. main.ts gives it the
+ * real world, the simulation its own.
+ */
+import type { Logger } from 'pino'
+import type { Clock } from '../lib/clock.ts'
+import { AgentSessions, type WantedHostRules } from './agents/sessions.ts'
+import { AgentStreams } from './agents/streams.ts'
+import { EventHub } from './app/event-hub.ts'
+import { Settings } from './app/setting.ts'
+import { bootstrap } from './bootstrap.ts'
+import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
+import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
+import { Loop } from './reconcilers/loop.ts'
+import { purge } from './reconcilers/purge.ts'
+import { controller } from './store/controller.ts'
+import { channels, type Database } from './store/database.ts'
+import { migrate } from './store/migrate.ts'
+
+export interface ControllerParts {
+  self: ControllerIdentity
+  database: Database
+  clock: Clock
+  random: Random
+  log: Logger
+  sealer: Sealer
+  images: ImageStore
+  wanted_of_hosts: WantedHostRules
+  allow_private_downloads?: boolean
+  /** Loops besides those that every controller runs; closed with it. */
+  loops?(cloud: Cloud): Loop[]
+}
+
+export interface RunningController {
+  cloud: Cloud
+  /** The administrator's password, when this start made the account. */
+  admin_password: string | null
+  close(): Promise<void>
+}
+
+const purge_every_ms = 60_000
+
+/** Migrates, bootstraps and starts everything but the listening sockets. */
+export async function startController(parts: ControllerParts): Promise<RunningController> {
+  const { database, clock, log, self } = parts
+  await migrate(database.db)
+  const settings = new Settings(database)
+  const cloud: Cloud = {
+    self,
+    database,
+    clock,
+    random: parts.random,
+    log,
+    settings,
+    events: new EventHub({ database, clock, log }),
+    agents: new AgentSessions({
+      controller_id: self.id,
+      database,
+      clock,
+      log,
+      rules: () => ({
+        stop_timeout_s: settings.get('instance.stop_timeout_s'),
+        reserved_memory_mib: settings.get('host.reserved_memory_mib'),
+        host: parts.wanted_of_hosts,
+      }),
+    }),
+    streams: new AgentStreams({ database, clock, agent_url: self.agent_url }),
+    sealer: parts.sealer,
+    images: parts.images,
+    allow_private_downloads: parts.allow_private_downloads ?? false,
+  }
+  await settings.start(error => log.warn({ err: error }, 'settings could not be read'))
+  const { admin_password } = await bootstrap(cloud)
+  const loops = startLoops(cloud, parts)
+  await cloud.events.start()
+  cloud.agents.start()
+  return { cloud, admin_password, close: () => stop(cloud, loops) }
+}
+
+interface Loops {
+  all: Loop[]
+  stop_listening: () => void
+}
+
+function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
+  const { clock, log, database } = cloud
+  const lease = new Loop({
+    name: 'the controllers’ lease',
+    clock,
+    log,
+    every_ms: lease_pass_ms,
+    pass: () => keepLease(cloud),
+  })
+  const purging = new Loop({ name: 'purging', clock, log, every_ms: purge_every_ms, pass: () => purge(cloud) })
+  const all = [lease, purging, ...(parts.loops?.(cloud) ?? [])]
+  for (const loop of all) loop.wake()
+  const stop_listening = database.listen(channels.work, () => {
+    for (const loop of all) if (loop !== lease) loop.wake()
+  })
+  return { all, stop_listening }
+}
+
+async function stop(cloud: Cloud, loops: Loops): Promise<void> {
+  loops.stop_listening()
+  await Promise.all(loops.all.map(loop => loop.close()))
+  await cloud.agents.close()
+  await cloud.events.close()
+  cloud.settings.close()
+  await controller.remove(cloud.database.db, cloud.self.id)
+  await cloud.database.close()
+}

@@ -1,0 +1,13 @@
+import { hostRoutes } from '../../api/host.ts'
+import { getHost, inviteHost, listHosts, removeHost, updateHost } from '../app/host.ts'
+import { answer, handle } from './handle.ts'
+
+export const hostHandlers = [
+  handle(hostRoutes.list, async ({ cloud, query }) => answer(await listHosts(cloud, query))),
+  handle(hostRoutes.get, async ({ cloud, params }) => answer(await getHost(cloud, params.host))),
+  handle(hostRoutes.update, async ({ cloud, caller, params, body }) =>
+    answer(await updateHost(cloud, caller, params.host, body)),
+  ),
+  handle(hostRoutes.remove, async ({ cloud, caller, params }) => answer(await removeHost(cloud, caller, params.host))),
+  handle(hostRoutes.invite, async ({ cloud, caller, body }) => answer(await inviteHost(cloud, caller, body))),
+]

@@ -1,0 +1,46 @@
+/**
+ * Takes deleted instances out for good: those whose time for recovery is over are wanted 'purged'; those of which their
+ * host has reported that nothing is left go from the database, with their disks, addresses, claims and quota.
+ */
+import type { Cloud } from '../cloud.ts'
+import { releasePorts } from '../app/port.ts'
+import type { Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { host } from '../store/host.ts'
+import { instance } from '../store/instance.ts'
+import { quota } from '../store/quota.ts'
+
+const batch = 100
+
+/** One pass; true when there may be more. */
+export async function purge(cloud: Pick<Cloud, 'database'>): Promise<boolean> {
+  const { db } = cloud.database
+  const due = await instance.dueForPurge(db, batch)
+  for (const id of due) await cloud.database.transaction(tx => wantPurged(tx, id))
+  const gone = await instance.goneFromHosts(db, batch)
+  for (const id of gone) await cloud.database.transaction(tx => takeOut(tx, id))
+  return due.length === batch || gone.length === batch
+}
+
+async function wantPurged(tx: Tx, id: string): Promise<void> {
+  const row = await instance.lock(tx, id)
+  // It may have been recovered meanwhile.
+  if (!row || row.purging || row.purge_at === null) return
+  await instance.want(tx, id, { purging: true })
+  await event.record(tx, [{ noun: 'instance', kind: 'changed', resource_id: id, project_id: row.project_id }])
+  await event.wakeHosts(tx, [row.host_id])
+}
+
+/** Quota first, then host, then addresses: the order in which every transaction takes its locks. */
+async function takeOut(tx: Tx, id: string): Promise<void> {
+  const row = await instance.lock(tx, id)
+  if (!row?.purging) return
+  const { project_id, host_id, disk_gib } = row
+  await quota.release(tx, { project_id, domain_id: await instance.domainOf(tx, project_id) }, { storage_gib: disk_gib })
+  const compute = row.compute_claimed ? { vcpus: row.vcpus, memory_mib: row.memory_mib } : { vcpus: 0, memory_mib: 0 }
+  await host.release(tx, [{ host_id, disk_gib, ...compute }])
+  const events = await releasePorts(tx, [id], null)
+  await instance.remove(tx, id)
+  await event.record(tx, [...events, { noun: 'instance', kind: 'deleted', resource_id: id, project_id }])
+  await event.wakeHosts(tx, [host_id])
+}

@@ -1,0 +1,28 @@
+/** The controllers that are alive, by lease. */
+import { sql } from 'kysely'
+import type { Db } from './database.ts'
+
+export interface ControllerRow {
+  id: string
+  name: string
+  version: string
+  agent_url: string
+}
+
+async function renew(db: Db, self: ControllerRow, lease_s: number): Promise<void> {
+  const lease_until = sql<Date>`croft_now() + make_interval(secs => ${lease_s})`
+  const { id, name, version, agent_url } = self
+  await db
+    .insertInto('controller')
+    .values({ id, name, version, agent_url, lease_until })
+    .onConflict(conflict => conflict.column('id').doUpdateSet({ lease_until, agent_url, version }))
+    .execute()
+  await db.deleteFrom('controller').where('lease_until', '<', sql<Date>`croft_now() - interval '1 hour'`).execute()
+}
+
+/** A controller that stops says so: its hosts are seen to at once. */
+async function remove(db: Db, id: string): Promise<void> {
+  await db.deleteFrom('controller').where('id', '=', id).execute()
+}
+
+export const controller = { renew, remove }

@@ -1,0 +1,50 @@
+/** Zones in the database. */
+import { type Selectable, sql } from 'kysely'
+import type { Zone } from '../../api/zone.ts'
+import type { Db, Tx } from './database.ts'
+import { keyset, type Page, type PageAsked } from './page.ts'
+import type { ZoneTable } from './schema.ts'
+
+function toZone(row: Selectable<ZoneTable>): Zone {
+  return { ...row, created_at: row.created_at.toISOString() }
+}
+
+async function list(db: Db, asked: PageAsked & { name?: string | undefined }): Promise<Page<Zone>> {
+  const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
+  let query = db.selectFrom('zone').selectAll().select(keys.key.as('sort_key')).where(keys.where)
+  if (asked.name !== undefined) query = query.where('name', '=', asked.name)
+  const rows = await query
+    .orderBy(keys.order_by)
+    .limit(keys.limit + 1)
+    .execute()
+  const { items, next } = keys.toPage(rows)
+  return { items: items.map(toZone), next }
+}
+
+async function find(db: Db, id: string): Promise<Zone | null> {
+  const row = await db.selectFrom('zone').selectAll().where('id', '=', id).executeTakeFirst()
+  return row ? toZone(row) : null
+}
+
+/** Throws the database's own error (zone_name_key) when the name is taken. */
+async function insert(tx: Tx, made: { id: string; name: string }): Promise<Zone> {
+  return toZone(await tx.insertInto('zone').values(made).returningAll().executeTakeFirstOrThrow())
+}
+
+async function update(tx: Tx, id: string, change: { name?: string | undefined }): Promise<Zone | null> {
+  const row = await tx
+    .updateTable('zone')
+    .set({ name: change.name ?? sql<string>`name` })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst()
+  return row ? toZone(row) : null
+}
+
+/** Throws the database's own error when something refers to it still. */
+async function remove(tx: Tx, id: string): Promise<boolean> {
+  const { numDeletedRows } = await tx.deleteFrom('zone').where('id', '=', id).executeTakeFirst()
+  return numDeletedRows === 1n
+}
+
+export const zone = { list, find, insert, update, remove }

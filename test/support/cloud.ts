@@ -1,0 +1,111 @@
+/**
+ * A whole controller over a real PostgreSQL, asked in process. Each has a database of its own, with the first start done.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import pino from 'pino'
+import { newSecret } from '../../src/controller/app/session.ts'
+import type { Cloud } from '../../src/controller/cloud.ts'
+import { startController } from '../../src/controller/controller.ts'
+import { handlers } from '../../src/controller/http/index.ts'
+import { buildServer } from '../../src/controller/http/server.ts'
+import { openDatabase } from '../../src/controller/store/database.ts'
+import { migrate } from '../../src/controller/store/migrate.ts'
+import { session } from '../../src/controller/store/session.ts'
+import { realClock } from '../../src/lib/clock.ts'
+import { testDatabase } from './postgres.ts'
+
+export interface Answered {
+  status: number
+  // Tests look at answers of every kind; a wrong guess shows as a failed assertion.
+  body: Record<string, unknown> & { items?: Record<string, unknown>[] }
+  headers: Record<string, unknown>
+}
+
+export interface AskOptions {
+  /** Null: none. Without it the administrator's. */
+  token?: string | null
+  body?: unknown
+  headers?: Record<string, string>
+  address?: string
+}
+
+export interface TestCloud {
+  cloud: Cloud
+  server: FastifyInstance
+  admin_password: string
+  /** A token of the administrator, in the project `default`. */
+  admin: string
+  admin_user_id: string
+  project_id: string
+  domain_id: string
+  /** A token for this user, without the cost of a sign-in. */
+  tokenOf(user_id: string, project_id?: string | null): Promise<string>
+  request(method: string, path: string, options?: AskOptions): Promise<Answered>
+  close(): Promise<void>
+}
+
+async function prepare(url: string): Promise<void> {
+  const database = openDatabase({ url, onError: console.error })
+  await migrate(database.db)
+  await database.close()
+}
+
+export async function testCloud(): Promise<TestCloud> {
+  const own = await testDatabase(prepare)
+  const folder = await mkdtemp(join(tmpdir(), 'croft-images-'))
+  const log = pino({ level: 'silent' })
+  const database = openDatabase({ url: own.url, onError: error => log.error(error) })
+  const controller = await startController({
+    self: { id: crypto.randomUUID(), name: 'test', version: '0.0.0', agent_url: 'https://127.0.0.1:1' },
+    database,
+    clock: realClock,
+    random: { bytes: count => randomBytes(count) },
+    log,
+    sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
+    images: { folder },
+    wanted_of_hosts: { ovn_southbound: 'unix:/nonexistent', physical_networks: {}, external_gateway: null },
+  })
+  const { cloud, admin_password } = controller
+  if (admin_password === null) throw new Error('a new database had an administrator already')
+  const server = await buildServer(cloud, handlers, { rate: { per_s: 100_000, burst: 100_000 } })
+  const user = await database.db.selectFrom('user').selectAll().where('name', '=', 'admin').executeTakeFirstOrThrow()
+  const tokenOf = async (user_id: string, project_id: string | null = null) => {
+    const { secret, sha256 } = newSecret(cloud, 't')
+    await session.insert(database.db, { secret_sha256: sha256, user_id, project_id }, 60)
+    return secret
+  }
+  const admin = await tokenOf(user.id, user.default_project_id)
+  return {
+    cloud,
+    server,
+    admin_password,
+    admin,
+    admin_user_id: user.id,
+    project_id: String(user.default_project_id),
+    domain_id: user.domain_id,
+    tokenOf,
+    request: (method, path, options = {}) => ask(server, method, path, { token: admin, ...options }),
+    async close() {
+      await server.close()
+      await controller.close()
+      await own.drop()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+async function ask(server: FastifyInstance, method: string, path: string, options: AskOptions): Promise<Answered> {
+  const reply = await server.inject({
+    method: method as 'GET',
+    url: path,
+    remoteAddress: options.address ?? '127.0.0.1',
+    headers: { ...(options.token && { authorization: `Bearer ${options.token}` }), ...options.headers },
+    ...(options.body !== undefined && { payload: options.body as object }),
+  })
+  const body = reply.body === '' ? {} : (JSON.parse(reply.body) as Answered['body'])
+  return { status: reply.statusCode, body, headers: reply.headers }
+}

@@ -1,0 +1,159 @@
+/**
+ * A host that does at once what it is told, over the controller's own session code: for tests of the controller that need
+ * hosts, not agents. It can be told to fail, to fall silent and to hold its reports back.
+ */
+import type { AgentSession } from '../../src/controller/agents/sessions.ts'
+import { makeId } from '../../src/controller/cloud.ts'
+import type { ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
+import type { WantedInstance } from '../../src/protocol/wanted.ts'
+import type { TestCloud } from './cloud.ts'
+
+export function factsOf(name: string, size: { cpus?: number; memory_mib?: number; pool_gib?: number } = {}): HostFacts {
+  return {
+    hostname: name,
+    agent_version: '0.0.0',
+    boot_id: `boot-${name}`,
+    machine_id: `machine-${name}`,
+    kernel: '6.1',
+    os: 'Debian 12',
+    arch: 'x86_64',
+    cpu_model: 'Test',
+    cpu_flags: ['sse4_2'],
+    cpus: size.cpus ?? 8,
+    cores: 8,
+    sockets: 1,
+    memory_mib: size.memory_mib ?? 17_408,
+    huge_pages: [],
+    numa: [],
+    disks: [],
+    nics: [],
+    pci: [],
+    virtualisation: 'tcg',
+    pool_total_gib: size.pool_gib ?? 500,
+    pool_free_gib: size.pool_gib ?? 500,
+    libvirt_version: '9.0.0',
+    qemu_version: '7.2',
+    ovs_version: '3.1',
+    ovn_version: '23.03',
+    datapath: 'netdev',
+    tunnel_address: '127.0.0.1',
+  }
+}
+
+export class ObedientHost {
+  readonly id: string
+  readonly name: string
+  readonly wanted = new Map<string, WantedInstance>()
+  /** Why each start fails, while set. */
+  failure: string | null = null
+  /** While true, nothing is reported. */
+  silent = false
+  private readonly test: TestCloud
+  private readonly facts: HostFacts
+  private session: AgentSession | undefined
+  private report = 0
+
+  constructor(test: TestCloud, id: string, name: string, facts: HostFacts) {
+    this.test = test
+    this.id = id
+    this.name = name
+    this.facts = facts
+  }
+
+  /** Dials in; resolves when the first wanted set has come. */
+  async connect(): Promise<void> {
+    const first = Promise.withResolvers<void>()
+    const session = this.test.cloud.agents.accept(this.id, {
+      send: frame => {
+        this.hear(frame)
+        if (frame.type === 'wanted') first.resolve()
+      },
+      close: reason => {
+        first.reject(new Error(reason))
+        void this.test.cloud.agents.closed(session)
+      },
+    })
+    this.session = session
+    session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: this.facts, holds: [] }))
+    await first.promise
+  }
+
+  async disconnect(): Promise<void> {
+    if (this.session) await this.test.cloud.agents.closed(this.session)
+    this.session = undefined
+  }
+
+  /** Sends what it has on all that it was told, or on those named. */
+  tell(changes: Partial<InstanceReport> = {}, ids: readonly string[] = [...this.wanted.keys()]): void {
+    const instances = ids.flatMap(id => {
+      const wanted = this.wanted.get(id)
+      return wanted ? [{ ...this.reportOf(wanted), ...changes }] : []
+    })
+    this.report += 1
+    this.session?.receive(JSON.stringify({ type: 'report', report: this.report, whole: false, instances }))
+  }
+
+  private reportOf(wanted: WantedInstance): InstanceReport {
+    const power = { running: 'running', stopped: 'stopped', deleted: 'stopped', purged: 'absent' } as const
+    const failed = this.failure !== null && wanted.power === 'running'
+    return {
+      id: wanted.id,
+      applied_generation: wanted.generation,
+      power: failed ? 'stopped' : power[wanted.power],
+      failure: failed ? this.failure : null,
+      progress: null,
+      started_at: null,
+      guest_addresses: [],
+      stopped_by_guest: false,
+    }
+  }
+
+  private hear(frame: ControllerFrame): void {
+    if (frame.type === 'welcome') this.report = Math.max(this.report, frame.last_report)
+    if (frame.type !== 'wanted') return
+    for (const one of frame.instances) this.wanted.set(one.id, one)
+    for (const id of frame.forget_instances) this.wanted.delete(id)
+    if (!this.silent && frame.instances.length > 0)
+      this.tell(
+        {},
+        frame.instances.map(one => one.id),
+      )
+  }
+}
+
+/** A host in the default cluster, connected. */
+export async function addHost(
+  test: TestCloud,
+  name: string,
+  size?: Parameters<typeof factsOf>[1],
+): Promise<ObedientHost> {
+  const { db } = test.cloud.database
+  const cluster = await db.selectFrom('cluster').select('id').executeTakeFirstOrThrow()
+  const id = makeId<never>(test.cloud) as string
+  await db
+    .insertInto('host')
+    .values({ id, name, cluster_id: cluster.id, machine_id: `machine-${name}`, certificate_sha256: Buffer.from(name) })
+    .execute()
+  const host = new ObedientHost(test, id, name, factsOf(name, size))
+  await host.connect()
+  return host
+}
+
+/** A ready image, without content: enough for hosts that obey. */
+export async function addImage(test: TestCloud, name = 'tiny', virtual_size_bytes = 64 * 1024 ** 2): Promise<string> {
+  const id = makeId<never>(test.cloud) as string
+  await test.cloud.database.db
+    .insertInto('image')
+    .values({
+      id,
+      project_id: test.project_id,
+      name,
+      status: 'ready',
+      format: 'qcow2',
+      size_bytes: 1024,
+      sha256: 'ab'.repeat(32),
+      virtual_size_bytes,
+    } as never)
+    .execute()
+  return id
+}
