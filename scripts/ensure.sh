@@ -1,0 +1,75 @@
+# Brings Node and the npm packages of the lockfile; for the front door (croft) and for scripts/test.sh, which source it.
+# Sets nothing but functions; `here` must hold the checkout's folder. With dry_run=1 it only says what it would do.
+# Not its job: Debian packages that hosts and tests need (src/host/packages.ts, once Node is there).
+
+say() { printf '%s\n' "croft: $*" >&2; }
+
+# All is there and up to date? Shell built-ins only: this is on the way of every command. The stamp is a copy of the
+# lockfile that was installed.
+stamp=$here/node_modules/.croft-lock
+ready() {
+  [ -x "$here/node_modules/.bin/node" ] && [ -e "$stamp" ] && [ ! "$here/package-lock.json" -nt "$stamp" ]
+}
+
+# The slower look, when the lockfile was written again (a checkout, a pull) or npm was run by hand.
+settle() {
+  [ -x "$here/node_modules/.bin/node" ] && [ -e "$here/node_modules/.package-lock.json" ] || return 1
+  cmp -s "$here/package-lock.json" "$stamp" ||
+    "$here/node_modules/.bin/node" --disable-warning=ExperimentalWarning "$here/scripts/installed.ts" || return 1
+  # A checkout of somebody else's cannot be stamped; then this look is taken each time.
+  cp "$here/package-lock.json" "$stamp" 2>/dev/null || true
+}
+
+# The node that npm itself needs may be an old one: Croft's own comes with the packages.
+ensure_npm() {
+  command -v npm >/dev/null 2>&1 && return 0
+  say 'npm is missing; it brings the Node.js and the libraries that Croft runs on.'
+  install='apt-get install --yes --no-install-recommends nodejs npm'
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say 'This system has no apt-get: install Node.js 18 or newer with npm, then run this again.'
+    return 1
+  fi
+  if [ "${dry_run:-0}" = 1 ]; then
+    say "would run: $install"
+    return 0
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    say "Install it, then run this again:  sudo $install"
+    return 1
+  fi
+  say "installing the Debian packages nodejs and npm ($install)"
+  DEBIAN_FRONTEND=noninteractive apt-get update --quiet --quiet >&2 || return 1
+  DEBIAN_FRONTEND=noninteractive $install --quiet --quiet >&2 </dev/null
+}
+
+ensure_node() {
+  ready && return 0
+  settle && return 0
+  ensure_npm || return 1
+  if [ "${dry_run:-0}" = 1 ]; then
+    say "would run: npm ci   (the packages named in package-lock.json, into $here/node_modules)"
+    return 0
+  fi
+  # Whoever comes second waits here, and then finds all done.
+  exec 9<"$here/package-lock.json"
+  if command -v flock >/dev/null 2>&1; then flock 9; fi
+  if settle; then
+    exec 9<&-
+    return 0
+  fi
+  if ! [ -w "$here" ]; then
+    say "The packages of package-lock.json are missing and $here is not yours to write: run 'npm ci' there as its owner."
+    return 1
+  fi
+  say 'installing the npm packages of package-lock.json (about a minute the first time)'
+  (cd "$here" && npm ci --no-audit --no-fund --loglevel=error >&2 </dev/null 9<&-) || {
+    say "npm ci failed (above). It needs the npm registry or a mirror of it; try again with:  cd $here && npm ci"
+    return 1
+  }
+  exec 9<&-
+  if ! [ -x "$here/node_modules/.bin/node" ]; then
+    say "npm did not bring Node.js for $(uname -m): Croft runs on x86_64 and aarch64 Linux, with npm's optional packages."
+    return 1
+  fi
+  cp "$here/package-lock.json" "$stamp"
+}

@@ -1,0 +1,123 @@
+/**
+ * Runs the tiers of tests in order, each within its own time, and ends with one line: N passed, N failed, N skipped.
+ * Ends with code 1 if anything failed, if a tier has no tests, or if a tier did not come to its end.
+ *
+ *   scripts/test.sh [slow] [check|unit|real|sim|lab ...]
+ */
+import { spawn } from 'node:child_process'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { ensurePackages } from '../src/host/packages.ts'
+import type { Counts } from './tally.ts'
+
+type Tier = { name: string; limit_ms: number; test_limit_ms: number; files?: string }
+
+/** The sum stays under a quarter of an hour on two cores. */
+const tiers: Tier[] = [
+  { name: 'check', limit_ms: 120_000, test_limit_ms: 0 },
+  { name: 'unit', limit_ms: 90_000, test_limit_ms: 30_000, files: 'test/unit/**/*.test.ts' },
+  { name: 'real', limit_ms: 180_000, test_limit_ms: 90_000, files: 'test/real/**/*.test.ts' },
+  { name: 'sim', limit_ms: 180_000, test_limit_ms: 120_000, files: 'test/sim/**/*.test.ts' },
+  { name: 'lab', limit_ms: 360_000, test_limit_ms: 240_000, files: 'test/lab/**/*.test.ts' },
+]
+const slow: Tier = { name: 'slow', limit_ms: 3_600_000, test_limit_ms: 1_800_000, files: 'test/slow/**/*.test.ts' }
+
+const root = path.join(import.meta.dirname, '..')
+const scratch = mkdtempSync(path.join(tmpdir(), 'croft-test-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+type Outcome = { code: number | null; late: boolean }
+
+/** Runs in a process group of its own, so that a tier out of time goes whole, and only it. */
+function runGroup(argv: string[], limit_ms: number): Promise<Outcome> {
+  const [program = '', ...args] = argv
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  }, limit_ms)
+  const stop = (signal: NodeJS.Signals) => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    process.exit(signal === 'SIGINT' ? 130 : 143)
+  }
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', code => {
+      clearTimeout(timer)
+      process.off('SIGINT', stop).off('SIGTERM', stop)
+      resolve({ code, late })
+    })
+  })
+}
+
+async function runTests(tier: Tier & { files: string }): Promise<Counts> {
+  const files = globSync(tier.files, { cwd: root }).sort()
+  if (files.length === 0) {
+    console.log(`FAIL no tests in ${tier.files}: an empty tier proves nothing`)
+    return { passed: 0, failed: 1, skipped: 0 }
+  }
+  const counted = path.join(scratch, `${tier.name}.json`)
+  const reporters = ['reporter.ts=stdout', `tally.ts=${counted}`].flatMap(pair => {
+    const [reporter = '', destination = ''] = pair.split('=')
+    return [`--test-reporter=./scripts/${reporter}`, `--test-reporter-destination=${destination}`]
+  })
+  const limits = [`--test-timeout=${tier.test_limit_ms}`, '--test-force-exit']
+  const flags = ['--disable-warning=ExperimentalWarning', '--test', '--test-isolation=none', ...limits, ...reporters]
+  const { code, late } = await runGroup([process.execPath, ...flags, ...files], tier.limit_ms)
+  let counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+  let whole = true
+  try {
+    counts = JSON.parse(readFileSync(counted, 'utf8')) as Counts
+  } catch {
+    whole = false
+  }
+  if (late) console.log(`FAIL the tier ${tier.name} was not done within ${tier.limit_ms / 1000} s`)
+  else if (!whole) console.log(`FAIL the tier ${tier.name} ended with code ${code} before its tests did`)
+  else if (code !== 0 && counts.failed === 0) console.log(`FAIL the tier ${tier.name} ended with code ${code}`)
+  if (late || !whole || (code !== 0 && counts.failed === 0)) counts.failed++
+  if (counts.passed + counts.failed === 0) {
+    console.log(`FAIL the tier ${tier.name} ran no test`)
+    counts.failed++
+  }
+  return counts
+}
+
+async function runCheck(tier: Tier): Promise<Counts> {
+  const { code, late } = await runGroup(['sh', 'scripts/check.sh'], tier.limit_ms)
+  if (code === 0) return { passed: 1, failed: 0, skipped: 0 }
+  console.log(
+    late ? `FAIL the checks took more than ${tier.limit_ms / 1000} s` : 'FAIL types, lint, format or dead code',
+  )
+  return { passed: 0, failed: 1, skipped: 0 }
+}
+
+async function main(): Promise<void> {
+  const asked = process.argv.slice(2)
+  const all = asked.includes('slow') ? [...tiers, slow] : tiers
+  const names = asked.filter(name => name !== 'slow')
+  const unknown = names.filter(name => !tiers.some(tier => tier.name === name))
+  if (unknown.length > 0) {
+    console.error(`there is no tier ${unknown.join(', ')}; there are: ${tiers.map(tier => tier.name).join(', ')}, slow`)
+    process.exitCode = 2
+    return
+  }
+  await ensurePackages(['controller', 'host', 'image', 'test'], line => console.log(line))
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+  for (const tier of all) {
+    if (names.length > 0 && tier !== slow && !names.includes(tier.name)) continue
+    const from = performance.now()
+    console.log(`— ${tier.name}`)
+    const counts = tier.files === undefined ? await runCheck(tier) : await runTests({ ...tier, files: tier.files })
+    for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
+    console.log(
+      `— ${tier.name}: ${counts.failed ? 'FAILED' : 'ok'} in ${((performance.now() - from) / 1000).toFixed(1)} s\n`,
+    )
+  }
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+  process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
+}
+
+await main()
