@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { NamespaceDialer } from '../../src/lib/netns/sockets.ts'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { fetchWith } from './bed/namespace.ts'
-import { startCentral, startController, startVswitch, startVswitchd } from './bed/ovn.ts'
+import { startCentral, startController, startVswitch, startVswitchd, stopDaemon } from './bed/ovn.ts'
 import type { Order } from './network-agent.ts'
 
 const network_id = '11111111-2222-4333-8444-555555555555'
@@ -30,9 +30,9 @@ before(async () => {
 })
 after(() => bed.close())
 
-/** A host with Open vSwitch, ovn-controller and the driver running. */
-async function startHost(name: string, options: object = {}): Promise<Host> {
-  const host = await bed.addHost(name)
+/** Open vSwitch and the driver on a host. */
+async function startDriver(host: Host, options: object = {}): Promise<Host> {
+  const { name } = host
   await startVswitch(host)
   const given = {
     run_dir: '/run/openvswitch',
@@ -72,7 +72,7 @@ async function plug(host: Host, guest: Guest): Promise<void> {
   await host.must(['ethtool', '-K', `t-${name}`, 'tx', 'off'])
   await host.must(['ip', 'netns', 'exec', name, 'ethtool', '-K', 'eth0', 'tx', 'off'])
   const bind = ['set', 'interface', `t-${name}`, `external_ids:iface-id=${name}`]
-  await host.must(['ovs-vsctl', '--timeout=20', 'add-port', 'br-int', `t-${name}`, '--', ...bind])
+  await host.must(['ovs-vsctl', '--timeout=20', '--may-exist', 'add-port', 'br-int', `t-${name}`, '--', ...bind])
   const installed = ['wait-until', 'interface', `t-${name}`, 'external_ids:ovn-installed=true']
   await host.must(['ovs-vsctl', '--timeout=30', ...installed])
 }
@@ -91,9 +91,10 @@ async function tcp(server: Host, server_guest: string, client: Host, client_gues
 }
 
 test('two hosts: guests reach each other through Geneve, with whole frames', async () => {
-  const one = await startHost('one', { tunnel_nic: 'eth0' })
+  const one = await startDriver(await bed.addHost('one'), { tunnel_nic: 'eth0' })
   await startCentral(one)
-  const two = await startHost('two', { tunnel_nic: 'eth0' })
+  const southbound_tls = { key: '/etc/croft/ovn.key', cert: '/etc/croft/ovn.crt', ca: '/etc/croft/ca.crt' }
+  const two = await startDriver(await bed.addHost('two'), { tunnel_nic: 'eth0', southbound_tls })
   const wanted: Order = {
     host: {
       version: 1,
@@ -105,6 +106,7 @@ test('two hosts: guests reach each other through Geneve, with whole frames', asy
   }
   await Promise.all([one, two].map(host => order(host, 'PUT', '/apply', wanted)))
   await Promise.all([one, two].map(startController))
+  assert.match(await two.must(['ovs-vsctl', 'get-ssl']), /\/etc\/croft\/ovn\.key/)
   // The NIC went into a bridge with its address and its default route.
   assert.match(await two.must(['ip', 'route']), /default via 10\.210\.0\.1 dev br-phy/)
   assert.equal((await two.exec(['ping', '-c1', '-w5', bed.fabric.gateway])).code, 0)
@@ -127,6 +129,7 @@ test('two hosts: guests reach each other through Geneve, with whole frames', asy
   const whole = await inGuest(one, 'ga', 'ping', '-c1', '-w5', '-Mdo', '-s1414', '10.5.0.11')
   assert.equal(whole.code, 0, whole.stdout)
 
+  await stopDaemon(two, 'ovn-controller')
   await order(two, 'POST', '/teardown')
   assert.match(await two.must(['ip', 'route']), /default via 10\.210\.0\.1 dev eth0/)
   assert.equal((await two.must(['ovs-vsctl', 'list-br'])).trim(), '')
@@ -134,9 +137,8 @@ test('two hosts: guests reach each other through Geneve, with whole frames', asy
 })
 
 test('one host: outside, floating address, metadata, repair and teardown', async t => {
-  const host = await startHost('all')
+  const host = await startDriver(await bed.addHost('all'))
   await startCentral(host)
-  await host.must(['nft', 'add', 'table', 'inet', 'operators_own'])
   const wanted: Order = {
     host: {
       version: 1,
@@ -194,7 +196,7 @@ test('one host: outside, floating address, metadata, repair and teardown', async
   await t.test('applying again changes nothing', async () => {
     const look = async () => [
       await host.must(['ovs-vsctl', 'get', 'open', '.', 'next_cfg']),
-      await host.must(['ip', '-o', 'address']),
+      await host.must(['ip', '-4', '-o', 'address']),
       await host.must(['nft', 'list', 'ruleset']),
     ]
     const first = await look()
@@ -202,19 +204,14 @@ test('one host: outside, floating address, metadata, repair and teardown', async
     assert.deepEqual(await look(), first)
   })
 
-  await t.test('when ovs-vswitchd restarts, the driver gives the external bridge its address back', async () => {
-    const wakes = Number(await order(host, 'GET', '/wakes'))
-    await host.must(['ovs-appctl', 'exit'])
+  await t.test('when Open vSwitch makes the external bridge anew, the driver gives it its address back', async () => {
+    const repairs = Number(await order(host, 'GET', '/repairs'))
+    await stopDaemon(host, 'ovs-vswitchd')
+    await host.must(['ip', 'link', 'delete', 'br-ex'])
     await startVswitchd(host)
-    await host.must([
-      'timeout',
-      '20',
-      'sh',
-      '-c',
-      `until ip -o address show br-ex | grep -q ${gateway}; do sleep 0.1; done`,
-    ])
+    await order(host, 'GET', `/repairs/beyond/${repairs}`)
+    assert.match(await host.must(['ip', '-o', 'address', 'show', 'br-ex']), new RegExp(`${gateway}/24`))
     assert.equal((await host.exec(['ping', '-c2', '-i0.2', '-w15', floating])).code, 0)
-    assert.ok(Number(await order(host, 'GET', '/wakes')) >= wakes)
   })
 
   await t.test('facts name versions and datapath, and warn of what will not work', async () => {
@@ -224,6 +221,18 @@ test('one host: outside, floating address, metadata, repair and teardown', async
     const kernel = (await host.exec(['ovs-dpctl', 'dump-dps'])).code === 0
     assert.equal(facts.datapath, kernel ? 'system' : 'netdev')
     assert.equal(String(facts.warnings).includes('tunnel NIC'), !kernel)
+    await host.must(['nft', 'add', 'table', 'ip', 'docker'])
+    await host.must([
+      'nft',
+      'add',
+      'chain',
+      'ip',
+      'docker',
+      'fwd',
+      '{ type filter hook forward priority 0; policy drop; }',
+    ])
+    assert.match(JSON.stringify(await order(host, 'GET', '/facts')), /Chain FORWARD of nftables table ip docker drops/)
+    await host.must(['nft', 'delete', 'table', 'ip', 'docker'])
   })
 
   await t.test('an external network that is in use elsewhere on the host is refused', async () => {
@@ -236,14 +245,40 @@ test('one host: outside, floating address, metadata, repair and teardown', async
     await order(host, 'PUT', '/apply', wanted)
   })
 
+  await t.test('after a power cut the same order brings everything back', async () => {
+    await host.powerCut()
+    await host.powerOn()
+    await startCentral(host)
+    await startDriver(host)
+    await order(host, 'PUT', '/apply', wanted)
+    await startController(host)
+    await plug(host, guest)
+    await nbctl(host, '--wait=hv', 'sync')
+    assert.equal((await host.exec(['ping', '-c2', '-i0.2', '-w15', floating])).code, 0)
+    const dialer = new NamespaceDialer(host.path('/run/netns/gm'))
+    const { text } = await fetchWith(dialer, 'http://169.254.169.254/', { timeout_ms: 10_000 })
+    dialer.close()
+    assert.equal(text, `${network_id} ${guest.address}`)
+  })
+
   await t.test('a network without guests loses its namespace', async () => {
     await order(host, 'PUT', '/apply', { ...wanted, networks: [] })
     assert.doesNotMatch(await host.must(['ip', 'netns', 'list']), /croft-md/)
     assert.doesNotMatch(await host.must(['ovs-vsctl', 'list-ports', 'br-int']), /^md/m)
   })
 
+  await t.test('a host that is no longer the way outside forwards nothing', async () => {
+    assert.ok(wanted.host)
+    await order(host, 'PUT', '/apply', { ...wanted, host: { ...wanted.host, external_gateway: null } })
+    assert.doesNotMatch(await host.must(['nft', 'list', 'tables']), /croft/)
+    assert.doesNotMatch(await host.must(['ip', '-4', '-o', 'address', 'show', 'br-ex']), /172/)
+    assert.equal((await host.must(['cat', '/proc/sys/net/ipv4/ip_forward'])).trim(), '0')
+  })
+
   await t.test('teardown leaves what it found', async () => {
+    await host.must(['nft', 'add', 'table', 'inet', 'operators_own'])
     await order(host, 'PUT', '/apply', wanted)
+    await stopDaemon(host, 'ovn-controller')
     await order(host, 'POST', '/teardown')
     assert.match(await host.must(['nft', 'list', 'tables']), /^table inet operators_own\s*$/)
     assert.equal((await host.must(['cat', '/proc/sys/net/ipv4/ip_forward'])).trim(), '0')

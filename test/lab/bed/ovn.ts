@@ -28,6 +28,14 @@ export async function startController(host: Host): Promise<void> {
   await host.must(['ovn-controller', '--detach', '--no-chdir', '--pidfile', '-vconsole:off', log, db])
 }
 
+/** Asks a daemon to end, as its service would, and waits until it has. */
+export async function stopDaemon(host: Host, daemon: 'ovs-vswitchd' | 'ovn-controller'): Promise<void> {
+  const pidfile = daemon === 'ovs-vswitchd' ? '/run/openvswitch/ovs-vswitchd.pid' : '/run/ovn/ovn-controller.pid'
+  const pid = (await host.must(['cat', pidfile])).trim()
+  await host.must(['ovs-appctl', '-t', daemon === 'ovs-vswitchd' ? daemon : `/run/ovn/${daemon}.${pid}.ctl`, 'exit'])
+  await host.must(['timeout', '20', 'tail', `--pid=${pid}`, '--follow', '/dev/null'])
+}
+
 /** Northbound and southbound databases (the latter on TCP 6642) and ovn-northd. */
 export async function startCentral(host: Host): Promise<void> {
   for (const db of ['nb', 'sb']) {

@@ -33,7 +33,7 @@ export type OvsOptions = {
   /** The physical network behind `external_gateway`. Default 'external'. */
   readonly external_network?: string
   readonly serveMetadata: (network_id: string, server: net.Server) => void
-  /** Called when something outside undid a part of the work (ovs-vswitchd restarted): apply again. */
+  /** Called when something may have undone a part of the work (a bridge's device is a new one): apply again. */
   readonly wake: () => void
 }
 
@@ -53,6 +53,7 @@ export class OvsNetwork implements Network {
   #metadata: MetadataNamespaces | undefined
   #datapath: Datapath | undefined
   #external_bridge: string | undefined
+  #last_pass: Promise<void> = Promise.resolve()
 
   constructor(options: OvsOptions) {
     this.#options = options
@@ -64,7 +65,11 @@ export class OvsNetwork implements Network {
     this.#client.on('connected', () => options.wake())
   }
 
-  async apply(host: WantedHost | null, networks: readonly WantedNetwork[]): Promise<void> {
+  apply(host: WantedHost | null, networks: readonly WantedNetwork[]): Promise<void> {
+    return this.#alone(() => this.#apply(host, networks))
+  }
+
+  async #apply(host: WantedHost | null, networks: readonly WantedNetwork[]): Promise<void> {
     const datapath = await this.#ready()
     if (host) await this.#applyHost(host, datapath)
     // Without a bridge to plug them into there is nothing that could reach a namespace.
@@ -102,16 +107,23 @@ export class OvsNetwork implements Network {
         'Open vSwitch runs in user space here, as the kernel lacks its module, and no NIC was given to it: guests of this host do not reach guests of other hosts. Load the module, or name a tunnel NIC.',
       )
     return {
-      ovs_version: this.#vswitch.settings.ovs_version ?? '',
-      ovn_version: await ovnVersion(),
+      ovs_version: await versionOf('ovs-vswitchd'),
+      ovn_version: await versionOf('ovn-controller'),
       datapath,
       tunnel_address: this.#options.tunnel_address,
       warnings,
     }
   }
 
-  /** Takes away everything that this driver made: namespaces, addresses, rules, bridges, settings. Guests lose their network. */
-  async teardown(): Promise<void> {
+  /**
+   * Takes away everything that this driver made: namespaces, addresses, rules, bridges, settings. Guests lose their
+   * network. Stop ovn-controller first, or it makes its bridge again.
+   */
+  teardown(): Promise<void> {
+    return this.#alone(() => this.#teardown())
+  }
+
+  async #teardown(): Promise<void> {
     const datapath = await this.#ready()
     const metadata =
       this.#metadata ??
@@ -132,6 +144,13 @@ export class OvsNetwork implements Network {
   close(): void {
     this.#metadata?.close()
     this.#client.close()
+  }
+
+  /** Passes compare before they write, so two at once would each write what the other has just written. */
+  #alone(pass: () => Promise<void>): Promise<void> {
+    const next = this.#last_pass.then(pass)
+    this.#last_pass = next.catch(() => undefined)
+    return next
   }
 
   async #ready(): Promise<Datapath> {
@@ -173,7 +192,7 @@ export class OvsNetwork implements Network {
     }
   }
 
-  /** ovs-vswitchd made a bridge's device anew, as it does in user space when it restarts: its addresses are gone. */
+  /** ovs-vswitchd made a bridge's device anew, so its addresses are gone. (Its mere restart leaves devices as they are.) */
   #lostDevice({ table, before, after }: Change): boolean {
     if (table !== 'Interface' || !before || !after || before.ifindex === after.ifindex) return false
     return after.ifindex !== undefined && (after.name === this.#external_bridge || after.name === tunnel_bridge)
@@ -183,9 +202,10 @@ export class OvsNetwork implements Network {
 /** On the external bridge, while this host is the way outside. */
 const external_note = 'croft-external-gateway'
 
-async function ovnVersion(): Promise<string> {
+/** First line of `--version`: name, then version, possibly with words between; empty when it is not installed. */
+async function versionOf(program: string): Promise<string> {
   try {
-    return /ovn-controller (\S+)/.exec(await runProgram(['ovn-controller', '--version']))?.[1] ?? ''
+    return /\d+\.\d+\S*/.exec(await runProgram([program, '--version']))?.[0] ?? ''
   } catch (error) {
     if (error instanceof ProgramFailure) return ''
     throw error

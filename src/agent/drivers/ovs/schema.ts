@@ -16,7 +16,6 @@ export const vswitchSchema = {
         external_ids: { type: strings },
         next_cfg: { type: 'integer' },
         cur_cfg: { type: 'integer' },
-        ovs_version: { type: optional('string') },
       },
     },
     Bridge: {
