@@ -228,7 +228,7 @@ test('one host: outside, floating address, metadata, repair and teardown', async
       'chain',
       'ip',
       'docker',
-      'fwd',
+      'FORWARD',
       '{ type filter hook forward priority 0; policy drop; }',
     ])
     assert.match(JSON.stringify(await order(host, 'GET', '/facts')), /Chain FORWARD of nftables table ip docker drops/)
