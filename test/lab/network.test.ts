@@ -106,7 +106,6 @@ test('two hosts: guests reach each other through Geneve, with whole frames', asy
   }
   await Promise.all([one, two].map(host => order(host, 'PUT', '/apply', wanted)))
   await Promise.all([one, two].map(startController))
-  assert.match(await two.must(['ovs-vsctl', 'get-ssl']), /\/etc\/croft\/ovn\.key/)
   // The NIC went into a bridge with its address and its default route.
   assert.match(await two.must(['ip', 'route']), /default via 10\.210\.0\.1 dev br-phy/)
   assert.equal((await two.exec(['ping', '-c1', '-w5', bed.fabric.gateway])).code, 0)
@@ -130,6 +129,10 @@ test('two hosts: guests reach each other through Geneve, with whole frames', asy
   assert.equal(whole.code, 0, whole.stdout)
 
   await stopDaemon(two, 'ovn-controller')
+  assert.doesNotMatch(await two.must(['ovs-vsctl', 'get-ssl']), /ovn\.key/)
+  assert.ok(wanted.host)
+  await order(two, 'PUT', '/apply', { ...wanted, host: { ...wanted.host, ovn_southbound: `ssl:${one.ip}:6642` } })
+  assert.match(await two.must(['ovs-vsctl', 'get-ssl']), /\/etc\/croft\/ovn\.key/)
   await order(two, 'POST', '/teardown')
   assert.match(await two.must(['ip', 'route']), /default via 10\.210\.0\.1 dev eth0/)
   assert.equal((await two.must(['ovs-vsctl', 'list-br'])).trim(), '')

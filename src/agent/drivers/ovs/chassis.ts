@@ -45,7 +45,7 @@ export async function ensureChassis(vswitch: Vswitch, settings: ChassisSettings)
   })
   for (const bridge of new Set(Object.values(physical_networks)))
     await vswitch.ensureBridge({ name: bridge, datapath, fail_mode: 'standalone' })
-  if (southbound_tls) await vswitch.setTls(southbound_tls)
+  if (southbound_tls && settings.southbound.includes('ssl:')) await vswitch.setTls(southbound_tls)
   await vswitch.set(externalIds(settings))
 }
 
