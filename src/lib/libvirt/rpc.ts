@@ -111,8 +111,9 @@ export class Rpc extends EventEmitter<Events> {
     return this.#closed
   }
 
-  get in_flight(): number {
-    return this.#in_flight.size
+  /** A stream that is full keeps answers from coming in. */
+  get held(): boolean {
+    return this.#full.size > 0
   }
 
   /**
@@ -166,9 +167,8 @@ export class Rpc extends EventEmitter<Events> {
   holdStream(sink: StreamSink, full: boolean): void {
     if (full) this.#full.add(sink)
     else if (!this.#full.delete(sink)) return
-    const held = this.#full.size > 0
-    this.#keepalive?.hold(held)
-    if (held) this.#socket.pause()
+    this.#keepalive?.hold(this.held)
+    if (this.held) this.#socket.pause()
     else this.#socket.resume()
   }
 
@@ -190,16 +190,6 @@ export class Rpc extends EventEmitter<Events> {
   close(why = new ConnectionError('closed', 'the connection to libvirtd has been closed')): void {
     this.#end(why)
     this.#socket.destroy()
-  }
-
-  /** Closes once everything written has reached the kernel: for a polite goodbye. */
-  async closeGracefully(): Promise<void> {
-    if (this.#closed) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#socket.end(resolve)
-    this.#socket.once('close', resolve)
-    await promise
-    this.close()
   }
 
   #start<T>(

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Process 1 of a private libvirt: hides the machine's libvirt state behind folders of $1, then reaps orphans (QEMU's
-# parent is process 1) until its standard input closes, which ends everything in its namespaces.
+# Process 1 of a private libvirt, called $3: hides the machine's libvirt state behind folders of $1 (its cache behind $2),
+# then reaps orphans (QEMU's parent is process 1) until its standard input closes, which ends all in its namespaces.
 set -eu
 dir=$1
 mount --make-rprivate /
 ip link set lo up
+hostname "$3"
 
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/libvirt /run/lock
@@ -31,7 +32,7 @@ mount --move "$dev" /dev
 mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
 mount --bind "$dir/etc" /etc/libvirt
 mount --bind "$dir/lib" /var/lib/libvirt
-mount --bind "$dir/cache" /var/cache/libvirt
+mount --bind "$2" /var/cache/libvirt
 mount --bind "$dir/log" /var/log/libvirt
 
 # libvirtd insists that its default user exists, whichever one qemu.conf names; a package of Debian's makes it.

@@ -3,6 +3,7 @@
  * touched. The socket is reachable from outside. Everything ends with stop(), or with the process that started it.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,6 +18,8 @@ export interface DaemonOptions {
   config?: readonly string[]
   /** Where libvirt keeps what it found out about QEMU; sharing it between daemons saves a second each. */
   cache_dir?: string
+  /** What the host is called inside. */
+  hostname?: string
 }
 
 export class Daemon {
@@ -37,10 +40,13 @@ export class Daemon {
   static async start(options: DaemonOptions = {}): Promise<Daemon> {
     const dir = await mkdtemp(join(tmpdir(), 'croft-libvirt-'))
     for (const name of ['run', 'dev', 'etc', 'lib', 'log', 'cache']) await mkdir(join(dir, name))
+    const { cache_dir = join(dir, 'cache'), hostname = 'libvirt-test' } = options
     await writeConfiguration(dir, options.config ?? [])
     const script = join(import.meta.dirname, 'daemon-init.sh')
     const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--mount-proc', '--kill-child']
-    const init = spawn('unshare', [...namespaces, 'sh', script, dir], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const init = spawn('unshare', [...namespaces, 'sh', script, dir, cache_dir, hostname], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     const [line] = await Promise.race([once(createInterface(init.stdout), 'line'), once(init, 'exit')])
     if (line !== 'ready') throw new Error(`the namespaces for libvirtd could not be made (exit ${String(line)})`)
     const children = await readFile(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8')
@@ -95,6 +101,8 @@ async function writeConfiguration(dir: string, extra: readonly string[]): Promis
     'auth_unix_rw = "none"',
     'auth_unix_ro = "none"',
     'listen_tls = 0',
+    // Without one of its own, every libvirtd here would take every other for itself, and refuse to migrate to it.
+    `host_uuid = "${randomUUID()}"`,
     'log_outputs = "2:file:/var/log/libvirt/libvirtd.log"',
     ...extra,
   ]

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { realClock } from '../../../src/lib/clock.ts'
 import {
   ConnectionError,
   type DomainEvent,
   isConnectionError,
+  Libvirt,
   ReconnectingLibvirt,
 } from '../../../src/lib/libvirt/index.ts'
 import { Daemon } from './daemon.ts'
@@ -67,4 +69,13 @@ test('without a daemon it says so once, and closing ends the attempts', async ()
   await keeper.close()
   await refused
   assert.equal(downs, 1)
+})
+
+test('an idle connection lives on by answering libvirtd’s pings', async () => {
+  // This daemon drops a client that is silent for two seconds.
+  await using daemon = await Daemon.start({ config: ['keepalive_interval = 1', 'keepalive_count = 1'] })
+  await using libvirt = await Libvirt.connect({ path: daemon.path, keepalive_interval_ms: 60_000 })
+  const closed = once(libvirt, 'close').then(() => 'closed')
+  assert.equal(await Promise.race([closed, realClock.sleep(3_500)]), undefined)
+  assert.ok((await libvirt.host.hostname()).length > 0)
 })

@@ -50,8 +50,10 @@ test('downloads, at the pace of its reader', async () => {
   const volume = await libvirt.volumes.lookupByPath('/var/lib/libvirt/pool/disk.raw')
   const bulk = await Libvirt.connect({ path: daemon.path, call_timeout_ms: 500 })
   const stream = await bulk.volumes.download(volume, {}, { buffer_bytes_max: 100_000 })
-  // Nobody reads yet: the connection is held up, so that not even a call gets its answer.
-  await assert.rejects(bulk.host.hostname(), TimeoutError)
+  // Nobody reads: once the buffer is full, the connection is held up, so that not even a call gets its answer.
+  await assert.rejects(async () => {
+    for (let calls = 0; calls < 1000; calls++) await bulk.host.hostname()
+  }, TimeoutError)
   assert.ok(stream.readableLength < 1024 * 1024, `${stream.readableLength} bytes are buffered`)
   const hash = createHash('sha256')
   for await (const chunk of stream) hash.update(chunk as Buffer)
