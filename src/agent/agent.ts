@@ -123,31 +123,33 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     }
   }
 
-  function refreshFacts(): void {
+  async function refreshFacts(): Promise<void> {
+    try {
+      const next = await options.facts.read()
+      const changed = facts !== null && JSON.stringify(facts) !== JSON.stringify(next)
+      facts = next
+      if (changed) link.send({ type: 'facts', facts: next })
+    } catch (error) {
+      log.warn({ error }, "the host's facts cannot be read")
+    }
+  }
+
+  function refreshFactsLater(): void {
     clock.after(factsEvery_ms, () => {
-      if (stopped) return
-      options.facts
-        .read()
-        .then(next => {
-          const changed = facts !== null && JSON.stringify(facts) !== JSON.stringify(next)
-          facts = next
-          if (changed) link.send({ type: 'facts', facts: next })
-        })
-        .catch(error => log.warn({ error }, "the host's facts cannot be read"))
-        .finally(refreshFacts)
+      if (!stopped) void refreshFacts().then(refreshFactsLater)
     })
   }
 
   hypervisor.subscribe(event => {
     if (stopped) return
-    if (event.kind === 'connected') void survey()
+    if (event.kind === 'connected') void survey().then(refreshFacts)
     else if (event.kind === 'lost') log.warn({}, 'the hypervisor does not answer; waiting for it')
     else if (instances.has(event.id)) instance.wake(event.id)
     else void survey()
   })
   network.wake()
   link.start()
-  refreshFacts()
+  refreshFactsLater()
   await survey()
 
   return {

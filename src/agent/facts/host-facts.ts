@@ -19,6 +19,7 @@ export interface HostFactsOptions {
   readonly root?: string
 }
 
+const answerWithin_ms = 2000
 const unknownVersions = { libvirt: '', qemu: '' }
 const unknownNetwork = { ovs_version: '', ovn_version: '', datapath: '', tunnel_address: '' }
 
@@ -29,8 +30,8 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
   const sys = join(root, 'sys')
   const cpu = parseCpuinfo(await readText(join(proc, 'cpuinfo')))
   const [versions, network, room] = await Promise.all([
-    options.hypervisorVersions().catch(() => unknownVersions),
-    options.network().catch(() => unknownNetwork),
+    soon(options.hypervisorVersions(), unknownVersions),
+    soon(options.network(), unknownNetwork),
     options.room(),
   ])
   return {
@@ -58,6 +59,19 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     libvirt_version: versions.libvirt,
     qemu_version: versions.qemu,
     ...network,
+  }
+}
+
+/** A daemon that is down must not keep the host from saying hello. */
+async function soon<T>(asked: Promise<T>, otherwise: T): Promise<T> {
+  const late = Promise.withResolvers<T>()
+  const timer = setTimeout(() => late.resolve(otherwise), answerWithin_ms)
+  try {
+    return await Promise.race([asked, late.promise])
+  } catch {
+    return otherwise
+  } finally {
+    clearTimeout(timer)
   }
 }
 

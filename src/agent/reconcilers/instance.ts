@@ -131,7 +131,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     if (plan.act === 'askShutdown') {
       report(wanted, domain, { step: 'waiting for the guest to shut down', percent: 0 })
       if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
-      if (now_ms - (pressed_ms.get(id) ?? -Infinity) < pressAgain_ms) return false
+      // Events may wake this pass in between, and a timer may be a moment early.
+      if (now_ms - (pressed_ms.get(id) ?? -Infinity) < 0.9 * pressAgain_ms) return false
       pressed_ms.set(id, now_ms)
       await hypervisor.askShutdown(id)
       return false
