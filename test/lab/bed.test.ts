@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { after, before, test } from 'node:test'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
+import { startLibvirt } from './bed/libvirt.ts'
 
 let bed: Bed
 let one: Host
@@ -62,7 +63,7 @@ test('a port of a host answers to fetch, and a closed one says so', async () => 
 })
 
 test('a power cut ends everything at once; disks come back, /run does not', async () => {
-  await one.must(['sh', '-c', 'echo kept >/var/lib/croft/state; echo lost >/run/state'])
+  await one.must(['sh', '-c', 'echo kept >/var/lib/croft/state; echo kept >/etc/new-file; echo lost >/run/state'])
   assert.equal(readFileSync(one.path('/run/state'), 'utf8'), 'lost\n')
   const program = one.spawn(['sleep', '1000'])
   await one.powerCut()
@@ -72,8 +73,22 @@ test('a power cut ends everything at once; disks come back, /run does not', asyn
   assert.throws(() => one.exec(['true']), /switched off/)
   await one.powerOn()
   assert.equal(await one.must(['cat', '/var/lib/croft/state']), 'kept\n')
+  assert.equal(await one.must(['cat', '/etc/new-file']), 'kept\n')
   assert.notEqual((await one.exec(['test', '-e', '/run/state'])).code, 0)
   assert.equal((await two.exec(['ping', '-c1', '-w5', one.ip])).code, 0)
+})
+
+test('libvirt runs on a host, with an identity of its own, also after a power cut', async () => {
+  await Promise.all([startLibvirt(one), startLibvirt(two)])
+  const virsh = (host: Host, command: string) => host.must(['virsh', '-c', 'qemu:///system', command])
+  const identity = async (host: Host) => /<uuid>(.+)<\/uuid>/.exec(await virsh(host, 'capabilities'))?.[1]
+  const first = await identity(one)
+  assert.match(String(first), /^[0-9a-f-]{36}$/)
+  assert.notEqual(await identity(two), first)
+  await one.powerCut()
+  await one.powerOn()
+  await startLibvirt(one)
+  assert.equal(await identity(one), first)
 })
 
 test('a program that takes too long is ended and says so', async () => {

@@ -14,17 +14,21 @@ hostname "$name"
 mount --make-rprivate /
 mount -t sysfs sysfs /sys
 
-# Mount points are made on overlays that go with the host, so that the machine itself keeps no trace of them.
+# What is written to these trees goes to the host's own disk, and the machine itself keeps no trace of it.
 scratch=$disk/scratch
 mkdir -p "$scratch"
 mount -t tmpfs -o mode=700 tmpfs "$scratch"
-for parent in etc var/lib var/cache var/tmp; do
-  mkdir -p "$scratch/$parent/upper" "$scratch/$parent/work"
-  chmod --reference="/$parent" "$scratch/$parent/upper"
+over() { # over WHERE TREE: lays a writable layer kept in WHERE over a tree
+  mkdir -p "$1/$2/upper" "$1/$2/work"
+  chmod --reference="/$2" "$1/$2/upper"
+  mount -t overlay -o "lowerdir=/$2,upperdir=$1/$2/upper,workdir=$1/$2/work" overlay "/$2"
+}
+for tree in etc var/lib var/cache var/tmp; do
   case $disk/ in
-    "/$parent/"*) continue ;; # the disk itself is in there: an overlay would hide it from the host
+    "/$tree/"*) continue ;; # the disk itself is in there: a layer would hide it from the host
   esac
-  mount -t overlay -o "lowerdir=/$parent,upperdir=$scratch/$parent/upper,workdir=$scratch/$parent/work" overlay "/$parent"
+  # On a machine that is itself on an overlay, as containers are, only memory can hold the layer: a power cut takes it.
+  over "$disk/layers" "$tree" 2>/dev/null || over "$scratch" "$tree"
 done
 
 keep() { # keep DIRECTORY seeded|empty
