@@ -4,6 +4,17 @@ import { flavorRoutes } from './flavor.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes, placementRoutes } from './instance.ts'
 import { operationRoutes } from './operation.ts'
+import { domainRoutes } from './domain.ts'
+import { projectRoutes } from './project.ts'
+import { userRoutes } from './user.ts'
+import { roleRoutes } from './role.ts'
+import { roleGrantRoutes } from './role-grant.ts'
+import { quotaRoutes } from './quota.ts'
+import { apiKeyRoutes } from './api-key.ts'
+import { keyPairRoutes } from './key-pair.ts'
+import { zoneRoutes } from './zone.ts'
+import { clusterRoutes } from './cluster.ts'
+import { settingRoutes } from './setting.ts'
 import type { Route } from './route.ts'
 import { sessionRoutes } from './session.ts'
 
@@ -15,6 +26,17 @@ export const contract = {
   placement: placementRoutes,
   operation: operationRoutes,
   event: eventRoutes,
+  domain: domainRoutes,
+  project: projectRoutes,
+  user: userRoutes,
+  role: roleRoutes,
+  'role-grant': roleGrantRoutes,
+  quota: quotaRoutes,
+  'api-key': apiKeyRoutes,
+  'key-pair': keyPairRoutes,
+  zone: zoneRoutes,
+  cluster: clusterRoutes,
+  setting: settingRoutes,
 } as const
 
 export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])

@@ -78,7 +78,8 @@ function noToken(done: string): CloudError {
   )
 }
 
-function personOf(caller: Caller): Person {
+/** The caller as the one who signs in. */
+export function personOf(caller: Caller): Person {
   return { id: caller.user_id, name: caller.user_name, domain_id: caller.user_domain_id }
 }
 

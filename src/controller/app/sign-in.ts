@@ -5,19 +5,16 @@
 import { createHash } from 'node:crypto'
 import type { SignedIn, sessionRoutes } from '../../api/session.ts'
 import type { BodyOf } from '../../api/route.ts'
-import { Gate, GateFull } from '../../lib/gate.ts'
 import { checkPassword } from '../../lib/password.ts'
 import { CloudError } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { audit } from '../store/audit.ts'
-import type { Db, Tx } from '../store/database.ts'
+import type { Tx } from '../store/database.ts'
 import { type Account, session } from '../store/session.ts'
 import { signInAttempt } from '../store/sign-in-attempt.ts'
 import type { Caller } from './caller.ts'
+import { whenHashing } from './hashing.ts'
 import { type ChosenProject, chooseProject, issueToken } from './session.ts'
-
-/** Each hash takes 64 MiB and a thread: two at once, whatever comes. */
-const hashing = new Gate(2, 256)
 
 /** Many accounts may sit behind one address, so an address may fail more often than an account. */
 const address_factor = 10
@@ -45,74 +42,49 @@ function callerAs(caller: Caller, account: Account, chosen: ChosenProject | null
   return { ...caller, user_id: account.id, user_name: account.name, project_id: chosen?.project.id ?? null }
 }
 
-/** Runs `work`, which hashes a password, when it is its turn. */
-export async function whenHashing<T>(key: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await hashing.pass(key, work)
-  } catch (error) {
-    if (!(error instanceof GateFull)) throw error
-    throw new CloudError('unavailable', 'Too many sign-ins are waiting here already. Try again in a few seconds.')
-  }
-}
-
-interface Asked {
-  domain: string
-  user: string
-  password: string
-}
-
 async function checkAccount(
   cloud: Cloud,
   address: string,
   asked: BodyOf<typeof sessionRoutes.create>,
 ): Promise<Account> {
-  const named: Asked = { domain: asked.domain ?? 'default', user: asked.user, password: asked.password }
-  const key = createHash('sha256').update(`${named.domain}\0${named.user}`).digest('hex')
+  const domain = asked.domain ?? 'default'
+  const key = createHash('sha256').update(`${domain}\0${asked.user}`).digest('hex')
   return whenHashing(key, async () => {
     const { db } = cloud.database
-    const account = await session.account(db, named.domain, named.user)
-    const keys = { account: account ? `user:${account.id}` : `name:${key}`, address: `address:${address}` }
-    await cloud.database.transaction(tx => claim(cloud, tx, keys, named))
-    const right = await checkPassword(named.password, account?.password_hash ?? null)
+    const account = await session.account(db, domain, asked.user)
+    const attempt = account ? `user:${account.id}` : `name:${key}`
+    await cloud.database.transaction(tx => claimAttempt(cloud, tx, attempt, address))
+    const right = await checkPassword(asked.password, account?.password_hash ?? null)
     if (!right || !account?.enabled) {
       throw new CloudError(
         'sign_in_refused',
         'The name, domain or password is not right, or the account is disabled. After several failures the account is locked for a while.',
-        { domain: named.domain, user: named.user },
       )
     }
-    await excuse(db, keys)
+    await signInAttempt.forget(db, attempt)
+    await signInAttempt.takeBack(db, `address:${address}`)
     return account
   })
 }
 
-interface AttemptKeys {
-  account: string
-  address: string
-}
-
-async function claim(cloud: Cloud, tx: Tx, keys: AttemptKeys, named: Asked): Promise<void> {
+/** Counts an attempt for the account and for the address. Throws locked_out when either has had too many. */
+export async function claimAttempt(cloud: Cloud, tx: Tx, account_key: string, address: string): Promise<void> {
   const attempts_max = cloud.settings.get('sign_in.attempts_max')
   const lock_minutes = cloud.settings.get('sign_in.lock_minutes')
-  const whole = await signInAttempt.claim(tx, keys.address, {
+  const whole = await signInAttempt.claim(tx, `address:${address}`, {
     attempts_max: attempts_max * address_factor,
     lock_minutes,
   })
-  if (whole) throw lockedOut('Too many sign-ins from your address failed', whole, named)
-  const one = await signInAttempt.claim(tx, keys.account, { attempts_max, lock_minutes })
-  if (one) throw lockedOut('Too many sign-ins to this account failed', one, named)
+  if (whole) throw lockedOut('Too many sign-ins from your address failed', whole)
+  const one = await signInAttempt.claim(tx, account_key, { attempts_max, lock_minutes })
+  if (one) throw lockedOut('Too many sign-ins to this account failed', one)
 }
 
-function lockedOut(why: string, until: Date, { domain, user }: Asked): CloudError {
+function lockedOut(why: string, until: Date): CloudError {
   const locked_until = until.toISOString()
   return new CloudError(
     'locked_out',
     `${why}. Try again after ${locked_until.slice(0, 19).replace('T', ' ')} UTC, or have an administrator unlock the account: croft user unlock.`,
-    { locked_until, domain, user },
+    { locked_until },
   )
-}
-
-async function excuse(db: Db, keys: AttemptKeys): Promise<void> {
-  await signInAttempt.forget(db, keys.account)
-  await signInAttempt.takeBack(db, keys.address)
 }

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { bootstrap } from '../../../src/controller/bootstrap.ts'
-import { type IdentityCloud, identityCloud } from '../../support/identity.ts'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
-let cloud: IdentityCloud
-before(async () => void (cloud = await identityCloud()))
+let cloud: TestCloud
+before(async () => void (cloud = await testCloud()))
 after(() => cloud.close())
 
 function signIn(body: Record<string, unknown>, address = '127.0.0.1') {

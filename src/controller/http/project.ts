@@ -1,0 +1,17 @@
+import { projectRoutes } from '../../api/project.ts'
+import { createProject, deleteProject, getProject, listProjects, updateProject } from '../app/project.ts'
+import { answer, handle } from './handle.ts'
+
+export const projectHandlers = [
+  handle(projectRoutes.list, async ({ cloud, caller, query }) => answer(await listProjects(cloud, caller, query))),
+  handle(projectRoutes.get, async ({ cloud, caller, params }) =>
+    answer(await getProject(cloud, caller, params.project)),
+  ),
+  handle(projectRoutes.create, async ({ cloud, caller, body }) => answer(await createProject(cloud, caller, body))),
+  handle(projectRoutes.update, async ({ cloud, caller, params, body }) =>
+    answer(await updateProject(cloud, caller, params.project, body)),
+  ),
+  handle(projectRoutes.delete, async ({ cloud, caller, params }) =>
+    answer(await deleteProject(cloud, caller, params.project)),
+  ),
+]
