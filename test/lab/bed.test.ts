@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { startLibvirt } from './bed/libvirt.ts'
@@ -89,6 +90,22 @@ test('libvirt runs on a host, with an identity of its own, also after a power cu
   await one.powerOn()
   await startLibvirt(one)
   assert.equal(await identity(one), first)
+})
+
+test('ssh from a host reaches a machine that begins to answer only later', async () => {
+  const key = join(bed.dir, 'key')
+  await one.must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key])
+  await two.must(['useradd', '--create-home', '--home-dir=/var/lib/guest', '--shell=/bin/sh', 'guest'])
+  await two.must(['install', '-D', '-o', 'guest', '-m', '600', `${key}.pub`, '/var/lib/guest/.ssh/authorized_keys'])
+  await two.must(['chown', 'guest', '/var/lib/guest/.ssh'])
+  await two.must(['dropbearkey', '-t', 'ed25519', '-f', '/var/lib/guest/host-key'])
+  const answer = one.sshTo(two.ip, key, 'hostname', { user: 'guest', port: 2222 })
+  const server = two.spawn(['dropbear', '-F', '-E', '-p', '2222', '-r', '/var/lib/guest/host-key'])
+  assert.deepEqual(await answer, { stdout: 'two\n', stderr: '', code: 0 })
+  const refused = await one.sshTo(two.ip, '/dev/null', 'true', { user: 'guest', port: 2222, timeout_ms: 1000 })
+  assert.equal(refused.code, 255)
+  server.kill()
+  await server.exit
 })
 
 test('a program that takes too long is ended and says so', async () => {
