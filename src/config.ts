@@ -1,0 +1,187 @@
+/**
+ * Where Croft keeps things and listens on this machine: the only place that reads the process's environment and the
+ * configuration file. Everything else gets values.
+ * Not its job: what a cloud's operator changes at run time (settings in the database).
+ *
+ * What is said on the command line wins over the environment, that over the file, that over the built-in value. With a state
+ * folder of one's own, everything lies below it, so that several Crofts fit on one machine's disk.
+ */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { parse } from 'yaml'
+import { HostError } from './host/error.ts'
+import { isErrno } from './host/process.ts'
+
+const default_state = '/var/lib/croft'
+
+/** The configuration file, YAML; every key may be missing. */
+export const ConfigFile = Type.Object(
+  {
+    /** Database, images, keys, instances' disks. */
+    state_dir: Type.Optional(Type.String({ pattern: '^/' })),
+    /** Sockets and process ids; may be lost at a boot. */
+    run_dir: Type.Optional(Type.String({ pattern: '^/' })),
+    log_dir: Type.Optional(Type.String({ pattern: '^/' })),
+    /** Where API and UI listen: ADDRESS:PORT. Beyond loopback always TLS. */
+    listen: Type.Optional(Type.String()),
+    /** Where other hosts' agents dial in: ADDRESS:PORT. */
+    agent_listen: Type.Optional(Type.String()),
+    /** This machine's address on the network between hosts. Without it the cloud is this machine alone. */
+    cluster_address: Type.Optional(Type.String()),
+    /** A PostgreSQL of your own, 15 or newer; without it Croft runs one. */
+    database_url: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+    /** Settings of Croft's own PostgreSQL, by their names in postgresql.conf. */
+    postgres_settings: Type.Optional(Type.Record(Type.String(), Type.String())),
+    /** The network of floating addresses, with the gateway's address in it: 172.31.240.1/24. */
+    external_gateway: Type.Optional(Type.String()),
+    /** kvm where it works, or emulation; auto decides by trying. */
+    virtualisation: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('kvm'), Type.Literal('tcg')])),
+  },
+  { additionalProperties: false },
+)
+export type ConfigFile = Static<typeof ConfigFile>
+
+export type Address = { host: string; port: number }
+
+export type Config = Required<Omit<ConfigFile, 'database_url' | 'cluster_address' | 'listen' | 'agent_listen'>> & {
+  config_file: string
+  listen: Address
+  agent_listen: Address
+  cluster_address: string | undefined
+  database_url: string | undefined
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Variables that stand for keys of the file: CROFT_STATE_DIR for state_dir, … */
+const from_environment = [
+  'state_dir',
+  'run_dir',
+  'log_dir',
+  'listen',
+  'agent_listen',
+  'cluster_address',
+  'database_url',
+  'external_gateway',
+] as const
+
+/** Throws HostError that names the file and the key. A missing file is an empty one, unless it was asked for. */
+export function loadConfig(
+  flags: ConfigFile & { config_file?: string | undefined } = {},
+  env: Environment = process.env,
+): Config {
+  const { config_file: flag_file, ...given } = flags
+  const said = { ...fromEnvironment(env), ...withoutUndefined(given) }
+  const asked_file = flag_file ?? env.CROFT_CONFIG
+  const own_state = said.state_dir !== undefined && path.resolve(said.state_dir) !== default_state
+  const usual_file = own_state ? path.join(path.resolve(said.state_dir ?? ''), 'croft.conf') : '/etc/croft/croft.conf'
+  const config_file = asked_file ?? usual_file
+  const all = { ...readConfigFile(config_file, asked_file !== undefined), ...said }
+  return complete(all, config_file)
+}
+
+function complete(all: ConfigFile, config_file: string): Config {
+  const state_dir = path.resolve(all.state_dir ?? default_state)
+  const apart = state_dir !== default_state
+  const listen = splitAddress(all.listen ?? '127.0.0.1:7070', 'listen')
+  const agent_host = all.cluster_address ?? (isLoopback(listen.host) ? '127.0.0.1' : listen.host)
+  return {
+    config_file,
+    state_dir,
+    run_dir: path.resolve(all.run_dir ?? (apart ? path.join(state_dir, 'run') : '/run/croft')),
+    log_dir: path.resolve(all.log_dir ?? (apart ? path.join(state_dir, 'log') : '/var/log/croft')),
+    listen,
+    agent_listen: splitAddress(all.agent_listen ?? joinAddress({ host: agent_host, port: 7071 }), 'agent_listen'),
+    cluster_address: all.cluster_address,
+    database_url: all.database_url,
+    postgres_settings: all.postgres_settings ?? {},
+    external_gateway: all.external_gateway ?? '172.31.240.1/24',
+    virtualisation: all.virtualisation ?? 'auto',
+  }
+}
+
+function fromEnvironment(env: Environment): ConfigFile {
+  return withoutUndefined(
+    Object.fromEntries(from_environment.map(key => [key, env[`CROFT_${key.toUpperCase()}`] || undefined])),
+  )
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T
+}
+
+function readConfigFile(file: string, must_exist: boolean): ConfigFile {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') && !must_exist) return {}
+    throw new HostError(`the configuration ${file} cannot be read: ${String(error)}`, undefined, { cause: error })
+  }
+  return parseConfigFile(text, file)
+}
+
+/** Throws HostError that names the first key that is wrong. */
+export function parseConfigFile(text: string, file: string): ConfigFile {
+  let value: unknown
+  try {
+    value = parse(text) ?? {}
+  } catch (error) {
+    throw new HostError(`${file} is not YAML: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (Value.Check(ConfigFile, value)) return value
+  const [problem] = Value.Errors(ConfigFile, value)
+  const known = Object.keys(ConfigFile.properties)
+  const stranger =
+    typeof value === 'object' && value !== null ? Object.keys(value).find(key => !known.includes(key)) : undefined
+  if (stranger !== undefined)
+    throw new HostError(`${file}: there is no setting "${stranger}"`, `There are: ${known.join(', ')}.`)
+  throw new HostError(`${file}: ${problem?.instancePath.slice(1) ?? 'it'} ${problem?.message ?? 'is not a mapping'}`)
+}
+
+/** "127.0.0.1:7070", "[::1]:7070". Throws HostError that names the setting. */
+export function splitAddress(text: string, setting: string): Address {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text)
+  const port = Number(match?.[3])
+  const host = match?.[1] ?? match?.[2]
+  if (host === undefined || !(port > 0 && port <= 65_535))
+    throw new HostError(`${setting}: "${text}" is not ADDRESS:PORT, such as 127.0.0.1:7070 or [::1]:7070`)
+  return { host, port }
+}
+
+export function joinAddress({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
+/** What the CLI takes from its environment. */
+export type ClientEnvironment = {
+  url: string | undefined
+  token: string | undefined
+  project: string | undefined
+  home: string | undefined
+  /** XDG Base Directory Specification. */
+  config_home: string | undefined
+  /** https://no-color.org */
+  no_color: boolean
+  ci: boolean
+  terminal: string | undefined
+}
+
+export function clientEnvironment(env: Environment = process.env): ClientEnvironment {
+  return {
+    url: env.CROFT_URL || undefined,
+    token: env.CROFT_TOKEN || undefined,
+    project: env.CROFT_PROJECT || undefined,
+    home: env.HOME || undefined,
+    config_home: env.XDG_CONFIG_HOME || undefined,
+    no_color: Boolean(env.NO_COLOR),
+    ci: Boolean(env.CI),
+    terminal: env.TERM || undefined,
+  }
+}

@@ -1,0 +1,25 @@
+/** The agent as a service. */
+import path from 'node:path'
+import type { Config } from '../../config.ts'
+import { plain_env } from '../process.ts'
+import { service } from '../service.ts'
+import type { Definition } from './definition.ts'
+import { nodeArgv } from './node.ts'
+
+export const agentState = (config: Pick<Config, 'state_dir'>) => path.join(config.state_dir, 'agent')
+
+export function agentService(config: Pick<Config, 'state_dir' | 'run_dir' | 'cluster_address'>): Definition {
+  const place = ['--state', agentState(config), '--run', path.join(config.run_dir, 'agent')]
+  const tunnel = ['--tunnel-address', config.cluster_address ?? '127.0.0.1']
+  return {
+    service: service({
+      name: 'croft-agent',
+      description: "Croft's agent on this host",
+      argv: nodeArgv('src/agent/main.ts', ...place, ...tunnel),
+      env: { ...plain_env },
+      keeps_children: true,
+      stop_timeout_ms: 20_000,
+    }),
+    prepare: () => Promise.resolve(),
+  }
+}

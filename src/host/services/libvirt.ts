@@ -1,0 +1,91 @@
+/**
+ * libvirt on a host: libvirtd, and virtlogd, which keeps guests' console logs while libvirtd restarts.
+ *
+ * With systemd both are Debian's own, as shipped (user libvirt-qemu, AppArmor, cgroups). Without it, guests run without
+ * cgroups and security drivers, which want a whole system around them; and where KVM does not work, libvirtd is kept
+ * from seeing /dev/kvm, or its first look at QEMU takes more than a minute.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { kvmVerdict } from '../kvm.ts'
+import { plain_env } from '../process.ts'
+import { type Service, service } from '../service.ts'
+import type { Definition } from './definition.ts'
+import { nodeArgv } from './node.ts'
+
+export const libvirt_socket = '/run/libvirt/libvirt-sock'
+const qemu_conf = '/etc/libvirt/qemu.conf'
+
+/** libvirtd.conf: only root talks to it, over its socket; what it says goes to the service's log. */
+const libvirtd_conf = [
+  'listen_tls = 0',
+  'listen_tcp = 0',
+  'auth_unix_rw = "none"',
+  'unix_sock_rw_perms = "0700"',
+  // Machines copied from one another share their BIOS's identity, but not this.
+  'host_uuid_source = "machine-id"',
+  'log_outputs = "3:stderr"',
+  'max_client_requests = 32',
+  '',
+].join('\n')
+
+const qemu_conf_without_systemd = [
+  'user = "root"',
+  'group = "root"',
+  'dynamic_ownership = 0',
+  'remember_owner = 0',
+  'security_driver = "none"',
+  'namespaces = []',
+  'cgroup_controllers = []',
+  'stdio_handler = "logd"',
+  '',
+].join('\n')
+
+export function libvirt(options: { config_dir: string; systemd: boolean; kvm?: boolean }): Definition[] {
+  const { config_dir, systemd } = options
+  const own_conf = path.join(config_dir, 'libvirtd.conf')
+  const own_qemu_conf = path.join(config_dir, 'qemu.conf')
+  const hide_kvm = !(options.kvm ?? kvmVerdict().usable) && existsSync('/dev/kvm')
+  return [
+    {
+      service: service({
+        name: 'croft-virtlogd',
+        description: "keeps guests' console logs",
+        argv: ['virtlogd'],
+        env: { ...plain_env },
+        ready: { kind: 'socket', path: '/run/libvirt/virtlogd-sock' },
+        debian_unit: 'virtlogd.service',
+      }),
+      prepare: async () => void (await mkdir('/run/libvirt', { recursive: true })),
+    },
+    {
+      service: libvirtd({ own_conf, own_qemu_conf, hide_kvm }),
+      async prepare() {
+        if (systemd) return
+        await mkdir(config_dir, { recursive: true })
+        await writeFile(own_conf, libvirtd_conf)
+        await writeFile(own_qemu_conf, qemu_conf_without_systemd)
+        // A place to put ours over, where no package made one.
+        if (!existsSync(qemu_conf)) await writeFile(qemu_conf, '# Without settings.\n')
+      },
+    },
+  ]
+}
+
+type Parts = { own_conf: string; own_qemu_conf: string; hide_kvm: boolean }
+
+function libvirtd({ own_conf, own_qemu_conf, hide_kvm }: Parts): Service {
+  const over = [`${own_qemu_conf}:${qemu_conf}`, ...(hide_kvm ? ['/dev/null:/dev/kvm'] : [])]
+  const mounts = nodeArgv('src/host/private-mounts.ts', ...over.flatMap(pair => ['--over', pair]))
+  const program = ['/usr/sbin/libvirtd', '--config', own_conf]
+  return service({
+    name: 'croft-libvirtd',
+    description: 'runs guests',
+    argv: ['unshare', '--mount', '--propagation', 'slave', '--', ...mounts, '--', ...program],
+    env: { ...plain_env },
+    ready: { kind: 'socket', path: libvirt_socket },
+    keeps_children: true,
+    debian_unit: 'libvirtd.service',
+  })
+}

@@ -1,0 +1,87 @@
+/** Services as values: what they run, their units, when KVM counts as usable. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { loadConfig } from '../../../src/config.ts'
+import { judgeKvm } from '../../../src/host/kvm.ts'
+import { service } from '../../../src/host/service.ts'
+import { agentService } from '../../../src/host/services/agent.ts'
+import { connectable, controllerService, splitPassword } from '../../../src/host/services/controller.ts'
+import { libvirt } from '../../../src/host/services/libvirt.ts'
+import { ovnCentral } from '../../../src/host/services/ovn-central.ts'
+import { postgresService } from '../../../src/host/services/postgres.ts'
+import { quoteWord, unitText } from '../../../src/host/systemd.ts'
+
+const config = loadConfig(
+  { database_url: 'postgresql://croft:s%3Acret@db.example/croft', state_dir: '/nowhere/state' },
+  {},
+)
+
+void test('a password never stands on a command line', async () => {
+  const { service } = await controllerService(config)
+  assert(!service.argv.join(' ').includes('cret'))
+  assert(service.argv.includes('postgresql://croft@db.example/croft'))
+  assert.deepEqual(splitPassword('postgresql://u:a%3Ab%5C@/d?host=/run'), {
+    url: 'postgresql://u@/d?host=/run',
+    passfile: '*:*:*:*:a\\:b\\\\\n',
+  })
+  assert.deepEqual(splitPassword('postgresql://h/d'), { url: 'postgresql://h/d', passfile: '' })
+})
+
+void test('kvm: the flag and the device, or not', () => {
+  const flags = 'processor : 0\nflags\t\t: fpu vme vmx ssse3\n'
+  assert.deepEqual(judgeKvm(flags, undefined, 'x64'), { usable: true })
+  assert.equal(judgeKvm(flags, 'EACCES', 'x64').usable, false)
+  assert.equal(judgeKvm('flags : fpu\nbugs : vmx_something svm\n', undefined, 'x64').usable, false)
+  assert.equal(judgeKvm('Features : fp asimd', undefined, 'arm64').usable, true)
+})
+
+void test('libvirtd is kept from a KVM that does not work, and only then', () => {
+  const argv = (kvm: boolean) =>
+    libvirt({ config_dir: '/x', systemd: false, kvm })
+      .find(({ service }) => service.name === 'croft-libvirtd')
+      ?.service.argv.join(' ') ?? ''
+  assert.equal(argv(false).includes('/dev/null:/dev/kvm'), existsSync('/dev/kvm'))
+  assert(!argv(true).includes('/dev/kvm'))
+})
+
+void test('where to connect to what listens on every address', () => {
+  assert.deepEqual(['0.0.0.0', '::', '10.0.0.1'].map(connectable), ['127.0.0.1', '::1', '10.0.0.1'])
+})
+
+void test('a unit takes words literally, whatever is in them', () => {
+  assert.equal(quoteWord('a "b" \\ 50% \n'), '"a \\"b\\" \\\\ 50%% \\n"')
+  const text = unitText(service({ name: 'x', description: 'd', argv: ['/bin/echo', '$HOME %n "q"'] }))
+  assert(text.includes('ExecStart="/bin/echo" "$$HOME %%n \\"q\\""\n'), text)
+})
+
+void test('systemd accepts the units', {
+  skip: spawnSync('systemd-analyze', ['--version']).error ? 'no systemd-analyze here' : false,
+}, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'croft-units-'))
+  try {
+    const definitions = [
+      postgresService(config),
+      await controllerService(config),
+      agentService(config),
+      ...ovnCentral(),
+    ]
+    const files = definitions.map(({ service }) => {
+      const file = path.join(folder, `${service.name}.service`)
+      const writes = service.name === 'croft-agent' ? {} : { writes: ['/var/lib/croft', '/run/croft'] }
+      writeFileSync(file, unitText(service, writes))
+      return file
+    })
+    const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...files], { encoding: 'utf8' })
+    // It also speaks of the machine's other units; ours must not be named.
+    assert.deepEqual(
+      stderr.split('\n').filter(line => line.includes(folder)),
+      [],
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
