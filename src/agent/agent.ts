@@ -21,6 +21,7 @@ import type {
 import { Away } from './ports.ts'
 import { createInstanceReconciler } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
+import { createWorker } from './reconcilers/worker.ts'
 import { createReporter } from './reporter.ts'
 import { loadWantedSet, type WantedFrame, type WantedSet } from './wanted-set.ts'
 
@@ -29,6 +30,7 @@ export type { WantedSet } from './wanted-set.ts'
 
 /** Room on disks changes without an event: facts are read again this often, and sent when they differ. */
 const factsEvery_ms = 60_000
+const surveyAgain_ms = 5000
 
 export interface AgentOptions {
   readonly hypervisor: Hypervisor
@@ -60,8 +62,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const wanted = await loadWantedSet(state, log)
   const reporter = await createReporter(clock, state.folder('agent'), log)
   const { instances } = wanted
-  const instance = await createInstanceReconciler({ ...options, instances, reporter })
   const network = createNetworkReconciler({ network: options.network, wanted, clock, log })
+  const instance = await createInstanceReconciler({ ...options, instances, reporter, networkReady: network.ready })
   const calls = createCalls({ hypervisor, dialler: options.link, instances, log })
   const foreign = createForeignWatch(frame => link.send(frame))
   let facts: HostFacts | null = null
@@ -109,19 +111,22 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     )
   }
 
-  /** Looks at everything: at start, and whenever the hypervisor is back. */
-  async function survey(): Promise<void> {
+  /** 'all' wakes every instance too: at start, and whenever the hypervisor is back. 'foreign' only sees who else is there. */
+  const surveys = createWorker(clock, async scope => {
     try {
       const domains = await hypervisor.list()
-      if (stopped) return
-      instance.survey(domains)
+      if (scope === 'all') {
+        instance.survey(domains)
+        void refreshFacts()
+      }
       foreign.see(domains)
     } catch (error) {
-      if (!(error instanceof Away)) log.error({ error }, 'the domains of this host cannot be listed')
-      // Its return is an event; any other error is followed by a new look too.
-      if (!stopped && !(error instanceof Away)) clock.after(5000, () => void survey())
+      // Its return is an event that surveys again.
+      if (error instanceof Away) return
+      log.error({ error }, 'the domains of this host cannot be listed')
+      surveys.wakeAt(scope, clock.now_ms() + surveyAgain_ms)
     }
-  }
+  })
 
   async function refreshFacts(): Promise<void> {
     try {
@@ -142,15 +147,15 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   hypervisor.subscribe(event => {
     if (stopped) return
-    if (event.kind === 'connected') void survey().then(refreshFacts)
+    if (event.kind === 'connected') surveys.wake('all')
     else if (event.kind === 'lost') log.warn({}, 'the hypervisor does not answer; waiting for it')
     else if (instances.has(event.id)) instance.wake(event.id)
-    else void survey()
+    else surveys.wake('foreign')
   })
   network.wake()
   link.start()
   refreshFactsLater()
-  await survey()
+  surveys.wake('all')
 
   return {
     wanted,
@@ -162,26 +167,26 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       stopped = true
       link.stop()
       calls.stop()
-      await Promise.all([instance.stop(), network.stop()])
+      await Promise.all([surveys.stop(), instance.stop(), network.stop()])
     },
   }
 }
 
 /** Domains that Croft did not make, told to the controller when they change. */
 function createForeignWatch(send: (frame: AgentFrame) => void) {
-  let last: Extract<AgentFrame, { type: 'foreign' }> = { type: 'foreign', domains: [] }
+  let last: Extract<AgentFrame, { type: 'foreign' }> | null = null
   return {
     see(domains: readonly Domain[]): void {
       const seen = domains
         .filter(domain => !domain.ours)
         .map(({ id, name, power }) => ({ uuid: id, name, state: power }))
         .sort((a, b) => a.uuid.localeCompare(b.uuid))
-      if (JSON.stringify(seen) === JSON.stringify(last.domains)) return
+      if (JSON.stringify(seen) === JSON.stringify(last?.domains)) return
       last = { type: 'foreign', domains: seen }
       send(last)
     },
     again(to: (frame: AgentFrame) => void): void {
-      if (last.domains.length > 0) to(last)
+      if (last !== null) to(last)
     },
   }
 }

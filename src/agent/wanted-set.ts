@@ -118,7 +118,8 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
 
 /** What to hold after `next` arrived: null keeps what is there. */
 function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, log: Log): WantedInstance | null {
-  if (have === undefined || next.generation > have.generation) return next
+  if (have === undefined) return next
+  if (next.generation > have.generation) return next.power === 'purged' ? withAllDisks(have, next) : next
   if (next.generation < have.generation) {
     const detail = { instance: next.id, have: have.generation, got: next.generation }
     log.warn(detail, 'the controller wants an older generation than it wanted before; refused')
@@ -126,6 +127,12 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
   }
   if (next.details_version <= have.details_version) return null
   return { ...have, details_version: next.details_version, metadata: next.metadata, ports: next.ports }
+}
+
+/** A purge must find every disk that this host was ever told to make. */
+function withAllDisks(have: WantedInstance, next: WantedInstance): WantedInstance {
+  const named = new Set(next.disks.map(disk => disk.volume_id))
+  return { ...next, disks: [...next.disks, ...have.disks.filter(disk => !named.has(disk.volume_id))] }
 }
 
 function warnOfMissing(frame: WantedFrame, have: ReadonlyMap<string, WantedInstance>, log: Log): void {

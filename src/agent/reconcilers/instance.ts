@@ -40,6 +40,8 @@ export interface InstanceReconcilerOptions {
   readonly boot_id: string
   readonly instances: ReadonlyMap<string, WantedInstance>
   readonly reporter: Reporter
+  /** Resolves when guests' NICs can be plugged in. */
+  readonly networkReady: () => Promise<void>
 }
 
 export interface InstanceReconciler {
@@ -72,7 +74,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   }
   const troubles = new Map<string, Trouble>()
   const pressed_ms = new Map<string, number>()
-  const passes = new Map<string, AbortController>()
+  const passes = new Map<string, { abort: AbortController; generation: number | undefined }>()
   const limitStarts = createLimiter(startsMax)
   const worker = createWorker(clock, pass)
 
@@ -90,7 +92,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
 
   async function pass(id: string): Promise<void> {
     const abort = new AbortController()
-    passes.set(id, abort)
+    passes.set(id, { abort, generation: instances.get(id)?.generation })
     let domain: Domain | null = null
     try {
       for (let acts = 0; ; acts++) {
@@ -171,7 +173,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const show = (step: string, percent: number) => report(wanted, null, { step, percent: Math.floor(percent) })
     show('preparing disks', 0)
     const disks = await options.storage.prepare(wanted, show, signal)
-    signal.throwIfAborted()
+    if (wanted.ports.length > 0) {
+      show('waiting for the network', 0)
+      await options.networkReady()
+    }
     await limitStarts(async () => {
       signal.throwIfAborted()
       show('starting', 0)
@@ -212,7 +217,11 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   return {
     wake: worker.wake,
     changed(id) {
-      passes.get(id)?.abort(new Error('something else is wanted now'))
+      const pass = passes.get(id)
+      // New metadata alone is read when it is needed.
+      if (pass !== undefined && pass.generation !== instances.get(id)?.generation) {
+        pass.abort.abort(new Error('something else is wanted now'))
+      }
       worker.wake(id)
     },
     survey(domains) {
@@ -233,7 +242,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       }
     },
     stop() {
-      for (const abort of passes.values()) abort.abort(new Error('the agent stops'))
+      for (const { abort } of passes.values()) abort.abort(new Error('the agent stops'))
       return worker.stop()
     },
   }

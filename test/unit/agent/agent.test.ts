@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createAgent } from '../../../src/agent/agent.ts'
-import { Failure } from '../../../src/agent/ports.ts'
+import { Failure, type Network } from '../../../src/agent/ports.ts'
 import type { AgentFrame, ControllerFrame, InstanceReport } from '../../../src/protocol/messages.ts'
-import type { WantedInstance } from '../../../src/protocol/wanted.ts'
+import type { WantedDisk, WantedHost, WantedInstance } from '../../../src/protocol/wanted.ts'
 import {
   domain,
   type FakeHost,
@@ -21,15 +21,22 @@ import {
   wantedInstance,
 } from './fakes.ts'
 
-async function boot(host: FakeHost, options: { prepare?: () => Promise<[]> } = {}) {
+interface BootOptions {
+  prepare?: () => Promise<[]>
+  removed?: WantedDisk[]
+  network?: Network
+}
+
+async function boot(host: FakeHost, options: BootOptions = {}) {
   const clock = manualClock()
   const controller = fakeController()
+  const removeDisks = (disks: readonly WantedDisk[]) => Promise.resolve(void options.removed?.push(...disks))
   host.listeners.clear()
   const agent = await createAgent({
     hypervisor: fakeHypervisor(host),
-    storage: { prepare: options.prepare ?? (() => Promise.resolve([])), remove: () => Promise.resolve() },
+    storage: { prepare: options.prepare ?? (() => Promise.resolve([])), remove: removeDisks },
     guestData: { prepare: () => Promise.resolve(null), remove: () => Promise.resolve() },
-    network: { apply: () => Promise.resolve() },
+    network: options.network ?? { apply: () => Promise.resolve() },
     state: fakeState(host),
     link: controller,
     facts: { read: () => Promise.resolve(facts) },
@@ -258,5 +265,85 @@ test('frames that do not fit the protocol end the link, not the agent', async ()
   controller.send({ type: 'wanted', whole: 'yes' } as unknown as ControllerFrame)
   await clock.advance(1000)
   assert.equal(controller.dials, 2)
+  await agent.stop()
+})
+
+const host_wanted: WantedHost = {
+  version: 1,
+  ovn_southbound: 'unix:/x',
+  physical_networks: {},
+  external_gateway: null,
+}
+const withPort = wantedInstance({
+  ports: [
+    {
+      port_id: uuid(20),
+      network_id: uuid(21),
+      mac: 'fa:16:3e:0:0:1',
+      mtu: 1442,
+      addresses: [],
+      dns: [],
+      model: 'virtio',
+    },
+  ],
+})
+
+test('a guest with a NIC waits for the host to be joined, and says so when that fails', async () => {
+  const host = fakeHost()
+  const first = Promise.withResolvers<void>()
+  let works = false
+  const network: Network = {
+    async apply(wanted) {
+      if (wanted === null || works) return
+      await first.promise
+      throw new Error('no Open vSwitch')
+    },
+  }
+  const { agent, clock, controller, welcome } = await boot(host, { network })
+  await welcome()
+  controller.send({
+    type: 'wanted',
+    whole: true,
+    host: host_wanted,
+    instances: [withPort],
+    networks: [],
+    forget_instances: [],
+    forget_networks: [],
+  })
+  await clock.advance(10)
+  assert.equal(last(controller.got)?.progress?.step, 'waiting for the network')
+  first.resolve()
+  await clock.advance(1000)
+  assert.equal(last(controller.got)?.failure, null, 'it may pass')
+  await clock.advance(4000)
+  assert.match(last(controller.got)?.failure ?? '', /network is not ready: no Open vSwitch/)
+  assert.deepEqual(host.acts, [])
+  works = true
+  await clock.advance(120_000)
+  assert.deepEqual([last(controller.got)?.power, last(controller.got)?.failure], ['running', null])
+  await agent.stop()
+})
+
+test('a purge removes every disk that was ever wanted here', async () => {
+  const removed: WantedDisk[] = []
+  const { agent, want, welcome } = await boot(fakeHost(), { removed })
+  const disk: WantedDisk = { volume_id: uuid(40), role: 'root', size_gib: 1, image: null, bus: 'virtio' }
+  await welcome()
+  await want(true, [wantedInstance({ disks: [disk] })])
+  await want(false, [wantedInstance({ generation: 2, power: 'purged', disks: [] })])
+  assert.deepEqual(removed, [disk])
+  await agent.stop()
+})
+
+test('new metadata is taken without touching the guest', async () => {
+  const host = fakeHost()
+  const { agent, want, welcome } = await boot(host)
+  await welcome()
+  await want(true, [wantedInstance()])
+  host.acts.length = 0
+  const plain = wantedInstance({ details_version: 2 })
+  await want(false, [{ ...plain, metadata: { ...plain.metadata, hostname: 'renamed' } }])
+  assert.equal(agent.wanted.instances.get(uuid(1))?.metadata.hostname, 'renamed')
+  assert.deepEqual(host.acts, [])
   await agent.stop()
 })
