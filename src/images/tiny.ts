@@ -196,7 +196,7 @@ class Programs {
 
   async #addLibrary(tree: Tree, name: string): Promise<void> {
     const to = `lib/x86_64-linux-gnu/${name}`
-    if (tree.has(to) || /^ld-linux/.test(name)) return
+    if (tree.has(to) || name.startsWith('ld-linux')) return
     const content = await this.#find([to, `usr/${to}`])
     tree.file(to, content)
     for (const needed of elfNeeds(content).libraries) await this.#addLibrary(tree, needed)
