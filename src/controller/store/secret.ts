@@ -1,0 +1,19 @@
+/** Secrets of the cloud itself, sealed with a key that is not in the database (lib/sealer.ts). */
+import type { Db } from './database.ts'
+
+async function find(db: Db, name: string): Promise<Uint8Array | null> {
+  const row = await db.selectFrom('secret').select('sealed').where('name', '=', name).executeTakeFirst()
+  return row?.sealed ?? null
+}
+
+/** Keeps the secret unless there is one of that name; returns the one that is kept. */
+async function keepFirst(db: Db, name: string, sealed: Uint8Array): Promise<Uint8Array> {
+  await db
+    .insertInto('secret')
+    .values({ name, sealed: Buffer.from(sealed) })
+    .onConflict(conflict => conflict.doNothing())
+    .execute()
+  return (await find(db, name)) ?? sealed
+}
+
+export const secret = { find, keepFirst }
