@@ -4,7 +4,6 @@
  */
 import 'reflect-metadata'
 import { createHash, type X509Certificate as NodeCertificate, timingSafeEqual, webcrypto } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { hostname } from 'node:os'
 import { connect, type TLSSocket } from 'node:tls'
@@ -12,6 +11,7 @@ import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
 import { Compile } from 'typebox/compile'
 import { JoinReply, type JoinRequest, joinPath, parseJoinToken } from '../protocol/join.ts'
 import { type Identity, readIdentity, writeIdentity } from './identity.ts'
+import { machineId } from './machine-id.ts'
 
 export interface JoinOptions {
   /** https://host[:port] of any controller. */
@@ -53,15 +53,6 @@ export async function joinHost(options: JoinOptions): Promise<Identity> {
   }
   await writeIdentity(options.state_dir, identity)
   return identity
-}
-
-/** systemd's machine id (machine-id(5)): the same over reinstallations of Croft, another for each machine. */
-export async function machineId(): Promise<string> {
-  for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id', '/sys/class/dmi/id/product_uuid']) {
-    const text = await readFile(path, 'utf8').catch((): string => '')
-    if (text.trim() !== '') return text.trim().toLowerCase()
-  }
-  throw new JoinFailed('This machine has no identity: /etc/machine-id is empty. Run systemd-machine-id-setup.')
 }
 
 async function makeKey(name: string): Promise<{ key_pem: string; csr_pem: string }> {

@@ -21,7 +21,7 @@ import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
 import { chooseVirtualisation, libvirtArch, readBootId, readHostFacts } from './facts/host-facts.ts'
 import { type Identity, readIdentity } from './identity.ts'
-import { joinHost, machineId } from './join.ts'
+import { machineId } from './machine-id.ts'
 import type { Log, Network } from './ports.ts'
 
 export const agentVersion = '0.1.0'
@@ -70,6 +70,8 @@ async function main(): Promise<void> {
 async function joinFromArguments(settings: Settings): Promise<void> {
   const { controller, token, name } = settings
   if (controller === undefined || token === undefined) throw new Error('join needs --controller URL and --token TOKEN')
+  // Certificate tools are megabytes that a running agent has no use for.
+  const { joinHost } = await import('./join.ts')
   const identity = await joinHost({
     controller_url: controller,
     token,

@@ -9,7 +9,11 @@ import type { AgentFrame, InstanceReport } from '../protocol/messages.ts'
 import type { Log, StateFolder } from './ports.ts'
 
 export const batch_ms = 3
-/** Of one instance, a report that changes nothing but the progress goes out this often at most. */
+/**
+ * A report that changes nothing but the progress is for people who wait: it goes out when it still holds after this long, and
+ * this often at most. So an instance that starts at once costs one report.
+ */
+export const progressAfter_ms = 200
 export const progressEvery_ms = 500
 const block = 10_000
 const counterName = 'report'
@@ -30,11 +34,12 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
   let number = reserved
   const reports = new Map<string, InstanceReport>()
   const sent = new Map<string, { report: InstanceReport; at_ms: number }>()
-  const changed = new Set<string>()
+  /** Since when each differs from what was sent. */
+  const changed = new Map<string, number>()
   let send: ((frame: AgentFrame) => void) | null = null
   /** Ids that have no report yet, while the whole one waits for them; null once it went out. */
   let missing: Set<string> | null = null
-  let timer: Timer | null = null
+  let timer: { at_ms: number; timer: Timer } | null = null
   let session = 0
 
   async function reserve(beyond: number): Promise<void> {
@@ -44,12 +49,21 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
     reserved = Math.max(reserved, next)
   }
 
-  function flushSoon(delay_ms: number): void {
-    if (send === null || timer !== null) return
-    timer = clock.after(delay_ms, () => {
+  function flushAt(at_ms: number): void {
+    if (send === null || (timer !== null && timer.at_ms <= at_ms)) return
+    timer?.timer.cancel()
+    const fire = () => {
       timer = null
       flush()
-    })
+    }
+    timer = { at_ms, timer: clock.after(Math.max(0, at_ms - clock.now_ms()), fire) }
+  }
+
+  /** When this change may go out. */
+  function dueAt(report: InstanceReport, since_ms: number): number {
+    const last = sent.get(report.id)
+    if (!isProgressOnly(last?.report, report)) return since_ms + batch_ms
+    return Math.max(since_ms + progressAfter_ms, (last?.at_ms ?? -Infinity) + progressEvery_ms)
   }
 
   function flush(): void {
@@ -63,20 +77,20 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
     }
     const now_ms = clock.now_ms()
     const due: InstanceReport[] = []
-    let wait_ms = Infinity
-    for (const id of changed) {
+    let next_ms = Infinity
+    for (const [id, since_ms] of changed) {
       const report = reports.get(id)
-      const last = sent.get(id)
-      const rest_ms = last === undefined ? 0 : last.at_ms + progressEvery_ms - now_ms
-      if (report !== undefined && last !== undefined && rest_ms > 0 && differsInProgressOnly(last.report, report)) {
-        wait_ms = Math.min(wait_ms, rest_ms)
+      const due_ms = report === undefined ? now_ms : dueAt(report, since_ms)
+      if (due_ms > now_ms) {
+        next_ms = Math.min(next_ms, due_ms)
         continue
       }
       changed.delete(id)
+      const last = sent.get(id)
       if (report !== undefined && !(last !== undefined && same(last.report, report))) due.push(report)
     }
     if (due.length > 0) emit(false, due)
-    if (wait_ms < Infinity) flushSoon(wait_ms)
+    if (next_ms < Infinity) flushAt(next_ms)
   }
 
   function emit(whole: boolean, instances: InstanceReport[]): void {
@@ -91,19 +105,16 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
   return {
     set(report) {
       const last = reports.get(report.id)
-      missing?.delete(report.id)
+      const waited = missing?.delete(report.id) === true
       if (last === undefined || !same(last, report)) {
         reports.set(report.id, report)
-        changed.add(report.id)
+        const now_ms = clock.now_ms()
+        const since_ms = changed.get(report.id) ?? now_ms
+        changed.set(report.id, since_ms)
+        // What others wait behind goes out with the next batch, counted from now.
+        flushAt(Math.max(dueAt(report, since_ms), now_ms + batch_ms))
       }
-      if (changed.size > 0 || missing !== null) {
-        // A change of substance must not wait behind a progress timer.
-        if (timer !== null && last !== undefined && !differsInProgressOnly(last, report)) {
-          timer.cancel()
-          timer = null
-        }
-        flushSoon(batch_ms)
-      }
+      if (waited) flushAt(clock.now_ms() + batch_ms)
     },
     drop(id) {
       reports.delete(id)
@@ -126,7 +137,7 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
       session++
       send = null
       missing = null
-      timer?.cancel()
+      timer?.timer.cancel()
       timer = null
     },
   }
@@ -136,7 +147,8 @@ function same(a: InstanceReport, b: InstanceReport): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b)
 }
 
-function differsInProgressOnly(a: InstanceReport, b: InstanceReport): boolean {
-  if (b.progress === null || a.progress?.step !== b.progress.step) return false
-  return same({ ...a, progress: null }, { ...b, progress: null })
+/** Nothing but the progress is new; nor is it news that nothing was done yet for a new instance. */
+function isProgressOnly(last: InstanceReport | undefined, next: InstanceReport): boolean {
+  if (last === undefined) return next.applied_generation < 0 && next.failure === null
+  return same({ ...last, progress: null }, { ...next, progress: null })
 }

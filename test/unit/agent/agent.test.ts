@@ -158,7 +158,7 @@ test('a failure is told once with its reason, tried again with back-off, and tak
 
 test('a delete does not wait for the image that a start waits for', async () => {
   const host = fakeHost()
-  const { agent, controller, want, welcome } = await boot(host, {
+  const { agent, clock, controller, want, welcome } = await boot(host, {
     prepare: (async (_instance: unknown, _show: unknown, signal: AbortSignal) =>
       await new Promise((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(new Error('given up'))),
@@ -166,6 +166,7 @@ test('a delete does not wait for the image that a start waits for', async () => 
   })
   await welcome()
   await want(true, [wantedInstance()])
+  await clock.advance(300)
   assert.equal(last(controller.got)?.progress?.step, 'preparing disks')
   await want(false, [wantedInstance({ generation: 2, power: 'deleted' })])
   const report = last(controller.got)
@@ -310,7 +311,7 @@ test('a guest with a NIC waits for the host to be joined, and says so when that 
     forget_instances: [],
     forget_networks: [],
   })
-  await clock.advance(10)
+  await clock.advance(300)
   assert.equal(last(controller.got)?.progress?.step, 'waiting for the network')
   first.resolve()
   await clock.advance(1000)
