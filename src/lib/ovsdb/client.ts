@@ -75,6 +75,8 @@ export class OvsdbClient<S extends SchemaSource = SchemaSource>
   /** Starts to connect; `ready()` tells when it has. Prefer connectOvsdb(). */
   constructor(options: ClientOptions<S>) {
     super()
+    // Each waiting caller may listen: many listeners are no leak.
+    this.setMaxListeners(0)
     for (const remote of options.remotes) parseRemote(remote)
     if (options.remotes.length === 0) throw new OvsdbError('an OVSDB client needs at least one remote')
     this.#options = options

@@ -2,10 +2,11 @@
 export { type ClientOptions, connectOvsdb, OvsdbClient } from './client.ts'
 export type { Database, DatabaseEvents, TransactOptions } from './database.ts'
 export * from './errors.ts'
-export { MemoryServer } from './memory.ts'
+export { MemoryServer, type MemoryServerOptions } from './memory.ts'
 export {
   type Builders,
   byUuid,
+  type Columns,
   type Condition,
   type Mutation,
   type Operation,

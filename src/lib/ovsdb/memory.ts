@@ -105,6 +105,7 @@ export class MemorySession<S extends SchemaSource> extends EventEmitter<Database
 
   constructor(server: MemoryServer<S>) {
     super()
+    this.setMaxListeners(0)
     this.#server = server
     this.name = server.schema.name
     this.replica = server.store.typed<S>()
