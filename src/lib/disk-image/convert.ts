@@ -16,11 +16,15 @@ export interface NormaliseOptions extends InspectOptions {
   convert_timeout_ms?: number
 }
 
+/** Exit statuses of qemu-img check that are no reason to refuse. */
+const check_status = { only_leaks: 3, not_supported: 63 } as const
+
 /** Writes `out` whole or not at all, and says what it is. Throws DiskImageError, or the signal's reason when aborted. */
 export async function normalise(path: string, out: string, options: NormaliseOptions = {}): Promise<DiskImage> {
   const source = await inspect(path, options)
   const fresh = `${out}.${process.pid}.new`
   try {
+    await checkStructure(path, source, options)
     await convert(path, fresh, source, options)
     const file = await open(fresh, 'r+')
     await file.sync().finally(() => file.close())
@@ -30,6 +34,25 @@ export async function normalise(path: string, out: string, options: NormaliseOpt
   } catch (error) {
     await rm(fresh, { force: true })
     throw error
+  }
+}
+
+/**
+ * What lies beyond the end of a truncated file would be read as zeros without a word, so the structure is checked first,
+ * where QEMU can do that for the format. Blocks that are merely lost (status 3) are no fault of the content.
+ */
+async function checkStructure(path: string, source: DiskImage, options: NormaliseOptions): Promise<void> {
+  try {
+    await runCommand(['qemu-img', 'check', '-q', '-U', qemuSource(path, source.format)], {
+      timeout_ms: options.convert_timeout_ms ?? 3_600_000,
+      limits: { memory_bytes: 2 * 1024 ** 3, file_bytes: 0 },
+      ...(options.signal ? { signal: options.signal } : {}),
+    })
+  } catch (cause) {
+    if (!(cause instanceof CommandError)) throw cause
+    if (cause.exit_code === check_status.only_leaks || cause.exit_code === check_status.not_supported) return
+    const advice = 'It was probably not copied whole, or its disk was in use meanwhile; copy it again'
+    throw new DiskImageError('corrupt', `The image is damaged: ${cause.message}. ${advice}.`, {}, { cause })
   }
 }
 

@@ -55,7 +55,7 @@ export async function readHeader(reader: Reader): Promise<DiskHeader> {
   refuseUnsupported(head)
   if (startsWith(head, Buffer.from('QFI\xfb', 'latin1'))) return readQcow2(reader)
   if (startsWith(head, Buffer.from('KDMV'))) return readVmdk(reader)
-  if (/^(#[^\n]*\n|\s)*# Disk Descriptor ?File/i.test(head.toString('latin1'))) throw descriptorOnly()
+  if (isVmwareDescriptor(head.toString('latin1'))) throw descriptorOnly()
   if (head.length >= 68 && head.readUInt32LE(64) === 0xbeda107f) return readVdi(reader)
   if (startsWith(head, Buffer.from('vhdxfile'))) return readVhdx(reader)
   if (startsWith(head, Buffer.from('conectix'))) return readVhd(reader)
@@ -67,6 +67,13 @@ export async function readHeader(reader: Reader): Promise<DiskHeader> {
 
 function startsWith(head: Buffer, magic: Buffer): boolean {
   return head.subarray(0, magic.length).equals(magic)
+}
+
+/** Also what only QEMU takes for one: comments and blank lines, then a version. */
+function isVmwareDescriptor(text: string): boolean {
+  if (/^# Disk Descriptor ?File/im.test(text)) return text.trimStart().startsWith('#')
+  const first = text.split('\n').find(line => line.trim() !== '' && !line.startsWith('#'))
+  return first !== undefined && /^version=\d\r?$/i.test(first)
 }
 
 function refusePacked(head: Buffer): void {
