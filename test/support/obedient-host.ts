@@ -6,39 +6,8 @@ import type { AgentSession } from '../../src/controller/agents/sessions.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
+import { factsOf, type HostSize } from '../../sim/facts.ts'
 import type { TestCloud } from './cloud.ts'
-
-export function factsOf(name: string, size: { cpus?: number; memory_mib?: number; pool_gib?: number } = {}): HostFacts {
-  return {
-    hostname: name,
-    agent_version: '0.0.0',
-    boot_id: `boot-${name}`,
-    machine_id: `machine-${name}`,
-    kernel: '6.1',
-    os: 'Debian 12',
-    arch: 'x86_64',
-    cpu_model: 'Test',
-    cpu_flags: ['sse4_2'],
-    cpus: size.cpus ?? 8,
-    cores: 8,
-    sockets: 1,
-    memory_mib: size.memory_mib ?? 17_408,
-    huge_pages: [],
-    numa: [],
-    disks: [],
-    nics: [],
-    pci: [],
-    virtualisation: 'tcg',
-    pool_total_gib: size.pool_gib ?? 500,
-    pool_free_gib: size.pool_gib ?? 500,
-    libvirt_version: '9.0.0',
-    qemu_version: '7.2',
-    ovs_version: '3.1',
-    ovn_version: '23.03',
-    datapath: 'netdev',
-    tunnel_address: '127.0.0.1',
-  }
-}
 
 export class ObedientHost {
   readonly id: string
@@ -125,7 +94,7 @@ export class ObedientHost {
 export async function addHost(
   test: TestCloud,
   name: string,
-  size?: Parameters<typeof factsOf>[1],
+  size?: HostSize,
 ): Promise<ObedientHost> {
   const { db } = test.cloud.database
   const cluster = await db.selectFrom('cluster').select('id').executeTakeFirstOrThrow()

@@ -1,0 +1,68 @@
+/**
+ * Time that moves only when nothing is left to do: the simulation advances to the next timer once every promise that can
+ * go on has done so.
+ */
+import type { Clock, Timer } from '../src/lib/clock.ts'
+
+interface Entry {
+  at_ms: number
+  order: number
+  callback: () => void
+}
+
+export class VirtualClock implements Clock {
+  private time_ms: number
+  private order = 0
+  private readonly entries = new Set<Entry>()
+
+  constructor(start_ms: number) {
+    this.time_ms = start_ms
+  }
+
+  now_ms(): number {
+    return this.time_ms
+  }
+
+  after(delay_ms: number, callback: () => void): Timer {
+    const entry = { at_ms: this.time_ms + Math.max(0, delay_ms), order: this.order++, callback }
+    this.entries.add(entry)
+    return { cancel: () => void this.entries.delete(entry) }
+  }
+
+  sleep(delay_ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.after(delay_ms, resolve)
+      signal?.addEventListener('abort', () => {
+        timer.cancel()
+        reject(signal.reason)
+      })
+    })
+  }
+
+  /** A clock for one process: what it still has planned is forgotten when the process is killed. */
+  of(alive: () => boolean): Clock {
+    return {
+      now_ms: () => this.time_ms,
+      after: (delay_ms, callback) => this.after(delay_ms, () => alive() && callback()),
+      sleep: (delay_ms, signal) => new Promise((resolve, reject) => {
+        this.sleep(delay_ms, signal).then(() => alive() && resolve(), error => alive() && reject(error))
+      }),
+    }
+  }
+
+  /** Runs the next timer, if it is due by `until_ms`. False when there is none: time is `until_ms` then. */
+  step(until_ms: number): boolean {
+    let first: Entry | undefined
+    for (const entry of this.entries) {
+      if (!first || entry.at_ms < first.at_ms || (entry.at_ms === first.at_ms && entry.order < first.order)) first = entry
+    }
+    if (!first || first.at_ms > until_ms) {
+      this.time_ms = Math.max(this.time_ms, until_ms)
+      return false
+    }
+    this.entries.delete(first)
+    this.time_ms = Math.max(this.time_ms, first.at_ms)
+    first.callback()
+    return true
+  }
+}

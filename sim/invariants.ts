@@ -1,0 +1,128 @@
+/**
+ * What must hold once faults have stopped and time has passed, whatever happened before: each is a sentence when it does
+ * not. Counted from the records and from the hosts themselves, never from the code under test.
+ */
+import type { PGlite } from '@electric-sql/pglite'
+import type { SimulatedHost } from './host.ts'
+
+interface InstanceFact {
+  id: string
+  name: string
+  host_id: string
+  wanted: 'running' | 'stopped' | 'deleted' | 'purged'
+  power: string | null
+  failure: string | null
+  applied: boolean
+}
+
+export async function violations(pglite: PGlite, hosts: readonly SimulatedHost[]): Promise<string[]> {
+  const instances = await instancesOf(pglite)
+  return [
+    ...instances.flatMap(settled),
+    ...onHosts(instances, hosts),
+    ...(await leftovers(pglite, hosts, instances)),
+    ...(await sums(pglite)),
+    ...(await openOperations(pglite)),
+    ...(await sessions(pglite, hosts)),
+  ]
+}
+
+async function instancesOf(pglite: PGlite): Promise<InstanceFact[]> {
+  const { rows } = await pglite.query<InstanceFact>(`
+    select i.id, i.name, i.host_id, case when i.purging then 'purged' when i.deleted_at is not null then 'deleted'
+        else i.wanted_power end as wanted, o.power, o.failure, coalesce(o.applied_generation >= i.generation, false) as applied
+    from instance i left join instance_observed o on o.instance_id = i.id order by i.id`)
+  return rows
+}
+
+/** Nothing is in a transitional state. */
+function settled(one: InstanceFact): string[] {
+  if (!one.applied) return [`${one.name} never became what is wanted (${one.wanted}); observed: ${one.power}`]
+  if (one.failure !== null) return []
+  const fits: Record<InstanceFact['wanted'], string[]> = {
+    running: ['running', 'crashed'],
+    stopped: ['stopped', 'absent', 'crashed'],
+    deleted: ['stopped', 'absent'],
+    purged: [],
+  }
+  return fits[one.wanted].includes(one.power ?? '') ? [] : [`${one.name} is wanted ${one.wanted} and observed ${one.power}`]
+}
+
+/** Each runs where its claim is, and only there. */
+function onHosts(instances: readonly InstanceFact[], hosts: readonly SimulatedHost[]): string[] {
+  const wrong: string[] = []
+  for (const one of instances) {
+    const having = hosts.filter(host => host.domains.has(one.id))
+    if (having.length > 1) wrong.push(`${one.name} is on ${having.map(host => host.name).join(' and ')}`)
+    const domain = hosts.find(host => host.id === one.host_id)?.domains.get(one.id)
+    const runs = domain?.power === 'running'
+    if (runs !== (one.power === 'running')) wrong.push(`${one.name} is observed ${one.power}, its domain is ${domain?.power ?? 'not there'}`)
+    if (one.wanted === 'running' && !runs && one.failure === null && one.power !== 'crashed') {
+      wrong.push(`${one.name} is wanted running and does not run`)
+    }
+  }
+  return wrong
+}
+
+/** Deleted means gone everywhere. */
+async function leftovers(
+  pglite: PGlite,
+  hosts: readonly SimulatedHost[],
+  instances: readonly InstanceFact[],
+): Promise<string[]> {
+  const known = new Set(instances.map(one => one.id))
+  const { rows } = await pglite.query<{ id: string; host_id: string }>('select id, host_id from volume')
+  const wrong: string[] = []
+  for (const host of hosts) {
+    for (const id of host.domains.keys()) if (!known.has(id)) wrong.push(`${host.name} has a domain ${id} that is of no instance`)
+    for (const id of host.guestData) if (!known.has(id)) wrong.push(`${host.name} has a config drive ${id} that is of no instance`)
+    const volumes = new Set(rows.filter(row => row.host_id === host.id).map(row => row.id))
+    for (const id of host.volumes.keys()) if (!volumes.has(id)) wrong.push(`${host.name} has a disk ${id} that is of no volume`)
+  }
+  return wrong
+}
+
+/** Claims, quotas and addresses equal what exists. */
+async function sums(pglite: PGlite): Promise<string[]> {
+  const { rows } = await pglite.query<{ wrong: string }>(`
+    with compute as (
+      select host_id, sum(vcpus) filter (where compute_claimed) as vcpus,
+        sum(memory_mib) filter (where compute_claimed) as memory, sum(disk_gib) as disk from instance group by host_id
+    ), used as (
+      select project_id, count(*) filter (where deleted_at is null) as instances,
+        coalesce(sum(vcpus) filter (where deleted_at is null), 0) as vcpus,
+        coalesce(sum(memory_mib) filter (where deleted_at is null), 0) as memory_mib,
+        coalesce(sum(disk_gib), 0) as storage_gib
+      from instance group by project_id
+    ), wide as (
+      select q.scope_id, q.resource, q.used, coalesce(case q.resource when 'instances' then u.instances when 'vcpus' then u.vcpus
+        when 'memory_mib' then u.memory_mib else u.storage_gib end, 0) as real
+      from quota q left join used u on u.project_id = q.scope_id
+      where q.scope = 'project' and q.resource in ('instances', 'vcpus', 'memory_mib', 'storage_gib')
+    )
+    select 'host ' || h.name || ' claims ' || h.vcpus_claimed || '/' || h.memory_claimed_mib || '/' || h.disk_claimed_gib
+      || ', its instances need ' || coalesce(c.vcpus, 0) || '/' || coalesce(c.memory, 0) || '/' || coalesce(c.disk, 0) as wrong
+    from host h left join compute c on c.host_id = h.id
+    where (h.vcpus_claimed, h.memory_claimed_mib, h.disk_claimed_gib) is distinct from
+      (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint, coalesce(c.disk, 0)::bigint)
+    union all
+    select 'quota ' || resource || ' says ' || used || ' used, in truth ' || real from wide where used <> real
+    union all
+    select 'port ' || p.id || ' belongs to no instance' from port p where p.kind = 'instance' and p.instance_id is null
+    union all
+    select 'instance ' || i.name || ' has ' || count(a.address) || ' addresses' from instance i
+      left join port p on p.instance_id = i.id left join port_address a on a.port_id = p.id
+      group by i.id having count(a.address) <> 1`)
+  return rows.map(row => row.wrong)
+}
+
+async function openOperations(pglite: PGlite): Promise<string[]> {
+  const { rows } = await pglite.query<{ kind: string; id: string }>('select kind, id from operation where ended_at is null')
+  return rows.map(row => `the operation ${row.kind} ${row.id} never ended`)
+}
+
+async function sessions(pglite: PGlite, hosts: readonly SimulatedHost[]): Promise<string[]> {
+  const { rows } = await pglite.query<{ id: string }>('select id from host where session_controller_id is not null')
+  const linked = new Set(rows.map(row => row.id))
+  return hosts.flatMap(host => (linked.has(host.id) ? [] : [`${host.name} never linked up again`]))
+}

@@ -1,0 +1,1 @@
+export async function playground(_o: { hosts: number; listen: string }): Promise<void> {}

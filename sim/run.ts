@@ -1,0 +1,261 @@
+/**
+ * One run from one seed: a cloud with several controllers and hosts, users who keep asking, and faults at random moments;
+ * then the faults stop, time passes, and what must hold is checked. The same seed gives the same run.
+ */
+import pino from 'pino'
+import { VirtualClock } from './clock.ts'
+import { type Answer, ControllerDied, SimulatedController } from './controller.ts'
+import { Engine, type Fault } from './database.ts'
+import { factsOf } from './facts.ts'
+import { SimulatedHost } from './host.ts'
+import { violations } from './invariants.ts'
+import { Wires } from './network.ts'
+import { type Seeded, seeded } from './random.ts'
+import { prepareRecords, type Records } from './records.ts'
+
+export interface RunOptions {
+  seed: string
+  hosts?: number
+  controllers?: number
+  /** How long users ask and faults strike, simulated seconds. */
+  trouble_s?: number
+  verbose?: boolean
+}
+
+export interface RunResult {
+  seed: string
+  violations: string[]
+  /** What happened, counted. */
+  counts: Record<string, number>
+  /** Hash-like sum of the trace: equal for equal runs. */
+  trace: number
+}
+
+const start_ms = Date.UTC(2026, 0, 1)
+const settle_s = 900
+const recovery_minutes = 2
+const faults: readonly Fault[] = ['lose-before', 'lose-after', 'kill-before', 'kill-after']
+
+export class Run {
+  private readonly clock = new VirtualClock(start_ms)
+  private readonly random: Seeded
+  private readonly engine: Engine
+  private readonly hosts: SimulatedHost[] = []
+  private readonly controllers: SimulatedController[] = []
+  private readonly wires: Wires
+  private readonly options: Required<RunOptions>
+  private readonly counts: Record<string, number> = {}
+  private readonly ids: string[] = []
+  private records: Records | undefined
+  private trouble = true
+  private trace = 0
+  private requests = 0
+
+  constructor(engine: Engine, options: RunOptions) {
+    this.options = { hosts: 4, controllers: 2, trouble_s: 90, verbose: false, ...options }
+    this.random = seeded(options.seed)
+    this.engine = engine.under(this.clock)
+    this.wires = new Wires(this.clock, this.random.fork('wires'))
+  }
+
+  async run(): Promise<RunResult> {
+    this.records = await prepareRecords(this.engine, this.clock, this.options.hosts, recovery_minutes)
+    this.makeControllers()
+    await Promise.all(this.controllers.map(controller => controller.start()))
+    this.makeHosts()
+    this.wires.doubling = 0.05
+    this.plan('users', 200, 3000, () => this.userAsks())
+    this.plan('faults', 500, 6000, () => this.strike())
+    await this.advance(this.options.trouble_s * 1000)
+    this.heal()
+    await this.advance(settle_s * 1000)
+    const found = await violations(this.engine.pglite, this.hosts)
+    await this.stop()
+    return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
+  }
+
+  private note(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1
+    for (let i = 0; i < what.length; i++) this.trace = (Math.imul(this.trace ^ what.charCodeAt(i), 0x01000193) + this.clock.now_ms()) | 0
+    if (this.options.verbose) console.log(`${((this.clock.now_ms() - start_ms) / 1000).toFixed(3).padStart(9)} ${what}`)
+  }
+
+  private makeControllers(): void {
+    for (let n = 0; n < this.options.controllers; n++) {
+      const name = `c${n + 1}`
+      const log = pino({ level: this.options.verbose ? 'warn' : 'silent' })
+      const onKilled = (controller: SimulatedController) => {
+        this.note(`${name} killed`)
+        for (const wire of this.wires.open) if (wire.url === controller.url) wire.cut('the controller is gone')
+        const restart = () => {
+          this.note(`${name} starts`)
+          void controller.start()
+        }
+        this.clock.after(this.random.between(100, 8000), restart)
+      }
+      const random = this.random.fork(name)
+      this.controllers.push(new SimulatedController({ name, engine: this.engine, clock: this.clock, random, log, onKilled }))
+    }
+  }
+
+  private makeHosts(): void {
+    const listeners = this.controllers.map(controller => ({ url: controller.url, cloud: () => controller.cloud }))
+    const dialler = this.wires.dialler(listeners)
+    for (const { id, name } of this.records?.hosts ?? []) {
+      const host = new SimulatedHost({
+        id,
+        name,
+        facts: factsOf(name, { cpus: 4, memory_mib: 4096, pool_gib: 100 }),
+        random: this.random.fork(name),
+        log: pino({ level: 'silent' }),
+        clockOf: alive => this.clock.of(alive),
+        dialler,
+      })
+      host.failing = 0.02
+      this.hosts.push(host)
+      host.powerOn()
+    }
+  }
+
+  /** Calls `act` again and again at random times, while there is trouble. */
+  private plan(name: string, low_ms: number, high_ms: number, act: () => void): void {
+    const again = () => {
+      if (!this.trouble) return
+      act()
+      this.plan(name, low_ms, high_ms, act)
+    }
+    this.clock.after(this.random.between(low_ms, high_ms), again)
+  }
+
+  private userAsks(): void {
+    const { random } = this
+    if (this.ids.length === 0 || random.chance(0.3)) return void this.create()
+    const id = random.pick(this.ids)
+    const [method, path, body] = random.pick([
+      ['POST', `/v1/instances/${id}/start`, {}],
+      ['POST', `/v1/instances/${id}/stop`, {}],
+      ['POST', `/v1/instances/${id}/reboot`, { hard: random.chance(0.5) }],
+      ['DELETE', `/v1/instances/${id}`, undefined],
+      ['DELETE', `/v1/instances/${id}?purge=true`, undefined],
+      ['POST', `/v1/instances/${id}/recover`, {}],
+    ] as const)
+    void this.ask(method, path, body)
+  }
+
+  private async create(): Promise<void> {
+    const { flavor_id, image_id, network_id } = this.records ?? {}
+    const body = {
+      name: `vm-${this.requests}`,
+      count: this.random.between(1, 4),
+      flavor_id,
+      image_id,
+      networks: [{ network_id }],
+    }
+    const answer = await this.ask('POST', '/v1/instances', body)
+    const items = (answer?.body.items ?? []) as { id: string }[]
+    this.ids.push(...items.map(item => item.id))
+  }
+
+  /** As a good client does: with one key, again at another controller when the answer is lost. */
+  private async ask(method: string, path: string, body?: unknown): Promise<Answer | null> {
+    const key = `request-${++this.requests}`
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const controller = this.random.pick(this.controllers)
+      try {
+        const answer = await controller.ask(method, path, this.records?.token ?? '', body, { 'idempotency-key': key })
+        if (answer.status < 500) {
+          this.note(`${method} ${path.replace(/[0-9a-f-]{36}/, 'ID')} ${answer.status}`)
+          return answer
+        }
+      } catch (error) {
+        if (!(error instanceof ControllerDied)) throw error
+      }
+      await this.clock.sleep(this.random.between(100, 2000))
+    }
+    this.note('a user gave up')
+    return null
+  }
+
+  private strike(): void {
+    const { random } = this
+    const host = random.pick(this.hosts)
+    const kind = random.between(0, 5)
+    if (kind === 0) {
+      const controller = random.pick(this.controllers)
+      controller.planned = { fault: random.pick(faults), after: random.between(0, 30) }
+      this.note(`${controller.name} will ${controller.planned.fault}`)
+    } else if (kind === 1) this.agentDies(host)
+    else if (kind === 2) this.powerFails(host)
+    else if (kind === 3) this.linkBreaks(host)
+    else if (kind === 4) this.guestEnds(host)
+    else random.pick(this.controllers).kill()
+  }
+
+  private agentDies(host: SimulatedHost): void {
+    this.note(`${host.name} agent killed`)
+    this.cutWires(host)
+    host.killAgent()
+    this.clock.after(this.random.between(100, 5000), () => host.startAgent())
+  }
+
+  private powerFails(host: SimulatedHost): void {
+    this.note(`${host.name} power cut`)
+    this.cutWires(host)
+    host.powerCut()
+    this.clock.after(this.random.between(1000, 30_000), () => host.powerOn())
+  }
+
+  private linkBreaks(host: SimulatedHost): void {
+    this.note(`${host.name} link cut`)
+    host.cut = true
+    this.cutWires(host)
+    this.clock.after(this.random.between(100, 40_000), () => {
+      host.cut = false
+    })
+  }
+
+  private guestEnds(host: SimulatedHost): void {
+    const running = [...host.domains.values()].filter(domain => domain.power === 'running')
+    if (running.length === 0) return
+    const how = this.random.chance(0.5) ? 'guest' : 'crashed'
+    this.note(`${host.name} a guest ends: ${how}`)
+    host.guestEnds(this.random.pick(running).id, how)
+  }
+
+  private cutWires(host: SimulatedHost): void {
+    for (const wire of this.wires.open) if (wire.host === host) wire.cut('cut')
+  }
+
+  private heal(): void {
+    this.note('faults stop')
+    this.trouble = false
+    this.wires.doubling = 0
+    for (const controller of this.controllers) controller.planned = null
+    for (const host of this.hosts) {
+      host.cut = false
+      host.failing = 0
+      host.powerOn()
+      host.startAgent()
+    }
+  }
+
+  private async stop(): Promise<void> {
+    for (const host of this.hosts) host.powerCut()
+    for (const controller of this.controllers) controller.kill()
+    await this.quiet()
+  }
+
+  private async advance(ms: number): Promise<void> {
+    const end_ms = this.clock.now_ms() + ms
+    do await this.quiet()
+    while (this.clock.step(end_ms))
+  }
+
+  /** Resolves when every promise that can go on has done so: nothing at the database, and nothing queued. */
+  private async quiet(): Promise<void> {
+    for (let calm = 0; calm < 4; ) {
+      await new Promise(resolve => setImmediate(resolve))
+      calm = this.engine.busy === 0 ? calm + 1 : 0
+    }
+  }
+}
