@@ -15,7 +15,14 @@ import { keyPairRoutes } from './key-pair.ts'
 import { zoneRoutes } from './zone.ts'
 import { clusterRoutes } from './cluster.ts'
 import { settingRoutes } from './setting.ts'
+import { auditRoutes } from './audit.ts'
+import { floatingIpRoutes } from './floating-ip.ts'
+import { networkRoutes } from './network.ts'
+import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
+import { routerRoutes } from './router.ts'
+import { securityGroupRoutes } from './security-group.ts'
+import { subnetRoutes } from './subnet.ts'
 import { sessionRoutes } from './session.ts'
 
 export const contract = {
@@ -37,6 +44,13 @@ export const contract = {
   zone: zoneRoutes,
   cluster: clusterRoutes,
   setting: settingRoutes,
+  audit: auditRoutes,
+  network: networkRoutes,
+  subnet: subnetRoutes,
+  port: portRoutes,
+  router: routerRoutes,
+  'floating-ip': floatingIpRoutes,
+  'security-group': securityGroupRoutes,
 } as const
 
 export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])

@@ -1,7 +1,7 @@
 /** From what a host was told to what it must be told now. */
 import type { ControllerFrame } from '../../protocol/messages.ts'
 import type { WantedNetwork } from '../../protocol/wanted.ts'
-import { wantedNetworks } from '../app/port.ts'
+import { instancePorts } from '../store/instance-ports.ts'
 import type { Db } from '../store/database.ts'
 import { wanted } from '../store/wanted.ts'
 import type { WantedHostRules } from './sessions.ts'
@@ -34,7 +34,7 @@ export async function wantedFrame(
     return { frame: null, told }
   }
   const networkIds = await wanted.networkIds(db, host_id)
-  const networkRows = await wantedNetworks(db, networkIds)
+  const networkRows = await instancePorts.wantedNetworks(db, networkIds)
   const networks = new Map(networkRows.map(one => [one.network_id, versionOf(one)]))
   const frame: ControllerFrame = {
     type: 'wanted',

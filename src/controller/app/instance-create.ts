@@ -19,7 +19,7 @@ import { quota } from '../store/quota.ts'
 import { by, type Caller, projectOf } from './caller.ts'
 import { change } from './change.ts'
 import { type Placed, placeAndClaim } from './placement.ts'
-import { preparePorts } from './port.ts'
+import { preparePorts } from './instance-ports.ts'
 
 type Created = ReplyOf<typeof instanceRoutes.create>
 

@@ -1,227 +1,176 @@
-/** Ports: where an instance or router meets a network. Those of instances come and go with them, many in few statements. */
+/** Ports: where an instance or router meets a network. Those of instances come and go in instance-ports.ts. */
+import type { Port, portRoutes } from '../../api/port.ts'
+import type { BodyOf, QueryOf } from '../../api/route.ts'
+import { formatAddress, formatCidr, parseAddress } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { PortId } from '../../model/ids.ts'
-import { limits } from '../../model/limits.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { address, type Allocation, type Wish } from '../store/address.ts'
-import { onConstraint } from '../store/constraint.ts'
-import { channels, type Tx } from '../store/database.ts'
-import { event, type NewEvent } from '../store/event.ts'
-import { network } from '../store/network.ts'
-import { type NewPort, port } from '../store/port.ts'
-import { by, type Caller } from './caller.ts'
+import { address } from '../store/address.ts'
+import type { Tx } from '../store/database.ts'
+import { floatingIp } from '../store/floating-ip.ts'
+import { network, type NetworkRow } from '../store/network.ts'
+import type { Page } from '../store/page.ts'
+import { type NewPort, type PortRow, port } from '../store/port.ts'
+import { type Caller, checkVersion, projectOf, visibleProject } from './caller.ts'
+import { change } from './change.ts'
+import { type Changed, checkMayChange, instancesReached, mayRead, networksChanged } from './network-change.ts'
+import { insertPorts } from './new-ports.ts'
 import { checkSecurityGroups, ensureDefaultSecurityGroup } from './security-group.ts'
+import { readCidr } from './subnet-rules.ts'
 
-type Makes = Pick<Cloud, 'clock' | 'random'>
-
-/** One NIC of an instance: a new port on a network, or a port made before. */
-export interface PortRequest {
-  network_id?: string | undefined
-  port_id?: string | undefined
-  fixed_addresses?: readonly string[] | undefined
-  /** Ids; without them the project's default group. */
-  security_groups?: readonly string[] | undefined
+export function listPorts(cloud: Cloud, caller: Caller, query: QueryOf<typeof portRoutes.list>): Promise<Page<Port>> {
+  return port.list(cloud.database.db, visibleProject(caller, 'network.read', query.all_projects), query)
 }
 
-export interface PreparedPort {
-  port_id: string
-  network_id: string
-  addresses: string[]
+export async function getPort(cloud: Cloud, caller: Caller, id: string): Promise<Port> {
+  const found = await port.find(cloud.database.db, id)
+  if (!found || !mayRead(caller, found)) throw notFound('port', id)
+  return found
 }
 
-export interface PortsAsked {
-  project_id: string
-  caller: Caller
-  /** Their rows are there already; each gets every one of `requests`. */
-  instance_ids: readonly string[]
-  requests: readonly PortRequest[]
-}
-
-/**
- * Makes the ports of up to 1,000 instances with MACs, addresses and security groups. Call it late in the transaction: the
- * networks' subnets stay locked until its end. The events are for the caller to record together with its own.
- * Throws invalid, not_found, in_use, conflict (a fixed address is taken), no_address.
- */
-export async function preparePorts(
-  tx: Tx,
-  cloud: Makes,
-  asked: PortsAsked,
-): Promise<{ ports: Map<string, PreparedPort[]>; events: NewEvent[] }> {
-  checkRequests(asked)
-  const adopted = await adoptPorts(tx, asked)
-  const network_ids = [...new Set(asked.requests.flatMap(request => request.network_id ?? []))]
-  const made: (NewPort & { instance_id: string })[] = []
-  let allocations: Allocation[] = []
-  if (network_ids.length > 0) {
-    await checkNetworks(tx, asked.project_id, network_ids)
-    const named = [...new Set(asked.requests.flatMap(request => request.security_groups ?? []))]
-    await checkSecurityGroups(tx, asked.project_id, named)
-    const needsDefault = asked.requests.some(request => request.network_id && !request.security_groups)
-    const fallback = needsDefault ? [await ensureDefaultSecurityGroup(tx, cloud, asked.project_id)] : []
-    const wishes: Wish[] = []
-    for (const instance_id of asked.instance_ids) {
-      for (const [position, { network_id, fixed_addresses, security_groups }] of asked.requests.entries()) {
-        if (!network_id) continue
-        const id = makeId<PortId>(cloud)
-        const security_group_ids = security_groups ?? fallback
-        const { project_id } = asked
-        made.push({ id, network_id, project_id, mac: '', kind: 'instance', instance_id, position, security_group_ids })
-        wishes.push({ port_id: id, network_id, fixed: fixed_addresses })
-      }
-    }
-    await insertPorts(tx, cloud, made)
-    allocations = await address.allocate(tx, await address.lock(tx, network_ids), wishes)
-  }
-  return { ports: gather(asked, made, allocations, adopted), events: eventsOf(asked, made, adopted) }
-}
-
-function checkRequests({ instance_ids, requests }: PortsAsked): void {
-  if (requests.length > limits.ports_per_instance_max) {
-    throw new CloudError(
-      'invalid',
-      `An instance has at most ${limits.ports_per_instance_max} ports; ${requests.length} were asked for.`,
-    )
-  }
-  for (const { network_id, port_id, fixed_addresses, security_groups } of requests) {
-    if ((network_id === undefined) === (port_id === undefined)) {
-      throw new CloudError('invalid', 'Name either a network or a port for each NIC, and not both.')
-    }
-    if (port_id !== undefined && (fixed_addresses || security_groups)) {
+/** Makes a free port: it waits for an instance, and is free again when that is gone. */
+export function createPort(cloud: Cloud, caller: Caller, asked: BodyOf<typeof portRoutes.create>): Promise<Port> {
+  const project_id = projectOf(caller)
+  const { network_id, port_security = true } = asked
+  const pairs = readPairs(asked.allowed_address_pairs)
+  const mac = asked.mac ? readMac(asked.mac) : ''
+  if (!port_security && asked.security_groups?.length) throw groupsNeedSecurity()
+  return change(cloud, caller, async tx => {
+    const [on] = await network.usable(tx, project_id, [network_id])
+    if (!on) throw notFound('network', network_id)
+    if (on.kind === 'external') {
       throw new CloudError(
         'invalid',
-        `The port ${port_id} has its addresses and security groups already: change the port itself.`,
+        `The network '${on.name}' is external: it takes routers and floating addresses, no ports.`,
       )
     }
-    if (instance_ids.length > 1 && (port_id !== undefined || fixed_addresses?.length)) {
-      throw new CloudError(
-        'invalid',
-        'A port or a fixed address can be had by one instance only, and several were asked for.',
-      )
+    if (!port_security || pairs.length > 0) checkOwnNetwork(caller, on)
+    const named = asked.security_groups ?? null
+    if (named) await checkSecurityGroups(tx, project_id, named)
+    const fallback = port_security ? [await ensureDefaultSecurityGroup(tx, cloud, project_id)] : []
+    const made: NewPort = {
+      id: makeId<PortId>(cloud),
+      network_id,
+      project_id,
+      name: asked.name ?? '',
+      mac,
+      kind: 'free',
+      port_security,
+      allowed_address_pairs: pairs,
+      kept: true,
+      security_group_ids: named ?? fallback,
     }
-  }
-  const ports = requests.flatMap(request => request.port_id ?? [])
-  if (new Set(ports).size < ports.length) throw new CloudError('invalid', 'The same port is named twice.')
+    await insertPorts(tx, cloud, [made])
+    const pools = await address.lock(tx, [network_id])
+    await address.allocate(tx, pools, [{ port_id: made.id, network_id, fixed: asked.fixed_addresses }])
+    await networksChanged(tx, caller, [{ noun: 'port', kind: 'created', id: made.id, project_id }])
+    return await read(tx, made.id)
+  })
 }
 
-async function checkNetworks(tx: Tx, project_id: string, network_ids: readonly string[]): Promise<void> {
-  const visible = new Map((await network.usable(tx, project_id, network_ids)).map(each => [each.id, each]))
-  for (const id of network_ids) {
-    const found = visible.get(id)
-    if (!found) throw notFound('network', id)
-    if (found.kind === 'external') {
-      throw new CloudError(
-        'invalid',
-        `The network '${found.name}' is external: instances reach it through a router and a floating address. Choose an overlay network.`,
-      )
-    }
-  }
+/** On others' networks a port may not pretend to be another machine. */
+function checkOwnNetwork(caller: Caller, on: NetworkRow): void {
+  if (on.project_id === caller.project_id) return
+  throw new CloudError(
+    'forbidden',
+    `The network '${on.name}' belongs to another project: ports on it keep port security, without allowed address pairs.`,
+  )
 }
 
-/** Takes the named free ports for the one instance that is asked for. */
-async function adoptPorts(tx: Tx, asked: PortsAsked): Promise<Map<string, PreparedPort>> {
-  const ids = asked.requests.flatMap(request => request.port_id ?? [])
-  const adopted = new Map<string, PreparedPort>()
-  const [instance_id] = asked.instance_ids
-  if (ids.length === 0 || instance_id === undefined) return adopted
-  const found = new Map((await port.lockFree(tx, asked.project_id, ids)).map(each => [each.id, each]))
-  const addresses = await port.addresses(tx, ids)
-  for (const [position, { port_id }] of asked.requests.entries()) {
-    if (port_id === undefined) continue
-    const there = found.get(port_id)
-    if (!there) throw notFound('port', port_id)
-    if (there.kind !== 'free') {
-      throw new CloudError(
-        'in_use',
-        `The port ${port_id} belongs to the instance ${there.instance_id}. Choose a free port.`,
-      )
-    }
-    await port.attach(tx, port_id, instance_id, position)
-    adopted.set(port_id, { port_id, network_id: there.network_id, addresses: addresses.get(port_id) ?? [] })
-  }
-  await event.notify(tx, channels.network, '')
-  return adopted
+function groupsNeedSecurity(): CloudError {
+  return new CloudError('invalid', 'Without port_security no security group applies: give security_groups as [] too.')
 }
 
-/** Adds ports, each with a fresh random MAC unless it has one; a MAC that its network has already is drawn anew. */
-export async function insertPorts(tx: Tx, cloud: Makes, ports: readonly NewPort[]): Promise<void> {
-  let left = ports.map(each => ({ each, chosen: each.mac !== '' }))
-  for (let attempt = 0; left.length > 0; attempt++) {
-    for (const { each, chosen } of left) if (!chosen) each.mac = randomMac(cloud)
-    const statement = port.insertMany(
-      tx,
-      left.map(({ each }) => each),
-    )
-    const added = await onConstraint(statement, {
-      port_network_id_fkey: () => new CloudError('not_found', 'The network was deleted just now.'),
-      port_security_group_security_group_id_fkey: () =>
-        new CloudError('not_found', 'A security group was deleted just now.'),
+function readMac(text: string): string {
+  const mac = text.toLowerCase()
+  // The lowest bit of the first byte marks a group of machines, which none can be.
+  if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 || mac === '00:00:00:00:00:00') {
+    throw new CloudError('invalid', `${text} is not the MAC of one machine. Choose another, such as fa:16:3e:00:00:01.`)
+  }
+  return mac
+}
+
+function readPairs(pairs: Port['allowed_address_pairs'] | undefined): Port['allowed_address_pairs'] {
+  return (pairs ?? []).map(pair => {
+    const plain = parseAddress(pair.address)
+    const canonical = plain ? formatAddress(plain.family, plain.value) : formatCidr(readCidr(pair.address))
+    return { address: canonical, ...(pair.mac !== undefined && { mac: readMac(pair.mac) }) }
+  })
+}
+
+async function read(tx: Tx, id: string): Promise<Port> {
+  const found = await port.find(tx, id)
+  if (!found) throw new Error(`port ${id}, just written, is not there`)
+  return found
+}
+
+export function updatePort(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  asked: BodyOf<typeof portRoutes.update>,
+): Promise<Port> {
+  const pairs = asked.allowed_address_pairs ? readPairs(asked.allowed_address_pairs) : undefined
+  return change(cloud, caller, async tx => {
+    const row = await lockOwn(tx, caller, id)
+    if (row.kind !== 'free' && row.kind !== 'instance') throw notTheirs(row)
+    const port_security = asked.port_security ?? row.port_security
+    if (pairs?.length || (!port_security && row.port_security)) {
+      const [on] = await network.usable(tx, row.project_id, [row.network_id])
+      if (on) checkOwnNetwork(caller, on)
+    }
+    const groups = asked.security_groups ?? (await port.groupsOf(tx, id))
+    if (!port_security && groups.length > 0) throw groupsNeedSecurity()
+    if (asked.security_groups) {
+      await checkSecurityGroups(tx, row.project_id, groups)
+      await port.setGroups(tx, id, groups)
+    }
+    const { name, admin_up } = asked
+    await port.update(tx, id, {
+      port_security,
+      ...(name !== undefined && { name }),
+      ...(admin_up !== undefined && { admin_up }),
+      ...(pairs && { allowed_address_pairs: pairs }),
     })
-    left = left.filter(({ each }) => !added.has(each.id))
-    const refused = left.find(({ chosen }) => chosen)
-    if (refused) throw new CloudError('conflict', `The network has a port with the MAC ${refused.each.mac} already.`)
-    if (attempt === 20)
-      throw new CloudError('unavailable', 'The network has hardly any MAC address left. Use another network.')
-  }
+    await networksChanged(tx, caller, [{ noun: 'port', kind: 'changed', id, project_id: row.project_id }])
+    if (row.instance_id && asked.security_groups)
+      await instancesReached(tx, caller, { instance_ids: [row.instance_id] })
+    return await read(tx, id)
+  })
 }
 
-/** In the range that OpenStack's instances have by default too; unique in a network is enough. */
-function randomMac(cloud: Pick<Cloud, 'random'>): string {
-  return `fa:16:3e:${Array.from(cloud.random.bytes(3), byte => byte.toString(16).padStart(2, '0')).join(':')}`
+async function lockOwn(tx: Tx, caller: Caller, id: string): Promise<PortRow> {
+  const row = await port.lock(tx, id)
+  checkMayChange(caller, 'network.manage', 'port', row, id)
+  checkVersion(caller, row.version)
+  return row
 }
 
-function gather(
-  asked: PortsAsked,
-  made: readonly (NewPort & { instance_id: string })[],
-  allocations: readonly Allocation[],
-  adopted: ReadonlyMap<string, PreparedPort>,
-): Map<string, PreparedPort[]> {
-  const addresses = Map.groupBy(allocations, each => each.port_id)
-  const mine = Map.groupBy(made, each => each.instance_id)
-  const gathered = new Map<string, PreparedPort[]>()
-  for (const instance_id of asked.instance_ids) {
-    const fresh = (mine.get(instance_id) ?? []).values()
-    const ports = asked.requests.flatMap(({ port_id }) => {
-      if (port_id !== undefined) return adopted.get(port_id) ?? []
-      const next = fresh.next().value
-      if (!next) return []
-      const had = (addresses.get(next.id) ?? []).map(each => each.address)
-      return { port_id: next.id, network_id: next.network_id, addresses: had }
-    })
-    gathered.set(instance_id, ports)
-  }
-  return gathered
+const owners: Record<Exclude<PortRow['kind'], 'free'>, string> = {
+  instance: 'It belongs to an instance, and goes with it',
+  router: "It is a router's interface. Change the router",
+  gateway: "It is a router's gateway. Change the router",
+  floating: 'It holds a floating address. Change that',
+  metadata: "It is the network's metadata service, and goes with the network",
 }
 
-function eventsOf(asked: PortsAsked, made: readonly NewPort[], adopted: ReadonlyMap<string, PreparedPort>): NewEvent[] {
-  const { project_id } = asked
-  const common = { noun: 'port', project_id, ...by(asked.caller) }
-  return [
-    ...made.map(each => ({ ...common, kind: 'created', resource_id: each.id })),
-    ...[...adopted.keys()].map(id => ({ ...common, kind: 'changed', resource_id: id })),
-  ]
+function notTheirs(row: PortRow): CloudError {
+  const owner = row.kind === 'free' ? 'It is free' : owners[row.kind]
+  return new CloudError('in_use', `The port ${row.id} cannot be changed by itself. ${owner}.`, { kind: row.kind })
 }
 
-/**
- * Frees what the instances' ports hold, before their rows are deleted. Floating addresses stay allocated; ports that a
- * user made before are free again. Returns the events, for the caller to record; `caller` is null for Croft's own work.
- */
-export async function releasePorts(
-  tx: Tx,
-  instance_ids: readonly string[],
-  caller: Caller | null,
-): Promise<NewEvent[]> {
-  if (instance_ids.length === 0) return []
-  const { floating, freed, deleted } = await port.release(tx, instance_ids)
-  await event.notify(tx, channels.network, '')
-  const who = caller ? by(caller) : {}
-  const events = (noun: string, kind: string, rows: readonly { id: string; project_id: string }[]) =>
-    rows.map(row => ({ noun, kind, resource_id: row.id, project_id: row.project_id, ...who }))
-  return [
-    ...events('floating-ip', 'changed', floating),
-    ...events('port', 'changed', freed),
-    ...events('port', 'deleted', deleted),
-  ]
+export function deletePort(cloud: Cloud, caller: Caller, id: string): Promise<null> {
+  return change(cloud, caller, async tx => {
+    const row = await lockOwn(tx, caller, id)
+    if (row.kind !== 'free') throw notTheirs(row)
+    const let_go = await floatingIp.letGo(tx, { port_id: id })
+    await port.remove(tx, id)
+    await networksChanged(tx, caller, [
+      ...let_go.map(
+        (one): Changed => ({ noun: 'floating-ip', kind: 'changed', id: one.id, project_id: one.project_id }),
+      ),
+      { noun: 'port', kind: 'deleted', id, project_id: row.project_id },
+    ])
+    return null
+  })
 }
-
-/** The ports and metadata ports as hosts want them; see store/port. */
-export const { wanted: wantedPorts, wantedNetworks } = port

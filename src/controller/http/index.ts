@@ -12,7 +12,14 @@ import { keyPairHandlers } from './key-pair.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
 import { settingHandlers } from './setting.ts'
+import { auditHandlers } from './audit.ts'
+import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
+import { networkHandlers } from './network.ts'
+import { portHandlers } from './port.ts'
+import { routerHandlers } from './router.ts'
+import { securityGroupHandlers } from './security-group.ts'
+import { subnetHandlers } from './subnet.ts'
 import { hostHandlers } from './host.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
@@ -36,4 +43,11 @@ export const handlers: readonly Handled[] = [
   ...zoneHandlers,
   ...clusterHandlers,
   ...settingHandlers,
+  ...auditHandlers,
+  ...networkHandlers,
+  ...subnetHandlers,
+  ...portHandlers,
+  ...routerHandlers,
+  ...floatingIpHandlers,
+  ...securityGroupHandlers,
 ]

@@ -255,6 +255,7 @@ create table network (
   check ((kind = 'external') = (physical_network is not null))
 );
 create index on network (project_id, id);
+create index on network (id) where shared;
 create unique index on network (physical_network, coalesce(vlan, 0)) where physical_network is not null;
 
 create table subnet (
@@ -278,6 +279,7 @@ create table subnet (
   constraint subnet_overlap exclude using gist (network_id with =, cidr inet_ops with &&)
 );
 create index on subnet (project_id, id);
+create index on subnet (network_id, id);
 
 create table security_group (
   id uuid primary key,
@@ -290,6 +292,7 @@ create table security_group (
   unique (project_id, name)
 );
 create unique index on security_group (project_id) where is_default;
+create index on security_group (project_id, id);
 
 create table security_group_rule (
   id uuid primary key,
@@ -407,6 +410,7 @@ create table port (
 create index on port (project_id, id);
 create index on port (instance_id);
 create index on port (router_id);
+create index on port (network_id, id);
 create unique index on port (network_id) where kind = 'metadata';
 
 create table port_address (
@@ -466,6 +470,8 @@ create table floating_ip (
 );
 create index on floating_ip (project_id, id);
 create index on floating_ip (port_id);
+create index on floating_ip (router_id);
+create index on floating_ip (network_id, id);
 
 -- One-time tickets for consoles: taken out when used, by whichever controller it is shown to.
 create table console_ticket (

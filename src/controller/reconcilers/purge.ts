@@ -3,7 +3,7 @@
  * host has reported that nothing is left go from the database, with their disks, addresses, claims and quota.
  */
 import type { Cloud } from '../cloud.ts'
-import { releasePorts } from '../app/port.ts'
+import { releasePorts } from '../app/instance-ports.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'

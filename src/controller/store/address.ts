@@ -43,6 +43,8 @@ export interface Wish {
   network_id: string
   subnet_id?: string | undefined
   fixed?: readonly string[] | undefined
+  /** Addresses of this family only. */
+  family?: Family
   /** A router's port takes its subnet's gateway address; nothing else may. */
   as_gateway?: boolean
 }
@@ -105,13 +107,15 @@ async function allocate(tx: Tx, pools: readonly Pool[], wishes: readonly Wish[])
   if (given.length > 0) await refuseTaken(tx, given)
   const groups = Map.groupBy(
     wishes.filter(wish => !wish.fixed?.length),
-    wish => wish.subnet_id ?? wish.network_id,
+    wish => `${wish.subnet_id ?? wish.network_id} ${wish.family ?? ''}`,
   )
   for (const group of groups.values()) {
-    const [{ network_id, subnet_id } = { network_id: '', subnet_id: undefined }] = group
+    const [first] = group
+    if (!first) continue
+    const { network_id, subnet_id } = first
     const mine = pools.filter(pool => pool.network_id === network_id && (!subnet_id || pool.subnet_id === subnet_id))
     if (subnet_id && mine.length === 0) throw new CloudError('not_found', `The network has no subnet ${subnet_id}.`)
-    for (const family of [4, 6] as const) {
+    for (const family of first.family ? [first.family] : ([4, 6] as const)) {
       const candidates = mine.filter(pool => pool.family === family)
       if (candidates.length === 0) continue
       const found = await freeOf(tx, candidates, group.length, used)

@@ -1,7 +1,9 @@
-/** Ports in the database: made many at once, and read the way hosts want them. */
-import { sql } from 'kysely'
-import type { WantedNetwork, WantedPort } from '../../protocol/wanted.ts'
-import type { Db, Tx } from './database.ts'
+/** Ports in the database, made many at once. What instances' hosts want of them is in instance-ports.ts. */
+import { type Selectable, sql } from 'kysely'
+import type { Port } from '../../api/port.ts'
+import { type Db, json, type Tx } from './database.ts'
+import { keyset, type Page, type PageAsked } from './page.ts'
+import type { PortTable } from './schema.ts'
 
 export type PortKind = 'instance' | 'router' | 'gateway' | 'metadata' | 'floating' | 'free'
 
@@ -49,67 +51,95 @@ async function insertMany(tx: Tx, ports: readonly NewPort[]): Promise<Set<string
   return new Set(rows.map(row => row.id))
 }
 
-interface WantedRow {
-  instance_id: string
-  port_id: string
-  network_id: string
-  mac: string
-  mtu: number
-  model: WantedPort['model']
-  addresses: { address: string; prefix_length: number; gateway: string | null; dns: string[] }[]
+export type PortRow = Selectable<PortTable>
+
+function select(db: Db) {
+  return db
+    .selectFrom('port')
+    .selectAll()
+    .select([
+      sql<Port['addresses']>`coalesce((
+        select json_agg(json_build_object('subnet_id', a.subnet_id, 'address', host(a.address)) order by family(a.address), a.address)
+        from port_address a where a.port_id = port.id), '[]')`.as('addresses'),
+      sql<string[]>`array(
+        select g.security_group_id::text from port_security_group g where g.port_id = port.id order by g.security_group_id
+      )`.as('security_groups'),
+    ])
 }
 
-/** The ports of instances as their hosts want them, in the order of the instance's NICs. One query for all. */
-async function wanted(db: Db, instance_ids: readonly string[]): Promise<Map<string, WantedPort[]>> {
-  const { rows } = await sql<WantedRow>`
-    select p.instance_id, p.id as port_id, p.network_id, p.mac::text as mac, n.mtu, p.model, coalesce((
-      select json_agg(json_build_object(
-          'address', host(a.address), 'prefix_length', masklen(s.cidr), 'gateway', host(s.gateway),
-          'dns', array(select host(d) from unnest(s.dns) as d)
-        ) order by family(a.address), a.address)
-      from port_address a join subnet s on s.id = a.subnet_id where a.port_id = p.id
-    ), '[]') as addresses
-    from port p join network n on n.id = p.network_id
-    where p.instance_id = any(${instance_ids}::uuid[])
-    order by p.instance_id, p.position, p.id`.execute(db)
-  const byInstance = new Map<string, WantedPort[]>(instance_ids.map(id => [id, []]))
-  for (const { instance_id, addresses, ...port } of rows) {
-    byInstance.get(instance_id)?.push({
-      ...port,
-      addresses: addresses.map(({ address, prefix_length, gateway }) => ({ address, prefix_length, gateway })),
-      dns: [...new Set(addresses.flatMap(address => address.dns))],
-    })
+function toPort(row: PortRow & Pick<Port, 'addresses' | 'security_groups'>): Port {
+  const { position: _, model: __, kept: ___, ...shown } = row
+  const allowed_address_pairs = row.allowed_address_pairs as Port['allowed_address_pairs']
+  return { ...shown, allowed_address_pairs, created_at: row.created_at.toISOString() }
+}
+
+export interface PortFilter {
+  network_id?: string | undefined
+  instance_id?: string | undefined
+  router_id?: string | undefined
+  kind?: PortKind | undefined
+}
+
+async function list(db: Db, project_id: string | null, asked: PageAsked & PortFilter): Promise<Page<Port>> {
+  const keys = keyset(asked, sql`id`)
+  let query = select(db).select(keys.key.as('sort_key')).where(keys.where)
+  if (project_id !== null) query = query.where('project_id', '=', project_id)
+  for (const column of ['network_id', 'instance_id', 'router_id', 'kind'] as const) {
+    const value = asked[column]
+    if (value !== undefined) query = query.where(column, '=', value)
   }
-  return byInstance
+  const rows = await query
+    .orderBy(keys.order_by)
+    .limit(keys.limit + 1)
+    .execute()
+  const { items, next } = keys.toPage(rows)
+  return { items: items.map(toPort), next }
 }
 
-/** What hosts need for the metadata service of these networks; a network without a metadata port is left out. */
-async function wantedNetworks(db: Db, network_ids: readonly string[]): Promise<WantedNetwork[]> {
-  const { rows } = await sql<WantedNetwork>`
-    select n.id as network_id, n.version, n.mtu, p.id as metadata_port_id, p.mac::text as metadata_mac, coalesce((
-      select json_agg(json_build_object(
-          'address', host(a.address), 'prefix_length', masklen(s.cidr), 'gateway', host(s.gateway)
-        ) order by family(a.address), a.address)
-      from port_address a join subnet s on s.id = a.subnet_id where a.port_id = p.id
-    ), '[]') as metadata_addresses
-    from network n join port p on p.network_id = n.id and p.kind = 'metadata'
-    where n.id = any(${network_ids}::uuid[]) order by n.id`.execute(db)
-  return rows
+async function find(db: Db, id: string): Promise<Port | null> {
+  const row = await select(db).where('id', '=', id).executeTakeFirst()
+  return row ? toPort(row) : null
 }
 
-/** Existing free ports of a project that instances may take, locked. */
-async function lockFree(tx: Tx, project_id: string, port_ids: readonly string[]) {
-  const { rows } = await sql<{
-    id: string
-    network_id: string
-    kind: PortKind
-    instance_id: string | null
-    mac: string
-  }>`
-    select id, network_id, kind, instance_id, mac::text as mac from port
-    where id = any(${port_ids}::uuid[]) and project_id = ${project_id} and kind in ('free', 'instance')
-    order by id for update`.execute(tx)
-  return rows
+async function lock(tx: Tx, id: string): Promise<PortRow | null> {
+  return (await tx.selectFrom('port').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()) ?? null
+}
+
+export type PortSet = Partial<Pick<Port, 'name' | 'port_security' | 'allowed_address_pairs' | 'admin_up'>>
+
+async function update(tx: Tx, id: string, { allowed_address_pairs, ...set }: PortSet): Promise<void> {
+  await tx
+    .updateTable('port')
+    .set({
+      ...set,
+      ...(allowed_address_pairs && { allowed_address_pairs: json(allowed_address_pairs) }),
+      version: sql`version + 1`,
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
+async function setGroups(tx: Tx, id: string, security_group_ids: readonly string[]): Promise<void> {
+  await tx.deleteFrom('port_security_group').where('port_id', '=', id).execute()
+  if (security_group_ids.length === 0) return
+  await tx
+    .insertInto('port_security_group')
+    .values(security_group_ids.map(security_group_id => ({ port_id: id, security_group_id })))
+    .execute()
+}
+
+async function groupsOf(db: Db, id: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('port_security_group')
+    .select('security_group_id')
+    .where('port_id', '=', id)
+    .execute()
+  return rows.map(row => row.security_group_id)
+}
+
+/** With its addresses and its places in security groups. */
+async function remove(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('port').where('id', '=', id).execute()
 }
 
 async function addresses(db: Db, port_ids: readonly string[]): Promise<Map<string, string[]>> {
@@ -119,29 +149,14 @@ async function addresses(db: Db, port_ids: readonly string[]): Promise<Map<strin
   return new Map(rows.map(row => [row.port_id, row.addresses]))
 }
 
-async function attach(tx: Tx, port_id: string, instance_id: string, position: number): Promise<void> {
-  await tx
-    .updateTable('port')
-    .set({ kind: 'instance', instance_id, position, version: sql`version + 1` })
-    .where('id', '=', port_id)
-    .execute()
+async function metadataOf(db: Db, network_id: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('port')
+    .select('id')
+    .where('network_id', '=', network_id)
+    .where('kind', '=', 'metadata')
+    .executeTakeFirst()
+  return row?.id ?? null
 }
 
-/**
- * Takes ports off instances: those that users had made before are free again, the others are deleted with their
- * addresses; floating addresses on either are let go, and kept.
- */
-async function release(tx: Tx, instance_ids: readonly string[]) {
-  const ids = sql`any(${instance_ids}::uuid[])`
-  const { rows: floating } = await sql<{ id: string; project_id: string }>`
-    update floating_ip set port_id = null, fixed_address = null, router_id = null, version = version + 1
-    where port_id in (select id from port where instance_id = ${ids}) returning id, project_id`.execute(tx)
-  const { rows: freed } = await sql<{ id: string; project_id: string }>`
-    update port set instance_id = null, kind = 'free', version = version + 1
-    where instance_id = ${ids} and kept returning id, project_id`.execute(tx)
-  const { rows: deleted } = await sql<{ id: string; project_id: string }>`
-    delete from port where instance_id = ${ids} returning id, project_id`.execute(tx)
-  return { floating, freed, deleted }
-}
-
-export const port = { insertMany, wanted, wantedNetworks, lockFree, addresses, attach, release }
+export const port = { insertMany, list, find, lock, update, setGroups, groupsOf, remove, addresses, metadataOf }

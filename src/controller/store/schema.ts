@@ -220,7 +220,7 @@ export interface SubnetTable {
   name: string
   cidr: string
   gateway: string | null
-  dns: Generated<string>
+  dns: Generated<string[]>
   host_routes: Generated<unknown>
   dhcp: Generated<boolean>
   pool_start: string

@@ -1,6 +1,110 @@
 /** Security groups and their rules in the database. */
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
+import type { SecurityGroup, SecurityGroupRule } from '../../api/security-group.ts'
 import type { Db, Tx } from './database.ts'
+import { keyset, type Page, type PageAsked } from './page.ts'
+import type { SecurityGroupRuleTable, SecurityGroupTable } from './schema.ts'
+
+export type SecurityGroupRow = Selectable<SecurityGroupTable>
+
+function toRule(row: Selectable<SecurityGroupRuleTable>): SecurityGroupRule {
+  return { ...row, created_at: row.created_at.toISOString() }
+}
+
+/** The rules of groups, in the order of their making. One query for all. */
+async function rulesOf(db: Db, ids: readonly string[]): Promise<Map<string, SecurityGroupRule[]>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('security_group_rule')
+    .selectAll()
+    .where(sql<boolean>`security_group_id = any(${[...ids]}::uuid[])`)
+    .orderBy('id')
+    .execute()
+  return Map.groupBy(rows.map(toRule), rule => rule.security_group_id)
+}
+
+async function withRules(db: Db, rows: readonly SecurityGroupRow[]): Promise<SecurityGroup[]> {
+  const rules = await rulesOf(
+    db,
+    rows.map(row => row.id),
+  )
+  return rows.map(row => ({ ...row, created_at: row.created_at.toISOString(), rules: rules.get(row.id) ?? [] }))
+}
+
+async function list(
+  db: Db,
+  project_id: string | null,
+  asked: PageAsked & { name?: string | undefined },
+): Promise<Page<SecurityGroup>> {
+  const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
+  let query = db.selectFrom('security_group').selectAll().select(keys.key.as('sort_key')).where(keys.where)
+  if (project_id !== null) query = query.where('project_id', '=', project_id)
+  if (asked.name !== undefined) query = query.where('name', '=', asked.name)
+  const rows = await query
+    .orderBy(keys.order_by)
+    .limit(keys.limit + 1)
+    .execute()
+  const { items, next } = keys.toPage(rows)
+  return { items: await withRules(db, items), next }
+}
+
+async function find(db: Db, id: string): Promise<SecurityGroup | null> {
+  const row = await db.selectFrom('security_group').selectAll().where('id', '=', id).executeTakeFirst()
+  const [found] = row ? await withRules(db, [row]) : []
+  return found ?? null
+}
+
+async function lock(tx: Tx, id: string): Promise<SecurityGroupRow | null> {
+  return (await tx.selectFrom('security_group').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()) ?? null
+}
+
+/** Throws the database's own error (constraint security_group_project_id_name_key) when the name is taken. */
+async function insert(
+  tx: Tx,
+  made: Pick<SecurityGroupRow, 'id' | 'project_id' | 'name' | 'description'>,
+): Promise<void> {
+  await tx.insertInto('security_group').values(made).execute()
+}
+
+async function update(tx: Tx, id: string, set: Partial<Pick<SecurityGroupRow, 'name' | 'description'>>): Promise<void> {
+  await tx
+    .updateTable('security_group')
+    .set({ ...set, version: sql`version + 1` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Throws the database's own error (port_security_group_security_group_id_fkey) when a port is in it. */
+async function remove(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('security_group').where('id', '=', id).execute()
+}
+
+async function portCount(db: Db, id: string): Promise<number> {
+  const row = await db
+    .selectFrom('port_security_group')
+    .select(eb => eb.fn.countAll<number>().as('count'))
+    .where('security_group_id', '=', id)
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+async function ruleCount(db: Db, id: string): Promise<number> {
+  const row = await db
+    .selectFrom('security_group_rule')
+    .select(eb => eb.fn.countAll<number>().as('count'))
+    .where('security_group_id', '=', id)
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+async function removeRule(tx: Tx, security_group_id: string, id: string): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('security_group_rule')
+    .where('security_group_id', '=', security_group_id)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return numDeletedRows === 1n
+}
 
 export interface NewRule {
   id: string
@@ -49,4 +153,18 @@ async function known(db: Db, project_id: string, ids: readonly string[]): Promis
   return new Set(rows.map(row => row.id))
 }
 
-export const securityGroup = { findDefault, insertDefault, insertRules, known }
+export const securityGroup = {
+  list,
+  find,
+  lock,
+  insert,
+  update,
+  remove,
+  portCount,
+  ruleCount,
+  removeRule,
+  findDefault,
+  insertDefault,
+  insertRules,
+  known,
+}

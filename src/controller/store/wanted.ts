@@ -1,9 +1,9 @@
 /** What a host is to be told: its instances with disks, ports and metadata, read in a few queries for any number of them. */
 import { sql } from 'kysely'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
-import { wantedPorts } from '../app/port.ts'
 import type { Db } from './database.ts'
 import type { InstanceRow } from './instance.ts'
+import { instancePorts } from './instance-ports.ts'
 
 export interface Version {
   id: string
@@ -37,7 +37,7 @@ async function instances(
     .where('instance.host_id', '=', host_id)
     .where('instance.id', 'in', ids)
     .execute()
-  const [disks, ports, details] = [await disksOf(db, ids), await wantedPorts(db, ids), await networkDetails(db, ids)]
+  const [disks, ports, details] = [await disksOf(db, ids), await instancePorts.wanted(db, ids), await networkDetails(db, ids)]
   return rows.map(row => ({
     id: row.id,
     generation: row.generation,

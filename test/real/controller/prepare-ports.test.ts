@@ -1,7 +1,8 @@
 /** Ports of batches of instances, below the API. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { preparePorts, releasePorts, wantedPorts } from '../../../src/controller/app/port.ts'
+import { preparePorts, releasePorts } from '../../../src/controller/app/instance-ports.ts'
+import { instancePorts } from '../../../src/controller/store/instance-ports.ts'
 import { CloudError } from '../../../src/model/errors.ts'
 import { addInstances, addNetwork, addProject, callerIn, id, makes, networkDatabase } from '../../support/network.ts'
 
@@ -23,7 +24,7 @@ test('a thousand instances get ports, addresses, MACs and the default group, and
   assert.equal(new Set([...ports.values()].flatMap(([port]) => port?.addresses)).size, 1000)
   const rules = await database.db.selectFrom('security_group_rule').selectAll().execute()
   assert.equal(rules.length, 4)
-  const wanted = await wantedPorts(database.db, instance_ids)
+  const wanted = await instancePorts.wanted(database.db, instance_ids)
   const [first] = instance_ids
   const [port] = wanted.get(first ?? '') ?? []
   assert.match(port?.mac ?? '', /^fa:16:3e:/)

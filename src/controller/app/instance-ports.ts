@@ -1,0 +1,198 @@
+/** The ports of instances: they come and go with these, many in a few statements. */
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { PortId } from '../../model/ids.ts'
+import { limits } from '../../model/limits.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { address, type Allocation, type Wish } from '../store/address.ts'
+import { channels, type Tx } from '../store/database.ts'
+import { event, type NewEvent } from '../store/event.ts'
+import { instancePorts } from '../store/instance-ports.ts'
+import { network } from '../store/network.ts'
+import { type NewPort, port } from '../store/port.ts'
+import { by, type Caller } from './caller.ts'
+import { insertPorts } from './new-ports.ts'
+import { checkSecurityGroups, ensureDefaultSecurityGroup } from './security-group.ts'
+
+type Makes = Pick<Cloud, 'clock' | 'random'>
+
+/** One NIC of an instance: a new port on a network, or a port made before. */
+export interface PortRequest {
+  network_id?: string | undefined
+  port_id?: string | undefined
+  fixed_addresses?: readonly string[] | undefined
+  /** Ids; without them the project's default group. */
+  security_groups?: readonly string[] | undefined
+}
+
+export interface PreparedPort {
+  port_id: string
+  network_id: string
+  addresses: string[]
+}
+
+export interface PortsAsked {
+  project_id: string
+  caller: Caller
+  /** Their rows are there already; each gets every one of `requests`. */
+  instance_ids: readonly string[]
+  requests: readonly PortRequest[]
+}
+
+/**
+ * Makes the ports of up to 1,000 instances with MACs, addresses and security groups. Call it late in the transaction: the
+ * networks' subnets stay locked until its end. The events are for the caller to record together with its own.
+ * Throws invalid, not_found, in_use, conflict (a fixed address is taken), no_address.
+ */
+export async function preparePorts(
+  tx: Tx,
+  cloud: Makes,
+  asked: PortsAsked,
+): Promise<{ ports: Map<string, PreparedPort[]>; events: NewEvent[] }> {
+  checkRequests(asked)
+  const adopted = await adoptPorts(tx, asked)
+  const network_ids = [...new Set(asked.requests.flatMap(request => request.network_id ?? []))]
+  const made: (NewPort & { instance_id: string })[] = []
+  let allocations: Allocation[] = []
+  if (network_ids.length > 0) {
+    await checkNetworks(tx, asked.project_id, network_ids)
+    const named = [...new Set(asked.requests.flatMap(request => request.security_groups ?? []))]
+    await checkSecurityGroups(tx, asked.project_id, named)
+    const needsDefault = asked.requests.some(request => request.network_id && !request.security_groups)
+    const fallback = needsDefault ? [await ensureDefaultSecurityGroup(tx, cloud, asked.project_id)] : []
+    const wishes: Wish[] = []
+    for (const instance_id of asked.instance_ids) {
+      for (const [position, { network_id, fixed_addresses, security_groups }] of asked.requests.entries()) {
+        if (!network_id) continue
+        const id = makeId<PortId>(cloud)
+        const security_group_ids = security_groups ?? fallback
+        const { project_id } = asked
+        made.push({ id, network_id, project_id, mac: '', kind: 'instance', instance_id, position, security_group_ids })
+        wishes.push({ port_id: id, network_id, fixed: fixed_addresses })
+      }
+    }
+    await insertPorts(tx, cloud, made)
+    allocations = await address.allocate(tx, await address.lock(tx, network_ids), wishes)
+  }
+  return { ports: gather(asked, made, allocations, adopted), events: eventsOf(asked, made, adopted) }
+}
+
+function checkRequests({ instance_ids, requests }: PortsAsked): void {
+  if (requests.length > limits.ports_per_instance_max) {
+    throw new CloudError(
+      'invalid',
+      `An instance has at most ${limits.ports_per_instance_max} ports; ${requests.length} were asked for.`,
+    )
+  }
+  for (const { network_id, port_id, fixed_addresses, security_groups } of requests) {
+    if ((network_id === undefined) === (port_id === undefined)) {
+      throw new CloudError('invalid', 'Name either a network or a port for each NIC, and not both.')
+    }
+    if (port_id !== undefined && (fixed_addresses || security_groups)) {
+      throw new CloudError(
+        'invalid',
+        `The port ${port_id} has its addresses and security groups already: change the port itself.`,
+      )
+    }
+    if (instance_ids.length > 1 && (port_id !== undefined || fixed_addresses?.length)) {
+      throw new CloudError(
+        'invalid',
+        'A port or a fixed address can be had by one instance only, and several were asked for.',
+      )
+    }
+  }
+  const ports = requests.flatMap(request => request.port_id ?? [])
+  if (new Set(ports).size < ports.length) throw new CloudError('invalid', 'The same port is named twice.')
+}
+
+async function checkNetworks(tx: Tx, project_id: string, network_ids: readonly string[]): Promise<void> {
+  const visible = new Map((await network.usable(tx, project_id, network_ids)).map(each => [each.id, each]))
+  for (const id of network_ids) {
+    const found = visible.get(id)
+    if (!found) throw notFound('network', id)
+    if (found.kind === 'external') {
+      throw new CloudError(
+        'invalid',
+        `The network '${found.name}' is external: instances reach it through a router and a floating address. Choose an overlay network.`,
+      )
+    }
+  }
+}
+
+/** Takes the named free ports for the one instance that is asked for. */
+async function adoptPorts(tx: Tx, asked: PortsAsked): Promise<Map<string, PreparedPort>> {
+  const ids = asked.requests.flatMap(request => request.port_id ?? [])
+  const adopted = new Map<string, PreparedPort>()
+  const [instance_id] = asked.instance_ids
+  if (ids.length === 0 || instance_id === undefined) return adopted
+  const found = new Map((await instancePorts.lockFree(tx, asked.project_id, ids)).map(each => [each.id, each]))
+  const addresses = await port.addresses(tx, ids)
+  for (const [position, { port_id }] of asked.requests.entries()) {
+    if (port_id === undefined) continue
+    const there = found.get(port_id)
+    if (!there) throw notFound('port', port_id)
+    if (there.kind !== 'free') {
+      throw new CloudError(
+        'in_use',
+        `The port ${port_id} belongs to the instance ${there.instance_id}. Choose a free port.`,
+      )
+    }
+    await instancePorts.attach(tx, port_id, instance_id, position)
+    adopted.set(port_id, { port_id, network_id: there.network_id, addresses: addresses.get(port_id) ?? [] })
+  }
+  await event.notify(tx, channels.network, '')
+  return adopted
+}
+
+function gather(
+  asked: PortsAsked,
+  made: readonly (NewPort & { instance_id: string })[],
+  allocations: readonly Allocation[],
+  adopted: ReadonlyMap<string, PreparedPort>,
+): Map<string, PreparedPort[]> {
+  const addresses = Map.groupBy(allocations, each => each.port_id)
+  const mine = Map.groupBy(made, each => each.instance_id)
+  const gathered = new Map<string, PreparedPort[]>()
+  for (const instance_id of asked.instance_ids) {
+    const fresh = (mine.get(instance_id) ?? []).values()
+    const ports = asked.requests.flatMap(({ port_id }) => {
+      if (port_id !== undefined) return adopted.get(port_id) ?? []
+      const next = fresh.next().value
+      if (!next) return []
+      const had = (addresses.get(next.id) ?? []).map(each => each.address)
+      return { port_id: next.id, network_id: next.network_id, addresses: had }
+    })
+    gathered.set(instance_id, ports)
+  }
+  return gathered
+}
+
+function eventsOf(asked: PortsAsked, made: readonly NewPort[], adopted: ReadonlyMap<string, PreparedPort>): NewEvent[] {
+  const { project_id } = asked
+  const common = { noun: 'port', project_id, ...by(asked.caller) }
+  return [
+    ...made.map(each => ({ ...common, kind: 'created', resource_id: each.id })),
+    ...[...adopted.keys()].map(id => ({ ...common, kind: 'changed', resource_id: id })),
+  ]
+}
+
+/**
+ * Frees what the instances' ports hold, before their rows are deleted. Floating addresses stay allocated; ports that a
+ * user made before are free again. Returns the events, for the caller to record; `caller` is null for Croft's own work.
+ */
+export async function releasePorts(
+  tx: Tx,
+  instance_ids: readonly string[],
+  caller: Caller | null,
+): Promise<NewEvent[]> {
+  if (instance_ids.length === 0) return []
+  const { floating, freed, deleted } = await instancePorts.release(tx, instance_ids)
+  await event.notify(tx, channels.network, '')
+  const who = caller ? by(caller) : {}
+  const events = (noun: string, kind: string, rows: readonly { id: string; project_id: string }[]) =>
+    rows.map(row => ({ noun, kind, resource_id: row.id, project_id: row.project_id, ...who }))
+  return [
+    ...events('floating-ip', 'changed', floating),
+    ...events('port', 'changed', freed),
+    ...events('port', 'deleted', deleted),
+  ]
+}
