@@ -10,6 +10,8 @@ import { EventHub } from './app/event-hub.ts'
 import { Settings } from './app/setting.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
+import { sealAudit } from './reconcilers/audit-seal.ts'
+import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { Loop } from './reconcilers/loop.ts'
 import { purge } from './reconcilers/purge.ts'
@@ -39,6 +41,8 @@ export interface RunningController {
 }
 
 const purge_every_ms = 60_000
+const seal_every_ms = 5_000
+const clean_up_every_ms = 600_000
 
 /** Migrates, bootstraps and starts everything but the listening sockets. */
 export async function startController(parts: ControllerParts): Promise<RunningController> {
@@ -92,10 +96,25 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     pass: () => keepLease(cloud),
   })
   const purging = new Loop({ name: 'purging', clock, log, every_ms: purge_every_ms, pass: () => purge(cloud) })
-  const all = [lease, purging, ...(parts.loops?.(cloud) ?? [])]
+  const sealing = new Loop({
+    name: 'sealing the audit log',
+    clock,
+    log,
+    every_ms: seal_every_ms,
+    pass: () => sealAudit(cloud),
+  })
+  const cleaning = new Loop({
+    name: 'cleaning up',
+    clock,
+    log,
+    every_ms: clean_up_every_ms,
+    pass: () => cleanUp(cloud),
+  })
+  const woken = [purging, sealing, ...(parts.loops?.(cloud) ?? [])]
+  const all = [lease, cleaning, ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {
-    for (const loop of all) if (loop !== lease) loop.wake()
+    for (const loop of woken) loop.wake()
   })
   return { all, stop_listening }
 }

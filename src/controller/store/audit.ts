@@ -1,6 +1,9 @@
 /** Who did what, when, from where, and how it ended. Rows are only ever added; sealing chains them by hash. */
+import { sql } from 'kysely'
+import type { AuditRow } from '../../api/audit.ts'
 import type { Caller } from '../app/caller.ts'
 import type { Db } from './database.ts'
+import type { Page } from './page.ts'
 
 export interface AuditOutcome {
   outcome: number
@@ -26,4 +29,47 @@ async function record(db: Db, caller: Caller, outcome: AuditOutcome): Promise<vo
     .execute()
 }
 
-export const audit = { record }
+export interface AuditFilter {
+  limit?: number | undefined
+  /** The last row of the page before. */
+  cursor?: string | undefined
+  user_id?: string | undefined
+  project_id?: string | undefined
+  resource_id?: string | undefined
+  action?: string | undefined
+  refused?: boolean | undefined
+  since?: string | undefined
+  until?: string | undefined
+}
+
+/** Newest first. `domains`: whose users' and projects' rows are wanted, or null for all. */
+async function list(db: Db, domains: readonly string[] | null, asked: AuditFilter): Promise<Page<AuditRow>> {
+  const limit = asked.limit ?? 100
+  let query = db
+    .selectFrom('audit')
+    .select(['seq', 'at', 'user_id', 'user_name', 'project_id', 'request_id', 'address', 'method', 'path', 'action'])
+    .select(['resource_id', 'outcome', 'error', sql<boolean>`sealed_seq is not null`.as('sealed')])
+  if (domains) {
+    const theirs = sql`any(${domains}::uuid[])`
+    query = query.where(
+      sql<boolean>`(project_id in (select id from project where domain_id = ${theirs})
+        or user_id in (select id from "user" where domain_id = ${theirs}))`,
+    )
+  }
+  if (asked.cursor !== undefined) query = query.where('seq', '<', Number(asked.cursor))
+  if (asked.user_id !== undefined) query = query.where('user_id', '=', asked.user_id)
+  if (asked.project_id !== undefined) query = query.where('project_id', '=', asked.project_id)
+  if (asked.resource_id !== undefined) query = query.where('resource_id', '=', asked.resource_id)
+  if (asked.action !== undefined) query = query.where('action', '=', asked.action)
+  if (asked.refused !== undefined) query = query.where('outcome', asked.refused ? '>=' : '<', 400)
+  if (asked.since !== undefined) query = query.where('at', '>=', new Date(asked.since))
+  if (asked.until !== undefined) query = query.where('at', '<', new Date(asked.until))
+  const rows = await query
+    .orderBy('seq', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const items = rows.slice(0, limit).map(row => ({ ...row, at: row.at.toISOString() }))
+  return { items, next: rows.length > limit ? String(items.at(-1)?.seq) : null }
+}
+
+export const audit = { record, list }

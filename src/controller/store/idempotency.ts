@@ -1,6 +1,5 @@
 /** Answers kept by Idempotency-Key, written in the transaction of the change itself, so that a key never lies. */
-import { sql } from 'kysely'
-import { type Db, json, type Tx } from './database.ts'
+import { json, type Tx } from './database.ts'
 
 async function claim(
   tx: Tx,
@@ -35,9 +34,4 @@ async function keep(tx: Tx, user_id: string, key: string, status: number, body: 
     .execute()
 }
 
-/** Keys are kept for a day: far longer than any client tries again. */
-async function forgetOld(db: Db): Promise<void> {
-  await db.deleteFrom('idempotency').where('created_at', '<', sql<Date>`croft_now() - interval '1 day'`).execute()
-}
-
-export const idempotency = { claim, keep, forgetOld }
+export const idempotency = { claim, keep }

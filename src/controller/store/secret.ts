@@ -16,4 +16,13 @@ async function keepFirst(db: Db, name: string, sealed: Uint8Array): Promise<Uint
   return (await find(db, name)) ?? sealed
 }
 
-export const secret = { find, keepFirst }
+async function put(db: Db, name: string, sealed: Uint8Array): Promise<void> {
+  const value = Buffer.from(sealed)
+  await db
+    .insertInto('secret')
+    .values({ name, sealed: value })
+    .onConflict(conflict => conflict.column('name').doUpdateSet({ sealed: value }))
+    .execute()
+}
+
+export const secret = { find, keepFirst, put }

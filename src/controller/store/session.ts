@@ -135,14 +135,6 @@ async function details(
   return rows[0] ?? { expires_at: null, project_name: null, roles: [] }
 }
 
-async function forgetExpired(db: Db): Promise<number> {
-  const { numDeletedRows } = await db
-    .deleteFrom('token')
-    .where('expires_at', '<', sql<Date>`croft_now()`)
-    .executeTakeFirst()
-  return Number(numDeletedRows)
-}
-
 export const session = {
   account,
   projectsNamed,
@@ -152,5 +144,4 @@ export const session = {
   remove,
   removeOthers,
   details,
-  forgetExpired,
 }

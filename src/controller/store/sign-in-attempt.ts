@@ -44,14 +44,4 @@ async function takeBack(db: Db, key: string): Promise<void> {
   )
 }
 
-/** What is long over. */
-async function forgetOld(db: Db, lock_minutes: number): Promise<number> {
-  const { numDeletedRows } = await db
-    .deleteFrom('sign_in_attempt')
-    .where('last_at', '<', sql<Date>`croft_now() - make_interval(mins => ${lock_minutes}::int)`)
-    .where(sql<boolean>`locked_until is null or locked_until < croft_now()`)
-    .executeTakeFirst()
-  return Number(numDeletedRows)
-}
-
-export const signInAttempt = { claim, forget, takeBack, forgetOld }
+export const signInAttempt = { claim, forget, takeBack }

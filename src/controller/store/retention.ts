@@ -1,0 +1,47 @@
+/** What may go with time, and after how long. Taken out in small batches, so that no statement holds others up. */
+import { type RawBuilder, sql } from 'kysely'
+import type { Db } from './database.ts'
+
+export interface RetentionRules {
+  event_days: number
+  lock_minutes: number
+}
+
+interface Rule {
+  table: string
+  due: RawBuilder<boolean>
+}
+
+function rules({ event_days, lock_minutes }: RetentionRules): Rule[] {
+  const days = sql`make_interval(days => ${event_days}::int)`
+  return [
+    { table: 'token', due: sql`expires_at < croft_now()` },
+    { table: 'console_ticket', due: sql`expires_at < croft_now()` },
+    // Kept a week longer, so that a late agent is told that its token is over, and not that there is none.
+    { table: 'join_token', due: sql`expires_at < croft_now() - interval '7 days'` },
+    // Far longer than any client tries again.
+    { table: 'idempotency', due: sql`created_at < croft_now() - interval '1 day'` },
+    {
+      table: 'sign_in_attempt',
+      due: sql`last_at < croft_now() - make_interval(mins => ${lock_minutes}::int)
+        and (locked_until is null or locked_until < croft_now())`,
+    },
+    { table: 'event', due: sql`at < croft_now() - ${days}` },
+    // Of instances that there are no more, and of refusals, which name none.
+    { table: 'placement', due: sql`created_at < croft_now() - ${days} and instance_id is null` },
+  ]
+}
+
+/** Takes out at most `limit` rows of each kind; says of which there may be more. */
+async function takeOut(db: Db, asked: RetentionRules, limit: number): Promise<boolean> {
+  let more = false
+  for (const { table, due } of rules(asked)) {
+    const name = sql.table(table)
+    const { numAffectedRows } = await sql`
+      delete from ${name} where ctid in (select ctid from ${name} where ${due} limit ${limit})`.execute(db)
+    if (numAffectedRows === BigInt(limit)) more = true
+  }
+  return more
+}
+
+export const retention = { takeOut }
