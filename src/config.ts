@@ -78,7 +78,7 @@ export function loadConfig(
   const own_state = said.state_dir !== undefined && path.resolve(said.state_dir) !== default_state
   const usual_file = own_state ? path.join(path.resolve(said.state_dir ?? ''), 'croft.conf') : '/etc/croft/croft.conf'
   const config_file = asked_file ?? usual_file
-  const all = { ...readConfigFile(config_file, asked_file !== undefined), ...said }
+  const all = { ...loadConfigFile(config_file, asked_file !== undefined), ...said }
   return complete(all, config_file)
 }
 
@@ -112,7 +112,8 @@ function withoutUndefined<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T
 }
 
-function readConfigFile(file: string, must_exist: boolean): ConfigFile {
+/** What the file says; a missing file is an empty one unless it `must_exist`. Throws HostError. */
+export function loadConfigFile(file: string, must_exist = false): ConfigFile {
   let text: string
   try {
     text = readFileSync(file, 'utf8')

@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { recipePackages } from '../images/recipe.ts'
 import { HostError } from './error.ts'
 import { ended, lastLines, plain_env, run } from './process.ts'
 
@@ -31,20 +32,13 @@ export const packages: readonly Package[] = [
   { name: 'qemu-system-x86', why: 'the machine that a guest sees', roles: ['host'], only: 'x64' },
   { name: 'qemu-system-arm', why: 'the machine that a guest sees', roles: ['host'], only: 'arm64' },
   { name: 'qemu-efi-aarch64', why: 'the firmware of ARM guests', roles: ['host'], only: 'arm64' },
-  { name: 'qemu-utils', why: 'makes, checks and converts disk images', roles: ['controller', 'host', 'image'] },
+  { name: 'qemu-utils', why: 'makes, checks and converts disk images', roles: ['controller', 'host'] },
   { name: 'openvswitch-switch', why: 'connects guests to networks', roles: ['host'] },
   { name: 'ovn-host', why: 'carries the logical networks between hosts', roles: ['host'] },
   { name: 'iproute2', why: 'sets addresses and routes', roles: ['host'] },
   { name: 'nftables', why: 'lets guests reach outside through the host', roles: ['host'] },
   { name: 'ethtool', why: 'sets checksum offload of network cards', roles: ['host'] },
   { name: 'genisoimage', why: 'writes config drives', roles: ['host'] },
-  { name: 'grub-pc-bin', why: 'the boot loader of the built-in image', roles: ['image'], only: 'x64' },
-  { name: 'grub-common', why: 'installs that boot loader', roles: ['image'] },
-  { name: 'e2fsprogs', why: 'makes file systems in image files', roles: ['image'] },
-  { name: 'fdisk', why: 'partitions image files', roles: ['image'] },
-  { name: 'cpio', why: 'packs the first root file system', roles: ['image'] },
-  { name: 'zstd', why: "unpacks Debian's kernel modules", roles: ['image'] },
-  { name: 'mmdebstrap', why: 'builds Debian images', roles: ['image'] },
   { name: 'procps', why: 'lets tests set kernel parameters of their namespaces', roles: ['test'] },
   { name: 'openssh-client', why: 'lets tests and `croft instance ssh` reach guests', roles: ['host', 'test'] },
 ]
@@ -52,11 +46,21 @@ export const packages: readonly Package[] = [
 export const systemdRuns = () => existsSync('/run/systemd/system')
 
 export function packagesFor(roles: readonly Role[], systemd: boolean, arch: string): Package[] {
-  return packages.filter(
+  const own = packages.filter(
     ({ only, roles: its }) =>
       its.some(role => roles.includes(role)) &&
       (only === undefined || (only === 'systemd' && systemd) || only === arch),
   )
+  const names = new Set(own.map(({ name }) => name))
+  return [...own, ...imagePackages(roles, arch).filter(({ name }) => !names.has(name))]
+}
+
+/** The recipes say themselves what they need; they build images of PCs only. */
+function imagePackages(roles: readonly Role[], arch: string): Package[] {
+  if (arch !== 'x64') return []
+  const recipes = roles.includes('test') ? undefined : ['tiny']
+  if (recipes && !roles.includes('image')) return []
+  return recipePackages(recipes).map(({ name, why }) => ({ name, why, roles: ['image'] }))
 }
 
 /** Those of `wanted` that dpkg does not have installed. Throws HostError where there is no dpkg. */

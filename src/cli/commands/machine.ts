@@ -1,0 +1,37 @@
+/**
+ * What up, down and doctor have in common: options that say where things are on this machine, and how failures are told.
+ * Not its job: commands that talk to the API.
+ */
+import type { Command } from 'commander'
+import { clientEnvironment, type Config, type ConfigFile, loadConfig } from '../../config.ts'
+import { HostError } from '../../host/error.ts'
+import { standardProgress } from '../progress.ts'
+
+export type PlaceOptions = { state?: string; config?: string }
+
+export function placeOptions(command: Command): Command {
+  return command
+    .option('--state <dir>', 'where database, images and disks are kept (default: /var/lib/croft)')
+    .option('--config <file>', 'the configuration file (default: /etc/croft/croft.conf)')
+}
+
+export function configOf(place: PlaceOptions, said: ConfigFile = {}): Config {
+  return loadConfig({
+    ...said,
+    ...(place.state === undefined ? {} : { state_dir: place.state }),
+    ...(place.config === undefined ? {} : { config_file: place.config }),
+  })
+}
+
+export const progressHere = () => standardProgress(clientEnvironment())
+
+/** Runs a command; a HostError is told in plain words, with what to do, and ends with code 1. */
+export async function tellFailure(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    process.stderr.write(`\ncroft: ${error.message}\n${error.mend === undefined ? '' : `\n  ${error.mend}\n`}`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,81 @@
+/** `croft up`: makes a cloud of this machine. */
+import type { Command } from 'commander'
+import type { ConfigFile } from '../../config.ts'
+import { localAdmin } from '../../host/local-admin.ts'
+import { planUp, type UpResult, up } from '../../host/up.ts'
+import { uploadImage } from '../../host/up/upload.ts'
+import { configOf, type PlaceOptions, placeOptions, progressHere, tellFailure } from './machine.ts'
+
+type Options = PlaceOptions & {
+  dryRun?: boolean
+  guest: boolean
+  listen?: string
+  agentListen?: string
+  clusterAddress?: string
+  database?: string
+  externalGateway?: string
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('up')
+    .description('make a cloud of this machine, or bring it back up; harmless to run again')
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--no-guest', 'make no networks, image and first guest')
+    .option('--listen <address:port>', 'where API and UI listen (default: 127.0.0.1:7070; beyond loopback with TLS)')
+    .option('--agent-listen <address:port>', "where hosts' agents dial in (default: port 7071)")
+    .option(
+      '--cluster-address <address>',
+      'address of this machine on the network between hosts, to have more than one',
+    )
+    .option('--database <url>', 'a PostgreSQL of your own, 15 or newer: postgresql://user:password@host/name')
+    .option('--external-gateway <address/prefix>', 'the network of floating addresses, and this machine in it')
+  placeOptions(command).action((options: Options) => tellFailure(() => run(options)))
+}
+
+async function run(options: Options): Promise<void> {
+  const said = saidOf(options)
+  const config = configOf(options, said)
+  if (options.dryRun) {
+    for (const line of await planUp({ config, guest: options.guest })) process.stdout.write(`${line}\n`)
+    return
+  }
+  const progress = progressHere()
+  const result = await up({ config, said, guest: options.guest, upload: uploadImage }, progress.step)
+  process.stdout.write(goodbye(result))
+  // Shown, so it need not lie on disk any more.
+  if (result.password !== undefined) await (await localAdmin(config)).forgetPassword()
+}
+
+function saidOf(options: Options): ConfigFile {
+  const { listen, agentListen, clusterAddress, database, externalGateway } = options
+  return {
+    ...(listen === undefined ? {} : { listen }),
+    ...(agentListen === undefined ? {} : { agent_listen: agentListen }),
+    ...(clusterAddress === undefined ? {} : { cluster_address: clusterAddress }),
+    ...(database === undefined ? {} : { database_url: database }),
+    ...(externalGateway === undefined ? {} : { external_gateway: externalGateway }),
+  }
+}
+
+function goodbye({ url, password, guest, key_file }: UpResult): string {
+  const lines = ['', `The cloud is up: ${url}`]
+  if (password !== undefined)
+    lines.push(
+      '',
+      '  user      admin',
+      `  password  ${password}`,
+      '',
+      'The password is shown this once. Change it when you like.',
+    )
+  lines.push('', 'What to try next:')
+  if (guest && key_file !== undefined)
+    lines.push(`  ssh -i ${key_file} root@${guest.address}`, `  ./croft instance log ${guest.name}`)
+  lines.push(
+    '  ./croft instance create mine --image tiny --flavor small --wait',
+    '  ./croft --help',
+    '  ./croft down      (stops all but guests; --guests stop stops them, too)',
+    '',
+  )
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,79 @@
+/**
+ * Stops what `croft up` started, the last first. Guests go on by themselves unless they are to be stopped: QEMU is
+ * nobody's child, and the next `up` finds them.
+ */
+import type { Config } from '../config.ts'
+import type { Instance } from '../api/instance.ts'
+import { localApi } from './api.ts'
+import { HostError } from './error.ts'
+import { localAdmin } from './local-admin.ts'
+import { knownServices, serviceManager } from './manager.ts'
+import type { ServiceStatus } from './service.ts'
+import type { Step } from './up.ts'
+
+export type DownOptions = { config: Config; guests: 'keep' | 'stop' }
+
+const guests_within_ms = 120_000
+
+/** Gives the names of the services that were stopped. */
+export async function down({ config, guests }: DownOptions, step: Step): Promise<string[]> {
+  if (process.geteuid?.() !== 0)
+    throw new HostError('croft down stops services of the machine: root only', 'sudo ./croft down')
+  const manager = serviceManager(config)
+  const running = (await manager.status()).filter(({ state }) => state !== 'stopped')
+  if (guests === 'stop')
+    await step(
+      'Guests',
+      show => stopGuests(config, running, show),
+      count => `${count} stopped`,
+    )
+  if (manager.kind === 'supervisor' && 'shutDown' in manager) {
+    await step(
+      'Services',
+      () => manager.shutDown(),
+      () => `${running.length} stopped`,
+    )
+    return running.map(({ name }) => name)
+  }
+  for (const { name, description } of knownServices(config).reverse())
+    if (running.some(each => each.name === name)) await step(`Stopping ${description}`, () => manager.stop(name))
+  return running.map(({ name }) => name)
+}
+
+/** Asks for every instance of this cloud to be stopped, and waits: its host must still be there to do it. */
+async function stopGuests(
+  config: Config,
+  running: readonly ServiceStatus[],
+  show: (detail: string) => void,
+): Promise<number> {
+  if (!running.some(({ name }) => name === 'croft-controller'))
+    throw new HostError(
+      'the controller does not run, so guests cannot be stopped through it',
+      'croft up, then croft down --guests stop',
+    )
+  const admin = await localAdmin(config)
+  if (admin.place.token === undefined) throw new HostError('there is no key on this machine to stop guests with')
+  const api = localApi(admin.place)
+  const list = async () => {
+    const found: Instance[] = []
+    let cursor = ''
+    do {
+      const page = await api.call<{ items: Instance[]; next: string | null }>(
+        'GET',
+        `/v1/instances?all_projects=true&limit=200${cursor}`,
+      )
+      found.push(...page.items)
+      cursor = page.next === null ? '' : `&cursor=${encodeURIComponent(page.next)}`
+    } while (cursor !== '')
+    return found.filter(({ state, host_id }) => host_id !== null && !['stopped', 'error', 'deleted'].includes(state))
+  }
+  const alive = await list()
+  for (const { id, moves } of alive) if (moves.includes('stop')) await api.call('POST', `/v1/instances/${id}/stop`, {})
+  const gone = await api.until(async () => {
+    const left = await list()
+    show(`${left.length} still run`)
+    return left.length === 0 ? true : undefined
+  }, guests_within_ms)
+  if (!gone) throw new HostError('some guests do not stop', 'See which: croft instance list; nothing else was stopped.')
+  return alive.length
+}

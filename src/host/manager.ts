@@ -1,0 +1,43 @@
+/** Who runs services on this machine: systemd where it runs, Croft's own supervisor elsewhere. */
+import type { Config } from '../config.ts'
+import { systemdRuns } from './packages.ts'
+import { service, type ServiceManager } from './service.ts'
+import { agentService } from './services/agent.ts'
+import type { Definition } from './services/definition.ts'
+import { libvirt } from './services/libvirt.ts'
+import { openVswitch } from './services/openvswitch.ts'
+import { ovnCentral } from './services/ovn-central.ts'
+import { ovnController } from './services/ovn-controller.ts'
+import { postgresService } from './services/postgres.ts'
+import { type SupervisorClient, supervisorClient } from './supervisor-client.ts'
+import { systemdManager } from './systemd.ts'
+
+export function serviceManager(config: Config): ServiceManager | SupervisorClient {
+  if (!systemdRuns()) return supervisorClient({ run_dir: config.run_dir, log_dir: config.log_dir })
+  const folders = [config.state_dir, config.run_dir, config.log_dir]
+  return systemdManager({
+    known: knownServices(config),
+    // The agent makes namespaces, bridges and mounts, and PostgreSQL its user namespace.
+    confine: ({ name }) => (name === 'croft-controller' ? { writes: folders } : {}),
+  })
+}
+
+export const centralServices = (config: Pick<Config, 'cluster_address'>): Definition[] =>
+  ovnCentral(config.cluster_address ? { southbound_remotes: [`ptcp:6642:${config.cluster_address}`] } : {})
+
+export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'>): Definition[] => [
+  ...openVswitch(),
+  ovnController(),
+  ...libvirt({
+    config_dir: `${config.state_dir}/libvirt`,
+    systemd: systemdRuns(),
+    ...(config.virtualisation === 'auto' ? {} : { kvm: config.virtualisation === 'kvm' }),
+  }),
+]
+
+/** All that `up` may have started, in the order in which it does. */
+export function knownServices(config: Config) {
+  const controller = service({ name: 'croft-controller', description: "Croft's controller", argv: [] })
+  const before = [postgresService(config), ...centralServices(config), ...hostServices(config)]
+  return [...before.map(({ service }) => service), controller, agentService(config).service]
+}

@@ -1,0 +1,198 @@
+/**
+ * From a machine to a cloud: brings packages, database, networks' daemons, controller, host and a first guest up, in this
+ * order. Every step looks first and does only what is missing, so that running it again is harmless and mends.
+ * Not its job: how daemons are kept running (supervisor.ts, systemd.ts), nor talking to people (cli/commands/up.ts).
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { stringify } from 'yaml'
+import { readIdentity } from '../agent/identity.ts'
+import { joinHost } from '../agent/join.ts'
+import type { Host } from '../api/host.ts'
+import type { Show } from '../cli/progress.ts'
+import { type Config, type ConfigFile, joinAddress, loadConfigFile } from '../config.ts'
+import { type Api, localApi } from './api.ts'
+import { HostError } from './error.ts'
+import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
+import { centralServices, hostServices, serviceManager } from './manager.ts'
+import { installCommand, installPackages, missingPackages, packagesFor, systemdRuns } from './packages.ts'
+import type { ServiceManager } from './service.ts'
+import { agentService, agentState } from './services/agent.ts'
+import { connectable, controllerService } from './services/controller.ts'
+import type { Definition } from './services/definition.ts'
+import { postgresService } from './services/postgres.ts'
+import { ensureGuest, ensureKey, ensureNetworks, type FirstGuest } from './up/first-cloud.ts'
+import { ensureTinyImage, type Upload } from './up/image.ts'
+import { preflight } from './up/preflight.ts'
+
+export type UpOptions = {
+  config: Config
+  /** What was said on the command line and is to hold the next time, too. */
+  said: ConfigFile
+  /** Make the first guest, and what it needs. */
+  guest: boolean
+  upload: Upload
+}
+
+export type UpResult = {
+  url: string
+  /** Only when the cloud is new. */
+  password: string | undefined
+  guest: FirstGuest | undefined
+  key_file: string | undefined
+  manager: ServiceManager['kind']
+}
+
+/** Runs one step: shows its title, and what `say` makes of the outcome. */
+export type Step = <T>(title: string, work: (show: Show) => Promise<T>, say?: (result: T) => string) => Promise<T>
+
+/** What `up` would do to this machine, in words; changes nothing. */
+export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'guest'>): Promise<string[]> {
+  const systemd = systemdRuns()
+  const manager = serviceManager(config)
+  const running = new Set((await manager.status()).filter(({ state }) => state === 'running').map(({ name }) => name))
+  await preflight(config, await manager.status())
+  const missing = await missingPackages(packagesFor(['controller', 'host', 'image'], systemd, process.arch))
+  const lines = missing.map(({ name, why }) => `install the Debian package ${name}: ${why}`)
+  if (missing.length > 0) lines.push(`  (${installCommand(missing).join(' ')})`)
+  lines.push(`keep state in ${config.state_dir}, sockets in ${config.run_dir}, logs in ${config.log_dir}`)
+  const definitions = [
+    ...(config.database_url === undefined ? [postgresService(config)] : []),
+    ...centralServices(config),
+    ...hostServices(config),
+  ]
+  const by = systemd ? 'systemd' : "Croft's own supervisor"
+  const starts = (name: string, description: string) =>
+    lines.push(running.has(name) ? `${name} runs already` : `start ${name} with ${by}: ${description}`)
+  for (const { service } of definitions) starts(service.name, service.description)
+  starts(
+    'croft-controller',
+    `API and UI on ${joinAddress(config.listen)}, agents on ${joinAddress(config.agent_listen)}`,
+  )
+  lines.push('join this machine to the cloud as a host')
+  starts('croft-agent', "Croft's agent on this host")
+  if (guest) lines.push(`make networks (${config.external_gateway}), an image and a first guest`)
+  return lines
+}
+
+/** Throws HostError; what was done until then stays, and the next run goes on from there. */
+export async function up(options: UpOptions, step: Step): Promise<UpResult> {
+  const { config } = options
+  if (process.geteuid?.() !== 0)
+    throw new HostError('croft up prepares the whole machine and must be run by root', 'sudo ./croft up')
+  const manager = serviceManager(config)
+  await step('This machine', async () => await preflight(config, await manager.status()))
+  await step('Packages', bringPackages, count => (count === 0 ? 'all there' : `${count} installed`))
+  await keepSettings(options)
+  const start = (title: string, definitions: readonly Definition[]) =>
+    step(title, show => startAll(manager, definitions, show))
+  if (config.database_url === undefined) await start('PostgreSQL', [postgresService(config)])
+  await start('Networks (OVN)', centralServices(config))
+  await start('Host (Open vSwitch, libvirt)', hostServices(config))
+  await start('Controller', [await controllerService(config)])
+  const admin = await localAdmin(config)
+  await step(
+    'Join as a host',
+    () => joinThisHost(config, admin),
+    said => said,
+  )
+  await start('Agent', [agentService(config)])
+  const { url } = await localPlace(config)
+  const result = { url, password: admin.first_password, manager: manager.kind }
+  if (admin.place.token === undefined) return { ...result, guest: undefined, key_file: undefined }
+  const api = localApi(admin.place)
+  await step('Host is up', () => waitHostUp(api, config))
+  if (!options.guest) return { ...result, guest: undefined, key_file: undefined }
+  return { ...result, ...(await firstGuest(api, options, step)) }
+}
+
+async function bringPackages(show: Show): Promise<number> {
+  const missing = await missingPackages(packagesFor(['controller', 'host', 'image'], systemdRuns(), process.arch))
+  await installPackages(missing, (percent, text) => show(text, percent))
+  return missing.length
+}
+
+/** Folders, and what was said on the command line for the runs to come. */
+async function keepSettings({ config, said }: UpOptions): Promise<void> {
+  await mkdir(config.state_dir, { recursive: true, mode: 0o711 })
+  await mkdir(config.run_dir, { recursive: true, mode: 0o711 })
+  await mkdir(config.log_dir, { recursive: true, mode: 0o750 })
+  const kept = Object.entries(said).filter(([key, value]) => key !== 'state_dir' && value !== undefined)
+  if (kept.length === 0) return
+  await mkdir(path.dirname(config.config_file), { recursive: true })
+  const text = stringify({ ...loadConfigFile(config.config_file), ...Object.fromEntries(kept) })
+  await writeFile(config.config_file, `# Written by croft up; change it, then run croft up again.\n${text}`, {
+    mode: 0o600,
+  })
+}
+
+async function startAll(manager: ServiceManager, definitions: readonly Definition[], show: Show): Promise<void> {
+  for (const definition of definitions) {
+    const { service } = definition
+    show(service.description)
+    const running = (await manager.status()).some(({ name, state }) => name === service.name && state === 'running')
+    // What runs has its files open: they are not touched behind its back.
+    if (!running) await definition.prepare()
+    await manager.start(service)
+  }
+}
+
+/** In words what was done. */
+async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> {
+  const state_dir = agentState(config)
+  const identity = await readIdentity(state_dir)
+  if (identity !== null && (admin.place.token === undefined || (await isKnown(admin, identity.host_id))))
+    return `${identity.name} has joined`
+  if (admin.place.token === undefined)
+    throw new HostError(
+      'this machine has not joined the cloud, and there is no key here to invite it with (its database is from elsewhere)',
+      'Make a token where you are signed in (croft host invite), then here: croft host join TOKEN',
+    )
+  const { token } = await localApi(admin.place).call<{ token: string }>('POST', '/v1/host-invitations', {})
+  const { host, port } = config.agent_listen
+  const controller_url = `https://${joinAddress({ host: connectable(host), port })}`
+  await mkdir(state_dir, { recursive: true, mode: 0o711 })
+  const joined = await joinHost({ controller_url, token, state_dir, name: hostname() })
+  return `joined as ${joined.name}`
+}
+
+async function isKnown(admin: LocalAdmin, host_id: string): Promise<boolean> {
+  const { items } = await localApi(admin.place).call<{ items: Host[] }>('GET', '/v1/hosts')
+  return items.some(({ id }) => id === host_id)
+}
+
+const up_within_ms = 120_000
+
+async function waitHostUp(api: Api, config: Config): Promise<void> {
+  const identity = await readIdentity(agentState(config))
+  const is_up = await api.until(async () => {
+    const host = await api.call<Host>('GET', `/v1/hosts/${identity?.host_id}`)
+    return host.state === 'up' ? true : undefined
+  }, up_within_ms)
+  if (!is_up)
+    throw new HostError(
+      `the agent has not linked to the controller within ${up_within_ms / 1000} s`,
+      `See why: ${config.log_dir}/croft-agent.log`,
+    )
+}
+
+async function firstGuest(api: Api, { config, upload }: UpOptions, step: Step) {
+  const image_id = await step(
+    'Image',
+    show => ensureTinyImage(api, config, upload, show),
+    () => 'tiny',
+  )
+  const network = await step(
+    'Network',
+    () => ensureNetworks(api, config),
+    ({ name }) => name,
+  )
+  const key_file = await ensureKey(api, config)
+  const guest = await step(
+    'First guest',
+    show => ensureGuest(api, { network, image_id, show }),
+    ({ name, address }) => `${name} answers on ${address}`,
+  )
+  return { guest, key_file }
+}

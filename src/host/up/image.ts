@@ -1,0 +1,56 @@
+/** The built-in image `tiny`: built on this machine and given to the controller like any other upload. */
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Config } from '../../config.ts'
+import { type BuiltImage, buildImage } from '../../images/recipe.ts'
+import type { Api } from '../api.ts'
+import { HostError } from '../error.ts'
+
+type Image = { id: string; name: string; status: string; failure: string | null }
+type Show = (detail: string, percent?: number) => void
+
+/** Hands a file to the API and gives the id of the image that it becomes. */
+export type Upload = (api: Api, image: BuiltImage, show: Show) => Promise<string>
+
+const ready_within_ms = 120_000
+
+async function find(api: Api, name: string): Promise<Image | undefined> {
+  const { items } = await api.call<{ items: Image[] }>('GET', `/v1/images?name=${name}`)
+  return items.find(image => image.name === name && image.status !== 'failed')
+}
+
+/** Id of the image, ready for use. */
+export async function ensureTinyImage(
+  api: Api,
+  config: Pick<Config, 'state_dir'>,
+  upload: Upload,
+  show: Show,
+): Promise<string> {
+  const found = await find(api, 'tiny')
+  const id = found?.status === 'ready' ? found.id : await buildAndUpload(api, config, upload, show)
+  const ready = await api.until(async () => {
+    const image = await api.call<Image>('GET', `/v1/images/${id}`)
+    if (image.status === 'failed')
+      throw new HostError(`the image tiny was refused: ${image.failure ?? 'no reason given'}`)
+    return image.status === 'ready' ? image : undefined
+  }, ready_within_ms)
+  if (!ready) throw new HostError(`the image tiny is not ready after ${ready_within_ms / 1000} s`)
+  return id
+}
+
+async function buildAndUpload(
+  api: Api,
+  config: Pick<Config, 'state_dir'>,
+  upload: Upload,
+  show: Show,
+): Promise<string> {
+  const work_dir = path.join(config.state_dir, 'build')
+  await mkdir(work_dir, { recursive: true })
+  const built = await buildImage('tiny', {
+    work_dir,
+    out: path.join(work_dir, 'tiny.qcow2'),
+    on_progress: ({ step, fraction }) => show(step, fraction * 100),
+  })
+  show('uploading')
+  return await upload(api, built, show)
+}

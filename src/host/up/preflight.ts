@@ -1,0 +1,82 @@
+/**
+ * What can be known to go wrong before anything is changed: rights, ports, room on disk, a database that does not answer
+ * or is too old.
+ */
+import { statfs } from 'node:fs/promises'
+import path from 'node:path'
+import { Client } from 'pg'
+import { type Config, joinAddress } from '../../config.ts'
+import { HostError } from '../error.ts'
+import { isErrno } from '../process.ts'
+import { portProblem } from '../ports.ts'
+import type { ServiceStatus } from '../service.ts'
+
+const free_mib_min = 1024
+const postgres_min = 150_000
+
+/** `running`: what already runs of Croft here; its own ports are not in its way. Throws HostError. */
+export async function preflight(config: Config, running: readonly ServiceStatus[]): Promise<void> {
+  await checkRoom(config)
+  const controller_runs = running.some(({ name, state }) => name === 'croft-controller' && state !== 'stopped')
+  if (!controller_runs) await checkPorts(config)
+  if (config.database_url !== undefined) await checkDatabase(config.database_url)
+}
+
+async function checkRoom(config: Config): Promise<void> {
+  for (const folder of new Set([config.state_dir, config.run_dir, config.log_dir])) {
+    const { bavail, bsize } = await statfs(await nearestFolder(folder))
+    const free_mib = Math.floor((bavail * bsize) / 2 ** 20)
+    // A memory file system for sockets may be small.
+    const min_mib = folder === config.state_dir ? free_mib_min : 16
+    if (free_mib < min_mib)
+      throw new HostError(
+        `the file system of ${folder} has ${free_mib} MiB left, and ${min_mib} MiB are needed`,
+        'Free some space, or keep the state elsewhere: croft up --state DIR',
+      )
+  }
+}
+
+async function nearestFolder(folder: string): Promise<string> {
+  try {
+    await statfs(folder)
+    return folder
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+    return await nearestFolder(path.dirname(folder))
+  }
+}
+
+async function checkPorts(config: Config): Promise<void> {
+  for (const [key, option] of [
+    ['listen', '--listen'],
+    ['agent_listen', '--agent-listen'],
+  ] as const) {
+    const problem = await portProblem(config[key])
+    if (!problem) continue
+    const by = problem.holder === undefined ? '' : ` by ${problem.holder}`
+    throw new HostError(
+      `${joinAddress(problem.address)} ${problem.why}${by}; nothing was changed`,
+      `Free it, or choose another: croft up ${option} ADDRESS:PORT`,
+    )
+  }
+}
+
+async function checkDatabase(url: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ version: string }>(`select current_setting('server_version_num') as version`)
+    const version = Number(rows[0]?.version)
+    if (version < postgres_min)
+      throw new HostError(`the database is PostgreSQL ${Math.floor(version / 10_000)}; Croft needs 15 or newer`)
+  } catch (error) {
+    if (error instanceof HostError) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw new HostError(`the database of --database does not let us in: ${why}`, 'Check address, user and password.', {
+      cause: error,
+    })
+  } finally {
+    await client.end()
+  }
+}
