@@ -2,7 +2,7 @@
  * Topologies for tests: one that is small and known, and random ones that hold together (fast-check).
  * Not its job: what becomes of them.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type {
   Topology,
   TopologyFloatingIp,

@@ -83,8 +83,8 @@ function instanceColumns(context: Context, port: Port): PortColumns {
   const hosts = [port.host, port.target_host].filter(host => typeof host === 'string')
   return {
     ...base(port.id),
-    // 'unknown': whatever else the guest uses is learned, since nothing forbids it.
-    addresses: port.port_security ? [own] : [own, 'unknown'],
+    // 'unknown': frames to addresses that nobody is known to have go here as well.
+    addresses: port.port_security && !usesOtherMac(port) ? [own] : [own, 'unknown'],
     port_security: port.port_security ? allowed(port) : [],
     enabled: port.admin_up,
     dhcpv4_options: dhcpRow(context, port, 4),
@@ -96,6 +96,9 @@ function instanceColumns(context: Context, port: Port): PortColumns {
     },
   }
 }
+
+const usesOtherMac = (port: Port): boolean =>
+  port.allowed_address_pairs.some(({ mac }) => mac !== null && mac !== port.mac)
 
 /** One entry a MAC address, with all that may be used with it. */
 function allowed(port: Port): string[] {

@@ -1,7 +1,7 @@
 /** Plan, difference and commit against the northbound database in memory: they must always meet, from wherever they begin. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { apply, compile } from '../../../src/controller/ovn/apply.ts'
 import { diff } from '../../../src/controller/ovn/diff.ts'
 import { MemoryNorthbound } from '../../../src/controller/ovn/memory.ts'
