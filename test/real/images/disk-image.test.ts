@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { DiskImageError, inspect, normalise } from '../../../src/lib/disk-image/index.ts'
 
 const run = promisify(execFile)
@@ -33,7 +33,7 @@ const written = {
   raw: ['raw'],
 } as const
 
-test('every format qemu-img writes is accepted and comes out with the same content', async () => {
+void test('every format qemu-img writes is accepted and comes out with the same content', async () => {
   const content = join(dir, 'content.raw')
   await writeFile(content, Buffer.alloc(2 * mib, 'a guest wrote this '))
   await truncate(content, 8 * mib)
@@ -52,7 +52,7 @@ test('every format qemu-img writes is accepted and comes out with the same conte
   }
 })
 
-test('images that name other files are refused before qemu-img may follow them', async () => {
+void test('images that name other files are refused before qemu-img may follow them', async () => {
   const secret = join(dir, 'secret')
   await writeFile(secret, Buffer.alloc(mib, 'secret'))
   const refused = async (path: string, code: string): Promise<void> => {
@@ -94,7 +94,7 @@ test('images that name other files are refused before qemu-img may follow them',
   )
 })
 
-test('a disk larger than allowed is refused by its header alone', async () => {
+void test('a disk larger than allowed is refused by its header alone', async () => {
   const path = join(dir, 'huge')
   await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, '1P'])
   await assert.rejects(inspect(path), { code: 'too_large' })
@@ -103,7 +103,7 @@ test('a disk larger than allowed is refused by its header alone', async () => {
   assert.equal((await inspect(path)).virtual_size_bytes, 20 * 1024 * mib)
 })
 
-test('data cut off behind a sound header is found, at the latest by the conversion', async () => {
+void test('data cut off behind a sound header is found, at the latest by the conversion', async () => {
   const path = join(dir, 'cut')
   await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', join(dir, 'content.raw'), path])
   await truncate(path, mib)
@@ -115,7 +115,7 @@ test('data cut off behind a sound header is found, at the latest by the conversi
   )
 })
 
-test('mutated images: qemu-img is only asked about what it reads the same way', async () => {
+void test('mutated images: qemu-img is only asked about what it reads the same way', async () => {
   const sound = await Promise.all(['qcow2', 'vmdk', 'vdi', 'vhd'].map(name => readFile(join(dir, `in-${name}`))))
   const path = join(dir, 'mutated')
   const write = fc.tuple(fc.nat(600), fc.uint8Array({ minLength: 1, maxLength: 8 }))
@@ -128,7 +128,7 @@ test('mutated images: qemu-img is only asked about what it reads the same way', 
         for (const [at, bytes] of writes) copy.set(bytes, at)
         await writeFile(path, copy)
         const outcome = await inspect(path).catch((error: unknown) => error)
-        if (outcome instanceof Error) assert.ok(outcome instanceof DiskImageError, outcome.stack)
+        if (outcome instanceof Error) assert.ok(outcome instanceof DiskImageError, String(outcome.stack))
       },
     ),
     { numRuns: 40 },

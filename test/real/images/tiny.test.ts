@@ -70,14 +70,14 @@ function ssh(port: number, command: string): Promise<{ stdout: string }> {
   })
 }
 
-test('the same packages give the same bytes', async () => {
+void test('the same packages give the same bytes', async () => {
   const again = await buildTiny({ work_dir: join(tmpdir(), 'croft-test-images'), out: join(dir, 'again.qcow2') })
   assert.equal(again.sha256, built.sha256)
   assert.ok(built.size_bytes < 20_000_000, `${built.size_bytes} bytes`)
   await rm(again.path)
 })
 
-test('config drive, key, user data once, web page, persistence over reboot, clean power-off', async () => {
+void test('config drive, key, user data once, web page, persistence over reboot, clean power-off', async () => {
   const metadata = { uuid: 'i-1', hostname: 'pet.example.org', public_keys: { mine: `${key}\n` } }
   const iso = await configDrive(
     'drive-1',
@@ -110,7 +110,7 @@ test('config drive, key, user data once, web page, persistence over reboot, clea
   assert.match(guest.output, /TINY DOWN/)
 })
 
-test('metadata service, OpenStack layout; cloud-config with a password; ctrl-alt-del', async () => {
+void test('metadata service, OpenStack layout; cloud-config with a password; ctrl-alt-del', async () => {
   const user_data = '#cloud-config\nhostname: cattle-7\npassword: sesame\nruncmd:\n  - [echo, "RUN", "a, b"]\n'
   const asked: string[] = []
   const service = await serve(
@@ -141,7 +141,7 @@ test('metadata service, OpenStack layout; cloud-config with a password; ctrl-alt
   await guest.kill()
 })
 
-test('metadata service, EC2 layout, where OpenStack has none; IDE disk', async () => {
+void test('metadata service, EC2 layout, where OpenStack has none; IDE disk', async () => {
   const asked: string[] = []
   const service = await serve(
     {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { DiskImageError, type DiskImageErrorCode, readHeader } from '../../../src/lib/disk-image/index.ts'
 import * as make from './samples.ts'
 
@@ -26,7 +26,7 @@ function changed(image: Buffer, change: (image: Buffer) => void): Buffer {
   return image
 }
 
-test('formats are told by content', async () => {
+void test('formats are told by content', async () => {
   const seen: Record<string, unknown> = {}
   for (const [name, sample] of Object.entries(make.samples)) {
     const { format, virtual_size_bytes } = await read(sample())
@@ -48,7 +48,7 @@ test('formats are told by content', async () => {
   assert.deepEqual(await read(fixed), { format: 'vhd', virtual_size_bytes: 4096, variant: 'fixed' })
 })
 
-test('packed and foreign files are refused by name', async () => {
+void test('packed and foreign files are refused by name', async () => {
   await refused(Buffer.alloc(0), 'empty')
   await refused(gzipSync(make.qcow2()), 'packed')
   await refused(Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 1, 2]), 'packed')
@@ -65,7 +65,7 @@ test('packed and foreign files are refused by name', async () => {
   )
 })
 
-test('qcow2: everything that leads elsewhere or lies', async () => {
+void test('qcow2: everything that leads elsewhere or lies', async () => {
   const cases: [DiskImageErrorCode, (image: Buffer) => void][] = [
     ['backing_file', image => image.writeBigUInt64BE(512n, 8)],
     ['external_data_file', image => image.writeBigUInt64BE(4n, 72)],
@@ -93,7 +93,7 @@ test('qcow2: everything that leads elsewhere or lies', async () => {
   await refused(make.qcow2().subarray(0, 3 * 65536), 'truncated')
 })
 
-test('vmdk: no other file, no parent', async () => {
+void test('vmdk: no other file, no parent', async () => {
   const withExtents = (extents: string): Buffer => make.vmdk(make.vmdkDescriptor({ extents }))
   for (const name of ['/etc/shadow', '../up.vmdk', '..', '/dev/sda', 'c:\\disk.vmdk', 'nbd:host:10809', '']) {
     await refused(withExtents(`RW 131072 SPARSE "${name}"`), 'external_extent')
@@ -123,7 +123,7 @@ test('vmdk: no other file, no parent', async () => {
   )
 })
 
-test('vdi, vhd, vhdx: no differencing disks, no absurd tables', async () => {
+void test('vdi, vhd, vhdx: no differencing disks, no absurd tables', async () => {
   await refused(
     changed(make.vdi(), image => image.writeUInt32LE(4, 0x4c)),
     'backing_file',
@@ -172,7 +172,7 @@ const mutated = fc
     return cut === null ? image : image.subarray(0, cut)
   })
 
-test('whatever the bytes: an answer or a refusal, little read, nothing beyond the end, no way out', async () => {
+void test('whatever the bytes: an answer or a refusal, little read, nothing beyond the end, no way out', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.oneof(
@@ -203,7 +203,7 @@ test('whatever the bytes: an answer or a refusal, little read, nothing beyond th
   )
 })
 
-test('a backing file is never accepted, whatever else the header says', async () => {
+void test('a backing file is never accepted, whatever else the header says', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
