@@ -62,18 +62,19 @@ export class JsonSplitter {
       this.#escaped = false
       i++
     }
+    // The next quote is looked for again only when it has been passed: many escapes must not cost their square.
+    let end = chunk.indexOf(quote, i)
     for (;;) {
-      const end = chunk.indexOf(quote, i)
       const escape = chunk.subarray(i, end < 0 ? chunk.length : end).indexOf(backslash)
-      if (escape >= 0) {
-        i += escape + 2
-        if (i > chunk.length) this.#escaped = true
-        if (i >= chunk.length) return chunk.length
-        continue
+      if (escape < 0) {
+        if (end < 0) return chunk.length
+        this.#inString = false
+        return end + 1
       }
-      if (end < 0) return chunk.length
-      this.#inString = false
-      return end + 1
+      i += escape + 2
+      if (i > chunk.length) this.#escaped = true
+      if (i >= chunk.length) return chunk.length
+      if (end >= 0 && end < i) end = chunk.indexOf(quote, i)
     }
   }
 
