@@ -51,6 +51,9 @@ export interface Cloud {
   readonly allow_private_downloads: boolean
 }
 
-export function makeId<T extends Id<string>>(cloud: Pick<Cloud, 'clock' | 'random'>): T {
+/** What it takes to make new things: ids, MACs. */
+export type Makes = Pick<Cloud, 'clock' | 'random'>
+
+export function makeId<T extends Id<string>>(cloud: Makes): T {
   return newId<T>({ now_ms: () => cloud.clock.now_ms(), randomBytes: count => cloud.random.bytes(count) })
 }

@@ -2,7 +2,7 @@
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { PortId } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
-import { type Cloud, makeId } from '../cloud.ts'
+import { type Makes, makeId } from '../cloud.ts'
 import { address, type Allocation, type Wish } from '../store/address.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event, type NewEvent } from '../store/event.ts'
@@ -12,8 +12,6 @@ import { type NewPort, port } from '../store/port.ts'
 import { by, type Caller } from './caller.ts'
 import { insertPorts } from './new-ports.ts'
 import { checkSecurityGroups, ensureDefaultSecurityGroup } from './security-group.ts'
-
-type Makes = Pick<Cloud, 'clock' | 'random'>
 
 /** One NIC of an instance: a new port on a network, or a port made before. */
 export interface PortRequest {

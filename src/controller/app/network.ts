@@ -3,7 +3,7 @@ import type { Network, networkRoutes } from '../../api/network.ts'
 import type { BodyOf, QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { NetworkId, PortId } from '../../model/ids.ts'
-import { type Cloud, makeId } from '../cloud.ts'
+import { type Cloud, type Makes, makeId } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
 import type { Tx } from '../store/database.ts'
 import { network } from '../store/network.ts'
@@ -39,11 +39,14 @@ export async function getNetwork(cloud: Cloud, caller: Caller, id: string): Prom
   return found
 }
 
-export function createNetwork(
-  cloud: Cloud,
-  caller: Caller,
-  asked: BodyOf<typeof networkRoutes.create>,
-): Promise<Network> {
+type NetworkAsked = BodyOf<typeof networkRoutes.create>
+
+export function createNetwork(cloud: Cloud, caller: Caller, asked: NetworkAsked): Promise<Network> {
+  return change(cloud, caller, tx => makeNetwork(tx, cloud, caller, asked))
+}
+
+/** Within a transaction that makes more than the network. */
+export async function makeNetwork(tx: Tx, cloud: Makes, caller: Caller, asked: NetworkAsked): Promise<Network> {
   const kind = asked.kind ?? 'overlay'
   if ((kind === 'external' || asked.shared) && !mayOnSystem(caller, 'network.publish')) {
     throw forbidden('network.publish', 'on the whole system')
@@ -57,23 +60,21 @@ export function createNetwork(
   if (kind === 'overlay' && (asked.physical_network !== undefined || asked.vlan !== undefined)) {
     throw new CloudError('invalid', 'Only external networks have physical_network and vlan; an overlay needs neither.')
   }
-  return change(cloud, caller, async tx => {
-    const made = {
-      id: makeId<NetworkId>(cloud),
-      project_id: projectOf(caller),
-      name: asked.name,
-      kind,
-      shared: asked.shared ?? false,
-      mtu: asked.mtu ?? (kind === 'overlay' ? overlayMtu : externalMtu),
-      physical_network: asked.physical_network ?? null,
-      vlan: asked.vlan ?? null,
-    }
-    await projectQuota.charge(tx, made.project_id, { networks: 1 })
-    await onConstraint(network.insert(tx, made), { network_physical_network_coalesce_idx: () => vlanTaken(asked) })
-    if (kind === 'overlay') await addMetadataPort(tx, cloud, made)
-    await networksChanged(tx, caller, [{ noun: 'network', kind: 'created', id: made.id, project_id: made.project_id }])
-    return await read(tx, made.id)
-  })
+  const made = {
+    id: makeId<NetworkId>(cloud),
+    project_id: projectOf(caller),
+    name: asked.name,
+    kind,
+    shared: asked.shared ?? false,
+    mtu: asked.mtu ?? (kind === 'overlay' ? overlayMtu : externalMtu),
+    physical_network: asked.physical_network ?? null,
+    vlan: asked.vlan ?? null,
+  }
+  await projectQuota.charge(tx, made.project_id, { networks: 1 })
+  await onConstraint(network.insert(tx, made), { network_physical_network_coalesce_idx: () => vlanTaken(asked) })
+  if (kind === 'overlay') await addMetadataPort(tx, cloud, made)
+  await networksChanged(tx, caller, [{ noun: 'network', kind: 'created', id: made.id, project_id: made.project_id }])
+  return await read(tx, made.id)
 }
 
 function vlanTaken(asked: { physical_network?: string; vlan?: number }): CloudError {
@@ -85,7 +86,7 @@ function vlanTaken(asked: { physical_network?: string; vlan?: number }): CloudEr
 }
 
 /** The port on which hosts answer metadata requests of the network's guests. Subnets give it addresses. */
-async function addMetadataPort(tx: Tx, cloud: Cloud, on: { id: string; project_id: string }): Promise<void> {
+async function addMetadataPort(tx: Tx, cloud: Makes, on: { id: string; project_id: string }): Promise<void> {
   const { id: network_id, project_id } = on
   await insertPorts(tx, cloud, [{ id: makeId<PortId>(cloud), network_id, project_id, mac: '', kind: 'metadata' }])
 }

@@ -3,7 +3,7 @@ import type { BodyOf, QueryOf } from '../../api/route.ts'
 import type { Router, routerRoutes } from '../../api/router.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { PortId, RouterId } from '../../model/ids.ts'
-import { type Cloud, makeId } from '../cloud.ts'
+import { type Cloud, type Makes, makeId } from '../cloud.ts'
 import { address } from '../store/address.ts'
 import { onConstraint } from '../store/constraint.ts'
 import type { Tx } from '../store/database.ts'
@@ -32,17 +32,22 @@ export async function getRouter(cloud: Cloud, caller: Caller, id: string): Promi
   return found
 }
 
-export function createRouter(cloud: Cloud, caller: Caller, asked: BodyOf<typeof routerRoutes.create>): Promise<Router> {
+type RouterAsked = BodyOf<typeof routerRoutes.create>
+
+export function createRouter(cloud: Cloud, caller: Caller, asked: RouterAsked): Promise<Router> {
+  return change(cloud, caller, tx => makeRouter(tx, cloud, caller, asked))
+}
+
+/** Within a transaction that makes more than the router. */
+export async function makeRouter(tx: Tx, cloud: Makes, caller: Caller, asked: RouterAsked): Promise<Router> {
   const { name, snat = true, external_network_id, external_address } = asked
   if (external_address !== undefined && external_network_id === undefined) throw addressWithoutNetwork()
-  return change(cloud, caller, async tx => {
-    const made = { id: makeId<RouterId>(cloud), project_id: projectOf(caller), name, snat }
-    await projectQuota.charge(tx, made.project_id, { routers: 1 })
-    await router.insert(tx, made)
-    const row = await router.lock(tx, made.id)
-    if (row && external_network_id) await setGateway(tx, cloud, row, external_network_id, external_address)
-    return await done(tx, caller, 'created', made)
-  })
+  const made = { id: makeId<RouterId>(cloud), project_id: projectOf(caller), name, snat }
+  await projectQuota.charge(tx, made.project_id, { routers: 1 })
+  await router.insert(tx, made)
+  const row = await router.lock(tx, made.id)
+  if (row && external_network_id) await setGateway(tx, cloud, row, external_network_id, external_address)
+  return await done(tx, caller, 'created', made)
 }
 
 function addressWithoutNetwork(): CloudError {
@@ -66,7 +71,7 @@ async function done(
 
 async function setGateway(
   tx: Tx,
-  cloud: Cloud,
+  cloud: Makes,
   row: RouterRow,
   network_id: string,
   fixed: string | undefined,
@@ -162,40 +167,43 @@ export function deleteRouter(cloud: Cloud, caller: Caller, id: string): Promise<
 }
 
 export function addInterface(cloud: Cloud, caller: Caller, id: string, subnet_id: string): Promise<Router> {
-  return change(cloud, caller, async tx => {
-    const row = await lockOwn(tx, caller, id)
-    const joined = await subnet.find(tx, subnet_id)
-    // One's own subnets only: a router of another project on a shared network would be its gateway.
-    if (!joined || joined.project_id !== row.project_id) throw notFound('subnet', subnet_id)
-    const { name, cidr, gateway, network_id } = joined
-    if (gateway === null) {
-      throw new CloudError(
-        'conflict',
-        `The subnet '${name}' has no gateway, whose address the router would take. Set one first.`,
-      )
-    }
-    if ((await network.usable(tx, row.project_id, [network_id]))[0]?.kind === 'external') {
-      throw new CloudError(
-        'invalid',
-        `The subnet '${name}' is external: set it as the router's external gateway instead.`,
-      )
-    }
-    const there = await router.ofSubnet(tx, subnet_id)
-    if (there) throw hasRouter(name, there)
-    const other = await router.overlapping(tx, row, cidr)
-    if (other) throw overlap(cidr, other)
-    const port_id = makeId<PortId>(cloud)
-    const { id: router_id, project_id } = row
-    await insertPorts(tx, cloud, [{ id: port_id, network_id, project_id, mac: '', kind: 'router', router_id }])
-    const pools = await address.lock(tx, [network_id])
-    await address.allocate(tx, pools, [{ port_id, network_id, subnet_id, fixed: [gateway], as_gateway: true }])
-    await onConstraint(router.insertInterface(tx, { router_id, subnet_id, port_id, cidr }), {
-      router_interface_subnet_id_key: () => hasRouter(name, null),
-      router_interface_overlap: () => overlap(cidr, null),
-    })
-    await router.update(tx, id, {})
-    return await done(tx, caller, 'changed', row)
+  return change(cloud, caller, tx => joinSubnet(tx, cloud, caller, id, subnet_id))
+}
+
+/** Within a transaction that makes more than the interface. */
+export async function joinSubnet(tx: Tx, cloud: Makes, caller: Caller, id: string, subnet_id: string): Promise<Router> {
+  const row = await lockOwn(tx, caller, id)
+  const joined = await subnet.find(tx, subnet_id)
+  // One's own subnets only: a router of another project on a shared network would be its gateway.
+  if (!joined || joined.project_id !== row.project_id) throw notFound('subnet', subnet_id)
+  const { name, cidr, gateway, network_id } = joined
+  if (gateway === null) {
+    throw new CloudError(
+      'conflict',
+      `The subnet '${name}' has no gateway, whose address the router would take. Set one first.`,
+    )
+  }
+  if ((await network.usable(tx, row.project_id, [network_id]))[0]?.kind === 'external') {
+    throw new CloudError(
+      'invalid',
+      `The subnet '${name}' is external: set it as the router's external gateway instead.`,
+    )
+  }
+  const there = await router.ofSubnet(tx, subnet_id)
+  if (there) throw hasRouter(name, there)
+  const other = await router.overlapping(tx, row, cidr)
+  if (other) throw overlap(cidr, other)
+  const port_id = makeId<PortId>(cloud)
+  const { id: router_id, project_id } = row
+  await insertPorts(tx, cloud, [{ id: port_id, network_id, project_id, mac: '', kind: 'router', router_id }])
+  const pools = await address.lock(tx, [network_id])
+  await address.allocate(tx, pools, [{ port_id, network_id, subnet_id, fixed: [gateway], as_gateway: true }])
+  await onConstraint(router.insertInterface(tx, { router_id, subnet_id, port_id, cidr }), {
+    router_interface_subnet_id_key: () => hasRouter(name, null),
+    router_interface_overlap: () => overlap(cidr, null),
   })
+  await router.update(tx, id, {})
+  return await done(tx, caller, 'changed', row)
 }
 
 function hasRouter(name: string, there: { id: string; name: string } | null): CloudError {

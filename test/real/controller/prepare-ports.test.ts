@@ -29,7 +29,7 @@ test('a thousand instances get ports, addresses, MACs and the default group, and
   const [port] = wanted.get(first ?? '') ?? []
   assert.match(port?.mac ?? '', /^fa:16:3e:/)
   assert.deepEqual(port?.addresses, [{ address: '10.0.0.2', prefix_length: 20, gateway: '10.0.0.1' }])
-  assert.ok(took_ms < 1000, `took ${Math.round(took_ms)} ms`)
+  assert.ok(took_ms < 4000, `took ${Math.round(took_ms)} ms`)
   await database.transaction(tx => releasePorts(tx, instance_ids, null))
   for (const table of ['port', 'port_address', 'port_security_group'] as const) {
     assert.deepEqual(await database.db.selectFrom(table).selectAll().execute(), [], table)
