@@ -14,6 +14,8 @@ import { parse } from 'yaml'
 import { HostError } from './host/error.ts'
 import { isErrno } from './host/process.ts'
 
+export { type ClientEnvironment, clientEnvironment } from './client-environment.ts'
+
 const default_state = '/var/lib/croft'
 
 /** The configuration file, YAML; every key may be missing. */
@@ -158,31 +160,4 @@ export function joinAddress({ host, port }: Address): string {
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.')
-}
-
-/** What the CLI takes from its environment. */
-export type ClientEnvironment = {
-  url: string | undefined
-  token: string | undefined
-  project: string | undefined
-  home: string | undefined
-  /** XDG Base Directory Specification. */
-  config_home: string | undefined
-  /** https://no-color.org */
-  no_color: boolean
-  ci: boolean
-  terminal: string | undefined
-}
-
-export function clientEnvironment(env: Environment = process.env): ClientEnvironment {
-  return {
-    url: env.CROFT_URL || undefined,
-    token: env.CROFT_TOKEN || undefined,
-    project: env.CROFT_PROJECT || undefined,
-    home: env.HOME || undefined,
-    config_home: env.XDG_CONFIG_HOME || undefined,
-    no_color: Boolean(env.NO_COLOR),
-    ci: Boolean(env.CI),
-    terminal: env.TERM || undefined,
-  }
 }
