@@ -11,7 +11,7 @@ import { user } from '../store/user.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
 import { makeHash, whenHashing } from './hashing.ts'
-import { claimAttempt } from './sign-in.ts'
+import { claimAttempt, excuseAddress } from './sign-in.ts'
 import { mustManageUser } from './user.ts'
 
 /** One's own password with the old one; another's as an administrator who may do at least as much as that user. */
@@ -48,5 +48,5 @@ async function checkOld(cloud: Cloud, caller: Caller, old: string | undefined): 
   })
   if (!right) throw new CloudError('sign_in_refused', 'The old password is not right.')
   await signInAttempt.forget(cloud.database.db, `user:${user_id}`)
-  await signInAttempt.takeBack(cloud.database.db, `address:${caller.request.address}`)
+  await excuseAddress(cloud, caller.request.address)
 }

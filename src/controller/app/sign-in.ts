@@ -12,6 +12,7 @@ import { audit } from '../store/audit.ts'
 import type { Tx } from '../store/database.ts'
 import { type Account, session } from '../store/session.ts'
 import { signInAttempt } from '../store/sign-in-attempt.ts'
+import { addressKey } from './address-key.ts'
 import type { Caller } from './caller.ts'
 import { whenHashing } from './hashing.ts'
 import { type ChosenProject, chooseProject, issueToken } from './session.ts'
@@ -62,7 +63,7 @@ async function checkAccount(
       )
     }
     await signInAttempt.forget(db, attempt)
-    await signInAttempt.takeBack(db, `address:${address}`)
+    await excuseAddress(cloud, address)
     return account
   })
 }
@@ -71,13 +72,18 @@ async function checkAccount(
 export async function claimAttempt(cloud: Cloud, tx: Tx, account_key: string, address: string): Promise<void> {
   const attempts_max = cloud.settings.get('sign_in.attempts_max')
   const lock_minutes = cloud.settings.get('sign_in.lock_minutes')
-  const whole = await signInAttempt.claim(tx, `address:${address}`, {
+  const whole = await signInAttempt.claim(tx, `address:${addressKey(address)}`, {
     attempts_max: attempts_max * address_factor,
     lock_minutes,
   })
   if (whole) throw lockedOut('Too many sign-ins from your address failed', whole)
   const one = await signInAttempt.claim(tx, account_key, { attempts_max, lock_minutes })
   if (one) throw lockedOut('Too many sign-ins to this account failed', one)
+}
+
+/** The attempt was right: it does not count for the address, but those before it do. */
+export async function excuseAddress(cloud: Cloud, address: string): Promise<void> {
+  await signInAttempt.takeBack(cloud.database.db, `address:${addressKey(address)}`)
 }
 
 function lockedOut(why: string, until: Date): CloudError {

@@ -1,7 +1,14 @@
-/** A token bucket per caller, so that one of them cannot use up the server. In memory: each controller counts its own. */
-import type { FastifyReply } from 'fastify'
+/**
+ * Token buckets, so that one caller cannot use up the server: one per credential, one per address (a made-up credential
+ * is new each time), and a small one per address for sign-ins, which cost a password hash each. In memory: each
+ * controller counts its own.
+ */
+import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { sessionRoutes } from '../../api/session.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { CloudError } from '../../model/errors.ts'
+import { addressKey } from '../app/address-key.ts'
 
 export interface Rate {
   per_s: number
@@ -53,5 +60,36 @@ export class RateLimiter {
         per_s: this.rate.per_s,
       },
     )
+  }
+}
+
+/** How many callers an address may carry, and how much of a caller's rate may be sign-ins. */
+const callers_per_address = 10
+const sign_in_share = { per_s: 1 / 50, burst: 1 / 10 }
+
+/** All limits that a request has to pass. */
+export class RequestLimits {
+  private readonly callers: RateLimiter
+  private readonly addresses: RateLimiter
+  private readonly signIns: RateLimiter
+
+  constructor(clock: Clock, rate: Rate) {
+    const times = (per_s: number, burst: number) =>
+      new RateLimiter(clock, { per_s: rate.per_s * per_s, burst: Math.max(1, rate.burst * burst) })
+    this.callers = times(1, 1)
+    this.addresses = times(callers_per_address, callers_per_address)
+    this.signIns = times(sign_in_share.per_s, sign_in_share.burst)
+  }
+
+  /** Throws too_many_requests, with Retry-After set. */
+  admit(request: Pick<FastifyRequest, 'ip' | 'url' | 'method' | 'headers'>, reply: Pick<FastifyReply, 'header'>): void {
+    const address = addressKey(request.ip)
+    const { authorization } = request.headers
+    // By hash: credentials are never kept in the clear.
+    this.callers.admit(authorization ? createHash('sha256').update(authorization).digest('base64') : address, reply)
+    if (authorization) this.addresses.admit(address, reply)
+    if (request.method === 'POST' && request.url.startsWith(sessionRoutes.create.path)) {
+      this.signIns.admit(address, reply)
+    }
   }
 }

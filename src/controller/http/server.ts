@@ -17,7 +17,7 @@ import { audit } from '../store/audit.ts'
 import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
 import { problem, toCloudError } from './problem.ts'
-import { RateLimiter } from './rate-limit.ts'
+import { RequestLimits } from './rate-limit.ts'
 import { checkShape } from './validate.ts'
 
 export interface ServerOptions {
@@ -44,7 +44,7 @@ export async function buildServer(
     trustProxy: false,
     forceCloseConnections: true,
   }) as unknown as FastifyInstance
-  const limiter = new RateLimiter(cloud.clock, options.rate ?? { per_s: 200, burst: 400 })
+  const rates = new RequestLimits(cloud.clock, options.rate ?? { per_s: 200, burst: 400 })
   server.setValidatorCompiler(() => () => true)
   server.setSerializerCompiler(() => data => JSON.stringify(data))
   for (const schema of problemSchemas) server.addSchema(schema)
@@ -53,7 +53,7 @@ export async function buildServer(
     reply.header('x-request-id', request.id)
     reply.header('cache-control', 'no-store')
     reply.header('x-content-type-options', 'nosniff')
-    limiter.admit(callerKey(request), reply)
+    rates.admit(request, reply)
   })
   server.setErrorHandler((error, request, reply) => sendProblem(cloud, error, request, reply))
   server.setNotFoundHandler((request, reply) =>
@@ -82,12 +82,6 @@ function requestId(cloud: Cloud, given: string | string[] | undefined): string {
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? request.url
-}
-
-/** Whom a rate is counted for: the credential if there is one (by hash, never kept in the clear), else the address. */
-function callerKey(request: FastifyRequest): string {
-  const credential = request.headers.authorization
-  return credential ? createHash('sha256').update(credential).digest('base64') : request.ip
 }
 
 async function serve(

@@ -25,7 +25,7 @@ const faults_max = 20
  * Throws CloudError 'invalid' with the faults found.
  */
 export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'query' | 'path'): unknown {
-  const filled = Value.Default(schema, where === 'body' ? Value.Clone(value) : Value.Convert(schema, value))
+  const filled = Value.Default(schema, where === 'body' ? Value.Clone(value) : readTexts(schema, value))
   const validator = validatorOf(schema)
   if (validator.Check(filled)) return filled
   const faults: Fault[] = []
@@ -41,6 +41,39 @@ export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'que
     `The ${where} does not fit${first ? `: ${first.at} ${first.problem}` : ''}. Nothing was changed.`,
     { faults },
   )
+}
+
+/**
+ * Query and path values come as text. Read as the types that the schema names, strictly: what is no such value stays
+ * text, and is refused by the check. (A value given once where the schema wants a list is a list of one.)
+ */
+function readTexts(schema: TSchema, value: unknown): unknown {
+  const properties: Record<string, TSchema> =
+    'properties' in schema ? (schema.properties as Record<string, TSchema>) : {}
+  return Object.fromEntries(
+    Object.entries(value ?? {}).map(([name, text]) => [
+      name,
+      Object.hasOwn(properties, name) ? readText(properties[name] ?? {}, text) : text,
+    ]),
+  )
+}
+
+function readText(schema: TSchema & { type?: unknown; items?: unknown }, text: unknown): unknown {
+  if (schema.type === 'array') {
+    const items = schema.items as TSchema
+    return (Array.isArray(text) ? text : [text]).map(item => readText(items, item))
+  }
+  if (typeof text !== 'string') return text
+  switch (schema.type) {
+    case 'integer':
+      return /^-?\d{1,15}$/.test(text) ? Number(text) : text
+    case 'number':
+      return /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text
+    default:
+      return text
+  }
 }
 
 function describe(error: { keyword: string; message: string; params: unknown }): string {

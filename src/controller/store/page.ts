@@ -40,7 +40,7 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
   const sort = asked.sort ?? 'id'
   const descending = sort.startsWith('-')
   const name = descending ? sort.slice(1) : sort
-  const field = name === 'id' ? null : fields[name]
+  const field = name === 'id' ? null : Object.hasOwn(fields, name) ? fields[name] : undefined
   if (field === undefined) {
     const possible = ['id', ...Object.keys(fields)].join(', ')
     throw new CloudError('invalid', `This list cannot be sorted by '${name}'; it can by: ${possible}.`, {
