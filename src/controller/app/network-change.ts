@@ -3,7 +3,7 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import type { Permission } from '../../model/permissions.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { instanceDetails, type Reach } from '../store/instance-details.ts'
+import { instanceDetails, type Reach, type Reached } from '../store/instance-details.ts'
 import { by, type Caller, mayOnSystem } from './caller.ts'
 
 export interface Changed {
@@ -22,10 +22,22 @@ export async function networksChanged(tx: Tx, caller: Caller, changes: readonly 
   await event.notify(tx, channels.network, '')
 }
 
-/** Lets the hosts of the instances that a change reaches tell their guests (metadata), and says that the instances changed. */
-export async function instancesReached(tx: Tx, caller: Caller, reach: Reach): Promise<void> {
+/**
+ * Lets the hosts of the instances that a change reaches hear of it: for guests' metadata, and for what hosts do for
+ * networks. Nothing that the API shows of an instance has changed.
+ */
+export async function hostsReached(tx: Tx, reach: Reach): Promise<Reached[]> {
   const reached = await instanceDetails.bump(tx, reach)
-  if (reached.length === 0) return
+  await event.wakeHosts(
+    tx,
+    reached.map(each => each.host_id),
+  )
+  return reached
+}
+
+/** The same, where the API shows it of the instances too. */
+export async function instancesReached(tx: Tx, caller: Caller, reach: Reach): Promise<void> {
+  const reached = await hostsReached(tx, reach)
   await event.record(
     tx,
     reached.map(({ id, project_id }) => ({
@@ -35,10 +47,6 @@ export async function instancesReached(tx: Tx, caller: Caller, reach: Reach): Pr
       project_id,
       ...by(caller),
     })),
-  )
-  await event.wakeHosts(
-    tx,
-    reached.map(each => each.host_id),
   )
 }
 

@@ -13,7 +13,7 @@ import { projectQuota } from '../store/project-quota.ts'
 import { type NewRule, type SecurityGroupRow, securityGroup } from '../store/security-group.ts'
 import { type Caller, checkVersion, projectOf, visibleProject } from './caller.ts'
 import { change } from './change.ts'
-import { checkMayChange, instancesReached, mayRead, networksChanged } from './network-change.ts'
+import { type Changed, checkMayChange, instancesReached, mayRead, networksChanged } from './network-change.ts'
 import { planRule } from './security-group-rules.ts'
 
 /**
@@ -172,8 +172,12 @@ export function deleteSecurityGroup(cloud: Cloud, caller: Caller, id: string): P
       )
     }
     await projectQuota.release(tx, row.project_id, { security_groups: 1 })
+    const mentioned = await securityGroup.forgetRemote(tx, id)
     await securityGroup.remove(tx, id)
-    await networksChanged(tx, caller, [{ noun: 'security-group', kind: 'deleted', id, project_id: row.project_id }])
+    await networksChanged(tx, caller, [
+      ...mentioned.map((other): Changed => ({ noun: 'security-group', kind: 'changed', ...other })),
+      { noun: 'security-group', kind: 'deleted', id, project_id: row.project_id },
+    ])
     return null
   })
 }

@@ -14,8 +14,8 @@ import { port } from '../store/port.ts'
 import { subnet, type SubnetRow, toSubnet } from '../store/subnet.ts'
 import { type Caller, checkVersion, visibleProject } from './caller.ts'
 import { change } from './change.ts'
-import { checkMayChange, instancesReached, mayRead, networksChanged, portsInWords } from './network-change.ts'
-import { planSubnet, subnetCidr } from './subnet-rules.ts'
+import { checkMayChange, hostsReached, mayRead, networksChanged, portsInWords } from './network-change.ts'
+import { planSubnet, subnetCidr, type SubnetPlan } from './subnet-rules.ts'
 
 export function listSubnets(
   cloud: Cloud,
@@ -63,7 +63,7 @@ export async function makeSubnet(tx: Tx, cloud: Makes, caller: Caller, asked: Su
   // The network is what hosts are told of: its metadata port has one more address.
   await network.update(tx, network_id, {})
   await networksChanged(tx, caller, [{ noun: 'subnet', kind: 'created', id: made.id, project_id: made.project_id }])
-  await instancesReached(tx, caller, { network_id })
+  if (made.dhcp) await hostsReached(tx, { network_id })
   return await read(tx, made.id)
 }
 
@@ -111,9 +111,14 @@ export function updateSubnet(
     if (!dhcp && row.dhcp) await subnet.freeMetadata(tx, id)
     await network.update(tx, row.network_id, {})
     await networksChanged(tx, caller, [{ noun: 'subnet', kind: 'changed', id, project_id: row.project_id }])
-    await instancesReached(tx, caller, { network_id: row.network_id })
+    if (told(plan, dhcp) !== told(toSubnet(row), row.dhcp)) await hostsReached(tx, { network_id: row.network_id })
     return await read(tx, id)
   })
+}
+
+/** What hosts and guests are told of a subnet. */
+function told({ gateway, dns, host_routes }: SubnetPlan, dhcp: boolean): string {
+  return JSON.stringify([gateway, dns, host_routes, dhcp])
 }
 
 /** The network first, then the subnet, as everyone locks them. */
@@ -157,7 +162,7 @@ export function deleteSubnet(cloud: Cloud, caller: Caller, id: string): Promise<
     await subnet.remove(tx, id)
     await network.update(tx, row.network_id, {})
     await networksChanged(tx, caller, [{ noun: 'subnet', kind: 'deleted', id, project_id: row.project_id }])
-    await instancesReached(tx, caller, { network_id: row.network_id })
+    if (row.dhcp) await hostsReached(tx, { network_id: row.network_id })
     return null
   })
 }

@@ -74,6 +74,17 @@ async function update(tx: Tx, id: string, set: Partial<Pick<SecurityGroupRow, 'n
     .execute()
 }
 
+/** Takes the rules away that let in from this group; the groups that had such rules, other than itself. */
+async function forgetRemote(tx: Tx, id: string): Promise<{ id: string; project_id: string }[]> {
+  const { rows } = await sql<{ id: string; project_id: string }>`
+    with gone as (
+      delete from security_group_rule where remote_group_id = ${id} and security_group_id <> ${id} returning security_group_id
+    )
+    update security_group g set version = g.version + 1 where g.id in (select security_group_id from gone)
+    returning g.id, g.project_id`.execute(tx)
+  return rows
+}
+
 /** Throws the database's own error (port_security_group_security_group_id_fkey) when a port is in it. */
 async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('security_group').where('id', '=', id).execute()
@@ -159,6 +170,7 @@ export const securityGroup = {
   lock,
   insert,
   update,
+  forgetRemote,
   remove,
   portCount,
   ruleCount,

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { preparePorts, releasePorts } from '../../../src/controller/app/instance-ports.ts'
 import { instancePorts } from '../../../src/controller/store/instance-ports.ts'
+import { insertPorts } from '../../../src/controller/app/new-ports.ts'
+import { address } from '../../../src/controller/store/address.ts'
 import { CloudError } from '../../../src/model/errors.ts'
 import { addInstances, addNetwork, addProject, callerIn, id, makes, networkDatabase } from '../../support/network.ts'
 
@@ -67,4 +69,39 @@ test('what is not there, not theirs or not sensible is refused', async () => {
     refused('invalid', /one instance only/),
   )
   assert.deepEqual(await database.db.selectFrom('port').selectAll().execute(), [])
+})
+
+test('a port made before is taken by one instance, keeps its address, and is free again after it', async () => {
+  await using there = await networkDatabase()
+  const { database, project_id } = there
+  const network_id = await addNetwork(database, project_id, ['10.0.0.0/24'])
+  const [first, second] = await addInstances(database, project_id, 2)
+  assert.ok(first && second)
+  const caller = callerIn(project_id)
+  const port_id = String(id())
+  await database.transaction(async tx => {
+    await insertPorts(tx, makes, [{ id: port_id, network_id, project_id, mac: '', kind: 'free', kept: true }])
+    await address.allocate(tx, await address.lock(tx, [network_id]), [{ port_id, network_id, fixed: ['10.0.0.77'] }])
+  })
+  const prepare = (instance_id: string) =>
+    database.transaction(tx =>
+      preparePorts(tx, makes, {
+        project_id,
+        caller,
+        instance_ids: [instance_id],
+        requests: [{ network_id }, { port_id }],
+      }),
+    )
+  const outcomes = await Promise.allSettled([prepare(first), prepare(second)])
+  assert.deepEqual(outcomes.map(each => each.status).sort(), ['fulfilled', 'rejected'])
+  const winner = outcomes[0]?.status === 'fulfilled' ? first : second
+  const ports = (await instancePorts.wanted(database.db, [winner])).get(winner) ?? []
+  assert.deepEqual(
+    ports.map(port => port.addresses[0]?.address),
+    ['10.0.0.2', '10.0.0.77'],
+  )
+  await assert.rejects(prepare(winner === first ? second : first), refused('in_use', /belongs to the instance/))
+  await database.transaction(tx => releasePorts(tx, [winner], null))
+  const left = await database.db.selectFrom('port').select(['id', 'kind']).execute()
+  assert.deepEqual(left, [{ id: port_id, kind: 'free' }])
 })

@@ -87,3 +87,21 @@ test('the default group stays; a group in use says by how many; names are unique
   assert.equal(await cloud.detailsOf(one?.instance_id ?? ''), before + 1)
   await cloud.ask('GET', `security-groups/${group.id}`, 404, undefined, cloud.as(cloud.stranger))
 })
+
+test('a group that others let in goes with their rules for it, and they show it', async () => {
+  await using cloud = await networkCloud()
+  const [web, db] = [
+    await cloud.post('security-groups', { name: 'web' }),
+    await cloud.post('security-groups', { name: 'db' }),
+  ]
+  await cloud.post(`security-groups/${db.id}/rules`, {
+    direction: 'ingress',
+    protocol: 'tcp',
+    port_min: 5432,
+    remote_group_id: web.id,
+  })
+  const before = await cloud.ask('GET', `security-groups/${db.id}`, 200)
+  await cloud.ask('DELETE', `security-groups/${web.id}`, 204)
+  const after = await cloud.ask('GET', `security-groups/${db.id}`, 200)
+  assert.deepEqual([after.rules.length, after.version], [before.rules.length - 1, before.version + 1])
+})
