@@ -2,7 +2,7 @@
  * OVN central for tests: northbound and southbound databases and ovn-northd as children on unix sockets, without hosts.
  * Not its job: chassis with traffic (the lab).
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { northbound, type Northbound } from '../../src/controller/ovn/index.ts'
@@ -17,6 +17,8 @@ export interface OvnCentral {
   sbctl(...args: string[]): Promise<string>
   /** What becomes of a packet; `ct` are the states that conntrack finds, one a lookup. ovn-trace(8) */
   trace(microflow: string, ct?: readonly string[]): Promise<string>
+  /** What ovn-northd had to say so far. */
+  northdLog(): Promise<string>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -37,6 +39,7 @@ export async function startOvnCentral(): Promise<OvnCentral> {
     `--ovnsb-db=${sb.remote}`,
     `--unixctl=${directory}/northd.ctl`,
     '-vconsole:off',
+    `--log-file=${directory}/northd.log`,
   ]
   const northd = startChild('ovn-northd', northdArgs, directory)
   const text = async (command: string, args: readonly string[]) => (await run(command, args)).stdout
@@ -54,6 +57,7 @@ export async function startOvnCentral(): Promise<OvnCentral> {
         '--summary',
         microflow,
       ]),
+    northdLog: () => readFile(join(directory, 'northd.log'), 'utf8'),
     async [Symbol.asyncDispose]() {
       await killChild(northd)
       await nb.kill()

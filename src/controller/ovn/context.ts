@@ -4,7 +4,8 @@
  * Not its job: rows.
  */
 import { createHash } from 'node:crypto'
-import { type Cidr, parseAddress, parseCidr } from '../../lib/ip.ts'
+import { isIP } from 'node:net'
+import { type Cidr, parseCidr } from '../../lib/ip.ts'
 import type { DesiredRows } from './rows.ts'
 import type {
   Topology,
@@ -112,11 +113,11 @@ function followPorts(
     const addresses: PortAddress[] = []
     for (const { subnet_id, address } of port.addresses) {
       const subnet = subnets.get(subnet_id)
-      const parsed = parseAddress(address)
+      const family = isIP(address)
       if (!subnet || subnet.network_id !== network.id)
         problems.push(`port ${port.id}: network ${network.id} has no subnet ${subnet_id}`)
-      else if (!parsed) problems.push(`port ${port.id}: ${address} is not an address`)
-      else addresses.push({ address, family: parsed.family, subnet })
+      else if (family !== 4 && family !== 6) problems.push(`port ${port.id}: ${address} is not an address`)
+      else addresses.push({ address, family, subnet })
     }
     ports.set(port.id, { ...port, network, addresses })
   }

@@ -13,6 +13,10 @@ import { type Plan, type PlanOptions, plan } from './plan.ts'
 import type { Northbound } from './schema.ts'
 import type { Topology } from './topology.ts'
 
+/** Rest after a pass in proportion to what it took: 2 leaves two thirds of the time to everything else. */
+const rest_ratio = 2
+const rest_max_ms = 5000
+
 export interface ReconcilerLog {
   info(detail: object, message: string): void
   warn(detail: object, message: string): void
@@ -60,11 +64,15 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
   #wakes = 1
   #done = 0
   #drifted = false
+  /** Woken since the last pass began: then it does not wait for the retry. */
+  #asked = true
   #plan: Plan | undefined
   #reported = ''
   #running: Promise<void> | undefined
   #closed = false
   #retry: Timer | undefined
+  /** Until it ends no pass begins: a large network must not take the controller's whole time. */
+  #rest: Timer | undefined
   #retry_ms: number
   #waiters: Waiter[] = []
   readonly #onChange = (changes: readonly Change[]) => {
@@ -100,6 +108,7 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
   /** Something wanted has changed. */
   wake(): void {
     this.#wakes++
+    this.#asked = true
     this.#run()
   }
 
@@ -120,6 +129,7 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
     if (this.#closed) return
     this.#closed = true
     this.#retry?.cancel()
+    this.#rest?.cancel()
     const { nb } = this.#options
     nb.off('change', this.#onChange)
     nb.off('connected', this.#onConnected)
@@ -130,11 +140,11 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
   }
 
   #run(): void {
-    if (this.#running || this.#closed) return
+    if (this.#running || this.#rest || this.#closed) return
     this.#running = this.#passes().finally(() => {
       this.#running = undefined
       // A wake-up between the last look and here.
-      if (this.#pending() && !this.#retry) this.#run()
+      if (this.#pending() && (this.#asked || !this.#retry)) this.#run()
     })
   }
 
@@ -147,15 +157,24 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
     await Promise.resolve()
     this.#retry?.cancel()
     this.#retry = undefined
-    while (this.#pending()) {
-      try {
-        await this.#pass()
-        this.#retry_ms = this.#options.retry_min_ms ?? 500
-      } catch (error) {
-        this.#failed(error instanceof Error ? error : new Error(String(error)))
-        return
-      }
+    if (!this.#pending()) return
+    const { clock, retry_min_ms = 500 } = this.#options
+    const started_ms = clock.now_ms()
+    try {
+      await this.#pass()
+      this.#retry_ms = retry_min_ms
+    } catch (error) {
+      this.#failed(error instanceof Error ? error : new Error(String(error)))
     }
+    this.#takeRest(Math.min(rest_ratio * (clock.now_ms() - started_ms), rest_max_ms))
+  }
+
+  #takeRest(rest_ms: number): void {
+    if (rest_ms < 1 || this.#closed) return
+    this.#rest = this.#options.clock.after(rest_ms, () => {
+      this.#rest = undefined
+      if (this.#asked || !this.#retry) this.#run()
+    })
   }
 
   async #pass(): Promise<void> {
@@ -163,6 +182,7 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
     const started_ms = clock.now_ms()
     const wake = this.#wakes
     this.#drifted = false
+    this.#asked = false
     // Without a wake-up what is wanted is as it was: only the rows have to be compared again.
     if (this.#done < wake || !this.#plan) this.#plan = plan(await loadTopology(), this.#options.plan)
     const steps = diff(this.#plan.rows, nb.replica)
