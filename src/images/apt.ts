@@ -176,9 +176,21 @@ export async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** The package mirrors this machine uses for a suite, from apt's own configuration: lines for sources.list. */
-export async function aptSources(options: AptOptions): Promise<string> {
-  const format = '$(REPO_URI)\t$(CODENAME)\t$(COMPONENT)'
+export interface AptSource {
+  uri: string
+  /** Such as Debian or Ubuntu. */
+  origin: string
+  /** Such as bookworm, bookworm-security. */
+  codename: string
+  component: string
+}
+
+/** The package mirrors this machine uses, from apt's own configuration. */
+export async function aptSources(options: AptOptions): Promise<AptSource[]> {
+  const format = '$(REPO_URI)\t$(ORIGIN)\t$(CODENAME)\t$(COMPONENT)'
   const { stdout } = await apt(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages'], options)
-  return stdout
+  return stdout.split('\n').flatMap(line => {
+    const [uri, origin, codename, component] = line.split('\t')
+    return uri && origin && codename && component ? [{ uri, origin, codename, component }] : []
+  })
 }

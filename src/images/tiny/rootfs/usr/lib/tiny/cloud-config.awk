@@ -4,9 +4,14 @@
 function unquote(s) {
   sub(/^[ \t]+/, "", s)
   sub(/[ \t\r]+$/, "", s)
-  if (s ~ /^".*"$/) { s = substr(s, 2, length(s) - 2); gsub(/\\"/, "\"", s); gsub(/\\\\/, "\\", s) }
-  else if (s ~ /^'.*'$/) { s = substr(s, 2, length(s) - 2); gsub(/''/, "'", s) }
-  else sub(/[ \t]+#.*$/, "", s)
+  if (match(s, /^"([^"\\]|\\.)*"/)) {
+    s = substr(s, 2, RLENGTH - 2)
+    gsub(/\\"/, "\"", s)
+    gsub(/\\\\/, "\\", s)
+  } else if (match(s, /^'([^']|'')*'/)) {
+    s = substr(s, 2, RLENGTH - 2)
+    gsub(/''/, "'", s)
+  } else sub(/[ \t]+#.*$/, "", s)
   return s
 }
 
