@@ -1,11 +1,20 @@
-/** Reading the audit log: all of it for the system's administrators, their domains' part for those of domains. */
+/** The audit log: refusals written to it, and read, all of it by the system's administrators, their domains' part by those of domains. */
 import type { AuditRow, auditRoutes } from '../../api/audit.ts'
 import type { QueryOf } from '../../api/route.ts'
+import type { CloudError } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { audit } from '../store/audit.ts'
 import type { Page } from '../store/page.ts'
 import type { Caller } from './caller.ts'
 import { domainsWith } from './reach.ts'
+
+/** A refused change leaves a row too: what someone tried counts as well as what they did. Never throws. */
+export async function auditRefusal(cloud: Cloud, caller: Caller, error: CloudError): Promise<void> {
+  const outcome = { outcome: error.status, error: error.code, resource_id: null }
+  await audit.record(cloud.database.db, caller, outcome).catch(cause => {
+    cloud.log.error({ err: cause, request_id: caller.request.id }, 'a refusal could not be written to the audit log')
+  })
+}
 
 export function listAudit(
   cloud: Cloud,

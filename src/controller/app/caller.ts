@@ -4,18 +4,9 @@
  */
 import { CloudError } from '../../model/errors.ts'
 import type { Permission } from '../../model/permissions.ts'
+import type { Holder } from '../store/credential.ts'
 
-export interface Caller {
-  readonly user_id: string
-  readonly user_name: string
-  readonly user_domain_id: string
-  /** The project worked in, or null for a token without one. */
-  readonly project_id: string | null
-  readonly project_domain_id: string | null
-  /** Permissions by where they are held. A grant on the system holds everywhere, one on a domain in all below it. */
-  readonly on_system: ReadonlySet<Permission>
-  readonly on_domains: ReadonlyMap<string, ReadonlySet<Permission>>
-  readonly on_project: ReadonlySet<Permission>
+export interface Caller extends Holder {
   readonly request: RequestFacts
 }
 

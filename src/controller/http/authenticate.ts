@@ -1,10 +1,9 @@
-/** Who sends this request: a bearer token or API key, looked up by its hash, with what its owner may do. */
+/** Who sends this request, by the bearer token or API key in its Authorization header (RFC 6750). */
 import { createHash } from 'node:crypto'
-import { CloudError } from '../../model/errors.ts'
 import type { Permission } from '../../model/permissions.ts'
+import { authenticate as callerOf } from '../app/authenticate.ts'
 import type { Caller, RequestFacts } from '../app/caller.ts'
 import type { Cloud } from '../cloud.ts'
-import { credential } from '../store/credential.ts'
 
 const noPermission: ReadonlySet<Permission> = new Set()
 
@@ -37,28 +36,10 @@ export function credentialHash(request: { headers: { authorization?: string | un
 /** Throws not_signed_in for a missing, unknown, expired or disabled credential, without saying which. */
 export async function authenticate(cloud: Cloud, header: string | undefined, request: RequestFacts): Promise<Caller> {
   const secret = secretOf(header)
-  const sha256 = credentialHash({ headers: { authorization: header } })
-  const found = secret ? await credential.find(cloud.database.db, sha256) : null
-  if (!found) {
-    const why = header === undefined ? 'No token was sent' : 'The token is not valid, or has expired'
-    throw new CloudError('not_signed_in', `${why}. Sign in: croft sign-in, or POST /v1/sign-in.`)
-  }
-  if (secret?.startsWith('croft_k_')) await noteUse(cloud, sha256)
-  return { ...found, request }
-}
-
-const noted_max = 10_000
-const note_every_ms = 60_000
-const notedOf = new WeakMap<Cloud, Map<string, number>>()
-
-/** An API key's last use is written about once a minute by each controller; most requests write nothing. */
-async function noteUse(cloud: Cloud, sha256: Buffer): Promise<void> {
-  const notedAt = notedOf.get(cloud) ?? new Map<string, number>()
-  notedOf.set(cloud, notedAt)
-  const key = sha256.toString('base64')
-  const now_ms = cloud.clock.now_ms()
-  if (now_ms - (notedAt.get(key) ?? -note_every_ms) < note_every_ms) return
-  if (notedAt.size >= noted_max) notedAt.clear()
-  notedAt.set(key, now_ms)
-  await credential.touch(cloud.database.db, sha256)
+  const why = header === undefined ? 'No token was sent' : 'The token is not valid, or has expired'
+  const presented =
+    secret === undefined
+      ? null
+      : { sha256: credentialHash({ headers: { authorization: header } }), is_key: secret.startsWith('croft_k_') }
+  return callerOf(cloud, presented, request, why)
 }

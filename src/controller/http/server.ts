@@ -10,10 +10,10 @@ import type { Route } from '../../api/route.ts'
 import { CloudError } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
+import { auditRefusal } from '../app/audit.ts'
 import { type Caller, forbidden, mayInAnyDomain, mayInProject, mayOnSystem, type RequestFacts } from '../app/caller.ts'
 import { waitForOperation } from '../app/operation.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { audit } from '../store/audit.ts'
 import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
 import { problem, toCloudError } from './problem.ts'
@@ -64,16 +64,50 @@ export async function buildServer(
       reply,
     ),
   )
+  register(
+    cloud,
+    server,
+    handled.filter(({ route }) => !route.takes),
+  )
+  await server.register(async scope => {
+    takeBytes(cloud, scope)
+    register(
+      cloud,
+      scope,
+      handled.filter(({ route }) => route.takes),
+    )
+  })
+  server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
+  return server
+}
+
+function register(cloud: Cloud, scope: FastifyInstance, handled: readonly Handled[]): void {
   for (const { route, run } of handled) {
-    server.route({
+    scope.route({
       method: route.method,
       url: route.path,
       schema: swaggerSchema(route),
       handler: async (request, reply) => serve(cloud, { route, run }, request, reply),
     })
   }
-  server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
-  return server
+}
+
+const linger_ms = 2000
+
+/**
+ * Bodies are left to the handler, unread and of any length. One that was refused before its end is read on for a moment,
+ * so that its sender sees the answer and not a broken connection; then the connection is cut.
+ */
+function takeBytes(cloud: Cloud, scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
+  scope.addHook('onResponse', async ({ raw }) => {
+    if (raw.complete) return
+    raw.resume()
+    cloud.clock.after(linger_ms, () => {
+      if (!raw.complete) raw.destroy()
+    })
+  })
 }
 
 function requestId(cloud: Cloud, given: string | string[] | undefined): string {
@@ -110,7 +144,8 @@ async function serve(
     if (answered.version !== undefined) reply.header('etag', `"${answered.version}"`)
     return await reply.send(route.status === 204 ? undefined : answered.body)
   } catch (error) {
-    if (route.method !== 'GET') await auditRefusal(cloud, caller, toCloudError(error, request.id))
+    if (route.method !== 'GET' && route.method !== 'HEAD')
+      await auditRefusal(cloud, caller, toCloudError(error, request.id))
     throw error
   }
 }
@@ -189,14 +224,6 @@ async function waited(cloud: Cloud, answered: Answer<unknown>, request: FastifyR
   const wait_s = Math.min(Number(match[1]), limits.wait_s_max)
   await waitForOperation(cloud, answered.operation_id, wait_s * 1000, gone.signal)
   return { ...answered, body: await answered.after() }
-}
-
-/** A refused change leaves an audit row too: what someone tried counts as well as what they did. */
-async function auditRefusal(cloud: Cloud, caller: Caller, error: CloudError): Promise<void> {
-  const outcome = { outcome: error.status, error: error.code, resource_id: null }
-  await audit.record(cloud.database.db, caller, outcome).catch(cause => {
-    cloud.log.error({ err: cause, request_id: caller.request.id }, 'a refusal could not be written to the audit log')
-  })
 }
 
 async function sendProblem(cloud: Cloud, error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {

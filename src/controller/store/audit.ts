@@ -1,9 +1,23 @@
 /** Who did what, when, from where, and how it ended. Rows are only ever added; sealing chains them by hash. */
 import { sql } from 'kysely'
 import type { AuditRow } from '../../api/audit.ts'
-import type { Caller } from '../app/caller.ts'
 import type { Db } from './database.ts'
 import type { Page } from './page.ts'
+
+/** Who did it, by which request. */
+export interface AuditedBy {
+  readonly user_id: string
+  readonly user_name: string
+  readonly project_id: string | null
+  readonly request: {
+    readonly id: string
+    readonly address: string
+    readonly method: string
+    readonly path: string
+    /** Route name. */
+    readonly action: string
+  }
+}
 
 export interface AuditOutcome {
   outcome: number
@@ -11,7 +25,7 @@ export interface AuditOutcome {
   resource_id: string | null
 }
 
-async function record(db: Db, caller: Caller, outcome: AuditOutcome): Promise<void> {
+async function record(db: Db, caller: AuditedBy, outcome: AuditOutcome): Promise<void> {
   const { request } = caller
   await db
     .insertInto('audit')

@@ -1,7 +1,6 @@
 /** From a credential's hash, or a user, to who it is and what they may, in one query each way. */
 import { type RawBuilder, sql } from 'kysely'
 import { type Permission, permissions } from '../../model/permissions.ts'
-import type { Caller } from '../app/caller.ts'
 import type { Db } from './database.ts'
 
 interface Found {
@@ -20,7 +19,19 @@ interface Found {
   above: { domain_id: string; ancestor_id: string }[]
 }
 
-export type Holder = Omit<Caller, 'request'>
+/** Who holds a credential, and what they may. */
+export interface Holder {
+  readonly user_id: string
+  readonly user_name: string
+  readonly user_domain_id: string
+  /** The project worked in, or null for a token without one. */
+  readonly project_id: string | null
+  readonly project_domain_id: string | null
+  /** Permissions by where they are held. A grant on the system holds everywhere, one on a domain in all below it. */
+  readonly on_system: ReadonlySet<Permission>
+  readonly on_domains: ReadonlyMap<string, ReadonlySet<Permission>>
+  readonly on_project: ReadonlySet<Permission>
+}
 
 const known: ReadonlySet<string> = new Set(permissions)
 
