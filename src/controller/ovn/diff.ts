@@ -239,10 +239,11 @@ class Difference {
     return steps
   }
 
+  /** In the order opposite to making: what protects a port goes after it, a router port after the routes through it. */
   #removals(): Step[] {
     const steps: Step[] = []
     const roots: Step[] = []
-    for (const table of nbTables) {
+    for (const table of nbTables.toReversed()) {
       const owned = this.#ownedIn(table)
       const stale = [...owned.byId].filter(([id]) => !this.#desired.has(table, id)).map(([, row]) => row._uuid)
       for (const uuid of [...stale, ...owned.surplus]) {

@@ -157,3 +157,16 @@ void test('a new port and its security groups are one step', () => {
   const acls = steps.findLastIndex(each => each.insert?.table === 'ACL')
   assert(step && steps.indexOf(step) > acls, 'what protects a port is there before it')
 })
+
+void test('what goes goes in the opposite order: a port before what protects it', async () => {
+  const topology = fc.sample(anyTopology, { seed: 3, numRuns: 60 }).find(each => each.ports.some(p => p.port_security))
+  assert(topology)
+  const database = new MemoryNorthbound().connect()
+  await make(database, topology)
+  const steps = diff(plan({ ...topology, ports: [], floating_ips: [], routers: [] }).rows, database.replica)
+  const unlinks = (column: string) =>
+    steps.map((step, i) => (step.links?.some(link => link.column === column) ? i : -1)).filter(i => i >= 0)
+  const guard = steps.findIndex(step => step.remove?.table === 'Port_Group')
+  assert(unlinks('ports').length > 0 && guard >= 0)
+  assert(Math.max(...unlinks('ports')) < Math.min(guard, ...unlinks('acls')))
+})
