@@ -38,8 +38,9 @@ export function clip(text: string, width: number): string {
 }
 
 export function bar(percent: number): string {
-  const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * bar_width)
-  return `${'█'.repeat(full)}${'░'.repeat(bar_width - full)} ${String(Math.round(percent)).padStart(3)} %`
+  const within = Math.min(100, Math.max(0, percent))
+  const full = Math.round((within / 100) * bar_width)
+  return `${'█'.repeat(full)}${'░'.repeat(bar_width - full)} ${String(Math.round(within)).padStart(3)} %`
 }
 
 export function createProgress(options: ProgressOptions): Progress {

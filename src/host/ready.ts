@@ -4,7 +4,6 @@
  */
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { untilPostgresReady } from './postgres.ts'
 import type { ReadyCheck } from './service.ts'
 
 export async function untilReady(check: ReadyCheck, signal: AbortSignal): Promise<void> {
@@ -16,8 +15,11 @@ export async function untilReady(check: ReadyCheck, signal: AbortSignal): Promis
       return await untilAccepts({ path: check.path }, signal)
     case 'tcp':
       return await untilAccepts({ host: check.address, port: check.port }, signal)
-    case 'postgres':
+    case 'postgres': {
+      // Only here: the supervisor lives long, and a client library that it needs once should not live with it.
+      const { untilPostgresReady } = await import('./postgres.ts')
       return await untilPostgresReady(check, signal)
+    }
     default:
       check satisfies never
   }

@@ -162,7 +162,7 @@ async function isKnown(admin: LocalAdmin, host_id: string): Promise<boolean> {
   return items.some(({ id }) => id === host_id)
 }
 
-const up_within_ms = 120_000
+const up_within_ms = 60_000
 
 async function waitHostUp(api: Api, config: Config): Promise<void> {
   const identity = await readIdentity(agentState(config))

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { kvmVerdict } from '../kvm.ts'
-import { plain_env } from '../process.ts'
+import { plain_env, run, runOk } from '../process.ts'
 import { type Service, service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { nodeArgv } from './node.ts'
@@ -63,6 +63,7 @@ export function libvirt(options: { config_dir: string; systemd: boolean; kvm?: b
       service: libvirtd({ own_conf, own_qemu_conf, hide_kvm }),
       async prepare() {
         if (systemd) return
+        await ensureUser()
         await mkdir(config_dir, { recursive: true })
         await writeFile(own_conf, libvirtd_conf)
         await writeFile(own_qemu_conf, qemu_conf_without_systemd)
@@ -71,6 +72,17 @@ export function libvirt(options: { config_dir: string; systemd: boolean; kvm?: b
       },
     },
   ]
+}
+
+/**
+ * The user that Debian builds libvirt to run guests as. libvirt looks its name up even when qemu.conf says otherwise; the
+ * package that makes it, libvirt-daemon-system, brings systemd along and so is not here.
+ */
+async function ensureUser(): Promise<void> {
+  const name = 'libvirt-qemu'
+  if ((await run(['getent', 'passwd', name])).code === 0) return
+  const home = '--home-dir=/var/lib/libvirt'
+  await runOk(['useradd', '--system', '--user-group', '--no-create-home', home, '--shell=/usr/sbin/nologin', name])
 }
 
 type Parts = { own_conf: string; own_qemu_conf: string; hide_kvm: boolean }

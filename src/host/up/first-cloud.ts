@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FloatingIp } from '../../api/floating-ip.ts'
 import type { Instance } from '../../api/instance.ts'
 import type { Network } from '../../api/network.ts'
-import type { Config } from '../../config.ts'
+import { type Config, isLoopback } from '../../config.ts'
 import type { Api } from '../api.ts'
 import { HostError } from '../error.ts'
 import { runOk } from '../process.ts'
@@ -65,6 +65,7 @@ export async function ensureNetworks(api: Api, config: Pick<Config, 'external_ga
     name: 'default',
     network_id: inside.id,
     cidr: '10.64.0.0/16',
+    dns: nameServers(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
   })
   const router = await ensureNamed<Named & { interfaces?: { subnet_id: string }[] }>(api, 'routers', {
     name: 'default',
@@ -73,6 +74,12 @@ export async function ensureNetworks(api: Api, config: Pick<Config, 'external_ga
   if (!router.interfaces?.some(({ subnet_id }) => subnet_id === subnet.id))
     await api.call('POST', `/v1/routers/${router.id}/interfaces`, { subnet_id: subnet.id })
   return inside
+}
+
+/** The machine's own name servers, as far as guests can reach them, too (resolv.conf(5)). */
+export function nameServers(resolv_conf: string): string[] {
+  const all = [...resolv_conf.matchAll(/^nameserver\s+(\S+)/gm)].map(([, address]) => address ?? '')
+  return all.filter(address => net.isIPv4(address) && !isLoopback(address)).slice(0, 3)
 }
 
 /** A key of this machine's root, for `croft instance ssh`; gives the private key's path. */
