@@ -10,7 +10,9 @@ import { domainsWith } from './reach.ts'
 
 /** A refused change leaves a row too: what someone tried counts as well as what they did. Never throws. */
 export async function auditRefusal(cloud: Cloud, caller: Caller, error: CloudError): Promise<void> {
-  const outcome = { outcome: error.status, error: error.code, resource_id: null }
+  // Of a failed sign-in, the account that was tried.
+  const resource_id = typeof error.detail.account === 'string' ? error.detail.account : null
+  const outcome = { outcome: error.status, error: error.code, resource_id }
   await audit.record(cloud.database.db, caller, outcome).catch(cause => {
     cloud.log.error({ err: cause, request_id: caller.request.id }, 'a refusal could not be written to the audit log')
   })

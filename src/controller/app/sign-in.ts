@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { SignedIn, sessionRoutes } from '../../api/session.ts'
 import type { BodyOf } from '../../api/route.ts'
 import { checkPassword } from '../../lib/password.ts'
-import { CloudError } from '../../model/errors.ts'
+import { CloudError, type ErrorDetail } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { audit } from '../store/audit.ts'
 import type { Tx } from '../store/database.ts'
@@ -50,16 +50,18 @@ async function checkAccount(
 ): Promise<Account> {
   const domain = asked.domain ?? 'default'
   const key = createHash('sha256').update(`${domain}\0${asked.user}`).digest('hex')
+  const named = { account: `${domain}/${asked.user}` }
   return whenHashing(key, async () => {
     const { db } = cloud.database
     const account = await session.account(db, domain, asked.user)
     const attempt = account ? `user:${account.id}` : `name:${key}`
-    await cloud.database.transaction(tx => claimAttempt(cloud, tx, attempt, address))
+    await cloud.database.transaction(tx => claimAttempt(cloud, tx, attempt, address, named))
     const right = await checkPassword(asked.password, account?.password_hash ?? null)
     if (!right || !account?.enabled) {
       throw new CloudError(
         'sign_in_refused',
         'The name, domain or password is not right, or the account is disabled. After several failures the account is locked for a while.',
+        named,
       )
     }
     await signInAttempt.forget(db, attempt)
@@ -68,17 +70,23 @@ async function checkAccount(
   })
 }
 
-/** Counts an attempt for the account and for the address. Throws locked_out when either has had too many. */
-export async function claimAttempt(cloud: Cloud, tx: Tx, account_key: string, address: string): Promise<void> {
+/** Counts an attempt for the account and for the address. Throws locked_out, with `detail`, when either has had too many. */
+export async function claimAttempt(
+  cloud: Cloud,
+  tx: Tx,
+  account_key: string,
+  address: string,
+  detail: ErrorDetail = {},
+): Promise<void> {
   const attempts_max = cloud.settings.get('sign_in.attempts_max')
   const lock_minutes = cloud.settings.get('sign_in.lock_minutes')
   const whole = await signInAttempt.claim(tx, `address:${addressKey(address)}`, {
     attempts_max: attempts_max * address_factor,
     lock_minutes,
   })
-  if (whole) throw lockedOut('Too many sign-ins from your address failed', whole)
+  if (whole) throw lockedOut('Too many sign-ins from your address failed', whole, detail)
   const one = await signInAttempt.claim(tx, account_key, { attempts_max, lock_minutes })
-  if (one) throw lockedOut('Too many sign-ins to this account failed', one)
+  if (one) throw lockedOut('Too many sign-ins to this account failed', one, detail)
 }
 
 /** The attempt was right: it does not count for the address, but those before it do. */
@@ -86,11 +94,11 @@ export async function excuseAddress(cloud: Cloud, address: string): Promise<void
   await signInAttempt.takeBack(cloud.database.db, `address:${addressKey(address)}`)
 }
 
-function lockedOut(why: string, until: Date): CloudError {
+function lockedOut(why: string, until: Date, detail: ErrorDetail): CloudError {
   const locked_until = until.toISOString()
   return new CloudError(
     'locked_out',
     `${why}. Try again after ${locked_until.slice(0, 19).replace('T', ' ')} UTC, or have an administrator unlock the account: croft user unlock.`,
-    { locked_until },
+    { ...detail, locked_until },
   )
 }
