@@ -170,3 +170,31 @@ void test('what goes goes in the opposite order: a port before what protects it'
   assert(unlinks('ports').length > 0 && guard >= 0)
   assert(Math.max(...unlinks('ports')) < Math.min(guard, ...unlinks('acls')))
 })
+
+void test('a copy of a row with its mark is taken away, wherever it hangs', async () => {
+  const topology = fc.sample(anyTopology, { seed: 3, numRuns: 60 }).find(each => each.ports.some(p => p.port_security))
+  assert(topology)
+  const database = new MemoryNorthbound().connect()
+  await make(database, topology)
+  const before = contents(database)
+  const sizes = nbTables.map(table => database.replica.table(table).size)
+  const acl = database.replica.table('ACL').values().next().value
+  const dhcp = database.replica.table('DHCP_Options').values().next().value
+  assert(acl)
+  const { _uuid, ...copy } = acl
+  const operations = [
+    nb.insert('ACL', { ...copy, match: 'ip' }, 'own'),
+    nb.mutate('Port_Group', [['name', '==', 'croft_guarded']], ['acls', 'insert', ['own']]),
+    nb.insert('ACL', { ...copy, match: 'ip' }, 'foreign'),
+    nb.insert('Port_Group', { name: 'theirs', acls: ['foreign'] }),
+    ...(dhcp ? [nb.insert('DHCP_Options', { cidr: dhcp.cidr, external_ids: dhcp.external_ids })] : []),
+  ]
+  await database.transact(operations)
+  await make(database, topology)
+  await database.transact([nb.delete('Port_Group', [['name', '==', 'theirs']])])
+  assert.deepEqual(
+    nbTables.map(table => database.replica.table(table).size),
+    sizes,
+  )
+  assert.deepEqual(contents(database), before)
+})

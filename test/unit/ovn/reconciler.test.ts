@@ -148,3 +148,22 @@ void test('what does not hold together is left out and named, the rest is made',
   assert.equal(session.replica.table('Logical_Switch_Port').size, 2)
   await reconciler.close()
 })
+
+void test('a controller that loses the lock in the middle of a pass writes nothing', async () => {
+  const server = new MemoryNorthbound()
+  const loading = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const { session, reconciler } = start(server, async () => {
+    asked.resolve()
+    await loading.promise
+    return withPorts(2)
+  })
+  await asked.promise
+  server.connect().steal('croft')
+  const failed = once(reconciler, 'failed')
+  loading.resolve()
+  assert.match(String(await failed), /not owner/)
+  assert.equal(session.replica.table('Logical_Switch_Port').size, 0)
+  assert.equal(reconciler.active, false)
+  await reconciler.close()
+})
