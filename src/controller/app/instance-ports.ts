@@ -52,11 +52,13 @@ export async function preparePorts(
   const made: (NewPort & { instance_id: string })[] = []
   let allocations: Allocation[] = []
   if (network_ids.length > 0) {
-    await checkNetworks(tx, asked.project_id, network_ids)
+    const { default_group_id } = await checkNetworks(tx, asked.project_id, network_ids)
     const named = [...new Set(asked.requests.flatMap(request => request.security_groups ?? []))]
     await checkSecurityGroups(tx, asked.project_id, named)
     const needsDefault = asked.requests.some(request => request.network_id && !request.security_groups)
-    const fallback = needsDefault ? [await ensureDefaultSecurityGroup(tx, cloud, asked.project_id)] : []
+    const fallback = needsDefault
+      ? [default_group_id ?? (await ensureDefaultSecurityGroup(tx, cloud, asked.project_id))]
+      : []
     const wishes: Wish[] = []
     for (const instance_id of asked.instance_ids) {
       for (const [position, { network_id, fixed_addresses, security_groups }] of asked.requests.entries()) {
@@ -102,8 +104,13 @@ function checkRequests({ instance_ids, requests }: PortsAsked): void {
   if (new Set(ports).size < ports.length) throw new CloudError('invalid', 'The same port is named twice.')
 }
 
-async function checkNetworks(tx: Tx, project_id: string, network_ids: readonly string[]): Promise<void> {
-  const visible = new Map((await network.usable(tx, project_id, network_ids)).map(each => [each.id, each]))
+async function checkNetworks(
+  tx: Tx,
+  project_id: string,
+  network_ids: readonly string[],
+): Promise<{ default_group_id: string | null }> {
+  const rows = await network.usableWithGroup(tx, project_id, network_ids)
+  const visible = new Map(rows.map(each => [each.id, each]))
   for (const id of network_ids) {
     const found = visible.get(id)
     if (!found) throw notFound('network', id)
@@ -114,6 +121,7 @@ async function checkNetworks(tx: Tx, project_id: string, network_ids: readonly s
       )
     }
   }
+  return { default_group_id: rows[0]?.default_group_id ?? null }
 }
 
 /** Takes the named free ports for the one instance that is asked for. */

@@ -5,34 +5,10 @@
  * many rows as addresses are asked for, however large the subnet is.
  */
 import { sql } from 'kysely'
-import {
-  contains,
-  type Family,
-  formatAddress,
-  formatCidr,
-  isHostAddress,
-  parseAddress,
-  parseCidr,
-} from '../../lib/ip.ts'
+import { contains, type Family, formatAddress, formatCidr, isHostAddress, parseAddress } from '../../lib/ip.ts'
 import { CloudError } from '../../model/errors.ts'
-import { onConstraint } from './constraint.ts'
+import { lockPools, number, type Pool } from './address-pool.ts'
 import { channels, type Tx } from './database.ts'
-
-/** A subnet whose row this transaction has locked. `next` moves with each allocation. */
-export interface Pool {
-  readonly subnet_id: string
-  readonly network_id: string
-  readonly name: string
-  readonly family: Family
-  readonly first: bigint
-  readonly last: bigint
-  readonly prefix_length: number
-  readonly gateway: bigint | null
-  readonly start: bigint
-  readonly end: bigint
-  readonly dhcp: boolean
-  next: bigint
-}
 
 /**
  * What a port shall have: the `fixed` addresses; else one of `subnet_id`; else one IPv4 and one IPv6 address of
@@ -56,85 +32,117 @@ export interface Allocation {
   address: string
 }
 
-function number(text: string): bigint {
-  const parsed = parseAddress(text)
-  if (!parsed) throw new Error(`the database holds '${text}', which is not an address`)
-  return parsed.value
-}
-
-/**
- * Locks the networks' subnets until the transaction ends. Call it once for all networks that the transaction will take
- * addresses from, after quota was charged: one order of locks for everyone.
- */
-async function lock(tx: Tx, network_ids: readonly string[]): Promise<Pool[]> {
-  const { rows } = await sql<{
-    id: string
-    network_id: string
-    name: string
-    cidr: string
-    gateway: string | null
-    pool_start: string
-    pool_end: string
-    next_address: string
-    dhcp: boolean
-  }>`select id, network_id, name, cidr, gateway, pool_start, pool_end, next_address, dhcp from subnet
-    where network_id = any(${network_ids}::uuid[]) order by id for no key update`.execute(tx)
-  return rows.map(row => {
-    const cidr = parseCidr(row.cidr)
-    if (!cidr) throw new Error(`subnet ${row.id} has the CIDR '${row.cidr}', which is none`)
-    return {
-      ...cidr,
-      subnet_id: row.id,
-      network_id: row.network_id,
-      name: row.name,
-      gateway: row.gateway === null ? null : number(row.gateway),
-      start: number(row.pool_start),
-      end: number(row.pool_end),
-      next: number(row.next_address),
-      dhcp: row.dhcp,
-    }
-  })
-}
-
 /**
  * Gives every wish its addresses, in order of wishes. Throws no_address (naming the subnet), or for a fixed address
  * 'invalid' (not one that a port here may have) or 'conflict' (taken). Wakes the reconciler of networks.
  */
 async function allocate(tx: Tx, pools: readonly Pool[], wishes: readonly Wish[]): Promise<Allocation[]> {
-  const given: Allocation[] = []
-  const used = new Map<string, Set<bigint>>(pools.map(pool => [pool.subnet_id, new Set()]))
-  for (const wish of wishes) for (const address of wish.fixed ?? []) given.push(fixed(pools, used, wish, address))
-  if (given.length > 0) await refuseTaken(tx, given)
-  const groups = Map.groupBy(
-    wishes.filter(wish => !wish.fixed?.length),
-    wish => `${wish.subnet_id ?? wish.network_id} ${wish.family ?? ''}`,
-  )
-  for (const group of groups.values()) {
-    const [first] = group
-    if (!first) continue
-    const { network_id, subnet_id } = first
-    const mine = pools.filter(pool => pool.network_id === network_id && (!subnet_id || pool.subnet_id === subnet_id))
-    if (subnet_id && mine.length === 0) throw new CloudError('not_found', `The network has no subnet ${subnet_id}.`)
-    for (const family of first.family ? [first.family] : ([4, 6] as const)) {
-      const candidates = mine.filter(pool => pool.family === family)
-      if (candidates.length === 0) continue
-      const found = await freeOf(tx, candidates, group.length, used)
-      for (const [i, at] of found.entries()) given.push({ ...at, port_id: group[i]?.port_id ?? '' })
-    }
-  }
-  await insert(tx, pools, given)
+  const used: Used = new Map(pools.map(pool => [pool.subnet_id, new Set()]))
+  const fixed = wishes.flatMap(wish => (wish.fixed ?? []).map(text => fixedOne(pools, used, wish, text)))
+  const poolsFor = poolsBy(pools)
+  const needs = wishes.filter(wish => !wish.fixed?.length).flatMap(wish => needsOf(poolsFor, wish))
+  // Nearly always the next addresses are free: try them without a look, and search only for what was not.
+  const guessed = guess(needs, used)
+  const kept = await insert(tx, pools, [...fixed, ...guessed.given])
+  const refused = fixed.find(each => !kept.has(each))
+  if (refused) throw taken(refused.address)
+  const left = [...guessed.left, ...guessed.needs.filter((_, i) => !kept.has(guessed.given[i]))]
+  const searched = await search(tx, left, needs, used)
+  if ((await insert(tx, pools, searched)).size < searched.length)
+    throw new Error('an address was taken beside the lock')
   const order = new Map(wishes.map((wish, i) => [wish.port_id, i]))
+  const given = [...fixed, ...guessed.given.filter(each => kept.has(each)), ...searched]
   return given.sort((a, b) => (order.get(a.port_id) ?? 0) - (order.get(b.port_id) ?? 0))
 }
 
-function fixed(pools: readonly Pool[], used: Map<string, Set<bigint>>, wish: Wish, text: string): Allocation {
+/** Addresses given in this call, by subnet. */
+type Used = Map<string, Set<bigint>>
+
+/** One address, of any of these pools; the same array for all needs alike. */
+interface Need {
+  port_id: string
+  pools: readonly Pool[]
+}
+
+/** By network or subnet, and family: made once, so that needs alike share one array. */
+type PoolsFor = (network_id: string, subnet_id: string | undefined, family: Family) => readonly Pool[]
+
+function poolsBy(pools: readonly Pool[]): PoolsFor {
+  const known = new Map<string, readonly Pool[]>()
+  return (network_id, subnet_id, family) => {
+    const key = `${network_id} ${subnet_id} ${family}`
+    const found = known.get(key) ?? pools.filter(pool => isOf(pool, network_id, subnet_id) && pool.family === family)
+    known.set(key, found)
+    return found
+  }
+}
+
+function isOf(pool: Pool, network_id: string, subnet_id: string | undefined): boolean {
+  return pool.network_id === network_id && (subnet_id === undefined || pool.subnet_id === subnet_id)
+}
+
+function needsOf(poolsFor: PoolsFor, { port_id, network_id, subnet_id, family }: Wish): Need[] {
+  const needs = (family ? [family] : ([4, 6] as const)).flatMap((version): Need[] => {
+    const pools = poolsFor(network_id, subnet_id, version)
+    return pools.length > 0 ? [{ port_id, pools }] : []
+  })
+  if (subnet_id && needs.length === 0) throw new CloudError('not_found', `The network has no subnet ${subnet_id}.`)
+  return needs
+}
+
+/** The next addresses of each need's first pool, up to the pool's end; what they do not reach to is left. */
+function guess(needs: readonly Need[], used: Used): { given: Allocation[]; needs: Need[]; left: Need[] } {
+  const given: Allocation[] = []
+  const [served, left]: [Need[], Need[]] = [[], []]
+  for (const need of needs) {
+    const [pool] = need.pools
+    const value = pool && nextOf(pool, used.get(pool.subnet_id) ?? new Set())
+    if (!pool || value === null || value === undefined) {
+      left.push(need)
+      continue
+    }
+    served.push(need)
+    given.push(allocation(need, pool, value))
+  }
+  return { given, needs: served, left }
+}
+
+function allocation({ port_id }: Need, { network_id, subnet_id, family }: Pool, value: bigint): Allocation {
+  return { network_id, subnet_id, port_id, address: formatAddress(family, value) }
+}
+
+function nextOf(pool: Pool, used: Set<bigint>): bigint | null {
+  let value = pool.next >= pool.start ? pool.next : pool.start
+  while (value <= pool.end && (value === pool.gateway || used.has(value))) value++
+  if (value > pool.end) return null
+  used.add(value)
+  pool.next = value === pool.end ? pool.start : value + 1n
+  return value
+}
+
+/** For those left of all needs. */
+async function search(tx: Tx, left: readonly Need[], all: readonly Need[], used: Used): Promise<Allocation[]> {
+  const given: Allocation[] = []
+  for (const [pools, group] of Map.groupBy(left, need => need.pools)) {
+    const found = await freeOf(tx, pools, group.length, used)
+    if (found.length < group.length) {
+      const asked = all.filter(need => need.pools === pools).length
+      throw noAddress(pools, asked, asked - group.length + found.length)
+    }
+    for (const [i, { pool, value }] of found.entries()) {
+      const need = group[i]
+      if (need) given.push(allocation(need, pool, value))
+    }
+  }
+  return given
+}
+
+function fixedOne(pools: readonly Pool[], used: Used, wish: Wish, text: string): Allocation {
   const refuse = (why: string) =>
     new CloudError('invalid', `The address ${text} cannot be used: ${why}.`, { address: text })
   const address = parseAddress(text)
   if (!address) throw refuse('it is not an IPv4 or IPv6 address')
-  const mine = pools.filter(
-    pool => pool.network_id === wish.network_id && (!wish.subnet_id || pool.subnet_id === wish.subnet_id),
-  )
+  const mine = pools.filter(each => isOf(each, wish.network_id, wish.subnet_id))
   const pool = mine.find(each => contains(each, address))
   if (!pool) {
     const there = mine.map(formatCidr).join(', ')
@@ -149,42 +157,34 @@ function fixed(pools: readonly Pool[], used: Map<string, Set<bigint>>, wish: Wis
   return { network_id: pool.network_id, subnet_id: pool.subnet_id, port_id: wish.port_id, address: canonical }
 }
 
-async function refuseTaken(tx: Tx, given: readonly Allocation[]): Promise<void> {
-  const { rows } = await sql<{ address: string }>`
-    select host(a.address) as address from port_address a
-    join jsonb_to_recordset(${JSON.stringify(given)}::jsonb) as x(network_id uuid, address inet)
-      on a.network_id = x.network_id and a.address = x.address
-    limit 1`.execute(tx)
-  if (rows[0]) throw taken(rows[0].address)
-}
-
 function taken(address: string): CloudError {
   return new CloudError('conflict', `The address ${address} is taken. Choose another, or leave it to Croft.`, {
     address,
   })
 }
 
-/** `count` free addresses of the pools, the first pool's before the next one's. */
+/** Up to `count` free addresses of the pools, the first pool's before the next one's. */
 async function freeOf(
   tx: Tx,
   pools: readonly Pool[],
   count: number,
-  used: Map<string, Set<bigint>>,
-): Promise<Omit<Allocation, 'port_id'>[]> {
-  const found: Omit<Allocation, 'port_id'>[] = []
+  used: Used,
+): Promise<{ pool: Pool; value: bigint }[]> {
+  const found: { pool: Pool; value: bigint }[] = []
   for (const pool of pools) {
     if (found.length === count) break
-    const { network_id, subnet_id, family } = pool
-    for (const value of await free(tx, pool, count - found.length, used.get(subnet_id) ?? new Set())) {
-      found.push({ network_id, subnet_id, address: formatAddress(family, value) })
-    }
+    const values = await free(tx, pool, count - found.length, used.get(pool.subnet_id) ?? new Set())
+    for (const value of values) found.push({ pool, value })
   }
-  if (found.length === count) return found
+  return found
+}
+
+function noAddress(pools: readonly Pool[], asked: number, there: number): CloudError {
   const names = pools.map(pool => `'${pool.name}' (${formatCidr(pool)})`).join(', ')
-  throw new CloudError(
+  return new CloudError(
     'no_address',
-    `The subnet ${names} has ${found.length} free addresses and ${count} are needed. Add a subnet, or delete what is not used.`,
-    { subnet_ids: pools.map(pool => pool.subnet_id), asked: count, free: found.length },
+    `The subnet ${names} has ${there} free addresses and ${asked} are needed. Add a subnet, or delete what is not used.`,
+    { subnet_ids: pools.map(pool => pool.subnet_id), asked, free: there },
   )
 }
 
@@ -233,25 +233,33 @@ async function takenBetween(tx: Tx, pool: Pool, from: bigint, to: bigint, rows_m
   return rows.map(row => number(row.address))
 }
 
-async function insert(tx: Tx, pools: readonly Pool[], given: readonly Allocation[]): Promise<void> {
-  if (given.length === 0) return
+/** Adds what is free, and moves the subnets' cursors; returns what was added. */
+async function insert(
+  tx: Tx,
+  pools: readonly Pool[],
+  given: readonly Allocation[],
+): Promise<Set<Allocation | undefined>> {
+  if (given.length === 0) return new Set()
   const touched = new Set(given.map(each => each.subnet_id))
   const moved = pools
     .filter(pool => touched.has(pool.subnet_id))
     .map(pool => ({ id: pool.subnet_id, next: formatAddress(pool.family, pool.next) }))
-  const statement = sql`
+  const { rows } = await sql<{ port_id: string; address: string }>`
     with made as (
       insert into port_address (network_id, subnet_id, port_id, address)
       select network_id, subnet_id, port_id, address from jsonb_to_recordset(${JSON.stringify(given)}::jsonb)
         as x(network_id uuid, subnet_id uuid, port_id uuid, address inet)
+      on conflict (network_id, address) do nothing
+      returning port_id, address
     ), moved as (
       update subnet set next_address = x.next from jsonb_to_recordset(${JSON.stringify(moved)}::jsonb) as x(id uuid, next inet)
       where subnet.id = x.id
     )
-    select pg_notify(${channels.network}, '')`.execute(tx)
-  await onConstraint(statement, {
-    port_address_pkey: () => taken(given.length === 1 ? (given[0]?.address ?? '') : 'of one of the ports'),
-  })
+    select made.port_id, host(made.address) as address from made, (select pg_notify(${channels.network}, '')) as told`.execute(
+    tx,
+  )
+  const made = new Set(rows.map(row => `${row.port_id} ${number(row.address)}`))
+  return new Set(given.filter(each => made.has(`${each.port_id} ${number(each.address)}`)))
 }
 
-export const address = { lock, allocate }
+export const address = { lock: lockPools, allocate }
