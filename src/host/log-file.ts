@@ -50,3 +50,26 @@ export function readTail(file: string, from = 0, max_bytes = 8192): string {
 }
 
 export const logSize = sizeOf
+
+/**
+ * A log's text for people: lines of JSON, as Croft's own programs write them (pino), become their message and the cause's;
+ * all other lines stay as they are.
+ */
+export function plainLog(text: string): string {
+  return text
+    .split('\n')
+    .map(line => (line.startsWith('{') ? messageOf(line) : line))
+    .join('\n')
+}
+
+function messageOf(line: string): string {
+  try {
+    const { msg, err } = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown } }
+    if (typeof msg !== 'string') return line
+    const cause = err?.message
+    return typeof cause === 'string' && !msg.includes(cause) ? `${msg}: ${cause}` : msg
+  } catch {
+    // Cut off at the tail's beginning, or not JSON after all.
+    return line
+  }
+}

@@ -27,7 +27,6 @@ export const centralServices = (config: Pick<Config, 'cluster_address'>): Defini
 
 export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'>): Definition[] => [
   ...openVswitch(),
-  ovnController(),
   ...libvirt({
     config_dir: `${config.state_dir}/libvirt`,
     systemd: systemdRuns(),
@@ -39,5 +38,6 @@ export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'
 export function knownServices(config: Config) {
   const controller = service({ name: 'croft-controller', description: "Croft's controller", argv: [] })
   const before = [postgresService(config), ...centralServices(config), ...hostServices(config)]
-  return [...before.map(({ service }) => service), controller, agentService(config).service]
+  const after = [agentService(config), ovnController()]
+  return [...before.map(({ service }) => service), controller, ...after.map(({ service }) => service)]
 }

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { HostError } from './error.ts'
 
 /** Environment for programs of the system: nothing of the caller's own leaks into daemons. */
 export const plain_env: Readonly<Record<string, string>> = {
@@ -24,7 +25,7 @@ export type RunOptions = {
 }
 
 /** A program could not be started, or ended with another code than 0. The message holds the end of what it printed. */
-export class ProgramError extends Error {
+export class ProgramError extends HostError {
   readonly argv: readonly string[]
   readonly result: RunResult
   constructor(argv: readonly string[], result: RunResult) {

@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { HostError } from './error.ts'
-import { logSize, openLog, readTail, rotate } from './log-file.ts'
+import { logSize, openLog, plainLog, readTail, rotate } from './log-file.ts'
 import { ended, identify, isAlive, isErrno, lastLines, type ProcessId, signalProcess, waitGone } from './process.ts'
 import { untilReady } from './ready.ts'
 import type { Service, ServiceState, ServiceStatus } from './service.ts'
@@ -150,7 +150,7 @@ class Charge {
       const why = error instanceof Error ? error.message : String(error)
       await this.stop()
       this.last_end = why
-      const said = lastLines(readTail(this.log_file, this.#log_from), 8)
+      const said = lastLines(plainLog(readTail(this.log_file, this.#log_from)), 8)
       throw new HostError(`${name} ${why}${said ? `; it said:\n${said}` : ''}`, `All that it said: ${this.log_file}`, {
         cause: error,
       })

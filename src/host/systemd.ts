@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { HostError } from './error.ts'
+import { plainLog } from './log-file.ts'
 import { lastLines, run, runOk } from './process.ts'
 import { untilReady } from './ready.ts'
 import type { Service, ServiceManager, ServiceState, ServiceStatus } from './service.ts'
@@ -144,7 +145,7 @@ export function systemdManager(options: {
     if (!(ready instanceof Error)) return await show(service)
     const journal = await run(['journalctl', '--no-pager', '--output=cat', '-n', '8', '-u', unit])
     throw new HostError(
-      `${service.name} does not start: ${ready.message}; it said:\n${lastLines(journal.stdout, 8)}`,
+      `${service.name} does not start: ${ready.message}; it said:\n${lastLines(plainLog(journal.stdout), 8)}`,
       `All that it said: journalctl -u ${unit}`,
       { cause: ready },
     )

@@ -8,7 +8,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { stringify } from 'yaml'
 import { readIdentity } from '../agent/identity.ts'
-import { joinHost } from '../agent/join.ts'
+import { JoinFailed, joinHost } from '../agent/join.ts'
 import type { Host } from '../api/host.ts'
 import type { Show } from '../cli/progress.ts'
 import { type Config, type ConfigFile, joinAddress, loadConfigFile } from '../config.ts'
@@ -21,6 +21,7 @@ import type { ServiceManager } from './service.ts'
 import { agentService, agentState } from './services/agent.ts'
 import { connectable, controllerService } from './services/controller.ts'
 import type { Definition } from './services/definition.ts'
+import { ovnController } from './services/ovn-controller.ts'
 import { postgresService } from './services/postgres.ts'
 import { ensureGuest, ensureKey, ensureNetworks, type FirstGuest } from './up/first-cloud.ts'
 import { ensureTinyImage, type Upload } from './up/image.ts'
@@ -71,7 +72,7 @@ export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'gues
     `API and UI on ${joinAddress(config.listen)}, agents on ${joinAddress(config.agent_listen)}`,
   )
   lines.push('join this machine to the cloud as a host')
-  starts('croft-agent', "Croft's agent on this host")
+  for (const { service } of [agentService(config), ovnController()]) starts(service.name, service.description)
   if (guest) lines.push(`make networks (${config.external_gateway}), an image and a first guest`)
   return lines
 }
@@ -97,7 +98,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
     () => joinThisHost(config, admin),
     said => said,
   )
-  await start('Agent', [agentService(config)])
+  await start('Agent', [agentService(config), ovnController()])
   const { url } = await localPlace(config)
   const result = { url, password: admin.first_password, manager: manager.kind }
   if (admin.place.token === undefined) return { ...result, guest: undefined, key_file: undefined }
@@ -153,7 +154,9 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
   const { host, port } = config.agent_listen
   const controller_url = `https://${joinAddress({ host: connectable(host), port })}`
   await mkdir(state_dir, { recursive: true, mode: 0o711 })
-  const joined = await joinHost({ controller_url, token, state_dir, name: hostname() })
+  const joined = await joinHost({ controller_url, token, state_dir, name: hostname() }).catch((error: unknown) => {
+    throw error instanceof JoinFailed ? new HostError(error.message, undefined, { cause: error }) : error
+  })
   return `joined as ${joined.name}`
 }
 

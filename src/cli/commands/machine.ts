@@ -5,6 +5,7 @@
 import type { Command } from 'commander'
 import { clientEnvironment, type Config, type ConfigFile, loadConfig } from '../../config.ts'
 import { HostError } from '../../host/error.ts'
+import { isErrno } from '../../host/process.ts'
 import { standardProgress } from '../progress.ts'
 
 export type PlaceOptions = { state?: string; config?: string }
@@ -30,8 +31,16 @@ export async function tellFailure(work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    if (!(error instanceof HostError)) throw error
-    process.stderr.write(`\ncroft: ${error.message}\n${error.mend === undefined ? '' : `\n  ${error.mend}\n`}`)
+    const told = isErrno(error, 'ENOSPC') ? diskFull(error) : error
+    if (!(told instanceof HostError)) throw error
+    process.stderr.write(`\ncroft: ${told.message}\n${told.mend === undefined ? '' : `\n  ${told.mend}\n`}`)
     process.exitCode = 1
   }
+}
+
+function diskFull(error: unknown): HostError {
+  const file = error instanceof Error && 'path' in error ? ` (writing ${String(error.path)})` : ''
+  return new HostError(`the disk is full${file}`, 'Free some space, then run it again: it goes on where it stopped.', {
+    cause: error,
+  })
 }

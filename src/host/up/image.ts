@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../../config.ts'
-import { type BuiltImage, buildImage } from '../../images/recipe.ts'
+import { BuildError, type BuiltImage, buildImage } from '../../images/recipe.ts'
 import type { Api } from '../api.ts'
 import { HostError } from '../error.ts'
 
@@ -50,6 +50,8 @@ async function buildAndUpload(
     work_dir,
     out: path.join(work_dir, 'tiny.qcow2'),
     on_progress: ({ step, fraction }) => show(step, fraction * 100),
+  }).catch((error: unknown) => {
+    throw error instanceof BuildError ? new HostError(error.message, undefined, { cause: error }) : error
   })
   show('uploading')
   return await upload(api, built, show)

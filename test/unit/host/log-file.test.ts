@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync, writeSync } f
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
-import { openLog, readTail, rotate } from '../../../src/host/log-file.ts'
+import { openLog, plainLog, readTail, rotate } from '../../../src/host/log-file.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'croft-log-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -37,4 +37,13 @@ void test('the tail is what was written since, also after the file was turned ov
   assert.equal(readTail(file, 9000), 'old news\nfresh news\n')
   assert.equal(readTail(path.join(folder, 'none')), '')
   closeSync(writer)
+})
+
+void test('lines of JSON are told by their message and its cause', () => {
+  const lines = [
+    'plain',
+    '{"level":60,"err":{"message":"newer"},"msg":"no start"}',
+    '{"msg":"a: b","err":{"message":"b"}}',
+  ]
+  assert.equal(plainLog([...lines, '{broken', '{"x":1}'].join('\n')), 'plain\nno start: newer\na: b\n{broken\n{"x":1}')
 })
