@@ -13,6 +13,7 @@ import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cl
 import { sealAudit } from './reconcilers/audit-seal.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
+import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
 import { purge } from './reconcilers/purge.ts'
 import { controller } from './store/controller.ts'
@@ -68,7 +69,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
         host: parts.wanted_of_hosts,
       }),
     }),
-    streams: new AgentStreams({ database, clock, agent_url: self.agent_url }),
+    streams: new AgentStreams({ database, clock, random: parts.random, agent_url: self.agent_url }),
     sealer: parts.sealer,
     images: parts.images,
     allow_private_downloads: parts.allow_private_downloads ?? false,
@@ -110,7 +111,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     every_ms: clean_up_every_ms,
     pass: () => cleanUp(cloud),
   })
-  const woken = [purging, sealing, ...(parts.loops?.(cloud) ?? [])]
+  const woken = [purging, sealing, ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
   const all = [lease, cleaning, ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {

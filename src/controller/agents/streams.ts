@@ -2,10 +2,10 @@
  * Bulk data from agents (console, log) on sockets of their own. A controller that needs one asks the host, through
  * whichever controller holds its link, to dial back here with a one-time token.
  */
-import { randomBytes, randomUUID } from 'node:crypto'
 import type { WebSocket } from 'ws'
 import type { Clock } from '../../lib/clock.ts'
 import { CloudError } from '../../model/errors.ts'
+import { makeId, type Random } from '../cloud.ts'
 import { channels, type Database } from '../store/database.ts'
 import { event } from '../store/event.ts'
 
@@ -24,17 +24,19 @@ export class AgentStreams {
   private readonly awaited = new Map<string, Awaited>()
   private readonly database: Database
   private readonly clock: Clock
+  private readonly random: Random
   private readonly agent_url: string
 
-  constructor(parts: { database: Database; clock: Clock; agent_url: string }) {
+  constructor(parts: { database: Database; clock: Clock; random: Random; agent_url: string }) {
     this.database = parts.database
     this.clock = parts.clock
+    this.random = parts.random
     this.agent_url = parts.agent_url
   }
 
   /** A socket that the host has dialled for this. Throws host_unreachable when it does not come in time. */
   async open(host: { id: string; name: string }, asked: StreamAsked): Promise<WebSocket> {
-    const token = randomBytes(32).toString('base64url')
+    const token = Buffer.from(this.random.bytes(32)).toString('base64url')
     const url = `${this.agent_url.replace(/^http/, 'ws')}/agent/v1/streams/${token}`
     const params = { method: 'stream' as const, url, token, ...asked }
     const { promise, resolve, reject } = Promise.withResolvers<WebSocket>()
@@ -52,7 +54,11 @@ export class AgentStreams {
     this.awaited.set(token, { host_id: host.id, arrived: resolve })
     try {
       await this.database.transaction(tx =>
-        event.notify(tx, channels.call, JSON.stringify({ host_id: host.id, call: randomUUID(), params })),
+        event.notify(
+          tx,
+          channels.call,
+          JSON.stringify({ host_id: host.id, call: makeId({ clock: this.clock, random: this.random }), params }),
+        ),
       )
       return await promise
     } finally {

@@ -1,5 +1,5 @@
 /** Hosts: how they join and leave, and what an administrator sets on them. */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
@@ -74,7 +74,7 @@ export function inviteHost(
     const cluster_id = asked.cluster_id ?? (await invitation.defaultCluster(tx))
     if (!cluster_id || !(await invitation.clusterExists(tx, cluster_id)))
       throw notFound('cluster', cluster_id ?? 'default')
-    const secret = randomBytes(32).toString('base64url')
+    const secret = Buffer.from(cloud.random.bytes(32)).toString('base64url')
     const expires_at = new Date(cloud.clock.now_ms() + (asked.minutes ?? 60) * 60_000)
     await invitation.insert(tx, { secret_sha256: hashOf(secret), cluster_id, created_by: caller.user_id, expires_at })
     const token = `croft1.${await caFingerprint(cloud)}.${secret}`

@@ -1,5 +1,5 @@
 /** What the guest says and is told over its serial port: the kept log, and the live console. No port of a host is exposed. */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { createWebSocketStream, type WebSocket } from 'ws'
 import type { instanceRoutes } from '../../api/instance.ts'
@@ -38,7 +38,7 @@ export function openConsole(cloud: Cloud, caller: Caller, id: string): Promise<R
         `The instance ${found.name} is ${found.state}; only a running one has a console.`,
       )
     }
-    const ticket = randomBytes(32).toString('base64url')
+    const ticket = Buffer.from(cloud.random.bytes(32)).toString('base64url')
     const expires_at = new Date(cloud.clock.now_ms() + ticket_ms)
     const secret_sha256 = createHash('sha256').update(ticket).digest()
     await consoleTicket.insert(tx, { secret_sha256, instance_id: id, user_id: caller.user_id, expires_at })

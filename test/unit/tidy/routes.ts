@@ -1,0 +1,12 @@
+/** What the contract may do that is not the rule, with the reason. */
+
+/** Routes that anybody may use who reaches the server. */
+export const publicRoutes: ReadonlySet<string> = new Set([
+  // Signing in is how one stops being nobody.
+  'session.create',
+])
+
+/** Nouns that are not a file of their own in every layer, and where they are. */
+export const nounsElsewhere: Readonly<Record<string, string>> = {
+  placement: 'why an instance is where it is: told with instances',
+}
