@@ -44,9 +44,13 @@ export class VirtualClock implements Clock {
     return {
       now_ms: () => this.time_ms,
       after: (delay_ms, callback) => this.after(delay_ms, () => alive() && callback()),
-      sleep: (delay_ms, signal) => new Promise((resolve, reject) => {
-        this.sleep(delay_ms, signal).then(() => alive() && resolve(), error => alive() && reject(error))
-      }),
+      sleep: (delay_ms, signal) =>
+        new Promise((resolve, reject) => {
+          this.sleep(delay_ms, signal).then(
+            () => alive() && resolve(),
+            error => alive() && reject(error),
+          )
+        }),
     }
   }
 
@@ -54,7 +58,8 @@ export class VirtualClock implements Clock {
   step(until_ms: number): boolean {
     let first: Entry | undefined
     for (const entry of this.entries) {
-      if (!first || entry.at_ms < first.at_ms || (entry.at_ms === first.at_ms && entry.order < first.order)) first = entry
+      if (!first || entry.at_ms < first.at_ms || (entry.at_ms === first.at_ms && entry.order < first.order))
+        first = entry
     }
     if (!first || first.at_ms > until_ms) {
       this.time_ms = Math.max(this.time_ms, until_ms)

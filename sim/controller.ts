@@ -102,7 +102,13 @@ export class SimulatedController {
   }
 
   /** Rejects with ControllerDied when the controller is killed before it has answered: the outcome is unknown then. */
-  async ask(method: string, path: string, token: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  async ask(
+    method: string,
+    path: string,
+    token: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const { life } = this
     if (!life?.server || !life.process.alive) throw new ControllerDied(`${this.name} is not running`)
     const answered = life.server.inject({

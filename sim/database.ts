@@ -45,6 +45,8 @@ export class Engine {
   private turn: Promise<void> = Promise.resolve()
   /** Statements and transactions under way: while there are any, time stands still. */
   busy = 0
+  /** The last statement begun, to be told when nothing goes on. */
+  last = ''
 
   private constructor(pglite: PGlite, clock: VirtualClock) {
     this.pglite = pglite
@@ -74,6 +76,7 @@ export class Engine {
   }
 
   async query(text: string, parameters: readonly unknown[]): Promise<QueryResult<unknown>> {
+    this.last = text
     const now_ms = this.clock.now_ms()
     if (now_ms !== this.clock_ms && !/^\s*(commit|rollback)/i.test(text)) {
       this.clock_ms = now_ms

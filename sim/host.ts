@@ -173,7 +173,8 @@ export class SimulatedHost {
       askShutdown: async id => {
         await pause()
         const domain = this.domains.get(id)
-        if (domain?.power === 'running' && this.random.chance(0.8)) this.put({ ...domain, power: 'off', off_reason: 'guest' })
+        if (domain?.power === 'running' && this.random.chance(0.8))
+          this.put({ ...domain, power: 'off', off_reason: 'guest' })
       },
       cut: async id => {
         await pause()
@@ -238,4 +239,3 @@ export class SimulatedHost {
     }
   }
 }
-

@@ -45,7 +45,9 @@ function settled(one: InstanceFact): string[] {
     deleted: ['stopped', 'absent'],
     purged: [],
   }
-  return fits[one.wanted].includes(one.power ?? '') ? [] : [`${one.name} is wanted ${one.wanted} and observed ${one.power}`]
+  return fits[one.wanted].includes(one.power ?? '')
+    ? []
+    : [`${one.name} is wanted ${one.wanted} and observed ${one.power}`]
 }
 
 /** Each runs where its claim is, and only there. */
@@ -56,7 +58,8 @@ function onHosts(instances: readonly InstanceFact[], hosts: readonly SimulatedHo
     if (having.length > 1) wrong.push(`${one.name} is on ${having.map(host => host.name).join(' and ')}`)
     const domain = hosts.find(host => host.id === one.host_id)?.domains.get(one.id)
     const runs = domain?.power === 'running'
-    if (runs !== (one.power === 'running')) wrong.push(`${one.name} is observed ${one.power}, its domain is ${domain?.power ?? 'not there'}`)
+    if (runs !== (one.power === 'running'))
+      wrong.push(`${one.name} is observed ${one.power}, its domain is ${domain?.power ?? 'not there'}`)
     if (one.wanted === 'running' && !runs && one.failure === null && one.power !== 'crashed') {
       wrong.push(`${one.name} is wanted running and does not run`)
     }
@@ -74,10 +77,13 @@ async function leftovers(
   const { rows } = await pglite.query<{ id: string; host_id: string }>('select id, host_id from volume')
   const wrong: string[] = []
   for (const host of hosts) {
-    for (const id of host.domains.keys()) if (!known.has(id)) wrong.push(`${host.name} has a domain ${id} that is of no instance`)
-    for (const id of host.guestData) if (!known.has(id)) wrong.push(`${host.name} has a config drive ${id} that is of no instance`)
+    for (const id of host.domains.keys())
+      if (!known.has(id)) wrong.push(`${host.name} has a domain ${id} that is of no instance`)
+    for (const id of host.guestData)
+      if (!known.has(id)) wrong.push(`${host.name} has a config drive ${id} that is of no instance`)
     const volumes = new Set(rows.filter(row => row.host_id === host.id).map(row => row.id))
-    for (const id of host.volumes.keys()) if (!volumes.has(id)) wrong.push(`${host.name} has a disk ${id} that is of no volume`)
+    for (const id of host.volumes.keys())
+      if (!volumes.has(id)) wrong.push(`${host.name} has a disk ${id} that is of no volume`)
   }
   return wrong
 }
@@ -117,7 +123,9 @@ async function sums(pglite: PGlite): Promise<string[]> {
 }
 
 async function openOperations(pglite: PGlite): Promise<string[]> {
-  const { rows } = await pglite.query<{ kind: string; id: string }>('select kind, id from operation where ended_at is null')
+  const { rows } = await pglite.query<{ kind: string; id: string }>(
+    'select kind, id from operation where ended_at is null',
+  )
   return rows.map(row => `the operation ${row.kind} ${row.id} never ended`)
 }
 

@@ -42,5 +42,6 @@ async function many(count: number, from: number): Promise<boolean> {
 }
 
 if (options.seed !== undefined) process.exitCode = (await replay(options.seed)) ? 0 : 1
-else if (options.seeds !== undefined) process.exitCode = (await many(Number(options.seeds), Number(options.from))) ? 0 : 1
+else if (options.seeds !== undefined)
+  process.exitCode = (await many(Number(options.seeds), Number(options.from))) ? 0 : 1
 else await playground({ hosts: Number(options.hosts ?? '3'), listen: options.listen })

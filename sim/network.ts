@@ -79,7 +79,10 @@ export class Wires {
     return text => {
       const times = this.random.chance(this.doubling) ? 2 : 1
       for (let n = 0; n < times; n++) {
-        const at_ms = Math.max(last_ms, this.clock.now_ms() + this.random.between(this.delay_ms.low, this.delay_ms.high))
+        const at_ms = Math.max(
+          last_ms,
+          this.clock.now_ms() + this.random.between(this.delay_ms.low, this.delay_ms.high),
+        )
         last_ms = at_ms
         this.clock.after(at_ms - this.clock.now_ms(), () => deliver(text))
       }

@@ -31,9 +31,17 @@ export async function prepareRecords(
   const database = databaseOf(engine, process)
   await migrate(database.db)
   await empty(engine)
-  await bootstrap({ database, clock, random: { bytes: (count: number) => randomBytes(count) }, log: pino({ level: 'silent' }) } as never)
-  const query = async <T>(text: string, parameters: unknown[] = []) => (await engine.pglite.query<T>(text, parameters)).rows
-  const [user] = await query<{ id: string; project_id: string }>('select id, default_project_id as project_id from "user"')
+  await bootstrap({
+    database,
+    clock,
+    random: { bytes: (count: number) => randomBytes(count) },
+    log: pino({ level: 'silent' }),
+  } as never)
+  const query = async <T>(text: string, parameters: unknown[] = []) =>
+    (await engine.pglite.query<T>(text, parameters)).rows
+  const [user] = await query<{ id: string; project_id: string }>(
+    'select id, default_project_id as project_id from "user"',
+  )
   const [cluster] = await query<{ id: string }>('select id from cluster')
   const [flavor] = await query<{ id: string }>("select id from flavor where name = 'tiny'")
   if (!user || !cluster || !flavor) throw new Error('the first start has left something out')
@@ -72,10 +80,14 @@ export async function prepareRecords(
   return { token, image_id, flavor_id: flavor.id, network_id, hosts }
 }
 
+/** What the first start makes stays: hashing the administrator's password is slow on purpose. */
+const kept = ['domain', 'project', 'user', 'role', 'role_grant', 'flavor', 'zone', 'cluster', 'quota']
+
 async function empty(engine: Engine): Promise<void> {
   await engine.pglite.query('rollback')
+  const names = kept.map(name => `'${name}'`).join(', ')
   await engine.pglite.exec(`do $$ declare t text; begin
     select string_agg(quote_ident(tablename), ', ') into t from pg_tables
-      where schemaname = 'public' and tablename not like 'kysely%';
-    execute 'truncate ' || t || ' restart identity cascade'; end $$`)
+      where schemaname = 'public' and tablename not like 'kysely%' and tablename not in (${names});
+    execute 'truncate ' || t || ' restart identity'; update quota set used = 0; end $$`)
 }

@@ -32,7 +32,9 @@ export interface RunResult {
 }
 
 const start_ms = Date.UTC(2026, 0, 1)
-const settle_s = 900
+const settle_s = 400
+/** So many turns of the event loop without rest are a transaction that waits for time to pass. */
+const rounds_max = 100_000
 const recovery_minutes = 2
 const faults: readonly Fault[] = ['lose-before', 'lose-after', 'kill-before', 'kill-after']
 
@@ -76,7 +78,8 @@ export class Run {
 
   private note(what: string): void {
     this.counts[what] = (this.counts[what] ?? 0) + 1
-    for (let i = 0; i < what.length; i++) this.trace = (Math.imul(this.trace ^ what.charCodeAt(i), 0x01000193) + this.clock.now_ms()) | 0
+    for (let i = 0; i < what.length; i++)
+      this.trace = (Math.imul(this.trace ^ what.charCodeAt(i), 0x01000193) + this.clock.now_ms()) | 0
     if (this.options.verbose) console.log(`${((this.clock.now_ms() - start_ms) / 1000).toFixed(3).padStart(9)} ${what}`)
   }
 
@@ -94,7 +97,9 @@ export class Run {
         this.clock.after(this.random.between(100, 8000), restart)
       }
       const random = this.random.fork(name)
-      this.controllers.push(new SimulatedController({ name, engine: this.engine, clock: this.clock, random, log, onKilled }))
+      this.controllers.push(
+        new SimulatedController({ name, engine: this.engine, clock: this.clock, random, log, onKilled }),
+      )
     }
   }
 
@@ -253,7 +258,9 @@ export class Run {
 
   /** Resolves when every promise that can go on has done so: nothing at the database, and nothing queued. */
   private async quiet(): Promise<void> {
-    for (let calm = 0; calm < 4; ) {
+    for (let calm = 0, rounds = 0; calm < 4; rounds++) {
+      if (rounds > rounds_max)
+        throw new Error(`time stands still: ${this.engine.busy} wait for the database, last: ${this.engine.last}`)
       await new Promise(resolve => setImmediate(resolve))
       calm = this.engine.busy === 0 ? calm + 1 : 0
     }

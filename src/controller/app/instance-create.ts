@@ -18,15 +18,24 @@ import { placement } from '../store/placement.ts'
 import { quota } from '../store/quota.ts'
 import { by, type Caller, projectOf } from './caller.ts'
 import { change } from './change.ts'
-import { type Placed, placeAndClaim } from './placement.ts'
+import { keepRefusal, type Placed, placeAndClaim } from './placement.ts'
 import { preparePorts } from './instance-ports.ts'
 
 type Created = ReplyOf<typeof instanceRoutes.create>
 
 const gib = 1024 ** 3
 
-export function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
+export async function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
   checkUserData(asked.user_data)
+  try {
+    return await createAll(cloud, caller, asked)
+  } catch (error) {
+    await keepRefusal(cloud, error)
+    throw error
+  }
+}
+
+function createAll(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
   return change(cloud, caller, async tx => {
     const project_id = projectOf(caller)
     const count = asked.count ?? 1

@@ -1,13 +1,13 @@
 /** Places instances and claims the room, in the caller's transaction; keeps why, also when there is none. */
 import type { Placement } from '../../api/instance.ts'
-import { CloudError, notFound } from '../../model/errors.ts'
+import { CloudError, type ErrorDetail, notFound } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { type Decision, place } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { type Claim, host } from '../store/host.ts'
-import { placement } from '../store/placement.ts'
+import { type NewPlacement, placement } from '../store/placement.ts'
 import { type Caller, mayOnSystem, projectOf } from './caller.ts'
 
 export interface Placed {
@@ -15,12 +15,30 @@ export interface Placed {
   decision: Decision
 }
 
+/** No host can take it: the decision is kept once the transaction that asked has been rolled back. */
+export class NoCapacity extends CloudError {
+  readonly placement: NewPlacement
+
+  constructor(sentence: string, detail: ErrorDetail, refused: NewPlacement) {
+    super('no_capacity', sentence, detail)
+    this.placement = refused
+  }
+}
+
+/**
+ * Keeps the explanation of a refusal, in a transaction of its own, since the refused one leaves nothing. Not within that
+ * one: to ask for a second connection while holding a first is how pools lock up.
+ */
+export async function keepRefusal(cloud: Cloud, error: unknown): Promise<void> {
+  if (error instanceof NoCapacity) await placement.insert(cloud.database.db, [error.placement])
+}
+
 /** Another transaction may take the room between looking and claiming; then it is looked at again. */
 const attempts_max = 5
 
 /**
- * Decides for `count` like instances and claims on their hosts, all or nothing. Throws no_capacity, with the explanation
- * kept outside the transaction under the id in the error's detail.
+ * Decides for `count` like instances and claims on their hosts, all or nothing. Throws NoCapacity, with the explanation to
+ * be kept under the id in the error's detail.
  */
 export async function placeAndClaim(
   cloud: Cloud,
@@ -36,7 +54,7 @@ export async function placeAndClaim(
     if (placed.length < count) break
     if (await claimAll(tx, placed, asked)) return placed
   }
-  throw await refused(cloud, caller, asked, count, decisions)
+  throw refused(cloud, caller, asked, count, decisions)
 }
 
 /** Sums up per host, so that a batch locks and writes each host once. */
@@ -52,20 +70,16 @@ async function claimAll(tx: Tx, placed: readonly Placed[], asked: PlacementAsked
   return await host.claim(tx, claims)
 }
 
-async function refused(
+function refused(
   cloud: Cloud,
   caller: Caller,
   asked: PlacementAsked,
   count: number,
   decisions: readonly Decision[],
-): Promise<CloudError> {
+): NoCapacity {
   const last = decisions.at(-1) ?? { host_id: null, hosts: [], refusals: {} }
   const id = makeId<PlacementId>(cloud)
   const none = { ...last, host_id: null }
-  // In a transaction of its own: the refused request changes nothing else.
-  await placement.insert(cloud.database.db, [
-    { id, project_id: projectOf(caller), instance_id: null, request_id: caller.request.id, asked, decision: none },
-  ])
   const fitted = decisions.filter(decision => decision.host_id !== null).length
   const why = last.hosts.flatMap(one => (one.refused === null ? [] : [`${one.host}: ${one.refused}`])).slice(0, 3)
   const most =
@@ -73,10 +87,11 @@ async function refused(
       ? `Only ${fitted} of ${count} would fit`
       : `No host can take ${asked.vcpus} vCPUs, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
   const reasons = why.length > 0 ? ` (${why.join('; ')})` : ' (there is no host yet: join one with croft host invite)'
-  return new CloudError(
-    'no_capacity',
+  const request_id = caller.request.id
+  return new NoCapacity(
     `${most}${reasons}. Choose a smaller flavor, free some room, or add a host. The whole decision: croft placement get ${id}.`,
     { placement_id: id, refusals: last.refusals, fitted },
+    { id, project_id: projectOf(caller), instance_id: null, request_id, asked, decision: none },
   )
 }
 

@@ -9,7 +9,14 @@ import type { Db } from './database.ts'
 
 const folder = new URL('../migrations/', import.meta.url)
 
-async function migrations(): Promise<Record<string, Migration>> {
+let read: Promise<Record<string, Migration>> | undefined
+
+/** Read once: the files do not change under a running program. */
+function migrations(): Promise<Record<string, Migration>> {
+  return (read ??= readMigrations())
+}
+
+async function readMigrations(): Promise<Record<string, Migration>> {
   const files = (await readdir(folder)).filter(name => /^\d{4}-[a-z0-9-]+\.sql$/.test(name)).sort()
   const entries = await Promise.all(
     files.map(async (file): Promise<[string, Migration]> => {

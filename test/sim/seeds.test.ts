@@ -1,0 +1,71 @@
+/**
+ * Hundreds of whole clouds under fire: real controllers, real agents, faults at any statement; each must end whole. A
+ * failing seed is replayed by `npm run sim -- --seed N`.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { VirtualClock } from '../../sim/clock.ts'
+import { Engine } from '../../sim/database.ts'
+import { violations } from '../../sim/invariants.ts'
+import { Run } from '../../sim/run.ts'
+
+const program = join(import.meta.dirname, '../../sim/main.ts')
+/** Two processes, one for each core of the smallest machine that tests run on. */
+const shares = [
+  { from: 1, seeds: 100 },
+  { from: 101, seeds: 100 },
+]
+
+function runSeeds(from: number, seeds: number): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [program, '--seeds', String(seeds), '--from', String(from)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', code => resolve({ code, output }))
+  })
+}
+
+test('every seed ends whole: nothing stuck, nothing double, nothing left over', { timeout: 900_000 }, async () => {
+  const ended = await Promise.all(shares.map(({ from, seeds }) => runSeeds(from, seeds)))
+  for (const [n, { code, output }] of ended.entries()) {
+    assert.equal(code, 0, output)
+    assert.match(output, new RegExp(`${shares[n]?.seeds} of ${shares[n]?.seeds} seeds hold`))
+  }
+})
+
+let engine: Engine
+before(async () => {
+  engine = await Engine.open(new VirtualClock(0))
+})
+after(() => engine.pglite.close())
+
+test('one seed is one run', async () => {
+  const one = await new Run(engine, { seed: 'same', trouble_s: 40 }).run()
+  const other = await new Run(engine, { seed: 'same', trouble_s: 40 }).run()
+  assert.deepEqual(other, one)
+  assert.ok(Object.keys(one.counts).length > 5, 'the run did something')
+})
+
+test('the invariants see what is wrong', async () => {
+  await new Run(engine, { seed: 'wrong', trouble_s: 30 }).run()
+  const query = (text: string) => engine.pglite.query(text)
+  assert.deepEqual(
+    (await violations(engine.pglite, [])).filter(one => /claims|quota|operation|port/.test(one)),
+    [],
+  )
+  await query('update host set vcpus_claimed = vcpus_claimed + 1')
+  await query("update quota set used = used + 1 where scope = 'project' and resource = 'instances'")
+  await query('update operation set ended_at = null')
+  await query("update instance_observed set applied_generation = 0, power = 'stopped'")
+  const found = (await violations(engine.pglite, [])).join('\n')
+  for (const expected of [/claims/, /quota instances/, /never ended/, /never became what is wanted/]) {
+    assert.match(found, expected)
+  }
+})
