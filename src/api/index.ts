@@ -11,6 +11,7 @@ import { roleRoutes } from './role.ts'
 import { roleGrantRoutes } from './role-grant.ts'
 import { quotaRoutes } from './quota.ts'
 import { apiKeyRoutes } from './api-key.ts'
+import { imageRoutes, imageUploadRoutes } from './image.ts'
 import { keyPairRoutes } from './key-pair.ts'
 import { zoneRoutes } from './zone.ts'
 import { clusterRoutes } from './cluster.ts'
@@ -41,6 +42,8 @@ export const contract = {
   quota: quotaRoutes,
   'api-key': apiKeyRoutes,
   'key-pair': keyPairRoutes,
+  image: imageRoutes,
+  'image-upload': imageUploadRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,
   setting: settingRoutes,

@@ -33,6 +33,9 @@ export function swaggerOptions(version: string) {
   }
 }
 
+/** Content types of bodies that are bytes; the second is tus's own. */
+export const bytesTypes = ['application/octet-stream', 'application/offset+octet-stream']
+
 const always: readonly (keyof typeof errorTable)[] = ['bad_request', 'invalid', 'too_many_requests', 'internal']
 
 /** What Fastify's OpenAPI plug-in wants to know of a route. */
@@ -59,6 +62,7 @@ export function swaggerSchema(route: Route): Record<string, unknown> {
     ...(route.params && { params: route.params }),
     ...(route.query && { querystring: route.query }),
     ...(route.body && { body: route.body }),
+    ...(route.takes && { consumes: bytesTypes, body: { type: 'string', format: 'binary' } }),
     response,
     'x-permission': route.needs,
     'x-level': route.level,

@@ -6,7 +6,7 @@ import type { Static, TObject, TSchema } from 'typebox'
 import type { ErrorCode } from '../model/errors.ts'
 import type { Permission } from '../model/permissions.ts'
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
 /**
  * Where the permission must be held: in the project that the caller works in, in the domain of the thing, or on the
@@ -32,6 +32,8 @@ export interface RouteShape<
   params?: Params
   query?: Query
   body?: Body
+  /** In place of a JSON body: bytes of any length, which the handler reads from the request as they come. */
+  takes?: 'bytes'
   /** Of success. 'stream' replies (SSE, WebSocket, bytes) have no JSON body. */
   status: 200 | 201 | 202 | 204
   reply?: Reply

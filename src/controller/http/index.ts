@@ -8,6 +8,8 @@ import { roleHandlers } from './role.ts'
 import { roleGrantHandlers } from './role-grant.ts'
 import { quotaHandlers } from './quota.ts'
 import { apiKeyHandlers } from './api-key.ts'
+import { imageHandlers } from './image.ts'
+import { imageUploadHandlers } from './image-upload.ts'
 import { keyPairHandlers } from './key-pair.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
@@ -40,6 +42,8 @@ export const handlers: readonly Handled[] = [
   ...quotaHandlers,
   ...apiKeyHandlers,
   ...keyPairHandlers,
+  ...imageHandlers,
+  ...imageUploadHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
   ...settingHandlers,

@@ -218,6 +218,8 @@ create table image (
   progress_percent integer not null default 0,
   source_url text,
   expected_sha256 text,
+  -- Of the file that is being uploaded, once that is known.
+  upload_bytes bigint,
   -- Of the content as kept: always qcow2 or raw, with no backing file.
   format text,
   size_bytes bigint,
@@ -227,7 +229,8 @@ create table image (
   min_memory_mib integer not null default 0,
   properties jsonb not null default '{}',
   protected boolean not null default false,
-  -- The controller working on it, while its lease lasts.
+  -- The controller working on it or receiving it, while its lease lasts; `attempts` counts leases, so that one whose
+  -- lease was lost cannot take itself for the next.
   lease_by uuid,
   lease_until timestamptz,
   attempts integer not null default 0,
@@ -237,7 +240,7 @@ create table image (
 );
 create index on image (project_id, id);
 create index on image (visibility, id) where visibility = 'public';
-create index on image (status) where status in ('fetching', 'checking') or deleted_at is not null;
+create index on image (status) where status in ('waiting', 'fetching', 'checking') or deleted_at is not null;
 
 -- Networks -----------------------------------------------------------------------------------------------------------
 
@@ -386,6 +389,7 @@ create table volume (
 );
 create index on volume (project_id, id);
 create index on volume (instance_id);
+create index on volume (image_id);
 
 create table port (
   id uuid primary key,

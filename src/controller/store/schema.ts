@@ -184,6 +184,7 @@ export interface ImageTable {
   progress_percent: Generated<number>
   source_url: string | null
   expected_sha256: string | null
+  upload_bytes: number | null
   format: string | null
   size_bytes: number | null
   virtual_size_bytes: number | null

@@ -1,0 +1,227 @@
+/** Images: disks that instances are made from. Their content is written once: uploaded, or fetched from an address. */
+import Type, { type Static } from 'typebox'
+import { limits } from '../model/limits.ts'
+import { closed, Name, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { Operation } from './operation.ts'
+import { route } from './route.ts'
+
+export const imageStatuses = ['waiting', 'fetching', 'checking', 'ready', 'failed'] as const
+export const imageVisibilities = ['public', 'private'] as const
+
+const word = (description: string) =>
+  Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$', description }))
+
+/** What hosts and people should know of the system on it. Instances take what concerns them when they are made. */
+export const ImageProperties = closed({
+  architecture: Type.Optional(oneOf(['x86_64', 'aarch64'], { description: 'Hosts of another are not chosen' })),
+  cpu_flags: Type.Optional(
+    Type.String({
+      pattern: '^[a-z0-9][a-z0-9._-]*(,[a-z0-9][a-z0-9._-]*)*$',
+      maxLength: limits.tag_value_length_max,
+      description: 'CPU flags that the host must have, with commas between',
+    }),
+  ),
+  disk_bus: Type.Optional(oneOf(['virtio', 'scsi', 'sata', 'ide'], { description: 'virtio unless said otherwise' })),
+  nic_model: Type.Optional(oneOf(['virtio', 'e1000', 'e1000e', 'rtl8139'])),
+  os: word('Such as debian'),
+  os_version: word('Such as 12'),
+  user: Type.Optional(
+    Type.String({ pattern: '^[a-z_][a-z0-9_-]{0,31}$', description: 'Account that the key pairs open' }),
+  ),
+  description: Type.Optional(Type.String({ maxLength: limits.tag_value_length_max })),
+})
+export type ImageProperties = Static<typeof ImageProperties>
+
+const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256, hexadecimal, lower case' })
+const MinDisk = Type.Integer({ minimum: 0, maximum: limits.disk_gib_max })
+const MinMemory = Type.Integer({ minimum: 0, maximum: limits.memory_mib_max })
+
+export const Image = closed({
+  id: Uuid,
+  project_id: Uuid,
+  name: Name,
+  visibility: oneOf(imageVisibilities, { description: "Whether all projects may use it or only the image's own" }),
+  status: oneOf(imageStatuses, { description: 'How far its content has come; waiting is for an upload' }),
+  failure: nullable(Type.String({ description: 'Why it failed, in plain words' })),
+  progress_percent: Type.Integer({ minimum: 0, maximum: 100 }),
+  source_url: nullable(Type.String({ description: "Shown in the image's own project only" })),
+  format: nullable(Type.String({ description: 'Of the content as it is kept' })),
+  size_bytes: nullable(Type.Integer({ description: 'Of the content as it is kept' })),
+  virtual_size_bytes: nullable(Type.Integer({ description: 'The disk that a guest sees' })),
+  sha256: nullable(Type.String({ description: 'Of the content as it is kept' })),
+  min_disk_gib: Type.Integer(),
+  min_memory_mib: Type.Integer(),
+  properties: ImageProperties,
+  protected: Type.Boolean({ description: 'Cannot be deleted' }),
+  version: Type.Integer(),
+  created_at: Time,
+})
+export type Image = Static<typeof Image>
+
+const params = closed({ image: Uuid })
+
+const contentErrors = [
+  'not_found',
+  'wrong_state',
+  'conflict',
+  'too_large',
+  'unsupported_media',
+  'storage_full',
+] as const
+
+export const imageRoutes = {
+  list: route({
+    name: 'image.list',
+    method: 'GET',
+    path: '/v1/images',
+    summary: 'Images of the project, and those that all may use',
+    level: 'project',
+    needs: 'image.read',
+    query: closed({
+      ...pageQuery,
+      name: Type.Optional(Name),
+      visibility: Type.Optional(oneOf(imageVisibilities)),
+      status: Type.Optional(oneOf(imageStatuses)),
+    }),
+    status: 200,
+    reply: page(Image),
+    errors: [],
+    cli: { columns: ['name', 'status', 'visibility', 'virtual_size_bytes', 'size_bytes', 'id'] },
+  }),
+  get: route({
+    name: 'image.get',
+    method: 'GET',
+    path: '/v1/images/:image',
+    summary: 'One image',
+    level: 'project',
+    needs: 'image.read',
+    params,
+    status: 200,
+    reply: Image,
+    errors: ['not_found'],
+  }),
+  create: route({
+    name: 'image.create',
+    method: 'POST',
+    path: '/v1/images',
+    summary: 'Make an image: with source_url it is fetched, without it waits for an upload',
+    level: 'project',
+    needs: 'image.manage',
+    body: closed({
+      name: Name,
+      visibility: Type.Optional(oneOf(imageVisibilities)),
+      source_url: Type.Optional(
+        Type.String({ maxLength: 2048, pattern: '^https?://', description: 'http or https, to be fetched from' }),
+      ),
+      sha256: Type.Optional(Sha256),
+      size_bytes: Type.Optional(
+        Type.Integer({ minimum: 1, description: 'Of the file to be uploaded, when that is known' }),
+      ),
+      min_disk_gib: Type.Optional(MinDisk),
+      min_memory_mib: Type.Optional(MinMemory),
+      properties: Type.Optional(ImageProperties),
+      protected: Type.Optional(Type.Boolean()),
+    }),
+    status: 202,
+    reply: closed({
+      image: Image,
+      operation: Operation,
+      upload_url: nullable(
+        Type.String({
+          description: 'Where the content goes by tus 1.0 (HEAD and PATCH), below the address of the API',
+        }),
+      ),
+    }),
+    errors: ['quota_exceeded', 'forbidden', 'too_large'],
+    cli: { positional: ['name'] },
+  }),
+  update: route({
+    name: 'image.update',
+    method: 'PATCH',
+    path: '/v1/images/:image',
+    summary: 'Change what is said of an image; its content never changes',
+    level: 'project',
+    needs: 'image.manage',
+    params,
+    body: closed({
+      name: Type.Optional(Name),
+      visibility: Type.Optional(oneOf(imageVisibilities)),
+      min_disk_gib: Type.Optional(MinDisk),
+      min_memory_mib: Type.Optional(MinMemory),
+      properties: Type.Optional(ImageProperties),
+      protected: Type.Optional(Type.Boolean()),
+    }),
+    status: 200,
+    reply: Image,
+    errors: ['not_found', 'changed_meanwhile'],
+  }),
+  delete: route({
+    name: 'image.delete',
+    method: 'DELETE',
+    path: '/v1/images/:image',
+    summary: 'Delete an image; instances made from it stay, and its content until the last of them is gone',
+    level: 'project',
+    needs: 'image.manage',
+    params,
+    status: 204,
+    errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
+  }),
+  put: route({
+    name: 'image.put',
+    method: 'PUT',
+    path: '/v1/images/:image/content',
+    summary: 'Give a waiting image its content in one request, as application/octet-stream with a Content-Length',
+    level: 'project',
+    needs: 'image.manage',
+    params,
+    takes: 'bytes',
+    status: 200,
+    reply: Image,
+    errors: contentErrors,
+    cli: { hidden: true },
+  }),
+}
+
+/** Resumable uploads, tus 1.0.0 (https://tus.io/protocols/resumable-upload): an upload's id is its image's. */
+export const imageUploadRoutes = {
+  create: route({
+    name: 'image-upload.create',
+    method: 'POST',
+    path: '/v1/image-uploads',
+    summary: 'Begin the upload of a waiting image, named by image_id in Upload-Metadata, from its first byte',
+    level: 'project',
+    needs: 'image.manage',
+    takes: 'bytes',
+    status: 201,
+    stream: 'bytes',
+    errors: contentErrors,
+    cli: { hidden: true },
+  }),
+  head: route({
+    name: 'image-upload.head',
+    method: 'HEAD',
+    path: '/v1/image-uploads/:image',
+    summary: 'How far an upload has come: Upload-Offset',
+    level: 'project',
+    needs: 'image.manage',
+    params,
+    status: 200,
+    stream: 'bytes',
+    errors: contentErrors,
+    cli: { hidden: true },
+  }),
+  patch: route({
+    name: 'image-upload.patch',
+    method: 'PATCH',
+    path: '/v1/image-uploads/:image',
+    summary: 'Send the content from Upload-Offset on; Upload-Length says how long it is, unless that is known',
+    level: 'project',
+    needs: 'image.manage',
+    params,
+    takes: 'bytes',
+    status: 204,
+    stream: 'bytes',
+    errors: contentErrors,
+    cli: { hidden: true },
+  }),
+}
