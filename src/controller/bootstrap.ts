@@ -4,6 +4,7 @@
  */
 import { hashPassword, salt_bytes } from '../lib/password.ts'
 import type { ClusterId, DomainId, FlavorId, ProjectId, RoleId, UserId, ZoneId } from '../model/ids.ts'
+import { ensureDefaultSecurityGroup } from './app/security-group.ts'
 import { type Cloud, makeId } from './cloud.ts'
 import type { Tx } from './store/database.ts'
 import { domain } from './store/domain.ts'
@@ -48,6 +49,7 @@ async function makeFirst(cloud: Parts, tx: Tx, password_hash: string): Promise<v
   const project_id = makeId<ProjectId>(cloud)
   await domain.insert(tx, { id: domain_id, name: 'default', parent_id: null, description: 'Made at the first start' })
   await project.insert(tx, { id: project_id, domain_id, name: 'default', description: 'Made at the first start' })
+  await ensureDefaultSecurityGroup(tx, cloud, project_id)
   const user_id = makeId<UserId>(cloud)
   await first.administrator(tx, { user_id, grant_id: makeId(cloud), domain_id, project_id, password_hash })
   await first.topology(tx, { zone_id: makeId<ZoneId>(cloud), cluster_id: makeId<ClusterId>(cloud) })

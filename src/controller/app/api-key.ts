@@ -10,6 +10,7 @@ import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 import { chooseProject, newSecret, personOf } from './session.ts'
 
 export function listApiKeys(
@@ -54,7 +55,7 @@ export async function createApiKey(
 }
 
 export function deleteApiKey(cloud: Cloud, caller: Caller, id: string): Promise<null> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     if (!(await apiKey.remove(tx, caller.user_id, id))) throw notFound('API key', id)
     await event.record(tx, [{ noun: 'api-key', kind: 'deleted', resource_id: id, project_id: null, ...by(caller) }])
     return null

@@ -3,6 +3,7 @@ import { CloudError } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { credential } from '../store/credential.ts'
 import type { Caller, RequestFacts } from './caller.ts'
+import { findHolder } from './holders.ts'
 
 export interface Credential {
   readonly sha256: Buffer
@@ -17,7 +18,7 @@ export async function authenticate(
   request: RequestFacts,
   why: string,
 ): Promise<Caller> {
-  const found = presented && (await credential.find(cloud.database.db, presented.sha256))
+  const found = presented && (await findHolder(cloud, presented.sha256))
   if (!found) throw new CloudError('not_signed_in', `${why}. Sign in: croft sign-in, or POST /v1/sign-in.`)
   if (presented.is_key) await noteUse(cloud, presented.sha256)
   return { ...found, request }

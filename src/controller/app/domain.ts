@@ -9,7 +9,7 @@ import { domain } from '../store/domain.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
-import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 import { domainsWith, mustManageIn } from './reach.ts'
 
 const needs = { see: 'domain.read', manage: 'domain.manage' } as const
@@ -42,7 +42,7 @@ export function createDomain(cloud: Cloud, caller: Caller, asked: BodyOf<typeof 
     throw forbidden('domain.manage', 'on the whole system, since the domain would be below no other')
   }
   const made = { id: makeId<DomainId>(cloud), name: asked.name, parent_id, description: asked.description ?? '' }
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     if (parent_id !== null) mustManageIn(caller, parent_id, needs, () => notFound('domain', parent_id))
     const created = await onConstraint(domain.insert(tx, made), {
       ...nameTaken(asked.name),
@@ -63,7 +63,7 @@ export function updateDomain(
   if (asked.enabled === false && id === caller.user_domain_id) {
     throw new CloudError('wrong_state', 'You would shut yourself out: this is the domain that you are in yourself.')
   }
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     const updated = await onConstraint(domain.update(tx, id, asked), nameTaken(asked.name))
     if (!updated) throw notFound('domain', id)
     await event.record(tx, [{ noun: 'domain', kind: 'changed', resource_id: id, project_id: null, ...by(caller) }])
@@ -73,7 +73,7 @@ export function updateDomain(
 
 export function deleteDomain(cloud: Cloud, caller: Caller, id: string): Promise<null> {
   mustManageIn(caller, id, needs, () => notFound('domain', id))
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     const held = await domain.contents(tx, id)
     if (!held) throw notFound('domain', id)
     const left = Object.entries(held).filter(([, count]) => count > 0)

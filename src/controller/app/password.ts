@@ -9,7 +9,7 @@ import { session } from '../store/session.ts'
 import { signInAttempt } from '../store/sign-in-attempt.ts'
 import { user } from '../store/user.ts'
 import { by, type Caller } from './caller.ts'
-import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 import { makeHash, whenHashing } from './hashing.ts'
 import { claimAttempt, excuseAddress } from './sign-in.ts'
 import { mustManageUser } from './user.ts'
@@ -26,7 +26,7 @@ export async function setPassword(
   if (mine) await checkOld(cloud, caller, asked.old_password)
   else await mustManageUser(cloud.database.db, caller, id)
   const password_hash = await makeHash(cloud, asked.password)
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     if (!mine) await mustManageUser(tx, caller, id)
     await user.setPassword(tx, id, password_hash)
     await session.removeOthers(tx, id, mine ? own_sha256 : null)

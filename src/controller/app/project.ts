@@ -11,6 +11,7 @@ import type { Page } from '../store/page.ts'
 import { project } from '../store/project.ts'
 import { by, type Caller, mayInDomain } from './caller.ts'
 import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 import { domainsWith, mustManageIn } from './reach.ts'
 import { ensureDefaultSecurityGroup } from './security-group.ts'
 
@@ -77,7 +78,7 @@ export function updateProject(
   id: string,
   asked: BodyOf<typeof projectRoutes.update>,
 ): Promise<Project> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     await mustManage(tx, caller, id)
     const updated = await onConstraint(project.update(tx, id, asked), nameTaken(asked.name))
     if (!updated) throw notFound('project', id)
@@ -87,7 +88,7 @@ export function updateProject(
 }
 
 export function deleteProject(cloud: Cloud, caller: Caller, id: string): Promise<null> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     await mustManage(tx, caller, id)
     const left = await project.contents(tx, id)
     if (!left) throw notFound('project', id)

@@ -29,7 +29,7 @@ export function mustManageIn(
 }
 
 /** Those of the permissions that the caller does not hold there. */
-export function lacking(caller: Caller, there: Held): Permission[] {
+function lacking(caller: Caller, there: Held): Permission[] {
   return there.permissions.filter(permission => {
     if (mayOnSystem(caller, permission)) return false
     if (there.scope === 'system') return true

@@ -13,7 +13,7 @@ import { role } from '../store/role.ts'
 import { type NewGrant, roleGrant } from '../store/role-grant.ts'
 import { user } from '../store/user.ts'
 import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
-import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 import { domainsWith, mustHold, mustManageIn } from './reach.ts'
 import { mustLeaveAdministrator } from './user.ts'
 
@@ -68,7 +68,7 @@ function mustManagePlace(caller: Caller, place: Place): void {
 
 export function createRoleGrant(cloud: Cloud, caller: Caller, asked: Asked): Promise<RoleGrant> {
   const id = makeId(cloud)
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     const place = await placeOf(tx, asked)
     mustManagePlace(caller, place)
     const receiver = await user.find(tx, asked.user_id)
@@ -100,7 +100,7 @@ async function recorded(tx: Tx, caller: Caller, kind: string, id: string): Promi
 }
 
 export function deleteRoleGrant(cloud: Cloud, caller: Caller, id: string): Promise<null> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     const found = await roleGrant.find(tx, id)
     if (!found) throw notFound('role grant', id)
     const { scope, domain_id, project_id } = found

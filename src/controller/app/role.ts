@@ -12,6 +12,7 @@ import type { Page } from '../store/page.ts'
 import { role } from '../store/role.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 import { mustHold } from './reach.ts'
 
 export function listRoles(cloud: Cloud, query: QueryOf<typeof roleRoutes.list>): Promise<Page<Role>> {
@@ -68,7 +69,7 @@ export function updateRole(
   asked: BodyOf<typeof roleRoutes.update>,
 ): Promise<Role> {
   mustHoldAll(caller, asked.permissions ?? [])
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     const found = await composed(tx, id)
     const { name = found.name, description = found.description, permissions = found.permissions } = asked
     const updated = await onConstraint(role.update(tx, id, { name, description, permissions }), nameTaken(name))
@@ -78,7 +79,7 @@ export function updateRole(
 }
 
 export function deleteRole(cloud: Cloud, caller: Caller, id: string): Promise<null> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     const found = await composed(tx, id)
     const holders = await role.holders(tx, id)
     if (holders > 0) {

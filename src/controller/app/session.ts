@@ -8,6 +8,7 @@ import type { Db, Tx } from '../store/database.ts'
 import { type ProjectName, session } from '../store/session.ts'
 import type { Caller } from './caller.ts'
 import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 
 export interface ChosenProject {
   project: ProjectName
@@ -96,7 +97,7 @@ export async function exchangeSession(
 }
 
 export function deleteSession(cloud: Cloud, caller: Caller, own_sha256: Uint8Array): Promise<null> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     if (!(await session.remove(tx, own_sha256))) throw noToken('signed out')
     return null
   })

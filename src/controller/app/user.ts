@@ -13,6 +13,7 @@ import { signInAttempt } from '../store/sign-in-attempt.ts'
 import { user } from '../store/user.ts'
 import { by, type Caller, mayInDomain } from './caller.ts'
 import { change } from './change.ts'
+import { changeIdentity } from './holders.ts'
 import { makeHash } from './hashing.ts'
 import { domainsWith, mustManageIn, mustOutrank } from './reach.ts'
 
@@ -87,7 +88,7 @@ export function updateUser(
   id: string,
   asked: BodyOf<typeof userRoutes.update>,
 ): Promise<User> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     await mustManageUser(tx, caller, id)
     const updated = await onConstraint(user.update(tx, id, asked), broken(asked))
     if (!updated) throw notFound('user', id)
@@ -109,7 +110,7 @@ export function unlockUser(cloud: Cloud, caller: Caller, id: string): Promise<Us
 }
 
 export function deleteUser(cloud: Cloud, caller: Caller, id: string): Promise<null> {
-  return change(cloud, caller, async tx => {
+  return changeIdentity(cloud, caller, async tx => {
     await mustManageUser(tx, caller, id)
     if (id === caller.user_id) {
       throw new CloudError('wrong_state', 'You cannot delete yourself. Another administrator can.')

@@ -4,6 +4,7 @@ import { type Permission, permissions } from '../../model/permissions.ts'
 import type { Db } from './database.ts'
 
 interface Found {
+  expires_at: Date | null
   user_id: string
   user_name: string
   user_domain_id: string
@@ -33,27 +34,33 @@ export interface Holder {
   readonly on_project: ReadonlySet<Permission>
 }
 
+/** With when it expires; null for never. */
+export type Credential = Holder & { readonly expires_at: Date | null }
+
 const known: ReadonlySet<string> = new Set(permissions)
 
 /** Null when no enabled user and project hold a credential with this hash that is still good. */
-function find(db: Db, secret_sha256: Uint8Array): Promise<Holder | null> {
+function find(db: Db, secret_sha256: Uint8Array): Promise<Credential | null> {
   const hash = Buffer.from(secret_sha256)
   return read(
     db,
     sql`
-      select user_id, project_id from token where secret_sha256 = ${hash} and expires_at > croft_now()
+      select user_id, project_id, expires_at from token where secret_sha256 = ${hash} and expires_at > croft_now()
       union all
-      select user_id, project_id from api_key
+      select user_id, project_id, expires_at from api_key
       where secret_sha256 = ${hash} and (expires_at is null or expires_at > croft_now())`,
   )
 }
 
 /** The user as they would be in this project; null when either is disabled or gone. */
 function ofUser(db: Db, user_id: string, project_id: string | null): Promise<Holder | null> {
-  return read(db, sql`select ${user_id}::uuid as user_id, ${project_id}::uuid as project_id`)
+  return read(
+    db,
+    sql`select ${user_id}::uuid as user_id, ${project_id}::uuid as project_id, null::timestamptz as expires_at`,
+  )
 }
 
-async function read(db: Db, held: RawBuilder<unknown>): Promise<Holder | null> {
+async function read(db: Db, held: RawBuilder<unknown>): Promise<Credential | null> {
   const { rows } = await sql<Found>`
     with recursive held as (${held}), below as (
       select d.id as domain_id, d.id as ancestor_id
@@ -63,7 +70,7 @@ async function read(db: Db, held: RawBuilder<unknown>): Promise<Holder | null> {
       union all
       select d.id, below.ancestor_id from below join domain d on d.parent_id = below.domain_id and d.enabled
     )
-    select u.id as user_id, u.name as user_name, u.domain_id as user_domain_id,
+    select held.expires_at, u.id as user_id, u.name as user_name, u.domain_id as user_domain_id,
       p.id as project_id, p.domain_id as project_domain_id,
       coalesce((
         select json_agg(json_build_object('scope', g.scope, 'domain_id', g.domain_id, 'project_id', g.project_id,
@@ -79,8 +86,8 @@ async function read(db: Db, held: RawBuilder<unknown>): Promise<Holder | null> {
     where held.project_id is null or p.id is not null`.execute(db)
   const [row] = rows
   if (!row) return null
-  const { user_id, user_name, user_domain_id, project_id, project_domain_id } = row
-  return { user_id, user_name, user_domain_id, project_id, project_domain_id, ...heldBy(row) }
+  const { user_id, user_name, user_domain_id, project_id, project_domain_id, expires_at } = row
+  return { user_id, user_name, user_domain_id, project_id, project_domain_id, expires_at, ...heldBy(row) }
 }
 
 /** Sums up grants by where they hold. */

@@ -13,7 +13,7 @@ export interface NewDomain {
   description: string
 }
 
-export function toDomain(row: Selectable<DomainTable>): Domain {
+function toDomain(row: Selectable<DomainTable>): Domain {
   return { ...row, created_at: row.created_at.toISOString() }
 }
 

@@ -13,7 +13,7 @@ export interface NewProject {
   description: string
 }
 
-export function toProject(row: Selectable<ProjectTable>): Project {
+function toProject(row: Selectable<ProjectTable>): Project {
   return { ...row, created_at: row.created_at.toISOString() }
 }
 

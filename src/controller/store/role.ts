@@ -9,7 +9,7 @@ import type { RoleTable } from './schema.ts'
 const known: ReadonlySet<string> = new Set(permissions)
 
 /** Permissions that this program does not know (written by a newer or older one) permit nothing, and are not shown. */
-export function toRole(row: Selectable<RoleTable>): Role {
+function toRole(row: Selectable<RoleTable>): Role {
   return {
     ...row,
     permissions: row.permissions.filter((permission): permission is Permission => known.has(permission)),

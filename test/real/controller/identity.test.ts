@@ -145,12 +145,14 @@ test('a project is deleted only when it is empty, with a list of what is left', 
 
 test('a new project has its default security group', async () => {
   const { project_id } = await makeTeam()
-  const groups = await cloud.cloud.database.db
-    .selectFrom('security_group')
-    .select(['name', 'is_default'])
-    .where('project_id', '=', project_id)
-    .execute()
-  assert.deepEqual(groups, [{ name: 'default', is_default: true }])
+  for (const id of [project_id, cloud.project_id]) {
+    const groups = await cloud.cloud.database.db
+      .selectFrom('security_group')
+      .select(['name', 'is_default'])
+      .where('project_id', '=', id)
+      .execute()
+    assert.deepEqual(groups, [{ name: 'default', is_default: true }])
+  }
 })
 
 test('a disabled project shuts its people out, and nothing else', async () => {

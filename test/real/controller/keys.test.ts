@@ -1,6 +1,7 @@
 /** API keys and key pairs: each user's own. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { forgetHolders } from '../../../src/controller/app/holders.ts'
 import { makeSshKeyPair } from '../../../src/lib/ssh-key.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
@@ -52,6 +53,7 @@ test('an API key expires, and is not made when it would have expired already', a
     .set({ expires_at: new Date(Date.now() - 1) })
     .where('name', '=', 'short')
     .execute()
+  forgetHolders(cloud.cloud)
   assert.equal((await cloud.request('GET', '/v1/session', { token })).status, 401)
 })
 
