@@ -29,7 +29,7 @@ export interface Answer<B> {
 
 export interface Handled {
   route: Route
-  run(input: Input<Route>): Promise<Answer<unknown>>
+  run: (input: Input<Route>) => Promise<Answer<unknown>>
 }
 
 /** Ties a route to its use case; the types of parameters, query, body and reply are the route's. */
