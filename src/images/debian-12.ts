@@ -42,12 +42,15 @@ const guestFiles: Readonly<Record<string, string>> = {
   'etc/hostname': 'debian\n',
   'etc/hosts': '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n',
   'etc/resolv.conf': '',
+  'etc/default/locale': 'LANG=C.UTF-8\n',
   'etc/kernel-img.conf': 'do_symlinks = yes\nlink_in_boot = no\n',
   'etc/cloud/cloud.cfg.d/90_croft.cfg': [
     'datasource_list: [ NoCloud, ConfigDrive, OpenStack, Ec2, None ]',
     'datasource:',
     '  OpenStack: { max_wait: 20, timeout: 5, retries: 2 }',
     '  Ec2: { strict_id: false, max_wait: 20, timeout: 5 }',
+    // The tools to make locales are not here, and C.UTF-8 needs none.
+    'locale: false',
     '',
   ].join('\n'),
   // Without this only platforms that announce themselves by SMBIOS are asked.
