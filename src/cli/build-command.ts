@@ -1,0 +1,140 @@
+/** From a command's shape to commander's command, and from what commander parsed back to fields. */
+import { Argument, type Command, Option } from 'commander'
+import { type CommandShape, type Field, placeholder } from './command-shape.ts'
+import type { Globals } from './context.ts'
+import { UsageError } from './failure.ts'
+import type { Given } from './run.ts'
+
+/** What completion needs to know of an option's or a word's values. */
+export const fieldOf = new WeakMap<Option | Argument, Field>()
+
+export type Options = Record<string, unknown>
+
+/** Fields that the command line has no use for: pages are read to the end. */
+const unused = ['cursor']
+
+const common: readonly [string, string][] = [
+  ['--json', 'answer as one JSON document'],
+  ['-q, --quiet', 'nothing beside the answer; of things only their ids'],
+  ['--no-color', 'no colours'],
+  ['--project <name>', 'work in this project'],
+  ['--url <url>', 'of the controller'],
+  ['--token <token>', 'in place of a sign-in'],
+  ['--ca <file>', 'certificates (PEM) to trust for https'],
+]
+
+/** Where a command has an option of its own by the same name, that one holds; before the noun it is always Croft's. */
+export function addCommonOptions(command: Command): Command {
+  for (const [flags, summary] of common) {
+    const option = new Option(flags, summary)
+    if (!command.options.some(other => other.attributeName() === option.attributeName())) {
+      command.addOption(option.helpGroup('Options of every command:'))
+      shared.add(option)
+    }
+  }
+  return command
+}
+
+const shared = new WeakSet<Option>()
+
+/** What was said for all commands alike: by options of the command, or before the noun. */
+export function globalsOf(command: Command, program: Command): Globals {
+  const own = command.opts<Options>()
+  const said = (name: string) => {
+    const option = command.options.find(one => one.attributeName() === name)
+    return (option && shared.has(option) ? own[name] : undefined) ?? program.opts<Options>()[name]
+  }
+  const text = (name: string) => said(name) as string | undefined
+  return {
+    url: text('url'),
+    token: text('token'),
+    project: text('project'),
+    ca: text('ca'),
+    json: said('json') === true,
+    quiet: said('quiet') === true,
+    color: own.color !== false && program.opts<Options>().color !== false,
+  }
+}
+
+export function addFields(command: Command, shape: CommandShape): void {
+  command.description(describe(shape))
+  for (const field of shape.fields) {
+    if (unused.includes(field.name)) continue
+    if (field.positional) addWord(command, shape, field)
+    else addOptions(command, field)
+  }
+  const extra = (flags: string, summary: string) => command.addOption(new Option(flags, summary))
+  if (shape.has_operation) extra('--wait', 'wait until it is done; the exit code tells whether it was')
+  if (shape.is_list || (shape.verb === 'get' && shape.route.method === 'GET'))
+    extra('--watch', 'go on showing it as it changes')
+  if (shape.route.errors.includes('changed_meanwhile'))
+    extra('--if-version <n>', 'only if it is still at this version (If-Match)')
+}
+
+function describe({ route }: CommandShape): string {
+  const where = {
+    project: 'in the project',
+    domain: 'in the domain',
+    system: 'on the whole system',
+    self: '',
+    public: '',
+  }
+  const needs = route.needs === null ? '' : `\n\nNeeds the permission ${route.needs} ${where[route.level]}`.trimEnd()
+  return `${route.summary}.${needs === '' ? '' : `${needs}.`}`
+}
+
+function addWord(command: Command, shape: CommandShape, field: Field): void {
+  const word = field.flag
+  const argument = new Argument(field.required ? `<${word}>` : `[${word}]`, field.noun ? `name or id` : field.summary)
+  fieldOf.set(argument, field)
+  command.addArgument(argument)
+  wordsOf.set(shape, [...(wordsOf.get(shape) ?? []), field])
+}
+
+const wordsOf = new WeakMap<CommandShape, Field[]>()
+
+function addOptions(command: Command, field: Field): void {
+  const { flag, schema, repeated } = field
+  const isMap = schema.patternProperties !== undefined
+  const many = repeated || isMap
+  const value = ` <${placeholder(field)}>`
+  const summary = [field.summary, field.required ? '(required)' : '', many ? '(may be repeated)' : ''].filter(Boolean)
+  const add = (flags: string, text: string, hidden = false) => {
+    const option = new Option(flags, text)
+    if (many) option.argParser((one: string, before: string[] | undefined) => [...(before ?? []), one])
+    if (hidden) option.hideHelp()
+    fieldOf.set(option, field)
+    command.addOption(option)
+    return option
+  }
+  if (schema.type === 'boolean' && !repeated) {
+    // "false: …" says what it is to say no; otherwise --no-X goes without saying.
+    const of_no = field.summary.startsWith('false: ') ? field.summary.slice('false: '.length) : undefined
+    add(`--${flag}`, summary.join(' '), of_no !== undefined)
+    add(`--no-${flag}`, of_no ?? '', of_no === undefined)
+    return
+  }
+  add(`--${flag}${value}`, summary.join(' '))
+  if (field.nullable) command.addOption(new Option(`--no-${flag}`, 'to have none'))
+  const full = field.name.replaceAll('_', '-')
+  if (full !== flag && !repeated) add(`--${full}${value}`, '', true)
+}
+
+/** What was typed, by field. Throws UsageError when a field was given in two ways. */
+export function givenOf(command: Command, shape: CommandShape, words: readonly unknown[]): Given {
+  const given = new Map<Field, string | readonly string[] | boolean | null>()
+  for (const [at, field] of (wordsOf.get(shape) ?? []).entries()) {
+    const word = words[at]
+    if (typeof word === 'string') given.set(field, word)
+  }
+  const options = command.opts<Options>()
+  for (const option of command.options) {
+    const field = fieldOf.get(option)
+    const value = field && options[option.attributeName()]
+    if (!field || value === undefined || option.negate) continue
+    const before = given.get(field)
+    if (before !== undefined && before !== value) throw new UsageError(`--${field.flag} is given twice.`)
+    given.set(field, value === false && field.schema.type !== 'boolean' ? null : (value as string))
+  }
+  return given
+}

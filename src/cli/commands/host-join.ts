@@ -1,0 +1,74 @@
+/** Joins this machine to a cloud as a host: packages, daemons, certificate, agent. Each step looks first. */
+import { mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { joinHost } from '../../agent/join.ts'
+import { type Config, loadConfig } from '../../config.ts'
+import { hostServices, serviceManager } from '../../host/manager.ts'
+import { installPackages, missingPackages, packagesFor, systemdRuns } from '../../host/packages.ts'
+import type { ServiceManager } from '../../host/service.ts'
+import { agentService, agentState } from '../../host/services/agent.ts'
+import type { Definition } from '../../host/services/definition.ts'
+import type { Context } from '../context.ts'
+import { CommandFailed } from '../failure.ts'
+import type { Show } from '../progress.ts'
+import type { PlaceOptions } from './machine.ts'
+
+export interface HostJoinOptions extends PlaceOptions {
+  name?: string
+  clusterAddress?: string
+}
+
+export async function joinThisMachine(
+  context: Context,
+  controller_url: string,
+  token: string,
+  options: HostJoinOptions,
+): Promise<void> {
+  if (process.geteuid?.() !== 0)
+    throw new CommandFailed(
+      'failed',
+      'Joining prepares the whole machine and must be done by root.',
+      'sudo ./croft host join …',
+    )
+  const config = loadConfig({
+    ...(options.state !== undefined && { state_dir: options.state }),
+    ...(options.config !== undefined && { config_file: options.config }),
+    ...(options.clusterAddress !== undefined && { cluster_address: options.clusterAddress }),
+  })
+  const { out } = context
+  const progress = out.progress()
+  const manager = serviceManager(config)
+  await progress.step('Packages', bringPackages, count => (count === 0 ? 'all there' : `${count} installed`))
+  await makeFolders(config)
+  await progress.step('Host (Open vSwitch, libvirt)', show => startAll(manager, hostServices(config), show))
+  const state_dir = agentState(config)
+  const name = options.name ?? hostname()
+  const identity = await progress.step('Join', () => joinHost({ controller_url, token, state_dir, name }))
+  await progress.step('Agent', show => startAll(manager, [agentService(config)], show))
+  if (out.json) out.printJson({ host_id: identity.host_id, name: identity.name })
+  else out.note(`This machine is the host ${identity.name} now.`)
+}
+
+async function bringPackages(show: Show): Promise<number> {
+  const missing = await missingPackages(packagesFor(['host'], systemdRuns(), process.arch))
+  await installPackages(missing, (percent, text) => show(text, percent))
+  return missing.length
+}
+
+async function makeFolders(config: Config): Promise<void> {
+  await mkdir(config.state_dir, { recursive: true, mode: 0o711 })
+  await mkdir(config.run_dir, { recursive: true, mode: 0o711 })
+  await mkdir(config.log_dir, { recursive: true, mode: 0o750 })
+  await mkdir(agentState(config), { recursive: true, mode: 0o711 })
+}
+
+async function startAll(manager: ServiceManager, definitions: readonly Definition[], show: Show): Promise<void> {
+  for (const definition of definitions) {
+    const { service } = definition
+    show(service.description)
+    const running = (await manager.status()).some(one => one.name === service.name && one.state === 'running')
+    // What runs has its files open: they are not touched behind its back.
+    if (!running) await definition.prepare()
+    await manager.start(service)
+  }
+}

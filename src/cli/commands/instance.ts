@@ -1,0 +1,157 @@
+/** What is hand-made about instances: ssh, console, log, and the explanation of a placement as a table. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import type { Instance } from '../../api/instance.ts'
+import { call, type Context, idOf, routeOf } from '../context.ts'
+import { CommandFailed } from '../failure.ts'
+import type { Comfort, Shop } from '../program.ts'
+import { showPlacement } from './placement.ts'
+
+export const comfort: Comfort = {
+  extend(noun, shop) {
+    registerSsh(noun, shop)
+    registerConsole(noun, shop)
+    registerLog(noun, shop)
+  },
+  instead: {
+    async explain(context, _, [name]) {
+      const instance = await idOf(context, 'instance', String(name))
+      showPlacement(context, await call(context, 'instance', 'explain', { params: { instance } }))
+    },
+  },
+}
+
+interface SshOptions {
+  user?: string
+  identity?: string
+  port?: string
+}
+
+function registerSsh(noun: Command, shop: Shop): void {
+  const command = noun
+    .command('ssh <instance> [command...]')
+    .summary('Open a shell in the guest, or run a command there')
+    .description(
+      'Open a shell in the guest by ssh, or run a command there: croft instance ssh web -- uptime. Goes to its floating address if it has one.',
+    )
+    .option('-l, --user <name>', "account in the guest (default: the image's, else root)")
+    .option('-i, --identity <file>', 'private key')
+    .option('-p, --port <n>', 'port of its ssh server')
+  command.action(async (name: string, words: string[], options: SshOptions) => {
+    process.exitCode = await ssh(shop.contextOf(command), name, words, options)
+  })
+}
+
+/** Gives ssh's exit code. */
+async function ssh(context: Context, name: string, words: readonly string[], options: SshOptions): Promise<number> {
+  const id = await idOf(context, 'instance', name)
+  const instance = await call(context, 'instance', 'get', { params: { instance: id } })
+  const user = options.user ?? (await userOf(context, instance))
+  const args = [
+    // A floating address serves one guest today and another tomorrow: its key is remembered by the instance's id.
+    '-o',
+    `HostKeyAlias=croft-${id}`,
+    '-o',
+    'StrictHostKeyChecking=accept-new',
+    ...(options.identity ? ['-i', options.identity] : []),
+    ...(options.port ? ['-p', options.port] : []),
+    `${user}@${addressOf(instance)}`,
+    ...words,
+  ]
+  const child = spawn('ssh', args, { stdio: 'inherit' })
+  const failed = once(child, 'error').then(([error]) => {
+    throw new CommandFailed('failed', `ssh cannot be started: ${String(error)}.`, 'Install the package openssh-client.')
+  })
+  // Ctrl-C is the guest's.
+  const ignore = () => undefined
+  process.on('SIGINT', ignore)
+  try {
+    const [code] = (await Promise.race([once(child, 'exit'), failed])) as [number | null]
+    return code ?? 1
+  } finally {
+    process.off('SIGINT', ignore)
+  }
+}
+
+export function addressOf({ name, addresses }: Pick<Instance, 'name' | 'addresses'>): string {
+  const floating = addresses.find(one => one.floating_address !== null)?.floating_address
+  const address = floating ?? addresses[0]?.address
+  if (address === undefined || address === null) {
+    throw new CommandFailed('failed', `${name} has no address.`, `croft floating-ip create --instance ${name}`)
+  }
+  return address
+}
+
+/** Images say whose account key pairs open. An image that was deleted, or is not ours to see, says nothing. */
+async function userOf(context: Context, { image_id }: Instance): Promise<string> {
+  if (image_id === null) return 'root'
+  const image = await call(context, 'image', 'get', { params: { image: image_id } }).catch((): undefined => undefined)
+  return image?.properties.user ?? 'root'
+}
+
+function registerConsole(noun: Command, shop: Shop): void {
+  const command = noun
+    .command('console <instance>')
+    .summary("Sit at the guest's serial console; leave with Ctrl-]")
+    .description("Sit at the guest's serial console. Leave with Ctrl-].")
+  command.action((name: string) => openConsole(shop.contextOf(command), name))
+}
+
+const ctrl_right_bracket = 0x1d
+
+async function openConsole(context: Context, name: string): Promise<void> {
+  const instance = await idOf(context, 'instance', name)
+  const client = await context.client()
+  const { url } = await call(context, 'instance', 'console', { params: { instance } })
+  const socket = await client.console(url)
+  const { stdin, stdout } = process
+  context.out.note(`Connected to ${name}. Leave with Ctrl-].`)
+  const type = (typed: Buffer) => {
+    const leave = stdin.isTTY ? typed.indexOf(ctrl_right_bracket) : -1
+    const sent = leave < 0 ? typed : typed.subarray(0, leave)
+    if (sent.length > 0) socket.send(sent, { binary: true })
+    if (leave >= 0) socket.close()
+  }
+  socket.on('message', (data: Buffer) => stdout.write(data))
+  if (stdin.isTTY) stdin.setRawMode(true)
+  stdin.on('data', type)
+  try {
+    await once(socket, 'close')
+  } finally {
+    stdin.off('data', type)
+    if (stdin.isTTY) stdin.setRawMode(false)
+    stdin.pause()
+    context.out.note(`\r\nLeft the console of ${name}.`)
+  }
+}
+
+function registerLog(noun: Command, shop: Shop): void {
+  const command = noun
+    .command('log <instance>')
+    .summary('What the guest wrote to its serial console')
+    .description('What the guest wrote to its serial console, as it wrote it.')
+    .option('-f, --follow', 'go on as the guest writes')
+    .option('--tail <bytes>', 'only the last of it (default: 65536)')
+  command.action((name: string, options: { follow?: boolean; tail?: string }) =>
+    showLog(shop.contextOf(command), name, options),
+  )
+}
+
+async function showLog(context: Context, name: string, options: { follow?: boolean; tail?: string }): Promise<void> {
+  const instance = await idOf(context, 'instance', name)
+  const client = await context.client()
+  const stop = new AbortController()
+  const interrupt = () => stop.abort()
+  process.once('SIGINT', interrupt)
+  const query = { ...(options.follow && { follow: true }), ...(options.tail && { tail_bytes: Number(options.tail) }) }
+  const log = routeOf(context, 'instance', 'log')
+  try {
+    const bytes = await client.stream(log, { params: { instance }, query, signal: stop.signal })
+    for await (const chunk of bytes) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    process.off('SIGINT', interrupt)
+  }
+}

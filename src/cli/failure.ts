@@ -1,0 +1,97 @@
+/** How a command fails: what it says on standard error, and the exit code that a script can tell failures apart by. */
+import { ApiProblem, ConnectionFailed } from '../sdk/errors.ts'
+
+/** Documented in docs/cli.md; never renumbered. */
+export const exit_codes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  not_signed_in: 3,
+  not_found: 4,
+  not_permitted: 5,
+  conflict: 6,
+  unreachable: 7,
+  interrupted: 130,
+} as const
+export type ExitCode = (typeof exit_codes)[keyof typeof exit_codes]
+
+/** A command that ends badly for a reason that the CLI itself knows. `hint` says what to do. */
+export class CommandFailed extends Error {
+  readonly code: ExitCode
+  readonly hint: string | undefined
+  constructor(code: keyof typeof exit_codes, message: string, hint?: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'CommandFailed'
+    this.code = exit_codes[code]
+    this.hint = hint
+  }
+}
+
+/** What was typed cannot be understood. */
+export class UsageError extends CommandFailed {
+  constructor(message: string, hint?: string) {
+    super('usage', message, hint)
+    this.name = 'UsageError'
+  }
+}
+
+function codeOfStatus(status: number): ExitCode {
+  switch (status) {
+    case 400:
+    case 413:
+    case 415:
+    case 422:
+      return exit_codes.usage
+    case 401:
+      return exit_codes.not_signed_in
+    case 403:
+      return exit_codes.not_permitted
+    case 404:
+      return exit_codes.not_found
+    case 409:
+    case 412:
+      return exit_codes.conflict
+    case 429:
+    case 503:
+      return exit_codes.unreachable
+    default:
+      return exit_codes.failed
+  }
+}
+
+/** HostError, JoinFailed and BuildError of other parts speak to people, too: what they say is enough. */
+const plain_errors = ['HostError', 'BuildError', 'JoinFailed']
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommandFailed) return error.code
+  if (error instanceof ApiProblem) return codeOfStatus(error.status)
+  if (error instanceof ConnectionFailed) return exit_codes.unreachable
+  return exit_codes.failed
+}
+
+/** A failure as a person reads it. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof ApiProblem) return `croft: ${error.message}\n${faultsOf(error)}`
+  if (error instanceof CommandFailed) return `croft: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`
+  if (!(error instanceof Error)) return `croft: ${String(error)}\n`
+  if (error instanceof ConnectionFailed) return `croft: ${error.message}\n`
+  const mend = 'mend' in error && typeof error.mend === 'string' ? `  ${error.mend}\n` : ''
+  const named = plain_errors.includes(error.name) || plain_errors.includes(error.constructor.name)
+  // Something that nobody foresaw: where it happened helps whoever is told.
+  return named ? `croft: ${error.message}\n${mend}` : `croft: ${error.stack ?? error.message}\n`
+}
+
+/** The same for a program: on standard error, so that standard output holds answers only. */
+export function failureDocument(error: unknown): unknown {
+  if (error instanceof ApiProblem) return error.document
+  const message = error instanceof Error ? error.message : String(error)
+  return { code: 'cli', detail: message, exit_code: exitCodeOf(error) }
+}
+
+function faultsOf(error: ApiProblem): string {
+  const { faults } = error.document
+  if (!Array.isArray(faults) || faults.length < 2) return ''
+  return (faults as { at?: unknown; problem?: unknown }[])
+    .map(fault => `  ${String(fault.at).replace(/^\//, '')} ${String(fault.problem)}\n`)
+    .join('')
+}

@@ -1,0 +1,53 @@
+/** Ids by name: whatever takes an id on the command line takes the name that people know the thing by. */
+import type { LooseInput, Reply } from '../sdk/client.ts'
+import type { Nouns, RouteValue } from './contract.ts'
+import { CommandFailed, UsageError } from './failure.ts'
+
+export interface LookupContext {
+  nouns: Nouns
+  ask(route: RouteValue, input: LooseInput): Promise<Reply<unknown>>
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+export function isId(text: string): boolean {
+  return uuid.test(text)
+}
+
+/** The field that a noun's things are known by, if its list can be asked for it. */
+export function naturalKey(list: RouteValue | undefined): 'name' | 'address' | undefined {
+  const filters = list?.query?.properties ?? {}
+  return filters.name ? 'name' : filters.address ? 'address' : undefined
+}
+
+/**
+ * Of what exists first; then of what was deleted and can still be recovered, for nouns that have that. Throws CommandFailed
+ * 'not_found', or 'conflict' with the ids when several have the name.
+ */
+export async function lookup(context: LookupContext, noun: string, name: string): Promise<string> {
+  if (isId(name)) return name.toLowerCase()
+  const list = context.nouns[noun]?.list
+  const key = naturalKey(list)
+  if (!list || !key) throw new UsageError(`"${name}" is not an id; a ${words(noun)} is named by its id.`)
+  const filters = [{}, ...(list.query?.properties?.deleted ? [{ deleted: true }] : [])]
+  for (const filter of filters) {
+    const { body } = await context.ask(list, { query: { [key]: name, limit: 5, ...filter } })
+    const { items } = body as { items: { id: string }[] }
+    const [only, ...others] = items
+    if (only && others.length === 0) return only.id
+    if (only) {
+      throw new CommandFailed(
+        'conflict',
+        `Several ${words(noun)}s are called "${name}".`,
+        `Use an id: ${items.map(one => one.id).join(', ')}`,
+      )
+    }
+  }
+  throw new CommandFailed(
+    'not_found',
+    `There is no ${words(noun)} "${name}" in this project.`,
+    `croft ${noun} list shows what there is.`,
+  )
+}
+
+const words = (noun: string) => noun.replaceAll('-', ' ')

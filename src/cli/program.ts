@@ -1,0 +1,117 @@
+/**
+ * The command line: `croft NOUN VERB …` from the contract, with hand-made commands on top. Only the noun and verb that are
+ * asked for are built in full, and only their code is loaded.
+ */
+import { Command } from 'commander'
+import type { ClientEnvironment } from '../client-environment.ts'
+import { version } from '../model/version.ts'
+import { addCommonOptions, addFields, givenOf, globalsOf, type Options } from './build-command.ts'
+import { type CommandShape, commandShape } from './command-shape.ts'
+import { comfortOf, handMade, type HandMade } from './comfort.ts'
+import { connect } from './connect.ts'
+import type { Context } from './context.ts'
+import type { Nouns } from './contract.ts'
+import { type Output, standardOutput } from './output.ts'
+import { type Prepare, runCommand } from './run.ts'
+
+/** What a hand-made command is given. */
+export interface Shop {
+  nouns: Nouns
+  env: ClientEnvironment
+  /** For the action of a command: what was said, and the way to the API. */
+  contextOf(command: Command): Context
+}
+
+/** What is hand-made about a noun, beside what the contract gives. */
+export interface Comfort {
+  /** Adds commands to the noun's, and options to those that are there. */
+  extend(noun: Command, shop: Shop): void
+  /** By verb: fills a request with what the added options say. */
+  prepare?: Readonly<Record<string, (context: Context, options: Options) => Prepare>>
+  /** By verb: runs it in place of the contract's way. */
+  instead?: Readonly<Record<string, (context: Context, command: Command, words: readonly unknown[]) => Promise<void>>>
+}
+
+/** `words`: the command line after `croft`; it decides what is built. */
+export async function buildProgram(words: readonly string[], nouns: Nouns, env: ClientEnvironment): Promise<Command> {
+  const program = new Command('croft')
+    .description('Turns Linux servers into a cloud. Things are named by name or by id.')
+    .version(version, '-V, --version')
+    .enablePositionalOptions()
+    .showHelpAfterError('(--help tells what there is)')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'croft: ')) })
+  program.commandsGroup('Things:')
+  addCommonOptions(program)
+  const [noun = '', verb = ''] = plainWords(words)
+  const shop = shopOf(program, nouns, env)
+  for (const [name, routes] of Object.entries(nouns)) {
+    const shown = Object.values(routes).filter(route => !route.cli?.hidden)
+    const first = routes.list ?? shown[0]
+    if (!first || shown.length === 0) continue
+    const command = program.command(name).summary(first.summary).description(first.summary)
+    if (name === noun) await fillNoun(command, name, verb, shop)
+  }
+  for (const made of handMade) await addHandMade(program, made, noun, shop)
+  return program
+}
+
+/** The noun and the verb among the words, past options said before them. */
+function plainWords(words: readonly string[]): string[] {
+  const takesValue = ['--project', '--url', '--token', '--ca']
+  const plain = words.filter((word, at) => !word.startsWith('-') && !takesValue.includes(words[at - 1] ?? ''))
+  return plain[0] === 'help' ? plain.slice(1) : plain
+}
+
+function shopOf(program: Command, nouns: Nouns, env: ClientEnvironment): Shop {
+  return { nouns, env, contextOf: command => makeContext(globalsOf(command, program), nouns, env) }
+}
+
+function makeContext(globals: Context['globals'], nouns: Nouns, env: ClientEnvironment): Context {
+  const color = globals.color && !env.no_color && env.terminal !== 'dumb'
+  let client: ReturnType<Context['client']> | undefined
+  let out: Output | undefined
+  return {
+    env,
+    globals,
+    nouns,
+    get out() {
+      return (out ??= standardOutput({ json: globals.json, quiet: globals.quiet, color, ci: env.ci }))
+    },
+    client: () => (client ??= connect(env, globals, nouns)),
+  }
+}
+
+async function fillNoun(parent: Command, noun: string, asked: string, shop: Shop): Promise<void> {
+  const comfort = await comfortOf(noun)
+  for (const [verb, route] of Object.entries(shop.nouns[noun] ?? {})) {
+    if (route.cli?.hidden) continue
+    const command = parent.command(verb).summary(route.summary)
+    if (verb === asked) fillVerb(command, commandShape(route, shop.nouns), comfort, shop)
+  }
+  comfort?.extend(parent, shop)
+  for (const command of parent.commands) if (command.name() === asked) addCommonOptions(command)
+}
+
+function fillVerb(command: Command, shape: CommandShape, comfort: Comfort | undefined, shop: Shop): void {
+  addFields(command, shape)
+  command.action(async (...given: unknown[]) => {
+    const context = shop.contextOf(command)
+    const options = command.opts<Options>()
+    const instead = comfort?.instead?.[shape.verb]
+    if (instead) return instead(context, command, given)
+    const modes = {
+      wait: options.wait === true && shape.has_operation,
+      watch: options.watch === true,
+      if_version: typeof options.ifVersion === 'string' ? Number(options.ifVersion) : undefined,
+    }
+    const prepare = comfort?.prepare?.[shape.verb]?.(context, options)
+    return runCommand(context, shape, givenOf(command, shape, given), modes, prepare)
+  })
+}
+
+async function addHandMade(program: Command, made: HandMade, asked: string, shop: Shop): Promise<void> {
+  program.commandsGroup(made.group)
+  if (made.name !== asked) program.command(made.name).summary(made.summary)
+  else await made.load(program, shop)
+}

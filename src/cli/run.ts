@@ -1,0 +1,195 @@
+/** Runs a command that was made from a route: fills the request, asks, waits, watches, shows the answer. Knows no noun. */
+import { readFile } from 'node:fs/promises'
+import { buffer } from 'node:stream/consumers'
+import type { Operation } from '../api/operation.ts'
+import type { LooseInput } from '../sdk/client.ts'
+import { type CommandShape, type Field, nounOf } from './command-shape.ts'
+import { ask, type Context, idOf } from './context.ts'
+import { UsageError } from './failure.ts'
+import { isId } from './lookup.ts'
+import { fieldsOf, showAnswer, showList, tableOf } from './show.ts'
+import { toValue, type ValueContext } from './value.ts'
+import { type Awaited, mustHaveSucceeded, waitForOperations } from './wait.ts'
+
+/** What was typed for each field: text, several texts, yes or no; null clears. */
+export type Given = ReadonlyMap<Field, string | readonly string[] | boolean | null>
+
+export interface Modes {
+  wait: boolean
+  watch: boolean
+  /** If-Match. */
+  if_version?: number | undefined
+  /** False: the request is filled, checked and given to `prepare`, which makes its own of it. */
+  ask?: boolean
+}
+
+/** Adds to a request what no rule can know; hand-made commands use it. */
+export type Prepare = (input: { params: Filled; query: Filled; body: Filled }) => Promise<void> | void
+export type Filled = Record<string, unknown>
+
+export async function runCommand(
+  context: Context,
+  shape: CommandShape,
+  given: Given,
+  modes: Modes,
+  prepare?: Prepare,
+): Promise<void> {
+  const input = await fill(context, shape, given)
+  await prepare?.(input)
+  mustBeWhole(shape, input)
+  if (modes.ask === false) return
+  if (shape.is_list) return runList(context, shape, input.query, modes)
+  if (modes.watch) return runWatchOne(context, shape, input)
+  return askAndShow(context, shape, input, modes)
+}
+
+/** Asks, waits if that was asked for, and shows the answer. */
+async function askAndShow(
+  context: Context,
+  shape: CommandShape,
+  input: Record<Field['part'], Filled>,
+  modes: Modes,
+): Promise<void> {
+  const request: LooseInput = {
+    ...input,
+    body: shape.route.body && input.body,
+    if_match: modes.if_version,
+    idempotency_key: crypto.randomUUID(),
+  }
+  const { body } = await ask(context, shape.route, request)
+  const operation = shape.has_operation ? (body as { operation: Operation }).operation : undefined
+  if (!operation || !modes.wait) {
+    showAnswer(context, shape, body, input.params)
+    if (operation?.ended_at === null)
+      context.out.note(`Under way. --wait waits for it; or: croft operation get ${operation.id}`)
+    return
+  }
+  const ended = await waitForOperations(context, titleOf(shape, body), [awaitedOf(operation, body)])
+  // The same request with the same key does nothing again; its answer tells how things stand now.
+  const { body: outcome } = await ask(context, shape.route, { ...request, wait_s: 1 })
+  showAnswer(context, shape, outcome, input.params)
+  mustHaveSucceeded(ended)
+}
+
+/** Things in an answer beside its operation: one under its noun's name, or several as items. */
+export function resourcesOf(body: unknown): { id?: string; name?: string }[] {
+  const { operation: _, ...rest } = body as Record<string, unknown>
+  const values = Object.values(rest).flatMap(value => value as unknown[])
+  return values.filter(value => typeof value === 'object' && value !== null)
+}
+
+function awaitedOf(operation: Operation, body: unknown): Awaited {
+  return { operation, resource_ids: resourcesOf(body).flatMap(one => one.id ?? []) }
+}
+
+function titleOf({ noun, verb }: CommandShape, body: unknown): string {
+  const things = resourcesOf(body)
+  const [only] = things
+  const what = things.length === 1 ? (only?.name ?? noun) : `${things.length} ${noun}s`
+  return `${verb.charAt(0).toUpperCase()}${verb.slice(1)} ${what}`
+}
+
+async function fill(context: Context, shape: CommandShape, given: Given): Promise<Record<Field['part'], Filled>> {
+  const input = { params: {} as Filled, query: {} as Filled, body: {} as Filled }
+  const values = valueContext(context, shape.noun)
+  for (const [field, typed] of given) {
+    input[field.part][field.name] = await valueOf(field, typed, values, input.params)
+  }
+  return input
+}
+
+function valueContext(context: Context, noun: string): ValueContext {
+  return {
+    lookup: (noun, name) => idOf(context, noun, name),
+    readFile: async path => (path === '-' ? buffer(process.stdin) : readGiven(path)),
+    nounOf: name => nounOf(name, context.nouns, noun),
+  }
+}
+
+async function readGiven(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    throw new UsageError(`The file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`)
+  }
+}
+
+async function valueOf(
+  field: Field,
+  typed: string | readonly string[] | boolean | null,
+  context: ValueContext,
+  params: Filled,
+): Promise<unknown> {
+  if (typed === null || typeof typed === 'boolean') return typed
+  const label = field.positional ? field.flag : `--${field.flag}`
+  const noun = field.noun ?? nounBeside(field, params, context)
+  const one = (text: string) => toValue(text, field.schema, noun, label, context)
+  if (typeof typed === 'string') return one(typed)
+  const values: unknown[] = []
+  for (const text of typed) values.push(await one(text))
+  return field.schema.patternProperties ? Object.assign({}, ...values) : values
+}
+
+/** `quota set project web`: which noun an id is of was said in the word before it. */
+function nounBeside(field: Field, params: Filled, context: ValueContext): string | undefined {
+  if (field.part !== 'params' || field.schema.format !== 'uuid') return undefined
+  return Object.values(params).flatMap(
+    value => (typeof value === 'string' && !isId(value) && context.nounOf(value)) || [],
+  )[0]
+}
+
+/** Says all that is missing at once. */
+function mustBeWhole({ noun, verb, route, fields }: CommandShape, input: Record<Field['part'], Filled>): void {
+  const missing = fields.filter(field => field.required && input[field.part][field.name] === undefined)
+  if (missing.length > 0) {
+    const names = missing.map(field => (field.positional ? field.flag.toUpperCase() : `--${field.flag}`))
+    throw new UsageError(`${noun} ${verb} needs ${names.join(' and ')}.`, `croft ${noun} ${verb} --help`)
+  }
+  if (route.method === 'PATCH' && Object.keys(input.body).length === 0)
+    throw new UsageError('Nothing to change was named.', `croft ${noun} ${verb} --help`)
+}
+
+const page_max = 1000
+
+async function runList(context: Context, shape: CommandShape, query: Filled, modes: Modes): Promise<void> {
+  const read = () => readAll(context, shape, query)
+  if (!modes.watch) return showList(context, shape, await read())
+  const { watch, watchEvents } = await import('./watch.ts')
+  // Events are what happens, and not things that change.
+  if (shape.noun === 'event') return watchEvents(context, query)
+  await watch(context, {
+    noun: shape.noun,
+    resource_id: undefined,
+    all_projects: query.all_projects === true,
+    read,
+    show: items => tableOf(context, shape, items as Filled[]),
+  })
+}
+
+/** Page after page, until the list ends or --limit is reached. */
+async function readAll(context: Context, shape: CommandShape, query: Filled): Promise<Filled[]> {
+  const paged = shape.route.query?.properties?.limit !== undefined
+  const wanted = typeof query.limit === 'number' ? query.limit : Number.POSITIVE_INFINITY
+  const items: Filled[] = []
+  let cursor: string | null | undefined
+  do {
+    const limit = Math.min(page_max, wanted - items.length)
+    const page = { ...query, ...(paged && { limit }), ...(cursor && { cursor }) }
+    const { body } = await ask(context, shape.route, { query: page })
+    const { items: some, next } = body as { items: Filled[]; next: string | null }
+    items.push(...some)
+    cursor = next
+  } while (cursor && items.length < wanted)
+  return items
+}
+
+async function runWatchOne(context: Context, shape: CommandShape, input: LooseInput): Promise<void> {
+  const { watch } = await import('./watch.ts')
+  await watch(context, {
+    noun: shape.noun,
+    resource_id: Object.values(input.params ?? {}).at(-1) as string | undefined,
+    all_projects: false,
+    read: async () => (await ask(context, shape.route, input)).body,
+    show: thing => fieldsOf(context, thing as Filled),
+  })
+}

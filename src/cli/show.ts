@@ -1,0 +1,61 @@
+/** Shows an answer: as JSON, as bare ids, or for people, by what the answer is made of. Knows no noun. */
+import type { CommandShape } from './command-shape.ts'
+import type { Context } from './context.ts'
+import { type Look, type Row, renderFields, renderTable } from './table.ts'
+
+function lookOf({ out }: Context): Look {
+  return { width: out.width, color: out.color, now_ms: Date.now() }
+}
+
+/** Columns that a noun's list shows: they do for its things elsewhere, too. */
+function columnsOf({ nouns }: Context, noun: string, rows: readonly Row[]): readonly string[] {
+  return nouns[noun]?.list?.cli?.columns ?? Object.keys(rows[0] ?? {}).slice(0, 8)
+}
+
+export function tableOf(context: Context, { noun }: Pick<CommandShape, 'noun'>, rows: readonly Row[]): string {
+  const columns = columnsOf(context, noun, rows)
+  if (rows.length > 0) return renderTable(columns, rows, lookOf(context))
+  return context.out.width === undefined ? '' : `No ${noun.replaceAll('-', ' ')}s.\n`
+}
+
+export function fieldsOf(context: Context, thing: Row): string {
+  return renderFields(thing, lookOf(context))
+}
+
+/** A table with columns of its own. */
+export function ownTable(context: Context, columns: readonly string[], rows: readonly Row[]): string {
+  return renderTable(columns, rows, lookOf(context))
+}
+
+export function showList(context: Context, shape: CommandShape, rows: readonly Row[]): void {
+  const { out } = context
+  if (out.json) out.printJson(rows)
+  else if (out.quiet) showIds(context, rows)
+  else out.print(tableOf(context, shape, rows))
+}
+
+function showIds({ out }: Context, rows: readonly Row[]): void {
+  for (const row of rows) if (typeof row.id === 'string') out.print(`${row.id}\n`)
+}
+
+/** An answer that is not a list. Without a body (204) a line says what was done. */
+export function showAnswer(context: Context, shape: CommandShape, body: unknown, params: Row): void {
+  const { out } = context
+  if (out.json) return out.printJson(body ?? null)
+  if (body === undefined || body === null) {
+    const on = Object.keys(params).length > 0 ? ` ${Object.values(params).join(' ')}` : ''
+    return out.note(`Done: ${shape.noun.replaceAll('-', ' ')} ${shape.verb}${on}.`)
+  }
+  const { operation, items, ...rest } = body as Record<string, unknown>
+  if (Array.isArray(items))
+    return out.quiet ? showIds(context, items as Row[]) : out.print(tableOf(context, shape, items as Row[]))
+  if (operation !== undefined && shape.has_operation) {
+    const things = Object.values(rest).filter(value => typeof value === 'object' && value !== null) as Row[]
+    return out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
+  }
+  if (out.quiet && typeof rest.id === 'string' && !hasSecret(rest)) return showIds(context, [rest])
+  out.print(fieldsOf(context, body as Row))
+}
+
+/** What is shown only once must be shown. */
+const hasSecret = (thing: Row) => ['secret', 'private_key', 'token'].some(name => typeof thing[name] === 'string')

@@ -1,0 +1,127 @@
+/** Waits for operations to end, and shows on the way what their hosts are doing. */
+import type { Event } from '../api/event.ts'
+import type { Operation } from '../api/operation.ts'
+import { type Context, call } from './context.ts'
+import { CommandFailed } from './failure.ts'
+import type { Show } from './progress.ts'
+
+/** Asked again so often, at most; the answer comes at once when the operation ends. */
+const wait_s = 120
+
+export interface Awaited {
+  operation: Operation
+  /** Things whose own progress is the operation's. */
+  resource_ids: readonly string[]
+}
+
+/** Gives the operations as they ended, whatever the outcome. Throws CommandFailed 'interrupted' on Ctrl-C; they go on then. */
+export async function waitForOperations(
+  context: Context,
+  title: string,
+  awaited: readonly Awaited[],
+): Promise<Operation[]> {
+  const stop = new AbortController()
+  const interrupt = () => stop.abort(interrupted(awaited))
+  process.once('SIGINT', interrupt)
+  let ended: Operation[] = []
+  const work = async (show: Show) => {
+    ended = await followAll(context, awaited, show, stop.signal)
+    if (ended.some(hasFailed)) throw new OperationFailed()
+    return ended
+  }
+  try {
+    await context.out.progress().step(title, work, said)
+  } catch (error) {
+    if (!(error instanceof OperationFailed)) throw error
+  } finally {
+    process.off('SIGINT', interrupt)
+  }
+  return ended
+}
+
+/** So that progress marks the line as failed; the caller gets the operations all the same. */
+class OperationFailed extends Error {}
+
+const hasFailed = (operation: Operation) => operation.state === 'failed' || operation.state === 'cancelled'
+
+function said(ended: readonly Operation[]): string {
+  const targets = ended.reduce((sum, one) => sum + one.targets, 0)
+  return targets > 1 ? `${ended.reduce((sum, one) => sum + one.succeeded, 0)} of ${targets}` : ''
+}
+
+async function followAll(
+  context: Context,
+  awaited: readonly Awaited[],
+  show: Show,
+  signal: AbortSignal,
+): Promise<Operation[]> {
+  const [only, ...others] = awaited
+  if (only && others.length === 0) return [await follow(context, only, show, signal)]
+  let done = 0
+  return Promise.all(
+    awaited.map(async one => {
+      const ended = await follow(context, one, undefined, signal)
+      done += 1
+      show(`${done} of ${awaited.length}`, (100 * done) / awaited.length)
+      return ended
+    }),
+  )
+}
+
+function interrupted(awaited: readonly Awaited[]): CommandFailed {
+  const ids = awaited.map(one => one.operation.id).join(' ')
+  return new CommandFailed('interrupted', 'No longer waiting; what was asked goes on.', `croft operation get ${ids}`)
+}
+
+async function follow(
+  context: Context,
+  awaited: Awaited,
+  show: Show | undefined,
+  signal: AbortSignal,
+): Promise<Operation> {
+  let { operation } = awaited
+  if (operation.ended_at !== null) return operation
+  const done = new AbortController()
+  const shown = show && context.out.live && showEvents(context, awaited, show, AbortSignal.any([signal, done.signal]))
+  try {
+    while (operation.ended_at === null) {
+      operation = await call(context, 'operation', 'get', { params: { operation: operation.id }, wait_s, signal })
+      show?.(operation.step ?? operation.reason ?? operation.state, operation.percent)
+    }
+    return operation
+  } finally {
+    done.abort()
+    await shown
+  }
+}
+
+/** Progress is decoration: when the event stream cannot be had, waiting goes on without it. */
+async function showEvents(context: Context, awaited: Awaited, show: Show, signal: AbortSignal): Promise<void> {
+  try {
+    const client = await context.client()
+    for await (const event of client.events({ signal })) showEvent(event, awaited, show)
+  } catch {
+    show(awaited.operation.state)
+  }
+}
+
+function showEvent(event: Event, { operation, resource_ids }: Awaited, show: Show): void {
+  const resource = event.resource as { state?: string; step?: string | null; percent?: number | null } | null
+  if (event.resource_id === operation.id) {
+    const now = resource as Operation | null
+    if (now) show(now.targets > 1 ? `${now.succeeded} of ${now.targets}` : (now.step ?? now.state), now.percent)
+  } else if (resource_ids.length === 1 && resource_ids.includes(event.resource_id)) {
+    show(resource?.step ?? resource?.state ?? '', resource?.percent ?? undefined)
+  }
+}
+
+/** Throws CommandFailed with the reasons when one did not succeed. */
+export function mustHaveSucceeded(operations: readonly Operation[]): void {
+  const bad = operations.filter(hasFailed)
+  if (bad.length === 0) return
+  const lines = bad.map(one => {
+    const count = one.targets > 1 ? ` (${one.failed + one.cancelled} of ${one.targets})` : ''
+    return `${one.kind} ${one.state}${count}: ${one.reason ?? 'no reason was given'}`
+  })
+  throw new CommandFailed('failed', lines.join('\n'), `croft operation get ${bad.map(one => one.id).join(' ')}`)
+}
