@@ -178,7 +178,12 @@ export async function startPostgres(
 ): Promise<RunningPostgres> {
   const prepared = await preparePostgres(options)
   const [program = '', ...args] = withParentDeath(prepared.argv, options.die_with_parent ?? false)
-  const child = spawn(program, args, { cwd: prepared.cwd, env: prepared.env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(program, args, {
+    cwd: prepared.cwd,
+    env: prepared.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  })
   const said: string[] = []
   if (child.stderr)
     createInterface({ input: child.stderr }).on('line', line => {

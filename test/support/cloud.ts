@@ -54,11 +54,17 @@ async function prepare(url: string): Promise<void> {
   await database.close()
 }
 
-export async function testCloud(): Promise<TestCloud> {
-  const own = await testDatabase(prepare)
+export interface TestCloudOptions {
+  /** A database of one's own in place of a fresh one on the test server. */
+  database_url?: string
+}
+
+export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
+  const own = options.database_url === undefined ? await testDatabase(prepare) : null
+  const url = own?.url ?? options.database_url ?? ''
   const folder = await mkdtemp(join(tmpdir(), 'croft-images-'))
   const log = pino({ level: 'silent' })
-  const database = openDatabase({ url: own.url, onError: error => log.error(error) })
+  const database = openDatabase({ url, onError: error => log.error(error) })
   const controller = await startController({
     self: { id: crypto.randomUUID(), name: 'test', version: '0.0.0', agent_url: 'https://127.0.0.1:1' },
     database,
@@ -92,7 +98,7 @@ export async function testCloud(): Promise<TestCloud> {
     async close() {
       await server.close()
       await controller.close()
-      await own.drop()
+      await own?.drop()
       await rm(folder, { recursive: true })
     },
   }

@@ -91,11 +91,7 @@ export class ObedientHost {
 }
 
 /** A host in the default cluster, connected. */
-export async function addHost(
-  test: TestCloud,
-  name: string,
-  size?: HostSize,
-): Promise<ObedientHost> {
+export async function addHost(test: TestCloud, name: string, size?: HostSize): Promise<ObedientHost> {
   const { db } = test.cloud.database
   const cluster = await db.selectFrom('cluster').select('id').executeTakeFirstOrThrow()
   const id = makeId<never>(test.cloud) as string
@@ -125,4 +121,25 @@ export async function addImage(test: TestCloud, name = 'tiny', virtual_size_byte
     } as never)
     .execute()
   return id
+}
+
+/** An overlay network with one subnet, put straight into the database: networks have tests of their own. */
+export async function addNetwork(test: TestCloud): Promise<string> {
+  const { db } = test.cloud.database
+  const id = makeId<never>(test.cloud) as string
+  const { project_id } = test
+  await db.insertInto('network').values({ id, project_id, name: 'net', kind: 'overlay', mtu: 1442 }).execute()
+  const subnet_id = makeId<never>(test.cloud) as string
+  const subnet = { id: subnet_id, network_id: id, project_id, name: 'sub', cidr: '10.0.0.0/16' }
+  const pool = { gateway: '10.0.0.1', pool_start: '10.0.0.2', pool_end: '10.0.255.254', next_address: '10.0.0.2' }
+  await db
+    .insertInto('subnet')
+    .values({ ...subnet, ...pool })
+    .execute()
+  return id
+}
+
+/** Room for thousands of instances. */
+export async function liftQuotas(test: TestCloud): Promise<void> {
+  await test.cloud.database.db.updateTable('quota').set({ limit_value: null }).execute()
 }

@@ -4,11 +4,12 @@
  * It does not fsync: never copy its options.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Client } from 'pg'
 import { startPostgres } from '../../src/host/postgres.ts'
+import { identify } from '../../src/host/process.ts'
 
 /** Makes the template: gets the address of an empty database. Usually runs the migrations. */
 export type Prepare = (url: string) => Promise<void>
@@ -23,8 +24,17 @@ export type TestDatabase = AsyncDisposable & {
 let server: Promise<string> | undefined
 const templates = new Map<Prepare | undefined, Promise<string>>()
 
+/** What a test process that was killed could not remove. Its server died with it. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^croft-pg-(\d+)-/.exec(name)?.[1]
+    if (pid !== undefined && !identify(Number(pid))) rmSync(path.join(tmpdir(), name), { recursive: true, force: true })
+  }
+}
+
 async function startServer(): Promise<string> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'croft-pg-'))
+  removeLeftovers()
+  const folder = mkdtempSync(path.join(tmpdir(), `croft-pg-${process.pid}-`))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
   const running = await startPostgres({
     data_dir: path.join(folder, 'data'),

@@ -4,7 +4,7 @@ import type { Instance } from '../../../src/api/instance.ts'
 import type { Operation } from '../../../src/api/operation.ts'
 import { makeId } from '../../../src/controller/cloud.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
-import { addHost, addImage, type ObedientHost } from '../../support/obedient-host.ts'
+import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
 
 let cloud: TestCloud
 let host: ObedientHost
@@ -12,49 +12,14 @@ let image_id: string
 let flavor_id: string
 let network_id: string
 
-/** An overlay network with one subnet, put straight into the database: networks have tests of their own. */
-async function addNetwork(): Promise<string> {
-  const { db } = cloud.cloud.database
-  const id = makeId<never>(cloud.cloud) as string
-  const { project_id } = cloud
-  await db
-    .insertInto('network')
-    .values({ id, project_id, name: 'net', kind: 'overlay', mtu: 1442 } as never)
-    .execute()
-  const subnet = {
-    id: makeId<never>(cloud.cloud) as string,
-    network_id: id,
-    project_id,
-    name: 'sub',
-    cidr: '10.0.0.0/20',
-  }
-  const pool = { gateway: '10.0.0.1', pool_start: '10.0.0.2', pool_end: '10.0.15.254', next_address: '10.0.0.2' }
-  await db
-    .insertInto('subnet')
-    .values({ ...subnet, ...pool } as never)
-    .execute()
-  return id
-}
-
 before(async () => {
   cloud = await testCloud()
   host = await addHost(cloud, 'h1', { cpus: 2000, memory_mib: 4_000_000, pool_gib: 100_000 })
   image_id = await addImage(cloud)
   const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
   flavor_id = String(flavors.body.items?.[0]?.id)
-  network_id = await addNetwork()
-  for (const [resource, limit] of [
-    ['instances', 5000],
-    ['vcpus', 5000],
-    ['memory_mib', 5_000_000],
-    ['storage_gib', 5000],
-  ] as const) {
-    await cloud.cloud.database.db
-      .updateTable('quota')
-      .set({ limit_value: limit })
-      .where('resource', '=', resource)
-      .execute()
-  }
+  network_id = await addNetwork(cloud)
+  await liftQuotas(cloud)
 })
 after(() => cloud.close())
 
