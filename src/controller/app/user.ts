@@ -8,13 +8,14 @@ import { onConstraint } from '../store/constraint.ts'
 import type { Db, Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
+import { project } from '../store/project.ts'
 import { session } from '../store/session.ts'
 import { signInAttempt } from '../store/sign-in-attempt.ts'
 import { user } from '../store/user.ts'
 import { by, type Caller, mayInDomain } from './caller.ts'
 import { change } from './change.ts'
-import { changeIdentity } from './holders.ts'
 import { makeHash } from './hashing.ts'
+import { changeIdentity } from './holders.ts'
 import { domainsWith, mustManageIn, mustOutrank } from './reach.ts'
 
 const needs = { see: 'user.read', manage: 'user.manage' } as const
@@ -38,6 +39,13 @@ function broken(asked: { name?: string | undefined; default_project_id?: string 
   }
 }
 
+/** A default project gives nothing, but to name one is to ask whether it exists. */
+async function mustSeeDefault(db: Db, caller: Caller, project_id: string | null | undefined): Promise<void> {
+  if (typeof project_id !== 'string') return
+  const found = await project.find(db, project_id)
+  if (!found || !mayInDomain(caller, 'project.read', found.domain_id)) throw notFound('project', project_id)
+}
+
 export async function createUser(cloud: Cloud, caller: Caller, asked: BodyOf<typeof userRoutes.create>): Promise<User> {
   const domain_id = asked.domain_id ?? caller.user_domain_id
   mustManageIn(caller, domain_id, needs, () => notFound('domain', domain_id))
@@ -51,6 +59,7 @@ export async function createUser(cloud: Cloud, caller: Caller, asked: BodyOf<typ
     password_hash,
   }
   return change(cloud, caller, async tx => {
+    await mustSeeDefault(tx, caller, asked.default_project_id)
     const created = await onConstraint(user.insert(tx, made), {
       ...broken(asked),
       user_domain_id_fkey: () => notFound('domain', domain_id),
@@ -90,6 +99,7 @@ export function updateUser(
 ): Promise<User> {
   return changeIdentity(cloud, caller, async tx => {
     await mustManageUser(tx, caller, id)
+    await mustSeeDefault(tx, caller, asked.default_project_id)
     const updated = await onConstraint(user.update(tx, id, asked), broken(asked))
     if (!updated) throw notFound('user', id)
     if (asked.enabled === false) {

@@ -1,0 +1,125 @@
+/** Two teams that know nothing of each other, each with one of everything, made over the API as they would make it. */
+import assert from 'node:assert/strict'
+import type { TestCloud } from '../../../support/cloud.ts'
+import type { Things } from './samples.ts'
+
+export interface Team {
+  readonly things: Things
+  readonly member: string
+  readonly reader: string
+  /** Runs the team's domain. */
+  readonly chief: string
+  /** Signed in to the project, with no grant at all. */
+  readonly nobody: string
+}
+
+type Body = Record<string, unknown>
+
+export function asker(cloud: TestCloud, token: string) {
+  return async (method: string, path: string, body?: unknown): Promise<Body> => {
+    const headers = { prefer: path === '/v1/instances' ? 'wait=10' : 'wait=0' }
+    const answered = await cloud.request(method, path, { token, headers, ...(body !== undefined && { body }) })
+    assert.ok(answered.status < 300, `${method} ${path}: ${answered.status} ${JSON.stringify(answered.body)}`)
+    return answered.body
+  }
+}
+
+/** `octet`: of the team's own subnet, 10.octet.0.0/24. Needs a host. */
+export async function makeTeam(cloud: TestCloud, name: string, octet: number): Promise<Team> {
+  const admin = asker(cloud, cloud.admin)
+  const idOf = async (path: string, body: Body, as = admin) => String((await as('POST', path, body)).id)
+  const domain = await idOf('/v1/domains', { name })
+  const project = await idOf('/v1/projects', { name, domain_id: domain })
+  const people = async (who: string, grant: Body | null) => {
+    const user_id = await idOf('/v1/users', { name: `${name}-${who}`, domain_id: domain })
+    const grant_id = grant && (await idOf('/v1/role-grants', { user_id, ...grant }))
+    return { user_id, grant_id, token: await cloud.tokenOf(user_id, project) }
+  }
+  const on_project = { scope: 'project', project_id: project }
+  const member = await people('member', { role: 'member', ...on_project })
+  const reader = await people('reader', { role: 'reader', ...on_project })
+  const chief = await people('chief', { role: 'domain-admin', scope: 'domain', domain_id: domain })
+  const nobody = await people('nobody', null)
+  const things = {
+    domain,
+    project,
+    id: project,
+    scope: 'project',
+    user: member.user_id,
+    role_grant: String(member.grant_id),
+    ...(await makeResources(cloud, member.token, octet)),
+    ...(await findShared(cloud)),
+  }
+  return { things, member: member.token, reader: reader.token, chief: chief.token, nobody: nobody.token }
+}
+
+async function makeResources(cloud: TestCloud, token: string, octet: number): Promise<Things> {
+  const ask = asker(cloud, token)
+  const idOf = async (path: string, body: Body) => String((await ask('POST', path, body)).id)
+  const network = await idOf('/v1/networks', { name: 'net' })
+  const subnet = await idOf('/v1/subnets', { name: 'sub', network_id: network, cidr: `10.${octet}.0.0/24` })
+  const router = await idOf('/v1/routers', { name: 'router' })
+  await ask('POST', `/v1/routers/${router}/interfaces`, { subnet_id: subnet })
+  const port = await idOf('/v1/ports', { network_id: network, name: 'port' })
+  const security_group = await idOf('/v1/security-groups', { name: 'group' })
+  const ruled = await ask('POST', `/v1/security-groups/${security_group}/rules`, { direction: 'ingress' })
+  const { image } = await ask('POST', '/v1/images', { name: 'image' })
+  const image_id = String((image as Body).id)
+  // Its content does not matter to who may do what with it.
+  await cloud.cloud.database.db
+    .updateTable('image')
+    .set({
+      status: 'ready',
+      format: 'qcow2',
+      size_bytes: 1,
+      sha256: 'ab'.repeat(32),
+      virtual_size_bytes: 1024,
+    } as never)
+    .where('id', '=', image_id)
+    .execute()
+  const flavors = await ask('GET', '/v1/flavors?name=tiny')
+  const flavor_id = (flavors.items as Body[])[0]?.id
+  const networks = [{ network_id: network }]
+  const made = await ask('POST', '/v1/instances', { name: 'vm', flavor_id, image_id, networks })
+  const instance = String((made.items as Body[])[0]?.id)
+  const volumes = await ask('GET', '/v1/volumes')
+  const placement = await ask('GET', `/v1/instances/${instance}/placement`)
+  return {
+    network,
+    subnet,
+    router,
+    port,
+    security_group,
+    rule: ruleOf(ruled),
+    image: image_id,
+    instance,
+    volume: String((volumes.items as Body[])[0]?.id),
+    operation: String((made.operation as Body).id),
+    placement: String(placement.id),
+    floating_ip: await idOf('/v1/floating-ips', {}),
+    api_key: await idOf('/v1/api-keys', { name: 'key' }),
+    key_pair: await idOf('/v1/key-pairs', { name: 'key' }),
+  }
+}
+
+/** The newest rule of an answer that is a rule, or a group with rules. */
+function ruleOf(body: Body): string {
+  const rules = body.rules as Body[] | undefined
+  return String(rules ? rules.at(-1)?.id : body.id)
+}
+
+/** What belongs to the cloud and to no project. */
+async function findShared(cloud: TestCloud): Promise<Things> {
+  const first = async (path: string) => {
+    const { items } = (await cloud.request('GET', path)).body
+    return String(items?.[0]?.id)
+  }
+  return {
+    flavor: await first('/v1/flavors'),
+    zone: await first('/v1/zones'),
+    cluster: await first('/v1/clusters'),
+    host: await first('/v1/hosts'),
+    role: await first('/v1/roles?name=operator'),
+    setting: 'instance.stop_timeout_s',
+  }
+}
