@@ -17,6 +17,7 @@ import { isErrno } from './host/process.ts'
 export { type ClientEnvironment, clientEnvironment } from './client-environment.ts'
 
 const default_state = '/var/lib/croft'
+const default_cache = '/var/cache/croft/images'
 
 /** The configuration file, YAML; every key may be missing. */
 export const ConfigFile = Type.Object(
@@ -26,6 +27,8 @@ export const ConfigFile = Type.Object(
     /** Sockets and process ids; may be lost at a boot. */
     run_dir: Type.Optional(Type.String({ pattern: '^/' })),
     log_dir: Type.Optional(Type.String({ pattern: '^/' })),
+    /** Packages that images are built from; may be emptied at any time. */
+    image_cache_dir: Type.Optional(Type.String({ pattern: '^/' })),
     /** Where API and UI listen: ADDRESS:PORT. Beyond loopback always TLS. */
     listen: Type.Optional(Type.String()),
     /** Where other hosts' agents dial in: ADDRESS:PORT. */
@@ -62,6 +65,7 @@ const from_environment = [
   'state_dir',
   'run_dir',
   'log_dir',
+  'image_cache_dir',
   'listen',
   'agent_listen',
   'cluster_address',
@@ -94,6 +98,7 @@ function complete(all: ConfigFile, config_file: string): Config {
     state_dir,
     run_dir: path.resolve(all.run_dir ?? (apart ? path.join(state_dir, 'run') : '/run/croft')),
     log_dir: path.resolve(all.log_dir ?? (apart ? path.join(state_dir, 'log') : '/var/log/croft')),
+    image_cache_dir: path.resolve(all.image_cache_dir ?? (apart ? path.join(state_dir, 'cache') : default_cache)),
     listen,
     agent_listen: splitAddress(all.agent_listen ?? joinAddress({ host: agent_host, port: 7071 }), 'agent_listen'),
     cluster_address: all.cluster_address,

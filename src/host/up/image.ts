@@ -22,12 +22,17 @@ async function find(api: Api, name: string): Promise<Image | undefined> {
 /** Id of the image, ready for use. */
 export async function ensureTinyImage(
   api: Api,
-  config: Pick<Config, 'state_dir'>,
+  config: Pick<Config, 'image_cache_dir'>,
   upload: Upload,
   show: Show,
 ): Promise<string> {
-  const found = await find(api, 'tiny')
-  const id = found?.status === 'ready' ? found.id : await buildAndUpload(api, config, upload, show)
+  let found = await find(api, 'tiny')
+  // An upload that was cut short, by us at an earlier time: its content may be of an older build.
+  if (found?.status === 'waiting') {
+    await api.call('DELETE', `/v1/images/${found.id}`)
+    found = undefined
+  }
+  const id = found?.id ?? (await buildAndUpload(api, config, upload, show))
   const ready = await api.until(async () => {
     const image = await api.call<Image>('GET', `/v1/images/${id}`)
     if (image.status === 'failed')
@@ -40,11 +45,11 @@ export async function ensureTinyImage(
 
 async function buildAndUpload(
   api: Api,
-  config: Pick<Config, 'state_dir'>,
+  config: Pick<Config, 'image_cache_dir'>,
   upload: Upload,
   show: Show,
 ): Promise<string> {
-  const work_dir = path.join(config.state_dir, 'build')
+  const work_dir = config.image_cache_dir
   await mkdir(work_dir, { recursive: true })
   const built = await buildImage('tiny', {
     work_dir,

@@ -8,7 +8,7 @@ import type { Api, ApiPlace } from '../api.ts'
 import { HostError } from '../error.ts'
 import type { Upload } from './image.ts'
 
-type Made = { id: string; upload_url?: string | null }
+type Made = { image: { id: string }; upload_url: string | null }
 
 export const uploadImage: Upload = async (api, image, show) => {
   const made = await api.call<Made>('POST', '/v1/images', {
@@ -17,14 +17,15 @@ export const uploadImage: Upload = async (api, image, show) => {
     size_bytes: image.size_bytes,
     sha256: image.sha256,
     min_memory_mib: image.min_memory_mib,
+    properties: { architecture: 'x86_64', os: image.name, user: 'root' },
   })
   await sendContent(api, made, image)
   show('checking')
-  return made.id
+  return made.image.id
 }
 
 async function sendContent(api: Api, made: Made, image: BuiltImage): Promise<void> {
-  const url = new URL(made.upload_url ?? `/v1/images/${made.id}/content`, api.place.url)
+  const url = new URL(made.upload_url ?? `/v1/image-uploads/${made.image.id}`, api.place.url)
   const headers = {
     'tus-resumable': '1.0.0',
     'upload-offset': '0',
