@@ -17,7 +17,8 @@ export class ObedientHost {
   failure: string | null = null
   /** While true, nothing is reported. */
   silent = false
-  private readonly test: TestCloud
+  /** The controller that it dials next. */
+  test: TestCloud
   private readonly facts: HostFacts
   private session: AgentSession | undefined
   private report = 0
