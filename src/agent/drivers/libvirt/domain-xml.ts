@@ -92,7 +92,8 @@ function sysinfo(instance: WantedInstance): Element {
       'system',
       {},
       entry('manufacturer', 'Croft'),
-      entry('product', 'Croft instance'),
+      // The name by which cloud-init knows that the OpenStack metadata service answers here (its ds-identify).
+      entry('product', 'OpenStack Compute'),
       entry('serial', instance.id),
       entry('uuid', instance.id),
       entry('family', 'Virtual Machine'),
