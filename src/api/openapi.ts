@@ -78,7 +78,7 @@ function successOf(route: Route): unknown {
     case 'websocket':
       return { description: 'Switching to WebSocket', type: 'null' }
     case undefined:
-      return route.reply ? ({ description: 'Done', ...route.reply } as TSchema) : { description: 'Done', type: 'null' }
+      return route.reply ? { description: 'Done', ...route.reply } : { description: 'Done', type: 'null' }
     default:
       return route.stream satisfies never
   }

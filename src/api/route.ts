@@ -52,7 +52,7 @@ export function route<P extends TObject, Q extends TObject, B extends TSchema, R
   return shape
 }
 
-export type ParamsOf<T> = T extends RouteShape<infer P, TObject, TSchema, TSchema> ? Static<P> : never
-export type QueryOf<T> = T extends RouteShape<TObject, infer Q, TSchema, TSchema> ? Static<Q> : never
-export type BodyOf<T> = T extends RouteShape<TObject, TObject, infer B, TSchema> ? Static<B> : never
+export type ParamsOf<T> = T extends RouteShape<infer P> ? Static<P> : never
+export type QueryOf<T> = T extends RouteShape<TObject, infer Q> ? Static<Q> : never
+export type BodyOf<T> = T extends RouteShape<TObject, TObject, infer B> ? Static<B> : never
 export type ReplyOf<T> = T extends RouteShape<TObject, TObject, TSchema, infer R> ? Static<R> : never

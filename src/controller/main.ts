@@ -15,8 +15,8 @@ import { serveConsoles } from './http/console.ts'
 import { handlers } from './http/index.ts'
 import { buildServer } from './http/server.ts'
 import { networkLoops } from './reconcilers/ovn.ts'
-import { DatabaseTooNew } from './store/migrate.ts'
 import { openDatabase } from './store/database.ts'
+import { DatabaseTooNew } from './store/migrate.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -57,7 +57,7 @@ function splitAddress(text: string): { host: string; port: number } {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 /** The same id after a restart, so that its own old lease does not stand in its way. */

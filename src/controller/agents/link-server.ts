@@ -8,8 +8,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { Value } from 'typebox/value'
 import Type from 'typebox'
+import { Value } from 'typebox/value'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CloudError } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
@@ -101,7 +101,8 @@ function carryLink(cloud: Cloud, known: { id: string; name: string }, socket: We
     close: reason => socket.close(4000, Buffer.from(reason).subarray(0, reason_bytes_max).toString()),
   })
   cloud.log.info({ host: known.name }, 'a host has dialled in')
-  socket.on('message', data => session.receive(data.toString()))
+  // With binaryType 'nodebuffer', the default, a message is one Buffer.
+  socket.on('message', data => session.receive((data as Buffer).toString()))
   socket.on('error', error => cloud.log.warn({ err: error, host: known.name }, "a host's link failed"))
   socket.once('close', () => {
     cloud.agents.closed(session).catch(error => cloud.log.error({ err: error }, 'the end of a link was not written'))

@@ -34,7 +34,7 @@ export interface Handled {
 
 /** Ties a route to its use case; the types of parameters, query, body and reply are the route's. */
 export function handle<R extends Route>(route: R, run: (input: Input<R>) => Promise<Answer<ReplyOf<R>>>): Handled {
-  return { route, run: input => run(input as Input<R>) }
+  return { route, run: input => run(input) }
 }
 
 /** A plain answer. */

@@ -49,6 +49,7 @@ export function typeParser(oid: number, format?: 'text' | 'binary') {
   if (oid === int8) return parseInteger
   if (oid === numeric) return Number
   // inet[] (1041) and text[] (1009) share their text form.
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- pg's list of types is not all that there are
   return pg.types.getTypeParser(oid === 1041 ? 1009 : oid, format ?? 'text')
 }
 

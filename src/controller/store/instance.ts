@@ -1,14 +1,7 @@
 /** Instances in the database, as people see them. What hosts are told of them is in wanted.ts, what hosts say in observed.ts. */
 import { type Selectable, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
-import {
-  type InstanceMove,
-  type InstanceState,
-  instanceMoves,
-  instanceState,
-  mayMove,
-  type ObservedPower,
-} from '../../model/instance.ts'
+import { type InstanceMove, type InstanceState, instanceMoves, instanceState, mayMove } from '../../model/instance.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { InstanceTable } from './schema.ts'
@@ -46,7 +39,7 @@ export function stateOfRow(
   const observed =
     row.power === null || row.applied_generation === null
       ? null
-      : { power: row.power as ObservedPower, applied_generation: row.applied_generation, failure: row.failure }
+      : { power: row.power, applied_generation: row.applied_generation, failure: row.failure }
   const wanted = { power: row.wanted_power, generation: row.generation, deleted: row.deleted_at !== null }
   return instanceState(wanted, observed, row.session_controller_id !== null)
 }

@@ -21,7 +21,7 @@ async function readMigrations(): Promise<Record<string, Migration>> {
   const entries = await Promise.all(
     files.map(async (file): Promise<[string, Migration]> => {
       const text = await readFile(new URL(file, folder), 'utf8')
-      return [file.replace('.sql', ''), { up: async db => void (await runScript(db as Db, text)) }]
+      return [file.replace('.sql', ''), { up: db => runScript(db as Db, text) }]
     }),
   )
   return Object.fromEntries(entries)

@@ -2,7 +2,6 @@
  * Requests made from the contract itself: for each route a body that its shape takes, and for each id that a body can
  * name, one that names somebody else's thing. What cannot be derived stands in a table by the route's name.
  */
-import type { TSchema } from 'typebox'
 import type { Route } from '../../../../src/api/route.ts'
 
 /** Ids by what they are of, in the spelling of path parameters: 'instance', 'security_group', … */
@@ -84,7 +83,7 @@ const shared = new Set(['flavor', 'zone', 'host', 'cluster', 'role'])
 
 export function bodyOf(route: Route, own: Things): Record<string, unknown> | undefined {
   if (!route.body) return undefined
-  return { ...minimal(route.body as Shape & TSchema, own), ...byRoute[route.name] }
+  return { ...minimal(route.body, own), ...byRoute[route.name] }
 }
 
 /** Bodies good in all but one field, which names something of somebody else's. */
@@ -93,7 +92,7 @@ export function intrusions(route: Route, theirs: Things, own: Things): { field: 
   if (whole) return whole(theirs, own).map((body, n) => ({ field: `variant ${n + 1}`, body }))
   const good = bodyOf(route, own)
   if (!route.body || !good) return []
-  return within(route.body as Shape & TSchema, good, theirs, own)
+  return within(route.body, good, theirs, own)
 }
 
 function within(shape: Shape, good: object, theirs: Things, own: Things): { field: string; body: object }[] {
