@@ -84,7 +84,7 @@ export class Wires {
           this.clock.now_ms() + this.random.between(this.delay_ms.low, this.delay_ms.high),
         )
         last_ms = at_ms
-        this.clock.after(at_ms - this.clock.now_ms(), () => deliver(text))
+        this.clock.after(Math.max(0, at_ms - this.clock.now_ms()), () => deliver(text))
       }
     }
   }

@@ -61,10 +61,12 @@ function createAll(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise
       tx,
       placed.map(one => one.host_id),
     )
+    // Sorted, so that a list by id shows a batch in the order of its numbers.
+    const ids = placed.map(() => makeId<InstanceId>(cloud)).sort()
     const made = placed.map((one, n): NewInstance => {
       const name = count === 1 ? asked.name : `${asked.name}-${n + 1}`
       return {
-        id: makeId<InstanceId>(cloud),
+        id: ids[n] ?? '',
         project_id,
         user_id: caller.user_id,
         name,
