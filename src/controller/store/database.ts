@@ -91,7 +91,11 @@ export interface DatabaseOptions {
 export function openDatabase(options: DatabaseOptions): Database {
   const types = { getTypeParser: typeParser as typeof pg.types.getTypeParser }
   const pool = new pg.Pool({ connectionString: options.url, max: options.connections_max ?? 20, types })
-  pool.on('error', options.onError)
+  let closing = false
+  pool.on('error', ({ message, stack }) => {
+    // Not the error itself: pg-pool hangs the whole client on it, and a log has no use for that.
+    if (!closing) options.onError(Object.assign(new Error(message), { stack }))
+  })
   const db: Db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
   const listener = new Listener(options.url, options.onError)
   return {
@@ -99,6 +103,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     transaction: work => runTransaction(db, work),
     listen: (channel, notice) => listener.add(channel, notice),
     async close() {
+      closing = true
       await listener.close()
       await db.destroy()
       if (!pool.ended) await pool.end()
