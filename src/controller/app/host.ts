@@ -4,6 +4,7 @@ import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { HostId } from '../../model/ids.ts'
+import { linkPath } from '../../protocol/join.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -134,6 +135,10 @@ export async function joinHost(cloud: Cloud, asked: JoinAsked): Promise<Joined> 
     }
     await invitation.use(tx, hashOf(secret), id)
     await record(tx, id, known ? 'changed' : 'created', null)
-    return { host_id: id, certificate_pem, ca_pem, link_urls: await invitation.controllerUrls(tx) }
+    const link_urls = (await invitation.controllerUrls(tx)).map(linkUrl)
+    return { host_id: id, certificate_pem, ca_pem, link_urls }
   })
 }
+
+/** https://10.0.0.1:7071 → wss://10.0.0.1:7071/agent/v1/link */
+const linkUrl = (agent_url: string) => new URL(linkPath, agent_url.replace(/^http/, 'ws')).href

@@ -39,8 +39,11 @@ export type MetadataNamespaceOptions = {
   readonly netns_dir?: string
 }
 
-/** Ten digits of a random id: enough to tell the networks of one host apart, and device names hold 15 characters. */
-const short = (network_id: string) => network_id.replaceAll('-', '').slice(0, 10)
+/**
+ * Ten digits are enough to tell the networks of one host apart, and device names hold 15 characters. The last ones: a UUIDv7
+ * begins with the time (RFC 9562, section 5.7), and networks made together would begin alike.
+ */
+const short = (network_id: string) => network_id.replaceAll('-', '').slice(-10)
 const namespaceOf = (network_id: string) => namespace_prefix + short(network_id)
 const deviceOf = (network_id: string) => `md${short(network_id)}`
 
@@ -72,7 +75,7 @@ export class MetadataNamespaces {
     const other = vswitch.interface(device)?.external_ids.get(note)
     if (other !== undefined && other !== network.network_id)
       throw new Failure(
-        `Networks ${network.network_id} and ${other} begin alike; this host serves metadata to one only`,
+        `Networks ${network.network_id} and ${other} end alike; this host serves metadata to one only`,
       )
     if (!(await listNamespaces()).includes(namespace)) {
       this.#closeServer(network.network_id)
