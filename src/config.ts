@@ -14,7 +14,7 @@ import { parse } from 'yaml'
 import { HostError } from './host/error.ts'
 import { isErrno } from './host/process.ts'
 
-export { type ClientEnvironment, clientEnvironment } from './client-environment.ts'
+export { clientEnvironment } from './client-environment.ts'
 
 const default_state = '/var/lib/croft'
 const default_cache = '/var/cache/croft/images'

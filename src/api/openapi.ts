@@ -1,5 +1,4 @@
 /** The contract as OpenAPI 3.1: made from the routes themselves, so that the two cannot drift. */
-import type { TSchema } from 'typebox'
 import { errorTable } from '../model/errors.ts'
 import { Problem } from './common.ts'
 import type { Route } from './route.ts'

@@ -6,7 +6,7 @@ import { BuildError, type BuildOptions, type BuiltImage, type Recipe, type Recip
 import { debian12 } from './debian-12.ts'
 import { tiny } from './tiny.ts'
 
-export type { BuildOptions, BuildStep, BuiltImage, Recipe, RecipePackage } from './build.ts'
+export type { BuildOptions, BuiltImage, Recipe, RecipePackage } from './build.ts'
 export { BuildError } from './build.ts'
 
 export const recipes: readonly Recipe[] = [tiny, debian12]

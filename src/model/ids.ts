@@ -27,8 +27,6 @@ export type VolumeId = Id<'volume'>
 export type InstanceId = Id<'instance'>
 export type OperationId = Id<'operation'>
 export type PlacementId = Id<'placement'>
-export type ControllerId = Id<'controller'>
-export type RequestId = Id<'request'>
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

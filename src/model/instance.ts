@@ -17,7 +17,6 @@ export const instanceStates = [
 export type InstanceState = (typeof instanceStates)[number]
 
 export type PowerState = 'running' | 'stopped'
-export type RebootKind = 'soft' | 'hard'
 
 export interface Move {
   readonly from: readonly InstanceState[]

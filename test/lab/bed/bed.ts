@@ -15,8 +15,6 @@ import { Fabric } from './fabric.ts'
 import { Host } from './host.ts'
 
 export type { Host } from './host.ts'
-export type { Answer, Running } from './namespace.ts'
-export type { Outcome } from './run.ts'
 
 export type BedOptions = {
   /** Of the fabric and of each host's eth0. Default 1500. */

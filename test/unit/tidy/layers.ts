@@ -102,7 +102,6 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli/'],
   'cli-table3': ['src/cli/'],
   '@tus/server': ['src/controller/http/'],
-  '@tus/file-store': ['src/controller/http/'],
 }
 
 /** The layer of a file: its longest prefix in the table; null for files outside src/. */

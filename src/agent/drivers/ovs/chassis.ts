@@ -30,9 +30,6 @@ export type ChassisSettings = {
 export const integration_bridge = 'br-int'
 export const tunnel_bridge = 'br-phy'
 
-/** Geneve over IPv4 takes this much of the underlay's MTU: 1442 of 1500 (OVN adds an option of 8 bytes). */
-export const geneve_overhead = 58
-
 export async function ensureChassis(vswitch: Vswitch, settings: ChassisSettings): Promise<void> {
   const { datapath, physical_networks, southbound_tls, tunnel_nic } = settings
   if (tunnel_nic !== undefined && datapath === 'netdev')
