@@ -114,8 +114,10 @@ function addOptions(command: Command, field: Field): void {
     add(`--no-${flag}`, of_no ?? '', of_no === undefined)
     return
   }
-  add(`--${flag}${value}`, summary.join(' '))
-  if (field.nullable) command.addOption(new Option(`--no-${flag}`, 'to have none'))
+  // "null: …" says what it is to have none.
+  const of_null = field.summary.startsWith('null: ') ? field.summary.slice('null: '.length) : 'to have none'
+  add(`--${flag}${value}`, field.summary === `null: ${of_null}` ? '' : summary.join(' '))
+  if (field.nullable) command.addOption(new Option(`--no-${flag}`, of_null))
   const full = field.name.replaceAll('_', '-')
   if (full !== flag && !repeated) add(`--${full}${value}`, '', true)
 }

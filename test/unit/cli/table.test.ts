@@ -1,0 +1,66 @@
+/** Tables and values as people see them. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { age, cell, heading, size } from '../../../src/cli/format.ts'
+import { renderFields, renderTable } from '../../../src/cli/table.ts'
+
+const now_ms = Date.parse('2026-01-10T00:00:00Z')
+const look = { width: undefined, color: false, now_ms }
+
+test('values carry the unit that their name says', () => {
+  assert.equal(cell('memory_mib', 1536, now_ms), '1.5 GiB')
+  assert.equal(cell('memory_mib', 512, now_ms), '512 MiB')
+  assert.equal(cell('size_bytes', 16_252_928, now_ms), '15.5 MiB')
+  assert.equal(size(0, 'B'), '0 B')
+  assert.equal(cell('vcpus', 4, now_ms), '4')
+  assert.equal(cell('dhcp', true, now_ms), 'yes')
+  assert.equal(cell('gateway', null, now_ms), '-')
+  assert.equal(cell('dns', [], now_ms), '-')
+  assert.equal(
+    cell(
+      'addresses',
+      [
+        { address: '10.0.0.5', floating_address: '172.31.0.9' },
+        { address: '::1', floating_address: null },
+      ],
+      now_ms,
+    ),
+    '10.0.0.5 (172.31.0.9), ::1',
+  )
+  assert.equal(cell('reason', 'one\ntwo', now_ms), 'one two')
+})
+
+test('ages', () => {
+  assert.equal(age('2026-01-09T23:59:30Z', now_ms), '30 s')
+  assert.equal(age('2026-01-09T22:30:00Z', now_ms), '90 min')
+  assert.equal(age('2026-01-08T12:00:00Z', now_ms), '36 h')
+  assert.equal(age('2025-12-31T00:00:00Z', now_ms), '10 d')
+  assert.equal(age('2026-01-10T01:00:00Z', now_ms), 'in 60 min')
+  assert.equal(heading('created_at'), 'AGE')
+  assert.equal(heading('memory_mib'), 'MEMORY')
+})
+
+test('elsewhere than on a terminal a table leaves nothing out', () => {
+  const rows = [
+    { name: 'web', state: 'running', vcpus: 2, id: 'a'.repeat(36) },
+    { name: 'a'.repeat(100), state: 'error', vcpus: 16, id: 'b'.repeat(36) },
+  ]
+  const [head, first, second] = renderTable(['name', 'state', 'vcpus', 'id'], rows, look).split('\n')
+  assert.match(head ?? '', /^NAME {98}STATE {4}VCPUS {2}ID$/)
+  assert.match(first ?? '', /^web {99}running {6}2 {2}a{36}$/)
+  assert.match(second ?? '', /^a{100} {2}error {7}16 {2}b{36}$/)
+})
+
+test('on a terminal a table fits its width, and ids stay whole', () => {
+  const rows = [{ name: 'n'.repeat(80), state: 'running', id: 'a'.repeat(36) }]
+  const lines = renderTable(['name', 'state', 'id'], rows, { ...look, width: 80 })
+    .trimEnd()
+    .split('\n')
+  for (const line of lines) assert.ok(line.length <= 80, line)
+  assert.match(lines[1] ?? '', /^n+… {2}running {2}a{36}$/)
+})
+
+test('one thing, a line a field', () => {
+  const text = renderFields({ id: 'x', tags: { a: 'b' }, addresses: [{ address: '1' }, { address: '2' }] }, look)
+  assert.equal(text, 'id         x\ntags       a=b\naddresses  1\n           2\n')
+})
