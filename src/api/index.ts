@@ -25,6 +25,7 @@ import { routerRoutes } from './router.ts'
 import { securityGroupRoutes } from './security-group.ts'
 import { subnetRoutes } from './subnet.ts'
 import { sessionRoutes } from './session.ts'
+import { volumeRoutes } from './volume.ts'
 
 export const contract = {
   session: sessionRoutes,
@@ -44,6 +45,7 @@ export const contract = {
   'key-pair': keyPairRoutes,
   image: imageRoutes,
   'image-upload': imageUploadRoutes,
+  volume: volumeRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,
   setting: settingRoutes,

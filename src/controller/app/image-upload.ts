@@ -26,6 +26,19 @@ export async function checkMayUpload(cloud: Cloud, caller: Caller, id: string): 
   if (found.status !== 'waiting') throw notWaiting(found)
 }
 
+/**
+ * How many bytes were received, when that was all there is: so learns a sender whose last answer was lost that it is done.
+ * Null while the image waits. Throws as checkMayUpload does for any other image.
+ */
+export async function receivedWhole(cloud: Cloud, caller: Caller, id: string): Promise<number | null> {
+  const found = await image.find(cloud.database.db, id)
+  checkMayManage(caller, found, id)
+  if (found.status === 'waiting') return null
+  const bytes = (await imageWork.upload(cloud.database.db, id))?.upload_bytes ?? null
+  if (bytes === null || found.status === 'failed') throw notWaiting(found)
+  return bytes
+}
+
 function notWaiting(found: Pick<Image, 'name' | 'status' | 'failure'>): CloudError {
   const why = {
     waiting: 'is being sent by another connection',

@@ -1,4 +1,5 @@
 /** An image's content in one plain request, for programs such as curl that know no tus. */
+import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Image } from '../../api/image.ts'
 import { CloudError } from '../../model/errors.ts'
@@ -16,7 +17,7 @@ export async function putContent(cloud: Cloud, caller: Caller, id: string, reque
     await using claim = await claimUpload(cloud, id, () => stopped.abort())
     await emptyUpload(cloud, id, bytes)
     try {
-      await writeUpload(cloud, id, request.raw, 0, end => claim.progress(end / bytes), stopped.signal)
+      await writeUpload(cloud, id, bytesOf(request), 0, end => claim.progress(end / bytes), stopped.signal)
     } catch (cause) {
       if (stopped.signal.aborted) {
         throw new CloudError('conflict', 'Another connection began to send this content, or the image was deleted.')
@@ -26,6 +27,16 @@ export async function putContent(cloud: Cloud, caller: Caller, id: string, reque
     }
   }
   return await finishUpload(cloud, caller, id)
+}
+
+/** The body as a stream of its own, which may be given up while the connection still carries an answer. */
+export function bytesOf({ raw }: FastifyRequest): Readable {
+  const body = new PassThrough()
+  raw.once('error', error => body.destroy(error))
+  raw.once('close', () => {
+    if (!raw.complete) body.destroy(new Error('the connection broke off'))
+  })
+  return raw.pipe(body)
 }
 
 function lengthOf({ headers }: FastifyRequest): number {

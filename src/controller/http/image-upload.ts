@@ -16,12 +16,14 @@ import {
   claimUpload,
   emptyUpload,
   finishUpload,
+  receivedWhole,
   setUploadSize,
   uploadState,
   writeUpload,
 } from '../app/image-upload.ts'
 import type { Cloud } from '../cloud.ts'
 import { answer, handle } from './handle.ts'
+import { bytesOf } from './image-content.ts'
 
 const path = '/v1/image-uploads'
 const tus_version = '1.0.0'
@@ -122,8 +124,8 @@ function webRequest(request: FastifyRequest): Request {
   const url = `http://${request.host}${request.url}`
   if (request.method === 'HEAD') return new Request(url, { method: 'HEAD', headers })
   // Node takes a stream as a body only when told that it does not wait for its end (fetch standard, `duplex`).
-  const init = { method: request.method, headers, body: Readable.toWeb(request.raw), duplex: 'half' as const }
-  return new Request(url, init as RequestInit)
+  const init = { method: request.method, headers, body: Readable.toWeb(bytesOf(request)), duplex: 'half' as const }
+  return new Request(url, init)
 }
 
 /** What tus says about a refusal, in this API's words where they are clearer. */
@@ -158,8 +160,12 @@ export const imageUploadHandlers = [
     return answer(undefined)
   }),
   handle(imageUploadRoutes.head, async ({ cloud, caller, params, request, reply }) => {
-    await checkMayUpload(cloud, caller, params.image)
-    await serveTus(cloud, caller, request, reply)
+    const whole_bytes = await receivedWhole(cloud, caller, params.image)
+    if (whole_bytes === null) await serveTus(cloud, caller, request, reply)
+    else {
+      reply.header('tus-resumable', tus_version)
+      await reply.header('upload-offset', whole_bytes).header('upload-length', whole_bytes).status(200).send('')
+    }
     return answer(undefined)
   }),
   handle(imageUploadRoutes.patch, async ({ cloud, caller, params, request, reply }) => {

@@ -26,6 +26,7 @@ import { hostHandlers } from './host.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
 import { sessionHandlers } from './session.ts'
+import { volumeHandlers } from './volume.ts'
 
 export const handlers: readonly Handled[] = [
   ...sessionHandlers,
@@ -44,6 +45,7 @@ export const handlers: readonly Handled[] = [
   ...keyPairHandlers,
   ...imageHandlers,
   ...imageUploadHandlers,
+  ...volumeHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
   ...settingHandlers,

@@ -103,7 +103,7 @@ function takeBytes(cloud: Cloud, scope: FastifyInstance): void {
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
   scope.addHook('onResponse', async ({ raw }) => {
     if (raw.complete) return
-    raw.resume()
+    raw.unpipe().resume()
     cloud.clock.after(linger_ms, () => {
       if (!raw.complete) raw.destroy()
     })

@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs'
 import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { DiskImageError, normalise } from '../../lib/disk-image/index.ts'
+import { DiskImageError, inspect, normalise } from '../../lib/disk-image/index.ts'
 import { download, DownloadError } from '../../lib/download/index.ts'
 import { isUuid } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
@@ -27,7 +27,7 @@ const workers = 3
 const look_every_ms = 10_000
 const tidy_every_ms = 60_000
 const remove_at_once = 20
-const gib = 1024 ** 3
+const max_virtual_size_bytes = limits.image_virtual_gib_max * 1024 ** 3
 
 export function imageLoops(cloud: Cloud): Loop[] {
   const { clock, log } = cloud
@@ -131,24 +131,24 @@ async function checkContent(cloud: Cloud, task: ImageTask, lease: KeptLease, sig
   const fresh = `${incoming}.${task.number}.qcow2`
   const checked = await judged(async () => {
     await compareSum(incoming, task, signal)
+    await refuseNoDisk(incoming, signal)
     const made = await normalise(incoming, fresh, {
-      max_virtual_size_bytes: limits.image_virtual_gib_max * gib,
+      max_virtual_size_bytes,
       on_progress: fraction => lease.progress(fraction),
       signal,
     })
     return {
       virtual_size_bytes: made.virtual_size_bytes,
       sha256: await sha256Of(fresh, signal),
-      ...(await stat(fresh)),
+      size_bytes: (await stat(fresh)).size,
     }
   })
   const isDone = await cloud.database.transaction(async tx => {
     if (!(await imageWork.lock(tx, task))) return false
-    const { sha256, virtual_size_bytes, size: size_bytes } = checked
     // Under the row's lock, so that no other can have put its own there: what is 'ready' never changes.
     await rename(fresh, imagePath(folder, task.image_id, 'qcow2'))
     await syncFile(folder)
-    await advance(tx, task, { status: 'ready', format: 'qcow2', sha256, size_bytes, virtual_size_bytes })
+    await advance(tx, task, { status: 'ready', format: 'qcow2', ...checked })
     await operation.endOn(tx, task.image_id, 'succeeded', null)
     return true
   })
@@ -164,6 +164,17 @@ async function compareSum(path: string, task: ImageTask, signal: AbortSignal): P
   throw new Refusal(
     `What was uploaded has the SHA-256 checksum ${sha256}, not ${task.expected_sha256} as was announced. ` +
       'Check the file, and upload it to a new image.',
+    null,
+  )
+}
+
+/** Anything at all can be read as a raw disk; one that no machine could boot from is some other file (a web page, often). */
+async function refuseNoDisk(path: string, signal: AbortSignal): Promise<void> {
+  const { format, partition_table } = await inspect(path, { max_virtual_size_bytes, signal })
+  if (format !== 'raw' || partition_table !== 'none') return
+  throw new Refusal(
+    'This is no disk image: it is in none of the formats known here, and as a raw disk it has neither a boot sector nor ' +
+      'a partition table. Look at what the file is (file IMAGE), and whether the address leads to the image itself.',
     null,
   )
 }
@@ -190,7 +201,7 @@ async function fail(cloud: Cloud, task: ImageTask, failure: string): Promise<voi
 }
 
 /** One pass; true when there may be more. */
-async function tidyImages(cloud: Cloud): Promise<boolean> {
+export async function tidyImages(cloud: Cloud): Promise<boolean> {
   await finishAbandoned(cloud)
   await removeOrphans(cloud)
   const ids = await imageWork.removable(cloud.database.db, remove_at_once)

@@ -178,17 +178,23 @@ function selectOperations(db: Db) {
           .as('now'),
       join => join.onTrue(),
     )
+    .leftJoin('image as m', join =>
+      join.onRef('m.id', '=', 'o.resource_id').on('o.noun', '=', 'image').on('o.ended_at', 'is', null),
+    )
     .selectAll('o')
     .select(['now.progress', 'now.host_name', 'now.session_controller_id'])
+    .select(['m.status as image_status', 'm.progress_percent as image_percent'])
 }
 
 type OperationRow = Awaited<ReturnType<ReturnType<typeof selectOperations>['execute']>>[number]
 
 function toOperation(row: OperationRow): Operation {
-  const progress = row.progress as { step: string; percent: number } | null
+  const progress = row.image_status
+    ? { step: row.image_status, percent: row.image_percent ?? 0 }
+    : (row.progress as { step: string; percent: number } | null)
   const done = row.succeeded + row.failed + row.cancelled
   const waiting = row.ended_at === null && row.host_name !== null && row.session_controller_id === null
-  const share = row.targets > 0 ? (done + (progress?.percent ?? 0) / 100) / row.targets : 0
+  const share = (done + (progress?.percent ?? 0) / 100) / Math.max(1, row.targets)
   return {
     id: row.id,
     kind: row.kind,
