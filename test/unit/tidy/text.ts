@@ -44,8 +44,9 @@ export const bans: readonly Ban[] = [
   {
     what: /as unknown as/,
     why: 'a cast through unknown switches the compiler off',
-    where: ['src/', 'sim/', 'bench/', 'scripts/'],
+    where: ['src/', 'sim/', 'scripts/'],
     except: {
+      'src/cli/': 'walks all routes of the contract alike, where the type of no one route holds',
       'src/controller/http/server.ts': "Fastify's type differs with and without TLS; nothing here cares",
       'src/controller/agents/link-server.ts': "the same, of the agents' link",
     },
@@ -93,6 +94,7 @@ export const longFiles: Readonly<Record<string, { reason: string; max?: number }
     reason: "libvirt's protocol on one socket: calls, replies, events and streams belong together",
   },
   'test/real/controller/identity.test.ts': { reason: 'who may do what to whom, in one place' },
+  'test/real/controller/image.test.ts': { reason: 'one server and one set of hostile files for all uploads', max: 600 },
   'test/real/ovsdb/client.test.ts': { reason: 'one server is started once for all' },
   'test/real/libvirt/qemu.test.ts': { reason: 'one daemon is started once for all' },
   'test/lab/network.test.ts': { reason: 'a story of several hosts in one telling' },
