@@ -42,8 +42,9 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     }
     if (!isLeaf(event)) continue
     tally.add(event)
-    const { skip, name } = event.data
-    if (skip) yield `skip ${name}: ${typeof skip === 'string' ? skip : 'no reason given'}\n`
+    const { skip, todo, name } = event.data
+    if (todo) yield `todo ${name}${typeof todo === 'string' ? `: ${todo}` : ''}\n`
+    else if (skip) yield `skip ${name}: ${typeof skip === 'string' ? skip : 'no reason given'}\n`
     else if (event.type === 'test:fail') yield failure(event)
   }
   yield close()
