@@ -2,8 +2,9 @@
  * A host that does at once what it is told, over the controller's own session code: for tests of the controller that need
  * hosts, not agents. It can be told to fail, to fall silent and to hold its reports back.
  */
-import type { AgentSession } from '../../src/controller/agents/sessions.ts'
+import { type AgentSession, heartbeat_ms } from '../../src/controller/agents/sessions.ts'
 import { makeId } from '../../src/controller/cloud.ts'
+import type { Timer } from '../../src/lib/clock.ts'
 import type { ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
 import { factsOf, type HostSize } from '../../sim/facts.ts'
@@ -22,6 +23,7 @@ export class ObedientHost {
   private readonly facts: HostFacts
   private session: AgentSession | undefined
   private report = 0
+  private timer: Timer | undefined
 
   constructor(test: TestCloud, id: string, name: string, facts: HostFacts) {
     this.test = test
@@ -46,6 +48,15 @@ export class ObedientHost {
     this.session = session
     session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: this.facts, holds: [] }))
     await first.promise
+    this.beat()
+  }
+
+  private beat(): void {
+    this.timer?.cancel()
+    this.timer = this.test.cloud.clock.after(heartbeat_ms, () => {
+      this.session?.receive(JSON.stringify({ type: 'ping', sent_ms: 0 }))
+      if (this.session) this.beat()
+    })
   }
 
   async disconnect(): Promise<void> {

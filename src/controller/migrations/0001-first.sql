@@ -520,7 +520,7 @@ create table operation_target (
 );
 create index on operation_target (resource_id) where outcome is null;
 
--- A reader sees an event only once no older transaction can still add one before it (xid below the snapshot's xmin),
+-- A reader sees an event only once no older transaction can still add one before it (see store/event.ts),
 -- so a cursor (xid, seq) never skips a late commit.
 create table event (
   seq bigint generated always as identity,

@@ -1,6 +1,6 @@
 /**
  * The record of changes, in the order of their commits as far as any reader can tell: an event is read only when no
- * older transaction is still open (PostgreSQL's snapshot xmin), so a cursor never passes a commit that comes late.
+ * older transaction of this database is still open, so a cursor never passes a commit that comes late.
  */
 import { type RawBuilder, sql } from 'kysely'
 import { channels, type Db, json, type Tx } from './database.ts'
@@ -58,8 +58,6 @@ async function wakeHosts(tx: Tx, host_ids: Iterable<string>): Promise<void> {
   for (const host_id of new Set(host_ids)) await notify(tx, channels.host, host_id)
 }
 
-const settled = sql<boolean>`xid < pg_snapshot_xmin(pg_current_snapshot())`
-
 export function parseCursor(cursor: string): { xid: string; seq: number } | null {
   const match = /^(\d{1,20})\.(\d{1,15})$/.exec(cursor)
   return match?.[1] && match[2] ? { xid: match[1], seq: Number(match[2]) } : null
@@ -77,6 +75,30 @@ export interface EventFilter {
   resource_id?: string
 }
 
+/**
+ * The first transaction id that may still add events: every one below it has ended. Only this database's transactions
+ * count, so that a long one in another database of the same server holds up nothing here. To be read in a statement
+ * before the one that reads events: what has ended by now is visible to that.
+ */
+async function horizon(db: Db): Promise<bigint> {
+  // An xid of pg_stat_activity has 32 bits; the next one to be assigned gives the epoch (PostgreSQL manual, 9.27.3).
+  const { rows } = await sql<{ next: string; oldest: string | null }>`
+    with next as materialized (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xid),
+    open as materialized (
+      select a.backend_xid::text::bigint as low from pg_stat_activity a
+      where a.backend_xid is not null and a.datname = current_database() and a.pid <> pg_backend_pid()
+    ),
+    wide as (
+      select (next.xid / 4294967296) * 4294967296 + open.low as xid, next.xid as next from open, next
+    )
+    select (select xid from next)::text as next,
+      min(case when xid > next then xid - 4294967296 else xid end)::text as oldest from wide`.execute(db)
+  const [row] = rows
+  const next = BigInt(row?.next ?? 0)
+  const oldest = row?.oldest ? BigInt(row.oldest) : next
+  return oldest < next ? oldest : next
+}
+
 /** Events after `cursor`, oldest first, at most `limit`; and whether newer ones wait for an open transaction. */
 async function since(
   db: Db,
@@ -84,25 +106,25 @@ async function since(
   limit: number,
   filter: EventFilter = {},
 ): Promise<{ events: EventRow[]; hidden: boolean }> {
+  const open_from = await horizon(db)
   let query = db
     .selectFrom('event')
     .select([cursorColumn, ...columns])
     .where(after(cursor))
-    .where(settled)
   if (filter.project_id) query = query.where('project_id', '=', filter.project_id)
   if (filter.resource_id) query = query.where('resource_id', '=', filter.resource_id)
-  const events = await query.orderBy('xid').orderBy('seq').limit(limit).execute()
-  if (events.length === limit) return { events, hidden: false }
-  const rest = await sql<{ hidden: boolean }>`
-    select exists (select from event where xid >= pg_snapshot_xmin(pg_current_snapshot())) as hidden`.execute(db)
-  return { events, hidden: rest.rows[0]?.hidden ?? false }
+  const rows = await query.orderBy('xid').orderBy('seq').limit(limit).execute()
+  const events = rows.filter(row => BigInt(parseCursor(row.cursor)?.xid ?? 0) < open_from)
+  return { events, hidden: events.length < rows.length }
 }
 
 /** The place just after everything settled so far. */
 async function head(db: Db): Promise<string> {
+  const open_from = await horizon(db)
   const { rows } = await sql<{ cursor: string }>`
     select coalesce(
-      (select xid::text || '.' || seq::text from event where ${settled} order by xid desc, seq desc limit 1), '0.0'
+      (select xid::text || '.' || seq::text from event where xid < ${String(open_from)}::xid8
+        order by xid desc, seq desc limit 1), '0.0'
     ) as cursor`.execute(db)
   return rows[0]?.cursor ?? '0.0'
 }

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { after, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { readDiskHeader } from '../../../src/agent/drivers/storage/disk-format.ts'
 import { openDirectoryPool } from '../../../src/agent/drivers/storage/directory.ts'
 import type { ImageSource } from '../../../src/agent/drivers/storage/image-cache.ts'
@@ -14,181 +14,183 @@ import type { WantedDisk } from '../../../src/protocol/wanted.ts'
 import { quiet, uuid, wantedInstance } from '../../unit/agent/fakes.ts'
 
 const work = await mkdtemp(join(tmpdir(), 'croft-storage-'))
-after(() => rm(work, { recursive: true, force: true }))
-const never = new AbortController().signal
-let pools = 0
+describe('agent/storage', () => {
+  after(() => rm(work, { recursive: true, force: true }))
+  const never = new AbortController().signal
+  let pools = 0
 
-async function imageOf(size: string, fill: string): Promise<Buffer> {
-  const raw = join(work, 'in.raw')
-  const qcow2 = join(work, 'in.qcow2')
-  await writeFile(raw, fill.repeat(20_000))
-  await runProgram(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2])
-  await runProgram(['qemu-img', 'resize', '-q', qcow2, size])
-  return readFile(qcow2)
-}
-
-function source(images: Map<string, Buffer>, breakAfter: number[] = []) {
-  const asked: number[] = []
-  const images_source: ImageSource = {
-    get(image_id, offset) {
-      asked.push(offset)
-      const whole = images.get(image_id)
-      if (whole === undefined) return Promise.reject(new Failure('no such image'))
-      const end = breakAfter.shift() ?? whole.length
-      return Promise.resolve({ from: offset, body: Readable.from([whole.subarray(offset, end)]) })
-    },
+  async function imageOf(size: string, fill: string): Promise<Buffer> {
+    const raw = join(work, 'in.raw')
+    const qcow2 = join(work, 'in.qcow2')
+    await writeFile(raw, fill.repeat(20_000))
+    await runProgram(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2])
+    await runProgram(['qemu-img', 'resize', '-q', qcow2, size])
+    return readFile(qcow2)
   }
-  return { source: images_source, asked }
-}
 
-function disk(n: number, image: { id: string; bytes: Buffer } | null, change: Partial<WantedDisk> = {}): WantedDisk {
-  const wanted =
-    image === null
-      ? null
-      : {
-          image_id: image.id,
-          sha256: createHash('sha256').update(image.bytes).digest('hex'),
-          size_bytes: image.bytes.length,
-          format: 'qcow2' as const,
-        }
-  return { volume_id: uuid(n), role: 'root', size_gib: 1, image: wanted, bus: 'virtio', ...change }
-}
-
-async function pool(from: ImageSource, options: { cache_max_bytes?: number; reserve_bytes?: number } = {}) {
-  const directory = join(work, `pool-${pools++}`)
-  return { directory, pool: await openDirectoryPool({ directory, source: from, log: quiet, ...options }) }
-}
-
-test('many disks at once of one image: one fetch, overlays of the wanted size that qemu-img finds sound', async () => {
-  const bytes = await imageOf('64M', 'croft')
-  const from = source(new Map([[uuid(1), bytes]]))
-  const { pool: storage, directory } = await pool(from.source)
-  const steps: string[] = []
-  const made = await Promise.all(
-    [10, 11, 12, 13].map(n =>
-      storage.prepare(
-        wantedInstance({ disks: [disk(n, { id: uuid(1), bytes })] }),
-        (step, percent) => void steps.push(`${step} ${percent}`),
-        never,
-      ),
-    ),
-  )
-  assert.deepEqual(from.asked, [0])
-  assert.ok(steps.includes('fetching image 100'))
-  for (const [prepared] of made) {
-    assert.ok(prepared !== undefined)
-    await runProgram(['qemu-img', 'check', '-q', prepared.path])
-    const info = JSON.parse(await runProgram(['qemu-img', 'info', '--output=json', prepared.path])) as {
-      'virtual-size': number
-      'backing-filename-format': string
-      'backing-filename': string
+  function source(images: Map<string, Buffer>, breakAfter: number[] = []) {
+    const asked: number[] = []
+    const images_source: ImageSource = {
+      get(image_id, offset) {
+        asked.push(offset)
+        const whole = images.get(image_id)
+        if (whole === undefined) return Promise.reject(new Failure('no such image'))
+        const end = breakAfter.shift() ?? whole.length
+        return Promise.resolve({ from: offset, body: Readable.from([whole.subarray(offset, end)]) })
+      },
     }
-    assert.equal(info['virtual-size'], 2 ** 30)
-    assert.equal(info['backing-filename-format'], 'qcow2')
-    assert.match(info['backing-filename'], /^\.\.\/images\//)
+    return { source: images_source, asked }
   }
-  const again = await storage.prepare(
-    wantedInstance({ disks: [disk(10, { id: uuid(1), bytes }, { size_gib: 2 })] }),
-    () => undefined,
-    never,
-  )
-  assert.equal((await readDiskHeader(again[0]?.path ?? '')).virtual_bytes, 2 ** 31)
-  await storage.remove([disk(10, null)])
-  await storage.remove([disk(10, null)])
-  assert.equal((await readdir(join(directory, 'volumes'))).length, 3)
-})
 
-test('a broken fetch goes on where it ended; a wrong checksum is thrown away', async () => {
-  const bytes = await imageOf('64M', 'resume')
-  const from = source(new Map([[uuid(1), bytes]]), [50_000])
-  const { pool: storage, directory } = await pool(from.source)
-  const instance = wantedInstance({ disks: [disk(10, { id: uuid(1), bytes })] })
-  await assert.rejects(
-    storage.prepare(instance, () => undefined, never),
-    /goes on where it ended/,
-  )
-  await storage.prepare(instance, () => undefined, never)
-  assert.deepEqual(from.asked, [0, 50_000])
-
-  const damaged = Buffer.from(bytes)
-  damaged.writeUInt8(damaged.readUInt8(40_000) ^ 1, 40_000)
-  const lying = source(new Map([[uuid(2), damaged]]))
-  const other = await pool(lying.source)
-  const wanted = wantedInstance({ disks: [disk(11, { id: uuid(2), bytes })] })
-  await assert.rejects(
-    other.pool.prepare(wanted, () => undefined, never),
-    /checksum/,
-  )
-  assert.deepEqual(await readdir(join(other.directory, 'images')), [])
-  assert.equal((await readdir(join(directory, 'images'))).length, 1)
-})
-
-test('hostile and unfitting images are refused with the reason', async () => {
-  const base = join(work, 'base.qcow2')
-  await runProgram(['qemu-img', 'create', '-q', '-f', 'qcow2', base, '1M'])
-  const evil = join(work, 'evil.qcow2')
-  await runProgram(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, evil, '1M'])
-  const bytes = await readFile(evil)
-  const big = await imageOf('3G', 'big')
-  const images = new Map([
-    [uuid(1), bytes],
-    [uuid(2), big],
-  ])
-  const { pool: storage } = await pool(source(images).source)
-  const prepare = (given: WantedDisk) => storage.prepare(wantedInstance({ disks: [given] }), () => undefined, never)
-  await assert.rejects(prepare(disk(10, { id: uuid(1), bytes })), /names a backing file/)
-  await assert.rejects(prepare(disk(11, { id: uuid(2), bytes: big })), /needs a disk of 3 GiB and this one has 1/)
-  await assert.rejects(prepare(disk(12, { id: uuid(3), bytes: Buffer.from('x') })), /no such image/)
-})
-
-test('an image that a volume stands on is never evicted; others go, least recently used first', async () => {
-  const [one, two, three] = [await imageOf('8M', 'one'), await imageOf('8M', 'two'), await imageOf('8M', 'three')]
-  const images = new Map([
-    [uuid(1), one],
-    [uuid(2), two],
-    [uuid(3), three],
-  ])
-  const { pool: storage, directory } = await pool(source(images).source, { cache_max_bytes: 0 })
-  const prepare = (n: number, id: string, bytes: Buffer) =>
-    storage.prepare(wantedInstance({ disks: [disk(n, { id, bytes })] }), () => undefined, never)
-  await prepare(10, uuid(1), one)
-  await prepare(11, uuid(2), two)
-  assert.equal((await readdir(join(directory, 'images'))).length, 2)
-  await storage.remove([disk(11, null)])
-  await prepare(12, uuid(3), three)
-  const left = await readdir(join(directory, 'images'))
-  const name = (bytes: Buffer) => `${createHash('sha256').update(bytes).digest('hex')}.qcow2`
-  assert.deepEqual(left.sort(), [name(one), name(three)].sort())
-})
-
-test('without room the fetch is refused before it begins; giving up ends it', async () => {
-  const bytes = await imageOf('8M', 'room')
-  const from = source(new Map([[uuid(1), bytes]]))
-  const { pool: storage } = await pool(from.source, { reserve_bytes: 2 ** 60 })
-  const instance = wantedInstance({ disks: [disk(10, { id: uuid(1), bytes })] })
-  await assert.rejects(
-    storage.prepare(instance, () => undefined, never),
-    /no room for the image/,
-  )
-  assert.deepEqual(from.asked, [])
-
-  let ended = false
-  const begun = Promise.withResolvers<void>()
-  const stuck: ImageSource = {
-    get: (_id, _offset, signal) =>
-      new Promise((_resolve, reject) => {
-        signal.addEventListener('abort', () => {
-          ended = true
-          reject(new Error('aborted'))
-        })
-        begun.resolve()
-      }),
+  function disk(n: number, image: { id: string; bytes: Buffer } | null, change: Partial<WantedDisk> = {}): WantedDisk {
+    const wanted =
+      image === null
+        ? null
+        : {
+            image_id: image.id,
+            sha256: createHash('sha256').update(image.bytes).digest('hex'),
+            size_bytes: image.bytes.length,
+            format: 'qcow2' as const,
+          }
+    return { volume_id: uuid(n), role: 'root', size_gib: 1, image: wanted, bus: 'virtio', ...change }
   }
-  const slow = await pool(stuck)
-  const abort = new AbortController()
-  const waiting = slow.pool.prepare(instance, () => undefined, abort.signal)
-  await begun.promise
-  abort.abort(new Error('something else is wanted now'))
-  await assert.rejects(waiting, /something else/)
-  assert.equal(ended, true)
+
+  async function pool(from: ImageSource, options: { cache_max_bytes?: number; reserve_bytes?: number } = {}) {
+    const directory = join(work, `pool-${pools++}`)
+    return { directory, pool: await openDirectoryPool({ directory, source: from, log: quiet, ...options }) }
+  }
+
+  test('many disks at once of one image: one fetch, overlays of the wanted size that qemu-img finds sound', async () => {
+    const bytes = await imageOf('64M', 'croft')
+    const from = source(new Map([[uuid(1), bytes]]))
+    const { pool: storage, directory } = await pool(from.source)
+    const steps: string[] = []
+    const made = await Promise.all(
+      [10, 11, 12, 13].map(n =>
+        storage.prepare(
+          wantedInstance({ disks: [disk(n, { id: uuid(1), bytes })] }),
+          (step, percent) => void steps.push(`${step} ${percent}`),
+          never,
+        ),
+      ),
+    )
+    assert.deepEqual(from.asked, [0])
+    assert.ok(steps.includes('fetching image 100'))
+    for (const [prepared] of made) {
+      assert.ok(prepared !== undefined)
+      await runProgram(['qemu-img', 'check', '-q', prepared.path])
+      const info = JSON.parse(await runProgram(['qemu-img', 'info', '--output=json', prepared.path])) as {
+        'virtual-size': number
+        'backing-filename-format': string
+        'backing-filename': string
+      }
+      assert.equal(info['virtual-size'], 2 ** 30)
+      assert.equal(info['backing-filename-format'], 'qcow2')
+      assert.match(info['backing-filename'], /^\.\.\/images\//)
+    }
+    const again = await storage.prepare(
+      wantedInstance({ disks: [disk(10, { id: uuid(1), bytes }, { size_gib: 2 })] }),
+      () => undefined,
+      never,
+    )
+    assert.equal((await readDiskHeader(again[0]?.path ?? '')).virtual_bytes, 2 ** 31)
+    await storage.remove([disk(10, null)])
+    await storage.remove([disk(10, null)])
+    assert.equal((await readdir(join(directory, 'volumes'))).length, 3)
+  })
+
+  test('a broken fetch goes on where it ended; a wrong checksum is thrown away', async () => {
+    const bytes = await imageOf('64M', 'resume')
+    const from = source(new Map([[uuid(1), bytes]]), [50_000])
+    const { pool: storage, directory } = await pool(from.source)
+    const instance = wantedInstance({ disks: [disk(10, { id: uuid(1), bytes })] })
+    await assert.rejects(
+      storage.prepare(instance, () => undefined, never),
+      /goes on where it ended/,
+    )
+    await storage.prepare(instance, () => undefined, never)
+    assert.deepEqual(from.asked, [0, 50_000])
+
+    const damaged = Buffer.from(bytes)
+    damaged.writeUInt8(damaged.readUInt8(40_000) ^ 1, 40_000)
+    const lying = source(new Map([[uuid(2), damaged]]))
+    const other = await pool(lying.source)
+    const wanted = wantedInstance({ disks: [disk(11, { id: uuid(2), bytes })] })
+    await assert.rejects(
+      other.pool.prepare(wanted, () => undefined, never),
+      /checksum/,
+    )
+    assert.deepEqual(await readdir(join(other.directory, 'images')), [])
+    assert.equal((await readdir(join(directory, 'images'))).length, 1)
+  })
+
+  test('hostile and unfitting images are refused with the reason', async () => {
+    const base = join(work, 'base.qcow2')
+    await runProgram(['qemu-img', 'create', '-q', '-f', 'qcow2', base, '1M'])
+    const evil = join(work, 'evil.qcow2')
+    await runProgram(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, evil, '1M'])
+    const bytes = await readFile(evil)
+    const big = await imageOf('3G', 'big')
+    const images = new Map([
+      [uuid(1), bytes],
+      [uuid(2), big],
+    ])
+    const { pool: storage } = await pool(source(images).source)
+    const prepare = (given: WantedDisk) => storage.prepare(wantedInstance({ disks: [given] }), () => undefined, never)
+    await assert.rejects(prepare(disk(10, { id: uuid(1), bytes })), /names a backing file/)
+    await assert.rejects(prepare(disk(11, { id: uuid(2), bytes: big })), /needs a disk of 3 GiB and this one has 1/)
+    await assert.rejects(prepare(disk(12, { id: uuid(3), bytes: Buffer.from('x') })), /no such image/)
+  })
+
+  test('an image that a volume stands on is never evicted; others go, least recently used first', async () => {
+    const [one, two, three] = [await imageOf('8M', 'one'), await imageOf('8M', 'two'), await imageOf('8M', 'three')]
+    const images = new Map([
+      [uuid(1), one],
+      [uuid(2), two],
+      [uuid(3), three],
+    ])
+    const { pool: storage, directory } = await pool(source(images).source, { cache_max_bytes: 0 })
+    const prepare = (n: number, id: string, bytes: Buffer) =>
+      storage.prepare(wantedInstance({ disks: [disk(n, { id, bytes })] }), () => undefined, never)
+    await prepare(10, uuid(1), one)
+    await prepare(11, uuid(2), two)
+    assert.equal((await readdir(join(directory, 'images'))).length, 2)
+    await storage.remove([disk(11, null)])
+    await prepare(12, uuid(3), three)
+    const left = await readdir(join(directory, 'images'))
+    const name = (bytes: Buffer) => `${createHash('sha256').update(bytes).digest('hex')}.qcow2`
+    assert.deepEqual(left.sort(), [name(one), name(three)].sort())
+  })
+
+  test('without room the fetch is refused before it begins; giving up ends it', async () => {
+    const bytes = await imageOf('8M', 'room')
+    const from = source(new Map([[uuid(1), bytes]]))
+    const { pool: storage } = await pool(from.source, { reserve_bytes: 2 ** 60 })
+    const instance = wantedInstance({ disks: [disk(10, { id: uuid(1), bytes })] })
+    await assert.rejects(
+      storage.prepare(instance, () => undefined, never),
+      /no room for the image/,
+    )
+    assert.deepEqual(from.asked, [])
+
+    let ended = false
+    const begun = Promise.withResolvers<void>()
+    const stuck: ImageSource = {
+      get: (_id, _offset, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            ended = true
+            reject(new Error('aborted'))
+          })
+          begun.resolve()
+        }),
+    }
+    const slow = await pool(stuck)
+    const abort = new AbortController()
+    const waiting = slow.pool.prepare(instance, () => undefined, abort.signal)
+    await begun.promise
+    abort.abort(new Error('something else is wanted now'))
+    await assert.rejects(waiting, /something else/)
+    assert.equal(ended, true)
+  })
 })

@@ -1,9 +1,10 @@
 /** The command line against a whole controller over real HTTP, as a person and as a script use it. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { cliHome, type Home } from '../../support/cli.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, type ObedientHost } from '../../support/obedient-host.ts'
@@ -20,240 +21,267 @@ interface Thing {
   tags: Record<string, string>
 }
 
-before(async () => {
-  cloud = await testCloud()
-  host = await addHost(cloud, 'h1', { cpus: 64, memory_mib: 262_144 })
-  await addImage(cloud)
-  await cloud.server.listen({ host: '127.0.0.1', port: 0 })
-  url = `http://127.0.0.1:${(cloud.server.server.address() as AddressInfo).port}`
-  home = await cliHome({ CROFT_URL: url, CROFT_TOKEN: cloud.admin })
-  const made = await home.run('flavor', 'create', 'nano', '--vcpus', '1', '--memory-mib', '128', '--disk-gib', '1')
-  assert.equal(made.code, 0, made.stderr)
-  await ok('network', 'create', 'red')
-  await ok('subnet', 'create', 'red-4', '--network', 'red', '--cidr', '10.8.0.0/24')
-})
+describe('cli/cli', () => {
+  before(async () => {
+    cloud = await testCloud()
+    host = await addHost(cloud, 'h1', { cpus: 64, memory_mib: 262_144 })
+    await addImage(cloud)
+    await cloud.server.listen({ host: '127.0.0.1', port: 0 })
+    url = `http://127.0.0.1:${(cloud.server.server.address() as AddressInfo).port}`
+    home = await cliHome({ CROFT_URL: url, CROFT_TOKEN: cloud.admin })
+    const made = await home.run('flavor', 'create', 'nano', '--vcpus', '1', '--memory-mib', '128', '--disk-gib', '1')
+    assert.equal(made.code, 0, made.stderr)
+    await ok('network', 'create', 'red')
+    await ok('subnet', 'create', 'red-4', '--network', 'red', '--cidr', '10.8.0.0/24')
+  })
 
-after(async () => {
-  await home?.[Symbol.asyncDispose]()
-  await cloud?.close()
-})
+  after(async () => {
+    await home?.[Symbol.asyncDispose]()
+    await cloud?.close()
+  })
 
-async function ok(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await home.run(...words)
-  assert.equal(code, 0, `croft ${words.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-async function things(...words: string[]): Promise<Thing[]> {
-  return JSON.parse(await ok(...words, '--json')) as Thing[]
-}
-
-test('an instance by names: created, waited for, shown, changed, stopped, deleted', async () => {
-  const made = await ok(
-    'instance',
-    'create',
-    'web',
-    '--image',
-    'tiny',
-    '--flavor',
-    'nano',
-    '--tag',
-    'tier=front',
-    '--wait',
-  )
-  assert.match(made, /^NAME +STATE/)
-  assert.match(made, /^web +running .* nano +tiny +h1 /m)
-  const [web] = await things('instance', 'list', '--name', 'web')
-  assert.deepEqual(web?.tags, { tier: 'front' })
-  assert.match(await ok('instance', 'get', 'web'), /^state +running$/m)
-  await ok('instance', 'update', 'web', '--name', 'web-a', '--tag', 'a=1', '--tag', 'b=2')
-  assert.deepEqual(JSON.parse(await ok('instance', 'get', 'web-a', '--json')).tags, { a: '1', b: '2' })
-  assert.match(await ok('instance', 'stop', 'web-a', '--wait'), /web-a +stopped/)
-  assert.equal(await ok('instance', 'start', 'web-a', '--wait', '--quiet'), `${web?.id}\n`)
-  await ok('instance', 'delete', 'web-a', '--wait')
-  assert.deepEqual(await things('instance', 'list', '--name', 'web-a'), [])
-  assert.match(await ok('instance', 'recover', 'web-a', '--wait'), /web-a +stopped/)
-  await ok('instance', 'delete', 'web-a', '--purge', '--wait')
-})
-
-test('a batch is one command; lists follow all pages unless limited; explain tells of hosts', async () => {
-  const user_data = path.join(home.folder, 'user-data')
-  await writeFile(user_data, '#!/bin/sh\necho hello\n')
-  const words = [
-    '--image',
-    'tiny',
-    '--flavor',
-    'nano',
-    '--network',
-    'red',
-    '--count',
-    '3',
-    '--user-data',
-    user_data,
-    '--wait',
-    '--json',
-  ]
-  const made = JSON.parse(await ok('instance', 'create', 'many', ...words)) as {
-    items: Thing[]
-    operation: { state: string }
+  async function ok(...words: string[]): Promise<string> {
+    const { code, stdout, stderr } = await home.run(...words)
+    assert.equal(code, 0, `croft ${words.join(' ')}: ${stderr}`)
+    return stdout
   }
-  assert.deepEqual(made.items.map(one => [one.name, one.state]).sort(), [
-    ['many-1', 'running'],
-    ['many-2', 'running'],
-    ['many-3', 'running'],
-  ])
-  assert.equal(made.operation.state, 'succeeded')
-  assert.equal(
-    host.wanted.get(made.items[0]?.id ?? '')?.metadata.user_data,
-    Buffer.from('#!/bin/sh\necho hello\n').toString('base64'),
-  )
-  assert.equal((await things('instance', 'list')).length, 3)
-  assert.equal((await things('instance', 'list', '--limit', '2')).length, 2)
-  const quiet = await ok('instance', 'list', '--quiet', '--sort', 'name')
-  assert.deepEqual(quiet.trim().split('\n').sort(), made.items.map(one => one.id).sort())
-  assert.match(await ok('instance', 'explain', 'many-1'), /h1 +chosen/)
-  for (const { name } of made.items) await ok('instance', 'delete', name, '--purge', '--wait')
-})
 
-test('--wait tells why it failed, and so does the exit code', async () => {
-  host.failure = 'the disk is broken'
-  const failed = await home.run('instance', 'create', 'bad', '--image', 'tiny', '--flavor', 'nano', '--wait')
-  host.failure = null
-  assert.equal(failed.code, 1)
-  assert.match(failed.stderr, /^croft: instance.create failed: the disk is broken$/m)
-  assert.match(failed.stdout, /bad +error/)
-  await ok('instance', 'delete', 'bad', '--purge', '--wait')
-})
-
-test('failures are told apart by exit code, in words for people and as JSON for programs', async () => {
-  const cases: [number, RegExp, string[]][] = [
-    [2, /missing required argument 'name'/, ['instance', 'create']],
-    [2, /instance create needs --flavor and --image\./, ['instance', 'create', 'x']],
-    [2, /unknown option '--colour'/, ['instance', 'list', '--colour']],
-    [2, /unknown command 'instanse'[\s\S]*instance\?/, ['instanse', 'list']],
-    [
-      2,
-      /--vcpus: "two" is not a whole number/,
-      ['flavor', 'create', 'f', '--vcpus', 'two', '--memory-mib', '1', '--disk-gib', '1'],
-    ],
-    [2, /"zebra" is not one of/, ['network', 'create', 'n', '--kind', 'zebra']],
-    [2, /Nothing to change/, ['project', 'update', 'default']],
-    [4, /There is no instance "nobody" in this project/, ['instance', 'get', 'nobody']],
-    [4, /There is no flavor "none"/, ['instance', 'create', 'x', '--image', 'tiny', '--flavor', 'none']],
-    [
-      6,
-      /taken|already|exists/i,
-      ['flavor', 'create', 'nano', '--vcpus', '1', '--memory-mib', '128', '--disk-gib', '1'],
-    ],
-    [3, /token is not valid/, ['--token', 'croft_t_not-a-token-at-all', 'instance', 'list']],
-    [7, /cannot be reached: nothing listens there/, ['--url', 'http://127.0.0.1:9', 'instance', 'list']],
-  ]
-  for (const [code, says, words] of cases) {
-    const ended = await home.run(...words)
-    assert.equal(ended.code, code, `${words.join(' ')}: ${ended.stderr}`)
-    assert.match(ended.stderr, says)
-    assert.equal(ended.stdout, '')
+  async function things(...words: string[]): Promise<Thing[]> {
+    return JSON.parse(await ok(...words, '--json')) as Thing[]
   }
-  const as_json = await home.run('flavor', 'get', crypto.randomUUID(), '--json')
-  assert.equal((JSON.parse(as_json.stderr) as { code: string }).code, 'not_found')
-})
 
-test('one name of two things is no name', async () => {
-  for (let made = 0; made < 2; made++) await ok('network', 'create', 'twin')
-  const ended = await home.run('network', 'get', 'twin')
-  assert.equal(ended.code, 6)
-  assert.match(ended.stderr, /Several networks are called "twin"/)
-  for (const { id } of await things('network', 'list', '--name', 'twin')) await ok('network', 'delete', id)
-})
+  test('an instance by names: created, waited for, shown, changed, stopped, deleted', async () => {
+    const made = await ok(
+      'instance',
+      'create',
+      'web',
+      '--image',
+      'tiny',
+      '--flavor',
+      'nano',
+      '--tag',
+      'tier=front',
+      '--wait',
+    )
+    assert.match(made, /^NAME +STATE/)
+    assert.match(made, /^web +running .* nano +tiny +h1 /m)
+    const [web] = await things('instance', 'list', '--name', 'web')
+    assert.deepEqual(web?.tags, { tier: 'front' })
+    assert.match(await ok('instance', 'get', 'web'), /^state +running$/m)
+    await ok('instance', 'update', 'web', '--name', 'web-a', '--tag', 'a=1', '--tag', 'b=2')
+    assert.deepEqual(JSON.parse(await ok('instance', 'get', 'web-a', '--json')).tags, { a: '1', b: '2' })
+    assert.match(await ok('instance', 'stop', 'web-a', '--wait'), /web-a +stopped/)
+    assert.equal(await ok('instance', 'start', 'web-a', '--wait', '--quiet'), `${web?.id}\n`)
+    await ok('instance', 'delete', 'web-a', '--wait')
+    assert.deepEqual(await things('instance', 'list', '--name', 'web-a'), [])
+    assert.match(await ok('instance', 'recover', 'web-a', '--wait'), /web-a +stopped/)
+    await ok('instance', 'delete', 'web-a', '--purge', '--wait')
+  })
 
-test('networks and rules in the words that people use', async () => {
-  await ok('network', 'create', 'blue')
-  await ok(
-    'subnet',
-    'create',
-    'blue-4',
-    '--network',
-    'blue',
-    '--cidr',
-    '10.9.0.0/24',
-    '--dns',
-    '10.9.0.2',
-    '--dns',
-    '10.9.0.3',
-  )
-  const [subnet] = (await things('subnet', 'list', '--network', 'blue')) as unknown as { dns: string[] }[]
-  assert.deepEqual(subnet?.dns, ['10.9.0.2', '10.9.0.3'])
-  await ok('subnet', 'update', 'blue-4', '--no-gateway')
-  assert.equal(JSON.parse(await ok('subnet', 'get', 'blue-4', '--json')).gateway, null)
-  await ok('security-group', 'create', 'front')
-  await ok('security-group', 'rule', 'add', 'front', 'tcp:80-81', '--from', '10.0.0.0/8')
-  await ok('security-group', 'rule', 'add', 'front', 'any', '--from', 'front')
-  const rules = await ok('security-group', 'rule', 'list', 'front')
-  assert.match(rules, /ingress +ipv4 +tcp:80-81 +10\.0\.0\.0\/8/)
-  const words = [
-    '--image',
-    'tiny',
-    '--flavor',
-    'nano',
-    '--network',
-    'blue,fixed-address=10.9.0.77,security-group=front',
-  ]
-  const made = JSON.parse(await ok('instance', 'create', 'placed', ...words, '--wait', '--json')) as {
-    items: { addresses: { address: string }[] }[]
-  }
-  assert.equal(made.items[0]?.addresses[0]?.address, '10.9.0.77')
-  await ok('instance', 'delete', 'placed', '--purge', '--wait')
-})
+  test('a batch is one command; lists follow all pages unless limited; explain tells of hosts', async () => {
+    const user_data = path.join(home.folder, 'user-data')
+    await writeFile(user_data, '#!/bin/sh\necho hello\n')
+    const words = [
+      '--image',
+      'tiny',
+      '--flavor',
+      'nano',
+      '--network',
+      'red',
+      '--count',
+      '3',
+      '--user-data',
+      user_data,
+      '--wait',
+      '--json',
+    ]
+    const made = JSON.parse(await ok('instance', 'create', 'many', ...words)) as {
+      items: Thing[]
+      operation: { state: string }
+    }
+    assert.deepEqual(made.items.map(one => [one.name, one.state]).sort(), [
+      ['many-1', 'running'],
+      ['many-2', 'running'],
+      ['many-3', 'running'],
+    ])
+    assert.equal(made.operation.state, 'succeeded')
+    assert.equal(
+      host.wanted.get(made.items[0]?.id ?? '')?.metadata.user_data,
+      Buffer.from('#!/bin/sh\necho hello\n').toString('base64'),
+    )
+    assert.equal((await things('instance', 'list')).length, 3)
+    assert.equal((await things('instance', 'list', '--limit', '2')).length, 2)
+    const quiet = await ok('instance', 'list', '--quiet', '--sort', 'name')
+    assert.deepEqual(quiet.trim().split('\n').sort(), made.items.map(one => one.id).sort())
+    assert.match(await ok('instance', 'explain', 'many-1'), /h1 +chosen/)
+    for (const { name } of made.items) await ok('instance', 'delete', name, '--purge', '--wait')
+  })
 
-test('--watch sees changes: first what there is, then events, a line each', async () => {
-  const watching = home.start('flavor', 'list', '--name', 'nano', '--watch', '--json')
-  const first = JSON.parse(await watching.nextLine()) as { kind: string; resource: Thing }
-  assert.deepEqual([first.kind, first.resource.name], ['present', 'nano'])
-  const seen = watching.nextLine()
-  await ok('flavor', 'create', 'micro', '--vcpus', '1', '--memory-mib', '256', '--disk-gib', '1')
-  assert.equal((JSON.parse(await seen) as { kind: string }).kind, 'created')
-  watching.child.kill('SIGINT')
-  assert.equal(await watching.ended, 0)
-})
+  test('--wait tells why it failed, and so does the exit code', async () => {
+    host.failure = 'the disk is broken'
+    const failed = await home.run('instance', 'create', 'bad', '--image', 'tiny', '--flavor', 'nano', '--wait')
+    host.failure = null
+    assert.equal(failed.code, 1)
+    assert.match(failed.stderr, /^croft: instance.create failed: the disk is broken$/m)
+    assert.match(failed.stdout, /bad +error/)
+    await ok('instance', 'delete', 'bad', '--purge', '--wait')
+  })
 
-test('signing in keeps a token that only its owner can read; signing out ends it', async () => {
-  await using fresh = await cliHome()
-  const refused = await fresh.runWith({ input: 'wrong\n' }, 'sign-in', '--user', 'admin', '--url', url)
-  assert.equal(refused.code, 3)
-  const signed_in = await fresh.runWith(
-    { input: `${cloud.admin_password}\n` },
-    'sign-in',
-    '--user',
-    'admin',
-    '--url',
-    url,
-  )
-  assert.equal(signed_in.code, 0, signed_in.stderr)
-  const file = path.join(fresh.folder, 'config/croft/session.json')
-  assert.equal((await stat(file)).mode & 0o777, 0o600)
-  assert.doesNotMatch(await readFile(file, 'utf8'), new RegExp(cloud.admin_password))
-  assert.match((await fresh.run('whoami')).stdout, /^user +admin\nproject +default$/m)
-  assert.equal((await fresh.run('project', 'create', 'other')).code, 0)
-  const other = (await fresh.run('project', 'list', '--name', 'other', '--json')).json() as Thing[]
-  const roles = ['--user', 'admin', '--role', 'member', '--scope', 'project', '--project', String(other[0]?.id)]
-  assert.equal((await fresh.run('role-grant', 'create', ...roles)).code, 0)
-  assert.match((await fresh.run('whoami', '--project', 'other')).stdout, /^project +other$/m)
-  const kept = JSON.parse(await readFile(file, 'utf8')) as { token: string }
-  assert.equal((await fresh.run('sign-out')).code, 0)
-  assert.equal((await fresh.run('whoami')).code, 3)
-  assert.equal((await fresh.run('--url', url, '--token', kept.token, 'whoami')).code, 3)
-})
+  test('failures are told apart by exit code, in words for people and as JSON for programs', async () => {
+    const cases: [number, RegExp, string[]][] = [
+      [2, /missing required argument 'name'/, ['instance', 'create']],
+      [2, /instance create needs --flavor and --image\./, ['instance', 'create', 'x']],
+      [2, /unknown option '--colour'/, ['instance', 'list', '--colour']],
+      [2, /unknown command 'instanse'[\s\S]*instance\?/, ['instanse', 'list']],
+      [
+        2,
+        /--vcpus: "two" is not a whole number/,
+        ['flavor', 'create', 'f', '--vcpus', 'two', '--memory-mib', '1', '--disk-gib', '1'],
+      ],
+      [2, /"zebra" is not one of/, ['network', 'create', 'n', '--kind', 'zebra']],
+      [2, /Nothing to change/, ['project', 'update', 'default']],
+      [4, /There is no instance "nobody" in this project/, ['instance', 'get', 'nobody']],
+      [4, /There is no flavor "none"/, ['instance', 'create', 'x', '--image', 'tiny', '--flavor', 'none']],
+      [
+        6,
+        /taken|already|exists/i,
+        ['flavor', 'create', 'nano', '--vcpus', '1', '--memory-mib', '128', '--disk-gib', '1'],
+      ],
+      [3, /token is not valid/, ['--token', 'croft_t_not-a-token-at-all', 'instance', 'list']],
+      [7, /cannot be reached: nothing listens there/, ['--url', 'http://127.0.0.1:9', 'instance', 'list']],
+    ]
+    for (const [code, says, words] of cases) {
+      const ended = await home.run(...words)
+      assert.equal(ended.code, code, `${words.join(' ')}: ${ended.stderr}`)
+      assert.match(ended.stderr, says)
+      assert.equal(ended.stdout, '')
+    }
+    const as_json = await home.run('flavor', 'get', crypto.randomUUID(), '--json')
+    assert.equal((JSON.parse(as_json.stderr) as { code: string }).code, 'not_found')
+  })
 
-test('a public key comes from its file, and a private one stays where it is', async () => {
-  await mkdir(path.join(home.folder, 'keys'))
-  const file = path.join(home.folder, 'keys', 'id.pub')
-  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5E0YGoXhxd3HA0nwbSnqDBPqZ5C3rWV9PtWAXsNVNL me@here'
-  await writeFile(file, `${key}\n`)
-  await ok('key-pair', 'create', 'mine', '--file', file)
-  const [kept] = (await things('key-pair', 'list', '--name', 'mine')) as unknown as { public_key: string }[]
-  assert.ok(kept?.public_key.startsWith('ssh-ed25519 AAAAC3'))
-  await writeFile(file, '-----BEGIN OPENSSH PRIVATE KEY-----\n')
-  const refused = await home.run('key-pair', 'create', 'not', '--file', file)
-  assert.equal(refused.code, 2)
-  assert.match(refused.stderr, /is a private key/)
+  test('one name of two things is no name', async () => {
+    for (let made = 0; made < 2; made++) await ok('network', 'create', 'twin')
+    const ended = await home.run('network', 'get', 'twin')
+    assert.equal(ended.code, 6)
+    assert.match(ended.stderr, /Several networks are called "twin"/)
+    for (const { id } of await things('network', 'list', '--name', 'twin')) await ok('network', 'delete', id)
+  })
+
+  test('networks and rules in the words that people use', async () => {
+    await ok('network', 'create', 'blue')
+    await ok(
+      'subnet',
+      'create',
+      'blue-4',
+      '--network',
+      'blue',
+      '--cidr',
+      '10.9.0.0/24',
+      '--dns',
+      '10.9.0.2',
+      '--dns',
+      '10.9.0.3',
+    )
+    const [subnet] = (await things('subnet', 'list', '--network', 'blue')) as unknown as { dns: string[] }[]
+    assert.deepEqual(subnet?.dns, ['10.9.0.2', '10.9.0.3'])
+    await ok('subnet', 'update', 'blue-4', '--no-gateway')
+    assert.equal(JSON.parse(await ok('subnet', 'get', 'blue-4', '--json')).gateway, null)
+    await ok('security-group', 'create', 'front')
+    await ok('security-group', 'rule', 'add', 'front', 'tcp:80-81', '--from', '10.0.0.0/8')
+    await ok('security-group', 'rule', 'add', 'front', 'any', '--from', 'front')
+    const rules = await ok('security-group', 'rule', 'list', 'front')
+    assert.match(rules, /ingress +ipv4 +tcp:80-81 +10\.0\.0\.0\/8/)
+    const words = [
+      '--image',
+      'tiny',
+      '--flavor',
+      'nano',
+      '--network',
+      'blue,fixed-address=10.9.0.77,security-group=front',
+    ]
+    const made = JSON.parse(await ok('instance', 'create', 'placed', ...words, '--wait', '--json')) as {
+      items: { addresses: { address: string }[] }[]
+    }
+    assert.equal(made.items[0]?.addresses[0]?.address, '10.9.0.77')
+    await ok('instance', 'delete', 'placed', '--purge', '--wait')
+  })
+
+  test('--watch sees changes: first what there is, then events, a line each', async () => {
+    const watching = home.start('flavor', 'list', '--name', 'nano', '--watch', '--json')
+    const first = JSON.parse(await watching.nextLine()) as { kind: string; resource: Thing }
+    assert.deepEqual([first.kind, first.resource.name], ['present', 'nano'])
+    const seen = watching.nextLine()
+    await ok('flavor', 'create', 'micro', '--vcpus', '1', '--memory-mib', '256', '--disk-gib', '1')
+    assert.equal((JSON.parse(await seen) as { kind: string }).kind, 'created')
+    watching.child.kill('SIGINT')
+    assert.equal(await watching.ended, 0)
+  })
+
+  test('signing in keeps a token that only its owner can read; signing out ends it', async () => {
+    await using fresh = await cliHome()
+    const refused = await fresh.runWith({ input: 'wrong\n' }, 'sign-in', '--user', 'admin', '--url', url)
+    assert.equal(refused.code, 3)
+    const signed_in = await fresh.runWith(
+      { input: `${cloud.admin_password}\n` },
+      'sign-in',
+      '--user',
+      'admin',
+      '--url',
+      url,
+    )
+    assert.equal(signed_in.code, 0, signed_in.stderr)
+    const file = path.join(fresh.folder, 'config/croft/session.json')
+    assert.equal((await stat(file)).mode & 0o777, 0o600)
+    assert.doesNotMatch(await readFile(file, 'utf8'), new RegExp(cloud.admin_password))
+    assert.match((await fresh.run('whoami')).stdout, /^user +admin\nproject +default$/m)
+    assert.equal((await fresh.run('project', 'create', 'other')).code, 0)
+    const other = (await fresh.run('project', 'list', '--name', 'other', '--json')).json() as Thing[]
+    const roles = ['--user', 'admin', '--role', 'member', '--scope', 'project', '--project', String(other[0]?.id)]
+    assert.equal((await fresh.run('role-grant', 'create', ...roles)).code, 0)
+    assert.match((await fresh.run('whoami', '--project', 'other')).stdout, /^project +other$/m)
+    const kept = JSON.parse(await readFile(file, 'utf8')) as { token: string }
+    assert.equal((await fresh.run('sign-out')).code, 0)
+    assert.equal((await fresh.run('whoami')).code, 3)
+    assert.equal((await fresh.run('--url', url, '--token', kept.token, 'whoami')).code, 3)
+  })
+
+  test('a public key comes from its file, and a private one stays where it is', async () => {
+    await mkdir(path.join(home.folder, 'keys'))
+    const file = path.join(home.folder, 'keys', 'id.pub')
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5E0YGoXhxd3HA0nwbSnqDBPqZ5C3rWV9PtWAXsNVNL me@here'
+    await writeFile(file, `${key}\n`)
+    await ok('key-pair', 'create', 'mine', '--file', file)
+    const [kept] = (await things('key-pair', 'list', '--name', 'mine')) as unknown as { public_key: string }[]
+    assert.ok(kept?.public_key.startsWith('ssh-ed25519 AAAAC3'))
+    await writeFile(file, '-----BEGIN OPENSSH PRIVATE KEY-----\n')
+    const refused = await home.run('key-pair', 'create', 'not', '--file', file)
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, /is a private key/)
+  })
+
+  test('an image comes from a file, checked and ready; a lying one is refused with the reason', async () => {
+    const file = path.join(home.folder, 'disk.qcow2')
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', file, '8M'])
+    const words = ['--file', file, '--property', 'os=debian', '--wait', '--json']
+    const made = JSON.parse(await ok('image', 'create', 'mine', ...words)) as {
+      image: { status: string; format: string }
+    }
+    assert.deepEqual([made.image.status, made.image.format], ['ready', 'qcow2'])
+    const lying = path.join(home.folder, 'lying.qcow2')
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', '/etc/passwd', lying, '8M'])
+    const refused = await home.run('image', 'create', 'lying', '--file', lying, '--wait')
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /backing file/)
+    const both = await home.run('image', 'create', 'x', '--file', file, '--source-url', 'http://example.com/x')
+    assert.equal(both.code, 2)
+  })
+
+  test('what a controller serves as OpenAPI is what is checked in', async () => {
+    const served = (await (await fetch(`${url}/v1/openapi.json`)).json()) as { paths: unknown }
+    const kept = JSON.parse(
+      await readFile(path.join(import.meta.dirname, '../../../openapi.json'), 'utf8'),
+    ) as typeof served
+    assert.deepEqual(served.paths, kept.paths)
+  })
 })
