@@ -49,7 +49,8 @@ export async function ensureSupervisor(place: SupervisorPlace): Promise<void> {
   const log_file = path.join(place.log_dir, 'supervisor.log')
   const output = openLog(log_file)
   const program = path.join(import.meta.dirname, 'supervisor-main.ts')
-  const argv = [...process.execArgv, program, '--run-dir', place.run_dir, '--log-dir', place.log_dir]
+  // Not this process's own flags: it may be a test or a debugger.
+  const argv = ['--disable-warning=ExperimentalWarning', program, '--run-dir', place.run_dir, '--log-dir', place.log_dir]
   const child = spawn(process.execPath, argv, {
     cwd: '/',
     env: { ...plain_env },

@@ -27,7 +27,7 @@ describe('host/supervisor', () => {
   })
   afterEach(async () => {
     await client.shutDown()
-    await rm(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   })
 
   const socketOf = (name: string) => path.join(folder, `${name}.sock`)
