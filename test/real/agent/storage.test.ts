@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -87,6 +87,11 @@ describe('agent/storage', () => {
       assert.equal(info['virtual-size'], 2 ** 30)
       assert.equal(info['backing-filename-format'], 'qcow2')
       assert.match(info['backing-filename'], /^\.\.\/images\//)
+      // The paths are in QEMU's arguments: other users of the host must not be able to read them.
+      assert.equal((await stat(prepared.path)).mode & 0o777, 0o600)
+    }
+    for (const name of await readdir(join(directory, 'images'))) {
+      assert.equal((await stat(join(directory, 'images', name))).mode & 0o777, 0o600)
     }
     const again = await storage.prepare(
       wantedInstance({ disks: [disk(10, { id: uuid(1), bytes }, { size_gib: 2 })] }),

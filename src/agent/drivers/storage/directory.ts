@@ -105,6 +105,8 @@ async function create(path: string, backing: readonly string[], size_bytes: numb
   await qemuImg(['create', '-q', '-f', 'qcow2', ...backing, fresh, String(size_bytes)])
   const handle = await open(fresh, 'r+')
   try {
+    // Its name is in QEMU's arguments, for every user of the host to see. libvirt gives the file to whom QEMU runs as.
+    await handle.chmod(0o600)
     await handle.sync()
   } finally {
     await handle.close()

@@ -4,7 +4,7 @@
  * directory.ts's business.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
+import { constants, createReadStream, renameSync } from 'node:fs'
 import { access, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -47,6 +47,8 @@ export interface ImageCache {
 
 const checksumForm = /^[0-9a-f]{64}$/
 const partial = '.part'
+/** No longer an image to anybody; only its bytes are still to be given back. */
+const evicted = '.evicted'
 
 interface Fetch {
   readonly done: Promise<string>
@@ -59,6 +61,8 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
   const { directory, log } = options
   const fetches = new Map<string, Fetch>()
   const pinned = new Map<string, number>()
+  /** One for each look at the volumes under way: the images that were pinned at some moment of it. */
+  const looks = new Set<Set<string>>()
 
   async function ensure(image: WantedImage): Promise<{ path: string; there: boolean }> {
     if (!checksumForm.test(image.sha256)) throw new Failure('The image has no valid SHA-256 checksum; upload it again.')
@@ -120,14 +124,23 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
     const { bavail, bsize } = await statfs(directory)
     let short_bytes = size_bytes + options.reserve_bytes - bavail * bsize
     let held_bytes = size_bytes - options.cache_max_bytes
-    const unused = await unusedImages()
-    for (const each of unused) held_bytes += each.size_bytes
-    for (const { path, size_bytes: freed_bytes } of unused) {
-      if (short_bytes <= 0 && held_bytes <= 0) break
-      log.info({ image: basename(path), freed_bytes }, 'evicting an image that no volume stands on')
-      await rm(path, { force: true })
-      short_bytes -= freed_bytes
-      held_bytes -= freed_bytes
+    // A volume that was made while the others were read may have been missed: whatever was in use meanwhile stays.
+    const meanwhile = new Set(pinned.keys())
+    looks.add(meanwhile)
+    try {
+      const unused = await unusedImages()
+      for (const each of unused) held_bytes += each.size_bytes
+      for (const { path, size_bytes: freed_bytes } of unused) {
+        if (short_bytes <= 0 && held_bytes <= 0) break
+        // Nor what began to be fetched since: its partial file is being added to.
+        if (meanwhile.has(basename(path)) || fetches.has(basename(path, partial))) continue
+        log.info({ image: basename(path), freed_bytes }, 'evicting an image that no volume stands on')
+        await evict(path)
+        short_bytes -= freed_bytes
+        held_bytes -= freed_bytes
+      }
+    } finally {
+      looks.delete(meanwhile)
     }
     if (short_bytes > 0) {
       throw new Failure(
@@ -141,7 +154,7 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
     const used = await options.inUse()
     const found: { path: string; size_bytes: number; used_ms: number }[] = []
     for (const name of await readdir(directory)) {
-      if (used.has(name) || pinned.has(name) || fetches.has(name.replace(partial, ''))) continue
+      if (used.has(name) || pinned.has(name) || fetches.has(basename(name, partial))) continue
       const path = join(directory, name)
       const { size, mtimeMs } = await stat(path)
       found.push({ path, size_bytes: size, used_ms: mtimeMs })
@@ -154,6 +167,7 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
       const name = imageFile(image)
       // Held against eviction from before it is there until a volume stands on it.
       pinned.set(name, (pinned.get(name) ?? 0) + 1)
+      for (const look of looks) look.add(name)
       try {
         const path = await fetched(image, show, signal)
         const now = new Date()
@@ -166,6 +180,16 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
       }
     },
   }
+}
+
+/**
+ * Between the last look at the pins and this rename nothing else runs (so it must not wait for anything): who asks for the
+ * image from now on does not find it any more, and fetches it.
+ */
+async function evict(path: string): Promise<void> {
+  const gone = path.endsWith(evicted) ? path : path + evicted
+  if (gone !== path) renameSync(path, gone)
+  await rm(gone, { force: true })
 }
 
 function imageFile(image: WantedImage): string {
@@ -224,7 +248,7 @@ async function append(
   show: (percent: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const handle = await open(part, at === 0 ? 'w' : 'a', 0o644)
+  const handle = await open(part, at === 0 ? 'w' : 'a', 0o600)
   let bytes = at
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
