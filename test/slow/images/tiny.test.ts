@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import type { BuiltImage } from '../../../src/images/build.ts'
 import { buildTiny } from '../../../src/images/tiny.ts'
-import { Guest, restrictedNetwork } from './guest.ts'
+import { Guest, restrictedNetwork } from '../../real/images/guest.ts'
 
 const run = promisify(execFile)
 const guests = new Set<Guest>()
