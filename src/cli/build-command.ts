@@ -95,8 +95,7 @@ const wordsOf = new WeakMap<CommandShape, Field[]>()
 
 function addOptions(command: Command, field: Field): void {
   const { flag, schema, repeated } = field
-  const isMap = schema.patternProperties !== undefined
-  const many = repeated || isMap
+  const many = repeated || field.mapped
   const value = ` <${placeholder(field)}>`
   const summary = [field.summary, field.required ? '(required)' : '', many ? '(may be repeated)' : ''].filter(Boolean)
   const add = (flags: string, text: string, hidden = false) => {

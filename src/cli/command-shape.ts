@@ -21,6 +21,8 @@ export interface Field {
   nullable: boolean
   required: boolean
   repeated: boolean
+  /** An object, of which each time the option is given says a part. */
+  mapped: boolean
   /** A word at this place, and no option. */
   positional: boolean
   /** The noun whose names may stand for its ids. */
@@ -85,7 +87,8 @@ function fieldOf(
   const { schema, nullable } = withoutNull(given)
   const repeated = schema.type === 'array'
   const item = repeated ? (schema.items ?? {}) : schema
-  const named = repeated || item.patternProperties ? singular(name) : name
+  const mapped = !repeated && (item.patternProperties ?? item.properties) !== undefined
+  const named = repeated || mapped ? singular(name) : name
   const bare = isId(item) && named.endsWith('_id') ? named.slice(0, -3) : named
   return {
     part,
@@ -95,6 +98,7 @@ function fieldOf(
     nullable,
     required: of.required?.includes(name) ?? false,
     repeated,
+    mapped,
     positional: part === 'params' || (part === 'body' && (shape.route.cli?.positional?.includes(name) ?? false)),
     noun: isId(item) ? nounOf(bare, nouns, shape.noun) : undefined,
     summary: summaryOf(given, item),

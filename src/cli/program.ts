@@ -22,6 +22,13 @@ export interface Shop {
   contextOf(command: Command): Context
 }
 
+export type Instead = (
+  context: Context,
+  command: Command,
+  words: readonly unknown[],
+  shape: CommandShape,
+) => Promise<void>
+
 /** What is hand-made about a noun, beside what the contract gives. */
 export interface Comfort {
   /** Adds commands to the noun's, and options to those that are there. */
@@ -29,7 +36,7 @@ export interface Comfort {
   /** By verb: fills a request with what the added options say. */
   prepare?: Readonly<Record<string, (context: Context, options: Options) => Prepare>>
   /** By verb: runs it in place of the contract's way. */
-  instead?: Readonly<Record<string, (context: Context, command: Command, words: readonly unknown[]) => Promise<void>>>
+  instead?: Readonly<Record<string, Instead>>
 }
 
 /** `words`: the command line after `croft`; it decides what is built. */
@@ -99,7 +106,7 @@ function fillVerb(command: Command, shape: CommandShape, comfort: Comfort | unde
     const context = shop.contextOf(command)
     const options = command.opts<Options>()
     const instead = comfort?.instead?.[shape.verb]
-    if (instead) return instead(context, command, given)
+    if (instead) return instead(context, command, given, shape)
     const modes = {
       wait: options.wait === true && shape.has_operation,
       watch: options.watch === true,

@@ -127,7 +127,7 @@ async function valueOf(
   if (typeof typed === 'string') return one(typed)
   const values: unknown[] = []
   for (const text of typed) values.push(await one(text))
-  return field.schema.patternProperties ? Object.assign({}, ...values) : values
+  return field.mapped ? Object.assign({}, ...values) : values
 }
 
 /** `quota set project web`: which noun an id is of was said in the word before it. */

@@ -23,34 +23,40 @@ const retry_delays_ms = [200, 1000, 3000, 5000, 10_000]
 export async function uploadByTus(client: Client, upload: TusUpload): Promise<void> {
   for (let tried = 0, reached = -1; ; tried++) {
     try {
-      const offset = await offsetOf(client, upload)
+      const { offset, length_known } = await stateOf(client, upload)
       upload.on_progress?.(offset)
       // As long as it comes further, it may break as often as it likes.
       if (offset > reached) tried = 0
       reached = offset
-      if (offset < upload.size_bytes) await send(client, upload, offset)
+      if (offset < upload.size_bytes) await send(client, upload, offset, length_known)
       return
     } catch (error) {
       const pause_ms = retry_delays_ms[tried]
-      const again = error instanceof ConnectionFailed || (error instanceof ApiProblem && error.status === 423)
+      // 'conflict': our own broken connection still holds it, or more arrived than we knew.
+      const again = error instanceof ConnectionFailed || (error instanceof ApiProblem && error.code === 'conflict')
       if (!again || pause_ms === undefined || upload.signal?.aborted) throw error
       await delay(pause_ms, upload.signal)
     }
   }
 }
 
-async function offsetOf(client: Client, { path, signal }: TusUpload): Promise<number> {
+async function stateOf(
+  client: Client,
+  { path, signal }: TusUpload,
+): Promise<{ offset: number; length_known: boolean }> {
   const answer = await client.raw(path, { method: 'HEAD', headers: version, ...(signal && { signal }) })
   await mustBe(answer, [200, 204])
-  return Number(answer.headers.get('upload-offset') ?? 0)
+  const { headers } = answer
+  return { offset: Number(headers.get('upload-offset') ?? 0), length_known: headers.get('upload-length') !== null }
 }
 
-async function send(client: Client, upload: TusUpload, offset: number): Promise<void> {
+async function send(client: Client, upload: TusUpload, offset: number, length_known: boolean): Promise<void> {
   const { path, size_bytes, signal } = upload
   const headers = {
     ...version,
     'upload-offset': String(offset),
-    'upload-length': String(size_bytes),
+    // Said once only: tus refuses to be told again.
+    ...(!length_known && { 'upload-length': String(size_bytes) }),
     'content-type': 'application/offset+octet-stream',
     'content-length': String(size_bytes - offset),
   }

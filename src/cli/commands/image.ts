@@ -28,8 +28,7 @@ export const comfort: Comfort = {
     registerBuild(noun, shop)
   },
   instead: {
-    async create(context, command, words) {
-      const shape = createShape(context)
+    async create(context, command, words, shape) {
       const given = givenOf(command, shape, words)
       const { file, wait } = command.opts<Options>()
       if (typeof file !== 'string') return runCommand(context, shape, given, { wait: wait === true, watch: false })
