@@ -98,8 +98,16 @@ export interface Hypervisor {
 export type ShowProgress = (step: string, percent: number) => void
 
 export interface Storage {
-  /** Makes every disk that is not there yet; what is there stays as it is. Rejects soon when `signal` aborts. */
-  prepare(instance: WantedInstance, show: ShowProgress, signal: AbortSignal): Promise<PreparedDisk[]>
+  /**
+   * Makes every disk that is not there yet; what is there stays as it is. Rejects soon when `signal` aborts, and with
+   * Failure when one of the volumes in `made` is missing: an empty one in its place would hide that a file system is.
+   */
+  prepare(
+    instance: WantedInstance,
+    show: ShowProgress,
+    signal: AbortSignal,
+    made?: readonly string[],
+  ): Promise<PreparedDisk[]>
   /** Not an error when they are gone. */
   remove(disks: readonly WantedDisk[]): Promise<void>
 }

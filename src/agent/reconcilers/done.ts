@@ -29,6 +29,8 @@ export const Done = Type.Object({
   crashed_at_ms: Type.Number(),
   /** 'absent': everything of it is removed. */
   purged: Type.Boolean(),
+  /** Volumes that were made on this host: one that is not there any more is lost or out of sight, and never made anew. */
+  disks: Type.Array(Type.String()),
 })
 export type Done = Static<typeof Done>
 
@@ -44,11 +46,14 @@ export const nothingDone: Done = {
   crashes: 0,
   crashed_at_ms: 0,
   purged: false,
+  disks: [],
 }
 
 const check = Compile(Done)
 
-/** Null when the value on disk is not a record (an older or damaged file): then the safe start is `nothingDone`. */
+/** Null when the value on disk is not a record (a damaged file): then the safe start is `nothingDone`. */
 export function parseDone(value: unknown): Done | null {
-  return check.Check(value) ? value : null
+  // What an older agent did not know of was not done.
+  const record: unknown = typeof value === 'object' ? { ...nothingDone, ...value } : value
+  return check.Check(record) ? record : null
 }

@@ -162,7 +162,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         await options.storage.remove(wanted.disks)
         await options.guestData.remove(id)
         await hypervisor.forget(id)
-        return note(id, { ...at.done, purged: true })
+        return note(id, { ...at.done, purged: true, disks: [] })
       default:
         return act satisfies never
     }
@@ -172,7 +172,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const { wanted } = at
     const show = (step: string, percent: number) => report(wanted, null, { step, percent: Math.floor(percent) })
     show('preparing disks', 0)
-    const disks = await options.storage.prepare(wanted, show, signal)
+    const disks = await options.storage.prepare(wanted, show, signal, at.done.disks)
+    const made = [...new Set([...at.done.disks, ...disks.map(disk => disk.wanted.volume_id)])]
+    const done = made.length > at.done.disks.length ? { ...at.done, disks: made } : at.done
+    await note(wanted.id, done)
     if (wanted.ports.length > 0) {
       show('waiting for the network', 0)
       await options.networkReady()
@@ -185,7 +188,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       await hypervisor.start(wanted.id)
     })
     pressed_ms.delete(wanted.id)
-    await note(wanted.id, started({ ...at, now_ms: clock.now_ms() }))
+    await note(wanted.id, started({ ...at, done, now_ms: clock.now_ms() }))
   }
 
   async function failed(id: string, domain: Domain | null, error: unknown): Promise<void> {

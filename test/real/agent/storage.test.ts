@@ -104,6 +104,19 @@ describe('agent/storage', () => {
     assert.equal((await readdir(join(directory, 'volumes'))).length, 3)
   })
 
+  test('a disk that was made here and is gone is missed, not made anew: its file system may not be mounted', async () => {
+    const bytes = await imageOf('64M', 'gone')
+    const { pool: storage, directory } = await pool(source(new Map([[uuid(1), bytes]])).source)
+    const instance = wantedInstance({ disks: [disk(10, { id: uuid(1), bytes })] })
+    await storage.prepare(instance, () => undefined, never, [])
+    await rm(join(directory, 'volumes', `${uuid(10)}.qcow2`))
+    await assert.rejects(
+      storage.prepare(instance, () => undefined, never, [uuid(10)]),
+      /is not there any more/,
+    )
+    assert.deepEqual(await readdir(join(directory, 'volumes')), [])
+  })
+
   test('a broken fetch goes on where it ended; a wrong checksum is thrown away', async () => {
     const bytes = await imageOf('64M', 'resume')
     const from = source(new Map([[uuid(1), bytes]]), [50_000])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createAgent } from '../../../src/agent/agent.ts'
-import { Failure, type Network } from '../../../src/agent/ports.ts'
+import { Failure, type Network, type Storage } from '../../../src/agent/ports.ts'
 import type { AgentFrame, ControllerFrame, InstanceReport } from '../../../src/protocol/messages.ts'
 import type { WantedDisk, WantedHost, WantedInstance } from '../../../src/protocol/wanted.ts'
 import {
@@ -22,7 +22,7 @@ import {
 } from './fakes.ts'
 
 interface BootOptions {
-  prepare?: () => Promise<[]>
+  prepare?: Storage['prepare']
   removed?: WantedDisk[]
   network?: Network
 }
@@ -34,7 +34,10 @@ async function boot(host: FakeHost, options: BootOptions = {}) {
   host.listeners.clear()
   const agent = await createAgent({
     hypervisor: fakeHypervisor(host),
-    storage: { prepare: options.prepare ?? (() => Promise.resolve([])), remove: removeDisks },
+    storage: {
+      prepare: options.prepare ?? (() => Promise.resolve([])),
+      remove: removeDisks,
+    },
     guestData: { prepare: () => Promise.resolve(null), remove: () => Promise.resolve() },
     network: options.network ?? { apply: () => Promise.resolve() },
     state: fakeState(host),
@@ -90,6 +93,25 @@ test('hello, welcome, a whole report first, then only changes, numbered above wh
   await want(false, [wantedInstance()])
   assert.equal(controller.got.length, before, 'the same again says nothing')
   await agent.stop()
+})
+
+test('after a reboot the pool is told which disks it once made, so that it can miss them', async () => {
+  const host = fakeHost()
+  const disk = { volume_id: uuid(40), role: 'root', size_gib: 1, image: null, bus: 'virtio' } as const
+  const told: (readonly string[])[] = []
+  const prepare: Storage['prepare'] = (_instance, _show, _signal, made = []) => {
+    told.push(made)
+    return Promise.resolve([{ wanted: disk, path: '/x', format: 'qcow2' as const, direct_io: false }])
+  }
+  const first = await boot(host, { prepare })
+  await first.welcome()
+  await first.want(true, [wantedInstance({ disks: [disk] })])
+  await first.agent.stop()
+  host.domains.clear()
+  host.boot_id = 'boot-2'
+  const second = await boot(host, { prepare })
+  assert.deepEqual(told, [[], [uuid(40)]])
+  await second.agent.stop()
 })
 
 test('without any controller, what is wanted on disk runs', async () => {
@@ -159,10 +181,8 @@ test('a failure is told once with its reason, tried again with back-off, and tak
 test('a delete does not wait for the image that a start waits for', async () => {
   const host = fakeHost()
   const { agent, clock, controller, want, welcome } = await boot(host, {
-    prepare: (async (_instance: unknown, _show: unknown, signal: AbortSignal) =>
-      await new Promise((_resolve, reject) =>
-        signal.addEventListener('abort', () => reject(new Error('given up'))),
-      )) as unknown as () => Promise<[]>,
+    prepare: (_instance, _show, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('given up')))),
   })
   await welcome()
   await want(true, [wantedInstance()])

@@ -74,9 +74,7 @@ export class MetadataNamespaces {
     const device = deviceOf(network.network_id)
     const other = vswitch.interface(device)?.external_ids.get(note)
     if (other !== undefined && other !== network.network_id)
-      throw new Failure(
-        `Networks ${network.network_id} and ${other} end alike; this host serves metadata to one only`,
-      )
+      throw new Failure(`Networks ${network.network_id} and ${other} end alike; this host serves metadata to one only`)
     if (!(await listNamespaces()).includes(namespace)) {
       this.#closeServer(network.network_id)
       await runProgram(['ip', 'netns', 'add', namespace])

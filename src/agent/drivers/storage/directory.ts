@@ -47,17 +47,25 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
     inUse: () => imagesInUse(volumes, log),
   })
 
-  async function prepareDisk(disk: WantedDisk, show: ShowProgress, signal: AbortSignal): Promise<PreparedDisk> {
+  async function prepareDisk(
+    disk: WantedDisk,
+    was_made: boolean,
+    show: ShowProgress,
+    signal: AbortSignal,
+  ): Promise<PreparedDisk> {
     const path = join(volumes, disk.volume_id + ending)
     if (await exists(path)) await grow(path, disk.size_gib * gib)
+    else if (was_made) throw lost(path)
     else await make(path, disk, cache, show, signal)
     return { wanted: disk, path, format: 'qcow2', direct_io }
   }
 
   return {
-    async prepare(instance: WantedInstance, show, signal) {
+    async prepare(instance: WantedInstance, show, signal, made = []) {
       const prepared: PreparedDisk[] = []
-      for (const disk of instance.disks) prepared.push(await prepareDisk(disk, show, signal))
+      for (const disk of instance.disks) {
+        prepared.push(await prepareDisk(disk, made.includes(disk.volume_id), show, signal))
+      }
       return prepared
     },
     async remove(disks) {
@@ -69,6 +77,13 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       return { total_gib: Math.floor((blocks * bsize) / gib), free_gib: Math.floor((bavail * bsize) / gib) }
     },
   }
+}
+
+function lost(path: string): Failure {
+  return new Failure(
+    `The disk ${path} was made on this host and is not there any more. Nothing is made in its place: mount the pool’s file system, or bring the file back; or delete the instance.`,
+    { passing: true },
+  )
 }
 
 async function make(
