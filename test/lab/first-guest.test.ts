@@ -1,79 +1,157 @@
 /**
- * The whole way of a person with an empty machine: `./croft up`, and a guest answers on its floating address. Then that
- * guests do not notice `down` and `up`, nor the death of every daemon.
+ * The whole way of a person with an empty machine: `./croft up`, and a guest answers on its floating address. Then all that
+ * a guest's user relies on: its address, its metadata, its log and console, who reaches it and whom it reaches, its whole
+ * life to the purge, and that nothing of it is left; and that guests do not notice `down` and `up`.
  */
 import assert from 'node:assert/strict'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { floatingIpRoutes } from '../../src/api/floating-ip.ts'
+import { instanceRoutes } from '../../src/api/instance.ts'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
+import { Cloud } from './bed/cloud.ts'
+import { imageCache } from './bed/image-cache.ts'
+import type { Running } from './bed/namespace.ts'
+import { leftOf, qemuPids } from './bed/traces.ts'
 
 let bed: Bed
 let host: Host
+let cloud: Cloud
+let outside: Running
+
+/** A web server outside of the cloud, that tells its visitors where they come from. */
+const outside_server = `
+  const http = require('http')
+  http.createServer((asked, answer) => answer.end('from ' + asked.socket.remoteAddress))
+    .listen(8080, '0.0.0.0', () => console.log('up'))`
 
 before(async () => {
+  await imageCache()
   bed = await createBed()
   host = await bed.addHost('alpha')
+  cloud = new Cloud(host)
+  outside = bed.fabric.spawn(['sh', 'scripts/node.sh', '-e', outside_server], path.join(bed.dir, 'outside.log'))
+  await outside.says(/up/)
 })
-after(() => bed.close())
-
-// Test hosts have no way outside: packages come from where the image tests put them.
-const env = { CROFT_IMAGE_CACHE_DIR: path.join(tmpdir(), 'croft-test-images') }
-
-async function mustCroft(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await host.exec(['./croft', ...args], { timeout_ms: 240_000, env })
-  assert.equal(code, 0, stderr)
-  return stdout
-}
+after(async () => {
+  outside?.kill()
+  await bed?.close()
+})
 
 let address = ''
-const key = '/var/lib/croft/ssh/id_ed25519'
+let hello = ''
+const boots = /TINY READY .*boots=(\d+)/
 
-/** When the guest booted, by its own clock: changes if it is started anew. */
-async function bootTime(): Promise<string> {
-  const { code, stdout, stderr } = await host.sshTo(address, key, 'cat /proc/sys/kernel/random/boot_id')
-  assert.equal(code, 0, stderr)
-  return stdout.trim()
-}
-
-void test('from nothing to a guest that answers and that its key opens', async () => {
-  const said = await mustCroft('up')
+void test('up makes a cloud with a guest that answers, and tells the password once', async () => {
+  const said = await cloud.must('up')
+  assert.equal(said.match(/password {2}\S{20,}/g)?.length, 1, said)
   address = /root@(\S+)/.exec(said)?.[1] ?? ''
   assert.match(address, /^172\.31\.240\.\d+$/, said)
-  const { code, stdout, stderr } = await host.sshTo(address, key, 'hostname')
-  assert.equal(code, 0, stderr)
-  assert.equal(stdout.trim(), 'hello')
+  await host.must(['ping', '-c1', '-W5', address])
+  assert.equal(await cloud.mustSsh(address, 'hostname'), 'hello')
 })
 
-void test('run again, it finds all there', async () => {
-  const before = await bootTime()
-  await mustCroft('up')
-  assert.equal(await bootTime(), before)
+void test('run again, it finds all there and tells no password', async () => {
+  const before = await qemuPids(host)
+  assert(!(await cloud.must('up')).includes('password'))
+  assert.deepEqual(await qemuPids(host), before)
+})
+
+void test('the guest has the address that the API says, by DHCP, and its name by the config drive', async () => {
+  const { id, addresses } = await cloud.instance('hello')
+  hello = id
+  assert.equal(addresses.length, 1)
+  assert.equal(addresses[0]?.floating_address, address)
+  const [, bound] = await cloud.logged(id, /TINY DHCP eth0 bound ([\d.]+)\//)
+  assert.equal(bound, addresses[0]?.address)
+  await cloud.logged(id, /TINY READY hostname=hello datasource=config-drive boots=1 /)
+  assert.match(await cloud.mustSsh(address, 'ip -4 -o addr show eth0'), new RegExp(` ${bound}/`))
+  assert.match(await cloud.must('instance', 'log', 'hello'), /TINY READY/)
+})
+
+void test('its console takes what is typed and shows what the guest answers', async () => {
+  const console = await cloud.console(hello)
+  console.type('\r')
+  await console.says(/#/)
+  console.type('echo six times seven is $((6*7))\r')
+  await console.says(/is 42\s/)
+  console.close()
+})
+
+void test('it reaches the outside through the host, under the host’s address', async () => {
+  const there = `wget -q -O - http://${bed.fabric.gateway}:8080/`
+  assert.equal(await cloud.mustSsh(address, `timeout 20 ${there}`), `from ${host.ip}`)
+})
+
+void test('a guest without a config drive is set up by the metadata service', async () => {
+  const client = await cloud.client()
+  const { flavor_id, image_id } = await cloud.instance('hello')
+  assert(image_id)
+  const body = { name: 'other', flavor_id, image_id, config_drive: false, key_names: ['croft'] }
+  const { items } = await client.call(instanceRoutes.create, { body })
+  assert(items[0])
+  await cloud.logged(items[0].id, /TINY READY hostname=other datasource=openstack boots=1 /)
+})
+
+void test('guests reach each other as their security groups say, at once when these change', async () => {
+  const other = (await cloud.instance('other')).addresses[0]?.address
+  const ping = (count: number) => cloud.ssh(address, `ping -c${count} -W2 ${other}`)
+  assert.equal((await ping(1)).code, 1, 'the default group lets nobody else in')
+  await cloud.must('security-group', 'rule', 'add', 'default', 'icmp')
+  assert.equal((await ping(3)).code, 0)
+  const refused = await cloud.ssh(address, `timeout 3 wget -q -O - http://${other}/`)
+  assert.notEqual(refused.code, 0, 'only what the rule allows')
+})
+
+void test('the other guest gets a floating address of its own while it runs', async () => {
+  const client = await cloud.client()
+  const { id } = await cloud.instance('other')
+  const floating = await client.call(floatingIpRoutes.create, { body: { instance_id: id } })
+  await host.must(['ping', '-c3', '-W5', floating.address])
+  const refused = await host.connect(22, floating.address).then(
+    () => 'let in',
+    () => 'kept out',
+  )
+  assert.equal(refused, 'kept out')
+})
+
+void test('reboot, stop and start, each seen from inside', async () => {
+  const { id } = await cloud.instance('other')
+  await cloud.must('instance', 'reboot', 'other', '--wait')
+  await cloud.logged(id, /TINY READY .*boots=2 /)
+  await cloud.must('instance', 'stop', 'other', '--wait')
+  assert.equal((await qemuPids(host)).length, 1)
+  await cloud.must('instance', 'start', 'other', '--wait')
+  await cloud.logged(id, /TINY READY .*boots=3 /)
+})
+
+void test('deleted it can be recovered; purged, nothing of it is left on the host', async () => {
+  const { id, addresses } = await cloud.instance('other')
+  const port_id = addresses[0]?.port_id ?? ''
+  await cloud.must('instance', 'delete', id, '--wait')
+  assert.equal((await qemuPids(host)).length, 1)
+  await cloud.must('instance', 'recover', id, '--wait')
+  await cloud.must('instance', 'start', id, '--wait')
+  await cloud.logged(id, /TINY READY .*boots=4 /)
+  assert.notDeepEqual(await leftOf(host, id, port_id), [])
+  await cloud.must('instance', 'delete', id, '--purge', '--wait')
+  assert.deepEqual(await leftOf(host, id, port_id), [])
 })
 
 void test('down leaves the guest running, and up takes it over', async () => {
-  const before = await bootTime()
-  await mustCroft('down')
-  assert.equal((await host.exec(['pgrep', '-c', 'qemu-system'])).stdout.trim(), '1')
-  await mustCroft('up')
-  assert.equal(await bootTime(), before)
-  assert.match(await mustCroft('instance', 'list'), /hello +running/)
-})
-
-void test('with every daemon killed, the guest goes on, and up takes it over', async () => {
-  const before = await bootTime()
-  const daemons = 'postgres|ovsdb-server|ovs-vswitchd|ovn-northd|ovn-controller|libvirtd|virtlogd|node'
-  const pids = (await host.must(['pgrep', '-x', daemons])).trim().split('\n')
-  assert(pids.length >= 10, `only ${pids.length} daemons run`)
-  await host.must(['kill', '-9', ...pids])
-  await mustCroft('up')
-  assert.equal(await bootTime(), before)
+  const before = await qemuPids(host)
+  await cloud.must('down')
+  assert.deepEqual(await qemuPids(host), before)
+  await cloud.must('up')
+  assert.deepEqual(await qemuPids(host), before)
+  assert.equal(await cloud.mustSsh(address, 'hostname'), 'hello')
+  assert.equal(boots.exec(await cloud.must('instance', 'log', 'hello'))?.[1], '1')
 })
 
 void test('down --guests stop ends it, too, and up with a start brings it back', async () => {
-  await mustCroft('down', '--guests', 'stop')
-  assert.equal((await host.exec(['pgrep', '-c', 'qemu-system'])).stdout.trim(), '0')
-  await mustCroft('up', '--no-guest')
-  await mustCroft('instance', 'start', 'hello', '--wait')
-  await bootTime()
+  await cloud.must('down', '--guests', 'stop')
+  assert.deepEqual(await qemuPids(host), [])
+  await cloud.must('up', '--no-guest')
+  await cloud.must('instance', 'start', 'hello', '--wait')
+  assert.equal(await cloud.mustSsh(address, 'hostname'), 'hello')
 })

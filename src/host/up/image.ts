@@ -2,7 +2,8 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../../config.ts'
-import { BuildError, type BuiltImage, buildImage } from '../../images/recipe.ts'
+import { buildOnce } from '../../images/build-once.ts'
+import { BuildError, type BuiltImage } from '../../images/recipe.ts'
 import type { Api } from '../api.ts'
 import { HostError } from '../error.ts'
 
@@ -51,7 +52,7 @@ async function buildAndUpload(
 ): Promise<string> {
   const work_dir = config.image_cache_dir
   await mkdir(work_dir, { recursive: true })
-  const built = await buildImage('tiny', {
+  const built = await buildOnce('tiny', {
     work_dir,
     out: path.join(work_dir, 'tiny.qcow2'),
     on_progress: ({ step, fraction }) => show(step, fraction * 100),

@@ -1,0 +1,186 @@
+/**
+ * A cloud on a test host, as its user has it: the CLI run there, and the API for what a test has to look at closely.
+ */
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import { WebSocket } from 'ws'
+import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
+import { type Client, createClient } from '../../../src/sdk/client.ts'
+import type { Fetch } from '../../../src/sdk/transport.ts'
+import type { Host } from './host.ts'
+import { imageCache } from './image-cache.ts'
+import type { Outcome } from './run.ts'
+
+export const controller_url = 'http://127.0.0.1:7070'
+/** Of the host's root, which `croft up` put into its first guest; every instance gets it unless it names others. */
+export const ssh_key = '/var/lib/croft/ssh/id_ed25519'
+
+const command_within_ms = 240_000
+const wait_within_ms = 120_000
+
+export class Cloud {
+  readonly #host: Host
+  #client: Client | undefined
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  /** Runs ./croft on the host. */
+  async croft(...args: string[]): Promise<Outcome> {
+    return await this.#host.exec(['./croft', ...args], { timeout_ms: command_within_ms, env: await imageCache() })
+  }
+
+  /** As `croft`, but fails the test unless it ends with 0; gives what it said. */
+  async must(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.croft(...args)
+    assert.equal(code, 0, `croft ${args.join(' ')}: ${stderr}\n${stdout}`)
+    return stdout
+  }
+
+  /** The API as the local administrator. */
+  async client(): Promise<Client> {
+    if (this.#client) return this.#client
+    const token = (await this.#host.must(['cat', '/var/lib/croft/local-admin.key'])).trim()
+    this.#client = createClient({ url: controller_url, token, fetch: fetchOn(this.#host) })
+    return this.#client
+  }
+
+  async instance(name: string): Promise<Instance> {
+    const client = await this.client()
+    const { items } = await client.call(instanceRoutes.list, { query: { name } })
+    const [found] = items
+    assert(found, `there is no instance ${name}`)
+    return found
+  }
+
+  /** Waits for events until the instance is as `wanted` says. */
+  async until(id: string, wanted: (instance: Instance) => boolean, what: string): Promise<Instance> {
+    const client = await this.client()
+    const late = AbortSignal.timeout(wait_within_ms)
+    const look = async () => await client.call(instanceRoutes.get, { params: { instance: id } })
+    let last: Instance | undefined
+    const stop = new AbortController()
+    const signal = AbortSignal.any([late, stop.signal])
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+    const changes = client.events({ resource_id: id, signal, on_open: () => open() })
+    // First the stream, then the first look: what happens between the two is not missed.
+    const next = changes.next()
+    await Promise.race([opened, next])
+    try {
+      for (let event: typeof next = next; ; event = changes.next()) {
+        last = await look()
+        if (wanted(last)) return last
+        if ((await event).done) break
+      }
+    } finally {
+      stop.abort()
+      await changes.return()
+    }
+    throw new Error(`the instance is not ${what} after ${wait_within_ms} ms: ${JSON.stringify(last)}`)
+  }
+
+  /** What the guest wrote on its console, from now on and before, until it matches. */
+  async logged(id: string, pattern: RegExp, timeout_ms = wait_within_ms): Promise<RegExpExecArray> {
+    const client = await this.client()
+    const signal = AbortSignal.timeout(timeout_ms)
+    const bytes = await client.stream(instanceRoutes.log, { params: { instance: id }, query: { follow: true }, signal })
+    const decoder = new TextDecoder()
+    let text = ''
+    try {
+      for await (const chunk of bytes) {
+        text += decoder.decode(chunk, { stream: true })
+        const match = pattern.exec(text)
+        if (match) return match
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+    throw new Error(`the guest did not write ${pattern}; last: ${text.slice(-2000)}`)
+  }
+
+  /** The guest's serial console. */
+  async console(id: string): Promise<Console> {
+    const client = await this.client()
+    const { url } = await client.call(instanceRoutes.console, { params: { instance: id } })
+    const socket = new WebSocket(`${controller_url}${url}`.replace(/^http/, 'ws'), { agent: this.#host.agent })
+    return await Console.of(socket)
+  }
+
+  ssh(address: string, command: string): Promise<Outcome> {
+    return this.#host.sshTo(address, ssh_key, command)
+  }
+
+  /** What a command says in the guest; fails the test unless it ends with 0. */
+  async mustSsh(address: string, command: string): Promise<string> {
+    const { code, stdout, stderr } = await this.ssh(address, command)
+    assert.equal(code, 0, `${command} in ${address}: ${stderr}`)
+    return stdout.trim()
+  }
+}
+
+/** A console as a person would sit at it: types, and reads until something is there. */
+export class Console {
+  readonly #socket: WebSocket
+  #seen = ''
+
+  static of(socket: WebSocket): Promise<Console> {
+    const { promise, resolve, reject } = Promise.withResolvers<Console>()
+    const made = new Console(socket)
+    socket.once('open', () => resolve(made))
+    socket.once('error', reject)
+    return promise
+  }
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket
+    socket.on('message', (data: Buffer) => {
+      this.#seen += data.toString('latin1')
+      socket.emit('seen')
+    })
+  }
+
+  type(text: string): void {
+    this.#socket.send(Buffer.from(text))
+  }
+
+  async says(pattern: RegExp, timeout_ms = 30_000): Promise<RegExpExecArray> {
+    const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>()
+    const look = () => {
+      const match = pattern.exec(this.#seen)
+      if (match) resolve(match)
+    }
+    const fail = (why: string) => reject(new Error(`the console did not show ${pattern}${why}: ${this.#seen}`))
+    const timer = setTimeout(() => fail(` within ${timeout_ms} ms`), timeout_ms)
+    const closed = () => fail(' before it closed')
+    this.#socket.on('seen', look).once('close', closed)
+    look()
+    return await promise.finally(() => {
+      clearTimeout(timer)
+      this.#socket.off('seen', look).off('close', closed)
+    })
+  }
+
+  close(): void {
+    this.#socket.close()
+  }
+}
+
+/** The SDK's transport, with every connection made on the host. */
+function fetchOn(host: Host): Fetch {
+  return (url, asked) =>
+    new Promise((resolve, reject) => {
+      const { method, headers, signal, body } = asked
+      const request = http.request(url, { agent: host.agent, method, headers, ...(signal && { signal }) })
+      request.on('error', reject).on('response', response => {
+        const get = (name: string) => {
+          const value = response.headers[name.toLowerCase()]
+          return Array.isArray(value) ? value.join(', ') : (value ?? null)
+        }
+        resolve({ status: response.statusCode ?? 0, headers: { get }, body: response })
+      })
+      assert(typeof body !== 'object', 'lab tests send no bodies in pieces')
+      request.end(body)
+    })
+}
