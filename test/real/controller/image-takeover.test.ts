@@ -1,28 +1,24 @@
 /** Controllers as processes, killed with kill -9 while they fetch or receive an image: what was under way goes on. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFile, fork } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import http from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { type ControllerProcess, startControllerProcess } from '../../support/controller-process.ts'
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
-
-interface Controller {
-  url: string
-  kill(): Promise<void>
-}
 
 const run = promisify(execFile)
 let dir = ''
 let database: TestDatabase
 let client: pg.Client
-const started: Controller[] = []
+const started: ControllerProcess[] = []
 
 describe('controller/image-takeover', () => {
   before(async () => {
@@ -38,34 +34,8 @@ describe('controller/image-takeover', () => {
     await rm(dir, { recursive: true })
   })
 
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await once(server, 'close')
-    return port
-  }
-
-  /** Resolves when it answers. */
-  async function startController(state: string): Promise<Controller> {
-    const listen = `127.0.0.1:${await freePort()}`
-    const argv = ['--database', database.url, '--state', state, '--listen', listen, '--log-level', 'error']
-    const main = new URL('../../../src/controller/main.ts', import.meta.url)
-    const child: ChildProcess = fork(main, [...argv, '--agent-listen', `127.0.0.1:${await freePort()}`], {
-      // Not this process's own options: the child is no test.
-      execArgv: [],
-    })
-    const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
-    assert.equal(said, 'ready', 'the controller did not start')
-    const controller = {
-      url: `http://${listen}`,
-      async kill() {
-        if (child.exitCode !== null || child.signalCode !== null) return
-        child.kill('SIGKILL')
-        await once(child, 'exit')
-      },
-    }
+  async function startController(state: string): Promise<ControllerProcess> {
+    const controller = await startControllerProcess(database.url, state)
     started.push(controller)
     return controller
   }
@@ -199,4 +169,48 @@ describe('controller/image-takeover', () => {
     request.on('error', () => undefined)
     await new Promise(resolve => request.write(content.subarray(from, from + 1000), resolve))
   }
+
+  void test('a full disk fails what cannot go on, clearly, and keeps what can', { timeout: 120_000 }, async t => {
+    const state = join(dir, 'small')
+    const images = join(state, 'images')
+    await mkdir(join(images, 'incoming'), { recursive: true })
+    const mount = ['sh', '-c', 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"', images]
+    const own = await testDatabase()
+    const small = await startControllerProcess(own.url, state, ['unshare', '--mount', ...mount])
+    t.after(() => small.kill().then(() => own.drop()))
+    token = ''
+    await signIn(small.url, state)
+    await ask(small.url, 'PUT', '/v1/settings/image.download_private_addresses', { value: true })
+    const big = randomBytes(8 * 1024 * 1024)
+    const site = http.createServer((_request, response) => response.end(big))
+    site.listen(0, '127.0.0.1')
+    await once(site, 'listening')
+    t.after(() => site.close())
+
+    const source_url = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`
+    const fetched = await ended(small.url, await ask(small.url, 'POST', '/v1/images', { name: 'fetched', source_url }))
+    assert.equal(fetched.status, 'failed')
+    assert.match(String(fetched.failure), /no room/)
+
+    // Fits as it comes, but not beside its converted copy; there is room for it only because the fetch left nothing.
+    const disk = join(dir, 'wide.raw')
+    await writeFile(disk, randomBytes(3 * 1024 * 1024))
+    await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', disk, join(dir, 'wide.qcow2')])
+    const wide = await readFile(join(dir, 'wide.qcow2'))
+    const bytes = { 'content-type': 'application/octet-stream' }
+    const made = await ask(small.url, 'POST', '/v1/images', { name: 'wide' })
+    const { id } = made.body.image as { id: string }
+    const put = await ask(small.url, 'PUT', `/v1/images/${id}/content`, wide, bytes)
+    assert.equal(put.status, 200, JSON.stringify(put.body))
+    const refused = await ended(small.url, made)
+    assert.equal(refused.status, 'failed')
+    assert.match(String(refused.failure), /disk is full|no room/i)
+
+    const sent = await ask(small.url, 'POST', '/v1/images', { name: 'sent' })
+    const image = sent.body.image as { id: string }
+    const full = await ask(small.url, 'PUT', `/v1/images/${image.id}/content`, big, bytes)
+    assert.equal(full.status, 507, JSON.stringify(full.body))
+    assert.equal(full.body.code, 'storage_full')
+    assert.equal((await ask(small.url, 'GET', `/v1/images/${image.id}`)).body.status, 'waiting')
+  })
 })
