@@ -45,6 +45,8 @@ export interface AgentOptions {
   readonly log: Log
   /** Kernel's boot id (or the simulation's): tells a power cut from a restart of the agent. */
   readonly boot_id: string
+  /** Whether the host is being shut down. */
+  readonly hostEnds?: () => Promise<boolean>
 }
 
 export interface Agent {

@@ -14,6 +14,7 @@ import { type Agent, createAgent } from './agent.ts'
 import { createControllerClient } from './drivers/controller-client.ts'
 import { createConfigDrives } from './drivers/guest/config-drive.ts'
 import { createMetadataService, type MetadataService } from './drivers/guest/metadata-service.ts'
+import { hostEnds } from './drivers/host-power.ts'
 import { createLibvirtHypervisor } from './drivers/libvirt/hypervisor.ts'
 import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
 import { OvsNetwork } from './drivers/ovs/network.ts'
@@ -164,6 +165,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     random: { fraction: () => Math.random() },
     log,
     boot_id: await readBootId(),
+    hostEnds,
   })
   late.agent = agent
   late.metadata = createMetadataService({ instances: agent.wanted.instances, clock: realClock, log })

@@ -60,7 +60,10 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
       writes.push({ name: next.id, value: merged })
       changed.push(next.id)
     }
-    for (const id of frame.forget_instances) {
+    // The word to forget may have been lost with a link or a controller: of what is gone here, silence is that word.
+    const named = new Set([...frame.instances.map(each => each.id), ...frame.forget_instances])
+    const left = frame.whole ? [...instances.keys()].filter(id => !named.has(id) && isGone(id)) : []
+    for (const id of [...frame.forget_instances, ...left]) {
       if (!instances.has(id)) continue
       if (!isGone(id)) {
         log.warn({ instance: id }, 'told to forget an instance of which something is still here; kept')
@@ -88,7 +91,9 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
       }
     }
     const used = new Set([...instances.values()].flatMap(each => each.ports.map(port => port.network_id)))
-    for (const id of frame.forget_networks) {
+    const named = new Set(frame.networks.map(each => each.network_id))
+    const left = frame.whole ? [...networks.keys()].filter(id => !named.has(id)) : []
+    for (const id of new Set([...frame.forget_networks, ...left])) {
       if (networks.has(id) && !used.has(id)) writes.push({ name: id, value: undefined })
     }
     if (writes.length === 0) return false
@@ -129,10 +134,14 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
   return { ...have, details_version: next.details_version, metadata: next.metadata, ports: next.ports }
 }
 
-/** A purge must find every disk that this host was ever told to make. */
+/**
+ * A purge must find the root disk that this host was told to make, named again or not. A data disk that is not named may have
+ * been taken off the instance since, and is somebody's data.
+ */
 function withAllDisks(have: WantedInstance, next: WantedInstance): WantedInstance {
   const named = new Set(next.disks.map(disk => disk.volume_id))
-  return { ...next, disks: [...next.disks, ...have.disks.filter(disk => !named.has(disk.volume_id))] }
+  const roots = have.disks.filter(disk => disk.role === 'root' && !named.has(disk.volume_id))
+  return { ...next, disks: [...next.disks, ...roots] }
 }
 
 function warnOfMissing(frame: WantedFrame, have: ReadonlyMap<string, WantedInstance>, log: Log): void {

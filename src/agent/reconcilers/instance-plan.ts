@@ -55,6 +55,12 @@ export function planInstance(at: Situation): Plan {
   }
 }
 
+/** It ran in this boot by our doing, should go on, and is off: by itself, by a crash, or with a host that shuts down. */
+export function wentOffUnasked({ wanted, done, domain, boot_id }: Situation): boolean {
+  const asked = done.applied_generation < wanted.generation || done.shutdown !== null || done.reboot !== null
+  return wanted.power === 'running' && !asked && !isAlive(domain) && done.ran_in_boot === boot_id
+}
+
 /** The record once the hypervisor said that the guest runs: every reboot wanted until now is served by this start. */
 export function started(at: Situation): Done {
   return {

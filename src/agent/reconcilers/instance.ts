@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
-import type { WantedInstance } from '../../protocol/wanted.ts'
+import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import {
   Away,
   type Domain,
@@ -18,7 +18,15 @@ import {
 } from '../ports.ts'
 import type { Reporter } from '../reporter.ts'
 import { type Done, nothingDone, parseDone } from './done.ts'
-import { type Act, planInstance, pressAgain_ms, reportInstance, type Situation, started } from './instance-plan.ts'
+import {
+  type Act,
+  planInstance,
+  pressAgain_ms,
+  reportInstance,
+  type Situation,
+  started,
+  wentOffUnasked,
+} from './instance-plan.ts'
 import { createLimiter, createWorker } from './worker.ts'
 
 /** Definitions and starts at one time on one host: QEMU's start is work for the CPU. */
@@ -38,6 +46,8 @@ export interface InstanceReconcilerOptions {
   readonly clock: Clock
   readonly log: Log
   readonly boot_id: string
+  /** The host is being shut down: guests that go off now do so with it. */
+  readonly hostEnds?: () => Promise<boolean>
   readonly instances: ReadonlyMap<string, WantedInstance>
   readonly reporter: Reporter
   /** Resolves when guests' NICs can be plugged in. */
@@ -54,6 +64,13 @@ export interface InstanceReconciler {
   /** Of which nothing is left and nobody will ask. */
   forget(ids: readonly string[]): Promise<void>
   stop(): Promise<void>
+}
+
+/** A volume that another instance here is wanted with has moved to it, whatever a late or old purge says. */
+function ownDisks(wanted: WantedInstance, all: Iterable<WantedInstance>): WantedDisk[] {
+  const others = [...all].filter(each => each.id !== wanted.id && each.power !== 'purged')
+  const taken = new Set(others.flatMap(each => each.disks.map(disk => disk.volume_id)))
+  return wanted.disks.filter(disk => !taken.has(disk.volume_id))
 }
 
 /** What only this run of the agent remembers of an instance. */
@@ -115,6 +132,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const { id } = wanted
     const now_ms = clock.now_ms()
     const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id }
+    if (wentOffUnasked(at) && (await options.hostEnds?.()) === true) {
+      log.info({ instance: id }, 'the guest goes off with its host; the next boot starts it')
+      return false
+    }
     const plan = planInstance(at)
     if (plan.refused !== null) throw new Failure(plan.refused)
     if (plan.done !== at.done) await note(id, plan.done)
@@ -159,7 +180,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       case 'undefine':
         return hypervisor.undefine(id)
       case 'purge':
-        await options.storage.remove(wanted.disks)
+        await options.storage.remove(ownDisks(wanted, instances.values()))
         await options.guestData.remove(id)
         await hypervisor.forget(id)
         return note(id, { ...at.done, purged: true, disks: [] })

@@ -25,6 +25,7 @@ interface BootOptions {
   prepare?: Storage['prepare']
   removed?: WantedDisk[]
   network?: Network
+  hostEnds?: () => Promise<boolean>
 }
 
 async function boot(host: FakeHost, options: BootOptions = {}) {
@@ -47,6 +48,7 @@ async function boot(host: FakeHost, options: BootOptions = {}) {
     random: { fraction: () => 0.5 },
     log: quiet,
     boot_id: host.boot_id,
+    ...(options.hostEnds && { hostEnds: options.hostEnds }),
   })
   await settle()
   const want = async (whole: boolean, instances: WantedInstance[], forget_instances: string[] = []) => {
@@ -366,5 +368,72 @@ test('new metadata is taken without touching the guest', async () => {
   await want(false, [{ ...plain, metadata: { ...plain.metadata, hostname: 'renamed' } }])
   assert.equal(agent.wanted.instances.get(uuid(1))?.metadata.hostname, 'renamed')
   assert.deepEqual(host.acts, [])
+  await agent.stop()
+})
+
+test('guests that go off while the host shuts down are no news, and run again after the boot', async () => {
+  const host = fakeHost()
+  let ends = false
+  const first = await boot(host, { hostEnds: () => Promise.resolve(ends) })
+  await first.welcome()
+  await first.want(true, [wantedInstance(), wantedInstance({ id: uuid(2) })])
+  ends = true
+  host.acts.length = 0
+  // What libvirt-guests asks of them, and what systemd does to those that do not listen.
+  powerOff(host, uuid(1), 'guest')
+  powerOff(host, uuid(2), 'crashed')
+  await first.clock.advance(60_000)
+  assert.deepEqual(host.acts, [])
+  assert.equal(last(first.controller.got)?.stopped_by_guest, false)
+  await first.agent.stop()
+  host.boot_id = 'boot-2'
+  const second = await boot(host)
+  assert.deepEqual(
+    host.acts.filter(each => each.startsWith('start')),
+    ['start 01', 'start 02'],
+  )
+  await second.agent.stop()
+})
+
+test('a purge never takes a data disk that was taken off, nor a disk that another instance here has now', async () => {
+  const host = fakeHost()
+  const disk = (n: number, role: 'root' | 'data') =>
+    ({ volume_id: uuid(n), role, size_gib: 1, image: null, bus: 'virtio' }) as const
+  const removed: WantedDisk[] = []
+  const { agent, want, welcome } = await boot(host, { removed })
+  await welcome()
+  const [root, data, moved] = [disk(40, 'root'), disk(41, 'data'), disk(42, 'data')]
+  await want(true, [wantedInstance({ disks: [root, data, moved] })])
+  const other = wantedInstance({ id: uuid(2), disks: [disk(50, 'root'), moved] })
+  await want(false, [other, wantedInstance({ generation: 2, power: 'purged', disks: [moved] })])
+  assert.deepEqual(
+    removed.map(each => each.volume_id),
+    [root.volume_id],
+  )
+  await agent.stop()
+})
+
+test('what is gone and what no guest uses is forgotten when a new link does not name it', async () => {
+  const host = fakeHost()
+  const { agent, controller, want, welcome } = await boot(host)
+  await welcome()
+  const network = (n: number) => ({
+    network_id: uuid(n),
+    version: 1,
+    metadata_port_id: uuid(n + 1),
+    metadata_mac: 'fa:16:3e:00:00:01',
+    metadata_addresses: [],
+    mtu: 1442,
+  })
+  const instances = [wantedInstance(), wantedInstance({ id: uuid(2) })]
+  const none = { forget_instances: [], forget_networks: [] }
+  controller.send({ type: 'wanted', whole: true, instances, networks: [network(60), network(70)], ...none })
+  await settle()
+  await want(false, [wantedInstance({ generation: 2, power: 'purged' })])
+  assert.equal(last(controller.got)?.power, 'absent')
+  controller.send({ type: 'wanted', whole: true, instances: [], networks: [network(70)], ...none })
+  await settle()
+  assert.deepEqual([...agent.wanted.instances.keys()], [uuid(2)], 'what is still here stays')
+  assert.deepEqual([...agent.wanted.networks.keys()], [uuid(70)])
   await agent.stop()
 })
