@@ -109,7 +109,7 @@ async function main(): Promise<void> {
   const server = await buildServer(cloud, handlers, {
     ...(!isLoopback(api.host) && { tls: await apiCertificate(own) }),
   })
-  serveConsoles(cloud, server.server)
+  const endConsoles = serveConsoles(cloud, server.server)
   const link = buildLinkServer(cloud, { tls: own })
   await server.listen({ host: api.host, port: api.port })
   await link.listen({ host: agents.host, port: agents.port })
@@ -121,6 +121,7 @@ async function main(): Promise<void> {
   process.send?.('ready')
   const stop = async () => {
     log.info('the controller stops')
+    endConsoles()
     await Promise.all([server.close(), link.close()])
     await running.close()
   }

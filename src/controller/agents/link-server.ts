@@ -53,7 +53,13 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
     sendImage(cloud, request, reply),
   )
   const sockets = new WebSocketServer({ noServer: true, maxPayload: frameBytesMax })
+  // Upgraded sockets are no longer the server's: without this it would wait for them for ever as it closes.
+  server.addHook('preClose', async () => {
+    for (const socket of sockets.clients) endSocket(cloud, socket, 1001, 'the controller stops')
+  })
   server.server.on('upgrade', (request, socket, head) => {
+    // And an error on one that nobody listens to would end the whole process.
+    socket.on('error', error => cloud.log.debug({ err: error }, 'an agent hung up'))
     upgrade(cloud, sockets, request, socket, head).catch(error => {
       cloud.log.warn({ err: error }, 'an agent could not be let in')
       refuse(socket, '503 Service Unavailable')
@@ -95,14 +101,43 @@ function refuse(socket: Duplex, status: string): void {
 /** WebSocket close reasons have at most 123 bytes (RFC 6455, section 5.5). */
 const reason_bytes_max = 120
 
+/** How long the other end may take to say goodbye; a dead one never does, and its host counts as linked until it is gone. */
+const goodbye_ms = 1000
+
+function endSocket(cloud: Cloud, socket: WebSocket, code: number, reason: string): void {
+  socket.close(
+    code,
+    Buffer.from(reason)
+      .subarray(0, reason_bytes_max)
+      .toString()
+      .replace(/\ufffd+$/, ''),
+  )
+  cloud.clock.after(goodbye_ms, () => socket.terminate())
+}
+
+/** What an agent may leave unread: more than the whole wanted set of a large host. */
+const unread_bytes_max = 2 * frameBytesMax
+/** Frames of an agent that wait for their turn; until there are fewer, no more are read from its socket. */
+const waiting_frames_max = 32
+
 function carryLink(cloud: Cloud, known: { id: string; name: string }, socket: WebSocket): void {
   const session = cloud.agents.accept(known.id, {
-    send: frame => socket.send(JSON.stringify(frame)),
-    close: reason => socket.close(4000, Buffer.from(reason).subarray(0, reason_bytes_max).toString()),
+    send: frame => {
+      if (socket.bufferedAmount <= unread_bytes_max) return socket.send(JSON.stringify(frame))
+      cloud.log.warn({ host: known.name }, 'a host does not read what it is told; its link ends')
+      socket.terminate()
+    },
+    close: reason => endSocket(cloud, socket, 4000, reason),
   })
   cloud.log.info({ host: known.name }, 'a host has dialled in')
-  // With binaryType 'nodebuffer', the default, a message is one Buffer.
-  socket.on('message', data => session.receive((data as Buffer).toString()))
+  let waiting = 0
+  socket.on('message', data => {
+    if (++waiting === waiting_frames_max) socket.pause()
+    // With binaryType 'nodebuffer', the default, a message is one Buffer.
+    void session.receive((data as Buffer).toString()).then(() => {
+      if (waiting-- === waiting_frames_max) socket.resume()
+    })
+  })
   socket.on('error', error => cloud.log.warn({ err: error, host: known.name }, "a host's link failed"))
   socket.once('close', () => {
     cloud.agents.closed(session).catch(error => cloud.log.error({ err: error }, 'the end of a link was not written'))

@@ -45,26 +45,39 @@ async function hostChanged(tx: Tx, host_id: string): Promise<void> {
   await event.notify(tx, channels.network, '')
 }
 
-export async function noteFacts(
-  database: Database,
-  host_id: string,
-  facts: HostFacts,
-  reserved_mib: number,
-): Promise<void> {
-  await database.transaction(async tx => {
-    await host.setFacts(tx, host_id, facts, reserved_mib)
-    await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: host_id, project_id: null }])
-  })
+/** A link as the database knows it, or knew it. */
+export interface HeldLink {
+  host_id: string
+  epoch: number
 }
 
-export async function noteForeign(
+export function noteFacts(
   database: Database,
-  host_id: string,
+  link: HeldLink,
+  facts: HostFacts,
+  rules: { reserved_memory_mib: number },
+): Promise<'applied' | 'foreign'> {
+  return noteOnHost(database, link, tx => host.setFacts(tx, link.host_id, facts, rules.reserved_memory_mib))
+}
+
+export function noteForeign(
+  database: Database,
+  link: HeldLink,
   domains: readonly Static<typeof ForeignDomain>[],
-): Promise<void> {
-  await database.transaction(async tx => {
-    await host.setForeign(tx, host_id, domains)
+): Promise<'applied' | 'foreign'> {
+  return noteOnHost(database, link, tx => host.setForeign(tx, link.host_id, domains))
+}
+
+async function noteOnHost(
+  database: Database,
+  { host_id, epoch }: HeldLink,
+  write: (tx: Tx) => Promise<void>,
+): Promise<'applied' | 'foreign'> {
+  return await database.transaction(async tx => {
+    if (!(await host.lockLink(tx, host_id, epoch))) return 'foreign'
+    await write(tx)
     await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: host_id, project_id: null }])
+    return 'applied'
   })
 }
 
@@ -74,7 +87,7 @@ export async function noteForeign(
  */
 export function applyReport(
   database: Database,
-  session: { host_id: string; epoch: number },
+  session: HeldLink,
   report: number,
   reports: readonly InstanceReport[],
 ): Promise<'applied' | 'stale' | 'foreign'> {

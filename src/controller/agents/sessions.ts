@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
 import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
 import { channels, type Database } from '../store/database.ts'
+import { host } from '../store/host.ts'
 import { applyReport, beginSession, endSession, noteFacts, noteForeign } from './reports.ts'
 import { type Told, wantedFrame } from './wanted-frame.ts'
 
@@ -46,6 +47,8 @@ export class AgentSession {
   /** Frames are handled one after the other, in the order of their coming. */
   private turn: Promise<void> = Promise.resolve()
   private open = true
+  /** A look at what is wanted is queued already. */
+  private woken = false
 
   constructor(host_id: string, link: AgentLink, parts: SessionParts) {
     this.host_id = host_id
@@ -59,14 +62,22 @@ export class AgentSession {
   }
 
   /** Queues what came in; a frame that does not fit, or a failing database, ends the link, and the agent dials again. */
-  receive(text: string): void {
+  receive(text: string): Promise<void> {
     this.heard_ms = this.parts.clock.now_ms()
-    this.enqueue(() => this.handle(text))
+    return this.enqueue(() => this.handle(text))
   }
 
-  /** Something may have changed for this host: tells what is new. */
+  /**
+   * Something may have changed for this host: tells what is new. Whether it has begun is asked when its turn has come: a
+   * wake-up while the first wanted set is being read may be about something that this reading did not see.
+   */
   wake(): void {
-    if (this.begun) this.enqueue(() => this.tell(false))
+    if (this.woken) return
+    this.woken = true
+    void this.enqueue(async () => {
+      this.woken = false
+      if (this.begun) await this.tell(false)
+    })
   }
 
   silentFor_ms(): number {
@@ -90,8 +101,8 @@ export class AgentSession {
     if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch)
   }
 
-  private enqueue(work: () => Promise<void>): void {
-    this.turn = this.turn.then(async () => {
+  private enqueue(work: () => Promise<void>): Promise<void> {
+    return (this.turn = this.turn.then(async () => {
       if (!this.open) return
       try {
         await work()
@@ -99,7 +110,7 @@ export class AgentSession {
         this.parts.log.warn({ err: error, host_id: this.host_id }, 'the link to a host ends; the agent dials again')
         this.end(error instanceof Error ? error.message : 'failed')
       }
-    })
+    }))
   }
 
   private async handle(text: string): Promise<void> {
@@ -111,9 +122,9 @@ export class AgentSession {
       case 'report':
         return await this.report(frame.report, frame.instances)
       case 'facts':
-        return await noteFacts(this.parts.database, this.host_id, frame.facts, this.parts.rules().reserved_memory_mib)
+        return this.mustHold(await noteFacts(this.parts.database, this, frame.facts, this.parts.rules()))
       case 'foreign':
-        return await noteForeign(this.parts.database, this.host_id, frame.domains)
+        return this.mustHold(await noteForeign(this.parts.database, this, frame.domains))
       case 'answer':
         if (frame.error) this.parts.log.warn({ host_id: this.host_id, call: frame.call }, frame.error)
         return
@@ -152,16 +163,23 @@ export class AgentSession {
   }
 
   private async report(report: number, instances: readonly InstanceReport[]): Promise<void> {
-    const outcome = await applyReport(this.parts.database, this, report, instances)
-    if (outcome === 'foreign') throw new Error('another controller holds this host now')
+    this.mustHold(await applyReport(this.parts.database, this, report, instances))
+  }
+
+  private mustHold(outcome: 'applied' | 'stale' | 'foreign'): void {
+    if (outcome === 'foreign') throw new Error(not_held)
   }
 }
+
+const not_held = 'this link is not the one that the host is known by any more'
 
 /** All sessions of this controller. */
 export class AgentSessions {
   private readonly sessions = new Map<string, AgentSession>()
   private readonly parts: SessionParts
   private readonly stops: (() => void)[] = []
+  /** Ends of links that are being written. */
+  private readonly endings = new Set<Promise<void>>()
 
   constructor(parts: SessionParts) {
     this.parts = parts
@@ -181,6 +199,7 @@ export class AgentSessions {
     const open = [...this.sessions.values()]
     for (const session of open) session.end('the controller stops')
     await Promise.all(open.map(session => this.closed(session)))
+    await Promise.allSettled(this.endings)
   }
 
   /** A host has dialled in, its certificate checked. An older link of the same host is ended. */
@@ -193,11 +212,26 @@ export class AgentSessions {
 
   async closed(session: AgentSession): Promise<void> {
     if (this.sessions.get(session.host_id) === session) this.sessions.delete(session.host_id)
-    await session.closed()
+    const ending = session.closed().finally(() => this.endings.delete(ending))
+    this.endings.add(ending)
+    await ending
   }
 
   get(host_id: string): AgentSession | undefined {
     return this.sessions.get(host_id)
+  }
+
+  /**
+   * Brings links and records together. A link ends whose host is known by another one, has a new certificate, was removed,
+   * or was given up by the other controllers while this one could not be heard of: the agent dials again. A link that is
+   * recorded and is not there (of a former life of this controller, or whose end could not be written) is written off.
+   */
+  async reconcile(): Promise<void> {
+    const { database, controller_id } = this.parts
+    const begun = [...this.sessions.values()].filter(session => session.begun)
+    const held = new Map((await host.heldBy(database.db, controller_id)).map(row => [row.id, row.epoch]))
+    for (const session of begun) if (held.get(session.host_id) !== session.epoch) session.end(not_held)
+    for (const [id, epoch] of held) if (!this.sessions.has(id)) await endSession(database, id, epoch)
   }
 
   /** Null: notices may have been missed, so everyone looks. */

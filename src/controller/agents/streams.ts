@@ -40,6 +40,8 @@ export class AgentStreams {
     const url = `${this.agent_url.replace(/^http/, 'ws')}/agent/v1/streams/${token}`
     const params = { method: 'stream' as const, url, token, ...asked }
     const { promise, resolve, reject } = Promise.withResolvers<WebSocket>()
+    // The time may be over before anybody awaits it, when the database is slow: no reason to end the process.
+    promise.catch(() => undefined)
     const timer = this.clock.after(dial_ms_max, () =>
       reject(
         new CloudError(
@@ -61,6 +63,9 @@ export class AgentStreams {
         ),
       )
       return await promise
+    } catch (error) {
+      promise.then(socket => socket.close()).catch(() => undefined)
+      throw error
     } finally {
       timer.cancel()
       this.awaited.delete(token)

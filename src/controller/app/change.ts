@@ -39,3 +39,8 @@ export function change<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promis
 function resourceIdOf(body: unknown): string | null {
   return typeof body === 'object' && body !== null && 'id' in body && typeof body.id === 'string' ? body.id : null
 }
+
+/** For answers that hold a secret, which must not be kept for an Idempotency-Key: asked twice, there are two. */
+export function withoutKey(caller: Caller): Caller {
+  return { ...caller, request: { ...caller.request, idempotency_key: null } }
+}

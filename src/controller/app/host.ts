@@ -13,7 +13,7 @@ import { invitation } from '../store/invitation.ts'
 import type { Page } from '../store/page.ts'
 import { caFingerprint, signAgent } from './authority.ts'
 import { by, type Caller } from './caller.ts'
-import { change } from './change.ts'
+import { change, withoutKey } from './change.ts'
 
 export function listHosts(cloud: Cloud, query: QueryOf<typeof hostRoutes.list>): Promise<Page<Host>> {
   return host.list(cloud.database.db, query)
@@ -66,19 +66,20 @@ async function record(tx: Tx, id: string, kind: string, caller: Caller | null): 
 }
 
 /** A one-time token; only its hash is kept. It names the CA by fingerprint, so that the new host trusts no one else. */
-export function inviteHost(
+export async function inviteHost(
   cloud: Cloud,
   caller: Caller,
   asked: BodyOf<typeof hostRoutes.invite>,
 ): Promise<ReplyOf<typeof hostRoutes.invite>> {
-  return change(cloud, caller, async tx => {
+  const ca_fingerprint = await caFingerprint(cloud)
+  return change(cloud, withoutKey(caller), async tx => {
     const cluster_id = asked.cluster_id ?? (await invitation.defaultCluster(tx))
     if (!cluster_id || !(await invitation.clusterExists(tx, cluster_id)))
       throw notFound('cluster', cluster_id ?? 'default')
     const secret = Buffer.from(cloud.random.bytes(32)).toString('base64url')
     const expires_at = new Date(cloud.clock.now_ms() + (asked.minutes ?? 60) * 60_000)
     await invitation.insert(tx, { secret_sha256: hashOf(secret), cluster_id, created_by: caller.user_id, expires_at })
-    const token = `croft1.${await caFingerprint(cloud)}.${secret}`
+    const token = `croft1.${ca_fingerprint}.${secret}`
     const controller_url = cloud.self.agent_url
     const command = `./croft host join ${controller_url} ${token}`
     return { token, controller_url, command, expires_at: expires_at.toISOString() }

@@ -10,7 +10,7 @@ import { consoleTicket } from '../store/console-ticket.ts'
 import { instance } from '../store/instance.ts'
 import type { Caller } from './caller.ts'
 import { getInstance } from './instance.ts'
-import { change } from './change.ts'
+import { change, withoutKey } from './change.ts'
 
 const ticket_ms = 60_000
 
@@ -29,15 +29,20 @@ export async function readLog(
 }
 
 /** A ticket with which the console can be opened once, from anywhere, within a minute. */
-export function openConsole(cloud: Cloud, caller: Caller, id: string): Promise<ReplyOf<typeof instanceRoutes.console>> {
-  return change(cloud, caller, async tx => {
-    const found = await getInstance(cloud, caller, id)
-    if (found.state !== 'running' && found.state !== 'rebooting' && found.state !== 'starting') {
-      throw new CloudError(
-        'wrong_state',
-        `The instance ${found.name} is ${found.state}; only a running one has a console.`,
-      )
-    }
+export async function openConsole(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+): Promise<ReplyOf<typeof instanceRoutes.console>> {
+  // Before the transaction, which must not wait for a second connection while it holds its own.
+  const found = await getInstance(cloud, caller, id)
+  if (found.state !== 'running' && found.state !== 'rebooting' && found.state !== 'starting') {
+    throw new CloudError(
+      'wrong_state',
+      `The instance ${found.name} is ${found.state}; only a running one has a console.`,
+    )
+  }
+  return change(cloud, withoutKey(caller), async tx => {
     const ticket = Buffer.from(cloud.random.bytes(32)).toString('base64url')
     const expires_at = new Date(cloud.clock.now_ms() + ticket_ms)
     const secret_sha256 = createHash('sha256').update(ticket).digest()

@@ -49,6 +49,8 @@ export function cancelOperation(cloud: Cloud, caller: Caller, id: string): Promi
 /** Resolves when the operation has ended, the time is over, or the signal fires; never rejects for these. */
 export async function waitForOperation(cloud: Cloud, id: string, wait_ms: number, signal: AbortSignal): Promise<void> {
   const done = Promise.withResolvers<void>()
+  // A look may fail when nobody awaits this any more: no reason to end the process.
+  done.promise.catch(() => undefined)
   const timer = cloud.clock.after(wait_ms, done.resolve)
   signal.addEventListener('abort', () => done.resolve(), { once: true })
   const look = async () => {

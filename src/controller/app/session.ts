@@ -7,7 +7,7 @@ import { credential } from '../store/credential.ts'
 import type { Db, Tx } from '../store/database.ts'
 import { type ProjectName, session } from '../store/session.ts'
 import type { Caller } from './caller.ts'
-import { change } from './change.ts'
+import { change, withoutKey } from './change.ts'
 import { changeIdentity } from './holders.ts'
 
 export interface ChosenProject {
@@ -92,8 +92,7 @@ export async function exchangeSession(
   project: string,
 ): Promise<SignedIn> {
   const chosen = await chooseProject(cloud.database.db, personOf(caller), project)
-  const once: Caller = { ...caller, request: { ...caller.request, idempotency_key: null } }
-  return change(cloud, once, tx => issueToken(cloud, tx, personOf(caller), chosen, own_sha256))
+  return change(cloud, withoutKey(caller), tx => issueToken(cloud, tx, personOf(caller), chosen, own_sha256))
 }
 
 export function deleteSession(cloud: Cloud, caller: Caller, own_sha256: Uint8Array): Promise<null> {

@@ -8,18 +8,27 @@ import type { Cloud } from '../cloud.ts'
 const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})$/
 const frame_bytes_max = 1024 * 1024
 
-/** Answers upgrades on the API's server; anything that is not a console with a good ticket is refused. */
+/**
+ * Answers upgrades on the API's server; anything that is not a console with a good ticket is refused. Returns what ends
+ * all consoles: upgraded sockets are no longer the server's, which would wait for them for ever as it closes.
+ */
 export function serveConsoles(
   cloud: Cloud,
   server: { on(name: 'upgrade', listener: (...args: [IncomingMessage, Duplex, Buffer]) => void): unknown },
-): void {
+): () => void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: frame_bytes_max })
   server.on('upgrade', (request, socket, head) => {
+    // Node's server lets go of an upgraded socket: an error on it that nobody listens to would end the whole process.
+    socket.on('error', error => cloud.log.debug({ err: error }, 'a viewer hung up'))
     const ticket = path.exec(request.url ?? '')?.[1]
     const opening = ticket ? takeConsole(cloud, ticket) : Promise.resolve(null)
     opening
       .then(host => {
         if (!host) return refuse(socket, '403 Forbidden')
+        host.on('error', () => socket.destroy())
+        // Also where the upgrade comes to nothing, or the viewer has gone while the host dialled.
+        socket.once('close', () => host.close())
+        if (socket.destroyed) return host.close()
         sockets.handleUpgrade(request, socket, head, viewer => join(viewer, host))
       })
       .catch(error => {
@@ -27,6 +36,9 @@ export function serveConsoles(
         refuse(socket, '503 Service Unavailable')
       })
   })
+  return () => {
+    for (const viewer of sockets.clients) viewer.terminate()
+  }
 }
 
 function refuse(socket: Duplex, status: string): void {

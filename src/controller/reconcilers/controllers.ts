@@ -1,5 +1,5 @@
 /**
- * Controllers among each other: each keeps its lease, and all see to the hosts of one that is gone. Those hosts dial
+ * Controllers among each other: each keeps its lease and its own links in order, and all see to the hosts of one that is gone. Those hosts dial
  * another controller by themselves; until they do they are shown as unreachable.
  */
 import type { Cloud } from '../cloud.ts'
@@ -11,8 +11,9 @@ import { host } from '../store/host.ts'
 export const lease_pass_ms = 5000
 export const lease_s = 20
 
-export async function keepLease(cloud: Pick<Cloud, 'database' | 'self'>): Promise<boolean> {
+export async function keepLease(cloud: Pick<Cloud, 'database' | 'self' | 'agents'>): Promise<boolean> {
   await controller.renew(cloud.database.db, cloud.self, lease_s)
+  await cloud.agents.reconcile()
   for (const { id, epoch } of await host.orphaned(cloud.database.db)) await endSession(cloud.database, id, epoch)
   return false
 }

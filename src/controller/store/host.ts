@@ -287,16 +287,24 @@ async function endSession(tx: Tx, id: string, epoch: number): Promise<boolean> {
   return numUpdatedRows === 1n
 }
 
-/** Notes that the session's host sent this report. 'foreign': the session is no longer the host's; 'stale': seen before. */
-async function noteReport(tx: Tx, id: string, epoch: number, report: number): Promise<'applied' | 'stale' | 'foreign'> {
+/** The host, locked, if this link is the one it is known by; null when it was taken over, written off, or the host removed. */
+async function lockLink(tx: Tx, id: string, epoch: number): Promise<{ last_report: number } | null> {
   const row = await tx
     .selectFrom('host')
-    .select(['session_epoch', 'last_report'])
+    .select('last_report')
     .where('id', '=', id)
+    .where('session_epoch', '=', epoch)
+    .where('session_controller_id', 'is not', null)
     .where('removed_at', 'is', null)
     .forUpdate()
     .executeTakeFirst()
-  if (!row || row.session_epoch !== epoch) return 'foreign'
+  return row ?? null
+}
+
+/** Notes that the session's host sent this report. 'foreign': the session is no longer the host's; 'stale': seen before. */
+async function noteReport(tx: Tx, id: string, epoch: number, report: number): Promise<'applied' | 'stale' | 'foreign'> {
+  const row = await lockLink(tx, id, epoch)
+  if (!row) return 'foreign'
   if (report <= row.last_report) return 'stale'
   await tx
     .updateTable('host')
@@ -304,6 +312,16 @@ async function noteReport(tx: Tx, id: string, epoch: number, report: number): Pr
     .where('id', '=', id)
     .execute()
   return 'applied'
+}
+
+/** The links that this controller holds, as far as the database knows. */
+async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoch: number }[]> {
+  return await db
+    .selectFrom('host')
+    .select(['id', 'session_epoch as epoch'])
+    .where('session_controller_id', '=', controller_id)
+    .where('removed_at', 'is', null)
+    .execute()
 }
 
 /** Hosts whose link a controller that is gone still seems to hold, with the epoch of that link. */
@@ -348,7 +366,9 @@ export const host = {
   setForeign,
   beginSession,
   endSession,
+  lockLink,
   noteReport,
+  heldBy,
   orphaned,
   byCertificate,
 }
