@@ -28,7 +28,7 @@ export async function startControllerProcess(
   const listen = `127.0.0.1:${await freePort()}`
   const main = fileURLToPath(new URL('../../src/controller/main.ts', import.meta.url))
   const options = ['--database', database_url, '--state', state, '--listen', listen, '--log-level', 'error']
-  const [program = process.execPath, ...argv] = [
+  const [program, ...argv] = [
     ...within,
     process.execPath,
     main,
