@@ -16,6 +16,8 @@ export const backOffFirst_ms = 250
 export const backOffMax_ms = 30_000
 /** A controller that accepts but says no welcome for this long is not one. */
 const welcomeWithin_ms = 15_000
+/** A link that lasted this long was a good one: after its end the back-off begins anew. */
+const steadyAfter_ms = 20_000
 /** This many heartbeats without any frame from the controller, and the link is given up. */
 const silentBeatsMax = 3
 
@@ -64,12 +66,17 @@ export function createLink(options: LinkOptions): Link {
   async function dial(): Promise<void> {
     const url = dialler.urls[nextUrl++ % dialler.urls.length]
     if (url === undefined || stopped) return
+    let welcomed_ms: number | null = null
     const mine = createSession(options, {
       welcomed: () => {
-        failures = 0
+        welcomed_ms = clock.now_ms()
         log.info({ url }, 'linked to a controller')
       },
-      ended: reason => again(reason, url),
+      ended: reason => {
+        // One that welcomes and then fails each time (a full disk, here or there) must not be dialled in a tight loop.
+        if (welcomed_ms !== null && clock.now_ms() - welcomed_ms >= steadyAfter_ms) failures = 0
+        again(reason, url)
+      },
     })
     session = mine
     try {

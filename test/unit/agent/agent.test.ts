@@ -383,7 +383,7 @@ test('guests that go off while the host shuts down are no news, and run again af
   powerOff(host, uuid(1), 'guest')
   powerOff(host, uuid(2), 'crashed')
   await first.clock.advance(60_000)
-  assert.deepEqual(host.acts, [])
+  assert.equal(host.acts.length, 0)
   assert.equal(last(first.controller.got)?.stopped_by_guest, false)
   await first.agent.stop()
   host.boot_id = 'boot-2'
@@ -435,5 +435,24 @@ test('what is gone and what no guest uses is forgotten when a new link does not 
   await settle()
   assert.deepEqual([...agent.wanted.instances.keys()], [uuid(2)], 'what is still here stays')
   assert.deepEqual([...agent.wanted.networks.keys()], [uuid(70)])
+  await agent.stop()
+})
+
+test('a controller that takes the host in and drops it at once is not stormed', async () => {
+  const { agent, clock, controller, welcome } = await boot(fakeHost())
+  const before = controller.dials
+  for (let n = 0; n < 60; n++) {
+    await welcome()
+    controller.drop()
+    await clock.advance(990)
+  }
+  assert.ok(controller.dials - before < 15, `${controller.dials - before} dials in a minute`)
+  for (const dials = controller.dials; controller.dials === dials; ) await clock.advance(100)
+  await welcome()
+  await clock.advance(60_000)
+  const steady = controller.dials
+  controller.drop()
+  await clock.advance(500)
+  assert.equal(controller.dials, steady + 1, 'after a link that lasted, the next is tried at once')
   await agent.stop()
 })

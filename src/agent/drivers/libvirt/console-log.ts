@@ -13,7 +13,16 @@ const backupsMax = 10
 /** The last `tail_bytes` over all that is kept; goes on as it grows when `follow`. An absent log is an empty one. */
 export async function readLog(path: string, tail_bytes: number, follow: boolean): Promise<Readable> {
   const parts = await keptParts(path)
-  return Readable.from(readParts(path, parts, tail_bytes, follow), { objectMode: false, highWaterMark: chunk_bytes })
+  const stop = new AbortController()
+  const chunks = readParts(path, parts, tail_bytes, follow ? stop.signal : null)
+  const log = Readable.from(chunks, { objectMode: false, highWaterMark: chunk_bytes })
+  // Whoever leaves while the guest is silent must not leave a watch behind: the stream alone would wait for its next word.
+  const destroy = log._destroy.bind(log)
+  log._destroy = (error, done) => {
+    stop.abort()
+    destroy(error, done)
+  }
+  return log
 }
 
 interface Part {
@@ -32,7 +41,7 @@ async function keptParts(path: string): Promise<Part[]> {
   return parts
 }
 
-async function* readParts(path: string, parts: readonly Part[], tail_bytes: number, follow: boolean) {
+async function* readParts(path: string, parts: readonly Part[], tail_bytes: number, follow: AbortSignal | null) {
   const total_bytes = parts.reduce((sum, part) => sum + part.bytes, 0)
   let skip_bytes = Math.max(0, total_bytes - tail_bytes)
   for (const part of parts.slice(0, -1)) {
@@ -45,8 +54,8 @@ async function* readParts(path: string, parts: readonly Part[], tail_bytes: numb
   }
   const current = parts.at(-1)
   const end_bytes = current?.bytes ?? 0
-  if (!follow) yield* readFrom(path, skip_bytes, end_bytes)
-  else yield* followFrom(path, skip_bytes)
+  if (follow === null) yield* readFrom(path, skip_bytes, end_bytes)
+  else yield* followFrom(path, skip_bytes, follow)
 }
 
 async function* readFrom(path: string, from: number, to: number): AsyncGenerator<Buffer> {
@@ -64,13 +73,14 @@ async function* readFrom(path: string, from: number, to: number): AsyncGenerator
   }
 }
 
-async function* followFrom(path: string, from: number): AsyncGenerator<Buffer> {
+async function* followFrom(path: string, from: number, stop: AbortSignal): AsyncGenerator<Buffer> {
   let news = Promise.withResolvers<void>()
   const watcher: FSWatcher = watch(dirname(path), () => news.resolve())
+  stop.addEventListener('abort', () => news.resolve(), { once: true })
   let at = from
   let inode = await inodeOf(path)
   try {
-    for (;;) {
+    while (!stop.aborted) {
       news = Promise.withResolvers<void>()
       const size = await sizeOf(path)
       const now = await inodeOf(path)
@@ -88,7 +98,7 @@ async function* followFrom(path: string, from: number): AsyncGenerator<Buffer> {
         }
         continue
       }
-      await news.promise
+      if (!stop.aborted) await news.promise
     }
   } finally {
     watcher.close()

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { appendFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { readLog } from '../../../src/agent/drivers/libvirt/console-log.ts'
+import { settle } from './fakes.ts'
+
+const work = await mkdtemp(join(tmpdir(), 'croft-console-log-'))
+after(() => rm(work, { recursive: true, force: true }))
+
+test('a log is followed over its turning over', async () => {
+  const path = join(work, 'one.log')
+  await writeFile(path, 'first\n')
+  const log = await readLog(path, 1000, true)
+  log.setEncoding('utf8')
+  let text = ''
+  const seen = (wanted: string) =>
+    new Promise<void>(resolve => {
+      const look = () => text.includes(wanted) && (log.off('data', look), resolve())
+      log.on('data', look)
+    })
+  log.on('data', (chunk: string) => (text += chunk))
+  await seen('first')
+  await appendFile(path, 'second\n')
+  await seen('second')
+  await rename(path, `${path}.0`)
+  await writeFile(path, 'third\n')
+  await seen('third')
+  assert.equal(text, 'first\nsecond\nthird\n')
+  log.destroy()
+  await once(log, 'close')
+})
+
+test('who stops following a silent guest leaves no watch behind', async () => {
+  const path = join(work, 'two.log')
+  await writeFile(path, 'boot\n')
+  const watches = () => process.getActiveResourcesInfo().filter(name => name === 'FSEventWrap').length
+  const before = watches()
+  const logs = await Promise.all(Array.from({ length: 5 }, () => readLog(path, 1000, true)))
+  await Promise.all(logs.map(log => once(log, 'readable')))
+  assert.equal(watches(), before + 5)
+  for (const log of logs) log.destroy()
+  await Promise.all(logs.map(log => once(log, 'close')))
+  await settle()
+  assert.equal(watches(), before)
+})
