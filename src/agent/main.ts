@@ -128,7 +128,6 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
       datapath,
       integration_bridge: 'br-int',
       log_directory: join(settings.state, 'console'),
-      run_directory: join(settings.run, 'vnc'),
     },
   })
   // The network driver hands listening sockets over as it makes them, which may be before the agent knows what is wanted.

@@ -15,7 +15,6 @@ const host: DomainHost = {
   datapath: 'netdev',
   integration_bridge: 'br-int',
   log_directory: '/var/log/croft/console',
-  run_directory: '/run/croft/vnc',
 }
 
 function spec(change: Partial<DomainSpec> = {}): DomainSpec {
@@ -52,6 +51,8 @@ const variants: Record<string, [DomainSpec, DomainHost]> = {
   tcg: [spec(), host],
   kvm: [spec(), { ...host, virtualisation: 'kvm', datapath: 'system' }],
   passthrough: [spec(), { ...host, virtualisation: 'kvm', default_cpu_model: 'host-passthrough' }],
+  'ARM, emulated': [spec(), { ...host, arch: 'aarch64' }],
+  'ARM, KVM': [spec(), { ...host, arch: 'aarch64', virtualisation: 'kvm', datapath: 'system' }],
   'named model': [
     spec({ instance: wantedInstance({ cpu_model: 'Skylake-Server' }) }),
     { ...host, virtualisation: 'kvm' },
@@ -93,7 +94,8 @@ test('domain XML says what Croft promises', () => {
     `<parameters interfaceid='${uuid(20)}'/>`,
     `<host csum='off' gso='off' tso4='off' tso6='off' ecn='off' ufo='off'/>`,
     `<log file='/var/log/croft/console/${uuid(1)}.log' append='on'/>`,
-    `<listen type='socket' socket='/run/croft/vnc/${uuid(1)}.vnc'/>`,
+    `<listen type='socket'/>`,
+    `<target dev='tap000000000014'/>`,
     `<watchdog model='i6300esb' action='reset'/>`,
     `<entry name='manufacturer'>Croft</entry>`,
     `<memballoon model='virtio' autodeflate='on' freePageReporting='on'>`,
@@ -101,6 +103,15 @@ test('domain XML says what Croft promises', () => {
     assert.ok(xml.includes(part), `${part} is not in\n${xml}`)
   }
   assert.ok(!domainXml(spec(), { ...host, datapath: 'system' }).includes('csum'))
+})
+
+test('on ARM the guest has firmware, a 64-bit processor, and no parts of a PC', () => {
+  const emulated = domainXml(spec(), { ...host, arch: 'aarch64' })
+  for (const part of [`<os firmware='efi'>`, `machine='virt'`, `>cortex-a57</model>`])
+    assert.ok(emulated.includes(part))
+  for (const part of ['<timer', '<panic', '<apic', 'q35']) assert.ok(!emulated.includes(part), part)
+  const kvm = domainXml(spec(), { ...host, arch: 'aarch64', virtualisation: 'kvm' })
+  assert.ok(kvm.includes(`<cpu mode='host-passthrough' check='none'>`))
 })
 
 test('no name, however odd, gets out of its place', () => {

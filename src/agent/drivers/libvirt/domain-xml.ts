@@ -24,16 +24,10 @@ export interface DomainHost {
   readonly integration_bridge: string
   /** Of each instance's console log; virtlogd writes and bounds it. */
   readonly log_directory: string
-  /** Of each instance's VNC socket. */
-  readonly run_directory: string
 }
 
 export function consoleLogPath(log_directory: string, id: string): string {
   return join(log_directory, `${id}.log`)
-}
-
-export function vncSocketPath(run_directory: string, id: string): string {
-  return join(run_directory, `${id}.vnc`)
 }
 
 export function domainName(id: string): string {
@@ -65,14 +59,15 @@ export function domainXml(spec: DomainSpec, host: DomainHost): string {
       sysinfo(instance),
       element(
         'os',
-        {},
+        // ARM's machine has no firmware of its own; libvirt finds the one that is installed.
+        host.arch === 'aarch64' ? { firmware: 'efi' } : {},
         element('type', { arch: host.arch, machine: host.arch === 'x86_64' ? 'q35' : 'virt' }, 'hvm'),
         element('boot', { dev: 'hd' }),
         element('smbios', { mode: 'sysinfo' }),
       ),
       element('features', {}, element('acpi'), host.arch === 'x86_64' ? element('apic') : null),
       cpu(instance, host),
-      clock(),
+      clock(host),
       element('on_poweroff', {}, 'destroy'),
       element('on_reboot', {}, 'restart'),
       // The agent starts it again, with back-off, so that a guest that dies at boot does not spin.
@@ -102,7 +97,7 @@ function sysinfo(instance: WantedInstance): Element {
 }
 
 /** TCG runs best as the plain model that it emulates in full; KVM as the host's own, so that guests get its instructions. */
-function cpu(instance: WantedInstance, host: DomainHost): Element | null {
+function cpu(instance: WantedInstance, host: DomainHost): Element {
   const topology = element('topology', { sockets: 1, dies: 1, cores: instance.vcpus, threads: 1 })
   const named = (model: string) =>
     element(
@@ -111,8 +106,11 @@ function cpu(instance: WantedInstance, host: DomainHost): Element | null {
       element('model', { fallback: 'allow' }, model),
       topology,
     )
-  if (host.virtualisation === 'tcg') return host.arch === 'x86_64' ? named('qemu64') : null
+  // QEMU's own choice for ARM is a processor of 32 bits.
+  if (host.virtualisation === 'tcg') return named(host.arch === 'aarch64' ? 'cortex-a57' : 'qemu64')
   const model = instance.cpu_model === 'default' ? host.default_cpu_model : instance.cpu_model
+  // KVM on ARM shows guests the host's processor and no other.
+  if (host.arch === 'aarch64') return element('cpu', { mode: 'host-passthrough', check: 'none' }, topology)
   if (model === 'host-model') return element('cpu', { mode: 'host-model', check: 'partial' }, topology)
   if (model === 'host-passthrough') {
     return element('cpu', { mode: 'host-passthrough', check: 'none', migratable: 'on' }, topology)
@@ -126,7 +124,9 @@ function cpu(instance: WantedInstance, host: DomainHost): Element | null {
 }
 
 /** UTC, and ticks that catch up after the host was busy, as guests of KVM expect. */
-function clock(): Element {
+function clock(host: DomainHost): Element {
+  // The timers are a PC's.
+  if (host.arch !== 'x86_64') return element('clock', { offset: 'utc' })
   return element(
     'clock',
     { offset: 'utc' },
@@ -152,11 +152,8 @@ function devices(spec: DomainSpec, host: DomainHost): Element {
     element('channel', { type: 'unix' }, element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' })),
     element('input', { type: 'tablet', bus: 'usb' }),
     element('controller', { type: 'usb', index: 0, model: 'qemu-xhci' }),
-    element(
-      'graphics',
-      { type: 'vnc' },
-      element('listen', { type: 'socket', socket: vncSocketPath(host.run_directory, instance.id) }),
-    ),
+    // Where, is libvirt's choice: in a folder that the user QEMU runs as may write to and that its AppArmor profile names.
+    element('graphics', { type: 'vnc' }, element('listen', { type: 'socket' })),
     element(
       'video',
       {},
@@ -224,6 +221,15 @@ function configDrive(path: string, disks: readonly PreparedDisk[], names: (bus: 
   )
 }
 
+/**
+ * Always the same device for a port. With names that libvirt counts up, a power cut leaves the old device's record in Open
+ * vSwitch, naming the same logical port as the new one, and OVN may take it at its word. A name may have 15 characters; a
+ * UUIDv7 is random at its end (RFC 9562, section 5.7).
+ */
+export function tapName(port_id: string): string {
+  return `tap${port_id.replaceAll('-', '').slice(-12)}`
+}
+
 function nic(port: WantedPort, host: DomainHost): Element {
   const virtio = port.model === 'virtio'
   const off = { csum: 'off', gso: 'off', tso4: 'off', tso6: 'off', ecn: 'off', ufo: 'off' }
@@ -233,6 +239,7 @@ function nic(port: WantedPort, host: DomainHost): Element {
     { type: 'bridge' },
     element('mac', { address: port.mac }),
     element('source', { bridge: host.integration_bridge }),
+    element('target', { dev: tapName(port.port_id) }),
     element('virtualport', { type: 'openvswitch' }, element('parameters', { interfaceid: port.port_id })),
     element('model', { type: port.model }),
     // Frames cross into user space without the header that says "checksum still to do": TCP would hang.

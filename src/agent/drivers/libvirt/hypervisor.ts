@@ -3,7 +3,6 @@
  * metadata are seen and never written to: every call that changes something checks the mark first.
  */
 import { mkdir, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import {
   consoleFlag,
   defineFlag,
@@ -29,7 +28,7 @@ import {
   type OffReason,
 } from '../../ports.ts'
 import { readLog } from './console-log.ts'
-import { consoleLogPath, type DomainHost, domainXml, metadataNamespace, vncSocketPath } from './domain-xml.ts'
+import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
 
 export interface LibvirtHypervisorOptions {
   /** libvirtd's socket. */
@@ -161,7 +160,6 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     async define(spec) {
       const { id } = spec.instance
       await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
-      await mkdir(dirname(vncSocketPath(host.run_directory, id)), { recursive: true, mode: 0o711 })
       await on(acting, 'defining the guest', async libvirt => {
         await mayTouch(libvirt, id)
         await libvirt.domains.define(domainXml(spec, host), defineFlag.validate)
@@ -222,7 +220,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     async forget(id) {
       const log_path = consoleLogPath(host.log_directory, id)
       const backups = Array.from({ length: 10 }, (_, n) => `${log_path}.${n}`)
-      for (const each of [log_path, ...backups, vncSocketPath(host.run_directory, id)]) await rm(each, { force: true })
+      for (const each of [log_path, ...backups]) await rm(each, { force: true })
     },
 
     subscribe: listener => void listeners.add(listener),
