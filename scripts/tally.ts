@@ -21,7 +21,7 @@ export function createTally(): Tally {
       if ((data.skip ?? false) !== false || (data.todo ?? false) !== false) this.skipped++
       else if (type === 'test:pass') this.passed++
       else this.failed++
-      if (data.nesting === 0) this.duration_ms += data.details.duration_ms
+      this.duration_ms += data.details.duration_ms
     },
   }
 }
