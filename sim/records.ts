@@ -46,7 +46,7 @@ export async function prepareRecords(
   const [flavor] = await query<{ id: string }>("select id from flavor where name = 'tiny'")
   if (!user || !cluster || !flavor) throw new Error('the first start has left something out')
   const sha256 = createHash('sha256').update(token).digest()
-  await query("insert into token (secret_sha256, user_id, project_id, expires_at) values ($1, $2, $3, 'infinity')", [
+  await query("insert into token (secret_sha256, user_id, project_id, expires_at) values ($1, $2, $3, '2100-01-01')", [
     new Uint8Array(sha256),
     user.id,
     user.project_id,

@@ -71,9 +71,16 @@ export class Run {
     await this.advance(this.options.trouble_s * 1000)
     this.heal()
     await this.advance(settle_s * 1000)
-    const found = await violations(this.engine.pglite, this.hosts)
+    const found = [...(await violations(this.engine.pglite, this.hosts)), ...this.idle()]
     await this.stop()
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
+  }
+
+  /** A run in which hardly anything was done shows nothing. */
+  private idle(): string[] {
+    const done = Object.entries(this.counts).flatMap(([what, count]) => (/ 20[0-9]$/.test(what) ? [count] : []))
+    const sum = done.reduce((all, count) => all + count, 0)
+    return sum < this.options.trouble_s / 10 ? [`users got only ${sum} requests through`] : []
   }
 
   private note(what: string): void {
