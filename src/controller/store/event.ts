@@ -28,24 +28,23 @@ export interface EventRow {
   detail: unknown
 }
 
-/** Adds events to the transaction; listeners are woken when it commits. */
+/** Adds events to the transaction and, in the same statement, the notice that wakes listeners when it commits. */
 async function record(tx: Tx, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return
+  const rows = events.map(event => ({
+    noun: event.noun,
+    resource_id: event.resource_id,
+    kind: event.kind,
+    project_id: event.project_id,
+    user_id: event.user_id ?? null,
+    request_id: event.request_id ?? null,
+    detail: json(event.detail ?? {}),
+  }))
   await tx
-    .insertInto('event')
-    .values(
-      events.map(event => ({
-        noun: event.noun,
-        resource_id: event.resource_id,
-        kind: event.kind,
-        project_id: event.project_id,
-        user_id: event.user_id ?? null,
-        request_id: event.request_id ?? null,
-        detail: json(event.detail ?? {}),
-      })),
-    )
+    .with('added', db => db.insertInto('event').values(rows).returning('seq'))
+    .selectFrom('added')
+    .select([sql`count(*)`.as('count'), sql`pg_notify(${channels.event}, '')`.as('told')])
     .execute()
-  await notify(tx, channels.event, '')
 }
 
 /** Wakes listeners when the transaction commits. PostgreSQL folds equal notices of one transaction into one. */
@@ -55,7 +54,8 @@ async function notify(tx: Tx, channel: string, payload: string): Promise<void> {
 
 /** Wakes the controllers that hold these hosts' agents: their wanted set has changed. */
 async function wakeHosts(tx: Tx, host_ids: Iterable<string>): Promise<void> {
-  for (const host_id of new Set(host_ids)) await notify(tx, channels.host, host_id)
+  const ids = [...new Set(host_ids)]
+  await sql`select pg_notify(${channels.host}, id) from unnest(${ids}::text[]) as woken (id)`.execute(tx)
 }
 
 export function parseCursor(cursor: string): { xid: string; seq: number } | null {
