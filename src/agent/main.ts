@@ -4,7 +4,7 @@
  *   main.ts join --controller URL --token TOKEN [--state DIR] [--name NAME]
  * Puts the real drivers under createAgent; its log goes to stderr, one JSON a line. Ends well on SIGTERM; guests stay.
  */
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import pino from 'pino'
@@ -90,6 +90,8 @@ async function run(settings: Settings, log: Log): Promise<void> {
     )
   }
   await mkdir(settings.run, { recursive: true, mode: 0o711 })
+  // QEMU, which is not root on most hosts, has disks below it; an older Croft closed it.
+  await chmod(settings.state, 0o711)
   const lock = await holdLock(join(settings.state, 'lock'))
   if (lock === undefined) throw new Error(`another agent works on ${settings.state} already`)
   const parts = await assemble(settings, identity, log)

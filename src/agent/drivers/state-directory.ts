@@ -87,9 +87,12 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Replaces one file as a whole, durable when it returns; readable by root alone. */
+/**
+ * Replaces one file as a whole, durable when it returns; readable by root alone. The folder, where it has to be made, can be
+ * passed through by others, but not listed: QEMU is another user and has disks below it.
+ */
 export async function replaceFile(directory: string, name: string, text: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await mkdir(directory, { recursive: true, mode: 0o711 })
   const file = join(directory, name)
   await writeSynced(file + temporary, text)
   await rename(file + temporary, file)

@@ -20,6 +20,8 @@ export interface DaemonOptions {
   cache_dir?: string
   /** What the host is called inside. */
   hostname?: string
+  /** QEMU runs as libvirt-qemu, and libvirt gives it its files, as on a Debian host; otherwise as root. */
+  plain_user?: boolean
 }
 
 export class Daemon {
@@ -41,7 +43,7 @@ export class Daemon {
     const dir = await mkdtemp(join(tmpdir(), 'croft-libvirt-'))
     for (const name of ['run', 'dev', 'etc', 'lib', 'log', 'cache']) await mkdir(join(dir, name))
     const { cache_dir = join(dir, 'cache'), hostname = 'libvirt-test' } = options
-    await writeConfiguration(dir, options.config ?? [])
+    await writeConfiguration(dir, options)
     const script = join(import.meta.dirname, 'daemon-init.sh')
     const namespaces = ['--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--mount-proc', '--kill-child']
     const init = spawn('unshare', [...namespaces, 'sh', script, dir, cache_dir, hostname], {
@@ -96,7 +98,7 @@ export class Daemon {
   }
 }
 
-async function writeConfiguration(dir: string, extra: readonly string[]): Promise<void> {
+async function writeConfiguration(dir: string, { config = [], plain_user = false }: DaemonOptions): Promise<void> {
   const libvirtd = [
     'auth_unix_rw = "none"',
     'auth_unix_ro = "none"',
@@ -104,14 +106,12 @@ async function writeConfiguration(dir: string, extra: readonly string[]): Promis
     // Without one of its own, every libvirtd here would take every other for itself, and refuse to migrate to it.
     `host_uuid = "${randomUUID()}"`,
     'log_outputs = "2:file:/var/log/libvirt/libvirtd.log"',
-    ...extra,
+    ...config,
   ]
+  const as_root = ['user = "root"', 'group = "root"', 'dynamic_ownership = 0', 'remember_owner = 0']
   const qemu = [
-    'user = "root"',
-    'group = "root"',
+    ...(plain_user ? ['user = "libvirt-qemu"', 'group = "libvirt-qemu"'] : as_root),
     'security_driver = "none"',
-    'dynamic_ownership = 0',
-    'remember_owner = 0',
     'namespaces = []',
     'cgroup_controllers = []',
   ]
