@@ -18,7 +18,7 @@ export function serviceManager(config: Config): ServiceManager | SupervisorClien
   return systemdManager({
     known: knownServices(config),
     // The agent makes namespaces, bridges and mounts, and PostgreSQL its user namespace.
-    confine: ({ name }) => (name === 'croft-controller' ? { writes: folders } : {}),
+    confine: ({ name }) => ({ run_dir: config.run_dir, ...(name === 'croft-controller' && { writes: folders }) }),
   })
 }
 

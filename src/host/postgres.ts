@@ -62,6 +62,8 @@ export async function preparePostgres(options: PostgresOptions): Promise<Prepare
     )
   const binaries = await findPostgres(path.join(path.dirname(data_dir), 'postgres-program'))
   const password = await prepareCluster(binaries, data_dir)
+  // The folder above it is everybody's way to their own: mode 0700 is for the last one only.
+  await mkdir(path.dirname(socket_dir), { recursive: true, mode: 0o711 })
   await mkdir(socket_dir, { recursive: true, mode: 0o700 })
   await chown(socket_dir, binaries.owner.uid, binaries.owner.gid)
   await chmod(socket_dir, 0o700)

@@ -34,6 +34,8 @@ export type Service = {
   keeps_children: boolean
   /** Debian's own unit for it: used, in place of one of ours, where systemd runs. */
   debian_unit?: string
+  /** Units of systemd that start before it at a boot and, what matters more, stop after it at a shutdown. */
+  after?: readonly string[]
 }
 
 type Given = Pick<Service, 'name' | 'description' | 'argv'> & Partial<Service>

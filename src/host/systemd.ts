@@ -17,6 +17,8 @@ const unit_dir = '/etc/systemd/system'
 export type Confinement = {
   /** Folders it may write to, when the rest of the file system is to be read-only for it. */
   writes?: readonly string[]
+  /** Where sockets are kept. Below /run it is gone after each boot, so systemd is to make it. */
+  run_dir?: string
 }
 
 /** A word of an ExecStart or Environment line (systemd.syntax(7)): quoted, with % and $ taken literally. */
@@ -33,7 +35,7 @@ export function unitText(service: Service, confinement: Confinement = {}): strin
   const sections = {
     Unit: [
       ['Description', service.description],
-      ['After', 'network.target'],
+      ['After', ['network.target', ...(service.after ?? [])].join(' ')],
       // Never gives up: a database that is away for an hour comes back, too.
       ['StartLimitIntervalSec', '0'],
     ],
@@ -50,6 +52,7 @@ export function unitText(service: Service, confinement: Confinement = {}): strin
       // Wrong configuration (EX_CONFIG of sysexits.h) does not mend itself.
       ['RestartPreventExitStatus', '78'],
       ['LimitNOFILE', '65536'],
+      ...runtimeFolder(confinement),
       ...hardening(service, confinement),
     ],
     Install: [['WantedBy', 'multi-user.target']],
@@ -58,6 +61,17 @@ export function unitText(service: Service, confinement: Confinement = {}): strin
     ([name, lines]) => `[${name}]\n${lines.map(([key, value]) => `${key}=${value}\n`).join('')}`,
   )
   return `# Written by croft up; changes are lost. Add your own with: systemctl edit croft-…\n\n${text.join('\n')}`
+}
+
+/** Made open enough to be passed through, by whichever of our units starts first, and left when one of them stops. */
+function runtimeFolder({ run_dir }: Confinement): string[][] {
+  const name = /^\/run\/([A-Za-z0-9._-]+)$/.exec(run_dir ?? '')?.[1]
+  if (name === undefined) return []
+  return [
+    ['RuntimeDirectory', name],
+    ['RuntimeDirectoryMode', '0711'],
+    ['RuntimeDirectoryPreserve', 'yes'],
+  ]
 }
 
 function hardening(service: Service, { writes }: Confinement): string[][] {
@@ -73,7 +87,8 @@ function hardening(service: Service, { writes }: Confinement): string[][] {
     ['RestrictSUIDSGID', 'yes'],
     ['LockPersonality', 'yes'],
     ['RestrictAddressFamilies', 'AF_UNIX AF_INET AF_INET6'],
-    ['ReadWritePaths', writes.map(quoteWord).join(' ')],
+    // "-": one that is not there yet must not keep the unit from starting.
+    ['ReadWritePaths', writes.map(folder => quoteWord(`-${folder}`)).join(' ')],
     ['UMask', '0027'],
     // The name in the journal, where argv[0] would be "node".
     ['SyslogIdentifier', service.name],

@@ -8,6 +8,7 @@ import { installPackages, missingPackages, packagesFor, systemdRuns } from '../.
 import type { ServiceManager } from '../../host/service.ts'
 import { agentService, agentState } from '../../host/services/agent.ts'
 import type { Definition } from '../../host/services/definition.ts'
+import { ovnController } from '../../host/services/ovn-controller.ts'
 import type { Context } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
 import type { Show } from '../progress.ts'
@@ -44,7 +45,7 @@ export async function joinThisMachine(
   const state_dir = agentState(config)
   const name = options.name ?? hostname()
   const identity = await progress.step('Join', () => joinHost({ controller_url, token, state_dir, name }))
-  await progress.step('Agent', show => startAll(manager, [agentService(config)], show))
+  await progress.step('Agent', show => startAll(manager, [agentService(config), ovnController()], show))
   if (out.json) out.printJson({ host_id: identity.host_id, name: identity.name })
   else out.note(`This machine is the host ${identity.name} now.`)
 }

@@ -19,6 +19,15 @@ export function agentService(config: Pick<Config, 'state_dir' | 'run_dir' | 'clu
       env: { ...plain_env },
       keeps_children: true,
       stop_timeout_ms: 20_000,
+      // Stopped before the guests at a shutdown of the host: it must not take their end for their own wish.
+      after: [
+        'libvirtd.service',
+        'virtqemud.service',
+        'virtlogd.service',
+        'libvirt-guests.service',
+        'ovsdb-server.service',
+        'ovs-vswitchd.service',
+      ],
     }),
     prepare: () => Promise.resolve(),
   }

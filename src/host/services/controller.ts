@@ -53,6 +53,7 @@ export async function controllerService(config: Config): Promise<Definition> {
       env: { ...plain_env, PGPASSFILE: passfile },
       ready: { kind: 'tcp', address: connectable(config.agent_listen.host), port: config.agent_listen.port },
       stop_timeout_ms: 20_000,
+      after: ['croft-postgres.service', 'ovn-ovsdb-server-nb.service', 'ovn-ovsdb-server-sb.service'],
     }),
     async prepare() {
       await mkdir(state, { recursive: true, mode: 0o700 })

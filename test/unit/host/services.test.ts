@@ -58,6 +58,17 @@ void test('a unit takes words literally, whatever is in them', () => {
   assert(text.includes('ExecStart="/bin/echo" "$$HOME %%n \\"q\\""\n'), text)
 })
 
+void test('units: the agent ends before guests do at a shutdown, never with them; folders come back after a boot', async () => {
+  const agent = unitText(agentService(config).service, { run_dir: '/run/croft' })
+  assert.match(agent, /^After=.*libvirtd\.service.*libvirt-guests\.service/m)
+  assert.match(agent, /^KillMode=process$/m)
+  assert.match(agent, /^RuntimeDirectory=croft\nRuntimeDirectoryMode=0711\nRuntimeDirectoryPreserve=yes$/m)
+  const { service } = await controllerService(config)
+  const controller = unitText(service, { run_dir: '/srv/own/run', writes: ['/srv/own/run'] })
+  assert.match(controller, /^ReadWritePaths="-\/srv\/own\/run"$/m)
+  assert.ok(!controller.includes('RuntimeDirectory'))
+})
+
 void test('systemd accepts the units', {
   skip: spawnSync('systemd-analyze', ['--version']).error ? 'no systemd-analyze here' : false,
 }, async () => {
