@@ -215,8 +215,12 @@ export function databaseOf(engine: Engine, process: Process): Database {
     transaction: work => runTransaction(db, work),
     listen(channel: string, notice: Notice) {
       let on = true
-      const tell = (payload: string) => void (on && process.alive && notice(payload))
+      const tell = (payload: string | null) => void (on && process.alive && notice(payload))
       const listening = engine.pglite.listen(channel, tell)
+      listening.then(
+        () => tell(null),
+        () => undefined,
+      )
       const stop = () => {
         on = false
         listening.then(unlisten => unlisten()).catch(() => undefined)

@@ -12,57 +12,68 @@ export const protocolVersion = 1
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
+/**
+ * Hosts are not trusted: what one says of itself is kept, shown and reckoned with, so it is bounded, and a host that lies
+ * about its size can bend no more than its own share. Counts stay exact as numbers after any overcommit.
+ */
+const Count = Type.Integer({ minimum: 0, maximum: 2 ** 32 })
+const Bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const Text = Type.String({ maxLength: 512 })
+/** They only grow, one at a time. */
+const Serial = Type.Integer({ minimum: 0, maximum: 2 ** 52 })
+
 export const HostFacts = Type.Object({
-  hostname: Type.String(),
-  agent_version: Type.String(),
-  boot_id: Type.String(),
-  machine_id: Type.String(),
-  kernel: Type.String(),
-  os: Type.String(),
-  arch: Type.String(),
-  cpu_model: Type.String(),
-  cpu_flags: Type.Array(Type.String()),
-  cpus: Type.Integer(),
-  cores: Type.Integer(),
-  sockets: Type.Integer(),
-  memory_mib: Type.Integer(),
-  huge_pages: Type.Array(Type.Object({ size_kib: Type.Integer(), total: Type.Integer() })),
-  numa: Type.Array(Type.Object({ node: Type.Integer(), cpus: Type.Array(Type.Integer()), memory_mib: Type.Integer() })),
-  disks: Type.Array(
-    Type.Object({ name: Type.String(), size_bytes: Type.Integer(), model: Type.String(), rotational: Type.Boolean() }),
-  ),
+  hostname: Text,
+  agent_version: Text,
+  boot_id: Text,
+  machine_id: Text,
+  kernel: Text,
+  os: Text,
+  arch: Text,
+  cpu_model: Text,
+  cpu_flags: Type.Array(Text, { maxItems: 4096 }),
+  cpus: Type.Integer({ minimum: 1, maximum: 65_536 }),
+  cores: Count,
+  sockets: Count,
+  memory_mib: Count,
+  huge_pages: Type.Array(Type.Object({ size_kib: Count, total: Count }), { maxItems: 64 }),
+  numa: Type.Array(Type.Object({ node: Count, cpus: Type.Array(Count, { maxItems: 65_536 }), memory_mib: Count }), {
+    maxItems: 1024,
+  }),
+  disks: Type.Array(Type.Object({ name: Text, size_bytes: Bytes, model: Text, rotational: Type.Boolean() }), {
+    maxItems: 4096,
+  }),
   nics: Type.Array(
     Type.Object({
-      name: Type.String(),
-      mac: Type.String(),
-      mtu: Type.Integer(),
-      speed_mbps: Nullable(Type.Integer()),
-      driver: Type.String(),
-      sriov_vfs: Type.Integer(),
+      name: Text,
+      mac: Text,
+      mtu: Count,
+      speed_mbps: Nullable(Count),
+      driver: Text,
+      sriov_vfs: Count,
     }),
+    { maxItems: 4096 },
   ),
-  pci: Type.Array(
-    Type.Object({ address: Type.String(), vendor: Type.String(), device: Type.String(), class: Type.String() }),
-  ),
+  pci: Type.Array(Type.Object({ address: Text, vendor: Text, device: Text, class: Text }), { maxItems: 16_384 }),
   virtualisation: Type.Union([Type.Literal('kvm'), Type.Literal('tcg')]),
   /** Free room of the pool for root disks. */
-  pool_total_gib: Type.Integer(),
-  pool_free_gib: Type.Integer(),
-  libvirt_version: Type.String(),
-  qemu_version: Type.String(),
-  ovs_version: Type.String(),
-  ovn_version: Type.String(),
-  datapath: Type.String(),
+  pool_total_gib: Count,
+  pool_free_gib: Count,
+  libvirt_version: Text,
+  qemu_version: Text,
+  ovs_version: Text,
+  ovn_version: Text,
+  datapath: Text,
   /** The address that other hosts' tunnels reach. */
-  tunnel_address: Type.String(),
+  tunnel_address: Text,
 })
 export type HostFacts = Static<typeof HostFacts>
 
 /** What the host says of one instance. Sent whole; only a newer `report` number wins over what is stored. */
 export const InstanceReport = Type.Object({
   id: Uuid,
-  /** The wanted generation carried out, or failed at. */
-  applied_generation: Type.Integer(),
+  /** The wanted generation carried out, or failed at; -1 before the first. */
+  applied_generation: Type.Integer({ minimum: -1, maximum: 2 ** 52 }),
   power: Type.Union([
     Type.Literal('absent'),
     Type.Literal('running'),
@@ -73,11 +84,13 @@ export const InstanceReport = Type.Object({
   /** Plain words: what failed, why, what to do. */
   failure: Nullable(Type.String({ maxLength: 2000 })),
   /** What the host is doing now ('fetching image', 'cloning disk', 'booting') and how far it is, for people waiting. */
-  progress: Nullable(Type.Object({ step: Type.String({ maxLength: 100 }), percent: Type.Integer() })),
+  progress: Nullable(
+    Type.Object({ step: Type.String({ maxLength: 100 }), percent: Type.Integer({ minimum: 0, maximum: 100 }) }),
+  ),
   /** RFC 3339; when QEMU was started. */
-  started_at: Nullable(Type.String()),
+  started_at: Nullable(Type.String({ maxLength: 64 })),
   /** Addresses that the guest agent sees, when there is one. */
-  guest_addresses: Type.Array(Type.String()),
+  guest_addresses: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 256 }),
   /**
    * The guest powered itself off while 'running' was wanted: power is 'stopped', the generation counts as applied, and
    * the host does not start it again until something new is wanted.
@@ -86,7 +99,7 @@ export const InstanceReport = Type.Object({
 })
 export type InstanceReport = Static<typeof InstanceReport>
 
-export const ForeignDomain = Type.Object({ uuid: Uuid, name: Type.String(), state: Type.String() })
+export const ForeignDomain = Type.Object({ uuid: Uuid, name: Text, state: Text })
 
 /** Agent to controller. */
 export const AgentFrame = Type.Union([
@@ -100,19 +113,19 @@ export const AgentFrame = Type.Union([
   Type.Object({
     type: Type.Literal('report'),
     /** Strictly growing within one boot of the agent's state directory, kept on disk. */
-    report: Type.Integer(),
+    report: Serial,
     /** true: these are all instances the host has; false: only those that changed. */
     whole: Type.Boolean(),
     instances: Type.Array(InstanceReport),
   }),
   Type.Object({ type: Type.Literal('facts'), facts: HostFacts }),
-  Type.Object({ type: Type.Literal('foreign'), domains: Type.Array(ForeignDomain) }),
+  Type.Object({ type: Type.Literal('foreign'), domains: Type.Array(ForeignDomain, { maxItems: 4096 }) }),
   /** The answer to a call: exactly one of result and error. */
   Type.Object({
     type: Type.Literal('answer'),
     call: Uuid,
     result: Type.Optional(Type.Unknown()),
-    error: Type.Optional(Type.String()),
+    error: Type.Optional(Type.String({ maxLength: 65_536 })),
   }),
   Type.Object({ type: Type.Literal('ping'), sent_ms: Type.Number() }),
 ])
@@ -168,7 +181,10 @@ export const frameBytesMax = 32 * 1024 * 1024
 
 export class BadFrame extends Error {}
 
-function parse<T>(text: string, check: { Check(value: unknown): boolean; Errors(value: unknown): Iterable<unknown> }): T {
+function parse<T>(
+  text: string,
+  check: { Check(value: unknown): boolean; Errors(value: unknown): Iterable<unknown> },
+): T {
   let value: unknown
   try {
     value = JSON.parse(text)

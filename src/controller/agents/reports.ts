@@ -121,9 +121,8 @@ async function follow(tx: Tx, host_id: string, row: AppliedReport, said: Instanc
   if (!said) return
   const settled = said.applied_generation >= row.generation
   if (settled && said.stopped_by_guest && row.wanted_power === 'running' && !row.deleted) {
-    await instance.want(tx, row.id, { wanted_power: 'stopped' })
-    await event.wakeHosts(tx, [host_id])
+    if (await instance.followShutdown(tx, row.id, row.generation)) await event.wakeHosts(tx, [host_id])
   }
   const off = said.power === 'stopped' || said.power === 'absent'
-  if (settled && row.deleted && off && row.compute_claimed) await instance.giveUpCompute(tx, row.id)
+  if (settled && row.deleted && off && row.compute_claimed) await instance.giveUpCompute(tx, row.id, row.generation)
 }

@@ -2,6 +2,7 @@
  * The way to PostgreSQL: typed queries, transactions that are tried again when the database asks for it, and LISTEN.
  * The simulation gives its own Database over PGlite; nothing above store/ can tell.
  */
+import { Socket } from 'node:net'
 import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
 import pg from 'pg'
 import type { Schema } from './schema.ts'
@@ -16,7 +17,10 @@ export interface Database {
   readonly db: Db
   /** Runs `work` in one transaction at read committed; again, up to five times, after a deadlock or serialisation failure. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-  /** Calls `notice` for each NOTIFY on `channel`; returns how to stop. */
+  /**
+   * Calls `notice` for each NOTIFY on `channel`, and with null once it listens: what was told before that was not heard.
+   * Returns how to stop.
+   */
   listen(channel: string, notice: Notice): () => void
   close(): Promise<void>
 }
@@ -84,20 +88,46 @@ export async function runTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): P
 export interface DatabaseOptions {
   url: string
   connections_max?: number
+  /** How often the connection that only listens is asked whether it lives; it may take as long again to answer. */
+  listen_check_ms?: number
   onError(error: unknown): void
+}
+
+/** For a free connection of the pool: who waits longer is told that the database is not to be had, and does not hang. */
+const connection_wait_ms_max = 20_000
+
+/**
+ * For the server, of each connection. One whose controller is gone without a word (power, network) must not hold its
+ * locks, nor hide everybody's events, for the hours that TCP takes by default to notice.
+ */
+const session_settings = {
+  idle_in_transaction_session_timeout: '60s',
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
+}
+
+function connectionOptions(url: string) {
+  const options = Object.entries(session_settings).map(([name, value]) => `-c ${name}=${value}`)
+  return { connectionString: url, options: options.join(' '), keepAlive: true, keepAliveInitialDelayMillis: 10_000 }
 }
 
 /** Opens a pool on `url`. Nothing is connected before the first query. */
 export function openDatabase(options: DatabaseOptions): Database {
   const types = { getTypeParser: typeParser as typeof pg.types.getTypeParser }
-  const pool = new pg.Pool({ connectionString: options.url, max: options.connections_max ?? 20, types })
+  const pool = new pg.Pool({
+    ...connectionOptions(options.url),
+    max: options.connections_max ?? 20,
+    connectionTimeoutMillis: connection_wait_ms_max,
+    types,
+  })
   let closing = false
   pool.on('error', ({ message, stack }) => {
     // Not the error itself: pg-pool hangs the whole client on it, and a log has no use for that.
     if (!closing) options.onError(Object.assign(new Error(message), { stack }))
   })
   const db: Db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
-  const listener = new Listener(options.url, options.onError)
+  const listener = new Listener(options.url, options.listen_check_ms ?? 10_000, options.onError)
   return {
     db,
     transaction: work => runTransaction(db, work),
@@ -121,10 +151,12 @@ class Listener {
   private connecting: Promise<void> | undefined
   private listening: Promise<void> = Promise.resolve()
   private readonly url: string
+  private readonly check_ms: number
   private readonly onError: (error: unknown) => void
 
-  constructor(url: string, onError: (error: unknown) => void) {
+  constructor(url: string, check_ms: number, onError: (error: unknown) => void) {
     this.url = url
+    this.check_ms = check_ms
     this.onError = onError
   }
 
@@ -140,7 +172,26 @@ class Listener {
   /** One after the other: a client takes one query at a time. */
   private listenTo(client: pg.Client, channel: string): void {
     const listen = () => client.query(`listen ${pg.escapeIdentifier(channel)}`)
-    this.listening = this.listening.then(listen).then(() => undefined, this.onError)
+    // What was told between the asker's last look and this moment was not heard.
+    this.listening = this.listening.then(listen).then(() => this.tell(channel, null), this.onError)
+  }
+
+  /** Who only listens does not notice that nobody speaks any more: a firewall forgot the connection, the server lost power. */
+  private check(client: pg.Client, socket: Socket): void {
+    const again = setTimeout(() => {
+      if (this.client !== client) return
+      const late = setTimeout(() => {
+        this.onError(new Error('the connection that listens to the database is dead; making a new one'))
+        // At once: a dead one never answers a goodbye.
+        socket.destroy()
+      }, this.check_ms)
+      const alive = () => client.query('select')
+      this.listening = this.listening
+        .then(alive)
+        .then(() => this.check(client, socket), this.onError)
+        .finally(() => clearTimeout(late))
+    }, this.check_ms)
+    again.unref()
   }
 
   async close(): Promise<void> {
@@ -152,7 +203,12 @@ class Listener {
 
   private async connect(): Promise<void> {
     while (!this.closed) {
-      const client = new pg.Client({ connectionString: this.url })
+      const socket = new Socket()
+      const client = new pg.Client({
+        ...connectionOptions(this.url),
+        connectionTimeoutMillis: connection_wait_ms_max,
+        stream: () => socket,
+      })
       try {
         client.on('error', this.onError)
         client.on('notification', ({ channel, payload }) => this.tell(channel, payload ?? ''))
@@ -161,6 +217,7 @@ class Listener {
         client.once('end', () => this.lost())
         this.client = client
         this.connecting = undefined
+        this.check(client, socket)
         for (const channel of this.notices.keys()) this.tell(channel, null)
         return
       } catch (error) {

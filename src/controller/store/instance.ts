@@ -266,10 +266,34 @@ async function describe(
     .execute()
 }
 
-/** A deleted instance that is off no longer needs its vCPUs and memory on the host; its disks stay. */
-async function giveUpCompute(tx: Tx, id: string): Promise<void> {
+/**
+ * The guest has shut itself down: so it is wanted, unless somebody has wanted something newer meanwhile (the report was
+ * read without a lock on the instance).
+ */
+async function followShutdown(tx: Tx, id: string, generation: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('instance')
+    .set({
+      wanted_power: 'stopped',
+      generation: sql<number>`generation + 1`,
+      version: sql<number>`version + 1`,
+    })
+    .where('id', '=', id)
+    .where('generation', '=', generation)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+/**
+ * A deleted instance that is off no longer needs its vCPUs and memory on the host; its disks stay. Not if it was recovered
+ * since the host was told of this generation: then it needs them again.
+ */
+async function giveUpCompute(tx: Tx, id: string, generation: number): Promise<void> {
   await sql`with given as (
-      update instance set compute_claimed = false where id = ${id} and compute_claimed returning host_id, vcpus, memory_mib
+      update instance set compute_claimed = false
+      where id = ${id} and compute_claimed and deleted_at is not null and generation = ${generation}
+      returning host_id, vcpus, memory_mib
     )
     update host h set vcpus_claimed = vcpus_claimed - given.vcpus, memory_claimed_mib = memory_claimed_mib - given.memory_mib
     from given where h.id = given.host_id`.execute(tx)
@@ -319,6 +343,7 @@ export const instance = {
   insertVolumes,
   want,
   describe,
+  followShutdown,
   giveUpCompute,
   domainOf,
   remove,
