@@ -3,11 +3,11 @@
  */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { HostError } from './error.ts'
+import { readKept, stillRuns } from './kept-services.ts'
 import { openLog, readTail } from './log-file.ts'
 import { isErrno, lastLines, plain_env } from './process.ts'
 import { untilReady } from './ready.ts'
@@ -50,7 +50,14 @@ export async function ensureSupervisor(place: SupervisorPlace): Promise<void> {
   const output = openLog(log_file)
   const program = path.join(import.meta.dirname, 'supervisor-main.ts')
   // Not this process's own flags: it may be a test or a debugger.
-  const argv = ['--disable-warning=ExperimentalWarning', program, '--run-dir', place.run_dir, '--log-dir', place.log_dir]
+  const argv = [
+    '--disable-warning=ExperimentalWarning',
+    program,
+    '--run-dir',
+    place.run_dir,
+    '--log-dir',
+    place.log_dir,
+  ]
   const child = spawn(process.execPath, argv, {
     cwd: '/',
     env: { ...plain_env },
@@ -75,13 +82,16 @@ export async function ensureSupervisor(place: SupervisorPlace): Promise<void> {
   }
 }
 
-async function keptServices(place: SupervisorPlace): Promise<boolean> {
-  try {
-    return (await readdir(path.join(place.run_dir, 'services'))).length > 0
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false
-    throw error
-  }
+/** What a dead supervisor left behind, as the next one will find it: its services run on without it. */
+function leftBehind({ run_dir, log_dir }: SupervisorPlace): ServiceStatus[] {
+  const ignore = () => undefined
+  return readKept(run_dir, ignore).map(kept => {
+    const { name, description } = kept.service
+    const runs = stillRuns(kept)
+    const pid = runs ? (kept.process?.pid ?? null) : null
+    const log_file = path.join(log_dir, `${name}.log`)
+    return { name, description, state: runs ? 'running' : 'stopped', pid, restarts: 0, last_end: null, log_file }
+  })
 }
 
 export function supervisorClient(place: SupervisorPlace): SupervisorClient {
@@ -99,11 +109,14 @@ export function supervisorClient(place: SupervisorPlace): SupervisorClient {
     start: async (service: Service) => (await must({ ask: 'start', service })) as ServiceStatus,
     stop: async name => void (await ask(place, { ask: 'stop', name })),
     restart: async name => (await must({ ask: 'restart', name })) as ServiceStatus,
-    status: async () => ((await ask(place, { ask: 'status' }))?.result ?? []) as ServiceStatus[],
+    async status() {
+      const reply = await ask(place, { ask: 'status' })
+      return reply ? (reply.result as ServiceStatus[]) : leftBehind(place)
+    },
     async shutDown() {
       if (await ask(place, { ask: 'shutdown' })) return
       // The supervisor is dead but what it ran may live: a new one takes it over, and ends it.
-      if (!(await keptServices(place))) return
+      if (leftBehind(place).length === 0) return
       await ensureSupervisor(place)
       await ask(place, { ask: 'shutdown' })
     },

@@ -1,14 +1,14 @@
 /**
  * Runs services as children where there is no systemd: starts, stops, restarts with back-off, keeps on disk what runs, and
  * after its own death takes over what is still there.
- * Not its job: being a process of its own (supervisor-main.ts), and what the services are (services/).
- *
- * On disk, in run_dir/services, one NAME.json for each service that was asked for, replaced whole on each change.
+ * Not its job: being a process of its own (supervisor-main.ts), and what the services are (services/), and how they are
+ * kept (kept-services.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { HostError } from './error.ts'
+import { bootId, forgetService, keepService, readKept, servicesFolder, stillRuns } from './kept-services.ts'
 import { logSize, openLog, plainLog, readTail, rotate } from './log-file.ts'
 import { ended, identify, isAlive, isErrno, lastLines, type ProcessId, signalProcess, waitGone } from './process.ts'
 import { untilReady } from './ready.ts'
@@ -20,16 +20,11 @@ export type SupervisorOptions = {
   log: (text: string) => void
 }
 
-/** What is kept of a service. The boot's id makes the start time in ProcessId mean something after a reboot. */
-type Kept = { order: number; service: Service; process: ProcessId | null; boot_id: string }
-
 /** A service that stayed up this long starts its back-off anew. */
 const steady_ms = 30_000
 const rotate_every_ms = 60_000
 /** An adopted process is nobody's child here, so its end is looked for. */
 const adopted_check_ms = 250
-
-const bootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 
 export type Supervisor = {
   start(service: Service): Promise<ServiceStatus>
@@ -120,11 +115,10 @@ class Charge {
   }
 
   keep(): void {
-    const file = path.join(this.#options.run_dir, 'services', `${this.service.name}.json`)
-    if (this.state === 'stopped') return rmSync(file, { force: true })
-    const kept: Kept = { order: this.order, service: this.service, process: this.process, boot_id: bootId() }
-    writeFileSync(`${file}.new`, JSON.stringify(kept), { mode: 0o600 })
-    renameSync(`${file}.new`, file)
+    const { run_dir } = this.#options
+    const { order, service, process } = this
+    if (this.state === 'stopped') forgetService(run_dir, service.name)
+    else keepService(run_dir, { order, service, process, boot_id: bootId() })
   }
 
   #running(id: ProcessId): void {
@@ -237,16 +231,15 @@ function uptime_ms(id: ProcessId): number {
 
 /** Takes over what an earlier supervisor on the same run_dir left. The caller holds the lock on run_dir. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const folder = path.join(options.run_dir, 'services')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  mkdirSync(servicesFolder(options.run_dir), { recursive: true, mode: 0o700 })
   mkdirSync(options.log_dir, { recursive: true })
   const charges = new Map<string, Charge>()
   let next_order = 0
-  for (const kept of readKept(folder, options.log)) {
+  for (const kept of readKept(options.run_dir, options.log)) {
     const charge = new Charge(kept.service, kept.order, options)
     charges.set(kept.service.name, charge)
     next_order = Math.max(next_order, kept.order + 1)
-    if (kept.process && kept.boot_id === bootId() && isAlive(kept.process)) {
+    if (kept.process && stillRuns(kept)) {
       options.log(`${kept.service.name} still runs as process ${kept.process.pid}: taken over`)
       charge.adopt(kept.process)
     } else charge.revive()
@@ -283,17 +276,4 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       for (const charge of inOrder().reverse()) await charge.inTurn(() => charge.stop())
     },
   }
-}
-
-/** A file that is half or nonsense is reported and left: a service is then found running by its own lock or port. */
-function readKept(folder: string, log: (text: string) => void): Kept[] {
-  const all: Kept[] = []
-  for (const name of readdirSync(folder).filter(name => name.endsWith('.json'))) {
-    try {
-      all.push(JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as Kept)
-    } catch (error) {
-      log(`${path.join(folder, name)} cannot be read and is left out: ${String(error)}`)
-    }
-  }
-  return all.sort((a, b) => a.order - b.order)
 }

@@ -3,10 +3,12 @@
  */
 import assert from 'node:assert/strict'
 import http from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { Instance } from '../../../src/api/instance.ts'
 import { instanceRoutes } from '../../../src/api/instance.ts'
 import { type Client, createClient } from '../../../src/sdk/client.ts'
+import { ApiProblem, ConnectionFailed } from '../../../src/sdk/errors.ts'
 import type { Fetch } from '../../../src/sdk/transport.ts'
 import type { Host } from './host.ts'
 import { imageCache } from './image-cache.ts'
@@ -55,30 +57,26 @@ export class Cloud {
     return found
   }
 
-  /** Waits for events until the instance is as `wanted` says. */
+  /** Waits for events until the instance is as `wanted` says; a controller that dies meanwhile is waited for, too. */
   async until(id: string, wanted: (instance: Instance) => boolean, what: string): Promise<Instance> {
     const client = await this.client()
-    const late = AbortSignal.timeout(wait_within_ms)
-    const look = async () => await client.call(instanceRoutes.get, { params: { instance: id } })
+    const signal = AbortSignal.timeout(wait_within_ms)
     let last: Instance | undefined
-    const stop = new AbortController()
-    const signal = AbortSignal.any([late, stop.signal])
-    const { promise: opened, resolve: open } = Promise.withResolvers<void>()
-    const changes = client.events({ resource_id: id, signal, on_open: () => open() })
-    // First the stream, then the first look: what happens between the two is not missed.
-    const next = changes.next()
-    await Promise.race([opened, next])
-    try {
-      for (let event: typeof next = next; ; event = changes.next()) {
-        last = await look()
-        if (wanted(last)) return last
-        if ((await event).done) break
+    for await (const _ of changes(client, id, signal)) {
+      try {
+        last = await client.call(instanceRoutes.get, { params: { instance: id } })
+      } catch (error) {
+        if (error instanceof ApiProblem && error.status < 500) throw error
+        continue
       }
-    } finally {
-      stop.abort()
-      await changes.return()
+      if (wanted(last)) return last
     }
     throw new Error(`the instance is not ${what} after ${wait_within_ms} ms: ${JSON.stringify(last)}`)
+  }
+
+  /** Waits until it is in this state with nothing left to be done. */
+  untilState(id: string, state: Instance['state']): Promise<Instance> {
+    return this.until(id, found => found.state === state, state)
   }
 
   /** What the guest wrote on its console, from now on and before, until it matches. */
@@ -167,13 +165,44 @@ export class Console {
   }
 }
 
+/** Yields when something may have changed: at first, after each event, and when the connection is back. */
+async function* changes(client: Client, resource_id: string, until: AbortSignal): AsyncGenerator<void> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([until, stop.signal])
+  let bell = Promise.withResolvers<boolean>()
+  const ring = () => bell.resolve(true)
+  const follow = async () => {
+    while (!signal.aborted) {
+      try {
+        for await (const _ of client.events({ resource_id, signal, on_open: ring })) ring()
+      } catch {
+        // A controller that is not there yet; nothing tells when it comes, so it is tried again soon.
+        await delay(250)
+      }
+    }
+    bell.resolve(false)
+  }
+  const following = follow()
+  try {
+    while (await bell.promise) {
+      bell = Promise.withResolvers<boolean>()
+      yield
+    }
+  } finally {
+    stop.abort()
+    await following
+  }
+}
+
 /** The SDK's transport, with every connection made on the host. */
 function fetchOn(host: Host): Fetch {
   return (url, asked) =>
     new Promise((resolve, reject) => {
       const { method, headers, signal, body } = asked
       const request = http.request(url, { agent: host.agent, method, headers, ...(signal && { signal }) })
-      request.on('error', reject).on('response', response => {
+      const failed = (error: Error & { code?: string }) =>
+        reject(new ConnectionFailed(url, error.code ?? 'UNKNOWN', error.message, { cause: error }))
+      request.on('error', failed).on('response', response => {
         const get = (name: string) => {
           const value = response.headers[name.toLowerCase()]
           return Array.isArray(value) ? value.join(', ') : (value ?? null)
