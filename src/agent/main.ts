@@ -143,6 +143,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     wake: () => late.agent?.wakeNetwork(),
   })
   const machine_id = await machineId()
+  const warned = new Set<string>()
   const agent = await createAgent({
     hypervisor,
     storage,
@@ -159,7 +160,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
           virtualisation,
           room: () => storage.room(),
           hypervisorVersions: () => hypervisor.versions(),
-          network: () => network.facts(),
+          network: () => factsWithoutWarnings(network, warned, log),
         }),
     },
     clock: realClock,
@@ -183,8 +184,18 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
 }
 
 interface HostNetwork extends Network {
-  facts(): Promise<{ ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }>
+  facts(): Promise<NetworkFacts & { warnings?: readonly string[] }>
   close(): void
+}
+
+type NetworkFacts = { ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }
+
+/** What will not work on this host goes to the log, each once: facts have no place for it. */
+async function factsWithoutWarnings(network: HostNetwork, warned: Set<string>, log: Log): Promise<NetworkFacts> {
+  const { warnings = [], ...facts } = await network.facts()
+  for (const text of warnings) if (!warned.has(text)) log.warn({}, text)
+  for (const text of warnings) warned.add(text)
+  return facts
 }
 
 type Hooks = Pick<ConstructorParameters<typeof OvsNetwork>[0], 'serveMetadata' | 'wake'>
@@ -208,6 +219,7 @@ async function openNetwork(settings: Settings, identity: Identity, hooks: Hooks)
   return new OvsNetwork({
     run_dir: settings['ovs-run'],
     system_id: identity.host_id,
+    system_id_file: '/etc/openvswitch/system-id.conf',
     hostname: identity.name,
     tunnel_address,
     ...(nic === undefined ? {} : { tunnel_nic: nic }),

@@ -6,14 +6,23 @@
  * Not its job: starting the daemons, plugging guests (libvirt does, by the port's UUID as interfaceid), answering metadata
  * requests, and deciding when to run (reconcilers/network.ts).
  */
+import { readFile } from 'node:fs/promises'
 import type net from 'node:net'
+import { basename, dirname } from 'node:path'
+import { readChains } from '../../../lib/linuxnet/nft.ts'
 import { ProgramFailure, runProgram } from '../../../lib/linuxnet/program.ts'
 import { type Change, OvsdbClient } from '../../../lib/ovsdb/index.ts'
 import type { WantedHost, WantedNetwork } from '../../../protocol/wanted.ts'
 import { Away, type Network } from '../../ports.ts'
+import { replaceFile } from '../state-directory.ts'
 import { type ChassisSettings, chassisKeys, ensureChassis, integration_bridge, tunnel_bridge } from './chassis.ts'
 import { chooseDatapath, type DatapathChoice } from './datapath.ts'
-import { ensureExternalNetwork, forwardingBlockers, removeExternalNetwork } from './external-network.ts'
+import {
+  ensureExternalNetwork,
+  forwardingBlockers,
+  hasExternalRules,
+  removeExternalNetwork,
+} from './external-network.ts'
 import { MetadataNamespaces } from './metadata-namespace.ts'
 import { vswitchSchema } from './schema.ts'
 import { removeTunnelNic } from './tunnel-nic.ts'
@@ -24,6 +33,11 @@ export type OvsOptions = {
   readonly run_dir: string
   readonly system_id: string
   readonly hostname: string
+  /**
+   * Where ovs-ctl(8) keeps the system id that it sets at each start of Open vSwitch: /etc/openvswitch/system-id.conf. Debian's
+   * units let it invent one, under which ovn-controller would be a second chassis with this host's tunnel address.
+   */
+  readonly system_id_file?: string
   /** Any address of this host that the other hosts reach. */
   readonly tunnel_address: string
   readonly tunnel_nic?: string
@@ -101,7 +115,10 @@ export class OvsNetwork implements Network {
 
   async facts(): Promise<OvsFacts> {
     const datapath = await this.#ready()
-    const warnings = await forwardingBlockers()
+    const chains = await readChains()
+    const warnings = forwardingBlockers(chains)
+    // A reload of the system's own firewall may flush everybody's rules.
+    if (this.#external_bridge !== undefined && !hasExternalRules(chains)) this.#options.wake()
     if (datapath === 'netdev' && this.#options.tunnel_nic === undefined)
       warnings.push(
         'Open vSwitch runs in user space here, as the kernel lacks its module, and no NIC was given to it: guests of this host do not reach guests of other hosts. Load the module, or name a tunnel NIC.',
@@ -169,6 +186,7 @@ export class OvsNetwork implements Network {
 
   async #applyHost(host: WantedHost, datapath: Datapath): Promise<void> {
     const { external_network = 'external', ...options } = this.#options
+    if (options.system_id_file !== undefined) await keepSystemId(options.system_id_file, options.system_id)
     await ensureChassis(this.#vswitch, {
       system_id: options.system_id,
       hostname: options.hostname,
@@ -181,7 +199,7 @@ export class OvsNetwork implements Network {
       ...(options.monitor_all !== undefined && { monitor_all: options.monitor_all }),
     })
     const bridge = host.physical_networks[external_network]
-    this.#external_bridge = bridge
+    this.#external_bridge = host.external_gateway === null ? undefined : bridge
     if (bridge === undefined) return
     if (host.external_gateway !== null) {
       await ensureExternalNetwork(this.#vswitch, { bridge, gateway: host.external_gateway, datapath })
@@ -201,6 +219,11 @@ export class OvsNetwork implements Network {
 
 /** On the external bridge, while this host is the way outside. */
 const external_note = 'croft-external-gateway'
+
+async function keepSystemId(file: string, system_id: string): Promise<void> {
+  const there = await readFile(file, 'utf8').catch((): string => '')
+  if (there.trim() !== system_id) await replaceFile(dirname(file), basename(file), `${system_id}\n`)
+}
 
 /** First line of `--version`: name, then version, possibly with words between; empty when it is not installed. */
 async function versionOf(program: string): Promise<string> {
