@@ -1,0 +1,34 @@
+/** A console is a WebSocket that carries bytes, opened once with a ticket. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { WebSocketServer } from 'ws'
+import { ConnectionFailed, createClient } from '../../../src/sdk/index.ts'
+
+test('bytes go both ways; a ticket that is not good is an error in words', async () => {
+  const server = new WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    verifyClient: ({ req }, answer) => answer(req.url === '/v1/consoles/good', 403),
+  })
+  server.on('connection', socket => socket.on('message', data => socket.send(data, { binary: true })))
+  await once(server, 'listening')
+  const client = createClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+  try {
+    const socket = await client.console('/v1/consoles/good')
+    const echoed = once(socket, 'message')
+    socket.send(Buffer.from([0, 255, 13]), { binary: true })
+    const [data] = (await echoed) as [Buffer]
+    assert.deepEqual([...data], [0, 255, 13])
+    const closed = once(socket, 'close')
+    socket.close()
+    await closed
+    await assert.rejects(
+      client.console('/v1/consoles/bad'),
+      (error: unknown) => error instanceof ConnectionFailed && /ticket is not good/.test(error.message),
+    )
+  } finally {
+    server.close()
+  }
+})
