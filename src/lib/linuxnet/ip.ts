@@ -88,6 +88,9 @@ export async function listNamespaces(): Promise<string[]> {
 /** Carries out lines of `ip -batch`, in order; the first that fails ends it with ProgramFailure. */
 export async function ipBatch(lines: readonly string[], netns?: string): Promise<void> {
   if (lines.length === 0) return
+  // A value with a line end in it (an address, a name) would be a command of its own, `netns exec` among them.
+  const odd = lines.find(line => /[\r\n\0\\#"']/.test(line))
+  if (odd !== undefined) throw new TypeError(`not a line for ip -batch: ${JSON.stringify(odd)}`)
   await runProgram(['ip', ...inNamespace(netns), '-batch', '-'], `${lines.join('\n')}\n`)
 }
 

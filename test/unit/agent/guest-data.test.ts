@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { configDriveFiles, createConfigDrives } from '../../../src/agent/drivers/guest/config-drive.ts'
 import { createMetadataService, findAsker } from '../../../src/agent/drivers/guest/metadata-service.ts'
@@ -64,8 +64,10 @@ test('config drive: an ISO labelled config-2 that holds them', async t => {
   const directory = await mkdtemp(join(tmpdir(), 'croft-drive-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
   const drives = createConfigDrives(directory)
+  await mkdir(join(directory, 'new-killed', 'root'), { recursive: true })
   const path = await drives.prepare(one)
   assert.ok(path !== null)
+  assert.deepEqual(await readdir(directory), [basename(path)], 'what a killed agent left is gone')
   assert.match(await runProgram(['isoinfo', '-d', '-i', path]), /Volume id: config-2/)
   const read = await runProgram(['isoinfo', '-J', '-i', path, '-x', '/openstack/latest/meta_data.json'])
   assert.equal((JSON.parse(read) as { name: string }).name, 'one')

@@ -2,7 +2,7 @@
  * The config drive: an ISO 9660 image labelled config-2 with the OpenStack and EC2 layouts, made anew before each start. Guests
  * without a network (or before it) set themselves up from it.
  */
-import { mkdir, mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProgramFailure, runProgram } from '../../../lib/linuxnet/program.ts'
 import type { WantedInstance } from '../../../protocol/wanted.ts'
@@ -28,14 +28,23 @@ export function configDriveFiles(instance: WantedInstance): Map<string, Buffer> 
   return files
 }
 
+const half_made = 'new-'
+
 export function createConfigDrives(directory: string): GuestData {
   const pathOf = (id: string) => join(directory, `${id}.iso`)
+  let made: Promise<void> | null = null
+  const ready = () =>
+    (made ??= makeFolder(directory).catch(error => {
+      // A full disk now is no reason to fail for ever.
+      made = null
+      throw error
+    }))
   return {
     async prepare(instance) {
       if (!instance.config_drive) return null
-      await mkdir(directory, { recursive: true, mode: 0o711 })
+      await ready()
       // Made by mkdtemp with mode 0700: user data may hold secrets.
-      const work = await mkdtemp(join(directory, 'new-'))
+      const work = await mkdtemp(join(directory, half_made))
       try {
         return await build(instance, work, pathOf(instance.id))
       } finally {
@@ -45,6 +54,14 @@ export function createConfigDrives(directory: string): GuestData {
     async remove(id) {
       await rm(pathOf(id), { force: true })
     },
+  }
+}
+
+/** Without what an agent that was killed left half made in it: that holds user data, too. */
+async function makeFolder(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o711 })
+  for (const name of await readdir(directory)) {
+    if (name.startsWith(half_made)) await rm(join(directory, name), { recursive: true, force: true })
   }
 }
 

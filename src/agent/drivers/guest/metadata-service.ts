@@ -17,6 +17,10 @@ const urlMax = 1024
 const tokenLife_s_max = 21_600
 const silent_ms = 10_000
 const connectionsMax = 512
+/** Of these, so many for one guest: the others of its network must get through to theirs. */
+const guestConnectionsMax = 32
+/** Node enforces its own limits only on servers that listen themselves. Every question is answered in far less. */
+const connectionLife_ms = 60_000
 
 export interface MetadataServiceOptions {
   readonly instances: ReadonlyMap<string, WantedInstance>
@@ -48,9 +52,25 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   return {
     attach(network_id, listener) {
       const server = this.serverFor(network_id)
+      const open = new Map<string, number>()
+      const count = (address: string, change: number) => {
+        const now = (open.get(address) ?? 0) + change
+        if (now > 0) open.set(address, now)
+        else open.delete(address)
+        return now
+      }
       listener.maxConnections = connectionsMax
-      listener.on('connection', socket => server.emit('connection', socket))
-      listener.on('close', () => server.closeAllConnections())
+      listener.on('connection', socket => {
+        const address = socket.remoteAddress ?? ''
+        const end = () => void socket.destroy()
+        const timer = options.clock.after(connectionLife_ms, end)
+        socket.once('close', () => {
+          timer.cancel()
+          count(address, -1)
+        })
+        if (count(address, 1) > guestConnectionsMax) end()
+        else server.emit('connection', socket)
+      })
     },
     serverFor(network_id, askerAddress = request => request.socket.remoteAddress) {
       const server = createServer({ maxHeaderSize: 8192, requestTimeout: silent_ms }, (request, response) => {
