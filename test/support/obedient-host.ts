@@ -2,12 +2,13 @@
  * A host that does at once what it is told, over the controller's own session code: for tests of the controller that need
  * hosts, not agents. It can be told to fail, to fall silent and to hold its reports back.
  */
+
+import { factsOf, type HostSize } from '../../sim/facts.ts'
 import { type AgentSession, heartbeat_ms } from '../../src/controller/agents/sessions.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
 import type { ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
-import { factsOf, type HostSize } from '../../sim/facts.ts'
 import type { TestCloud } from './cloud.ts'
 
 export class ObedientHost {
@@ -46,7 +47,7 @@ export class ObedientHost {
       },
     })
     this.session = session
-    session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: this.facts, holds: [] }))
+    void session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: this.facts, holds: [] }))
     await first.promise
     this.beat()
   }
@@ -54,7 +55,7 @@ export class ObedientHost {
   private beat(): void {
     this.timer?.cancel()
     this.timer = this.test.cloud.clock.after(heartbeat_ms, () => {
-      this.session?.receive(JSON.stringify({ type: 'ping', sent_ms: 0 }))
+      void this.session?.receive(JSON.stringify({ type: 'ping', sent_ms: 0 }))
       if (this.session) this.beat()
     })
   }
@@ -71,7 +72,7 @@ export class ObedientHost {
       return wanted ? [{ ...this.reportOf(wanted), ...changes }] : []
     })
     this.report += 1
-    this.session?.receive(JSON.stringify({ type: 'report', report: this.report, whole: false, instances }))
+    void this.session?.receive(JSON.stringify({ type: 'report', report: this.report, whole: false, instances }))
   }
 
   private reportOf(wanted: WantedInstance): InstanceReport {

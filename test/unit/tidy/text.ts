@@ -81,23 +81,23 @@ export const bans: readonly Ban[] = [
   },
 ]
 
-export const lines_max = 300
-/** Over 300 lines, at most this many, for a reason. */
-export const lines_max_ever = 400
+/** Files stay below about 300 lines; tests, which are read story by story, below about 400. */
+export function linesMax(file: string): number {
+  return file.startsWith('test/') ? 420 : 320
+}
+/** Beyond that, at most this many, for a reason. */
+export function linesMaxEver(file: string): number {
+  return file.startsWith('test/') ? 600 : 400
+}
 
 export const longFiles: Readonly<Record<string, { reason: string; max?: number }>> = {
-  'src/agent/drivers/libvirt/hypervisor.ts': { reason: 'one class that is the hypervisor port, in short methods' },
   'src/controller/store/host.ts': { reason: 'every query on hosts, their claims and what they told' },
   'src/controller/store/instance.ts': { reason: 'every query on instances' },
   'src/controller/store/schema.ts': { reason: 'one interface per table, beside the SQL of the migrations', max: 600 },
   'src/lib/libvirt/rpc.ts': {
     reason: "libvirt's protocol on one socket: calls, replies, events and streams belong together",
   },
-  'test/real/controller/identity.test.ts': { reason: 'who may do what to whom, in one place' },
-  'test/real/controller/image.test.ts': { reason: 'one server and one set of hostile files for all uploads', max: 600 },
-  'test/real/ovsdb/client.test.ts': { reason: 'one server is started once for all' },
-  'test/real/libvirt/qemu.test.ts': { reason: 'one daemon is started once for all' },
-  'test/lab/network.test.ts': { reason: 'a story of several hosts in one telling' },
+  'test/real/controller/image.test.ts': { reason: 'one server and one set of hostile files for all uploads' },
   'test/unit/agent/agent.test.ts': { reason: 'the whole agent over fakes, story by story' },
 }
 
