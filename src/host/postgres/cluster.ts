@@ -4,7 +4,7 @@
  * Not its job: the running server (../postgres.ts).
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { HostError } from '../error.ts'
@@ -133,8 +133,13 @@ function somebodyListens(socket: string): Promise<boolean> {
 async function isPostmaster(pid: number, data_dir: string): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0) return false
   try {
-    const [exe, cwd] = await Promise.all([readlink(`/proc/${pid}/exe`), readlink(`/proc/${pid}/cwd`)])
-    return path.basename(exe).startsWith('postgres') && path.resolve(cwd) === path.resolve(data_dir)
+    const [exe, cwd, folder] = await Promise.all([
+      readlink(`/proc/${pid}/exe`),
+      readlink(`/proc/${pid}/cwd`),
+      // The kernel says where it really is; the lock says what the server was told, which may go through a link.
+      realpath(data_dir),
+    ])
+    return path.basename(exe).startsWith('postgres') && cwd === folder
   } catch (error) {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH') || isErrno(error, 'EACCES')) return false
     throw error
