@@ -42,8 +42,8 @@ export class EventHub {
   async close(): Promise<void> {
     this.stop?.()
     this.stop = undefined
-    this.retry?.cancel()
     await this.reading
+    this.retry?.cancel()
   }
 
   watch(watcher: Watcher): () => void {
@@ -87,6 +87,7 @@ export class EventHub {
 
   private lookAgain(): void {
     this.retry?.cancel()
+    if (!this.stop) return
     this.retry = this.clock.after(this.retry_ms, () => this.wake())
     this.retry_ms = Math.min(this.retry_ms * 2, hidden_retry_ms_max)
   }

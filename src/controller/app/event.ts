@@ -13,7 +13,7 @@ import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
-import { type Caller, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
+import { type Caller, forbidden, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 
 /** What one must be permitted to hear of a noun that belongs to no project. */
 const systemNouns: Readonly<Record<string, Permission>> = {
@@ -34,6 +34,14 @@ interface EventFilter {
   all_projects?: boolean | undefined
 }
 
+/** Throws forbidden for who may hear of nothing, or not of all that is asked for. */
+export function mustHear(caller: Caller, filter: EventFilter): void {
+  visibleProject(caller, 'event.read', filter.all_projects)
+  if (!mayInProject(caller, 'event.read') && !mayOnSystem(caller, 'event.read')) {
+    throw forbidden('event.read', 'in this project')
+  }
+}
+
 /** Whether this caller hears of this event. */
 export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boolean {
   if (filter.noun !== undefined && filter.noun !== row.noun) return false
@@ -43,6 +51,9 @@ export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boo
   const needs = systemNouns[row.noun]
   return needs !== undefined ? mayOnSystem(caller, needs) : row.user_id === caller.user_id
 }
+
+/** Events kept in memory for a reader that is slower than what happens. */
+const queued_max = 2000
 
 /** The things behind a batch of events as they are now: one query per noun. */
 async function resourcesOf(db: Db, rows: readonly EventRow[]): Promise<Map<string, unknown>> {
@@ -80,19 +91,35 @@ export async function listEvents(
 ): Promise<Page<Event>> {
   visibleProject(caller, 'event.read', query.all_projects)
   const limit = query.limit ?? 100
-  const filter = { ...(query.resource_id && { resource_id: query.resource_id }) }
   let cursor = cursorOf(query.cursor)
   const heard: EventRow[] = []
-  // Reads on until the page is full: what this caller may not hear is passed over.
-  for (;;) {
-    const { events } = await event.since(cloud.database.db, cursor, 1000, filter)
+  let more = true
+  // Reads on until the page is full: what this caller may not hear is passed over. Not through all of the past for one
+  // request: a page may be short, or empty, and still have a next one.
+  for (let reads = 0; more && heard.length <= limit && reads < reads_max; reads++) {
+    const { events } = await event.since(cloud.database.db, cursor, batch, within(caller, query))
     heard.push(...events.filter(row => mayHear(caller, query, row)))
-    const last = events.at(-1)
-    if (heard.length > limit || !last || events.length < 1000) break
-    cursor = cursorOf(last.cursor)
+    cursor = cursorOf(events.at(-1)?.cursor ?? textOf(cursor))
+    more = events.length === batch
   }
   const items = await toEvents(cloud.database.db, heard.slice(0, limit))
-  return { items, next: heard.length > limit ? (items.at(-1)?.cursor ?? null) : null }
+  if (heard.length > limit) return { items, next: items.at(-1)?.cursor ?? null }
+  return { items, next: more ? textOf(cursor) : null }
+}
+
+const batch = 1000
+const reads_max = 20
+
+/** What the database can leave out by itself of what the caller may not hear; mayHear decides. */
+function within(caller: Caller, filter: EventFilter): { project_id?: string; resource_id?: string } {
+  return {
+    ...(!filter.all_projects && caller.project_id !== null && { project_id: caller.project_id }),
+    ...(filter.resource_id !== undefined && { resource_id: filter.resource_id }),
+  }
+}
+
+function textOf({ xid, seq }: { xid: string; seq: number }): string {
+  return `${xid}.${seq}`
 }
 
 /**
@@ -105,7 +132,7 @@ export function followEvents(
   query: EventFilter & { cursor?: string | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<Event[]> {
-  visibleProject(caller, 'event.read', query.all_projects)
+  mustHear(caller, query)
   return follow(cloud, caller, query, query.cursor === undefined ? null : cursorOf(query.cursor), signal)
 }
 
@@ -117,22 +144,31 @@ async function* follow(
   signal: AbortSignal,
 ): AsyncGenerator<Event[]> {
   let queue: EventRow[] = []
+  // At first, and whenever the reader has fallen too far behind, it reads what is past from the database.
+  let past = true
   let wake = Promise.withResolvers<void>()
   const unwatch = cloud.events.watch(rows => {
     queue.push(...rows.filter(row => mayHear(caller, query, row)))
+    if (queue.length > queued_max) {
+      queue = []
+      past = true
+    }
     wake.resolve()
   })
   signal.addEventListener('abort', () => wake.resolve(), { once: true })
   try {
     let cursor = from ?? cursorOf(await event.head(cloud.database.db))
-    for (let past = true; past && !signal.aborted; ) {
-      const { events } = await event.since(cloud.database.db, cursor, 1000)
-      const heard = events.filter(row => mayHear(caller, query, row))
-      if (heard.length > 0) yield await toEvents(cloud.database.db, heard)
-      cursor = cursorOf(events.at(-1)?.cursor ?? `${cursor.xid}.${cursor.seq}`)
-      past = events.length === 1000
-    }
     while (!signal.aborted) {
+      if (past) {
+        // Before the reading: what overflows meanwhile makes it read on.
+        past = false
+        const { events } = await event.since(cloud.database.db, cursor, batch, within(caller, query))
+        const heard = events.filter(row => mayHear(caller, query, row))
+        cursor = cursorOf(events.at(-1)?.cursor ?? textOf(cursor))
+        if (events.length === batch) past = true
+        if (heard.length > 0) yield await toEvents(cloud.database.db, heard)
+        continue
+      }
       const rows = queue.filter(row => isAfter(row.cursor, cursor))
       queue = []
       const last = rows.at(-1)

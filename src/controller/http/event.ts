@@ -1,7 +1,11 @@
 import type { ServerResponse } from 'node:http'
+import { isDeepStrictEqual } from 'node:util'
 import { eventRoutes } from '../../api/event.ts'
-import { followEvents, listEvents } from '../app/event.ts'
+import { CloudError } from '../../model/errors.ts'
+import { followEvents, listEvents, mustHear } from '../app/event.ts'
+import type { Caller } from '../app/caller.ts'
 import type { Cloud } from '../cloud.ts'
+import { authenticate } from './authenticate.ts'
 import { answer, handle } from './handle.ts'
 
 /** So that proxies and clients see that the stream lives. */
@@ -24,10 +28,24 @@ export const eventHandlers = [
       'x-request-id': request.id,
     })
     reply.raw.write(': Croft events\n\n')
-    await send(cloud, reply.raw, first, batches, gone)
+    const mayGoOn = async () => {
+      const now = await authenticate(cloud, request.headers.authorization, caller.request)
+      mustHear(now, query)
+      if (!isDeepStrictEqual(rightsOf(now), rightsOf(caller)))
+        throw new CloudError('forbidden', 'Your rights have changed.')
+    }
+    await send(cloud, reply.raw, first, batches, gone, mayGoOn)
     return answer(undefined)
   }),
 ]
+
+/** All that decides what one hears: who has more or less of it than when the stream began resumes with a new one. */
+function rightsOf({ project_id, on_system, on_project }: Caller) {
+  return { project_id, on_system, on_project }
+}
+
+/** A reader that takes nothing for so long is cut off; it resumes at its cursor. */
+const drain_ms_max = 60_000
 
 async function send(
   cloud: Cloud,
@@ -35,16 +53,21 @@ async function send(
   first: ReturnType<ReturnType<typeof followEvents>['next']>,
   batches: ReturnType<typeof followEvents>,
   gone: AbortController,
+  mayGoOn: () => Promise<void>,
 ): Promise<void> {
+  // Whoever has signed out, was disabled or lost the role hears no more; a database that is away is no reason.
   const alive = () => {
     response.write(':\n\n')
     timer = cloud.clock.after(comment_every_ms, alive)
+    mayGoOn().catch(error => {
+      if (error instanceof CloudError) gone.abort(error)
+    })
   }
   let timer = cloud.clock.after(comment_every_ms, alive)
   try {
     for (let next = await first; !next.done; next = await batches.next()) {
       const text = next.value.map(one => `id: ${one.cursor}\nevent: ${one.noun}\ndata: ${JSON.stringify(one)}\n\n`)
-      if (!response.write(text.join(''))) await drained(response, gone.signal)
+      if (!response.write(text.join(''))) await drained(cloud, response, gone.signal)
     }
   } catch (error) {
     cloud.log.warn({ err: error }, 'an event stream ends; its reader resumes at its cursor')
@@ -54,9 +77,20 @@ async function send(
   }
 }
 
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    response.once('drain', resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+/** Resolves when the reader has taken what was sent, or is gone; rejects when it takes too long. */
+function drained(cloud: Cloud, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      late.cancel()
+      response.off('drain', done)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const late = cloud.clock.after(drain_ms_max, () => {
+      reject(new Error('the reader of an event stream takes nothing'))
+      response.destroy()
+    })
+    response.once('drain', done)
+    signal.addEventListener('abort', done, { once: true })
   })
 }

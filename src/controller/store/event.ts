@@ -71,7 +71,8 @@ const columns = ['at', 'project_id', 'noun', 'resource_id', 'kind', 'user_id', '
 const cursorColumn = sql<string>`xid::text || '.' || seq::text`.as('cursor')
 
 export interface EventFilter {
-  project_id?: string | null
+  /** Events of this project, and those of none. */
+  project_id?: string
   resource_id?: string
 }
 
@@ -111,7 +112,7 @@ async function since(
     .selectFrom('event')
     .select([cursorColumn, ...columns])
     .where(after(cursor))
-  if (filter.project_id) query = query.where('project_id', '=', filter.project_id)
+  if (filter.project_id) query = query.where(sql<boolean>`(project_id = ${filter.project_id} or project_id is null)`)
   if (filter.resource_id) query = query.where('resource_id', '=', filter.resource_id)
   const rows = await query.orderBy('xid').orderBy('seq').limit(limit).execute()
   const events = rows.filter(row => BigInt(parseCursor(row.cursor)?.xid ?? 0) < open_from)
