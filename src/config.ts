@@ -35,6 +35,8 @@ export const ConfigFile = Type.Object(
     agent_listen: Type.Optional(Type.String()),
     /** This machine's address on the network between hosts. Without it the cloud is this machine alone. */
     cluster_address: Type.Optional(Type.String()),
+    /** The NIC between hosts, where Open vSwitch runs in user space: it is moved into a bridge, with its addresses. */
+    tunnel_nic: Type.Optional(Type.String({ pattern: '^[^/\\s]{1,15}$' })),
     /** A PostgreSQL of your own, 15 or newer; without it Croft runs one. */
     database_url: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
     /** Settings of Croft's own PostgreSQL, by their names in postgresql.conf. */
@@ -50,11 +52,14 @@ export type ConfigFile = Static<typeof ConfigFile>
 
 export type Address = { host: string; port: number }
 
-export type Config = Required<Omit<ConfigFile, 'database_url' | 'cluster_address' | 'listen' | 'agent_listen'>> & {
+export type Config = Required<
+  Omit<ConfigFile, 'database_url' | 'cluster_address' | 'tunnel_nic' | 'listen' | 'agent_listen'>
+> & {
   config_file: string
   listen: Address
   agent_listen: Address
   cluster_address: string | undefined
+  tunnel_nic: string | undefined
   database_url: string | undefined
 }
 
@@ -102,6 +107,7 @@ function complete(all: ConfigFile, config_file: string): Config {
     listen,
     agent_listen: splitAddress(all.agent_listen ?? joinAddress({ host: agent_host, port: 7071 }), 'agent_listen'),
     cluster_address: all.cluster_address,
+    tunnel_nic: all.tunnel_nic,
     database_url: all.database_url,
     postgres_settings: all.postgres_settings ?? {},
     external_gateway: all.external_gateway ?? '172.31.240.1/24',

@@ -3,15 +3,13 @@
  * order. Every step looks first and does only what is missing, so that running it again is harmless and mends.
  * Not its job: how daemons are kept running (supervisor.ts, systemd.ts), nor talking to people (cli/commands/up.ts).
  */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import path from 'node:path'
-import { stringify } from 'yaml'
 import { readIdentity } from '../agent/identity.ts'
 import { JoinFailed, joinHost } from '../agent/join.ts'
 import type { Host } from '../api/host.ts'
 import type { Show } from '../cli/progress.ts'
-import { type Config, type ConfigFile, joinAddress, loadConfigFile } from '../config.ts'
+import { type Config, type ConfigFile, joinAddress } from '../config.ts'
 import { type Api, localApi } from './api.ts'
 import { HostError } from './error.ts'
 import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
@@ -23,6 +21,7 @@ import { connectable, controllerService } from './services/controller.ts'
 import type { Definition } from './services/definition.ts'
 import { ovnController } from './services/ovn-controller.ts'
 import { postgresService } from './services/postgres.ts'
+import { keepSettings } from './settings.ts'
 import { ensureGuest, ensureKey, ensureNetworks, type FirstGuest } from './up/first-cloud.ts'
 import { ensureTinyImage, type Upload } from './up/image.ts'
 import { preflight } from './up/preflight.ts'
@@ -85,7 +84,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   const manager = serviceManager(config)
   await step('This machine', async () => await preflight(config, await manager.status()))
   await step('Packages', bringPackages, count => (count === 0 ? 'all there' : `${count} installed`))
-  await keepSettings(options)
+  await keepSettings(config, options.said)
   const start = (title: string, definitions: readonly Definition[]) =>
     step(title, show => startAll(manager, definitions, show))
   if (config.database_url === undefined) await start('PostgreSQL', [postgresService(config)])
@@ -98,6 +97,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
     () => joinThisHost(config, admin),
     said => said,
   )
+  if (admin.place.token !== undefined) await markWayOutside(localApi(admin.place), config)
   await start('Agent', [agentService(config), ovnController()])
   const { url } = await localPlace(config)
   const result = { url, password: admin.first_password, manager: manager.kind }
@@ -112,20 +112,6 @@ async function bringPackages(show: Show): Promise<number> {
   const missing = await missingPackages(packagesFor(['controller', 'host', 'image'], systemdRuns(), process.arch))
   await installPackages(missing, (percent, text) => show(text, percent))
   return missing.length
-}
-
-/** Folders, and what was said on the command line for the runs to come. */
-async function keepSettings({ config, said }: UpOptions): Promise<void> {
-  await mkdir(config.state_dir, { recursive: true, mode: 0o711 })
-  await mkdir(config.run_dir, { recursive: true, mode: 0o711 })
-  await mkdir(config.log_dir, { recursive: true, mode: 0o750 })
-  const kept = Object.entries(said).filter(([key, value]) => key !== 'state_dir' && value !== undefined)
-  if (kept.length === 0) return
-  await mkdir(path.dirname(config.config_file), { recursive: true })
-  const text = stringify({ ...loadConfigFile(config.config_file), ...Object.fromEntries(kept) })
-  await writeFile(config.config_file, `# Written by croft up; change it, then run croft up again.\n${text}`, {
-    mode: 0o600,
-  })
 }
 
 async function startAll(manager: ServiceManager, definitions: readonly Definition[], show: Show): Promise<void> {
@@ -163,6 +149,14 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
 async function isKnown(admin: LocalAdmin, host_id: string): Promise<boolean> {
   const { items } = await localApi(admin.place).call<{ items: Host[] }>('GET', '/v1/hosts')
   return items.some(({ id }) => id === host_id)
+}
+
+/** Floating addresses are on this machine's own network, so that it alone is the way outside, until told otherwise. */
+async function markWayOutside(api: Api, config: Config): Promise<void> {
+  const identity = await readIdentity(agentState(config))
+  const { labels } = await api.call<Host>('GET', `/v1/hosts/${identity?.host_id}`)
+  if (labels.gateway !== undefined) return
+  await api.call('PATCH', `/v1/hosts/${identity?.host_id}`, { labels: { ...labels, gateway: 'true' } })
 }
 
 const up_within_ms = 60_000

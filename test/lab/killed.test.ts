@@ -78,7 +78,7 @@ void test('the agent killed while an instance starts', async () => {
   await act(pet, 'start')
   await killService(host, 'croft-agent')
   await cloud.untilState(pet, 'running')
-  await cloud.logged(pet, /TINY READY hostname=pet/)
+  await cloud.logged(pet, /TINY READY hostname=pet .*boots=2 /)
   await helloGoesOn()
 })
 
@@ -111,7 +111,7 @@ void test('the supervisor killed, and with it nobody: the next up takes all of t
 void test('after a power cut guests come back without a controller, but for the one that was stopped', async () => {
   await host.powerCut()
   await host.powerOn()
-  await bootWithoutController(host)
+  await bootWithoutController(host, 'central')
   assert.equal(await cloud.mustSsh(address, 'hostname'), 'hello')
   assert.equal((await qemuPids(host)).length, 1)
   assert.equal((await host.exec(['ss', '-Hltn', 'sport', '=', ':7070'])).stdout, '', 'there is no controller')

@@ -2,21 +2,22 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { joinHost } from '../../agent/join.ts'
-import { type Config, loadConfig } from '../../config.ts'
 import { hostServices, serviceManager } from '../../host/manager.ts'
 import { installPackages, missingPackages, packagesFor, systemdRuns } from '../../host/packages.ts'
 import type { ServiceManager } from '../../host/service.ts'
 import { agentService, agentState } from '../../host/services/agent.ts'
 import type { Definition } from '../../host/services/definition.ts'
 import { ovnController } from '../../host/services/ovn-controller.ts'
+import { keepSettings } from '../../host/settings.ts'
 import type { Context } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
 import type { Show } from '../progress.ts'
-import type { PlaceOptions } from './machine.ts'
+import { configOf, type PlaceOptions } from './machine.ts'
 
 export interface HostJoinOptions extends PlaceOptions {
   name?: string
   clusterAddress?: string
+  tunnelNic?: string
 }
 
 export async function joinThisMachine(
@@ -31,16 +32,17 @@ export async function joinThisMachine(
       'Joining prepares the whole machine and must be done by root.',
       'sudo ./croft host join …',
     )
-  const config = loadConfig({
-    ...(options.state !== undefined && { state_dir: options.state }),
-    ...(options.config !== undefined && { config_file: options.config }),
+  const said = {
     ...(options.clusterAddress !== undefined && { cluster_address: options.clusterAddress }),
-  })
+    ...(options.tunnelNic !== undefined && { tunnel_nic: options.tunnelNic }),
+  }
+  const config = configOf(options, said)
   const { out } = context
   const progress = out.progress()
   const manager = serviceManager(config)
   await progress.step('Packages', bringPackages, count => (count === 0 ? 'all there' : `${count} installed`))
-  await makeFolders(config)
+  await keepSettings(config, said)
+  await mkdir(agentState(config), { recursive: true, mode: 0o711 })
   await progress.step('Host (Open vSwitch, libvirt)', show => startAll(manager, hostServices(config), show))
   const state_dir = agentState(config)
   const name = options.name ?? hostname()
@@ -54,13 +56,6 @@ async function bringPackages(show: Show): Promise<number> {
   const missing = await missingPackages(packagesFor(['host'], systemdRuns(), process.arch))
   await installPackages(missing, (percent, text) => show(text, percent))
   return missing.length
-}
-
-async function makeFolders(config: Config): Promise<void> {
-  await mkdir(config.state_dir, { recursive: true, mode: 0o711 })
-  await mkdir(config.run_dir, { recursive: true, mode: 0o711 })
-  await mkdir(config.log_dir, { recursive: true, mode: 0o750 })
-  await mkdir(agentState(config), { recursive: true, mode: 0o711 })
 }
 
 async function startAll(manager: ServiceManager, definitions: readonly Definition[], show: Show): Promise<void> {

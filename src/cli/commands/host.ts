@@ -7,6 +7,7 @@ import { type PlaceOptions, placeOptions } from './machine.ts'
 interface JoinOptions extends PlaceOptions {
   name?: string
   clusterAddress?: string
+  tunnelNic?: string
 }
 
 export const comfort: Comfort = {
@@ -24,6 +25,7 @@ function registerJoin(noun: Command, shop: Shop): void {
     )
     .option('--name <name>', 'what to call it (default: its hostname)')
     .option('--cluster-address <address>', 'of this machine on the network between hosts')
+    .option('--tunnel-nic <name>', 'the NIC between hosts: needed where the kernel has no Open vSwitch module')
   placeOptions(command)
   addCommonOptions(command).action(async (url: string, token: string, options: JoinOptions) => {
     const { joinThisMachine } = await import('./host-join.ts')

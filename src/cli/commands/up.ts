@@ -12,6 +12,7 @@ type Options = PlaceOptions & {
   listen?: string
   agentListen?: string
   clusterAddress?: string
+  tunnelNic?: string
   database?: string
   externalGateway?: string
 }
@@ -28,6 +29,7 @@ export function register(program: Command): void {
       '--cluster-address <address>',
       'address of this machine on the network between hosts, to have more than one',
     )
+    .option('--tunnel-nic <name>', 'the NIC between hosts: needed where the kernel has no Open vSwitch module')
     .option('--database <url>', 'a PostgreSQL of your own, 15 or newer: postgresql://user:password@host/name')
     .option('--external-gateway <address/prefix>', 'the network of floating addresses, and this machine in it')
   placeOptions(command).action((options: Options) => tellFailure(() => run(options)))
@@ -48,11 +50,12 @@ async function run(options: Options): Promise<void> {
 }
 
 function saidOf(options: Options): ConfigFile {
-  const { listen, agentListen, clusterAddress, database, externalGateway } = options
+  const { listen, agentListen, clusterAddress, tunnelNic, database, externalGateway } = options
   return {
     ...(listen === undefined ? {} : { listen }),
     ...(agentListen === undefined ? {} : { agent_listen: agentListen }),
     ...(clusterAddress === undefined ? {} : { cluster_address: clusterAddress }),
+    ...(tunnelNic === undefined ? {} : { tunnel_nic: tunnelNic }),
     ...(database === undefined ? {} : { database_url: database }),
     ...(externalGateway === undefined ? {} : { external_gateway: externalGateway }),
   }

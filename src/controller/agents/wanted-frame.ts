@@ -3,6 +3,7 @@ import type { ControllerFrame } from '../../protocol/messages.ts'
 import type { WantedNetwork } from '../../protocol/wanted.ts'
 import { instancePorts } from '../store/instance-ports.ts'
 import type { Db } from '../store/database.ts'
+import { gatewayHost } from '../store/gateway-host.ts'
 import { wanted } from '../store/wanted.ts'
 import type { WantedHostRules } from './sessions.ts'
 
@@ -29,7 +30,9 @@ export async function wantedFrame(
   const instances = new Map(versions.map(one => [one.id, `${one.generation}.${one.details_version}`]))
   const changed = [...instances].filter(([id, version]) => told?.instances.get(id) !== version).map(([id]) => id)
   const forgotten = [...(told?.instances.keys() ?? [])].filter(id => !instances.has(id))
-  const host = JSON.stringify([rules.host, rules.stop_timeout_s])
+  const is_gateway = rules.host.external_gateway !== null && (await gatewayHost.includes(db, host_id))
+  const rules_here = is_gateway ? rules.host : { ...rules.host, external_gateway: null }
+  const host = JSON.stringify([rules_here, rules.stop_timeout_s])
   if (told && changed.length === 0 && forgotten.length === 0 && host === told.host) {
     return { frame: null, told }
   }
@@ -39,7 +42,7 @@ export async function wantedFrame(
   const frame: ControllerFrame = {
     type: 'wanted',
     whole: !told,
-    ...(host !== told?.host && { host: { version: 1, ...rules.host } }),
+    ...(host !== told?.host && { host: { version: 1, ...rules_here } }),
     instances: await wanted.instances(db, host_id, changed, rules),
     networks: networkRows.filter(one => told?.networks.get(one.network_id) !== versionOf(one)),
     forget_instances: forgotten,

@@ -36,6 +36,11 @@ export function updateHost(
     const found = await host.find(tx, id)
     if (!found) throw notFound('host', id)
     await record(tx, id, 'changed', caller)
+    // Labels say which hosts are the way outside.
+    if (asked.labels) {
+      await event.notify(tx, channels.host, id)
+      await event.notify(tx, channels.network, '')
+    }
     return found
   })
 }

@@ -13,6 +13,7 @@ import type {
   TopologySubnet,
 } from '../ovn/topology.ts'
 import type { Db, Tx } from './database.ts'
+import { type GatewayHost, gatewayHost } from './gateway-host.ts'
 
 /** How many hosts may carry a router's gateway: OVN moves it between them within seconds of one's death (BFD). */
 const gatewayChassisMax = 3
@@ -105,29 +106,13 @@ async function routers(tx: Tx): Promise<TopologyRouter[]> {
     await tx.selectFrom('router_interface').select(['router_id', 'port_id']).orderBy('port_id').execute(),
     each => each.router_id,
   )
-  const hosts = await gatewayHosts(tx)
+  const hosts = await gatewayHost.list(tx)
   return rows.map(({ id, snat, gateway_port_id }) => ({
     id,
     interfaces: (interfaces.get(id) ?? []).map(each => each.port_id),
     gateway: gateway_port_id === null ? null : { port_id: gateway_port_id, snat, chassis: chassisOf(id, hosts) },
     routes: [],
   }))
-}
-
-interface GatewayHost {
-  id: string
-  seen: boolean
-}
-
-/**
- * Hosts that have been set up, those heard of in the last minutes apart from those not: a broken link to Croft alone moves
- * no gateway, a host that is long gone carries none while there are others.
- */
-async function gatewayHosts(tx: Tx): Promise<GatewayHost[]> {
-  const { rows } = await sql<GatewayHost>`
-    select id, session_controller_id is not null or coalesce(last_seen_at > croft_now() - interval '10 minutes', false) as seen
-    from host where facts is not null and removed_at is null order by id`.execute(tx)
-  return rows
 }
 
 /** A few hosts for each router, the same ones each time, spread over all by rendezvous hashing. */

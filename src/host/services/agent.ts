@@ -8,14 +8,17 @@ import { nodeArgv } from './node.ts'
 
 export const agentState = (config: Pick<Config, 'state_dir'>) => path.join(config.state_dir, 'agent')
 
-export function agentService(config: Pick<Config, 'state_dir' | 'run_dir' | 'cluster_address'>): Definition {
+export function agentService(
+  config: Pick<Config, 'state_dir' | 'run_dir' | 'cluster_address' | 'tunnel_nic'>,
+): Definition {
   const place = ['--state', agentState(config), '--run', path.join(config.run_dir, 'agent')]
   const tunnel = ['--tunnel-address', config.cluster_address ?? '127.0.0.1']
+  const nic = config.tunnel_nic === undefined ? [] : ['--tunnel-nic', config.tunnel_nic]
   return {
     service: service({
       name: 'croft-agent',
       description: "Croft's agent on this host",
-      argv: nodeArgv('src/agent/main.ts', ...place, ...tunnel),
+      argv: nodeArgv('src/agent/main.ts', ...place, ...tunnel, ...nic),
       env: { ...plain_env },
       keeps_children: true,
       stop_timeout_ms: 20_000,

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
+import { type Host as HostResource, hostRoutes } from '../../../src/api/host.ts'
 import type { Instance } from '../../../src/api/instance.ts'
 import { instanceRoutes } from '../../../src/api/instance.ts'
 import { type Client, createClient } from '../../../src/sdk/client.ts'
@@ -77,6 +78,17 @@ export class Cloud {
   /** Waits until it is in this state with nothing left to be done. */
   untilState(id: string, state: Instance['state']): Promise<Instance> {
     return this.until(id, found => found.state === state, state)
+  }
+
+  /** Waits for events until the host is in this state. */
+  async untilHost(id: string, state: HostResource['state']): Promise<HostResource> {
+    const client = await this.client()
+    const signal = AbortSignal.timeout(wait_within_ms)
+    for await (const _ of changes(client, id, signal)) {
+      const found = await client.call(hostRoutes.get, { params: { host: id } })
+      if (found.state === state) return found
+    }
+    throw new Error(`the host is not ${state} after ${wait_within_ms} ms`)
   }
 
   /** What the guest wrote on its console, from now on and before, until it matches. */

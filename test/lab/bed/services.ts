@@ -32,9 +32,9 @@ export async function killSupervisor(host: Host): Promise<void> {
 
 /**
  * Starts what a boot starts on a host, by the product's own definitions, all but controller and database: as on a host whose
- * controller is elsewhere, or does not come back.
+ * controller is elsewhere, or does not come back. `central`: with OVN's databases, which are on the controller's machine.
  */
-export async function bootWithoutController(host: Host): Promise<void> {
+export async function bootWithoutController(host: Host, central: 'central' | 'host only'): Promise<void> {
   const script = `
     import { loadConfig } from './src/config.ts'
     import { centralServices, hostServices, serviceManager } from './src/host/manager.ts'
@@ -42,7 +42,8 @@ export async function bootWithoutController(host: Host): Promise<void> {
     import { ovnController } from './src/host/services/ovn-controller.ts'
     const config = loadConfig()
     const manager = serviceManager(config)
-    for (const each of [...centralServices(config), ...hostServices(config), agentService(config), ovnController()]) {
+    const before = ${JSON.stringify(central)} === 'central' ? centralServices(config) : []
+    for (const each of [...before, ...hostServices(config), agentService(config), ovnController()]) {
       await each.prepare()
       await manager.start(each.service)
     }`

@@ -1,0 +1,33 @@
+/**
+ * Which hosts are the way outside: those with the label gateway=true, or all where none has it. `croft up` gives it to the
+ * machine that it makes a cloud of, whose own network of floating addresses no other host is on.
+ */
+import { sql } from 'kysely'
+import type { Db } from './database.ts'
+
+export interface GatewayHost {
+  id: string
+  seen: boolean
+}
+
+const is_gateway = sql<boolean>`(h.labels->>'gateway' = 'true'
+  or not exists (select 1 from host l where l.labels->>'gateway' = 'true' and l.removed_at is null))`
+
+/**
+ * Those that have been set up, those heard of in the last minutes apart from those not: a broken link to Croft alone moves
+ * no gateway, a host that is long gone carries none while there are others.
+ */
+async function list(db: Db): Promise<GatewayHost[]> {
+  const { rows } = await sql<GatewayHost>`
+    select h.id, h.session_controller_id is not null
+      or coalesce(h.last_seen_at > croft_now() - interval '10 minutes', false) as seen
+    from host h where h.facts is not null and h.removed_at is null and ${is_gateway} order by h.id`.execute(db)
+  return rows
+}
+
+async function includes(db: Db, host_id: string): Promise<boolean> {
+  const { rows } = await sql`select 1 from host h where h.id = ${host_id} and ${is_gateway}`.execute(db)
+  return rows.length > 0
+}
+
+export const gatewayHost = { list, includes }
