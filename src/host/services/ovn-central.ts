@@ -4,7 +4,7 @@
  * ovn-nbctl and ovn-sbctl work without options (ovn-architecture(7)).
  */
 import { mkdir } from 'node:fs/promises'
-import { plain_env } from '../process.ts'
+import { plain_env, runOk } from '../process.ts'
 import { type Service, service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { ensureDatabaseFile } from './ovsdb-file.ts'
@@ -77,6 +77,19 @@ function northd(): Service {
     env: { ...plain_env },
     debian_unit: 'ovn-northd.service',
   })
+}
+
+/**
+ * Opens the southbound database to other hosts where Debian's units run it: those take no options of ours, but the ways in that
+ * the database itself names. Idempotent; the database must run.
+ */
+export async function openSouthbound(remote: string, socket = southbound_socket): Promise<void> {
+  const sbctl = ['ovn-sbctl', `--db=unix:${socket}`, '--timeout=30']
+  const there = await runOk([...sbctl, 'get-connection'])
+  // A line is the remote, perhaps with a role and whether it may only read before it.
+  if (there.split('\n').some(line => line.trim().split(' ').includes(remote))) return
+  const create = ['--id=@c', 'create', 'Connection', `target="${remote}"`]
+  await runOk([...sbctl, '--', ...create, '--', 'add', 'SB_Global', '.', 'connections', '@c'])
 }
 
 export function ovnCentral(options: OvnCentralOptions = {}): Definition[] {
