@@ -3,7 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { forwardingBlockers } from '../agent/drivers/ovs/external-network.ts'
 import { type Config, joinAddress } from '../config.ts'
+import { readChains } from '../lib/linuxnet/nft.ts'
 import { type KernelFeature, kernelFeatures, type Machine } from './doctor.ts'
 import { kvmVerdict } from './kvm.ts'
 import { serviceManager } from './manager.ts'
@@ -32,6 +34,7 @@ export async function probeMachine(config: Config): Promise<Machine> {
     user_namespaces: (await run(['unshare', '--user', 'true'])).code === 0,
     missing_packages: await missingPackages(packagesFor(['controller', 'host', 'image'], systemd, process.arch)),
     port_problems: await portProblems(config),
+    forwarding_blockers: await forwarding(),
     state_dir: config.state_dir,
     free_mib: await freeMib(config.state_dir),
     clock_synchronised: await clockSynchronised(systemd),
@@ -76,6 +79,11 @@ async function portProblems(config: Config): Promise<Machine['port_problems']> {
   return problems
     .filter(problem => problem !== undefined)
     .map(({ address, why, holder }) => ({ address: joinAddress(address), why, holder }))
+}
+
+/** Empty, too, where it cannot be seen: without root, or before nftables is there. */
+async function forwarding(): Promise<string[]> {
+  return await readChains().then(forwardingBlockers, () => [])
 }
 
 async function freeMib(folder: string): Promise<number> {

@@ -22,6 +22,8 @@ export type Machine = {
   missing_packages: readonly { name: string; why: string }[]
   /** Ports that Croft wants, with what stands in the way. */
   port_problems: readonly { address: string; why: string; holder: string | undefined }[]
+  /** Chains of other people's firewalls that drop what this machine forwards, in words. */
+  forwarding_blockers: readonly string[]
   state_dir: string
   free_mib: number
   /** null: cannot be known here. */
@@ -164,6 +166,17 @@ const ports: Check = ({ port_problems }) =>
         ),
       )
 
+const forwarding: Check = ({ forwarding_blockers }) =>
+  forwarding_blockers.length === 0
+    ? ok('forwarding', 'no firewall in its way')
+    : bad(
+        'warn',
+        'forwarding',
+        forwarding_blockers.join('; '),
+        'Guests do not reach outside through this machine; they reach each other and this machine.',
+        'Let the bridge br-ex through. Docker: iptables -I DOCKER-USER -i br-ex -j ACCEPT, and the same with -o br-ex. ufw: ufw route allow in on br-ex, and the same with out.',
+      )
+
 const disk: Check = ({ state_dir, free_mib }) => {
   const found = `${gib(free_mib)} free for ${state_dir}`
   if (free_mib < 1024)
@@ -207,6 +220,7 @@ const checks: readonly Check[] = [
   userNamespaces,
   packagesThere,
   ports,
+  forwarding,
   disk,
   clock,
   versions,

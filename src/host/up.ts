@@ -13,7 +13,7 @@ import { type Config, type ConfigFile, joinAddress } from '../config.ts'
 import { type Api, localApi } from './api.ts'
 import { HostError } from './error.ts'
 import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
-import { centralServices, hostServices, serviceManager } from './manager.ts'
+import { centralServices, hostServices, openToHosts, serviceManager } from './manager.ts'
 import { installCommand, installPackages, missingPackages, packagesFor, systemdRuns } from './packages.ts'
 import type { ServiceManager } from './service.ts'
 import { agentService, agentState } from './services/agent.ts'
@@ -89,6 +89,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
     step(title, show => startAll(manager, definitions, show))
   if (config.database_url === undefined) await start('PostgreSQL', [postgresService(config)])
   await start('Networks (OVN)', centralServices(config))
+  await openToHosts(config)
   await start('Host (Open vSwitch, libvirt)', hostServices(config))
   await start('Controller', [await controllerService(config)])
   const admin = await localAdmin(config)
