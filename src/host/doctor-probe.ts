@@ -3,9 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { forwardingBlockers } from '../agent/drivers/ovs/external-network.ts'
 import { type Config, joinAddress } from '../config.ts'
-import { readChains } from '../lib/linuxnet/nft.ts'
+import { forwardingBlockers, readChains } from '../lib/linuxnet/nft.ts'
 import { type KernelFeature, kernelFeatures, type Machine } from './doctor.ts'
 import { kvmVerdict } from './kvm.ts'
 import { serviceManager } from './manager.ts'
@@ -83,7 +82,10 @@ async function portProblems(config: Config): Promise<Machine['port_problems']> {
 
 /** Empty, too, where it cannot be seen: without root, or before nftables is there. */
 async function forwarding(): Promise<string[]> {
-  return await readChains().then(forwardingBlockers, () => [])
+  return await readChains().then(
+    chains => forwardingBlockers(chains),
+    () => [],
+  )
 }
 
 async function freeMib(folder: string): Promise<number> {

@@ -57,6 +57,19 @@ export async function readChains(): Promise<ChainSeen[]> {
   return nftables.flatMap(item => (item.chain ? [item.chain] : []))
 }
 
+/**
+ * Other people's rules that keep guests from reaching outside, in plain words. An accept in a table of ours does not lift a
+ * drop in another: every base chain of the hook is asked (nft(8), "Chains").
+ */
+export function forwardingBlockers(chains: readonly ChainSeen[], own_table = 'croft'): string[] {
+  return chains
+    .filter(({ hook, policy, table: of }) => hook === 'forward' && policy === 'drop' && of !== own_table)
+    .map(
+      ({ family, table: of, name }) =>
+        `Chain ${name} of nftables table ${family} ${of} drops what this host forwards; guests reach outside only if it accepts the external bridge's traffic`,
+    )
+}
+
 /** From a file: nft cannot read the socket that Node gives a child for standard input. */
 async function apply(nftables: readonly unknown[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'nft-'))

@@ -53,19 +53,6 @@ export async function removeExternalNetwork(vswitch: Vswitch, bridge: string): P
   }
 }
 
-/**
- * Other people's rules that keep guests from reaching outside, in plain words. An accept in our table does not lift a
- * drop in another: every base chain of the hook is asked (nft(8), "Chains").
- */
-export function forwardingBlockers(chains: readonly ChainSeen[]): string[] {
-  return chains
-    .filter(({ hook, policy, table: of }) => hook === 'forward' && policy === 'drop' && of !== table.name)
-    .map(
-      ({ family, table: of, name }) =>
-        `Chain ${name} of nftables table ${family} ${of} drops what this host forwards; guests reach outside only if it accepts the external bridge's traffic`,
-    )
-}
-
 /** Whether the rules of `ensureExternalNetwork` are still there. */
 export function hasExternalRules(chains: readonly ChainSeen[]): boolean {
   return chains.some(({ family, table: of }) => family === table.family && of === table.name)

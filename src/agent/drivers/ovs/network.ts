@@ -9,7 +9,7 @@
 import { readFile } from 'node:fs/promises'
 import type net from 'node:net'
 import { basename, dirname } from 'node:path'
-import { readChains } from '../../../lib/linuxnet/nft.ts'
+import { forwardingBlockers, readChains } from '../../../lib/linuxnet/nft.ts'
 import { ProgramFailure, runProgram } from '../../../lib/linuxnet/program.ts'
 import { type Change, OvsdbClient } from '../../../lib/ovsdb/index.ts'
 import type { WantedHost, WantedNetwork } from '../../../protocol/wanted.ts'
@@ -17,12 +17,7 @@ import { Away, type Network } from '../../ports.ts'
 import { replaceFile } from '../state-directory.ts'
 import { type ChassisSettings, chassisKeys, ensureChassis, integration_bridge, tunnel_bridge } from './chassis.ts'
 import { chooseDatapath, type DatapathChoice } from './datapath.ts'
-import {
-  ensureExternalNetwork,
-  forwardingBlockers,
-  hasExternalRules,
-  removeExternalNetwork,
-} from './external-network.ts'
+import { ensureExternalNetwork, hasExternalRules, removeExternalNetwork } from './external-network.ts'
 import { MetadataNamespaces } from './metadata-namespace.ts'
 import { vswitchSchema } from './schema.ts'
 import { removeTunnelNic } from './tunnel-nic.ts'
