@@ -32,10 +32,10 @@ export interface RunResult {
 }
 
 const start_ms = Date.UTC(2026, 0, 1)
-const settle_s = 400
+const settle_s = 240
 /** So many turns of the event loop without rest are a transaction that waits for time to pass. */
 const rounds_max = 100_000
-const recovery_minutes = 2
+const recovery_minutes = 1
 const faults: readonly Fault[] = ['lose-before', 'lose-after', 'kill-before', 'kill-after']
 
 export class Run {
@@ -54,7 +54,7 @@ export class Run {
   private requests = 0
 
   constructor(engine: Engine, options: RunOptions) {
-    this.options = { hosts: 4, controllers: 2, trouble_s: 90, verbose: false, ...options }
+    this.options = { hosts: 4, controllers: 2, trouble_s: 60, verbose: false, ...options }
     this.random = seeded(options.seed)
     this.engine = engine.under(this.clock)
     this.wires = new Wires(this.clock, this.random.fork('wires'))
