@@ -23,13 +23,16 @@ type Tier = {
   together?: 'all' | 'folder' | 'file'
 }
 
-/** The sum stays under a quarter of an hour on two cores. */
+/**
+ * On two quiet cores the whole takes less than a quarter of an hour. The limits are far beyond that: they end what hangs, and
+ * a busy machine is no failure.
+ */
 const tiers: Tier[] = [
-  { name: 'check', limit_ms: 90_000, test_limit_ms: 0 },
-  { name: 'unit', limit_ms: 60_000, test_limit_ms: 30_000, files: 'test/unit/**/*.test.ts', together: 'all' },
-  { name: 'real', limit_ms: 240_000, test_limit_ms: 90_000, files: 'test/real/**/*.test.ts', together: 'folder' },
-  { name: 'sim', limit_ms: 180_000, test_limit_ms: 170_000, files: 'test/sim/**/*.test.ts', together: 'all' },
-  { name: 'lab', limit_ms: 280_000, test_limit_ms: 240_000, files: 'test/lab/**/*.test.ts', together: 'file' },
+  { name: 'check', limit_ms: 240_000, test_limit_ms: 0 },
+  { name: 'unit', limit_ms: 180_000, test_limit_ms: 60_000, files: 'test/unit/**/*.test.ts', together: 'all' },
+  { name: 'real', limit_ms: 900_000, test_limit_ms: 180_000, files: 'test/real/**/*.test.ts', together: 'folder' },
+  { name: 'sim', limit_ms: 900_000, test_limit_ms: 890_000, files: 'test/sim/**/*.test.ts', together: 'all' },
+  { name: 'lab', limit_ms: 1_200_000, test_limit_ms: 600_000, files: 'test/lab/**/*.test.ts', together: 'file' },
 ]
 const slow: Tier = {
   name: 'slow',
