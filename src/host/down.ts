@@ -1,14 +1,15 @@
 /**
  * Stops what `croft up` started, the last first. Guests go on by themselves unless they are to be stopped: QEMU is
- * nobody's child, and the next `up` finds them.
+ * nobody's child, and the next `up` finds them. Where systemd runs, what the machine may use otherwise goes on, too.
  */
 import type { Config } from '../config.ts'
 import type { Instance } from '../api/instance.ts'
 import { localApi } from './api.ts'
 import { HostError } from './error.ts'
 import { localAdmin } from './local-admin.ts'
-import { knownServices, serviceManager } from './manager.ts'
+import { hostServices, knownServices, serviceManager } from './manager.ts'
 import type { ServiceStatus } from './service.ts'
+import { ovnController } from './services/ovn-controller.ts'
 import type { Step } from './up.ts'
 
 export type DownOptions = { config: Config; guests: 'keep' | 'stop' }
@@ -35,9 +36,19 @@ export async function down({ config, guests }: DownOptions, step: Step): Promise
     )
     return running.map(({ name }) => name)
   }
+  const stopped = running.filter(({ name }) => !staysUnderSystemd(config, guests).has(name)).map(({ name }) => name)
   for (const { name, description } of knownServices(config).reverse())
-    if (running.some(each => each.name === name)) await step(`Stopping ${description}`, () => manager.stop(name))
-  return running.map(({ name }) => name)
+    if (stopped.includes(name)) await step(`Stopping ${description}`, () => manager.stop(name))
+  return stopped
+}
+
+/**
+ * Debian's units that are not Croft's alone: the machine's own network may run through Open vSwitch, and libvirt may have other
+ * guests. Guests that are kept also keep their network, which is OVN's part on this host.
+ */
+export function staysUnderSystemd(config: Config, guests: DownOptions['guests']): ReadonlySet<string> {
+  const shared = hostServices(config).map(({ service }) => service.name)
+  return new Set(guests === 'keep' ? [...shared, ovnController().service.name] : shared)
 }
 
 /** Asks for every instance of this cloud to be stopped, and waits: its host must still be there to do it. */

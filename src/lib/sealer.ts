@@ -6,6 +6,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { chmod, link, open, readFile, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 const version = 1
 const key_bytes = 32
@@ -87,6 +88,12 @@ async function readKey(path: string): Promise<Uint8Array | null> {
   }
 }
 
+/** What is sealed with the key is soon on disk for good; the key's name must be there before. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  await folder.sync().finally(() => folder.close())
+}
+
 async function makeKey(path: string, random: RandomBytes): Promise<Uint8Array> {
   const own = `${path}.${process.pid}.${Buffer.from(random(6)).toString('hex')}`
   const file = await open(own, 'wx', 0o600)
@@ -96,6 +103,7 @@ async function makeKey(path: string, random: RandomBytes): Promise<Uint8Array> {
     await file.sync()
     // Unlike a rename, a link does not replace a file that someone else was faster to make.
     await link(own, path)
+    await syncFolder(dirname(path))
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   } finally {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '../../../src/config.ts'
+import { staysUnderSystemd } from '../../../src/host/down.ts'
 import { judgeKvm } from '../../../src/host/kvm.ts'
 import { service } from '../../../src/host/service.ts'
 import { agentService } from '../../../src/host/services/agent.ts'
@@ -67,6 +68,14 @@ void test('units: the agent ends before guests do at a shutdown, never with them
   const controller = unitText(service, { run_dir: '/srv/own/run', writes: ['/srv/own/run'] })
   assert.match(controller, /^ReadWritePaths="-\/srv\/own\/run"$/m)
   assert.ok(!controller.includes('RuntimeDirectory'))
+})
+
+void test('down leaves what the machine may need otherwise where systemd runs it', () => {
+  const shared = ['croft-ovsdb', 'croft-ovs-vswitchd', 'croft-virtlogd', 'croft-libvirtd']
+  assert.deepEqual([...staysUnderSystemd(config, 'stop')].sort(), shared.sort())
+  assert(staysUnderSystemd(config, 'keep').has('croft-ovn-controller'))
+  for (const name of ['croft-agent', 'croft-controller', 'croft-postgres', 'croft-ovn-nb'])
+    assert(!staysUnderSystemd(config, 'keep').has(name))
 })
 
 void test('systemd accepts the units', {
