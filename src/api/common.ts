@@ -15,10 +15,12 @@ export const Name = Type.String({
 })
 export const Description = Type.String({ maxLength: limits.description_length_max })
 export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
+/** A record's keys are bound by a pattern only: JSON Schema knows no length of theirs. */
 export const Tags = Type.Record(
-  Type.String({ minLength: 1, maxLength: limits.tag_key_length_max }),
+  Type.String({ pattern: `^.{1,${limits.tag_key_length_max}}$` }),
   Type.String({ maxLength: limits.tag_value_length_max }),
-  { maxProperties: limits.tags_max },
+  // Not `false`, which typebox cannot fill defaults into.
+  { maxProperties: limits.tags_max, additionalProperties: Type.Never() },
 )
 
 /** An object that takes no field it does not name. */

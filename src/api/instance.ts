@@ -71,7 +71,7 @@ export const InstanceCreate = closed({
       closed({
         network_id: Uuid,
         fixed_addresses: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 8 })),
-        security_groups: Type.Optional(Type.Array(Uuid, { maxItems: 16 })),
+        security_groups: Type.Optional(Type.Array(Uuid, { maxItems: 16, uniqueItems: true })),
       }),
       {
         maxItems: limits.ports_per_instance_max,

@@ -20,7 +20,7 @@ export interface RequestFacts {
   readonly status: number
   readonly address: string
   readonly idempotency_key: string | null
-  /** SHA-256 of method, path and body: what an idempotency key stands for. */
+  /** SHA-256 of method, path with query, and body: what an idempotency key stands for. */
   readonly sha256: Uint8Array
   /** The version that If-Match names, or null when the header is missing. */
   readonly if_match: number | null

@@ -34,8 +34,22 @@ export function toCloudError(error: unknown, request_id: string): CloudError {
   if (status === 400 && error instanceof Error) {
     return new CloudError('bad_request', `The request could not be read: ${error.message}.`, {}, { cause: error })
   }
-  const message = `Something went wrong inside Croft; nothing was changed. The log has it under request ${request_id}.`
+  const look = 'Whether it was done is not known: look, or ask again with the same Idempotency-Key.'
+  if (isDatabaseAway(error)) {
+    return new CloudError('unavailable', `The database does not answer. ${look}`, {}, { cause: error })
+  }
+  const message = `Something went wrong inside Croft; the log has it under request ${request_id}. ${look}`
   return new CloudError('internal', message, {}, { cause: error })
+}
+
+/** Connections refused, lost or not to be had in time: of sockets, of the server's shutdown (57P), of SQLSTATE class 08. */
+function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? String(error.code) : ''
+  return (
+    /^(08...|57P0[123]|53300|25P03|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT)$/.test(code) ||
+    /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message)
+  )
 }
 
 export function problem(error: CloudError, request_id: string): ProblemBody {

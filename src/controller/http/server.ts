@@ -18,7 +18,7 @@ import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
 import { problem, toCloudError } from './problem.ts'
 import { RequestLimits } from './rate-limit.ts'
-import { checkShape } from './validate.ts'
+import { checkSane, checkShape } from './validate.ts'
 
 export interface ServerOptions {
   /** PEM; without it the server speaks plain HTTP, for loopback only. */
@@ -43,6 +43,11 @@ export async function buildServer(
     logger: false,
     trustProxy: false,
     forceCloseConnections: true,
+    // Such as a path that cannot be decoded: refused before there is a route, and a problem document all the same.
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id)
+      void sendProblem(cloud, error, request, reply)
+    },
   }) as unknown as FastifyInstance
   const rates = new RequestLimits(cloud.clock, options.rate ?? { per_s: 200, burst: 400 })
   server.setValidatorCompiler(() => () => true)
@@ -124,6 +129,9 @@ async function serve(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
+  checkSane(request.params, 'path')
+  checkSane(request.query, 'query')
+  if (!route.takes) checkSane(request.body, 'body')
   const facts = requestFacts(route, request)
   const caller =
     route.level === 'public' ? nobody(facts) : await authenticate(cloud, request.headers.authorization, facts)
@@ -200,9 +208,9 @@ function requestFacts(route: Route, request: FastifyRequest): RequestFacts {
     idempotency_key: typeof key === 'string' && route.method !== 'GET' ? key : null,
     sha256: request.body
       ? createHash('sha256')
-          .update(`${request.method} ${path}\n${JSON.stringify(request.body)}`)
+          .update(`${request.method} ${request.url}\n${JSON.stringify(request.body)}`)
           .digest()
-      : createHash('sha256').update(`${request.method} ${path}\n`).update(emptyBody).digest(),
+      : createHash('sha256').update(`${request.method} ${request.url}\n`).update(emptyBody).digest(),
     if_match: ifMatch(request.headers['if-match']),
   }
 }
@@ -223,7 +231,9 @@ async function waited(cloud: Cloud, answered: Answer<unknown>, request: FastifyR
   request.raw.once('close', () => gone.abort())
   const wait_s = Math.min(Number(match[1]), limits.wait_s_max)
   await waitForOperation(cloud, answered.operation_id, wait_s * 1000, gone.signal)
-  return { ...answered, body: await answered.after() }
+  // The version was of the body that is not sent now.
+  const { version: _, ...rest } = answered
+  return { ...rest, body: await answered.after() }
 }
 
 async function sendProblem(cloud: Cloud, error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -20,6 +20,29 @@ export interface Fault {
 
 const faults_max = 20
 
+/** Nothing in the contract is nested even half as deep. */
+const depth_max = 32
+
+/**
+ * Refuses what no shape speaks of and the database does not take: texts with NUL or half of a surrogate pair (as keys,
+ * too), and values nested so deep that whoever walks them runs out of stack. Walks without recursion itself.
+ */
+export function checkSane(value: unknown, where: 'body' | 'query' | 'path'): void {
+  const left: { value: unknown; depth: number }[] = [{ value, depth: 0 }]
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { value: one, depth } = next
+    if (typeof one === 'string' && (one.includes('\0') || !one.isWellFormed())) {
+      throw new CloudError('invalid', `The ${where} has a text with a NUL character or half of a surrogate pair in it.`)
+    }
+    if (typeof one !== 'object' || one === null) continue
+    if (depth === depth_max) {
+      throw new CloudError('invalid', `The ${where} is nested more than ${depth_max} levels deep.`)
+    }
+    const parts = Array.isArray(one) ? one : Object.entries(one).flat()
+    for (const part of parts) left.push({ value: part, depth: depth + 1 })
+  }
+}
+
 /**
  * Returns the value, with defaults filled in; query and path values are first read as the types that the schema names.
  * Throws CloudError 'invalid' with the faults found.
@@ -81,6 +104,8 @@ function describe(error: { keyword: string; message: string; params: unknown }):
   switch (error.keyword) {
     case 'additionalProperties':
       return `has fields that are not known here: ${String(params.additionalProperties)}`
+    case 'not':
+      return 'is a name that is not taken here'
     case 'required':
       return `lacks ${String(params.requiredProperties)}`
     default:

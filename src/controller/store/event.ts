@@ -60,7 +60,7 @@ async function wakeHosts(tx: Tx, host_ids: Iterable<string>): Promise<void> {
 
 export function parseCursor(cursor: string): { xid: string; seq: number } | null {
   const match = /^(\d{1,20})\.(\d{1,15})$/.exec(cursor)
-  return match?.[1] && match[2] ? { xid: match[1], seq: Number(match[2]) } : null
+  return match?.[1] && match[2] && BigInt(match[1]) < 2n ** 64n ? { xid: match[1], seq: Number(match[2]) } : null
 }
 
 function after(cursor: { xid: string; seq: number }): RawBuilder<boolean> {

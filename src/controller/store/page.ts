@@ -4,6 +4,7 @@
  */
 import { type RawBuilder, sql } from 'kysely'
 import { CloudError } from '../../model/errors.ts'
+import { isUuid } from '../../model/ids.ts'
 
 export interface PageAsked {
   limit?: number | undefined
@@ -50,7 +51,7 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
   }
   const direction = descending ? sql`desc` : sql`asc`
   const cast = sql.raw(field?.cast ?? 'text')
-  const after = readCursor(asked.cursor, sort)
+  const after = readCursor(asked.cursor, sort, field?.cast ?? 'text')
   const compare = descending ? sql`<` : sql`>`
   return {
     limit,
@@ -76,15 +77,28 @@ function writeCursor(sort: string, key: string, id: string): string {
   return Buffer.from(JSON.stringify([sort, key, id])).toString('base64url')
 }
 
-function readCursor(cursor: string | undefined, sort: string): { key: string; id: string } | null {
+/** What the database would not read as that type, it is not asked to. */
+const readable = {
+  text: () => true,
+  bigint: (key: string) => /^-?\d{1,18}$/.test(key),
+  timestamptz: (key: string) => /^\d{4,5}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d){0,2}$/.test(key),
+} as const
+
+function readCursor(
+  cursor: string | undefined,
+  sort: string,
+  cast: keyof typeof readable,
+): { key: string; id: string } | null {
   if (cursor === undefined) return null
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
     if (
       Array.isArray(parts) &&
       parts.length === 3 &&
-      parts.every(part => typeof part === 'string') &&
-      parts[0] === sort
+      parts.every(part => typeof part === 'string' && !part.includes('\0')) &&
+      parts[0] === sort &&
+      readable[cast](String(parts[1])) &&
+      isUuid(String(parts[2]))
     ) {
       return { key: String(parts[1]), id: String(parts[2]) }
     }

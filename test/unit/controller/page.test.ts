@@ -8,18 +8,19 @@ import { CloudError } from '../../../src/model/errors.ts'
 
 const id = sql`id`
 const fields = { name: { column: sql`name` } }
+const idOf = (i: number) => `00000000-0000-7000-8000-00000000000${i}`
 const rows = (count: number) =>
-  Array.from({ length: count }, (_, i) => ({ id: `id-${i}`, sort_key: `key-${i}`, other: i }))
+  Array.from({ length: count }, (_, i) => ({ id: idOf(i), sort_key: `key-${i}`, other: i }))
 
 test('a page with more behind it has a cursor of its last row, and does not show the row too many', () => {
   const { items, next } = keyset({ limit: 3 }, id).toPage(rows(4))
   assert.deepEqual(items, [
-    { id: 'id-0', other: 0 },
-    { id: 'id-1', other: 1 },
-    { id: 'id-2', other: 2 },
+    { id: idOf(0), other: 0 },
+    { id: idOf(1), other: 1 },
+    { id: idOf(2), other: 2 },
   ])
   assert.ok(next)
-  assert.deepEqual(JSON.parse(Buffer.from(next, 'base64url').toString()), ['id', 'key-2', 'id-2'])
+  assert.deepEqual(JSON.parse(Buffer.from(next, 'base64url').toString()), ['id', 'key-2', idOf(2)])
 })
 
 test('the last page has none', () => {
