@@ -2,7 +2,7 @@
  * Log files of services. A service writes into its file itself (opened for appending and handed to it), so nothing is lost when
  * the supervisor dies; the supervisor turns the files over when they have grown.
  */
-import { closeSync, copyFileSync, openSync, readSync, renameSync, statSync, truncateSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, readSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { isErrno } from './process.ts'
 
 export const log_size_max = 16 * 1024 * 1024
@@ -25,7 +25,12 @@ export function rotate(file: string, max_bytes = log_size_max): boolean {
   if (sizeOf(file) <= max_bytes) return false
   for (let n = generations - 1; n >= 1; n--)
     if (sizeOf(`${file}.${n}`) > 0) renameSync(`${file}.${n}`, `${file}.${n + 1}`)
-  copyFileSync(file, `${file}.1`)
+  try {
+    copyFileSync(file, `${file}.1`)
+  } catch {
+    // Most likely the disk is full. An old log is the first thing to do without; kept growing, it would be what fills it.
+    rmSync(`${file}.1`, { force: true })
+  }
   truncateSync(file)
   return true
 }

@@ -25,7 +25,11 @@ export type Request =
 export type Reply = { result: unknown } | { error: { message: string; mend?: string | undefined } }
 
 function log(text: string): void {
-  writeSync(1, `${new Date().toISOString()} ${text}\n`)
+  try {
+    writeSync(1, `${new Date().toISOString()} ${text}\n`)
+  } catch {
+    // The log's disk is full. Services are looked after all the same.
+  }
 }
 
 async function answer(supervisor: Supervisor, request: Request): Promise<unknown> {
@@ -97,7 +101,13 @@ async function main(): Promise<void> {
     log(`the supervisor runs as process ${process.pid}`)
   })
   const own_log = path.join(log_dir, 'supervisor.log')
-  setInterval(() => rotate(own_log), 60_000).unref()
+  setInterval(() => {
+    try {
+      rotate(own_log)
+    } catch (error) {
+      log(`${own_log} cannot be turned over: ${String(error)}`)
+    }
+  }, 60_000).unref()
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       void supervisor.stopAll().then(shutDown, (error: unknown) => {

@@ -117,8 +117,13 @@ class Charge {
   keep(): void {
     const { run_dir } = this.#options
     const { order, service, process } = this
-    if (this.state === 'stopped') forgetService(run_dir, service.name)
-    else keepService(run_dir, { order, service, process, boot_id: bootId() })
+    try {
+      if (this.state === 'stopped') forgetService(run_dir, service.name)
+      else keepService(run_dir, { order, service, process, boot_id: bootId() })
+    } catch (error) {
+      // One that dies of a full disk looks after nothing any more; to know less after its own death is the lesser harm.
+      this.#options.log(`${service.name} cannot be kept in ${run_dir}: ${String(error)}`)
+    }
   }
 
   #running(id: ProcessId): void {
@@ -245,7 +250,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     } else charge.revive()
   }
   setInterval(() => {
-    for (const { log_file } of charges.values()) rotate(log_file)
+    for (const { log_file } of charges.values()) {
+      try {
+        rotate(log_file)
+      } catch (error) {
+        options.log(`${log_file} cannot be turned over: ${String(error)}`)
+      }
+    }
   }, rotate_every_ms).unref()
 
   const inOrder = () => [...charges.values()].sort((a, b) => a.order - b.order)

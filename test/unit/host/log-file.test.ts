@@ -1,6 +1,6 @@
 /** Log files that their writers keep open while they are turned over. */
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
@@ -25,6 +25,17 @@ void test('a writer goes on in the emptied file, and four old generations are ke
     ['6', '5', '4', '3'],
   )
   assert.equal(existsSync(`${file}.5`), false)
+})
+
+void test('where the old log cannot be kept (a full disk), it goes, and does not grow', () => {
+  const file = path.join(folder, 'full.log')
+  const writer = openLog(file)
+  writeSync(writer, 'x'.repeat(20))
+  symlinkSync('/dev/full', `${file}.1`)
+  assert.equal(rotate(file, 10), true)
+  assert.equal(statSync(file).size, 0)
+  assert.equal(existsSync(`${file}.1`), false)
+  closeSync(writer)
 })
 
 void test('the tail is what was written since, also after the file was turned over', () => {
