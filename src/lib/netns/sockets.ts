@@ -31,6 +31,9 @@ export class NamespaceSocketError extends Error {
   }
 }
 
+/** A helper that has not made its listening socket by then never will; who waits for it is to hear so. */
+const listen_timeout_ms = 15_000
+
 const helper_path = fileURLToPath(new URL('./socket-helper.ts', import.meta.url))
 
 type Answer = { readonly message: FromHelper; readonly handle: net.Server | net.Socket | undefined }
@@ -58,7 +61,7 @@ class Helper {
       this.#stderr = (this.#stderr + text).slice(-2000)
     })
     child.on('message', (message, handle) => this.#onMessage(message as FromHelper, handle as Answer['handle']))
-    child.once('error', error => this.#onEnd(error.message))
+    child.on('error', error => this.#onEnd(error.message))
     child.once('close', code => this.#onEnd(this.#stderr.trim() || `it ended with code ${code}`))
   }
 
@@ -100,6 +103,11 @@ class Helper {
     if (this.#child.connected) this.#child.send({ id: 0, kind: 'end' } satisfies ToHelper)
   }
 
+  /** What it was asked fails then. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
   get ended(): boolean {
     return this.#ended !== undefined
   }
@@ -115,6 +123,7 @@ export async function listenInNamespace(netns_path: string, host: string, port: 
   const helper = new Helper(netns_path)
   const early: net.Socket[] = []
   helper.onAccepted = socket => early.push(socket)
+  const timer = setTimeout(() => helper.kill(), listen_timeout_ms)
   try {
     const server = await helper.ask('listen', host, port)
     if (!(server instanceof net.Server)) throw new NamespaceSocketError('EHELPER', 'Expected a listening socket')
@@ -124,6 +133,7 @@ export async function listenInNamespace(netns_path: string, host: string, port: 
     for (const socket of early) setImmediate(pass, socket)
     return server
   } finally {
+    clearTimeout(timer)
     helper.end()
   }
 }
