@@ -232,7 +232,7 @@ export const instanceRoutes = {
     body: closed({}),
     status: 202,
     reply: acted,
-    errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity'],
+    errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
   }),
   explain: route({
     name: 'instance.explain',

@@ -69,10 +69,7 @@ export function deleteCluster(cloud: Cloud, caller: Caller, id: string): Promise
   return change(cloud, caller, async tx => {
     const removed = await onConstraint(cluster.remove(tx, id), {
       host_cluster_id_fkey: () =>
-        new CloudError(
-          'in_use',
-          'The cluster still has hosts, or records of removed ones. Move or remove the hosts first.',
-        ),
+        new CloudError('in_use', 'The cluster still has hosts. Remove them first: croft host remove.'),
       join_token_cluster_id_fkey: () =>
         new CloudError('in_use', 'Tokens for hosts to join this cluster are still good. They expire within a day.'),
     })

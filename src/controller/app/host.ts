@@ -110,6 +110,13 @@ export interface Joined {
   link_urls: string[]
 }
 
+function badToken(): CloudError {
+  return new CloudError(
+    'forbidden',
+    'The token is not valid: it was used, is too old, or never was. Make a new one: croft host invite.',
+  )
+}
+
 /**
  * A host joins with its token. The same machine joining again (reinstalled, or the answer was lost) is the same host with
  * a new certificate; the old one is good no longer. Throws forbidden for a token that is unknown, used by another or too old.
@@ -118,11 +125,14 @@ export async function joinHost(cloud: Cloud, asked: JoinAsked): Promise<Joined> 
   const secret = asked.token.split('.')[2] ?? ''
   return await cloud.database.transaction(async tx => {
     const invited = await invitation.lock(tx, hashOf(secret))
+    if (!invited) throw badToken()
     const known = await host.byMachine(tx, asked.machine_id)
-    if (!invited || (invited.used_by_host_id !== null && invited.used_by_host_id !== known?.id)) {
+    if (invited.used_at !== null && invited.used_by_host_id !== known?.id) throw badToken()
+    if (known?.is_linked) {
       throw new CloudError(
-        'forbidden',
-        'The token is not valid: it was used, is too old, or never was. Make a new one: croft host invite.',
+        'conflict',
+        'A host with the machine id of this one is linked right now. If this machine was cloned from it, give it an id of ' +
+          'its own (rm /etc/machine-id; systemd-machine-id-setup); if it is the same, stop its agent and try again.',
       )
     }
     const id = known?.id ?? makeId<HostId>(cloud)

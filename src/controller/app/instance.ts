@@ -109,6 +109,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
   return change(cloud, caller, async tx => {
     const row = await lockVisible(tx, caller, id)
     checkMove(row, 'recover')
+    checkVersion(caller, row.version)
     if (row.purging) {
       throw new CloudError(
         'wrong_state',

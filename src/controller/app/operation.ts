@@ -37,8 +37,15 @@ export function cancelOperation(cloud: Cloud, caller: Caller, id: string): Promi
     const found = await operation.find(tx, id)
     if (!found || !maySee(caller, found)) throw notFound('operation', id)
     if (found.ended_at) throw new CloudError('wrong_state', `The operation has ended already: ${found.state}.`)
-    if (!['instance.create', 'instance.start', 'instance.reboot'].includes(found.kind)) {
-      throw new CloudError('wrong_state', `A ${found.kind} cannot be taken back once asked. It ends by itself.`)
+    if (found.kind === 'image.create') {
+      throw new CloudError(
+        'wrong_state',
+        'To give up an image, delete it: that ends its upload or fetch, and this operation.',
+      )
+    }
+    // A reboot taken back would leave the guest switched off, which nobody asked for.
+    if (!['instance.create', 'instance.start'].includes(found.kind)) {
+      throw new CloudError('wrong_state', `What was asked, ${found.kind}, cannot be taken back. It ends by itself.`)
     }
     await stopWanting(tx, await operation.openTargets(tx, id))
     await operation.cancelTargets(tx, await operation.openTargets(tx, id), `cancelled by ${caller.user_name}`)

@@ -168,6 +168,7 @@ create table host (
   created_at timestamptz not null default croft_now()
 );
 create index on host (session_controller_id);
+create index on host (certificate_sha256);
 
 create table join_token (
   secret_sha256 bytea primary key,
@@ -361,6 +362,8 @@ create index on instance (host_id, id);
 create index on instance (image_id);
 create index on instance (project_id, name);
 create index on instance (purge_at) where purge_at is not null and not purging;
+create index on instance (id) where purging;
+create index on instance (project_id, id) where deleted_at is not null;
 
 -- Observed: written from hosts' reports only, and only by a newer one.
 create table instance_observed (

@@ -16,10 +16,22 @@ const batch = 100
 export async function purge(cloud: Pick<Cloud, 'database'>): Promise<boolean> {
   const { db } = cloud.database
   const due = await instance.dueForPurge(db, batch)
-  for (const id of due) await cloud.database.transaction(tx => wantPurged(tx, id))
   const gone = await instance.goneFromHosts(db, batch)
-  for (const id of gone) await cloud.database.transaction(tx => takeOut(tx, id))
+  // One that fails holds up none of the others; it is tried again with the next pass, and shows in the log until then.
+  const failures = [...(await eachOf(cloud, due, wantPurged)), ...(await eachOf(cloud, gone, takeOut))]
+  const [first] = failures
+  if (first !== undefined) throw new AggregateError(failures, `${failures.length} instances could not be purged`)
   return due.length === batch || gone.length === batch
+}
+
+async function eachOf(
+  cloud: Pick<Cloud, 'database'>,
+  ids: readonly string[],
+  work: (tx: Tx, id: string) => Promise<void>,
+): Promise<unknown[]> {
+  const failures: unknown[] = []
+  for (const id of ids) await cloud.database.transaction(tx => work(tx, id)).catch(error => failures.push(error))
+  return failures
 }
 
 async function wantPurged(tx: Tx, id: string): Promise<void> {

@@ -73,8 +73,9 @@ async function applyOvercommit(tx: Tx, id: string, reserved_mib: number): Promis
     from cluster c where c.id = h.cluster_id and c.id = ${id}::uuid and h.facts is not null`.execute(tx)
 }
 
-/** Throws the database's own error when something refers to it still. */
+/** With the records of hosts that were removed from it. Throws the database's own error when something refers to it still. */
 async function remove(tx: Tx, id: string): Promise<boolean> {
+  await tx.deleteFrom('host').where('cluster_id', '=', id).where('removed_at', 'is not', null).execute()
   const { numDeletedRows } = await tx.deleteFrom('cluster').where('id', '=', id).executeTakeFirst()
   return numDeletedRows === 1n
 }

@@ -91,10 +91,10 @@ async function lock(tx: Tx, id: string): Promise<{ id: string; name: string } | 
 }
 
 /** The host that this machine is, by the id that its system gave it. */
-async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string } | null> {
+async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string; is_linked: boolean } | null> {
   const row = await tx
     .selectFrom('host')
-    .select('id')
+    .select(['id', sql<boolean>`session_controller_id is not null`.as('is_linked')])
     .where('machine_id', '=', machine_id)
     .forUpdate()
     .executeTakeFirst()

@@ -8,13 +8,47 @@ import type { InstanceTable } from './schema.ts'
 
 export type InstanceRow = Selectable<InstanceTable>
 
+/** All but the user data: up to 64 KiB each, for the host alone. */
+const columns = [
+  'i.id',
+  'i.project_id',
+  'i.user_id',
+  'i.name',
+  'i.hostname',
+  'i.host_id',
+  'i.zone_id',
+  'i.flavor_id',
+  'i.flavor_name',
+  'i.image_id',
+  'i.image_name',
+  'i.vcpus',
+  'i.memory_mib',
+  'i.disk_gib',
+  'i.cpu_model',
+  'i.config_drive',
+  'i.watchdog_action',
+  'i.public_keys',
+  'i.tags',
+  'i.wanted_power',
+  'i.generation',
+  'i.details_version',
+  'i.reboot_count',
+  'i.reboot_kind',
+  'i.deleted_at',
+  'i.purge_at',
+  'i.compute_claimed',
+  'i.purging',
+  'i.version',
+  'i.created_at',
+] as const
+
 function selectInstances(db: Db) {
   return db
     .selectFrom('instance as i')
     .innerJoin('host as h', 'h.id', 'i.host_id')
     .innerJoin('zone as z', 'z.id', 'i.zone_id')
     .leftJoin('instance_observed as s', 's.instance_id', 'i.id')
-    .selectAll('i')
+    .select(columns)
     .select([
       'h.name as host',
       'h.session_controller_id',
@@ -166,7 +200,7 @@ async function find(db: Db, id: string): Promise<Instance | null> {
   return found ?? null
 }
 
-export interface LockedInstance extends InstanceRow {
+export interface LockedInstance extends Omit<InstanceRow, 'user_data'> {
   state: InstanceState
   host: string
 }

@@ -22,10 +22,10 @@ async function clusterExists(db: Db, id: string): Promise<boolean> {
 async function lock(
   tx: Tx,
   secret_sha256: Buffer,
-): Promise<{ cluster_id: string; used_by_host_id: string | null } | null> {
+): Promise<{ cluster_id: string; used_at: Date | null; used_by_host_id: string | null } | null> {
   const row = await tx
     .selectFrom('join_token')
-    .select(['cluster_id', 'used_by_host_id'])
+    .select(['cluster_id', 'used_at', 'used_by_host_id'])
     .where('secret_sha256', '=', secret_sha256)
     .where('expires_at', '>', sql<Date>`croft_now()`)
     .forUpdate()

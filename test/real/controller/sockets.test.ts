@@ -97,6 +97,16 @@ describe('controller/sockets', () => {
     return socket
   }
 
+  test('a clone of a linked host cannot take over its name, certificate and guests', async () => {
+    const identity = await enrol()
+    const { db } = cloud.cloud.database
+    const linked = { session_controller_id: cloud.cloud.self.id }
+    await db.updateTable('host').set(linked).where('id', '=', identity.host_id).execute()
+    await assert.rejects(enrol(), /is linked right now/)
+    await db.updateTable('host').set({ session_controller_id: null }).where('id', '=', identity.host_id).execute()
+    assert.equal((await enrol()).host_id, identity.host_id)
+  })
+
   test('a controller that stops does not wait for ever for the agents that are linked', async () => {
     const socket = await dial(await enrol())
     const closed = once(socket, 'close')

@@ -1,0 +1,84 @@
+/** What must not be stuck or lost by somebody else's mistake: purges behind one that fails, clusters, guests, identities. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
+import type { Instance } from '../../../src/api/instance.ts'
+import { purge } from '../../../src/controller/reconcilers/purge.ts'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+
+describe('controller/stuck', () => {
+  let cloud: TestCloud
+  let host: ObedientHost
+  let body: Record<string, unknown>
+
+  before(async () => {
+    cloud = await testCloud()
+    host = await addHost(cloud, 'h1', { memory_mib: 64_000 })
+    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const network_id = await addNetwork(cloud)
+    body = { flavor_id: flavors.body.items?.[0]?.id, image_id: await addImage(cloud), networks: [{ network_id }] }
+  })
+  after(() => cloud.close())
+
+  async function create(name: string): Promise<Instance> {
+    const made = await cloud.request('POST', '/v1/instances', {
+      body: { ...body, name },
+      headers: { prefer: 'wait=10' },
+    })
+    assert.equal(made.status, 202, JSON.stringify(made.body))
+    return made.body.items?.[0] as unknown as Instance
+  }
+
+  test('an instance that cannot be purged holds up no other', async () => {
+    const { db } = cloud.cloud.database
+    const [bad, good] = [await create('bad'), await create('good')]
+    await sql`create function refuse_bad() returns trigger language plpgsql as
+      $$ begin if old.name = 'bad' then raise exception 'not this one'; end if; return old; end $$`.execute(db)
+    await sql`create trigger refuse before delete on instance for each row execute function refuse_bad()`.execute(db)
+    for (const { id } of [bad, good])
+      await cloud.request('DELETE', `/v1/instances/${id}?purge=true`, { headers: { prefer: 'wait=10' } })
+    await purge(cloud.cloud).catch(() => undefined)
+    assert.equal((await cloud.request('GET', `/v1/instances/${good.id}`)).status, 404)
+    await sql`drop trigger refuse on instance`.execute(db)
+    await purge(cloud.cloud)
+    assert.equal((await cloud.request('GET', `/v1/instances/${bad.id}`)).status, 404)
+  })
+
+  test('a reboot cannot be cancelled into a guest that is off', async () => {
+    const { id } = await create('rebooting')
+    host.silent = true
+    const rebooted = await cloud.request('POST', `/v1/instances/${id}/reboot`, { body: {} })
+    const operation = rebooted.body.operation as { id: string }
+    const cancelled = await cloud.request('POST', `/v1/operations/${operation.id}/cancel`)
+    assert.equal(cancelled.body.code, 'wrong_state')
+    assert.equal((await cloud.request('GET', `/v1/instances/${id}`)).body.wanted_power, 'running')
+    host.silent = false
+    host.tell()
+  })
+
+  test('recovering heeds If-Match', async () => {
+    const { id } = await create('guarded')
+    await cloud.request('DELETE', `/v1/instances/${id}`, { headers: { prefer: 'wait=10' } })
+    const headers = { 'if-match': '"1"' }
+    assert.equal((await cloud.request('POST', `/v1/instances/${id}/recover`, { body: {}, headers })).status, 412)
+  })
+
+  test('a cluster whose hosts were all removed can be deleted', async () => {
+    const zone = await cloud.request('GET', '/v1/zones')
+    const made = await cloud.request('POST', '/v1/clusters', {
+      body: { name: 'short', zone_id: zone.body.items?.[0]?.id },
+    })
+    const gone = await addHost(cloud, 'gone')
+    await cloud.cloud.database.db
+      .updateTable('host')
+      .set({ cluster_id: String(made.body.id) })
+      .where('id', '=', gone.id)
+      .execute()
+    assert.equal((await cloud.request('DELETE', `/v1/clusters/${made.body.id}`)).body.code, 'in_use')
+    await gone.disconnect()
+    assert.equal((await cloud.request('DELETE', `/v1/hosts/${gone.id}`)).status, 204)
+    const deleted = await cloud.request('DELETE', `/v1/clusters/${made.body.id}`)
+    assert.equal(deleted.status, 204, JSON.stringify(deleted.body))
+  })
+})
