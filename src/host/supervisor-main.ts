@@ -5,7 +5,7 @@
  *
  * One request a connection: a line of JSON, answered by a line of JSON. SIGTERM stops all services, then it ends.
  */
-import { chmodSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -76,22 +76,33 @@ async function main(): Promise<void> {
   const log_dir = values['log-dir']
   if (!run_dir || !log_dir) throw new TypeError('--run-dir and --log-dir are needed')
   mkdirSync(run_dir, { recursive: true, mode: 0o700 })
-  // A supervisor that was just killed gives the lock back within milliseconds.
-  const lock = await holdLock(path.join(run_dir, 'supervisor.lock'), 3_000)
+  const lock_file = path.join(run_dir, 'supervisor.lock')
+  const pid_file = path.join(run_dir, 'supervisor.pid')
+  let lock = await holdLock(lock_file)
   if (!lock) {
-    log('another supervisor runs here: leaving')
+    // A supervisor that was just killed gives the lock back within milliseconds, and leaves its number. One that was told to
+    // end takes that away: what it did not look after any more, nobody asked us to.
+    lock = await holdLock(lock_file, 3_000)
+    if (lock && !existsSync(pid_file)) {
+      lock.release()
+      lock = undefined
+    }
+  }
+  if (!lock) {
+    log('another supervisor runs here, or just ended: leaving')
     return
   }
-  writeFileSync(path.join(run_dir, 'supervisor.pid'), `${process.pid}\n`)
+  const held = lock
+  writeFileSync(pid_file, `${process.pid}\n`)
   const supervisor = createSupervisor({ run_dir, log_dir, log })
   const socket = path.join(run_dir, 'supervisor.sock')
   rmSync(socket, { force: true })
   const shutDown = () => {
     server.close()
     rmSync(socket, { force: true })
-    rmSync(path.join(run_dir, 'supervisor.pid'), { force: true })
+    rmSync(pid_file, { force: true })
     log('the supervisor ends')
-    lock.release()
+    held.release()
     process.exit(0)
   }
   const server = net.createServer(connection => void serve(connection, supervisor, shutDown))

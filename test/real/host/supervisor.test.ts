@@ -181,4 +181,19 @@ describe('host/supervisor', () => {
     const log = await readFile(path.join(place.log_dir, 'supervisor.log'), 'utf8')
     assert.equal(log.match(/the supervisor runs as process/g)?.length, 1)
   })
+
+  void test('who waited for a supervisor that is then told to end does not take its place', async () => {
+    await Promise.all([ensureSupervisor(place), ensureSupervisor(place), ensureSupervisor(place)])
+    await client.shutDown()
+    const file = path.join(place.log_dir, 'supervisor.log')
+    const changed = watch(place.log_dir)
+    try {
+      const left = async () => (await readFile(file, 'utf8')).match(/: leaving/g)?.length ?? 0
+      while ((await left()) < 2) await Promise.race([once(changed, 'change'), once(AbortSignal.timeout(50), 'abort')])
+    } finally {
+      changed.close()
+    }
+    assert.equal((await readFile(file, 'utf8')).match(/the supervisor runs as process/g)?.length, 1)
+    assert.equal(await accepts({ path: path.join(place.run_dir, 'supervisor.sock') }), false)
+  })
 })
