@@ -62,6 +62,8 @@ export class SimulatedController {
     const process: Process = {
       name: this.name,
       alive: true,
+      away: false,
+      returned: new Set(),
       fault: statement => this.faultAt(statement),
       killed: () => {
         if (!process.alive) return
@@ -99,6 +101,14 @@ export class SimulatedController {
 
   kill(): void {
     this.life?.process.killed()
+  }
+
+  /** Cuts it off from the database, or lets it back. A life that begins meanwhile is not cut off. */
+  setAway(away: boolean): void {
+    const process = this.life?.process
+    if (!process || process.away === away) return
+    process.away = away
+    if (!away) for (const tell of process.returned) tell()
   }
 
   /** Rejects with ControllerDied when the controller is killed before it has answered: the outcome is unknown then. */

@@ -26,6 +26,10 @@ export type Fault = 'none' | 'lose-before' | 'lose-after' | 'kill-before' | 'kil
 export interface Process {
   readonly name: string
   alive: boolean
+  /** The database cannot be reached from here: every statement fails, nothing is heard. */
+  away: boolean
+  /** Called when it can be reached again: listeners have missed something. */
+  readonly returned: Set<() => void>
   /** Asked at each statement. */
   fault(statement: string): Fault
   /** Called when a fault kills it. */
@@ -106,7 +110,7 @@ class Connection implements DatabaseConnection {
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (!this.process.alive) return await this.abandon(never)
     if (this.ended) throw new ConnectionLost('the connection to the database is gone')
-    const fault = this.process.fault(query.sql)
+    const fault = this.process.away && !query.sql.startsWith('rollback') ? 'lose-before' : this.process.fault(query.sql)
     if (fault === 'kill-before') return await this.kill()
     if (fault === 'lose-before') return await this.lose()
     const result = await this.engine.query(query.sql, query.parameters)
@@ -215,14 +219,17 @@ export function databaseOf(engine: Engine, process: Process): Database {
     transaction: work => runTransaction(db, work),
     listen(channel: string, notice: Notice) {
       let on = true
-      const tell = (payload: string | null) => void (on && process.alive && notice(payload))
+      const tell = (payload: string | null) => void (on && process.alive && !process.away && notice(payload))
       const listening = engine.pglite.listen(channel, tell)
+      const again = () => tell(null)
+      process.returned.add(again)
       listening.then(
         () => tell(null),
         () => undefined,
       )
       const stop = () => {
         on = false
+        process.returned.delete(again)
         listening.then(unlisten => unlisten()).catch(() => undefined)
       }
       stops.add(stop)

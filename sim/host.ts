@@ -47,6 +47,8 @@ export class SimulatedHost {
   readonly volumes = new Map<string, string>()
   readonly guestData = new Set<string>()
   powered = false
+  /** Never comes back. */
+  lost = false
   /** No packets in or out. */
   cut = false
   /** Each start fails with this probability. */
@@ -66,7 +68,7 @@ export class SimulatedHost {
   }
 
   powerOn(): void {
-    if (this.powered) return
+    if (this.powered || this.lost) return
     this.powered = true
     this.boots++
     this.startAgent()

@@ -17,12 +17,16 @@ interface InstanceFact {
 
 export async function violations(pglite: PGlite, hosts: readonly SimulatedHost[]): Promise<string[]> {
   const instances = await instancesOf(pglite)
+  const lost = new Set(hosts.filter(host => host.lost).map(host => host.id))
+  const living = hosts.filter(host => !host.lost)
+  // What was placed on a host that never comes back waits for it; that it does is shown, as `unknown` and `waiting`.
+  const reached = instances.filter(one => !lost.has(one.host_id))
   return [
-    ...instances.flatMap(settled),
-    ...onHosts(instances, hosts),
-    ...(await leftovers(pglite, hosts, instances)),
+    ...reached.flatMap(settled),
+    ...onHosts(reached, living),
+    ...(await leftovers(pglite, living, instances)),
     ...(await sums(pglite)),
-    ...(await openOperations(pglite)),
+    ...(await openOperations(pglite, lost)),
     ...(await sessions(pglite, hosts)),
   ]
 }
@@ -122,9 +126,12 @@ async function sums(pglite: PGlite): Promise<string[]> {
   return rows.map(row => row.wrong)
 }
 
-async function openOperations(pglite: PGlite): Promise<string[]> {
+async function openOperations(pglite: PGlite, lost: ReadonlySet<string>): Promise<string[]> {
   const { rows } = await pglite.query<{ kind: string; id: string }>(
-    'select kind, id from operation where ended_at is null',
+    `select kind, id from operation o where ended_at is null and not exists (
+       select from operation_target t join instance i on i.id = t.resource_id
+       where t.operation_id = o.id and t.outcome is null and i.host_id = any($1::uuid[]))`,
+    [[...lost]],
   )
   return rows.map(row => `the operation ${row.kind} ${row.id} never ended`)
 }
@@ -132,5 +139,8 @@ async function openOperations(pglite: PGlite): Promise<string[]> {
 async function sessions(pglite: PGlite, hosts: readonly SimulatedHost[]): Promise<string[]> {
   const { rows } = await pglite.query<{ id: string }>('select id from host where session_controller_id is not null')
   const linked = new Set(rows.map(row => row.id))
-  return hosts.flatMap(host => (linked.has(host.id) ? [] : [`${host.name} never linked up again`]))
+  return hosts.flatMap(host => {
+    if (host.lost) return linked.has(host.id) ? [`${host.name} is lost and still taken for linked`] : []
+    return linked.has(host.id) ? [] : [`${host.name} never linked up again`]
+  })
 }

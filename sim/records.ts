@@ -27,7 +27,14 @@ export async function prepareRecords(
   host_count: number,
   recovery_minutes: number,
 ): Promise<Records> {
-  const process = { name: 'setup', alive: true, fault: () => 'none' as const, killed() {} }
+  const process = {
+    name: 'setup',
+    alive: true,
+    away: false,
+    returned: new Set<() => void>(),
+    fault: () => 'none' as const,
+    killed() {},
+  }
   const database = databaseOf(engine, process)
   await migrate(database.db)
   await empty(engine)

@@ -150,8 +150,13 @@ export class Run {
       ['DELETE', `/v1/instances/${id}`, undefined],
       ['DELETE', `/v1/instances/${id}?purge=true`, undefined],
       ['POST', `/v1/instances/${id}/recover`, {}],
+      ['PATCH', `/v1/instances/${id}`, { tags: { asked: String(this.requests) } }],
+      ['PUT', '/v1/settings/instance.recovery_minutes', { value: random.between(0, recovery_minutes) }],
     ] as const)
+    // A nervous user asks twice at once, one key for both; or two users ask for the same, each with a key.
+    if (random.chance(0.1)) void this.ask(method, path, body, `request-${this.requests + 1}`)
     void this.ask(method, path, body)
+    if (random.chance(0.1)) void this.ask(method, path, body)
   }
 
   private async create(): Promise<void> {
@@ -169,8 +174,8 @@ export class Run {
   }
 
   /** As a good client does: with one key, again at another controller when the answer is lost. */
-  private async ask(method: string, path: string, body?: unknown): Promise<Answer | null> {
-    const key = `request-${++this.requests}`
+  private async ask(method: string, path: string, body?: unknown, given?: string): Promise<Answer | null> {
+    const key = given ?? `request-${++this.requests}`
     for (let attempt = 0; attempt < 8; attempt++) {
       const controller = this.random.pick(this.controllers)
       try {
@@ -191,7 +196,9 @@ export class Run {
   private strike(): void {
     const { random } = this
     const host = random.pick(this.hosts)
-    const kind = random.between(0, 5)
+    // Now and then a second one before the first is over.
+    if (random.chance(0.2)) this.clock.after(random.between(0, 300), () => this.trouble && this.strike())
+    const kind = random.between(0, 6)
     if (kind === 0) {
       const controller = random.pick(this.controllers)
       controller.planned = { fault: random.pick(faults), after: random.between(0, 30) }
@@ -200,7 +207,18 @@ export class Run {
     else if (kind === 2) this.powerFails(host)
     else if (kind === 3) this.linkBreaks(host)
     else if (kind === 4) this.guestEnds(host)
+    else if (kind === 5) this.databaseGoes(random.pick(this.controllers))
     else random.pick(this.controllers).kill()
+  }
+
+  /** From one controller alone; often for longer than its lease lasts, so that the other writes its hosts off. */
+  private databaseGoes(controller: SimulatedController): void {
+    this.note(`${controller.name} loses the database`)
+    controller.setAway(true)
+    this.clock.after(this.random.between(500, 45_000), () => {
+      this.note(`${controller.name} has the database back`)
+      controller.setAway(false)
+    })
   }
 
   private agentDies(host: SimulatedHost): void {
@@ -242,8 +260,21 @@ export class Run {
     this.note('faults stop')
     this.trouble = false
     this.wires.doubling = 0
-    for (const controller of this.controllers) controller.planned = null
+    for (const controller of this.controllers) {
+      controller.planned = null
+      controller.setAway(false)
+    }
+    // One that never comes back, without a word to anybody, just as its controller dies: nobody may take it for up.
+    const lost = this.random.chance(0.3) ? this.random.pick(this.hosts) : undefined
+    if (lost) {
+      this.note(`${lost.name} is lost for good`)
+      lost.powerCut()
+      lost.lost = true
+      if (this.random.chance(0.5)) for (const controller of this.controllers) controller.kill()
+      else this.cutWires(lost)
+    }
     for (const host of this.hosts) {
+      if (host === lost) continue
       host.cut = false
       host.failing = 0
       host.powerOn()
