@@ -81,14 +81,17 @@ export class RequestLimits {
     this.signIns = times(sign_in_share.per_s, sign_in_share.burst)
   }
 
-  /** Throws too_many_requests, with Retry-After set. */
-  admit(request: Pick<FastifyRequest, 'ip' | 'url' | 'method' | 'headers'>, reply: Pick<FastifyReply, 'header'>): void {
+  /** Throws too_many_requests, with Retry-After set. Sign-ins are told by their route: a path can be written in many ways. */
+  admit(
+    request: Pick<FastifyRequest, 'ip' | 'routeOptions' | 'method' | 'headers'>,
+    reply: Pick<FastifyReply, 'header'>,
+  ): void {
     const address = addressKey(request.ip)
     const { authorization } = request.headers
     // By hash: credentials are never kept in the clear.
     this.callers.admit(authorization ? createHash('sha256').update(authorization).digest('base64') : address, reply)
     if (authorization) this.addresses.admit(address, reply)
-    if (request.method === 'POST' && request.url.startsWith(sessionRoutes.create.path)) {
+    if (request.method === 'POST' && request.routeOptions.url === sessionRoutes.create.path) {
       this.signIns.admit(address, reply)
     }
   }

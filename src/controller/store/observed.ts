@@ -52,7 +52,7 @@ async function apply(tx: Tx, host_id: string, report: number, reports: readonly 
   return applied
 }
 
-/** Sets the marks of running guests back when their host was told anew whom it has: nothing to do in one statement per host. */
+/** The instances placed on a host, whose shown state changes as the host comes or goes. */
 async function ofHost(db: Db, host_id: string): Promise<{ id: string; project_id: string }[]> {
   return await db
     .selectFrom('instance')

@@ -1,6 +1,8 @@
 /** Input that means harm, or is merely broken: each gets a clear refusal, never "something went wrong inside". */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { handlers } from '../../../src/controller/http/index.ts'
+import { buildServer } from '../../../src/controller/http/server.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
 
@@ -84,9 +86,19 @@ describe('controller/hostile', () => {
     assert.equal(answer.json().code, 'bad_request', answer.body)
   })
 
+  test('a sign-in is one however its path is written', async () => {
+    const rate = { per_s: 1, burst: 10 }
+    const server = await buildServer(cloud.cloud, handlers, { rate })
+    const payload = { user: 'nobody-here', password: 'wrong' }
+    const send = () => server.inject({ method: 'POST', url: '/v1/sign%2Din', payload })
+    assert.equal((await send()).json().code, 'sign_in_refused')
+    assert.equal((await send()).json().code, 'too_many_requests')
+    await server.close()
+  })
+
   test('a key used for the same path with another query is a different request', async () => {
     const made = await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=10' } })
-    const path = `/v1/instances/${made.body.items?.[0]?.id}`
+    const path = `/v1/instances/${String(made.body.items?.[0]?.id)}`
     const headers = { 'idempotency-key': 'once' }
     assert.equal((await cloud.request('DELETE', path, { headers })).status, 202)
     assert.equal((await cloud.request('DELETE', `${path}?purge=true`, { headers })).body.code, 'idempotency_mismatch')

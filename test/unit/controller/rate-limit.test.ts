@@ -61,7 +61,7 @@ test('made-up credentials do not get round the limit of their address', () => {
   const limits = new RequestLimits(frozenClock().port, { per_s: 10, burst: 20 })
   const admitted = countAdmitted(limits, i => ({
     ip: '192.0.2.1',
-    url: '/v1/flavors',
+    routeOptions: { url: '/v1/flavors' },
     method: 'GET',
     headers: { authorization: `Bearer made-up-${i}` },
   }))
@@ -72,7 +72,7 @@ test('sign-ins have a limit of their own, with or without credentials, over a wh
   const limits = new RequestLimits(frozenClock().port, { per_s: 100, burst: 400 })
   const admitted = countAdmitted(limits, i => ({
     ip: `2001:db8::${i.toString(16)}`,
-    url: '/v1/sign-in?x',
+    routeOptions: { url: '/v1/sign-in' },
     method: 'POST',
     headers: i % 2 ? { authorization: `Bearer x${i}` } : {},
   }))
