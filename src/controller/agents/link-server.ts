@@ -151,9 +151,10 @@ async function sendImage(
   reply: FastifyReply,
 ): Promise<void> {
   const { image } = request.params
-  if (!(await hostOf(cloud, request.raw.socket)))
-    throw new CloudError('not_signed_in', 'Only hosts of this cloud read images here.')
-  const content = isUuid(image) ? await imageContent(cloud, image) : null
+  const known = await hostOf(cloud, request.raw.socket)
+  if (!known) throw new CloudError('not_signed_in', 'Only hosts of this cloud read images here.')
+  const isNeeded = isUuid(image) && (await host.needsImage(cloud.database.db, known.id, image))
+  const content = isNeeded ? await imageContent(cloud, image) : null
   if (!content) throw new CloudError('not_found', `There is no image ${image}.`)
   const { size } = await stat(content.path)
   const range = /^bytes=(\d{1,15})-(\d{0,15})$/.exec(request.headers.range ?? '')

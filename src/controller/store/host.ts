@@ -347,6 +347,18 @@ async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; 
   return row ?? null
 }
 
+/** Whether a disk on this host is made from the image: no other image's content is the host's business. */
+async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('volume')
+    .select('id')
+    .where('image_id', '=', image_id)
+    .where('host_id', '=', id)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 export const host = {
   list,
   byIds,
@@ -371,4 +383,5 @@ export const host = {
   heldBy,
   orphaned,
   byCertificate,
+  needsImage,
 }

@@ -1,7 +1,8 @@
 /** Sockets of people and agents that behave badly: whoever hangs up, holds out or floods harms nobody but themselves. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { get } from 'node:https'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ import { buildLinkServer } from '../../../src/controller/agents/link-server.ts'
 import { serverCertificate } from '../../../src/controller/app/authority.ts'
 import { serveConsoles } from '../../../src/controller/http/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addImage } from '../../support/obedient-host.ts'
 
 describe('controller/sockets', () => {
   let cloud: TestCloud
@@ -105,6 +107,34 @@ describe('controller/sockets', () => {
     await assert.rejects(enrol(), /is linked right now/)
     await db.updateTable('host').set({ session_controller_id: null }).where('id', '=', identity.host_id).execute()
     assert.equal((await enrol()).host_id, identity.host_id)
+  })
+
+  test('a host reads the images of its own disks, and no others', async () => {
+    const identity = await enrol()
+    const image_id = await addImage(cloud, 'secret')
+    await writeFile(join(cloud.cloud.images.folder, `${image_id}.qcow2`), 'content')
+    const { certificate_pem: cert, key_pem: key } = identity
+    const read = () =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const url = new URL(`/agent/v1/images/${image_id}`, agents)
+        get(url, { ca, cert, key, agent: false }, answer => {
+          answer.resume().once('end', () => resolve(answer.statusCode))
+        }).once('error', reject)
+      })
+    assert.equal(await read(), 404)
+    await cloud.cloud.database.db
+      .insertInto('volume')
+      .values({
+        id: crypto.randomUUID(),
+        project_id: cloud.project_id,
+        host_id: identity.host_id,
+        name: 'root',
+        role: 'root',
+        size_gib: 1,
+        image_id,
+      })
+      .execute()
+    assert.equal(await read(), 200)
   })
 
   test('a controller that stops does not wait for ever for the agents that are linked', async () => {
