@@ -100,12 +100,17 @@ async function main(): Promise<void> {
     },
     ...(northbound && { loops: cloud => networkLoops(cloud, northbound) }),
   })
+  // Before anything listens: whoever waits for that looks for these files then.
+  if (running.admin_password !== null) {
+    await writeFile(join(options.state, 'first-password'), `${running.admin_password}\n`, { mode: 0o600 })
+  }
   const { cloud } = running
   const names = [...new Set([api.host, agents.host, new URL(agent_url).hostname, hostname(), 'localhost', '127.0.0.1'])]
   const own = await serverCertificate(
     cloud,
     [...names, ...options['tls-name']].filter(name => name !== '0.0.0.0' && name !== '::'),
   )
+  await writeFile(join(options.state, 'ca.pem'), own.ca)
   const server = await buildServer(cloud, handlers, {
     ...(!isLoopback(api.host) && { tls: await apiCertificate(own) }),
   })
@@ -113,10 +118,6 @@ async function main(): Promise<void> {
   const link = buildLinkServer(cloud, { tls: own })
   await server.listen({ host: api.host, port: api.port })
   await link.listen({ host: agents.host, port: agents.port })
-  if (running.admin_password !== null) {
-    await writeFile(join(options.state, 'first-password'), `${running.admin_password}\n`, { mode: 0o600 })
-  }
-  await writeFile(join(options.state, 'ca.pem'), own.ca)
   log.info({ api: options.listen, agents: agent_url }, 'the controller is ready')
   process.send?.('ready')
   const stop = async () => {
