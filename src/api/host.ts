@@ -91,8 +91,16 @@ export const hostRoutes = {
     level: 'system',
     needs: 'topology.manage',
     params,
+    query: closed({
+      lost: Type.Optional(
+        Type.Boolean({
+          description:
+            'It will never be back: its instances and their disks are given up with it. Only while it is unreachable',
+        }),
+      ),
+    }),
     status: 204,
-    errors: ['not_found', 'in_use'],
+    errors: ['not_found', 'in_use', 'wrong_state'],
   }),
   invite: route({
     name: 'host.invite',

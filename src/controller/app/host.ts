@@ -9,11 +9,14 @@ import { type Cloud, makeId } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
+import { instance } from '../store/instance.ts'
 import { invitation } from '../store/invitation.ts'
+import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
 import { caFingerprint, signAgent } from './authority.ts'
 import { by, type Caller } from './caller.ts'
 import { change, withoutKey } from './change.ts'
+import { takeOut } from './instance-gone.ts'
 
 export function listHosts(cloud: Cloud, query: QueryOf<typeof hostRoutes.list>): Promise<Page<Host>> {
   return host.list(cloud.database.db, query)
@@ -45,24 +48,42 @@ export function updateHost(
   })
 }
 
-/** Only a host without instances can go, deleted ones that can still be recovered included. */
-export function removeHost(cloud: Cloud, caller: Caller, id: string): Promise<null> {
+/**
+ * Takes a host out. One with instances, deleted ones that can still be recovered included, only as lost: then their records
+ * go with it. Whoever says so vouches that it is off for good, as nothing stops what may still run there; should it dial in
+ * again, its certificate is refused and its disks are as they were.
+ */
+export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boolean): Promise<null> {
   return change(cloud, caller, async tx => {
     const found = await host.lock(tx, id)
     if (!found) throw notFound('host', id)
     const count = await host.instanceCount(tx, id)
-    if (count > 0) {
+    if (count > 0 && !lost) {
       throw new CloudError(
         'in_use',
-        `The host ${found.name} still holds ${count} instances (deleted ones count until they are purged). Delete or move them first.`,
+        `The host ${found.name} still holds ${count} instances (deleted ones count until they are purged). Delete or move them first. If it will never be back, remove it as lost.`,
         { instances: count },
       )
     }
+    if (count > 0 && found.session_controller_id !== null) {
+      throw new CloudError(
+        'wrong_state',
+        `The host ${found.name} answers, so it is not lost. Delete its instances first.`,
+      )
+    }
+    await giveUpInstances(tx, id, `the host ${found.name} was removed as lost by ${caller.user_name}`)
     await host.remove(tx, id)
     await record(tx, id, 'deleted', caller)
     await event.notify(tx, channels.network, '')
     return null
   })
+}
+
+async function giveUpInstances(tx: Tx, host_id: string, why: string): Promise<void> {
+  for (const { id } of await observed.ofHost(tx, host_id)) {
+    const row = await instance.lock(tx, id)
+    if (row) await event.record(tx, await takeOut(tx, row, why))
+  }
 }
 
 async function record(tx: Tx, id: string, kind: string, caller: Caller | null): Promise<void> {

@@ -8,6 +8,8 @@ export const hostHandlers = [
   handle(hostRoutes.update, async ({ cloud, caller, params, body }) =>
     answer(await updateHost(cloud, caller, params.host, body)),
   ),
-  handle(hostRoutes.remove, async ({ cloud, caller, params }) => answer(await removeHost(cloud, caller, params.host))),
+  handle(hostRoutes.remove, async ({ cloud, caller, params, query }) =>
+    answer(await removeHost(cloud, caller, params.host, query.lost ?? false)),
+  ),
   handle(hostRoutes.invite, async ({ cloud, caller, body }) => answer(await inviteHost(cloud, caller, body))),
 ]

@@ -3,12 +3,10 @@
  * host has reported that nothing is left go from the database, with their disks, addresses, claims and quota.
  */
 import type { Cloud } from '../cloud.ts'
-import { releasePorts } from '../app/instance-ports.ts'
+import { takeOut } from '../app/instance-gone.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
-import { quota } from '../store/quota.ts'
 
 const batch = 100
 
@@ -18,7 +16,7 @@ export async function purge(cloud: Pick<Cloud, 'database'>): Promise<boolean> {
   const due = await instance.dueForPurge(db, batch)
   const gone = await instance.goneFromHosts(db, batch)
   // One that fails holds up none of the others; it is tried again with the next pass, and shows in the log until then.
-  const failures = [...(await eachOf(cloud, due, wantPurged)), ...(await eachOf(cloud, gone, takeOut))]
+  const failures = [...(await eachOf(cloud, due, wantPurged)), ...(await eachOf(cloud, gone, forget))]
   const [first] = failures
   if (first !== undefined) throw new AggregateError(failures, `${failures.length} instances could not be purged`)
   return due.length === batch || gone.length === batch
@@ -43,16 +41,9 @@ async function wantPurged(tx: Tx, id: string): Promise<void> {
   await event.wakeHosts(tx, [row.host_id])
 }
 
-/** Quota first, then host, then addresses: the order in which every transaction takes its locks. */
-async function takeOut(tx: Tx, id: string): Promise<void> {
+async function forget(tx: Tx, id: string): Promise<void> {
   const row = await instance.lock(tx, id)
   if (!row?.purging) return
-  const { project_id, host_id, disk_gib } = row
-  await quota.release(tx, { project_id, domain_id: await instance.domainOf(tx, project_id) }, { storage_gib: disk_gib })
-  const compute = row.compute_claimed ? { vcpus: row.vcpus, memory_mib: row.memory_mib } : { vcpus: 0, memory_mib: 0 }
-  await host.release(tx, [{ host_id, disk_gib, ...compute }])
-  const events = await releasePorts(tx, [id], null)
-  await instance.remove(tx, id)
-  await event.record(tx, [...events, { noun: 'instance', kind: 'deleted', resource_id: id, project_id }])
-  await event.wakeHosts(tx, [host_id])
+  await event.record(tx, await takeOut(tx, row, 'the instance is gone'))
+  await event.wakeHosts(tx, [row.host_id])
 }

@@ -79,10 +79,16 @@ async function find(db: Db, id: string): Promise<Host | null> {
   return row ? toHost(row) : null
 }
 
-async function lock(tx: Tx, id: string): Promise<{ id: string; name: string } | null> {
+interface LockedHost {
+  id: string
+  name: string
+  session_controller_id: string | null
+}
+
+async function lock(tx: Tx, id: string): Promise<LockedHost | null> {
   const row = await tx
     .selectFrom('host')
-    .select(['id', 'name'])
+    .select(['id', 'name', 'session_controller_id'])
     .where('id', '=', id)
     .where('removed_at', 'is', null)
     .forUpdate()

@@ -1,0 +1,55 @@
+/** A host that will never be back: it can be taken out, and leaves nothing behind that anybody would have to mend by hand. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Instance } from '../../../src/api/instance.ts'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+
+describe('controller/lost-host', () => {
+  let cloud: TestCloud
+  let host: ObedientHost
+
+  before(async () => {
+    cloud = await testCloud()
+    host = await addHost(cloud, 'doomed')
+  })
+  after(() => cloud.close())
+
+  test('it goes with its instances once it is unreachable and said to be lost; quota, claims and operations are as after a purge', async () => {
+    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const networks = [{ network_id: await addNetwork(cloud) }]
+    const body = {
+      name: 'gone',
+      count: 3,
+      flavor_id: flavors.body.items?.[0]?.id,
+      image_id: await addImage(cloud),
+      networks,
+    }
+    const made = await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=20' } })
+    assert.equal(made.status, 202, JSON.stringify(made.body))
+    const [one, two] = made.body.items as unknown as Instance[]
+    await cloud.request('DELETE', `/v1/instances/${one?.id}`, { headers: { prefer: 'wait=20' } })
+    const path = `/v1/hosts/${host.id}`
+    assert.equal((await cloud.request('DELETE', path)).body.code, 'in_use')
+    assert.equal((await cloud.request('DELETE', `${path}?lost=true`)).body.code, 'wrong_state')
+    await host.disconnect()
+    const stopping = await cloud.request('POST', `/v1/instances/${two?.id}/stop`, { body: {} })
+    const { id: operation_id } = stopping.body.operation as { id: string }
+    const removed = await cloud.request('DELETE', `${path}?lost=true`)
+    assert.equal(removed.status, 204, JSON.stringify(removed.body))
+    assert.equal((await cloud.request('GET', '/v1/instances')).body.items?.length, 0)
+    assert.equal((await cloud.request('GET', path)).status, 404)
+    const operation = await cloud.request('GET', `/v1/operations/${operation_id}`)
+    assert.equal(operation.body.state, 'cancelled')
+    assert.match(String(operation.body.reason), /removed as lost by admin/)
+    const { db } = cloud.cloud.database
+    const used = await db.selectFrom('quota').select(['resource', 'used']).where('used', '>', 0).execute()
+    assert.deepEqual(
+      used.filter(row => /instances|vcpus|memory|storage/.test(row.resource)),
+      [],
+    )
+    const left = await db.selectFrom('host').selectAll().where('id', '=', host.id).executeTakeFirstOrThrow()
+    assert.deepEqual([left.vcpus_claimed, left.memory_claimed_mib, left.disk_claimed_gib], [0, 0, 0])
+    assert.deepEqual(await db.selectFrom('port').select('id').where('kind', '=', 'instance').execute(), [])
+  })
+})
