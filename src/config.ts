@@ -7,6 +7,7 @@
  * folder of one's own, everything lies below it, so that several Crofts fit on one machine's disk.
  */
 import { readFileSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import path from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -110,9 +111,19 @@ function complete(all: ConfigFile, config_file: string): Config {
     tunnel_nic: all.tunnel_nic,
     database_url: all.database_url,
     postgres_settings: all.postgres_settings ?? {},
-    external_gateway: all.external_gateway ?? '172.31.240.1/24',
+    external_gateway: checkedGateway(all.external_gateway ?? '172.31.240.1/24'),
     virtualisation: all.virtualisation ?? 'auto',
   }
+}
+
+/** Said before it is kept in the file, where it would stop every later run, too. */
+function checkedGateway(text: string): string {
+  const [address = '', prefix = '', ...more] = text.split('/')
+  if (more.length > 0 || !isIPv4(address) || !/^\d{1,2}$/.test(prefix) || Number(prefix) < 8 || Number(prefix) > 29)
+    throw new HostError(
+      `external_gateway: "${text}" is not an IPv4 address with a prefix of 8 to 29, such as 172.31.240.1/24`,
+    )
+  return text
 }
 
 function fromEnvironment(env: Environment): ConfigFile {
