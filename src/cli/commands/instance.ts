@@ -28,6 +28,8 @@ interface SshOptions {
   port?: string
 }
 
+const ssh_connect_s = 15
+
 function registerSsh(noun: Command, shop: Shop): void {
   const command = noun
     .command('ssh <instance> [command...]')
@@ -54,6 +56,9 @@ async function ssh(context: Context, name: string, words: readonly string[], opt
     `HostKeyAlias=croft-${id}`,
     '-o',
     'StrictHostKeyChecking=accept-new',
+    // A security group that lets nobody in is silent: without a bound ssh would wait for minutes.
+    '-o',
+    `ConnectTimeout=${ssh_connect_s}`,
     ...(options.identity ? ['-i', options.identity] : []),
     ...(options.port ? ['-p', options.port] : []),
     `${user}@${addressOf(instance)}`,
@@ -68,6 +73,8 @@ async function ssh(context: Context, name: string, words: readonly string[], opt
   process.on('SIGINT', ignore)
   try {
     const [code] = (await Promise.race([once(child, 'exit'), failed])) as [number | null]
+    // 255 is ssh's own failure. What a security group drops looks like a host that is away, so it is said here.
+    if (code === 255) context.out.note(unreachedHint(instance))
     return code ?? 1
   } finally {
     process.off('SIGINT', ignore)
@@ -81,6 +88,12 @@ export function addressOf({ name, addresses }: Pick<Instance, 'name' | 'addresse
     throw new CommandFailed('failed', `${name} has no address.`, `croft floating-ip create --instance ${name}`)
   }
   return address
+}
+
+function unreachedHint({ name, addresses }: Pick<Instance, 'name' | 'addresses'>): string {
+  if (addresses.every(one => one.floating_address === null))
+    return `  ${name} has no floating address: from outside its network, croft floating-ip create --instance ${name}`
+  return `  If nothing answers: its security groups must let you in (croft security-group rule add default tcp:22), and it must have booted (croft instance log ${name}).`
 }
 
 /** Images say whose account key pairs open. An image that was deleted, or is not ours to see, says nothing. */
