@@ -69,7 +69,12 @@ async function localRoot(): Promise<Place | undefined> {
     return { url: place.url, token: place.token, ca_pem: place.ca }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new CommandFailed('unreachable', `This machine's ${why}.`, 'Bring the cloud up: croft up', { cause: error })
+    throw new CommandFailed(
+      'unreachable',
+      `${why.slice(0, 1).toUpperCase()}${why.slice(1)}.`,
+      'Bring the cloud up: croft up',
+      { cause: error },
+    )
   }
 }
 
