@@ -204,8 +204,9 @@ function noRoom(cause: unknown): CloudError {
 }
 
 /** Says that the content is whole, so that it is checked. Throws conflict when it is not, or somebody still sends. */
-export function finishUpload(cloud: Cloud, caller: Caller, id: string): Promise<Image> {
-  return change(cloud, caller, async tx => {
+export async function finishUpload(cloud: Cloud, caller: Caller, id: string): Promise<Image> {
+  await syncContent(cloud, id)
+  return await change(cloud, caller, async tx => {
     if (!(await moveOn(cloud, tx, id))) throw busy()
     const found = await image.find(tx, id)
     if (!found) throw notFound('image', id)
@@ -213,11 +214,17 @@ export function finishUpload(cloud: Cloud, caller: Caller, id: string): Promise<
   })
 }
 
+/** Before the transaction: a disk takes its time over gigabytes, and an open transaction holds up everybody's events. */
+async function syncContent(cloud: Cloud, id: string): Promise<void> {
+  const path = incomingPath(cloud.images.folder, id)
+  // What is not there has no size either, and is refused for that.
+  if ((await sizeOf(path)) > 0) await syncFile(path)
+}
+
 async function moveOn(cloud: Cloud, tx: Tx, id: string): Promise<boolean> {
   const path = incomingPath(cloud.images.folder, id)
   const row = await imageWork.lockUpload(tx, id)
   if (!row?.is_free || row.upload_bytes === null || (await sizeOf(path)) !== row.upload_bytes) return false
-  await syncFile(path)
   await imageWork.advance(tx, id, { status: 'checking' })
   await event.record(tx, [{ noun: 'image', kind: 'changed', resource_id: id, project_id: row.project_id }])
   await event.notify(tx, channels.work, '')
@@ -227,6 +234,7 @@ async function moveOn(cloud: Cloud, tx: Tx, id: string): Promise<boolean> {
 /** Uploads whose last byte came just before their controller died are taken for whole. */
 export async function finishAbandoned(cloud: Cloud): Promise<void> {
   for (const id of await imageWork.abandoned(cloud.database.db, 100)) {
+    await syncContent(cloud, id)
     await cloud.database.transaction(tx => moveOn(cloud, tx, id))
   }
 }
