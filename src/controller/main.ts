@@ -15,6 +15,7 @@ import { serveConsoles } from './http/console.ts'
 import { handlers } from './http/index.ts'
 import { buildServer } from './http/server.ts'
 import { networkLoops } from './reconcilers/ovn.ts'
+import { southboundLoop } from './reconcilers/southbound.ts'
 import { openDatabase } from './store/database.ts'
 import { DatabaseTooNew } from './store/migrate.ts'
 
@@ -36,6 +37,8 @@ const { values: options } = parseArgs({
     /** OVSDB remotes of OVN: northbound for this controller, southbound as hosts reach it. */
     'ovn-nb': { type: 'string' },
     'ovn-sb': { type: 'string', default: '' },
+    /** Where the southbound database is on this machine, to open it to hosts as --ovn-sb says; without it others do. */
+    'ovn-sb-local': { type: 'string' },
     /** Physical networks as NAME=BRIDGE, repeated. */
     'physical-network': { type: 'string', multiple: true, default: [] },
     /** The external bridge's own address on hosts that are the way outside, CIDR. */
@@ -81,7 +84,7 @@ async function main(): Promise<void> {
   const images = join(options.state, 'images')
   await mkdir(join(images, 'incoming'), { recursive: true, mode: 0o700 })
   const physical_networks = Object.fromEntries(options['physical-network'].map(pair => pair.split('=', 2)))
-  const northbound = options['ovn-nb']
+  const { 'ovn-nb': northbound, 'ovn-sb-local': local } = options
   const running = await startController({
     self: { id: await ownId(options.state), name: hostname(), version, agent_url },
     database: openDatabase({
@@ -98,7 +101,12 @@ async function main(): Promise<void> {
       physical_networks,
       external_gateway: options['external-gateway'] ?? null,
     },
-    ...(northbound && { loops: cloud => networkLoops(cloud, northbound) }),
+    loops: cloud => [
+      ...(northbound ? networkLoops(cloud, northbound) : []),
+      ...(local
+        ? [southboundLoop(cloud, { local, remote: options['ovn-sb'], folder: join(options.state, 'ovn') })]
+        : []),
+    ],
   })
   // Before anything listens: whoever waits for that looks for these files then.
   if (running.admin_password !== null) {

@@ -6,7 +6,7 @@ import { agentService } from './services/agent.ts'
 import type { Definition } from './services/definition.ts'
 import { libvirt } from './services/libvirt.ts'
 import { openVswitch } from './services/openvswitch.ts'
-import { openSouthbound, ovnCentral } from './services/ovn-central.ts'
+import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
 import { postgresService } from './services/postgres.ts'
 import { type SupervisorClient, supervisorClient } from './supervisor-client.ts'
@@ -22,19 +22,6 @@ export function serviceManager(config: Config): ServiceManager | SupervisorClien
   })
 }
 
-const southboundRemotes = ({ cluster_address }: Pick<Config, 'cluster_address'>): string[] =>
-  cluster_address === undefined
-    ? []
-    : [`ptcp:6642:${cluster_address.includes(':') ? `[${cluster_address}]` : cluster_address}`]
-
-export const centralServices = (config: Pick<Config, 'cluster_address'>): Definition[] =>
-  ovnCentral({ southbound_remotes: southboundRemotes(config) })
-
-/** What Debian's units leave out of `centralServices`; for when they run. */
-export async function openToHosts(config: Pick<Config, 'cluster_address'>): Promise<void> {
-  if (systemdRuns()) for (const remote of southboundRemotes(config)) await openSouthbound(remote)
-}
-
 export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'>): Definition[] => [
   ...openVswitch(),
   ...libvirt({
@@ -47,7 +34,7 @@ export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'
 /** All that `up` may have started, in the order in which it does. */
 export function knownServices(config: Config) {
   const controller = service({ name: 'croft-controller', description: "Croft's controller", argv: [] })
-  const before = [postgresService(config), ...centralServices(config), ...hostServices(config)]
+  const before = [postgresService(config), ...ovnCentral(), ...hostServices(config)]
   const after = [agentService(config), ovnController()]
   return [...before.map(({ service }) => service), controller, ...after.map(({ service }) => service)]
 }

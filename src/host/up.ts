@@ -13,12 +13,13 @@ import { type Config, type ConfigFile, joinAddress } from '../config.ts'
 import { type Api, localApi } from './api.ts'
 import { HostError } from './error.ts'
 import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
-import { centralServices, hostServices, openToHosts, serviceManager } from './manager.ts'
+import { hostServices, serviceManager } from './manager.ts'
 import { installCommand, installPackages, missingPackages, packagesFor, systemdRuns } from './packages.ts'
 import type { ServiceManager } from './service.ts'
 import { agentService, agentState } from './services/agent.ts'
 import { connectable, controllerService } from './services/controller.ts'
 import type { Definition } from './services/definition.ts'
+import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
 import { postgresService } from './services/postgres.ts'
 import { keepSettings } from './settings.ts'
@@ -59,7 +60,7 @@ export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'gues
   lines.push(`keep state in ${config.state_dir}, sockets in ${config.run_dir}, logs in ${config.log_dir}`)
   const definitions = [
     ...(config.database_url === undefined ? [postgresService(config)] : []),
-    ...centralServices(config),
+    ...ovnCentral(),
     ...hostServices(config),
   ]
   const by = systemd ? 'systemd' : "Croft's own supervisor"
@@ -88,8 +89,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   const start = (title: string, definitions: readonly Definition[]) =>
     step(title, show => startAll(manager, definitions, show))
   if (config.database_url === undefined) await start('PostgreSQL', [postgresService(config)])
-  await start('Networks (OVN)', centralServices(config))
-  await openToHosts(config)
+  await start('Networks (OVN)', ovnCentral())
   await start('Host (Open vSwitch, libvirt)', hostServices(config))
   await start('Controller', [await controllerService(config)])
   const admin = await localAdmin(config)

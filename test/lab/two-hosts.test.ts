@@ -52,6 +52,47 @@ void test('a host joins with the command that its invitation gives, and its toke
   assert.equal((await qemuPids(beta)).length, 0)
 })
 
+void test('the second host is in the southbound database by its certificate; nobody gets there without one', async () => {
+  const { id } = await hostNamed('beta')
+  const show = (remote: string, ...options: string[]) =>
+    beta.exec([
+      'ovn-sbctl',
+      `--db=${remote}:${alpha.ip}:6642`,
+      '--timeout=5',
+      ...options,
+      '--columns=name',
+      'list',
+      'Chassis',
+    ])
+  const state = '/var/lib/croft/agent'
+  const files = ['private-key=key', 'certificate=certificate', 'ca-cert=ca'].map(
+    each => each.split('=') as [string, string],
+  )
+  const own = files.map(([option, file]) => `--${option}=${state}/${file}.pem`)
+  const { code, stdout, stderr } = await show('ssl', ...own)
+  assert.equal(code, 0, stderr)
+  assert(stdout.includes(id), stdout)
+  assert.notEqual((await show('tcp')).code, 0)
+  await beta.must([
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    `/CN=${id}`,
+    '-keyout',
+    '/tmp/k',
+    '-out',
+    '/tmp/c',
+  ])
+  assert.notEqual(
+    (await show('ssl', '--private-key=/tmp/k', '--certificate=/tmp/c', `--ca-cert=${state}/ca.pem`)).code,
+    0,
+  )
+})
+
 void test('an instance is made there, is set up, and shows its log and console through the controller', async () => {
   const client = await cloud.client()
   const { flavor_id, image_id } = await cloud.instance('hello')

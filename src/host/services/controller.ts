@@ -32,7 +32,7 @@ export async function controllerService(config: Config): Promise<Definition> {
   const passfile = path.join(state, 'database-password')
   const database = splitPassword(config.database_url ?? (await embeddedUrl(postgresPlace(config))))
   const southbound = config.cluster_address
-    ? `tcp:${joinAddress({ host: config.cluster_address, port: 6642 })}`
+    ? `ssl:${joinAddress({ host: config.cluster_address, port: 6642 })}`
     : `unix:${southbound_socket}`
   const options = {
     database: database.url,
@@ -41,6 +41,7 @@ export async function controllerService(config: Config): Promise<Definition> {
     'agent-listen': joinAddress(config.agent_listen),
     'ovn-nb': `unix:${northbound_socket}`,
     'ovn-sb': southbound,
+    'ovn-sb-local': `unix:${southbound_socket}`,
     'physical-network': `${external_network.name}=${external_network.bridge}`,
     'external-gateway': config.external_gateway,
   }

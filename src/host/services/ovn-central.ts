@@ -4,7 +4,7 @@
  * ovn-nbctl and ovn-sbctl work without options (ovn-architecture(7)).
  */
 import { mkdir } from 'node:fs/promises'
-import { plain_env, runOk } from '../process.ts'
+import { plain_env } from '../process.ts'
 import { type Service, service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { ensureDatabaseFile } from './ovsdb-file.ts'
@@ -15,24 +15,16 @@ const lib = '/var/lib/ovn'
 export const northbound_socket = `${run}/ovnnb_db.sock`
 export const southbound_socket = `${run}/ovnsb_db.sock`
 
-export type OvnCentralOptions = {
-  /**
-   * More ways to the southbound database, for other hosts, in the words of ovsdb-server(1): `pssl:6642:ADDRESS` (with the
-   * key and certificates that the database's table SSL names), or `ptcp:6642:ADDRESS`, which everyone on the network may
-   * write to.
-   */
-  southbound_remotes?: readonly string[]
-}
+type Which = { short: 'nb' | 'sb'; database: string; global: string }
 
-type Which = { short: 'nb' | 'sb'; database: string; global: string; remotes: readonly string[] }
-
-function database({ short, database, global, remotes }: Which): Definition {
+function database({ short, database, global }: Which): Definition {
   const base = `${run}/ovn${short}_db`
   const file = `${lib}/ovn${short}_db.db`
   const tls = ['private_key', 'certificate', 'ca_cert'].map(
     column => `--${column.replace('_', '-')}=db:${database},SSL,${column}`,
   )
-  const listen = [`punix:${base}.sock`, `db:${database},${global},connections`, ...remotes]
+  // What Debian's unit has, too: ways in for others, and the keys for them, are what the database's own rows say.
+  const listen = [`punix:${base}.sock`, `db:${database},${global},connections`]
   return {
     service: service({
       name: `croft-ovn-${short}`,
@@ -79,24 +71,10 @@ function northd(): Service {
   })
 }
 
-/**
- * Opens the southbound database to other hosts where Debian's units run it: those take no options of ours, but the ways in that
- * the database itself names. Idempotent; the database must run.
- */
-export async function openSouthbound(remote: string, socket = southbound_socket): Promise<void> {
-  const sbctl = ['ovn-sbctl', `--db=unix:${socket}`, '--timeout=30']
-  const there = await runOk([...sbctl, 'get-connection'])
-  // A line is the remote, perhaps with a role and whether it may only read before it.
-  if (there.split('\n').some(line => line.trim().split(' ').includes(remote))) return
-  const create = ['--id=@c', 'create', 'Connection', `target="${remote}"`]
-  await runOk([...sbctl, '--', ...create, '--', 'add', 'SB_Global', '.', 'connections', '@c'])
-}
-
-export function ovnCentral(options: OvnCentralOptions = {}): Definition[] {
-  const remotes = options.southbound_remotes ?? []
+export function ovnCentral(): Definition[] {
   return [
-    database({ short: 'nb', database: 'OVN_Northbound', global: 'NB_Global', remotes: [] }),
-    database({ short: 'sb', database: 'OVN_Southbound', global: 'SB_Global', remotes }),
+    database({ short: 'nb', database: 'OVN_Northbound', global: 'NB_Global' }),
+    database({ short: 'sb', database: 'OVN_Southbound', global: 'SB_Global' }),
     { service: northd(), prepare: () => Promise.resolve() },
   ]
 }

@@ -37,12 +37,13 @@ export async function killSupervisor(host: Host): Promise<void> {
 export async function bootWithoutController(host: Host, central: 'central' | 'host only'): Promise<void> {
   const script = `
     import { loadConfig } from './src/config.ts'
-    import { centralServices, hostServices, serviceManager } from './src/host/manager.ts'
+    import { hostServices, serviceManager } from './src/host/manager.ts'
     import { agentService } from './src/host/services/agent.ts'
+    import { ovnCentral } from './src/host/services/ovn-central.ts'
     import { ovnController } from './src/host/services/ovn-controller.ts'
     const config = loadConfig()
     const manager = serviceManager(config)
-    const before = ${JSON.stringify(central)} === 'central' ? centralServices(config) : []
+    const before = ${JSON.stringify(central)} === 'central' ? ovnCentral() : []
     for (const each of [...before, ...hostServices(config), agentService(config), ovnController()]) {
       await each.prepare()
       await manager.start(each.service)

@@ -1,0 +1,120 @@
+/** The southbound database as the controller opens it to other hosts: who has the cloud's certificate gets in, nobody else. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import tls from 'node:tls'
+import { signAgent } from '../../../src/controller/app/authority.ts'
+import { keepDoor } from '../../../src/controller/reconcilers/southbound.ts'
+import { ovnCentral } from '../../../src/host/services/ovn-central.ts'
+import { connectOvsdb, type OvsdbClient, type TlsOptions } from '../../../src/lib/ovsdb/index.ts'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { type OvsdbServer, run, startOvsdbServer } from '../../support/ovsdb-server.ts'
+
+const database = 'OVN_Southbound'
+const monitor = { SB_Global: ['ssl', 'connections'], SSL: 'all', Connection: ['target'] } as const
+let cloud: TestCloud
+let folder: string
+let server: OvsdbServer
+let local: OvsdbClient
+let port = 0
+let agent: TlsOptions
+
+before(async () => {
+  cloud = await testCloud()
+  folder = await mkdtemp(join(tmpdir(), 'croft-southbound-'))
+  const argv = ovnCentral().find(({ service }) => service.name === 'croft-ovn-sb')?.service.argv ?? []
+  const listeners = argv.filter(word => /^--(remote|private-key|certificate|ca-cert)=db:/.test(word))
+  assert.equal(listeners.length, 4)
+  server = await startOvsdbServer('/usr/share/ovn/ovn-sb.ovsschema', listeners)
+  local = await connectOvsdb({ remotes: [server.remote], database, monitor, backoff_min_ms: 10 })
+  port = await freePort()
+  agent = await certificate('host-1')
+})
+after(async () => {
+  local?.close()
+  await server?.[Symbol.asyncDispose]()
+  await cloud?.close()
+  if (folder) await rm(folder, { recursive: true })
+})
+
+async function freePort(): Promise<number> {
+  const probe = net.createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const found = probe.address() as net.AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return found.port
+}
+
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+
+async function certificate(name: string): Promise<TlsOptions> {
+  const [key, request] = [join(folder, `${name}.key`), join(folder, `${name}.csr`)]
+  await run('openssl', ['req', '-new', ...newKey, '-subj', `/CN=${name}`, '-keyout', key, '-out', request])
+  const signed = await signAgent(cloud.cloud, await readFile(request, 'utf8'), name)
+  return { key: await readFile(key, 'utf8'), cert: signed.certificate_pem, ca: signed.ca_pem }
+}
+
+/** Runs the controller's pass until the database has what it wrote, then ends it as the controller's end would. */
+async function open(remote: string): Promise<void> {
+  const stop = new AbortController()
+  const changed = once(local, 'change')
+  const pass = keepDoor(cloud.cloud, { local: server.remote, remote, folder: join(folder, 'ovn') }, stop.signal)
+  await Promise.race([changed, pass])
+  stop.abort()
+  await pass.catch((): void => undefined)
+}
+
+/** The serial number of the certificate with which the server answers; null when it does not let this client in. */
+async function answered(options: tls.ConnectionOptions | null): Promise<string | null> {
+  const socket = options
+    ? tls.connect({ host: '127.0.0.1', port, checkServerIdentity: () => undefined, ...options })
+    : net.connect({ host: '127.0.0.1', port })
+  const { promise, resolve } = Promise.withResolvers<string | null>()
+  socket.once('data', () => resolve(socket instanceof tls.TLSSocket ? socket.getPeerCertificate().serialNumber : ''))
+  socket.once('error', () => resolve(null))
+  socket.once('close', () => resolve(null))
+  socket.write('{"method":"echo","params":[],"id":1}')
+  return await promise.finally(() => socket.destroy())
+}
+
+test('an agent gets in; plain TCP, no certificate and another authority’s do not', async () => {
+  await open(`ssl:127.0.0.1:${port}`)
+  assert(await answered(agent))
+  assert.equal(await answered(null), null)
+  assert.equal(await answered({ ca: agent.ca }), null)
+  const [key, cert] = [join(folder, 'other.key'), join(folder, 'other.crt')]
+  await run('openssl', ['req', '-x509', ...newKey, '-subj', '/CN=host-1', '-keyout', key, '-out', cert])
+  assert.equal(await answered({ ca: agent.ca, key: await readFile(key), cert: await readFile(cert) }), null)
+  for (const file of ['key.pem', 'certificate.pem', 'ca.pem']) {
+    assert.equal((await stat(join(folder, 'ovn', file))).mode & 0o777, 0o600)
+  }
+})
+
+test('set again it has a new certificate, one way in, and keeps who is connected', async () => {
+  const before = await answered(agent)
+  const host = await connectOvsdb({ remotes: [`ssl:127.0.0.1:${port}`], database, monitor, tls: agent })
+  const lost: Error[] = []
+  host.on('disconnected', reason => lost.push(reason))
+  const told = once(host, 'change')
+  await open(`ssl:127.0.0.1:${port}`)
+  await told
+  const serial = await answered(agent)
+  assert(serial)
+  assert.notEqual(serial, before)
+  const targets = [...local.replica.table('Connection').values()].map(row => row.target)
+  assert.deepEqual(targets, [`pssl:${port}:127.0.0.1`])
+  assert.equal(local.replica.table('SB_Global').size, 1)
+  assert.deepEqual(lost, [])
+  host.close()
+})
+
+test('a cloud of one machine has no way in but the socket', async () => {
+  await open(server.remote)
+  assert.equal(await answered(agent), null)
+  assert.equal(local.replica.table('Connection').size, 0)
+})
