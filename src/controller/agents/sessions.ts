@@ -80,6 +80,11 @@ export class AgentSession {
     })
   }
 
+  /** After what is queued: a call may be about an instance of which the host is only about to be told. */
+  sendInTurn(frame: ControllerFrame): void {
+    void this.enqueue(() => Promise.resolve(this.send(frame)))
+  }
+
   silentFor_ms(): number {
     return this.parts.clock.now_ms() - this.heard_ms
   }
@@ -247,7 +252,7 @@ export class AgentSessions {
       Extract<ControllerFrame, { type: 'call' }>,
       'type'
     >
-    this.sessions.get(host_id)?.send({ type: 'call', call, params })
+    this.sessions.get(host_id)?.sendInTurn({ type: 'call', call, params })
   }
 
   private watchSilence(): void {
