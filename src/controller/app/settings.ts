@@ -54,7 +54,9 @@ const nil = '00000000-0000-0000-0000-000000000000'
 
 async function tell(tx: Tx, caller: Caller, name: string): Promise<void> {
   const detail = { name }
-  await event.record(tx, [{ noun: 'setting', kind: 'changed', resource_id: nil, project_id: null, ...by(caller), detail }])
+  await event.record(tx, [
+    { noun: 'setting', kind: 'changed', resource_id: nil, project_id: null, ...by(caller), detail },
+  ])
   await event.notify(tx, 'croft_setting', '')
 }
 

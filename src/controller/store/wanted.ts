@@ -37,7 +37,11 @@ async function instances(
     .where('instance.host_id', '=', host_id)
     .where('instance.id', 'in', ids)
     .execute()
-  const [disks, ports, details] = [await disksOf(db, ids), await instancePorts.wanted(db, ids), await networkDetails(db, ids)]
+  const [disks, ports, details] = [
+    await disksOf(db, ids),
+    await instancePorts.wanted(db, ids),
+    await networkDetails(db, ids),
+  ]
   return rows.map(row => ({
     id: row.id,
     generation: row.generation,
