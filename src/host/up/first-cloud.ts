@@ -128,6 +128,8 @@ export async function ensureGuest(api: Api, parts: GuestParts): Promise<FirstGue
   const name = 'hello'
   const found = await findNamed<Instance>(api, 'instances', name)
   const { id } = found ?? (await createGuest(api, name, parts))
+  // `down --guests stop` stopped it; asked to bring the machine up again, it runs again.
+  if (found?.state === 'stopped') await api.call('POST', `/v1/instances/${id}/start`, {})
   const instance = await waitRunning(api, id, parts.show)
   const { items } = await api.call<Page<FloatingIp>>('GET', `/v1/floating-ips?instance_id=${id}`)
   const floating = items[0] ?? (await api.call<FloatingIp>('POST', '/v1/floating-ips', { instance_id: id }))
