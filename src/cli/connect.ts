@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import type { Session, SignedIn } from '../api/session.ts'
 import type { Route } from '../api/route.ts'
 import type { ClientEnvironment } from '../client-environment.ts'
@@ -55,11 +56,23 @@ async function readCa(file: string): Promise<string> {
   }
 }
 
+/** Root of a machine that may have a controller. */
+function isLocalRoot(): boolean {
+  return process.geteuid?.() === 0 && (existsSync('/var/lib/croft') || existsSync('/etc/croft/croft.conf'))
+}
+
+/** The private key that `croft up` made for this machine's root, if this is root and it is there. */
+export async function rootKey(): Promise<string | undefined> {
+  if (!isLocalRoot()) return undefined
+  const { loadConfig } = await import('../config.ts')
+  const file = path.join(loadConfig().state_dir, 'ssh', 'id_ed25519')
+  return existsSync(file) ? file : undefined
+}
+
 /** Root on the machine of a controller is its administrator. */
 async function localRoot(): Promise<Place | undefined> {
-  if (process.geteuid?.() !== 0) return undefined
   // Loads what reads the machine's configuration only where there is any: on a client's machine it is not needed.
-  if (!existsSync('/var/lib/croft') && !existsSync('/etc/croft/croft.conf')) return undefined
+  if (!isLocalRoot()) return undefined
   const { loadConfig } = await import('../config.ts')
   const { localAdmin } = await import('../host/local-admin.ts')
   const config = loadConfig()

@@ -137,6 +137,10 @@ void test('deleted it can be recovered; purged, nothing of it is left on the hos
   assert.deepEqual(await leftOf(host, id, port_id), [])
 })
 
+void test('croft instance ssh finds the address and the key by itself', async () => {
+  assert.equal((await cloud.must('instance', 'ssh', 'hello', '--', 'hostname')).trim(), 'hello')
+})
+
 void test('down leaves the guest running, and up takes it over', async () => {
   const before = await qemuPids(host)
   await cloud.must('down')

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import type { Instance } from '../../api/instance.ts'
+import { rootKey } from '../connect.ts'
 import { call, type Context, idOf, routeOf } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
 import type { Comfort, Shop } from '../program.ts'
@@ -59,7 +60,7 @@ async function ssh(context: Context, name: string, words: readonly string[], opt
     // A security group that lets nobody in is silent: without a bound ssh would wait for minutes.
     '-o',
     `ConnectTimeout=${ssh_connect_s}`,
-    ...(options.identity ? ['-i', options.identity] : []),
+    ...(await identities(options)),
     ...(options.port ? ['-p', options.port] : []),
     `${user}@${addressOf(instance)}`,
     ...words,
@@ -79,6 +80,15 @@ async function ssh(context: Context, name: string, words: readonly string[], opt
   } finally {
     process.off('SIGINT', ignore)
   }
+}
+
+/** Root's key of `croft up` beside ssh's usual ones, which it would leave out once any is named (ssh_config(5)). */
+async function identities({ identity }: SshOptions): Promise<string[]> {
+  if (identity) return ['-i', identity]
+  const own = await rootKey()
+  if (own === undefined) return []
+  const usual = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => `~/.ssh/${name}`)
+  return [own, ...usual].flatMap(file => ['-o', `IdentityFile=${file}`])
 }
 
 export function addressOf({ name, addresses }: Pick<Instance, 'name' | 'addresses'>): string {
