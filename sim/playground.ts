@@ -38,6 +38,7 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
     data_dir: join(folder, 'data'),
     socket_dir: join(folder, 'run'),
     database: 'croft',
+    die_with_parent: true,
   })
   const running = await startController({
     self: { id: crypto.randomUUID(), name: 'playground', version, agent_url: 'https://127.0.0.1:1' },
