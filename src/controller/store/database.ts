@@ -5,6 +5,7 @@
 import { Socket } from 'node:net'
 import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
 import pg from 'pg'
+import { isStalePlan, PreparingClient } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
 export type Db = Kysely<Schema>
@@ -80,7 +81,7 @@ export async function runTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): P
     try {
       return await db.transaction().execute(work)
     } catch (error) {
-      if (attempt >= 5 || !tryAgainCodes.has(sqlState(error) ?? '')) throw error
+      if (attempt >= 5 || !(tryAgainCodes.has(sqlState(error) ?? '') || isStalePlan(error))) throw error
     }
   }
 }
@@ -120,6 +121,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     max: options.connections_max ?? 20,
     connectionTimeoutMillis: connection_wait_ms_max,
     types,
+    Client: PreparingClient,
   })
   let closing = false
   pool.on('error', ({ message, stack }) => {
