@@ -8,7 +8,7 @@ import { type Id, newId } from '../model/ids.ts'
 import type { AgentSessions } from './agents/sessions.ts'
 import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
-import type { Settings } from './app/setting.ts'
+import type { Settings } from './app/setting-values.ts'
 import type { Database } from './store/database.ts'
 
 export interface Random {

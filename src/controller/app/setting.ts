@@ -1,109 +1,80 @@
-/**
- * Settings: typed, with a default each, changed at run time and followed by every controller. A name that is not here
- * is not a setting.
- */
-import Type, { type Static, type TSchema } from 'typebox'
-import { Value } from 'typebox/value'
-import { CloudError } from '../../model/errors.ts'
-import type { Database, Db } from '../store/database.ts'
+/** Reading and changing settings; setting-values.ts says which there are, and holds the values in force. */
+import type { Setting } from '../../api/setting.ts'
+import { notFound } from '../../model/errors.ts'
+import type { Cloud } from '../cloud.ts'
+import type { Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { setting, type SettingRow } from '../store/setting.ts'
+import { by, type Caller } from './caller.ts'
+import { change } from './change.ts'
+import { checkSetting, isSettingName, type SettingName, settingTable } from './setting-values.ts'
 
-function setting<T extends TSchema>(schema: T, fallback: Static<T>, summary: string) {
-  return { schema, fallback, summary }
+function toSetting(name: SettingName, row: SettingRow | undefined): Setting {
+  const { schema, fallback, summary } = settingTable[name]
+  return {
+    name,
+    value: row ? row.value : fallback,
+    default: fallback,
+    summary,
+    expected: schema,
+    updated_at: row?.updated_at.toISOString() ?? null,
+    updated_by: row?.updated_by ?? null,
+  }
 }
 
-export const settingTable = {
-  'instance.recovery_minutes': setting(
-    Type.Integer({ minimum: 0, maximum: 525_600 }),
-    1440,
-    'How long a deleted instance can be recovered before it is purged, minutes',
-  ),
-  'instance.stop_timeout_s': setting(
-    Type.Integer({ minimum: 1, maximum: 3600 }),
-    60,
-    'How long a guest may take to shut down before it is cut off, seconds',
-  ),
-  'instance.cpu_model': setting(
-    Type.String({ pattern: '^[A-Za-z0-9._+-]{1,64}$' }),
-    'default',
-    "CPU model of new instances: 'host-model', 'host-passthrough', a model's name, or 'default' for the host's choice",
-  ),
-  'sign_in.attempts_max': setting(
-    Type.Integer({ minimum: 1, maximum: 100 }),
-    5,
-    'Failed sign-ins before an account is locked for a while',
-  ),
-  'sign_in.lock_minutes': setting(
-    Type.Integer({ minimum: 1, maximum: 1440 }),
-    15,
-    'How long an account stays locked, minutes',
-  ),
-  'token.lifetime_minutes': setting(
-    Type.Integer({ minimum: 1, maximum: 43_200 }),
-    720,
-    'How long a token from a sign-in is good for, minutes',
-  ),
-  'image.download_private_addresses': setting(
-    Type.Boolean(),
-    false,
-    'Whether images may be fetched from private and loopback addresses',
-  ),
-  'image.bytes_max': setting(Type.Integer({ minimum: 1 }), 100 * 1024 ** 3, 'Largest image that is taken, bytes'),
-  'event.keep_days': setting(Type.Integer({ minimum: 1, maximum: 3650 }), 30, 'How long events are kept, days'),
-  'host.reserved_memory_mib': setting(
-    Type.Integer({ minimum: 0 }),
-    1024,
-    'Memory of each host that is never given to instances, MiB',
-  ),
-} as const
-
-export type SettingName = keyof typeof settingTable
-export type SettingValue<N extends SettingName> = Static<(typeof settingTable)[N]['schema']>
-
-export function isSettingName(name: string): name is SettingName {
-  return Object.hasOwn(settingTable, name)
+export async function listSettings(cloud: Cloud): Promise<{ items: Setting[]; next: null }> {
+  const rows = await setting.list(cloud.database.db)
+  const names = Object.keys(settingTable).filter(isSettingName)
+  return {
+    items: names.map(name =>
+      toSetting(
+        name,
+        rows.find(row => row.name === name),
+      ),
+    ),
+    next: null,
+  }
 }
 
-/** Refuses, saying what the setting takes. */
-export function checkSetting(name: SettingName, value: unknown): void {
-  if (Value.Check(settingTable[name].schema, value)) return
-  const [problem] = Value.Errors(settingTable[name].schema, value)
-  throw new CloudError(
-    'invalid',
-    `The setting ${name} does not take this value: ${problem?.message ?? 'wrong type'}.`,
-    {
-      name,
-      expected: settingTable[name].schema,
-    },
+function known(name: string): SettingName {
+  if (!isSettingName(name)) throw notFound('setting', name)
+  return name
+}
+
+export async function getSetting(cloud: Cloud, name: string): Promise<Setting> {
+  const rows = await setting.list(cloud.database.db)
+  return toSetting(
+    known(name),
+    rows.find(row => row.name === name),
   )
 }
 
-/** The values in force, re-read when they change. */
-export class Settings {
-  private values = new Map<string, unknown>()
-  private readonly database: Database
-  private stop: (() => void) | undefined
+/** A nil id stands for the setting's name, which is not one; the detail names it. */
+const nil = '00000000-0000-0000-0000-000000000000'
 
-  constructor(database: Database) {
-    this.database = database
-  }
+async function tell(tx: Tx, caller: Caller, name: string): Promise<void> {
+  const detail = { name }
+  await event.record(tx, [
+    { noun: 'setting', kind: 'changed', resource_id: nil, project_id: null, ...by(caller), detail },
+  ])
+  await event.notify(tx, 'croft_setting', '')
+}
 
-  async start(onError: (error: unknown) => void): Promise<void> {
-    await this.read(this.database.db)
-    this.stop = this.database.listen('croft_setting', () => {
-      this.read(this.database.db).catch(onError)
-    })
-  }
+export function setSetting(cloud: Cloud, caller: Caller, name: string, value: unknown): Promise<Setting> {
+  const checked = known(name)
+  checkSetting(checked, value)
+  return change(cloud, caller, async tx => {
+    const row = await setting.put(tx, checked, value, caller.user_id)
+    await tell(tx, caller, checked)
+    return toSetting(checked, row)
+  })
+}
 
-  close(): void {
-    this.stop?.()
-  }
-
-  get<N extends SettingName>(name: N): SettingValue<N> {
-    return (this.values.has(name) ? this.values.get(name) : settingTable[name].fallback) as SettingValue<N>
-  }
-
-  async read(db: Db): Promise<void> {
-    const rows = await db.selectFrom('setting').select(['name', 'value']).execute()
-    this.values = new Map(rows.map(row => [row.name, row.value]))
-  }
+export function resetSetting(cloud: Cloud, caller: Caller, name: string): Promise<null> {
+  const checked = known(name)
+  return change(cloud, caller, async tx => {
+    await setting.remove(tx, checked)
+    await tell(tx, caller, checked)
+    return null
+  })
 }

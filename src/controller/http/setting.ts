@@ -1,5 +1,5 @@
 import { settingRoutes } from '../../api/setting.ts'
-import { getSetting, listSettings, resetSetting, setSetting } from '../app/settings.ts'
+import { getSetting, listSettings, resetSetting, setSetting } from '../app/setting.ts'
 import { answer, handle } from './handle.ts'
 
 export const settingHandlers = [

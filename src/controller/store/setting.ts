@@ -1,4 +1,4 @@
-/** Values of settings that were given one; the rest have their defaults (app/setting.ts). */
+/** Values of settings that were given one; the rest have their defaults (app/setting-values.ts). */
 import { sql } from 'kysely'
 import { type Db, json, type Tx } from './database.ts'
 

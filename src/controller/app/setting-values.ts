@@ -1,0 +1,109 @@
+/**
+ * Settings: typed, with a default each, changed at run time and followed by every controller. A name that is not here
+ * is not a setting.
+ */
+import Type, { type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { CloudError } from '../../model/errors.ts'
+import type { Database, Db } from '../store/database.ts'
+
+function setting<T extends TSchema>(schema: T, fallback: Static<T>, summary: string) {
+  return { schema, fallback, summary }
+}
+
+export const settingTable = {
+  'instance.recovery_minutes': setting(
+    Type.Integer({ minimum: 0, maximum: 525_600 }),
+    1440,
+    'How long a deleted instance can be recovered before it is purged, minutes',
+  ),
+  'instance.stop_timeout_s': setting(
+    Type.Integer({ minimum: 1, maximum: 3600 }),
+    60,
+    'How long a guest may take to shut down before it is cut off, seconds',
+  ),
+  'instance.cpu_model': setting(
+    Type.String({ pattern: '^[A-Za-z0-9._+-]{1,64}$' }),
+    'default',
+    "CPU model of new instances: 'host-model', 'host-passthrough', a model's name, or 'default' for the host's choice",
+  ),
+  'sign_in.attempts_max': setting(
+    Type.Integer({ minimum: 1, maximum: 100 }),
+    5,
+    'Failed sign-ins before an account is locked for a while',
+  ),
+  'sign_in.lock_minutes': setting(
+    Type.Integer({ minimum: 1, maximum: 1440 }),
+    15,
+    'How long an account stays locked, minutes',
+  ),
+  'token.lifetime_minutes': setting(
+    Type.Integer({ minimum: 1, maximum: 43_200 }),
+    720,
+    'How long a token from a sign-in is good for, minutes',
+  ),
+  'image.download_private_addresses': setting(
+    Type.Boolean(),
+    false,
+    'Whether images may be fetched from private and loopback addresses',
+  ),
+  'image.bytes_max': setting(Type.Integer({ minimum: 1 }), 100 * 1024 ** 3, 'Largest image that is taken, bytes'),
+  'event.keep_days': setting(Type.Integer({ minimum: 1, maximum: 3650 }), 30, 'How long events are kept, days'),
+  'host.reserved_memory_mib': setting(
+    Type.Integer({ minimum: 0 }),
+    1024,
+    'Memory of each host that is never given to instances, MiB',
+  ),
+} as const
+
+export type SettingName = keyof typeof settingTable
+export type SettingValue<N extends SettingName> = Static<(typeof settingTable)[N]['schema']>
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(settingTable, name)
+}
+
+/** Refuses, saying what the setting takes. */
+export function checkSetting(name: SettingName, value: unknown): void {
+  if (Value.Check(settingTable[name].schema, value)) return
+  const [problem] = Value.Errors(settingTable[name].schema, value)
+  throw new CloudError(
+    'invalid',
+    `The setting ${name} does not take this value: ${problem?.message ?? 'wrong type'}.`,
+    {
+      name,
+      expected: settingTable[name].schema,
+    },
+  )
+}
+
+/** The values in force, re-read when they change. */
+export class Settings {
+  private values = new Map<string, unknown>()
+  private readonly database: Database
+  private stop: (() => void) | undefined
+
+  constructor(database: Database) {
+    this.database = database
+  }
+
+  async start(onError: (error: unknown) => void): Promise<void> {
+    await this.read(this.database.db)
+    this.stop = this.database.listen('croft_setting', () => {
+      this.read(this.database.db).catch(onError)
+    })
+  }
+
+  close(): void {
+    this.stop?.()
+  }
+
+  get<N extends SettingName>(name: N): SettingValue<N> {
+    return (this.values.has(name) ? this.values.get(name) : settingTable[name].fallback) as SettingValue<N>
+  }
+
+  async read(db: Db): Promise<void> {
+    const rows = await db.selectFrom('setting').select(['name', 'value']).execute()
+    this.values = new Map(rows.map(row => [row.name, row.value]))
+  }
+}
