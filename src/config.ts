@@ -13,7 +13,7 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { parse } from 'yaml'
 import { HostError } from './host/error.ts'
-import { isErrno } from './host/process.ts'
+import { isErrno } from './lib/process.ts'
 
 export { clientEnvironment } from './client-environment.ts'
 

@@ -59,8 +59,8 @@ function codeOfStatus(status: number): ExitCode {
   }
 }
 
-/** HostError, JoinFailed and BuildError of other parts speak to people, too: what they say is enough. */
-const plain_errors = ['HostError', 'BuildError', 'JoinFailed']
+/** These errors of other parts speak to people, too: what they say is enough. */
+const plain_errors = ['HostError', 'ProgramError', 'BuildError', 'JoinFailed']
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandFailed) return error.code

@@ -10,7 +10,7 @@ import { kvmVerdict } from './kvm.ts'
 import { serviceManager } from './manager.ts'
 import { missingPackages, packagesFor, systemdRuns } from './packages.ts'
 import { portProblem } from './ports.ts'
-import { run } from './process.ts'
+import { run } from '../lib/process.ts'
 
 export async function probeMachine(config: Config): Promise<Machine> {
   const verdict = kvmVerdict()

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { isAlive, isErrno, type ProcessId } from './process.ts'
+import { isAlive, isErrno, type ProcessId } from '../lib/process.ts'
 import type { Service } from './service.ts'
 
 /** The boot's id makes the start time in ProcessId mean something after a reboot. */

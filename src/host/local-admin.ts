@@ -6,7 +6,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Config, isLoopback, joinAddress } from '../config.ts'
 import { ApiError, type ApiPlace, localApi } from './api.ts'
-import { isErrno } from './process.ts'
+import { isErrno } from '../lib/process.ts'
 import { connectable, controllerState } from './services/controller.ts'
 
 const key_file = (config: Pick<Config, 'state_dir'>) => path.join(config.state_dir, 'local-admin.key')

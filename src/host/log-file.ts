@@ -3,7 +3,7 @@
  * the supervisor dies; the supervisor turns the files over when they have grown.
  */
 import { closeSync, copyFileSync, openSync, readSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
-import { isErrno } from './process.ts'
+import { isErrno } from '../lib/process.ts'
 
 export const log_size_max = 16 * 1024 * 1024
 const generations = 4

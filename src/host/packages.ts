@@ -8,7 +8,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { recipePackages } from '../images/recipe.ts'
 import { HostError } from './error.ts'
-import { ended, lastLines, plain_env, run } from './process.ts'
+import { ended, lastLines, plain_env, run } from '../lib/process.ts'
 
 export type Role = 'controller' | 'host' | 'image' | 'test'
 

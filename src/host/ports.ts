@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import net from 'node:net'
 import type { Address } from '../config.ts'
-import { isErrno } from './process.ts'
+import { isErrno } from '../lib/process.ts'
 
 export type PortProblem = { address: Address; why: string; holder: string | undefined }
 

@@ -14,7 +14,7 @@ import { Client, escapeIdentifier } from 'pg'
 import { HostError } from './error.ts'
 import { findPostgres, postgres_env } from './postgres/binaries.ts'
 import { clearStaleLocks, prepareCluster, readPassword, superuser } from './postgres/cluster.ts'
-import { ended, isErrno, lastLines } from './process.ts'
+import { ended, isErrno, lastLines } from '../lib/process.ts'
 
 export type PostgresOptions = {
   data_dir: string

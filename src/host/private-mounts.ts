@@ -5,7 +5,7 @@
  *   private-mounts.ts [--over SOURCE:TARGET]... -- PROGRAM ARGUMENT...
  */
 import { parseArgs } from 'node:util'
-import { plain_env, runOk } from './process.ts'
+import { plain_env, runOk } from '../lib/process.ts'
 
 const { values, positionals } = parseArgs({
   options: { over: { type: 'string', multiple: true, default: [] } },

@@ -10,7 +10,16 @@ import path from 'node:path'
 import { HostError } from './error.ts'
 import { bootId, forgetService, keepService, readKept, servicesFolder, stillRuns } from './kept-services.ts'
 import { logSize, openLog, plainLog, readTail, rotate } from './log-file.ts'
-import { ended, identify, isAlive, isErrno, lastLines, type ProcessId, signalProcess, waitGone } from './process.ts'
+import {
+  ended,
+  identify,
+  isAlive,
+  isErrno,
+  lastLines,
+  type ProcessId,
+  signalProcess,
+  waitGone,
+} from '../lib/process.ts'
 import { untilReady } from './ready.ts'
 import type { Service, ServiceState, ServiceStatus } from './service.ts'
 

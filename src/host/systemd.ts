@@ -7,7 +7,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { HostError } from './error.ts'
 import { plainLog } from './log-file.ts'
-import { lastLines, run, runOk } from './process.ts'
+import { lastLines, run, runOk } from '../lib/process.ts'
 import { untilReady } from './ready.ts'
 import type { Service, ServiceManager, ServiceState, ServiceStatus } from './service.ts'
 

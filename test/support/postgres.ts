@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Client } from 'pg'
 import { startPostgres } from '../../src/host/postgres.ts'
-import { identify } from '../../src/host/process.ts'
+import { identify } from '../../src/lib/process.ts'
 
 /** Makes the template: gets the address of an empty database. Usually runs the migrations. */
 export type Prepare = (url: string) => Promise<void>

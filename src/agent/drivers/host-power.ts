@@ -3,7 +3,7 @@
  * themselves off. Known where systemd runs; elsewhere nobody stops guests in an orderly way.
  */
 import { existsSync } from 'node:fs'
-import { run } from '../../host/process.ts'
+import { run } from '../../lib/process.ts'
 
 const answerWithin_ms = 5000
 

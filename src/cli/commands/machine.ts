@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import { clientEnvironment, type Config, type ConfigFile, loadConfig } from '../../config.ts'
 import { HostError } from '../../host/error.ts'
-import { isErrno } from '../../host/process.ts'
+import { isErrno, ProgramError } from '../../lib/process.ts'
 import { standardProgress } from '../progress.ts'
 
 export type PlaceOptions = { state?: string; config?: string }
@@ -31,11 +31,16 @@ export async function tellFailure(work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    const told = isErrno(error, 'ENOSPC') ? diskFull(error) : error
+    const told = isErrno(error, 'ENOSPC') ? diskFull(error) : asHostError(error)
     if (!(told instanceof HostError)) throw error
     process.stderr.write(`\ncroft: ${told.message}\n${told.mend === undefined ? '' : `\n  ${told.mend}\n`}`)
     process.exitCode = 1
   }
+}
+
+/** What a program said of its failure is all that there is to say. */
+function asHostError(error: unknown): unknown {
+  return error instanceof ProgramError ? new HostError(error.message, undefined, { cause: error }) : error
 }
 
 function diskFull(error: unknown): HostError {

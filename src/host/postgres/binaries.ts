@@ -7,7 +7,7 @@ import { chmod, chown, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { HostError } from '../error.ts'
-import { isErrno, lastLines, plain_env, run, runOk } from '../process.ts'
+import { isErrno, lastLines, plain_env, run, runOk } from '../../lib/process.ts'
 
 export type PostgresBinaries = {
   postgres: string

@@ -8,7 +8,7 @@ import { chmod, chown, mkdir, readdir, readFile, readlink, realpath, rename, rm,
 import net from 'node:net'
 import path from 'node:path'
 import { HostError } from '../error.ts'
-import { isErrno, lastLines, run } from '../process.ts'
+import { isErrno, lastLines, run } from '../../lib/process.ts'
 import { type PostgresBinaries, postgres_env } from './binaries.ts'
 
 export const superuser = 'croft'

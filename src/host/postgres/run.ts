@@ -5,6 +5,7 @@
  *   run.ts --data-dir DIR --socket-dir DIR [--port N] [--tcp]
  */
 import { parseArgs } from 'node:util'
+import { ProgramError } from '../../lib/process.ts'
 import { HostError } from '../error.ts'
 import { preparePostgres } from '../postgres.ts'
 
@@ -30,8 +31,8 @@ try {
   if (!process.execve) throw new HostError('this Node cannot execve(2): run Croft on the Node that it brings')
   process.execve(file, prepared.argv, prepared.env)
 } catch (error) {
-  if (!(error instanceof HostError)) throw error
+  if (!(error instanceof HostError || error instanceof ProgramError)) throw error
   console.error(error.message)
-  if (error.mend) console.error(error.mend)
+  if (error instanceof HostError && error.mend) console.error(error.mend)
   process.exitCode = 1
 }

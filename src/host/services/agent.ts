@@ -1,7 +1,7 @@
 /** The agent as a service. */
 import path from 'node:path'
 import type { Config } from '../../config.ts'
-import { plain_env } from '../process.ts'
+import { plain_env } from '../../lib/process.ts'
 import { service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { nodeArgv } from './node.ts'

@@ -3,7 +3,7 @@
  * Files and sockets where Debian's packages expect them, so that ovs-vsctl works without options.
  */
 import { mkdir } from 'node:fs/promises'
-import { plain_env } from '../process.ts'
+import { plain_env } from '../../lib/process.ts'
 import { service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { ensureDatabaseFile } from './ovsdb-file.ts'

@@ -4,7 +4,7 @@
  * ovn-nbctl and ovn-sbctl work without options (ovn-architecture(7)).
  */
 import { mkdir } from 'node:fs/promises'
-import { plain_env } from '../process.ts'
+import { plain_env } from '../../lib/process.ts'
 import { type Service, service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { ensureDatabaseFile } from './ovsdb-file.ts'

@@ -1,6 +1,6 @@
 /** OVN on a host: turns logical networks into flows of this host's switch. What it does is set by the agent in Open vSwitch. */
 import { mkdir } from 'node:fs/promises'
-import { plain_env, runOk } from '../process.ts'
+import { plain_env, runOk } from '../../lib/process.ts'
 import { service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { vswitch_socket } from './openvswitch.ts'

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { HostError } from '../error.ts'
-import { runOk } from '../process.ts'
+import { runOk } from '../../lib/process.ts'
 
 /**
  * Only while no server has the file open. `first`: operations (RFC 7047, section 5.2) on the new database.

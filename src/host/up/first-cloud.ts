@@ -13,7 +13,7 @@ import type { Network } from '../../api/network.ts'
 import { type Config, isLoopback } from '../../config.ts'
 import type { Api } from '../api.ts'
 import { HostError } from '../error.ts'
-import { runOk } from '../process.ts'
+import { runOk } from '../../lib/process.ts'
 import { accepts } from '../ready.ts'
 import { external_network } from '../services/controller.ts'
 

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { Client } from 'pg'
 import { type Config, joinAddress } from '../../config.ts'
 import { HostError } from '../error.ts'
-import { isErrno } from '../process.ts'
+import { isErrno } from '../../lib/process.ts'
 import { portProblem } from '../ports.ts'
 import type { ServiceStatus } from '../service.ts'
 

@@ -8,7 +8,7 @@ import { Client } from 'pg'
 import { HostError } from '../../../src/host/error.ts'
 import { hydrateSymlinks } from '../../../src/host/postgres/binaries.ts'
 import { startPostgres } from '../../../src/host/postgres.ts'
-import { ended } from '../../../src/host/process.ts'
+import { ended } from '../../../src/lib/process.ts'
 import { testDatabase, testServer } from '../../support/postgres.ts'
 
 let folder = ''

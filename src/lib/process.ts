@@ -1,12 +1,11 @@
 /**
- * Small things about processes that every service needs: run a program to its end, tell one process from another that
+ * Small things about processes of this machine: run a program to its end, tell one process from another that
  * got the same number later, and wait until a process is gone.
- * Not its job: keeping a service running (supervisor.ts).
+ * Not its job: keeping a program running.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { HostError } from './error.ts'
 
 /** Environment for programs of the system: nothing of the caller's own leaks into daemons. */
 export const plain_env: Readonly<Record<string, string>> = {
@@ -25,7 +24,7 @@ export type RunOptions = {
 }
 
 /** A program could not be started, or ended with another code than 0. The message holds the end of what it printed. */
-export class ProgramError extends HostError {
+export class ProgramError extends Error {
   readonly argv: readonly string[]
   readonly result: RunResult
   constructor(argv: readonly string[], result: RunResult) {
