@@ -17,8 +17,8 @@ export class Together<In, Out> {
   private underWay = 0
 
   /**
-   * `work` answers for its items in their order; when it throws, all of its items fail with that error. At most `atOnce`
-   * batches are under way, of at most `batchMax` items each.
+   * `work` answers for its items in their order, or throws and has changed nothing. Then each item is done by itself, so that
+   * one that cannot be done fails alone. At most `atOnce` batches are under way, of at most `batchMax` items each.
    */
   constructor(
     work: (items: readonly In[]) => Promise<readonly Out[]>,
@@ -56,7 +56,8 @@ export class Together<In, Out> {
       }
       for (const [n, asked] of batch.entries()) asked.resolve(answers[n] as Out)
     } catch (error) {
-      for (const asked of batch) asked.reject(error)
+      if (batch.length === 1) return batch[0]?.reject(error)
+      for (const asked of batch) await this.run([asked])
     }
   }
 }

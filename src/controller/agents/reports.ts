@@ -81,21 +81,28 @@ async function noteOnHost(
   })
 }
 
+/** One host's report, as its link sent it. */
+export interface SentReport extends HeldLink {
+  report: number
+  instances: readonly InstanceReport[]
+}
+
+export type ReportOutcome = 'applied' | 'stale' | 'foreign'
+
 /**
- * Applies one report. Everything that follows from it commits with it: observed state, outcomes of operations, a guest's
- * own shutdown becoming what is wanted, room given up by deleted instances, events.
+ * Applies reports, of many hosts at once. Everything that follows from them commits with them: observed state, outcomes of
+ * operations, a guest's own shutdown becoming what is wanted, room given up by deleted instances, events.
  */
-export function applyReport(
-  database: Database,
-  session: HeldLink,
-  report: number,
-  reports: readonly InstanceReport[],
-): Promise<'applied' | 'stale' | 'foreign'> {
+export function applyReports(database: Database, sent: readonly SentReport[]): Promise<ReportOutcome[]> {
   return database.transaction(async tx => {
-    const noted = await host.noteReport(tx, session.host_id, session.epoch, report)
-    if (noted !== 'applied') return noted
-    const said = new Map(reports.map(one => [one.id, one]))
-    const applied = await observed.apply(tx, session.host_id, report, [...said.values()])
+    const outcomes = await host.noteReports(tx, sent)
+    const said = new Map<string, InstanceReport>()
+    const rows = sent.flatMap(({ host_id, report, instances }, n) =>
+      outcomes[n] === 'applied' ? [...lastOfEach(instances)].map(one => ({ ...one, host_id, report })) : [],
+    )
+    const applied = await observed.apply(tx, rows)
+    const hosts = new Map(applied.map(row => [row.id, row.host_id]))
+    for (const row of rows) if (hosts.get(row.id) === row.host_id) said.set(row.id, row)
     await operation.endTargets(
       tx,
       applied.flatMap(row => {
@@ -105,7 +112,7 @@ export function applyReport(
         return [{ resource_id: row.id, generation: one.applied_generation, outcome, reason: one.failure }]
       }),
     )
-    for (const row of applied) await follow(tx, session.host_id, row, said.get(row.id))
+    await follow(tx, applied, said)
     await event.record(
       tx,
       applied
@@ -113,16 +120,32 @@ export function applyReport(
         .map(row => ({ noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id })),
     )
     if (applied.some(row => said.get(row.id)?.power === 'absent')) await event.notify(tx, channels.work, 'purge')
-    return 'applied'
+    return outcomes
   })
 }
 
-async function follow(tx: Tx, host_id: string, row: AppliedReport, said: InstanceReport | undefined): Promise<void> {
-  if (!said) return
-  const settled = said.applied_generation >= row.generation
-  if (settled && said.stopped_by_guest && row.wanted_power === 'running' && !row.deleted) {
-    if (await instance.followShutdown(tx, row.id, row.generation)) await event.wakeHosts(tx, [host_id])
+/** A report that names an instance twice means what it says last. */
+function lastOfEach(instances: readonly InstanceReport[]): Iterable<InstanceReport> {
+  return new Map(instances.map(one => [one.id, one])).values()
+}
+
+/** What instances' own doing changes of what is wanted and claimed. */
+async function follow(
+  tx: Tx,
+  applied: readonly AppliedReport[],
+  said: ReadonlyMap<string, InstanceReport>,
+): Promise<void> {
+  const woken: string[] = []
+  const off: AppliedReport[] = []
+  for (const row of applied) {
+    const one = said.get(row.id)
+    if (!one || one.applied_generation < row.generation) continue
+    if (one.stopped_by_guest && row.wanted_power === 'running' && !row.deleted) {
+      if (await instance.followShutdown(tx, row.id, row.generation)) woken.push(row.host_id)
+    }
+    const is_off = one.power === 'stopped' || one.power === 'absent'
+    if (row.deleted && is_off && row.compute_claimed) off.push(row)
   }
-  const off = said.power === 'stopped' || said.power === 'absent'
-  if (settled && row.deleted && off && row.compute_claimed) await instance.giveUpCompute(tx, row.id, row.generation)
+  await instance.giveUpCompute(tx, off)
+  if (woken.length > 0) await event.wakeHosts(tx, woken)
 }

@@ -5,12 +5,21 @@
  */
 import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
+import { Together } from '../../lib/together.ts'
 import { type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
 import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
 import { channels, type Database } from '../store/database.ts'
 import { host } from '../store/host.ts'
-import { applyReport, beginSession, endSession, noteFacts, noteForeign } from './reports.ts'
-import { type Told, wantedFrame } from './wanted-frame.ts'
+import {
+  applyReports,
+  beginSession,
+  endSession,
+  noteFacts,
+  noteForeign,
+  type ReportOutcome,
+  type SentReport,
+} from './reports.ts'
+import { type FrameAsked, type FrameMade, type Told, wantedFrames } from './wanted-frame.ts'
 
 export interface AgentLink {
   send(frame: ControllerFrame): void
@@ -33,6 +42,17 @@ export interface WantedHostRules {
   external_gateway: string | null
 }
 
+/** What sessions do together: what many hosts ask or say at the same moment is read or written at once. */
+class Shared {
+  readonly frames: Together<FrameAsked, FrameMade>
+  readonly reports: Together<SentReport, ReportOutcome>
+
+  constructor({ database, rules }: SessionParts) {
+    this.frames = new Together(asked => wantedFrames(database.db, asked, rules()))
+    this.reports = new Together(sent => applyReports(database, sent))
+  }
+}
+
 export const heartbeat_ms = 5000
 /** Three heartbeats missed: the link is dead, whatever TCP thinks. */
 export const silence_ms_max = 3 * heartbeat_ms + 1000
@@ -42,6 +62,7 @@ export class AgentSession {
   epoch = 0
   private readonly link: AgentLink
   private readonly parts: SessionParts
+  private readonly shared: Shared
   private told: Told | undefined
   private heard_ms: number
   /** Frames are handled one after the other, in the order of their coming. */
@@ -50,10 +71,11 @@ export class AgentSession {
   /** A look at what is wanted is queued already. */
   private woken = false
 
-  constructor(host_id: string, link: AgentLink, parts: SessionParts) {
+  constructor(host_id: string, link: AgentLink, parts: SessionParts, shared: Shared) {
     this.host_id = host_id
     this.link = link
     this.parts = parts
+    this.shared = shared
     this.heard_ms = parts.clock.now_ms()
   }
 
@@ -158,17 +180,14 @@ export class AgentSession {
   }
 
   private async tell(whole: boolean): Promise<void> {
-    const { stop_timeout_s, host } = this.parts.rules()
-    const made = await wantedFrame(this.parts.database.db, this.host_id, whole ? undefined : this.told, {
-      stop_timeout_s,
-      host,
-    })
+    const made = await this.shared.frames.ask({ host_id: this.host_id, told: whole ? undefined : this.told })
     this.told = made.told
     if (made.frame) this.send(made.frame)
   }
 
   private async report(report: number, instances: readonly InstanceReport[]): Promise<void> {
-    this.mustHold(await applyReport(this.parts.database, this, report, instances))
+    const { host_id, epoch } = this
+    this.mustHold(await this.shared.reports.ask({ host_id, epoch, report, instances }))
   }
 
   private mustHold(outcome: 'applied' | 'stale' | 'foreign'): void {
@@ -182,12 +201,14 @@ const not_held = 'this link is not the one that the host is known by any more'
 export class AgentSessions {
   private readonly sessions = new Map<string, AgentSession>()
   private readonly parts: SessionParts
+  private readonly shared: Shared
   private readonly stops: (() => void)[] = []
   /** Ends of links that are being written. */
   private readonly endings = new Set<Promise<void>>()
 
   constructor(parts: SessionParts) {
     this.parts = parts
+    this.shared = new Shared(parts)
   }
 
   start(): void {
@@ -210,7 +231,7 @@ export class AgentSessions {
   /** A host has dialled in, its certificate checked. An older link of the same host is ended. */
   accept(host_id: string, link: AgentLink): AgentSession {
     this.sessions.get(host_id)?.end('a newer link of the same host')
-    const session = new AgentSession(host_id, link, this.parts)
+    const session = new AgentSession(host_id, link, this.parts, this.shared)
     this.sessions.set(host_id, session)
     return session
   }

@@ -1,10 +1,10 @@
 /** From what a host was told to what it must be told now. */
 import type { ControllerFrame } from '../../protocol/messages.ts'
-import type { WantedNetwork } from '../../protocol/wanted.ts'
+import type { WantedInstance, WantedNetwork } from '../../protocol/wanted.ts'
 import { instancePorts } from '../store/instance-ports.ts'
 import type { Db } from '../store/database.ts'
 import { gatewayHost } from '../store/gateway-host.ts'
-import { wanted } from '../store/wanted.ts'
+import { type Version, wanted } from '../store/wanted.ts'
 import type { WantedHostRules } from './sessions.ts'
 
 /** What was sent on this link so far, by version. */
@@ -19,36 +19,92 @@ export interface FrameRules {
   host: WantedHostRules
 }
 
-/** The frame that brings the host up to date, or none when it is. Without `told`: all there is. */
-export async function wantedFrame(
-  db: Db,
-  host_id: string,
-  told: Told | undefined,
-  rules: FrameRules,
-): Promise<{ frame: ControllerFrame | null; told: Told }> {
-  const versions = await wanted.versions(db, host_id)
+/** A host, and what it was told on its link; without `told` it is told all there is. */
+export interface FrameAsked {
+  host_id: string
+  told: Told | undefined
+}
+
+/** The frame that brings the host up to date, or none when it is. */
+export interface FrameMade {
+  frame: ControllerFrame | null
+  told: Told
+}
+
+/** For any number of hosts at once, in a fixed number of queries. */
+export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: FrameRules): Promise<FrameMade[]> {
+  const host_ids = asked.map(one => one.host_id)
+  const versions = Map.groupBy(await wanted.versions(db, host_ids), one => one.host_id)
+  const gateways = rules.host.external_gateway === null ? new Set() : await gatewayHost.among(db, host_ids)
+  const compared = asked.map(one => {
+    const here = { ...rules.host, external_gateway: gateways.has(one.host_id) ? rules.host.external_gateway : null }
+    return compare(one, versions.get(one.host_id) ?? [], here, rules.stop_timeout_s)
+  })
+  const news = compared.filter(one => one.is_news)
+  if (news.length === 0) return compared.map(({ made }) => made)
+  const ids = news.flatMap(one => one.changed)
+  const instances = Map.groupBy(await wanted.instances(db, ids, rules), one => one.host_id)
+  const networksOf = await wanted.networkIds(
+    db,
+    news.map(one => one.host_id),
+  )
+  const networks = await instancePorts.wantedNetworks(db, [...new Set([...networksOf.values()].flat())])
+  for (const one of news) {
+    const here = new Set(networksOf.get(one.host_id))
+    fill(
+      one,
+      (instances.get(one.host_id) ?? []).map(found => found.instance),
+      networks.filter(network => here.has(network.network_id)),
+    )
+  }
+  return compared.map(({ made }) => made)
+}
+
+interface Compared {
+  host_id: string
+  before: Told | undefined
+  changed: string[]
+  is_news: boolean
+  made: FrameMade
+  host_rules: WantedHostRules
+}
+
+/** What of the host's versions differs from what it was told. */
+function compare(
+  { host_id, told }: FrameAsked,
+  versions: readonly Version[],
+  host_rules: WantedHostRules,
+  stop_timeout_s: number,
+): Compared {
   const instances = new Map(versions.map(one => [one.id, `${one.generation}.${one.details_version}`]))
   const changed = [...instances].filter(([id, version]) => told?.instances.get(id) !== version).map(([id]) => id)
-  const forgotten = [...(told?.instances.keys() ?? [])].filter(id => !instances.has(id))
-  const is_gateway = rules.host.external_gateway !== null && (await gatewayHost.includes(db, host_id))
-  const rules_here = is_gateway ? rules.host : { ...rules.host, external_gateway: null }
-  const host = JSON.stringify([rules_here, rules.stop_timeout_s])
-  if (told && changed.length === 0 && forgotten.length === 0 && host === told.host) {
-    return { frame: null, told }
+  const forgotten = told ? [...told.instances.keys()].some(id => !instances.has(id)) : false
+  const host = JSON.stringify([host_rules, stop_timeout_s])
+  const is_news = !told || changed.length > 0 || forgotten || host !== told.host
+  const now = { instances, networks: told?.networks ?? new Map<string, string>(), host }
+  return {
+    host_id,
+    before: told,
+    changed,
+    is_news,
+    host_rules,
+    made: { frame: null, told: told && !is_news ? told : now },
   }
-  const networkIds = await wanted.networkIds(db, host_id)
-  const networkRows = await instancePorts.wantedNetworks(db, networkIds)
-  const networks = new Map(networkRows.map(one => [one.network_id, versionOf(one)]))
-  const frame: ControllerFrame = {
+}
+
+function fill(one: Compared, instances: WantedInstance[], here: readonly WantedNetwork[]): void {
+  const { before, made } = one
+  const networks = new Map(here.map(network => [network.network_id, versionOf(network)]))
+  made.frame = {
     type: 'wanted',
-    whole: !told,
-    ...(host !== told?.host && { host: { version: 1, ...rules_here } }),
-    instances: await wanted.instances(db, host_id, changed, rules),
-    networks: networkRows.filter(one => told?.networks.get(one.network_id) !== versionOf(one)),
-    forget_instances: forgotten,
-    forget_networks: [...(told?.networks.keys() ?? [])].filter(id => !networks.has(id)),
+    whole: !before,
+    ...(made.told.host !== before?.host && { host: { version: 1, ...one.host_rules } }),
+    instances,
+    networks: here.filter(network => before?.networks.get(network.network_id) !== versionOf(network)),
+    forget_instances: [...(before?.instances.keys() ?? [])].filter(id => !made.told.instances.has(id)),
+    forget_networks: [...(before?.networks.keys() ?? [])].filter(id => !networks.has(id)),
   }
-  return { frame, told: { instances, networks, host } }
+  made.told = { ...made.told, networks }
 }
 
 function versionOf(network: WantedNetwork): string {

@@ -25,9 +25,11 @@ async function list(db: Db): Promise<GatewayHost[]> {
   return rows
 }
 
-async function includes(db: Db, host_id: string): Promise<boolean> {
-  const { rows } = await sql`select 1 from host h where h.id = ${host_id} and ${is_gateway}`.execute(db)
-  return rows.length > 0
+/** Which of these hosts are. */
+async function among(db: Db, host_ids: readonly string[]): Promise<Set<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select h.id from host h where h.id = any(${host_ids}::uuid[]) and ${is_gateway}`.execute(db)
+  return new Set(rows.map(row => row.id))
 }
 
-export const gatewayHost = { list, includes }
+export const gatewayHost = { list, among }

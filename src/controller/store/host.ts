@@ -307,17 +307,28 @@ async function lockLink(tx: Tx, id: string, epoch: number): Promise<{ last_repor
   return row ?? null
 }
 
-/** Notes that the session's host sent this report. 'foreign': the session is no longer the host's; 'stale': seen before. */
-async function noteReport(tx: Tx, id: string, epoch: number, report: number): Promise<'applied' | 'stale' | 'foreign'> {
-  const row = await lockLink(tx, id, epoch)
-  if (!row) return 'foreign'
-  if (report <= row.last_report) return 'stale'
-  await tx
-    .updateTable('host')
-    .set({ last_report: report, last_seen_at: sql`croft_now()` })
-    .where('id', '=', id)
-    .execute()
-  return 'applied'
+/**
+ * Notes that the hosts of these links sent these reports. 'foreign': the link is no longer the host's; 'stale': the report
+ * was seen before. The hosts stay locked, in the order of their ids.
+ */
+async function noteReports(
+  tx: Tx,
+  sent: readonly { host_id: string; epoch: number; report: number }[],
+): Promise<('applied' | 'stale' | 'foreign')[]> {
+  const said = json(sent.map(({ host_id, epoch, report }, n) => ({ n, host_id, epoch, report })))
+  const { rows } = await sql<{ n: number; fresh: boolean }>`
+    with held as materialized (
+      select s.n, h.id, s.report, s.report > h.last_report as fresh
+      from jsonb_to_recordset(${said}) as s (n int, host_id uuid, epoch bigint, report bigint)
+      join host h on h.id = s.host_id and h.session_epoch = s.epoch
+      where h.session_controller_id is not null and h.removed_at is null
+      order by h.id for update of h
+    ), noted as (
+      update host set last_report = held.report, last_seen_at = croft_now() from held where host.id = held.id and held.fresh
+    )
+    select n, fresh from held`.execute(tx)
+  const fresh = new Map(rows.map(row => [row.n, row.fresh]))
+  return sent.map((_, n) => (fresh.has(n) ? (fresh.get(n) ? 'applied' : 'stale') : 'foreign'))
 }
 
 /** The links that this controller holds, as far as the database knows. */
@@ -385,7 +396,7 @@ export const host = {
   beginSession,
   endSession,
   lockLink,
-  noteReport,
+  noteReports,
   heldBy,
   orphaned,
   byCertificate,

@@ -320,17 +320,21 @@ async function followShutdown(tx: Tx, id: string, generation: number): Promise<b
 }
 
 /**
- * A deleted instance that is off no longer needs its vCPUs and memory on the host; its disks stay. Not if it was recovered
- * since the host was told of this generation: then it needs them again.
+ * Deleted instances that are off no longer need their vCPUs and memory on their hosts; their disks stay. Not one that was
+ * recovered since its host was told of this generation: then it needs them again.
  */
-async function giveUpCompute(tx: Tx, id: string, generation: number): Promise<void> {
+async function giveUpCompute(tx: Tx, off: readonly { id: string; generation: number }[]): Promise<void> {
+  if (off.length === 0) return
   await sql`with given as (
-      update instance set compute_claimed = false
-      where id = ${id} and compute_claimed and deleted_at is not null and generation = ${generation}
-      returning host_id, vcpus, memory_mib
+      update instance i set compute_claimed = false
+      from jsonb_to_recordset(${json(off.map(({ id, generation }) => ({ id, generation })))}) as o (id uuid, generation bigint)
+      where i.id = o.id and i.generation = o.generation and i.compute_claimed and i.deleted_at is not null
+      returning i.host_id, i.vcpus, i.memory_mib
+    ), sums as (
+      select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib from given group by host_id
     )
-    update host h set vcpus_claimed = vcpus_claimed - given.vcpus, memory_claimed_mib = memory_claimed_mib - given.memory_mib
-    from given where h.id = given.host_id`.execute(tx)
+    update host h set vcpus_claimed = vcpus_claimed - s.vcpus, memory_claimed_mib = memory_claimed_mib - s.memory_mib
+    from sums s where h.id = s.host_id`.execute(tx)
 }
 
 async function domainOf(db: Db, project_id: string): Promise<string> {

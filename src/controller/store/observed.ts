@@ -4,10 +4,12 @@ import type { InstanceReport } from '../../protocol/messages.ts'
 import { type Db, json, type Tx } from './database.ts'
 import type { Static } from 'typebox'
 
-type Report = Static<typeof InstanceReport>
+/** What a host said of an instance in its report of this number. */
+type Report = Static<typeof InstanceReport> & { host_id: string; report: number }
 
 export interface AppliedReport {
   id: string
+  host_id: string
   project_id: string
   deleted: boolean
   wanted_power: string
@@ -18,30 +20,30 @@ export interface AppliedReport {
 }
 
 /**
- * Writes reports of instances that are placed on this host; any others are ignored (hosts are not trusted). Returns the
- * instances whose row was written.
+ * Writes reports of instances that are placed on the host that reports; any others are ignored (hosts are not trusted).
+ * Returns the instances whose row was written. An instance at most once per host.
  */
-async function apply(tx: Tx, host_id: string, report: number, reports: readonly Report[]): Promise<AppliedReport[]> {
+async function apply(tx: Tx, reports: readonly Report[]): Promise<AppliedReport[]> {
   if (reports.length === 0) return []
-  const rows = json(reports.map(one => ({ ...one, failure: one.failure })))
+  const rows = json(reports)
   const { rows: applied } = await sql<AppliedReport>`
     with said as (
       select r.* from jsonb_to_recordset(${rows}) as r (
-        id uuid, applied_generation bigint, power text, failure text, progress jsonb, started_at timestamptz,
+        id uuid, host_id uuid, report bigint, applied_generation bigint, power text, failure text, progress jsonb, started_at timestamptz,
         guest_addresses jsonb)
     ), before as (
-      select i.id, i.project_id, i.deleted_at is not null as deleted, i.wanted_power, i.generation, i.compute_claimed,
+      select i.id, i.host_id, i.project_id, i.deleted_at is not null as deleted, i.wanted_power, i.generation, i.compute_claimed,
         o.instance_id is null or (o.applied_generation, o.power) is distinct from (s.applied_generation, s.power)
           or o.failure is distinct from s.failure or o.progress is distinct from nullif(s.progress, 'null'::jsonb)
           or o.guest_addresses is distinct from array(select jsonb_array_elements_text(s.guest_addresses)) as changed
-      from said s join instance i on i.id = s.id and i.host_id = ${host_id}
+      from said s join instance i on i.id = s.id and i.host_id = s.host_id
       left join instance_observed o on o.instance_id = i.id
     ), written as (
       insert into instance_observed as o (instance_id, report, applied_generation, power, failure, progress, started_at,
         guest_addresses, observed_at)
-      select s.id, ${report}, least(s.applied_generation, b.generation), s.power, s.failure, nullif(s.progress, 'null'::jsonb),
+      select s.id, s.report, least(s.applied_generation, b.generation), s.power, s.failure, nullif(s.progress, 'null'::jsonb),
         s.started_at, array(select jsonb_array_elements_text(s.guest_addresses)), croft_now()
-      from said s join before b on b.id = s.id
+      from said s join before b on b.id = s.id and b.host_id = s.host_id
       on conflict (instance_id) do update set report = excluded.report, applied_generation = excluded.applied_generation,
         power = excluded.power, failure = excluded.failure, progress = excluded.progress, started_at = excluded.started_at,
         guest_addresses = excluded.guest_addresses, observed_at = excluded.observed_at

@@ -6,43 +6,43 @@ import type { InstanceRow } from './instance.ts'
 import { instancePorts } from './instance-ports.ts'
 
 export interface Version {
+  host_id: string
   id: string
   generation: number
   details_version: number
 }
 
-/** The versions of all that is wanted of a host: cheap, to see what has changed. */
-async function versions(db: Db, host_id: string): Promise<Version[]> {
+/** The versions of all that is wanted of these hosts: cheap, to see what has changed. */
+async function versions(db: Db, host_ids: readonly string[]): Promise<Version[]> {
   return await db
     .selectFrom('instance')
-    .select(['id', 'generation', 'details_version'])
-    .where('host_id', '=', host_id)
+    .select(['host_id', 'id', 'generation', 'details_version'])
+    .where(sql<boolean>`host_id = any(${[...host_ids]}::uuid[])`)
+    .orderBy('host_id')
     .orderBy('id')
     .execute()
 }
 
-/** The whole wanted state of these instances of the host. */
+/** The whole wanted state of these instances, each with the host that it is on now. */
 async function instances(
   db: Db,
-  host_id: string,
   ids: readonly string[],
   rules: { stop_timeout_s: number },
-): Promise<WantedInstance[]> {
+): Promise<{ host_id: string; instance: WantedInstance }[]> {
   if (ids.length === 0) return []
   const rows = await db
     .selectFrom('instance')
     .innerJoin('zone', 'zone.id', 'instance.zone_id')
     .selectAll('instance')
     .select('zone.name as zone')
-    .where('instance.host_id', '=', host_id)
-    .where('instance.id', 'in', ids)
+    .where(sql<boolean>`instance.id = any(${[...ids]}::uuid[])`)
     .execute()
   const [disks, ports, details] = [
     await disksOf(db, ids),
     await instancePorts.wanted(db, ids),
     await networkDetails(db, ids),
   ]
-  return rows.map(row => ({
+  const toInstance = (row: (typeof rows)[number]): WantedInstance => ({
     id: row.id,
     generation: row.generation,
     details_version: row.details_version,
@@ -71,7 +71,8 @@ async function instances(
       floating_addresses: details.get(row.id)?.floating_addresses ?? [],
       security_groups: details.get(row.id)?.security_groups ?? [],
     },
-  }))
+  })
+  return rows.map(row => ({ host_id: row.host_id, instance: toInstance(row) }))
 }
 
 function powerOf(row: Pick<InstanceRow, 'purging' | 'deleted_at' | 'wanted_power'>): WantedInstance['power'] {
@@ -85,7 +86,7 @@ async function disksOf(db: Db, ids: readonly string[]): Promise<Map<string, Want
     .leftJoin('image as m', 'm.id', 'v.image_id')
     .select(['v.id', 'v.instance_id', 'v.role', 'v.size_gib', 'v.bus'])
     .select(['m.id as image_id', 'm.sha256', 'm.size_bytes', 'm.format'])
-    .where('v.instance_id', 'in', ids)
+    .where(sql<boolean>`v.instance_id = any(${[...ids]}::uuid[])`)
     .orderBy('v.id')
     .execute()
   const disks = new Map<string, WantedDisk[]>()
@@ -125,17 +126,13 @@ async function networkDetails(db: Db, ids: readonly string[]): Promise<Map<strin
   return new Map(rows.map(row => [row.instance_id, row]))
 }
 
-/** The networks that the host's instances have ports in. */
-async function networkIds(db: Db, host_id: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('port as p')
-    .innerJoin('instance as i', 'i.id', 'p.instance_id')
-    .select('p.network_id')
-    .distinct()
-    .where('i.host_id', '=', host_id)
-    .where('i.deleted_at', 'is', null)
-    .execute()
-  return rows.map(row => row.network_id).sort()
+/** The networks that each host's instances have ports in. */
+async function networkIds(db: Db, host_ids: readonly string[]): Promise<Map<string, string[]>> {
+  const { rows } = await sql<{ host_id: string; networks: string[] }>`
+    select i.host_id, array_agg(distinct p.network_id::text) as networks
+    from instance i join port p on p.instance_id = i.id
+    where i.host_id = any(${[...host_ids]}::uuid[]) and i.deleted_at is null group by i.host_id`.execute(db)
+  return new Map(rows.map(row => [row.host_id, row.networks]))
 }
 
 export const wanted = { versions, instances, networkIds }

@@ -119,7 +119,7 @@ describe('controller/links', () => {
     const id = await create('recovered')
     const { db } = cloud.cloud.database
     const row = await db.selectFrom('instance').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
-    await cloud.cloud.database.transaction(tx => instance.giveUpCompute(tx, id, row.generation))
+    await cloud.cloud.database.transaction(tx => instance.giveUpCompute(tx, [{ id, generation: row.generation }]))
     const after = await db.selectFrom('instance').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
     assert.equal(after.compute_claimed, true)
   })

@@ -48,6 +48,19 @@ describe('lib/together', () => {
     assert.equal(await next, 'did 2')
   })
 
+  test('one that cannot be done fails alone', async () => {
+    const together = new Together<number, number>(async items => {
+      await turn()
+      if (items.includes(2)) throw new Error('2 cannot be done')
+      return items
+    })
+    const asked = await Promise.allSettled([1, 2, 3].map(item => together.ask(item)))
+    assert.deepEqual(
+      asked.map(one => one.status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+  })
+
   test('an answer too few is an error and not a wait for ever', async () => {
     const together = new Together<number, number>(async items => items.slice(1))
     await assert.rejects(together.ask(1), /1 things were asked for, and 0 were answered/)
