@@ -10,6 +10,8 @@ import { type EventRow, event, parseCursor } from '../store/event.ts'
 export type Watcher = (events: readonly EventRow[]) => void
 
 const batch_max = 1000
+/** What is recorded within this time of a reading is read with the next: the more there is, the larger the batches. */
+const gather_ms = 4
 /** How soon to look again while an open transaction hides events that are already there. */
 const hidden_retry_ms = 3
 const hidden_retry_ms_max = 200
@@ -23,6 +25,9 @@ export class EventHub {
   private reading: Promise<void> | undefined
   private again = false
   private retry: Timer | undefined
+  private gathering: Timer | undefined
+  /** When the last reading began. */
+  private read_ms = 0
   private retry_ms = hidden_retry_ms
   private stop: (() => void) | undefined
 
@@ -44,6 +49,7 @@ export class EventHub {
     this.stop = undefined
     await this.reading
     this.retry?.cancel()
+    this.gathering?.cancel()
   }
 
   watch(watcher: Watcher): () => void {
@@ -56,6 +62,16 @@ export class EventHub {
       this.again = true
       return
     }
+    if (this.gathering) return
+    const early_ms = this.read_ms + gather_ms - this.clock.now_ms()
+    if (early_ms > 0) {
+      this.gathering = this.clock.after(Math.min(early_ms, gather_ms), () => {
+        this.gathering = undefined
+        this.wake()
+      })
+      return
+    }
+    this.read_ms = this.clock.now_ms()
     this.reading = this.read()
       .catch(error => {
         this.log.warn({ err: error }, 'events could not be read; trying again')

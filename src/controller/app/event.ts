@@ -68,12 +68,32 @@ async function resourcesOf(db: Db, rows: readonly EventRow[]): Promise<Map<strin
 
 async function toEvents(db: Db, rows: readonly EventRow[]): Promise<Event[]> {
   const resources = await resourcesOf(db, rows)
-  return rows.map(row => ({
-    ...row,
-    at: row.at.toISOString(),
-    resource:
-      row.noun === 'instance' || resources.has(row.resource_id) ? (resources.get(row.resource_id) ?? null) : null,
-  }))
+  return rows.map(row =>
+    // Shared by all who hear of it: nobody may change it.
+    Object.freeze({
+      ...row,
+      at: row.at.toISOString(),
+      resource:
+        row.noun === 'instance' || resources.has(row.resource_id) ? (resources.get(row.resource_id) ?? null) : null,
+    }),
+  )
+}
+
+/** Live events as they are told, made once for all who hear of them. */
+const told = new WeakMap<EventRow, Promise<Event>>()
+
+async function toldEvents(db: Db, rows: readonly EventRow[]): Promise<Event[]> {
+  const fresh = rows.filter(row => !told.has(row))
+  if (fresh.length > 0) {
+    const made = toEvents(db, fresh)
+    for (const [n, row] of fresh.entries()) {
+      const one = made.then(events => events[n] as Event)
+      // Who asks next tries anew; whoever awaits this hears of the failure.
+      one.catch(() => told.delete(row))
+      told.set(row, one)
+    }
+  }
+  return await Promise.all(rows.map(row => told.get(row) as Promise<Event>))
 }
 
 const start = { xid: '0', seq: 0 }
@@ -174,7 +194,7 @@ async function* follow(
       const last = rows.at(-1)
       if (last) {
         cursor = cursorOf(last.cursor)
-        yield await toEvents(cloud.database.db, rows)
+        yield await toldEvents(cloud.database.db, rows)
         continue
       }
       await wake.promise

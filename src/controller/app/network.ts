@@ -11,7 +11,15 @@ import type { Page } from '../store/page.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { type Caller, checkVersion, forbidden, mayOnSystem, projectOf, visibleProject } from './caller.ts'
 import { change } from './change.ts'
-import { type Changed, checkMayChange, hostsReached, mayRead, networksChanged, portsInWords } from './network-change.ts'
+import {
+  type Changed,
+  checkMayChange,
+  hostsReached,
+  instancesReached,
+  mayRead,
+  networksChanged,
+  portsInWords,
+} from './network-change.ts'
 import { insertPorts } from './new-ports.ts'
 
 /** 1,500 minus Geneve's 58 bytes of headers over IPv4. */
@@ -112,7 +120,9 @@ export function updateNetwork(
     }
     await network.update(tx, id, asked)
     await networksChanged(tx, caller, [{ noun: 'network', kind: 'changed', id, project_id: row.project_id }])
-    if (asked.mtu !== undefined && asked.mtu !== row.mtu) await hostsReached(tx, { network_id: id })
+    // Instances are shown with their networks' names; the MTU is their hosts' business alone.
+    if (asked.name !== undefined && asked.name !== row.name) await instancesReached(tx, caller, { network_id: id })
+    else if (asked.mtu !== undefined && asked.mtu !== row.mtu) await hostsReached(tx, { network_id: id })
     return await read(tx, id)
   })
 }

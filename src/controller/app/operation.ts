@@ -1,8 +1,10 @@
 /** Operations as people see and wait for them. */
 import type { Operation, operationRoutes } from '../../api/operation.ts'
 import type { QueryOf } from '../../api/route.ts'
+import { Together } from '../../lib/together.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
+import type { EventRow } from '../store/event.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import { type Caller, mayOnSystem, visibleProject } from './caller.ts'
@@ -56,22 +58,35 @@ export function cancelOperation(cloud: Cloud, caller: Caller, id: string): Promi
 /** Resolves when the operation has ended, the time is over, or the signal fires; never rejects for these. */
 export async function waitForOperation(cloud: Cloud, id: string, wait_ms: number, signal: AbortSignal): Promise<void> {
   const done = Promise.withResolvers<void>()
-  // A look may fail when nobody awaits this any more: no reason to end the process.
-  done.promise.catch(() => undefined)
   const timer = cloud.clock.after(wait_ms, done.resolve)
   signal.addEventListener('abort', () => done.resolve(), { once: true })
-  const look = async () => {
-    const found = await operation.find(cloud.database.db, id)
-    if (!found || found.ended_at !== null) done.resolve()
-  }
+  // Watching first: an end between the two is heard or seen.
   const unwatch = cloud.events.watch(events => {
-    if (events.some(one => one.noun === 'operation' && one.resource_id === id)) look().catch(done.reject)
+    if (events.some(one => one.resource_id === id && hasEnded(one))) done.resolve()
   })
   try {
-    await look()
+    if (!(await looks(cloud).ask(id))) done.resolve()
     await done.promise
   } finally {
     unwatch()
     timer.cancel()
   }
+}
+
+function hasEnded({ noun, detail }: EventRow): boolean {
+  return noun === 'operation' && (detail as { ended?: boolean }).ended === true
+}
+
+/** Looks whether operations are open, of all who begin to wait at the same moment. */
+const looksOf = new WeakMap<Cloud, Together<string, boolean>>()
+
+function looks(cloud: Cloud): Together<string, boolean> {
+  const known =
+    looksOf.get(cloud) ??
+    new Together<string, boolean>(async ids => {
+      const open = await operation.openAmong(cloud.database.db, ids)
+      return ids.map(id => open.has(id))
+    })
+  looksOf.set(cloud, known)
+  return known
 }

@@ -7,6 +7,7 @@ import type { Caller } from '../app/caller.ts'
 import type { Cloud } from '../cloud.ts'
 import { authenticate } from './authenticate.ts'
 import { answer, handle } from './handle.ts'
+import { textOf } from './serialise.ts'
 
 /** So that proxies and clients see that the stream lives. */
 const comment_every_ms = 15_000
@@ -66,7 +67,7 @@ async function send(
   let timer = cloud.clock.after(comment_every_ms, alive)
   try {
     for (let next = await first; !next.done; next = await batches.next()) {
-      const text = next.value.map(one => `id: ${one.cursor}\nevent: ${one.noun}\ndata: ${JSON.stringify(one)}\n\n`)
+      const text = next.value.map(one => `id: ${one.cursor}\nevent: ${one.noun}\ndata: ${textOf(one)}\n\n`)
       if (!response.write(text.join(''))) await drained(cloud, response, gone.signal)
     }
   } catch (error) {

@@ -40,7 +40,8 @@ async function start(tx: Tx, made: NewOperation): Promise<void> {
   await event.record(tx, [changed(made, 'created')])
 }
 
-function changed(row: Pick<NewOperation, 'id' | 'project_id' | 'user_id' | 'request_id'>, kind: string) {
+/** `ended` goes with the event, so that who waits for it need not look. */
+function changed(row: Pick<NewOperation, 'id' | 'project_id' | 'user_id' | 'request_id'>, kind: string, ended = false) {
   return {
     noun: 'operation',
     kind,
@@ -48,6 +49,7 @@ function changed(row: Pick<NewOperation, 'id' | 'project_id' | 'user_id' | 'requ
     project_id: row.project_id,
     user_id: row.user_id,
     request_id: row.request_id,
+    ...(ended && { detail: { ended } }),
   }
 }
 
@@ -120,7 +122,7 @@ async function applyOutcomes(tx: Tx, update: RawBuilder<unknown>): Promise<strin
     returning o.id, o.project_id, o.user_id, o.request_id, o.ended_at is not null as ended`.execute(tx)
   await event.record(
     tx,
-    rows.map(row => changed(row, 'changed')),
+    rows.map(row => changed(row, 'changed', row.ended)),
   )
   return rows.filter(row => row.ended).map(row => row.id)
 }
@@ -139,7 +141,7 @@ async function end(
     .where('ended_at', 'is', null)
     .returning(['id', 'project_id', 'user_id', 'request_id'])
     .executeTakeFirst()
-  if (row) await event.record(tx, [changed(row, 'changed')])
+  if (row) await event.record(tx, [changed(row, 'changed', true)])
 }
 
 /** Ends all open operations on a thing that have no targets of their own. */
@@ -249,9 +251,24 @@ async function find(db: Db, id: string): Promise<Operation | null> {
   return row ? toOperation(row) : null
 }
 
+/** Of these operations, those that have not ended. */
+async function openAmong(db: Db, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('operation')
+    .select('id')
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .where('ended_at', 'is', null)
+    .execute()
+  return new Set(rows.map(row => row.id))
+}
+
 async function byIds(db: Db, ids: readonly string[]): Promise<Operation[]> {
   if (ids.length === 0) return []
-  return (await selectOperations(db).where('o.id', 'in', ids).execute()).map(toOperation)
+  return (
+    await selectOperations(db)
+      .where(sql<boolean>`o.id = any(${[...ids]}::uuid[])`)
+      .execute()
+  ).map(toOperation)
 }
 
 /** The instances that an open operation still waits for. */
@@ -265,4 +282,16 @@ async function openTargets(tx: Tx, id: string): Promise<string[]> {
   return rows.map(row => row.resource_id)
 }
 
-export const operation = { start, end, endOn, endTargets, endReached, cancelTargets, list, find, byIds, openTargets }
+export const operation = {
+  start,
+  end,
+  endOn,
+  endTargets,
+  endReached,
+  cancelTargets,
+  list,
+  find,
+  byIds,
+  openAmong,
+  openTargets,
+}
