@@ -21,6 +21,12 @@ export const handMade: readonly HandMade[] = [
     load: async program => (await import('./commands/up.ts')).register(program),
   },
   {
+    name: 'start',
+    summary: 'start what this machine already is, as after a boot',
+    group: here,
+    load: async program => (await import('./commands/start.ts')).register(program),
+  },
+  {
     name: 'down',
     summary: 'stop what `croft up` started; nothing is deleted',
     group: here,

@@ -5,12 +5,13 @@
 import type { Config } from '../config.ts'
 import type { Instance } from '../api/instance.ts'
 import { localApi } from './api.ts'
+import { stayDownAtBoot } from './boot.ts'
 import { HostError } from './error.ts'
 import { localAdmin } from './local-admin.ts'
 import { hostServices, knownServices, serviceManager } from './manager.ts'
 import type { ServiceStatus } from './service.ts'
 import { ovnController } from './services/ovn-controller.ts'
-import type { Step } from './up.ts'
+import type { Step } from './step.ts'
 
 export type DownOptions = { config: Config; guests: 'keep' | 'stop' }
 
@@ -29,6 +30,7 @@ export async function down({ config, guests }: DownOptions, step: Step): Promise
       count => `${count} stopped`,
     )
   if (manager.kind === 'supervisor' && 'shutDown' in manager) {
+    await stayDownAtBoot()
     await step(
       'Services',
       () => manager.shutDown(),

@@ -8,13 +8,14 @@ import { hostname } from 'node:os'
 import { readIdentity } from '../agent/identity.ts'
 import { JoinFailed, joinHost } from '../agent/join.ts'
 import type { Host } from '../api/host.ts'
-import type { Show } from '../cli/progress.ts'
+import type { Session } from '../api/session.ts'
 import { type Config, type ConfigFile, joinAddress } from '../config.ts'
 import { type Api, localApi } from './api.ts'
+import { bootStart, bootWay, startAtBoot } from './boot.ts'
 import { HostError } from './error.ts'
 import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
 import { hostServices, serviceManager } from './manager.ts'
-import { installCommand, installPackages, missingPackages, packagesFor, systemdRuns } from './packages.ts'
+import { installCommand, missingPackages, packagesFor, systemdRuns } from './packages.ts'
 import type { ServiceManager } from './service.ts'
 import { agentService, agentState } from './services/agent.ts'
 import { connectable, controllerService } from './services/controller.ts'
@@ -23,8 +24,20 @@ import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
 import { postgresService } from './services/postgres.ts'
 import { keepSettings } from './settings.ts'
-import { ensureGuest, ensureKey, ensureNetworks, type FirstGuest } from './up/first-cloud.ts'
-import { ensureTinyImage, type Upload } from './up/image.ts'
+import { bringPackages, startAll } from './start.ts'
+import type { Step } from './step.ts'
+import {
+  ensureGuest,
+  ensureKey,
+  ensureKeyPair,
+  ensureNetworks,
+  findKeyPair,
+  findNetwork,
+  type FirstGuest,
+  wakeGuest,
+} from './up/first-cloud.ts'
+import { firstThings } from './up/first-things.ts'
+import { ensureTinyImage, findTinyImage, type Upload } from './up/image.ts'
 import { preflight } from './up/preflight.ts'
 
 export type UpOptions = {
@@ -44,9 +57,6 @@ export type UpResult = {
   key_file: string | undefined
   manager: ServiceManager['kind']
 }
-
-/** Runs one step: shows its title, and what `say` makes of the outcome. */
-export type Step = <T>(title: string, work: (show: Show) => Promise<T>, say?: (result: T) => string) => Promise<T>
 
 /** What `up` would do to this machine, in words; changes nothing. */
 export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'guest'>): Promise<string[]> {
@@ -73,6 +83,7 @@ export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'gues
   )
   lines.push('join this machine to the cloud as a host')
   for (const { service } of [agentService(config), ovnController()]) starts(service.name, service.description)
+  if (!systemd) lines.push(`at a boot: ${bootStart(config).command}  (${bootWay()?.file ?? 'to be arranged by you'})`)
   if (guest) lines.push(`make networks (${config.external_gateway}), an image and a first guest`)
   return lines
 }
@@ -84,7 +95,11 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
     throw new HostError('croft up prepares the whole machine and must be run by root', 'sudo ./croft up')
   const manager = serviceManager(config)
   await step('This machine', async () => await preflight(config, await manager.status()))
-  await step('Packages', bringPackages, count => (count === 0 ? 'all there' : `${count} installed`))
+  await step(
+    'Packages',
+    show => bringPackages(['controller', 'host', 'image'], show),
+    count => (count === 0 ? 'all there' : `${count} installed`),
+  )
   await keepSettings(config, options.said)
   const start = (title: string, definitions: readonly Definition[]) =>
     step(title, show => startAll(manager, definitions, show))
@@ -100,6 +115,11 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   )
   if (admin.place.token !== undefined) await markWayOutside(localApi(admin.place), config)
   await start('Agent', [agentService(config), ovnController()])
+  await step(
+    'Start at boot',
+    () => startAtBoot(config),
+    how => how,
+  )
   const { url } = await localPlace(config)
   const result = { url, password: admin.first_password, manager: manager.kind }
   if (admin.place.token === undefined) return { ...result, guest: undefined, key_file: undefined }
@@ -107,23 +127,6 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   await step('Host is up', () => waitHostUp(api, config))
   if (!options.guest) return { ...result, guest: undefined, key_file: undefined }
   return { ...result, ...(await firstGuest(api, options, step)) }
-}
-
-async function bringPackages(show: Show): Promise<number> {
-  const missing = await missingPackages(packagesFor(['controller', 'host', 'image'], systemdRuns(), process.arch))
-  await installPackages(missing, (percent, text) => show(text, percent))
-  return missing.length
-}
-
-async function startAll(manager: ServiceManager, definitions: readonly Definition[], show: Show): Promise<void> {
-  for (const definition of definitions) {
-    const { service } = definition
-    show(service.description)
-    const running = (await manager.status()).some(({ name, state }) => name === service.name && state === 'running')
-    // What runs has its files open: they are not touched behind its back.
-    if (!running) await definition.prepare()
-    await manager.start(service)
-  }
 }
 
 /** In words what was done. */
@@ -176,21 +179,48 @@ async function waitHostUp(api: Api, config: Config): Promise<void> {
 }
 
 async function firstGuest(api: Api, { config, upload }: UpOptions, step: Step) {
+  const { project } = await api.call<Session>('GET', '/v1/session')
+  const first = await firstThings(config, project?.id ?? '')
+  const orGone = (said: string) => (found: unknown) => (found === undefined ? gone : said)
   const image_id = await step(
     'Image',
-    show => ensureTinyImage(api, config, upload, show),
-    () => 'tiny',
+    show =>
+      first.once(
+        'image',
+        () => ensureTinyImage(api, config, upload, show),
+        () => findTinyImage(api),
+      ),
+    orGone('tiny'),
   )
   const network = await step(
     'Network',
-    () => ensureNetworks(api, config),
-    ({ name }) => name,
+    () =>
+      first.once(
+        'network',
+        () => ensureNetworks(api, config),
+        () => findNetwork(api),
+      ),
+    orGone('default'),
   )
-  const key_file = await ensureKey(api, config)
+  const key = await ensureKey(config)
+  const key_pair = await first.once(
+    'key-pair',
+    () => ensureKeyPair(api, key),
+    () => findKeyPair(api),
+  )
+  if (image_id === undefined || network === undefined) return { guest: undefined, key_file: key.file }
   const guest = await step(
     'First guest',
-    show => ensureGuest(api, { network, image_id, show }),
-    ({ name, address }) => `${name} answers on ${address}`,
+    show =>
+      first.once(
+        'guest',
+        () => ensureGuest(api, { network, image_id, key_pair, show }),
+        () => wakeGuest(api, show),
+      ),
+    found => (found === undefined ? gone : `${found.name} answers on ${found.address}`),
   )
-  return { guest, key_file }
+  return { guest, key_file: key.file }
 }
+
+/** Of what an earlier run made. */
+const gone = 'was deleted, and stays so'

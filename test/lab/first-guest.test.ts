@@ -157,3 +157,15 @@ void test('down --guests stop ends it, too, and up brings it back', async () => 
   await cloud.must('up')
   assert.equal(await cloud.mustSsh(address, 'hostname'), 'hello')
 })
+
+void test('what its owner deletes of the first cloud stays deleted, whatever up is run for', async () => {
+  await cloud.must('instance', 'delete', 'hello', '--purge', '--wait')
+  await cloud.must('image', 'delete', 'tiny')
+  await cloud.must('key-pair', 'delete', 'croft')
+  const said = await cloud.croft('up')
+  assert.equal(said.code, 0, said.stderr)
+  assert.equal(said.stderr.match(/was deleted, and stays so/g)?.length, 1, said.stderr)
+  for (const noun of ['instance', 'image', 'key-pair'])
+    assert.equal(await cloud.must(noun, 'list', '--json'), '[]\n', noun)
+  assert.deepEqual(await qemuPids(host), [])
+})

@@ -111,7 +111,7 @@ void test('the supervisor killed, and with it nobody: the next up takes all of t
 void test('after a power cut guests come back without a controller, but for the one that was stopped', async () => {
   await host.powerCut()
   await host.powerOn()
-  await bootWithoutController(host, 'central')
+  await bootWithoutController(host)
   assert.equal(await cloud.mustSsh(address, 'hostname'), 'hello')
   assert.equal((await qemuPids(host)).length, 1)
   assert.equal((await host.exec(['ss', '-Hltn', 'sport', '=', ':7070'])).stdout, '', 'there is no controller')

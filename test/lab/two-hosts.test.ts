@@ -9,7 +9,7 @@ import { instanceRoutes } from '../../src/api/instance.ts'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud } from './bed/cloud.ts'
 import { imageCache } from './bed/image-cache.ts'
-import { bootWithoutController } from './bed/services.ts'
+import { bootSysvinit, haveSysvinit } from './bed/services.ts'
 import { leftOf, qemuPids } from './bed/traces.ts'
 
 let bed: Bed
@@ -26,6 +26,7 @@ before(async () => {
   bed = await createBed()
   alpha = await bed.addHost('alpha')
   beta = await bed.addHost('beta')
+  await haveSysvinit(beta)
   cloud = new Cloud(alpha)
   await cloud.must('up', ...between(alpha))
   address = (await cloud.instance('hello')).addresses[0]?.floating_address ?? ''
@@ -135,7 +136,7 @@ void test('a power cut of the second host: its guest is unknown, not off, and co
   assert.equal((await cloud.untilState(away, 'unknown')).wanted_power, 'running')
   assert.equal(await cloud.mustSsh(address, 'hostname'), 'hello')
   await beta.powerOn()
-  await bootWithoutController(beta, 'host only')
+  await bootSysvinit(beta)
   await cloud.untilHost(id, 'up')
   await cloud.untilState(away, 'running')
   await cloud.logged(away, /TINY READY hostname=away .*boots=2 /)

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
+import { bootSysvinit, haveSysvinit } from './bed/services.ts'
 
 let bed: Bed
 let host: Host
@@ -14,6 +15,7 @@ let host: Host
 before(async () => {
   bed = await createBed()
   host = await bed.addHost('alpha')
+  await haveSysvinit(host)
 })
 after(() => bed.close())
 
@@ -54,6 +56,9 @@ const all = [
   'croft-virtlogd',
 ]
 
+const bare = ['ps', 'sh', 'sleep']
+const programs = async () => (await host.must(['ps', '-eo', 'comm='])).trim().split('\n').sort()
+
 /** Runs a script of one statement after another against Croft's own database. */
 async function sql(statement: string): Promise<void> {
   const script = `
@@ -72,6 +77,15 @@ void test('a dry run says what would be done, and does nothing', async () => {
   assert.equal(code, 0)
   for (const name of all) assert.match(stdout, new RegExp(`start ${name} with Croft's own supervisor`))
   assert.equal(await host.must(['ls', '/var/lib/croft']), '')
+})
+
+void test('start has nothing to start on a machine that is nothing yet, and says so', async () => {
+  for (const options of [[], ['--keep-trying']]) {
+    const { code, stderr } = await croft('start', ...options)
+    assert.equal(code, 1)
+    assert.match(stderr, /neither a controller nor a host yet/)
+    assert.match(stderr, /croft up makes a cloud of it/)
+  }
 })
 
 void test('a port in use is refused with its holder, before anything is changed', async () => {
@@ -131,10 +145,26 @@ void test('a power cut: up brings the same cloud back', async () => {
   assert(!(await mustUp()).includes('password'))
 })
 
+void test('a power cut: the boot brings the same cloud back, and a shutdown ends it in good order', async () => {
+  await host.powerCut()
+  await host.powerOn()
+  const log = host.spawn(['tail', '--retry', '-F', '-n', '0', '/var/log/croft/start.log'])
+  await bootSysvinit(host)
+  await log.says(/Controller +\d/, 120_000)
+  log.kill()
+  assert.deepEqual((await services()).map(({ name }) => name).sort(), all)
+  const before = await services()
+  assert.equal((await croft('start')).code, 0)
+  assert.deepEqual(await services(), before, 'all ran already')
+  await host.must(['/etc/rc0.d/K01croft', 'stop'])
+  assert.deepEqual(await programs(), bare)
+  assert.match((await croft('start')).stdout, /The controller runs, and the host alpha/)
+})
+
 void test('down stops all of it, twice is no error, and up starts it again', async () => {
   assert.match((await croft('down')).stdout, /The cloud is down/)
-  const left = (await host.must(['ps', '-eo', 'comm='])).trim().split('\n').sort()
-  assert.deepEqual(left, ['ps', 'sh', 'sleep'], "only the host's own process 1")
+  assert.deepEqual(await programs(), bare, "only the host's own process 1")
+  assert.equal((await host.exec(['ls', '/etc/init.d/croft'])).code, 2, 'the next boot does not start it')
   assert.match((await croft('down')).stdout, /Nothing was running/)
   assert(!(await mustUp()).includes('password'))
 })

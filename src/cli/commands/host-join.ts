@@ -2,16 +2,14 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { joinHost } from '../../agent/join.ts'
+import { startAtBoot } from '../../host/boot.ts'
 import { hostServices, serviceManager } from '../../host/manager.ts'
-import { installPackages, missingPackages, packagesFor, systemdRuns } from '../../host/packages.ts'
-import type { ServiceManager } from '../../host/service.ts'
 import { agentService, agentState } from '../../host/services/agent.ts'
-import type { Definition } from '../../host/services/definition.ts'
 import { ovnController } from '../../host/services/ovn-controller.ts'
 import { keepSettings } from '../../host/settings.ts'
+import { bringPackages, startAll } from '../../host/start.ts'
 import type { Context } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
-import type { Show } from '../progress.ts'
 import { configOf, type PlaceOptions } from './machine.ts'
 
 export interface HostJoinOptions extends PlaceOptions {
@@ -40,7 +38,11 @@ export async function joinThisMachine(
   const { out } = context
   const progress = out.progress()
   const manager = serviceManager(config)
-  await progress.step('Packages', bringPackages, count => (count === 0 ? 'all there' : `${count} installed`))
+  await progress.step(
+    'Packages',
+    show => bringPackages(['host'], show),
+    count => (count === 0 ? 'all there' : `${count} installed`),
+  )
   await keepSettings(config, said)
   await mkdir(agentState(config), { recursive: true, mode: 0o711 })
   await progress.step('Host (Open vSwitch, libvirt)', show => startAll(manager, hostServices(config), show))
@@ -48,23 +50,11 @@ export async function joinThisMachine(
   const name = options.name ?? hostname()
   const identity = await progress.step('Join', () => joinHost({ controller_url, token, state_dir, name }))
   await progress.step('Agent', show => startAll(manager, [agentService(config), ovnController()], show))
+  await progress.step(
+    'Start at boot',
+    () => startAtBoot(config),
+    how => how,
+  )
   if (out.json) out.printJson({ host_id: identity.host_id, name: identity.name })
   else out.note(`This machine is the host ${identity.name} now.`)
-}
-
-async function bringPackages(show: Show): Promise<number> {
-  const missing = await missingPackages(packagesFor(['host'], systemdRuns(), process.arch))
-  await installPackages(missing, (percent, text) => show(text, percent))
-  return missing.length
-}
-
-async function startAll(manager: ServiceManager, definitions: readonly Definition[], show: Show): Promise<void> {
-  for (const definition of definitions) {
-    const { service } = definition
-    show(service.description)
-    const running = (await manager.status()).some(one => one.name === service.name && one.state === 'running')
-    // What runs has its files open: they are not touched behind its back.
-    if (!running) await definition.prepare()
-    await manager.start(service)
-  }
 }

@@ -16,8 +16,12 @@ import { HostError } from '../error.ts'
 import { runOk } from '../../lib/process.ts'
 import { accepts } from '../ready.ts'
 import { external_network } from '../services/controller.ts'
+import type { Show } from '../step.ts'
 
 type Named = { id: string; name: string }
+
+const first_guest = 'hello'
+const first_key_pair = 'croft'
 type Page<T> = { items: T[] }
 
 async function findNamed<T extends Named>(api: Api, noun: string, name: string): Promise<T | undefined> {
@@ -82,8 +86,13 @@ export function nameServers(resolv_conf: string): string[] {
   return all.filter(address => net.isIPv4(address) && !isLoopback(address)).slice(0, 3)
 }
 
+/** The network that first guests are in, if it is there. */
+export function findNetwork(api: Api): Promise<Network | undefined> {
+  return findNamed<Network>(api, 'networks', 'default')
+}
+
 /** A key of this machine's root, for `croft instance ssh`; gives the private key's path. */
-export async function ensureKey(api: Api, config: Pick<Config, 'state_dir'>): Promise<string> {
+export async function ensureKey(config: Pick<Config, 'state_dir'>): Promise<KeyFile> {
   const folder = path.join(config.state_dir, 'ssh')
   const file = path.join(folder, 'id_ed25519')
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -92,8 +101,18 @@ export async function ensureKey(api: Api, config: Pick<Config, 'state_dir'>): Pr
     await runOk(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'croft', '-f', file])
     public_key = await readFile(`${file}.pub`, 'utf8')
   }
-  await ensureNamed(api, 'key-pairs', { name: 'croft', public_key: public_key.trim() })
-  return file
+  return { file, public_key: public_key.trim() }
+}
+
+export type KeyFile = { file: string; public_key: string }
+
+/** Lets the cloud know that key. */
+export function ensureKeyPair(api: Api, { public_key }: KeyFile): Promise<Named> {
+  return ensureNamed(api, 'key-pairs', { name: first_key_pair, public_key })
+}
+
+export function findKeyPair(api: Api): Promise<Named | undefined> {
+  return findNamed(api, 'key-pairs', first_key_pair)
 }
 
 /** Reachable by ssh, web and ping from outside; all else stays closed. */
@@ -121,24 +140,33 @@ async function ensureSecurityGroup(api: Api): Promise<Named> {
 
 export type FirstGuest = { name: string; address: string; instance: Instance }
 
-type GuestParts = { network: Network; image_id: string; show: (detail: string, percent?: number) => void }
+type GuestParts = { network: Network; image_id: string; key_pair: Named | undefined; show: Show }
 
 /** The guest `hello`, running, with a floating address that answers. */
 export async function ensureGuest(api: Api, parts: GuestParts): Promise<FirstGuest> {
-  const name = 'hello'
-  const found = await findNamed<Instance>(api, 'instances', name)
-  const { id } = found ?? (await createGuest(api, name, parts))
+  const found = await wakeGuest(api, parts.show)
+  return found ?? (await untilAnswers(api, await createGuest(api, first_guest, parts), parts.show))
+}
+
+/** The same if it is there; undefined if it is not. */
+export async function wakeGuest(api: Api, show: Show): Promise<FirstGuest | undefined> {
+  const found = await findNamed<Instance>(api, 'instances', first_guest)
+  if (!found) return undefined
   // `down --guests stop` stopped it; asked to bring the machine up again, it runs again.
-  if (found?.state === 'stopped') await api.call('POST', `/v1/instances/${id}/start`, {})
-  const instance = await waitRunning(api, id, parts.show)
+  if (found.state === 'stopped') await api.call('POST', `/v1/instances/${found.id}/start`, {})
+  return await untilAnswers(api, found, show)
+}
+
+async function untilAnswers(api: Api, { id, name }: Instance, show: Show): Promise<FirstGuest> {
+  const instance = await waitRunning(api, id, show)
   const { items } = await api.call<Page<FloatingIp>>('GET', `/v1/floating-ips?instance_id=${id}`)
   const floating = items[0] ?? (await api.call<FloatingIp>('POST', '/v1/floating-ips', { instance_id: id }))
-  parts.show(`waiting for ${floating.address} to answer`)
+  show(`waiting for ${floating.address} to answer`)
   await waitAnswers(floating.address)
   return { name, address: floating.address, instance }
 }
 
-async function createGuest(api: Api, name: string, { network, image_id }: GuestParts): Promise<Instance> {
+async function createGuest(api: Api, name: string, { network, image_id, key_pair }: GuestParts): Promise<Instance> {
   const flavor = await findNamed<Named>(api, 'flavors', 'tiny')
   if (!flavor) throw new HostError('there is no flavor "tiny" any more, so no first guest was made')
   const group = await ensureSecurityGroup(api)
@@ -147,7 +175,7 @@ async function createGuest(api: Api, name: string, { network, image_id }: GuestP
     flavor_id: flavor.id,
     image_id,
     networks: [{ network_id: network.id, security_groups: [group.id] }],
-    key_names: ['croft'],
+    ...(key_pair && { key_names: [key_pair.name] }),
   })
   const [instance] = made.items
   if (!instance) throw new HostError('the controller made no instance and did not say why')
@@ -157,7 +185,7 @@ async function createGuest(api: Api, name: string, { network, image_id }: GuestP
 const running_within_ms = 180_000
 const answers_within_ms = 180_000
 
-async function waitRunning(api: Api, id: string, show: GuestParts['show']): Promise<Instance> {
+async function waitRunning(api: Api, id: string, show: Show): Promise<Instance> {
   const running = await api.until(async () => {
     const instance = await api.call<Instance>('GET', `/v1/instances/${id}`)
     if (instance.step !== null) show(instance.step, instance.percent ?? undefined)

@@ -6,9 +6,9 @@ import { buildOnce } from '../../images/build-once.ts'
 import { BuildError, type BuiltImage } from '../../images/recipe.ts'
 import type { Api } from '../api.ts'
 import { HostError } from '../error.ts'
+import type { Show } from '../step.ts'
 
 type Image = { id: string; name: string; status: string; failure: string | null }
-type Show = (detail: string, percent?: number) => void
 
 /** Hands a file to the API and gives the id of the image that it becomes. */
 export type Upload = (api: Api, image: BuiltImage, show: Show) => Promise<string>
@@ -18,6 +18,11 @@ const ready_within_ms = 120_000
 async function find(api: Api, name: string): Promise<Image | undefined> {
   const { items } = await api.call<{ items: Image[] }>('GET', `/v1/images?name=${name}`)
   return items.find(image => image.name === name && image.status !== 'failed')
+}
+
+/** Id of the image if it is there. */
+export async function findTinyImage(api: Api): Promise<string | undefined> {
+  return (await find(api, 'tiny'))?.id
 }
 
 /** Id of the image, ready for use. */

@@ -16,8 +16,9 @@ import type { Outcome, RunOptions } from './run.ts'
 const init_script = fileURLToPath(new URL('./host-init.sh', import.meta.url))
 
 /** Directories a host has for itself and keeps over a power cut: first those that begin as a copy of the machine's. */
-const seeded = ['/etc/libvirt', '/etc/frr'] as const
+const seeded = ['/etc/libvirt', '/etc/frr', '/etc/init.d', ...runlevels()] as const
 const empty = [
+  '/etc/cron.d',
   '/etc/croft',
   '/etc/openvswitch',
   '/etc/ovn',
@@ -30,6 +31,11 @@ const empty = [
   '/var/log',
   '/var/tmp/frr',
 ] as const
+
+/** Where sysvinit finds what to start and stop. */
+function runlevels(): string[] {
+  return ['0', '1', '2', '3', '4', '5', '6', 'S'].map(level => `/etc/rc${level}.d`)
+}
 
 export type SshOptions = {
   readonly user?: string

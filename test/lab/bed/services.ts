@@ -30,11 +30,21 @@ export async function killSupervisor(host: Host): Promise<void> {
   await host.must(['kill', '-9', (await host.must(['cat', '/run/croft/supervisor.pid'])).trim()])
 }
 
+/** From now on the host is one whose init system is sysvinit: package sysv-rc brings this file. */
+export async function haveSysvinit(host: Host): Promise<void> {
+  await host.must(['touch', '/etc/init.d/rc'])
+}
+
+/** What sysvinit does at a boot into runlevel 2: all start scripts in their order, here those of Croft. */
+export async function bootSysvinit(host: Host): Promise<void> {
+  await host.must(['sh', '-c', 'for script in /etc/rc2.d/S??croft; do "$script" start; done'])
+}
+
 /**
- * Starts what a boot starts on a host, by the product's own definitions, all but controller and database: as on a host whose
- * controller is elsewhere, or does not come back. `central`: with OVN's databases, which are on the controller's machine.
+ * Starts what a boot starts on the controller's machine, by the product's own definitions, all but controller and database:
+ * as when these do not come back.
  */
-export async function bootWithoutController(host: Host, central: 'central' | 'host only'): Promise<void> {
+export async function bootWithoutController(host: Host): Promise<void> {
   const script = `
     import { loadConfig } from './src/config.ts'
     import { hostServices, serviceManager } from './src/host/manager.ts'
@@ -43,8 +53,7 @@ export async function bootWithoutController(host: Host, central: 'central' | 'ho
     import { ovnController } from './src/host/services/ovn-controller.ts'
     const config = loadConfig()
     const manager = serviceManager(config)
-    const before = ${JSON.stringify(central)} === 'central' ? ovnCentral() : []
-    for (const each of [...before, ...hostServices(config), agentService(config), ovnController()]) {
+    for (const each of [...ovnCentral(), ...hostServices(config), agentService(config), ovnController()]) {
       await each.prepare()
       await manager.start(each.service)
     }`

@@ -89,7 +89,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'src/cli/commands/image.ts -> src/images/recipe.ts': '`croft image build` builds on the machine it runs on',
   'src/host/up.ts -> src/agent/identity.ts': '`croft up` must know whether this host has joined already',
   'src/host/up.ts -> src/agent/join.ts': '`croft up` joins the host that it runs on',
-  'src/host/up.ts -> src/cli/progress.ts': '`croft up` tells its steps as it goes',
+  'src/host/start.ts -> src/agent/identity.ts': '`croft start` starts a host only where one has joined',
 }
 
 /** Packages that only one layer may use, so that a change of library is a change of one folder. */
