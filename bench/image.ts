@@ -5,22 +5,26 @@ import { join } from 'node:path'
 import { runCommand } from '../src/lib/disk-image/command.ts'
 import { buildTiny } from '../src/images/tiny.ts'
 import { Guest, restrictedNetwork } from '../test/real/images/guest.ts'
+import type { BenchContext, FigureSpec } from './figures.ts'
 
-export async function bench(): Promise<{ name: string; value: number; unit: string }[]> {
+export const figures: readonly FigureSpec[] = [
+  { name: 'image.tiny_build', unit: 's', better: 'less' },
+  { name: 'image.tiny_boot', unit: 's', better: 'less' },
+]
+
+export async function run({ report, wants }: BenchContext): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'bench-image-'))
   try {
     const options = { work_dir: join(tmpdir(), 'croft-test-images'), out: join(dir, 'tiny.qcow2') }
     // Once for the downloads, which say more of the mirror than of the program.
     await buildTiny(options)
     const build_s = await seconds(() => buildTiny(options))
+    report({ name: 'image.tiny_build', value: build_s })
+    if (!wants('image.tiny_boot')) return
     const drive = ['-drive', `file=${await configDrive(dir)},format=raw,if=virtio,readonly=on`]
     const guest = new Guest({ disk: options.out, dir, args: [...drive, ...restrictedNetwork({})] })
     try {
-      const boot_s = await seconds(() => guest.says(/TINY READY .*\r\n/, 120_000))
-      return [
-        { name: 'image.tiny_build', value: build_s, unit: 's' },
-        { name: 'image.tiny_boot', value: boot_s, unit: 's' },
-      ]
+      report({ name: 'image.tiny_boot', value: await seconds(() => guest.says(/TINY READY .*\r\n/, 120_000)) })
     } finally {
       await guest.kill()
     }

@@ -6,10 +6,17 @@ import { promisify } from 'node:util'
 import { Libvirt } from '../src/lib/libvirt/index.ts'
 import { Daemon } from '../test/real/libvirt/daemon.ts'
 import { tinyDomain } from '../test/real/libvirt/guest-xml.ts'
+import type { BenchContext, FigureSpec } from './figures.ts'
 
-const run = promisify(execFile)
+const runProgram = promisify(execFile)
 
-export async function bench(): Promise<{ name: string; value: number; unit: string }[]> {
+export const figures: readonly FigureSpec[] = [
+  { name: 'libvirt.call_rate', unit: '/s', better: 'more' },
+  { name: 'libvirt.call_mean', unit: 'ms', better: 'less' },
+  { name: 'libvirt.virsh_ratio', unit: 'x', better: 'less' },
+]
+
+export async function run({ report }: BenchContext): Promise<void> {
   await using daemon = await Daemon.start()
   await using libvirt = await Libvirt.connect({ path: daemon.path })
   const tiny = tinyDomain('bench')
@@ -20,12 +27,10 @@ export async function bench(): Promise<{ name: string; value: number; unit: stri
   const rate = await repeat(20_000, 5, state)
   const alone = await repeat(5_000, 1, state)
   const uri = `qemu+unix:///system?socket=${daemon.path}`
-  const virsh = await repeat(20, 1, () => run('virsh', ['-c', uri, 'domstate', tiny.uuid]))
-  return [
-    { name: 'libvirt.call_rate', value: rate, unit: '/s' },
-    { name: 'libvirt.call_mean', value: 1000 / alone, unit: 'ms' },
-    { name: 'libvirt.virsh_ratio', value: alone / virsh, unit: 'x' },
-  ]
+  const virsh = await repeat(20, 1, () => runProgram('virsh', ['-c', uri, 'domstate', tiny.uuid]))
+  report({ name: 'libvirt.call_rate', value: rate })
+  report({ name: 'libvirt.call_mean', value: 1000 / alone })
+  report({ name: 'libvirt.virsh_ratio', value: alone / virsh })
 }
 
 /** Calls a second. */

@@ -1,34 +1,58 @@
 /**
- * `npm run bench [GROUP ...]`: one figure a line: name, value, unit. Groups are the files of this folder; each exports
- * `bench()`. Figures of a shared machine are noisy: compare ratios, and runs of one machine.
+ * `npm run bench [-- --only PREFIX …] [--list] [--verbose] [--profile] [--statements]`: one figure a line: name, value, unit.
+ * Each other file of this folder that exports `figures` is a group of them; docs/bench.md says what they mean.
  */
-import { readdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
+import { BadUsage, type BenchGroup, type FigureSpec, line, parseCommandLine, selectFigures } from './figures.ts'
+import { groups } from './groups.ts'
 
-interface Figure {
-  name: string
-  value: number
-  unit: string
+async function main(): Promise<number> {
+  const asked = parseCommandLine(process.argv.slice(2))
+  const loaded: BenchGroup[] = []
+  for (const load of groups) loaded.push(await load())
+  const specs = new Map<string, FigureSpec>(loaded.flatMap(group => group.figures.map(spec => [spec.name, spec])))
+  const wanted = selectFigures([...specs.keys()], asked.only)
+  if (asked.list) {
+    for (const spec of specs.values()) if (wanted.has(spec.name)) console.log(listLine(spec))
+    return 0
+  }
+  if (asked.profile) await mkdir(asked.profile_dir, { recursive: true })
+  let failed = 0
+  for (const group of loaded) {
+    const mine = group.figures.filter(spec => wanted.has(spec.name))
+    if (mine.length === 0) continue
+    const missing = new Set(mine.map(spec => spec.name))
+    try {
+      await group.run({
+        wants: asked_for =>
+          mine.some(({ name }) => (asked_for.endsWith('.') ? name.startsWith(asked_for) : name === asked_for)),
+        note: text => asked.verbose && console.error(text),
+        profile_dir: asked.profile ? asked.profile_dir : null,
+        statements: asked.statements,
+        report: ({ name, value }) => {
+          const spec = specs.get(name)
+          if (!spec) throw new Error(`no group lists the figure ${name}`)
+          missing.delete(name)
+          if (wanted.has(name)) console.log(line(spec, value))
+        },
+      })
+    } catch (error) {
+      console.error(`the figures ${[...missing].join(', ')} could not be had:`, error)
+    }
+    failed += missing.size
+  }
+  return failed > 0 ? 1 : 0
 }
 
-const groups = (await readdir(import.meta.dirname))
-  .filter(name => name.endsWith('.ts') && name !== 'main.ts')
-  .map(name => name.slice(0, -'.ts'.length))
-  .sort()
-const asked = process.argv.slice(2)
-const unknown = asked.find(name => !groups.includes(name))
-if (unknown !== undefined) {
-  console.error(`there is no group ${unknown}; there are: ${groups.join(', ')}`)
+function listLine({ name, unit, target, better }: FigureSpec): string {
+  const goal = target === undefined ? 'no target' : `${better === 'more' ? 'at least' : 'at most'} ${target}`
+  return `${name}  ${unit}  ${goal}`
+}
+
+try {
+  process.exit(await main())
+} catch (error) {
+  if (!(error instanceof BadUsage)) throw error
+  console.error(error.message)
   process.exit(2)
 }
-
-let failed = 0
-for (const group of asked.length > 0 ? asked : groups) {
-  try {
-    const { bench } = (await import(`./${group}.ts`)) as { bench(): Promise<Figure[]> }
-    for (const { name, value, unit } of await bench()) console.log(`${name} ${Number(value.toPrecision(4))} ${unit}`)
-  } catch (error) {
-    failed++
-    console.error(`the group ${group} failed:`, error)
-  }
-}
-process.exit(failed > 0 ? 1 : 0)

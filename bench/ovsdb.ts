@@ -8,36 +8,47 @@ import { plan } from '../src/controller/ovn/index.ts'
 import { northbound } from '../src/controller/ovn/schema.ts'
 import { connectOvsdb, operations as op } from '../src/lib/ovsdb/index.ts'
 import { port, uuid } from '../test/support/ovn-topology.ts'
-import { run, startOvsdbServer } from '../test/support/ovsdb-server.ts'
+import { run as runProgram, startOvsdbServer } from '../test/support/ovsdb-server.ts'
+import type { BenchContext, FigureSpec } from './figures.ts'
 
 const ports = 10_000
 
-export async function bench(): Promise<{ name: string; value: number; unit: string }[]> {
+export const figures: readonly FigureSpec[] = [
+  { name: 'ovsdb.transact_rate', unit: '/s', better: 'more' },
+  { name: 'ovsdb.transact_mean', unit: 'ms', better: 'less' },
+  { name: 'ovsdb.nbctl_ratio', unit: 'x', better: 'less' },
+  { name: 'ovn.first_ports_rate', unit: '/s', better: 'more' },
+  { name: 'ovn.pass_at_10k_ports', unit: 'ms', better: 'less' },
+]
+
+export async function run({ report, wants }: BenchContext): Promise<void> {
   await using server = await startOvsdbServer('/usr/share/ovn/ovn-nb.ovsschema')
   const nb = await connectOvsdb({ remotes: [server.remote], database: northbound })
   try {
     await nb.transact([op.insert('NB_Global', {})])
-    let i = 0
-    const transact = () =>
-      nb.transact([op.insert('DNS', { records: { name: `n${i++}` }, external_ids: { bench: 'x' } })])
-    await repeat(1000, 8, transact)
-    const rate = await repeat(8000, 8, transact)
-    const alone = await repeat(2000, 1, transact)
-    const nbctl = await repeat(20, 1, () => run('ovn-nbctl', [`--db=${server.remote}`, 'create', 'DNS', 'records:a=b']))
-    const network = await wholeNetwork(nb)
-    return [
-      { name: 'ovsdb.transact_rate', value: rate, unit: '/s' },
-      { name: 'ovsdb.transact_mean', value: 1000 / alone, unit: 'ms' },
-      { name: 'ovsdb.nbctl_ratio', value: alone / nbctl, unit: 'x' },
-      ...network,
-    ]
+    if (wants('ovsdb.')) await transactions(nb, server.remote, report)
+    if (wants('ovn.')) await wholeNetwork(nb, report)
   } finally {
     nb.close()
   }
 }
 
+type Northbound = Awaited<ReturnType<typeof connectOvsdb<typeof northbound>>>
+
+async function transactions(nb: Northbound, remote: string, report: BenchContext['report']): Promise<void> {
+  let i = 0
+  const transact = () => nb.transact([op.insert('DNS', { records: { name: `n${i++}` }, external_ids: { bench: 'x' } })])
+  await repeat(1000, 8, transact)
+  const rate = await repeat(8000, 8, transact)
+  const alone = await repeat(2000, 1, transact)
+  const nbctl = await repeat(20, 1, () => runProgram('ovn-nbctl', [`--db=${remote}`, 'create', 'DNS', 'records:a=b']))
+  report({ name: 'ovsdb.transact_rate', value: rate })
+  report({ name: 'ovsdb.transact_mean', value: 1000 / alone })
+  report({ name: 'ovsdb.nbctl_ratio', value: alone / nbctl })
+}
+
 /** 10,000 ports in 100 networks with one security group: made from nothing, then one port more. */
-async function wholeNetwork(nb: Awaited<ReturnType<typeof connectOvsdb<typeof northbound>>>) {
+async function wholeNetwork(nb: Northbound, report: BenchContext['report']): Promise<void> {
   const group = { id: uuid(4, 0), rules: [] }
   const networks = Array.from({ length: 100 }, (_, n) => ({
     id: uuid(1, n),
@@ -77,10 +88,8 @@ async function wholeNetwork(nb: Awaited<ReturnType<typeof connectOvsdb<typeof no
   }
   const first_ms = await pass(ports)
   const one_ms = await pass(ports + 1)
-  return [
-    { name: 'ovn.first_ports_rate', value: ports / (first_ms / 1000), unit: '/s' },
-    { name: 'ovn.pass_at_10k_ports', value: one_ms, unit: 'ms' },
-  ]
+  report({ name: 'ovn.first_ports_rate', value: ports / (first_ms / 1000) })
+  report({ name: 'ovn.pass_at_10k_ports', value: one_ms })
 }
 
 /** Calls a second. */

@@ -20,6 +20,8 @@ export interface JoinOptions {
   readonly state_dir: string
   /** What the host is to be called; its hostname unless given. */
   readonly name?: string
+  /** Which machine this is; as the system says unless given: for many simulated hosts on one machine. */
+  readonly machine_id?: string
 }
 
 export class JoinFailed extends Error {}
@@ -42,7 +44,7 @@ export async function joinHost(options: JoinOptions): Promise<Identity> {
   const reply = await post(url, ca_pem, {
     token: options.token.trim(),
     csr_pem,
-    facts_summary: { hostname: name, machine_id: await machineId() },
+    facts_summary: { hostname: name, machine_id: options.machine_id ?? (await machineId()) },
   })
   const identity: Identity = { ...reply, name, key_pem }
   const before = await readIdentity(options.state_dir).catch((): null => null)

@@ -37,6 +37,11 @@ export const settingTable = {
     15,
     'How long an account stays locked, minutes',
   ),
+  'api.requests_per_s': setting(
+    Type.Integer({ minimum: 10, maximum: 1_000_000 }),
+    200,
+    'Requests a second that one caller may send on average, twice as many at once; an address ten times that',
+  ),
   'token.lifetime_minutes': setting(
     Type.Integer({ minimum: 1, maximum: 43_200 }),
     720,

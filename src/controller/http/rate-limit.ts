@@ -11,8 +11,8 @@ import { CloudError } from '../../model/errors.ts'
 import { addressKey } from '../app/address-key.ts'
 
 export interface Rate {
-  per_s: number
-  burst: number
+  readonly per_s: number
+  readonly burst: number
 }
 
 interface Bucket {
@@ -75,7 +75,15 @@ export class RequestLimits {
 
   constructor(clock: Clock, rate: Rate) {
     const times = (per_s: number, burst: number) =>
-      new RateLimiter(clock, { per_s: rate.per_s * per_s, burst: Math.max(1, rate.burst * burst) })
+      // Read anew each time: the rate may be a setting.
+      new RateLimiter(clock, {
+        get per_s() {
+          return rate.per_s * per_s
+        },
+        get burst() {
+          return Math.max(1, rate.burst * burst)
+        },
+      })
     this.callers = times(1, 1)
     this.addresses = times(callers_per_address, callers_per_address)
     this.signIns = times(sign_in_share.per_s, sign_in_share.burst)

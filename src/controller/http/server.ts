@@ -17,14 +17,14 @@ import { type Cloud, makeId } from '../cloud.ts'
 import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
 import { problem, toCloudError } from './problem.ts'
-import { RequestLimits } from './rate-limit.ts'
+import { type Rate, RequestLimits } from './rate-limit.ts'
 import { checkSane, checkShape } from './validate.ts'
 
 export interface ServerOptions {
   /** PEM; without it the server speaks plain HTTP, for loopback only. */
   tls?: { key: string; cert: string }
-  /** Requests a second that one caller may send on average, and at once. */
-  rate?: { per_s: number; burst: number }
+  /** Requests a second that one caller may send on average, and at once; without it as the settings say. */
+  rate?: Rate
 }
 
 const emptyBody = createHash('sha256').digest()
@@ -49,7 +49,7 @@ export async function buildServer(
       void sendProblem(cloud, error, request, reply)
     },
   }) as unknown as FastifyInstance
-  const rates = new RequestLimits(cloud.clock, options.rate ?? { per_s: 200, burst: 400 })
+  const rates = new RequestLimits(cloud.clock, options.rate ?? rateOf(cloud))
   server.setValidatorCompiler(() => () => true)
   server.setSerializerCompiler(() => data => JSON.stringify(data))
   for (const schema of problemSchemas) server.addSchema(schema)
@@ -84,6 +84,18 @@ export async function buildServer(
   })
   server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server
+}
+
+/** Followed as the setting changes. */
+function rateOf({ settings }: Cloud): Rate {
+  return {
+    get per_s() {
+      return settings.get('api.requests_per_s')
+    },
+    get burst() {
+      return settings.get('api.requests_per_s') * 2
+    },
+  }
 }
 
 function register(cloud: Cloud, scope: FastifyInstance, handled: readonly Handled[]): void {

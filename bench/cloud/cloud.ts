@@ -1,0 +1,147 @@
+/**
+ * The cloud that is measured: an embedded PostgreSQL that syncs to disk, the controller's own program as a process, and a
+ * process of hosts on the real protocol. Prepared by the API as an operator would: limits lifted, a network, one image.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Client } from 'pg'
+import { type RunningPostgres, startPostgres } from '../../src/host/postgres.ts'
+import { quotaResources } from '../../src/model/quota.ts'
+import { Connection } from './client.ts'
+import { type Controller, startController } from './controller.ts'
+import type { HostsOrder } from './hosts-main.ts'
+import { Statements } from './statements.ts'
+
+export interface BenchCloud {
+  url: string
+  token: string
+  controller: Controller
+  postgres: RunningPostgres
+  statements: Statements | null
+  /** Process ids of the parts, for what they cost. */
+  pids: { controller: number; postgres: number; hosts: number | null; load: number }
+  project_id: string
+  /** Body of a create of one tiny instance, without its name. */
+  instance: { flavor_id: string; image_id: string; networks: { network_id: string }[] }
+  open(token?: string): Promise<Connection>
+  close(): Promise<void>
+}
+
+export interface CloudOptions {
+  /** Simulated hosts; 100 unless given. */
+  hosts?: number
+  /** Let PostgreSQL count statements. */
+  statements?: boolean
+  /** Open the controller's inspector, for profiles. */
+  inspect?: boolean
+}
+
+export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud> {
+  await using undo = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'croft-bench-'))
+  undo.defer(() => rm(folder, { recursive: true, force: true }))
+  const postgres = await startPostgres({
+    data_dir: join(folder, 'data'),
+    socket_dir: join(folder, 'run'),
+    database: 'croft',
+    die_with_parent: true,
+    ...(options.statements && { settings: Statements.settings }),
+  })
+  undo.defer(() => postgres.stop())
+  const state = join(folder, 'state')
+  const controller = await startController({ database_url: postgres.url, state, inspect: options.inspect ?? false })
+  undo.defer(() => controller.stop())
+  const statements = options.statements ? await Statements.open(postgres.url) : null
+  undo.defer(() => statements?.close())
+  const password = (await readFile(join(state, 'first-password'), 'utf8')).trim()
+  const signIn = await Connection.open(controller.url, '')
+  const signed = await signIn.json<SignedIn>('POST', '/v1/sign-in', { user: 'admin', password })
+  signIn.close()
+  const open = (token = signed.token) => Connection.open(controller.url, token)
+  const admin = await open()
+  undo.defer(() => admin.close())
+  const instance = await prepare(admin, signed.project, postgres.url)
+  const hosts = options.hosts === 0 ? null : await startHosts(admin, options.hosts ?? 100)
+  undo.defer(() => void hosts?.kill())
+  const all = undo.move()
+  return {
+    url: controller.url,
+    token: signed.token,
+    controller,
+    postgres,
+    statements,
+    pids: {
+      controller: controller.pid,
+      postgres: postgres.process.pid ?? 0,
+      hosts: hosts?.pid ?? null,
+      load: process.pid,
+    },
+    project_id: signed.project.id,
+    instance,
+    open,
+    close: () => all.disposeAsync(),
+  }
+}
+
+interface SignedIn {
+  token: string
+  project: { id: string; domain_id: string }
+}
+
+/** No request waits for a limit, no create for a quota. */
+async function prepare(
+  admin: Connection,
+  project: SignedIn['project'],
+  database_url: string,
+): Promise<BenchCloud['instance']> {
+  await admin.json('PUT', '/v1/settings/api.requests_per_s', { value: 1_000_000 })
+  const limits = Object.fromEntries(quotaResources.map(name => [name, null]))
+  await admin.json('PUT', `/v1/quotas/project/${project.id}`, limits)
+  await admin.json('PUT', `/v1/quotas/domain/${project.domain_id}`, limits)
+  const network = await admin.json<{ id: string }>('POST', '/v1/networks', { name: 'bench' })
+  await admin.json('POST', '/v1/subnets', { name: 'bench', network_id: network.id, cidr: '10.0.0.0/12' })
+  const flavors = await admin.json<{ items: { id: string }[] }>('GET', '/v1/flavors?name=tiny')
+  const image_id = await addImage(database_url, project.id)
+  return { flavor_id: flavors.items[0]?.id ?? '', image_id, networks: [{ network_id: network.id }] }
+}
+
+/** An image without content, straight into the database: these hosts fetch none. */
+async function addImage(database_url: string, project_id: string): Promise<string> {
+  const id = crypto.randomUUID()
+  const client = new Client({ connectionString: database_url })
+  await client.connect()
+  try {
+    await client.query(
+      `insert into image (id, project_id, name, visibility, status, format, sha256, size_bytes, virtual_size_bytes)
+       values ($1, $2, 'tiny', 'public', 'ready', 'qcow2', $3, 1024, 1048576)`,
+      [id, project_id, 'ab'.repeat(32)],
+    )
+  } finally {
+    await client.end()
+  }
+  return id
+}
+
+/** Rejects when the process of hosts ends before all of them are linked. */
+async function startHosts(admin: Connection, count: number): Promise<ChildProcess> {
+  const tokens: string[] = []
+  let controller_url = ''
+  for (let n = 0; n < count; n++) {
+    const invited = await admin.json<{ token: string; controller_url: string }>('POST', '/v1/host-invitations', {})
+    tokens.push(invited.token)
+    controller_url = invited.controller_url
+  }
+  const main = fileURLToPath(new URL('hosts-main.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const size = { cpus: 2000, memory_mib: 4_000_000, pool_gib: 100_000 }
+  child.send({ tokens, controller_url, size } satisfies HostsOrder)
+  const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
+  if (said !== 'ready') throw new Error(`the hosts did not come up: ${String(said)}`)
+  return child
+}

@@ -1,0 +1,56 @@
+/** The controller's own program as a process, as it runs on a controller host: its sockets, its log, its end. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+export interface Controller {
+  url: string
+  pid: number
+  /** Of Node's inspector, when that was asked for. */
+  inspector: string | null
+  /** SIGTERM; resolves when it is gone. */
+  stop(): Promise<void>
+}
+
+export interface ControllerOptions {
+  database_url: string
+  state: string
+  inspect?: boolean
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Resolves when it answers. */
+export async function startController(options: ControllerOptions): Promise<Controller> {
+  const listen = `127.0.0.1:${await freePort()}`
+  const agents = `127.0.0.1:${await freePort()}`
+  const inspector = options.inspect ? `127.0.0.1:${await freePort()}` : null
+  const main = fileURLToPath(new URL('../../src/controller/main.ts', import.meta.url))
+  const flags = ['--disable-warning=ExperimentalWarning', ...(inspector ? [`--inspect=${inspector}`] : [])]
+  const given = ['--database', options.database_url, '--state', options.state, '--log-level', 'warn']
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...flags, main, ...given, '--listen', listen, '--agent-listen', agents],
+    { stdio: ['ignore', 'ignore', inspector ? 'ignore' : 'inherit', 'ipc'] },
+  )
+  const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
+  if (said !== 'ready') throw new Error(`the controller did not start: ${String(said)}`)
+  return {
+    url: `http://${listen}`,
+    pid: child.pid ?? 0,
+    inspector,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    },
+  }
+}

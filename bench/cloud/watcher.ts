@@ -1,0 +1,102 @@
+/**
+ * A reader of the event stream that looks at each event as text: the cheapest way to see that an instance runs, or is gone.
+ * Events never span chunks of the transfer coding in a way that matters here: what it looks for is inside one line.
+ */
+import { connect, type Socket } from 'node:net'
+
+export interface Seen {
+  /** `<noun>/<kind>` such as instance/changed. */
+  id: string
+  kind: string
+  /** Of the instance, as the event shows it; null when it is gone. */
+  state: string | null
+}
+
+const dataMark = '\ndata: '
+
+export class Watcher {
+  events = 0
+  private readonly socket: Socket
+  private text = ''
+  private readonly see: (seen: Seen) => void
+
+  private constructor(socket: Socket, see: (seen: Seen) => void) {
+    this.socket = socket
+    this.see = see
+    socket.setEncoding('latin1')
+    socket.on('data', chunk => this.take(chunk as unknown as string))
+    // The stream's end shows as a figure that never comes; whoever waits has a limit.
+    socket.on('error', error => console.error('the event stream broke:', error.message))
+  }
+
+  /** Resolves when the stream has begun: what happens from then on is seen. */
+  static open(url: string, token: string, query: string, see: (seen: Seen) => void): Promise<Watcher> {
+    const { hostname, port, host } = new URL(url)
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: hostname, port: Number(port) })
+      socket.once('error', reject)
+      socket.write(
+        `GET /v1/event-stream?${query} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${token}\r\naccept: text/event-stream\r\n\r\n`,
+      )
+      socket.once('data', head => {
+        const text = head.toString('latin1')
+        if (!text.startsWith('HTTP/1.1 200')) return reject(new Error(text))
+        socket.off('error', reject)
+        resolve(new Watcher(socket, see))
+      })
+    })
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+
+  private take(chunk: string): void {
+    const text = this.text + chunk
+    let from = 0
+    for (;;) {
+      const begin = text.indexOf(dataMark, from)
+      if (begin < 0) break
+      const end = text.indexOf('\n', begin + dataMark.length)
+      if (end < 0) {
+        from = begin
+        break
+      }
+      this.events++
+      this.look(text.slice(begin + dataMark.length, end))
+      from = end
+    }
+    this.text = from === 0 && text.length > 64 && !text.includes('\ndata') ? text.slice(-64) : text.slice(from)
+  }
+
+  private look(data: string): void {
+    const id = /"resource_id":"([0-9a-f-]{36})"/.exec(data)?.[1]
+    const kind = /"kind":"([a-z]+)"/.exec(data)?.[1]
+    const state = /"state":"([a-z]+)"/.exec(data)?.[1] ?? null
+    if (id !== undefined && kind !== undefined) this.see({ id, kind, state })
+  }
+}
+
+/** Who waits for an instance to run or to be gone. Each id is waited for at most once at a time. */
+export class Arrivals {
+  private readonly waiting = new Map<string, { until: string; resolve(): void }>()
+  /** Seen before anybody asked: an event may overtake the answer to the request that made it. */
+  private readonly early = new Map<string, string>()
+  readonly see = ({ id, kind, state }: Seen): void => {
+    const now = kind === 'deleted' ? 'gone' : (state ?? kind)
+    const one = this.waiting.get(id)
+    if (!one) return void this.early.set(id, now)
+    if (one.until !== now) return
+    this.waiting.delete(id)
+    one.resolve()
+  }
+
+  when(id: string, until: 'running' | 'gone'): Promise<void> {
+    if (this.early.get(id) === until) {
+      this.early.delete(id)
+      return Promise.resolve()
+    }
+    this.early.delete(id)
+    return new Promise(resolve => this.waiting.set(id, { until, resolve }))
+  }
+}

@@ -1,0 +1,94 @@
+/** What a figure is, and which of them a command line asks for. Pure: nothing here runs anything. */
+import { parseArgs } from 'node:util'
+
+export interface FigureSpec {
+  readonly name: string
+  readonly unit: string
+  /** What it is to reach: at least this for a rate, at most this for everything else; none for figures that only inform. */
+  readonly target?: number
+  readonly better: 'more' | 'less'
+}
+
+export interface Figure {
+  readonly name: string
+  readonly value: number
+}
+
+export interface BenchContext {
+  /** Whether this figure is asked for; of a name that ends in a dot, whether any that begins so is. */
+  wants(name: string): boolean
+  /** Under --verbose: what explains a figure, on standard error. */
+  note(line: string): void
+  /** Where CPU profiles go, when they are asked for. */
+  readonly profile_dir: string | null
+  /** Whether PostgreSQL is to count its statements. */
+  readonly statements: boolean
+  /** A measurement is done: it is printed at once. */
+  report(figure: Figure): void
+}
+
+/** What each file of this folder exports. */
+export interface BenchGroup {
+  readonly figures: readonly FigureSpec[]
+  run(context: BenchContext): Promise<void>
+}
+
+export interface Asked {
+  readonly only: readonly string[]
+  readonly list: boolean
+  readonly verbose: boolean
+  readonly profile: boolean
+  readonly profile_dir: string
+  readonly statements: boolean
+}
+
+export class BadUsage extends Error {}
+
+export function parseCommandLine(argv: readonly string[]): Asked {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        only: { type: 'string', multiple: true, default: [] },
+        list: { type: 'boolean', default: false },
+        verbose: { type: 'boolean', default: false },
+        profile: { type: 'boolean', default: false },
+        'profile-dir': { type: 'string', default: 'profiles' },
+        statements: { type: 'boolean', default: false },
+      },
+    })
+    const { only, list, verbose, profile, statements } = values
+    return { only, list, verbose, profile, profile_dir: values['profile-dir'], statements }
+  } catch (error) {
+    throw new BadUsage(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/**
+ * Names of the figures that the prefixes ask for; all of them without any. A whole name asks for that one alone, though
+ * others may begin with it. Throws BadUsage for a prefix that no name begins with.
+ */
+export function selectFigures(names: readonly string[], prefixes: readonly string[]): Set<string> {
+  const unknown = prefixes.find(prefix => !names.some(name => name.startsWith(prefix)))
+  if (unknown !== undefined) {
+    throw new BadUsage(`no figure begins with '${unknown}'; there are:\n  ${names.join('\n  ')}`)
+  }
+  if (prefixes.length === 0) return new Set(names)
+  const asks = (prefix: string, name: string) => (names.includes(prefix) ? name === prefix : name.startsWith(prefix))
+  return new Set(names.filter(name => prefixes.some(prefix => asks(prefix, name))))
+}
+
+/** As printed: name, value, unit; four digits say all that a measurement can. */
+export function line(spec: FigureSpec, value: number): string {
+  return `${spec.name} ${Number(value.toPrecision(4))} ${spec.unit}`
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
+/** Of a sorted or unsorted list: the value that `share` of them do not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}

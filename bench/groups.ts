@@ -1,0 +1,11 @@
+/** All groups of figures, in the order in which they run. A new file of figures is named here. */
+import type { BenchGroup } from './figures.ts'
+
+export const groups: readonly (() => Promise<BenchGroup>)[] = [
+  () => import('./boot.ts'),
+  () => import('./read.ts'),
+  () => import('./token.ts'),
+  () => import('./libvirt.ts'),
+  () => import('./ovsdb.ts'),
+  () => import('./image.ts'),
+]
