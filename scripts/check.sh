@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname -- "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
 tsc -p .
+tsc -p src/ui
 oxlint --type-aware --quiet
 biome format .
 knip

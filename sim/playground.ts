@@ -51,7 +51,7 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
     wanted_of_hosts: { ovn_southbound: '', physical_networks: {}, external_gateway: null },
   })
   const { cloud, admin_password } = running
-  const server = await buildServer(cloud, handlers)
+  const server = await buildServer(cloud, handlers, { ui: { folder: join(import.meta.dirname, '../dist/ui') } })
   serveConsoles(cloud, server.server)
   await addRecords(cloud)
   const separator = options.listen.lastIndexOf(':')
@@ -59,6 +59,7 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
   const wires = new Wires(realClock, seeded('playground'))
   const hosts = await addHosts(cloud, options.hosts, wires.dialler([{ url, cloud: () => cloud }]))
   console.log(`a simulated cloud of ${options.hosts} hosts answers at http://${options.listen}`)
+  console.log(`web UI:   http://${options.listen}/ui/     user: admin     password: ${admin_password}`)
   console.log(`sign in:  ./croft sign-in --url http://${options.listen} --user admin     password: ${admin_password}`)
   console.log('end it with Ctrl-C')
   await new Promise(resolve => {

@@ -42,6 +42,9 @@ export const pageQuery = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max, default: limits.page_size_default })),
   cursor: Type.Optional(Type.String({ maxLength: 512, description: "The last page's `next`" })),
   sort: Type.Optional(Type.String({ maxLength: 64, description: 'A field; with a minus before it, descending' })),
+  search: Type.Optional(
+    Type.String({ minLength: 1, maxLength: limits.name_length_max, description: 'A part of the name, in any case' }),
+  ),
   all_projects: Type.Optional(
     Type.Boolean({ description: 'Not only the project signed in to; needs the right on the system' }),
   ),

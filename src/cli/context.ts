@@ -1,6 +1,7 @@
 /** What every command is given: the contract, the way to the API, where to write, and what was said for all commands alike. */
 import type { contract } from '../api/index.ts'
-import type { Client, InputOf, LooseInput, Reply } from '../sdk/client.ts'
+import type { InputOf, LooseInput, Reply } from '../sdk/client.ts'
+import type { Client } from '../sdk/node-client.ts'
 import type { ReplyOf, Route } from '../api/route.ts'
 import type { ClientEnvironment } from '../client-environment.ts'
 import type { Nouns, RouteValue } from './contract.ts'

@@ -45,6 +45,8 @@ const { values: options } = parseArgs({
     'external-gateway': { type: 'string' },
     /** Names and addresses that the API's certificate is to carry beside those it listens on. */
     'tls-name': { type: 'string', multiple: true, default: [] },
+    /** Folder of the built web UI. */
+    ui: { type: 'string', default: join(import.meta.dirname, '../../dist/ui') },
     'log-level': { type: 'string', default: 'info' },
   },
 })
@@ -120,6 +122,7 @@ async function main(): Promise<void> {
   )
   await writeFile(join(options.state, 'ca.pem'), own.ca)
   const server = await buildServer(cloud, handlers, {
+    ui: { folder: options.ui },
     ...(!isLoopback(api.host) && { tls: await apiCertificate(own) }),
   })
   const endConsoles = serveConsoles(cloud, server.server)

@@ -1,23 +1,26 @@
 /**
  * A client of the API, typed by the contract's own values: what a route takes and answers is read off the route, so there
- * is nothing to generate and nothing that can be out of date (docs/design/0001-sdk-from-values.md).
+ * is nothing to generate and nothing that can be out of date (docs/design/0001-sdk-from-values.md). It runs wherever there is
+ * a `fetch`: in Node by node-client.ts, in a browser by browser-transport.ts.
  * Not its job: deciding what to ask; showing answers.
  */
 import type { Event } from '../api/event.ts'
 import type { BodyOf, ParamsOf, QueryOf, ReplyOf, Route } from '../api/route.ts'
 import { ApiProblem, ConnectionFailed } from './errors.ts'
 import { readEventStream } from './event-stream.ts'
-import { type Answered, type Asked, type Fetch, nodeFetch } from './transport.ts'
+import type { Answered, Asked, Fetch } from './fetch.ts'
 
-export interface ClientOptions {
+export interface Server {
   /** Of any controller: http://127.0.0.1:7070 */
   url: string
   /** A token from sign-in, or an API key. */
   token?: string | undefined
-  /** Trusted for https in place of the system's certificate authorities. */
-  ca_pem?: string | undefined
-  /** In place of the client's own transport; then ca_pem is without effect on calls. */
-  fetch?: Fetch | undefined
+}
+
+/** The ways to the server: for calls, and for the event stream, where something is heard every 15 s. */
+export interface Ways {
+  calls: Fetch
+  events: Fetch
 }
 
 export interface CallOptions {
@@ -73,10 +76,10 @@ const retry_delays_ms = [100, 400, 1500, 4000]
 /** Of contract.event.stream, held to it by a test: importing the contract costs a command line 60 ms. */
 export const event_stream_path = '/v1/event-stream'
 const event_delays_ms = [100, 500, 2000, 5000]
-/** The server says something every 15 s. */
-const event_silence_ms = 45_000
+/** The server says something on an event stream every 15 s. */
+export const event_silence_ms = 45_000
 
-export interface Client {
+export interface ApiClient {
   readonly url: string
   /** Rejects with ApiProblem when refused, ConnectionFailed when no answer came, the signal's reason when aborted. */
   call<R extends Route>(route: R, ...input: Arguments<R>): Promise<ReplyOf<R>>
@@ -94,17 +97,12 @@ export interface Client {
   events(options?: EventOptions): AsyncGenerator<Event, void>
   /** The bytes of a route that streams, such as a console log. */
   stream<R extends Route>(route: R, ...input: Arguments<R>): Promise<AsyncIterable<Uint8Array>>
-  /** Opens the WebSocket of a console ticket's `url`; it carries the serial port's bytes both ways. */
-  console(path: string, options?: Pick<CallOptions, 'signal'>): Promise<import('ws').WebSocket>
   /** Any other request with this client's credential, such as a tus upload. Refusals are not thrown. */
   raw(path: string, asked: Asked): Promise<Answered>
 }
 
-export function createClient(options: ClientOptions): Client {
+export function clientOver(options: Server, { calls: fetch, events: fetchEvents }: Ways): ApiClient {
   const url = options.url.replace(/\/+$/, '')
-  const ca = options.ca_pem === undefined ? {} : { ca_pem: options.ca_pem }
-  const fetch = options.fetch ?? nodeFetch(ca)
-  const fetchEvents = options.fetch ?? nodeFetch({ ...ca, silence_max_ms: event_silence_ms })
   const credential: Record<string, string> = options.token ? { authorization: `Bearer ${options.token}` } : {}
 
   function requestOf(route: Route, input: LooseInput): { url: string; asked: Asked } {
@@ -134,7 +132,7 @@ export function createClient(options: ClientOptions): Client {
     })
   }
 
-  const client: Client = {
+  return {
     url,
     askLoosely,
     ask: (route, ...[input]) => askLoosely(route, input ?? {}) as never,
@@ -157,11 +155,8 @@ export function createClient(options: ClientOptions): Client {
       if (answer.status >= 300) replyOf(answer, await textOf(answer))
       return answer.body ?? nothing()
     },
-    console: async (path, { signal } = {}) =>
-      (await import('./console.ts')).openConsole(url + path, { ...ca, ...(signal && { signal }) }),
     raw: (path, asked) => fetch(url + path, { ...asked, headers: { ...credential, ...asked.headers } }),
   }
-  return client
 }
 
 function pathOf(route: Route, params: Readonly<Record<string, unknown>>): string {

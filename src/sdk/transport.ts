@@ -8,24 +8,7 @@ import https from 'node:https'
 import { pipeline } from 'node:stream'
 import { Readable } from 'node:stream'
 import { ConnectionFailed } from './errors.ts'
-
-export interface Asked {
-  method: string
-  headers: Record<string, string>
-  body?: string | AsyncIterable<Uint8Array>
-  /** As the built-in fetch wants it of a body in pieces. */
-  duplex?: 'half'
-  signal?: AbortSignal
-}
-
-export interface Answered {
-  status: number
-  headers: { get(name: string): string | null }
-  body: AsyncIterable<Uint8Array> | null
-}
-
-/** Rejects with the signal's reason when aborted, with ConnectionFailed (or fetch's own TypeError) when no answer comes. */
-export type Fetch = (url: string, asked: Asked) => Promise<Answered>
+import type { Answered, Fetch } from './fetch.ts'
 
 export interface TransportOptions {
   /** Trusted in place of the system's certificate authorities. */

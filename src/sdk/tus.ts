@@ -3,8 +3,8 @@
  * after the program itself was stopped. Not its job: making the image that the content is for.
  */
 import { ApiProblem, ConnectionFailed } from './errors.ts'
-import { type Client, delay } from './client.ts'
-import type { Answered } from './transport.ts'
+import { type ApiClient, delay } from './client.ts'
+import type { Answered } from './fetch.ts'
 
 export interface TusUpload {
   /** Path of the upload below the API's address. */
@@ -20,7 +20,7 @@ const version = { 'tus-resumable': '1.0.0' }
 const retry_delays_ms = [200, 1000, 3000, 5000, 10_000]
 
 /** Rejects with ApiProblem when the content is refused, ConnectionFailed when the server stays away for some 20 s. */
-export async function uploadByTus(client: Client, upload: TusUpload): Promise<void> {
+export async function uploadByTus(client: ApiClient, upload: TusUpload): Promise<void> {
   for (let tried = 0, reached = -1; ; tried++) {
     try {
       const { offset, length_known } = await stateOf(client, upload)
@@ -41,7 +41,7 @@ export async function uploadByTus(client: Client, upload: TusUpload): Promise<vo
 }
 
 async function stateOf(
-  client: Client,
+  client: ApiClient,
   { path, signal }: TusUpload,
 ): Promise<{ offset: number; length_known: boolean }> {
   const answer = await client.raw(path, { method: 'HEAD', headers: version, ...(signal && { signal }) })
@@ -50,7 +50,7 @@ async function stateOf(
   return { offset: Number(headers.get('upload-offset') ?? 0), length_known: headers.get('upload-length') !== null }
 }
 
-async function send(client: Client, upload: TusUpload, offset: number, length_known: boolean): Promise<void> {
+async function send(client: ApiClient, upload: TusUpload, offset: number, length_known: boolean): Promise<void> {
   const { path, size_bytes, signal } = upload
   const headers = {
     ...version,

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import type { Session, SignedIn } from '../../api/session.ts'
-import { createClient } from '../../sdk/client.ts'
+import { createClient } from '../../sdk/node-client.ts'
 import { addCommonOptions } from '../build-command.ts'
 import { placeOf } from '../connect.ts'
 import { call, type Context, routeOf } from '../context.ts'

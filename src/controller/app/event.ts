@@ -144,23 +144,25 @@ function textOf({ xid, seq }: { xid: string; seq: number }): string {
 
 /**
  * Batches of events, from just after `cursor` (or from now) on, until the signal fires. Misses none and repeats none:
- * it watches first and reads the past then, and passes over what it has read. Throws at once for a bad cursor.
+ * it watches first and reads the past then, and passes over what it has read. Rejects for a bad cursor. Resolves when the
+ * place is known from which on nothing is missed, so that what is read later has all that was before.
  */
-export function followEvents(
+export async function followEvents(
   cloud: Cloud,
   caller: Caller,
   query: EventFilter & { cursor?: string | undefined },
   signal: AbortSignal,
-): AsyncGenerator<Event[]> {
+): Promise<AsyncGenerator<Event[]>> {
   mustHear(caller, query)
-  return follow(cloud, caller, query, query.cursor === undefined ? null : cursorOf(query.cursor), signal)
+  const from = cursorOf(query.cursor ?? (await event.head(cloud.database.db)))
+  return follow(cloud, caller, query, from, signal)
 }
 
 async function* follow(
   cloud: Cloud,
   caller: Caller,
   query: EventFilter,
-  from: { xid: string; seq: number } | null,
+  from: { xid: string; seq: number },
   signal: AbortSignal,
 ): AsyncGenerator<Event[]> {
   let queue: EventRow[] = []
@@ -177,7 +179,7 @@ async function* follow(
   })
   signal.addEventListener('abort', () => wake.resolve(), { once: true })
   try {
-    let cursor = from ?? cursorOf(await event.head(cloud.database.db))
+    let cursor = from
     while (!signal.aborted) {
       if (past) {
         // Before the reading: what overflows meanwhile makes it read on.

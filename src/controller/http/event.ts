@@ -20,7 +20,7 @@ export const eventHandlers = [
     const gone = new AbortController()
     request.raw.once('close', () => gone.abort())
     // Made before anything is sent, so that a bad cursor is still a problem document.
-    const batches = followEvents(cloud, caller, { ...query, cursor }, gone.signal)
+    const batches = await followEvents(cloud, caller, { ...query, cursor }, gone.signal)
     const first = batches.next()
     reply.hijack()
     reply.raw.writeHead(200, {
@@ -48,11 +48,13 @@ function rightsOf({ project_id, on_system, on_project }: Caller) {
 /** A reader that takes nothing for so long is cut off; it resumes at its cursor. */
 const drain_ms_max = 60_000
 
+type Batches = Awaited<ReturnType<typeof followEvents>>
+
 async function send(
   cloud: Cloud,
   response: ServerResponse,
-  first: ReturnType<ReturnType<typeof followEvents>['next']>,
-  batches: ReturnType<typeof followEvents>,
+  first: ReturnType<Batches['next']>,
+  batches: Batches,
   gone: AbortController,
   mayGoOn: () => Promise<void>,
 ): Promise<void> {

@@ -18,6 +18,7 @@ import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
 import { problem, toCloudError } from './problem.ts'
 import { type Rate, RequestLimits } from './rate-limit.ts'
+import { serveUi, type UiOptions } from './ui.ts'
 import { checkSane, checkShape } from './validate.ts'
 
 export interface ServerOptions {
@@ -25,6 +26,8 @@ export interface ServerOptions {
   tls?: { key: string; cert: string }
   /** Requests a second that one caller may send on average, and at once; without it as the settings say. */
   rate?: Rate
+  /** Without it there is an API only. */
+  ui?: UiOptions
 }
 
 const emptyBody = createHash('sha256').digest()
@@ -82,6 +85,7 @@ export async function buildServer(
       handled.filter(({ route }) => route.takes),
     )
   })
+  if (options.ui) serveUi(server, options.ui)
   server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server
 }

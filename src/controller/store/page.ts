@@ -10,6 +10,8 @@ export interface PageAsked {
   limit?: number | undefined
   cursor?: string | undefined
   sort?: string | undefined
+  /** A part of the name, in any case. */
+  search?: string | undefined
 }
 
 export interface Page<T> {
@@ -53,14 +55,16 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
   const cast = sql.raw(field?.cast ?? 'text')
   const after = readCursor(asked.cursor, sort, field?.cast ?? 'text')
   const compare = descending ? sql`<` : sql`>`
+  const within = searched(asked.search, fields)
+  const start = !after
+    ? sql<boolean>`true`
+    : field
+      ? sql<boolean>`(${field.column}, ${id}) ${compare} (${after.key}::${cast}, ${after.id}::uuid)`
+      : sql<boolean>`${id} ${compare} ${after.id}::uuid`
   return {
     limit,
     key: field ? sql<string>`(${field.column})::text` : sql<string>`''`,
-    where: !after
-      ? sql<boolean>`true`
-      : field
-        ? sql<boolean>`(${field.column}, ${id}) ${compare} (${after.key}::${cast}, ${after.id}::uuid)`
-        : sql<boolean>`${id} ${compare} ${after.id}::uuid`,
+    where: within ? sql<boolean>`${start} and ${within}` : start,
     order_by: field ? sql`${field.column} ${direction}, ${id} ${direction}` : sql`${id} ${direction}`,
     toPage(rows) {
       const items = rows.slice(0, limit)
@@ -71,6 +75,13 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
       }
     },
   }
+}
+
+/** Undefined when nothing is searched for. */
+function searched(search: string | undefined, fields: SortFields): RawBuilder<boolean> | undefined {
+  if (search === undefined) return undefined
+  if (!fields.name) throw new CloudError('invalid', 'This list has no names to search in. Leave `search` out.')
+  return sql<boolean>`${fields.name.column} ilike ${`%${search.replaceAll(/[\\%_]/g, '\\$&')}%`}`
 }
 
 function writeCursor(sort: string, key: string, id: string): string {

@@ -43,7 +43,7 @@ describe('controller/slow-reader', () => {
     const caller = { ...holder, request: nobody({} as never).request }
     const gone = new AbortController()
     const cursor = await event.head(cloud.cloud.database.db)
-    const batches = followEvents(cloud.cloud, caller, { noun: 'test', cursor }, gone.signal)
+    const batches = await followEvents(cloud.cloud, caller, { noun: 'test', cursor }, gone.signal)
     const first = batches.next()
     await told('n0', () => record(1, 0))
     const kindsOf = (read: IteratorResult<Event[]>) => (read.done ? [] : read.value.map(one => one.kind))

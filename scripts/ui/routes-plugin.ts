@@ -1,0 +1,80 @@
+/**
+ * A Vite plugin that reads the contract at build time, in Node, and hands the browser plain data: `virtual:croft-routes` has of each
+ * route what a call needs, `virtual:croft-shapes` what it takes. So the schema library and the schemas stay out of the bundle.
+ */
+import type { Plugin } from 'vite'
+import { allRoutes } from '../../src/api/index.ts'
+import { commandShape, type Field } from '../../src/cli/command-shape.ts'
+import { buildNouns, type RouteValue, type Schema } from '../../src/cli/contract.ts'
+
+const prefix = '\0virtual:'
+
+export function contractPlugin(): Plugin {
+  return {
+    name: 'croft-contract',
+    resolveId: id => (id.startsWith('virtual:croft-') ? `${prefix}${id.slice('virtual:'.length)}` : undefined),
+    async load(id) {
+      if (id === `${prefix}croft-routes`) return `export const routes = ${literal(slimRoutes())}`
+      if (id === `${prefix}croft-shapes`) return `export const shapes = ${literal(await routeShapes())}`
+      return undefined
+    },
+  }
+}
+
+/** As browsers read it fastest. */
+const literal = (value: unknown) => `JSON.parse(${JSON.stringify(JSON.stringify(value))})`
+
+function slimRoutes(): Record<string, Record<string, object>> {
+  const nouns: Record<string, Record<string, object>> = {}
+  for (const route of allRoutes) {
+    const [noun = '', verb = ''] = route.name.split('.')
+    const { name, method, path, summary, level, needs, status, stream, takes, body, cli } = route
+    ;(nouns[noun] ??= {})[keyOf(noun, verb)] = {
+      ...{ name, method, path, summary, level, needs, status, stream, takes, cli },
+      // Only that there is one: the client asks no more.
+      ...(body && { body: true }),
+    }
+  }
+  return nouns
+}
+
+/** The key in the contract, where it differs from the verb, such as addRule for add-rule. */
+function keyOf(noun: string, verb: string): string {
+  const routes = keys[noun] ?? {}
+  return routes[`${noun}.${verb}`] ?? verb
+}
+
+const { contract } = await import('../../src/api/index.ts')
+const keys: Record<string, Record<string, string>> = {}
+for (const [noun, routes] of Object.entries(contract)) {
+  for (const [key, { name }] of Object.entries(routes)) (keys[noun] ??= {})[name] = key
+}
+
+async function routeShapes(): Promise<Record<string, object>> {
+  const nouns = await buildNouns()
+  const all = Object.values(nouns).flatMap(routes => Object.values(routes))
+  return Object.fromEntries(
+    all.map(route => {
+      const { fields } = commandShape(route, nouns)
+      const of = (part: 'params' | 'query' | 'body') =>
+        fields.filter(field => field.part === part).map(field => shapeOf(field, route[part]))
+      return [route.name, { params: of('params'), query: of('query'), body: of('body') }]
+    }),
+  )
+}
+
+function shapeOf(field: Field, schema: RouteValue['body']): object {
+  const given: Schema & { maxLength?: number; pattern?: string } = field.schema
+  const { name, flag, positional, required, nullable, noun } = field
+  const description = schema?.properties?.[name]?.description ?? given.description
+  return {
+    ...{ name, flag, positional, required, nullable, noun, description },
+    type: field.repeated ? 'array' : (given.type ?? 'object'),
+    options: given.enum,
+    minimum: given.minimum,
+    maximum: given.maximum,
+    max_length: given.maxLength,
+    pattern: given.pattern,
+    default: schema?.properties?.[name]?.default,
+  }
+}

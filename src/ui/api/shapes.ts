@@ -1,0 +1,39 @@
+/**
+ * What each route takes, as plain data: for forms (limits of a field) and for "the same as CLI / API call". Loaded when first
+ * needed; made from the contract at build time.
+ */
+
+export interface FieldShape {
+  name: string
+  /** 'string', 'integer', 'number', 'boolean', 'array', 'object' */
+  type: string
+  required: boolean
+  nullable: boolean
+  /** As the command line has it: flavor */
+  flag: string
+  /** A word of the command, and no option. */
+  positional: boolean
+  /** The noun whose ids it takes. */
+  noun?: string
+  description?: string
+  options?: readonly string[]
+  minimum?: number
+  maximum?: number
+  max_length?: number
+  pattern?: string
+  default?: unknown
+}
+
+export interface RouteShapes {
+  params: readonly FieldShape[]
+  query: readonly FieldShape[]
+  body: readonly FieldShape[]
+}
+
+let loading: Promise<Readonly<Record<string, RouteShapes>>> | undefined
+
+/** By the route's name. */
+export function loadShapes(): Promise<Readonly<Record<string, RouteShapes>>> {
+  loading ??= import('virtual:croft-shapes').then(({ shapes }) => shapes)
+  return loading
+}

@@ -1,0 +1,37 @@
+/** Words of the pages of flavors. */
+import { catalogue } from '../text/catalogue.ts'
+
+export const words = catalogue({
+  en: {
+    one: 'Flavor',
+    many: 'Flavors',
+    create: 'Create flavor',
+    empty: 'A flavor is a size of instance: how many virtual CPUs, how much memory and disk. Users choose among them.',
+    name: 'Name',
+    vcpus: 'vCPUs',
+    memory: 'Memory',
+    disk: 'Disk',
+    properties: 'Properties',
+    created: 'Created',
+    delete: 'Delete',
+    'delete.title': 'Delete {n, plural, one {this flavor} other {# flavors}}?',
+    'delete.body': '{names}: nobody can make new instances of this size then. Instances made of it stay as they are.',
+    overview: 'Overview',
+  },
+  de: {
+    one: 'Größe',
+    many: 'Größen',
+    create: 'Größe anlegen',
+    empty: 'Eine Größe sagt, wie viele virtuelle CPUs, wie viel Speicher und Platte eine Instanz hat. Nutzer wählen unter ihnen.',
+    name: 'Name',
+    vcpus: 'vCPUs',
+    memory: 'Speicher',
+    disk: 'Platte',
+    properties: 'Eigenschaften',
+    created: 'Angelegt',
+    delete: 'Löschen',
+    'delete.title': '{n, plural, one {Diese Größe} other {# Größen}} löschen?',
+    'delete.body': '{names}: neue Instanzen dieser Größe sind dann nicht mehr möglich. Bestehende bleiben, wie sie sind.',
+    overview: 'Überblick',
+  },
+})

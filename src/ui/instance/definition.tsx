@@ -1,0 +1,93 @@
+/** Instances: list, page, moves, form. What can be done with one comes from the one table of moves in src/model. */
+import InstanceIcon from '@patternfly/react-icons/dist/esm/icons/server-icon'
+import type { Instance } from '../../api/instance.ts'
+import { type InstanceMove, mayMove } from '../../model/instance.ts'
+import { routes } from '../api/routes.ts'
+import { type Action, defineNoun } from '../noun/definition.ts'
+import { ThingLink } from '../parts/link.tsx'
+import { TagList } from '../parts/tags.tsx'
+import { size, Time } from '../parts/time.tsx'
+import { InstanceStateLabel } from './state.tsx'
+import { words } from './text.ts'
+
+const namesOf = (items: readonly Instance[]) => ({ names: items.map(one => one.name).join(', ') })
+
+function move(name: InstanceMove, changes: Partial<Action<Instance>> = {}): Action<Instance> {
+  return {
+    id: name,
+    title: () => words(name),
+    route: name === 'purge' ? routes.instance.delete : routes.instance[name],
+    whyNot: one => (mayMove(name, one.state) ? undefined : words(`why_not.${name}`, { state: words(`state.${one.state}`) })),
+    input: one => ({ params: { instance: one.id }, body: {} }),
+    ...changes,
+  }
+}
+
+export const instance = defineNoun<Instance>({
+  name: 'instance',
+  path: 'instances',
+  area: 'compute',
+  title: () => words('one'),
+  titles: () => words('many'),
+  icon: InstanceIcon,
+  list: routes.instance.list,
+  default_sort: 'name',
+  get: { route: routes.instance.get, param: 'instance' },
+  columns: [
+    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    { id: 'state', title: () => words('state'), cell: one => <InstanceStateLabel instance={one} />, width: 'minmax(8rem, 1fr)' },
+    { id: 'addresses', title: () => words('addresses'), cell: one => <Addresses instance={one} />, width: 'minmax(9rem, 1.2fr)' },
+    { id: 'flavor', title: () => words('flavor'), cell: one => one.flavor },
+    { id: 'image', title: () => words('image'), cell: one => one.image },
+    { id: 'host', title: () => words('host'), cell: one => <ThingLink noun="host" id={one.host_id}>{one.host}</ThingLink> },
+    { id: 'zone', title: () => words('zone'), cell: one => one.zone, hidden: true },
+    { id: 'memory', title: () => words('memory_mib'), cell: one => size(one.memory_mib, 'MiB'), numeric: true, hidden: true },
+    { id: 'tags', title: () => words('tags'), cell: one => <TagList tags={one.tags} />, hidden: true },
+    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, sort: 'created_at', width: '12rem' },
+  ],
+  filters: [
+    { field: 'image_id', title: () => words('image'), kind: 'noun', noun: 'image' },
+    { field: 'host_id', title: () => words('host'), kind: 'noun', noun: 'host' },
+    { field: 'deleted', title: () => words('deleted'), kind: 'yes' },
+  ],
+  actions: [
+    move('start', { primary: true }),
+    move('stop', {
+      primary: true,
+      confirm: { title: () => words('stop.title'), body: items => words('stop.body', namesOf(items)) },
+    }),
+    move('reboot', { primary: true }),
+    move('reboot', {
+      id: 'reboot-hard',
+      title: () => words('reboot.hard'),
+      input: one => ({ params: { instance: one.id }, body: { hard: true } }),
+      confirm: { title: () => words('reboot.hard.title'), body: items => words('reboot.hard.body', namesOf(items)) },
+    }),
+    move('recover'),
+    move('delete', {
+      danger: true,
+      input: one => ({ params: { instance: one.id } }),
+      confirm: { title: () => words('delete.title'), body: items => words('delete.body', namesOf(items)) },
+    }),
+    move('purge', {
+      danger: true,
+      then: 'list',
+      input: one => ({ params: { instance: one.id }, query: { purge: true } }),
+      confirm: { title: () => words('purge.title'), body: items => words('purge.body', namesOf(items)) },
+    }),
+  ],
+  tabs: [
+    { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
+    { id: 'placement', title: () => words('placement'), load: () => import('./placement.tsx') },
+  ],
+  badge: one => <InstanceStateLabel instance={one} />,
+  create: { route: routes.instance.create, title: () => words('create'), load: () => import('./create.tsx') },
+  empty: () => words('empty'),
+  matches: (one, query) => (query.deleted === 'true') === (one.deleted_at !== null) && null,
+})
+
+function Addresses({ instance: { addresses } }: { instance: Instance }) {
+  if (addresses.length === 0) return <>–</>
+  return <span className="croft-mono">{addresses.map(one => one.floating_address ?? one.address).join(', ')}</span>
+}

@@ -1,0 +1,60 @@
+/** Why an instance runs where it does: what each host scored, or why it was refused. */
+import type { Instance } from '../../api/instance.ts'
+import { ApiProblem } from '../../sdk/errors.ts'
+import { useRead } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
+import { ThingLink } from '../parts/link.tsx'
+import { Loading } from '../parts/loading.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { SimpleTable } from '../parts/simple-table.tsx'
+import { StateLabel } from '../parts/state.tsx'
+import { number, Time } from '../parts/time.tsx'
+import { words } from './text.ts'
+
+export default function InstancePlacement({ item }: { item: Instance }) {
+  const { data, error, isPending } = useRead(routes.instance.explain, { params: { instance: item.id } }, { follows: ['instance'], of: item.id })
+  if (isPending) return <Loading />
+  if (error instanceof ApiProblem && error.status === 404) return <p className="croft-muted">{words('placement.none')}</p>
+  if (error) return <ProblemAlert error={error} />
+  const weights = [...new Set(data.hosts.flatMap(host => Object.keys(host.weights)))].sort()
+  const hosts = data.hosts.toSorted((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity))
+  const refused = Object.entries(data.refusals)
+  return (
+    <div className="croft-stack">
+      <p>
+        <Time at={data.created_at} /> · {words('placement.about')}
+      </p>
+      <SimpleTable
+        label={words('placement')}
+        items={hosts}
+        keyOf={host => host.host_id}
+        empty={words('placement.none')}
+        columns={[
+          { title: words('host'), cell: host => <ThingLink noun="host" id={host.host_id}>{host.host}</ThingLink> },
+          {
+            title: words('placement.why'),
+            cell: host =>
+              host.refused !== null ? (
+                <StateLabel tone="off">{host.refused}</StateLabel>
+              ) : host.host_id === data.host_id ? (
+                <StateLabel tone="good">{words('placement.chosen')}</StateLabel>
+              ) : (
+                words('placement.fits')
+              ),
+          },
+          ...weights.map(weight => ({
+            title: weight,
+            cell: (host: (typeof hosts)[number]) => (host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3)),
+            numeric: true,
+          })),
+          { title: words('placement.score'), cell: host => (host.score === null ? '–' : number(host.score, 3)), numeric: true },
+        ]}
+      />
+      {refused.length > 0 && (
+        <p className="croft-muted">
+          {words('placement.refusals')}: {refused.map(([filter, count]) => `${filter} ${count}`).join(', ')}
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,29 @@
+/** An instance's state as people see it. */
+import type { Instance } from '../../api/instance.ts'
+import type { InstanceState } from '../../model/instance.ts'
+import { StateLabel, type Tone } from '../parts/state.tsx'
+import { words } from './text.ts'
+
+const tones = {
+  running: 'good',
+  starting: 'busy',
+  rebooting: 'busy',
+  stopping: 'busy',
+  deleting: 'busy',
+  stopped: 'off',
+  deleted: 'off',
+  paused: 'warn',
+  unknown: 'warn',
+  error: 'bad',
+} as const satisfies Record<InstanceState, Tone>
+
+export function InstanceStateLabel({ instance }: { instance: Pick<Instance, 'state' | 'reason' | 'step' | 'percent'> }) {
+  const { state, reason, step, percent } = instance
+  const doing = step === null ? '' : percent === null ? ` · ${step}` : ` · ${step} ${percent} %`
+  return (
+    <StateLabel tone={tones[state]} why={reason}>
+      {words(`state.${state}`)}
+      {doing}
+    </StateLabel>
+  )
+}

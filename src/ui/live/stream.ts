@@ -1,0 +1,94 @@
+/**
+ * The one event stream of this tab. Events are gathered and handed on once per frame, so that a thousand changes are one redraw.
+ * Not its job: what an event changes (apply.ts).
+ */
+import type { Event } from '../../api/event.ts'
+import type { ApiClient } from '../../sdk/client.ts'
+import { ApiProblem } from '../../sdk/errors.ts'
+
+export type LiveState = 'connecting' | 'live' | 'lost' | 'off'
+
+interface Heard {
+  events(batch: readonly Event[]): void
+  /** Events may have been missed: what is shown must be read again. */
+  gap(): void
+  refused(error: ApiProblem): void
+}
+
+/** Beyond this, reading again what is shown is less work. */
+const waiting_max = 5000
+
+class Live {
+  state: LiveState = 'connecting'
+  /** Reads wait for it, so that nothing happens unheard between reading and hearing. Resolves also when there will be no stream. */
+  opened: Promise<void> = Promise.resolve()
+  private readonly listeners = new Set<() => void>()
+  private waiting: Event[] = []
+  private missed = false
+  private frame: number | undefined
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  readonly snapshot = (): LiveState => this.state
+
+  /** Until the returned function is called. */
+  start(client: ApiClient, all_projects: boolean, heard: Heard): () => void {
+    const stopped = new AbortController()
+    const open = Promise.withResolvers<void>()
+    this.opened = open.promise
+    this.become('connecting')
+    const follow = async () => {
+      const options = {
+        signal: stopped.signal,
+        ...(all_projects && { all_projects }),
+        on_open: (gap: boolean) => {
+          if (gap) heard.gap()
+          this.become('live')
+          open.resolve()
+        },
+        on_lost: () => this.become('lost'),
+      }
+      for await (const event of client.events(options)) this.hold(event, heard)
+    }
+    follow()
+      .catch((error: unknown) => {
+        if (stopped.signal.aborted) return
+        this.become('off')
+        if (error instanceof ApiProblem) heard.refused(error)
+      })
+      .finally(open.resolve)
+    return () => {
+      stopped.abort()
+      if (this.frame !== undefined) cancelAnimationFrame(this.frame)
+      this.frame = undefined
+      this.waiting = []
+    }
+  }
+
+  /** A tab that is not looked at draws no frames: it holds events back, up to a number. */
+  private hold(event: Event, heard: Heard): void {
+    if (this.waiting.length >= waiting_max) {
+      this.waiting = []
+      this.missed = true
+    }
+    this.waiting.push(event)
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined
+      const batch = this.waiting
+      this.waiting = []
+      if (this.missed) heard.gap()
+      else heard.events(batch)
+      this.missed = false
+    })
+  }
+
+  private become(state: LiveState): void {
+    this.state = state
+    for (const listener of this.listeners) listener()
+  }
+}
+
+export const live = new Live()

@@ -1,0 +1,131 @@
+/**
+ * What a noun is to the UI, as a value: its list, its page, its actions, its form. The generic pages (parts/) are driven by it, as are
+ * navigation, global search and command palette. Write one in src/ui/<noun>/definition.tsx and name it in src/ui/nouns.ts.
+ */
+import type { ComponentType, ReactNode } from 'react'
+import type { Route } from '../../api/route.ts'
+import type { LooseInput } from '../../sdk/client.ts'
+
+export interface Item {
+  id: string
+  name?: string
+}
+
+/** A function, so that it is in the language that holds when it is shown. */
+export type Title = () => string
+
+export interface Column<T> {
+  id: string
+  title: Title
+  cell(item: T): ReactNode
+  /** The field to sort by, if the API can: 'name'. */
+  sort?: string
+  /** As CSS grid has it; without it `minmax(8rem, 1fr)`. */
+  width?: string
+  /** Numbers, to the right. */
+  numeric?: boolean
+  /** There, but not shown until chosen. */
+  hidden?: boolean
+}
+
+/** A filter is a field of the list route's query; its value is in the page's URL. `search` is there by itself when a noun has names. */
+export interface Filter {
+  field: string
+  title: Title
+  /** 'yes': only there when it is set. */
+  kind: 'choice' | 'noun' | 'yes'
+  options?: readonly { value: string; title: Title }[]
+  /** Whose names are to choose from. */
+  noun?: string
+}
+
+export interface Action<T> {
+  id: string
+  title: Title
+  route: Route
+  /** Why it cannot be done with this one now, as a sentence; undefined when it can. Permission is looked at before. */
+  whyNot?(item: T): string | undefined
+  input(item: T): LooseInput
+  /** Asked first. It names the thing, and says what is lost. */
+  confirm?: { title: Title; body(items: readonly T[]): string }
+  danger?: boolean
+  /** Among the page's buttons, and not in the menu. */
+  primary?: boolean
+  /** Not for several at once. */
+  single?: boolean
+  /** In place of a call at once: a dialog of its own, such as an edit form. It calls done() when it is to close. */
+  dialog?: () => Promise<{ default: ComponentType<{ item: T; done: () => void }> }>
+  /** What `dialog` does not make superfluous: after success the page goes here. */
+  then?: 'list'
+}
+
+export interface Tab<T> {
+  id: string
+  title: Title
+  load: () => Promise<{ default: ComponentType<{ item: T }> }>
+  /** Without it everyone who sees the thing. */
+  needs?: Pick<Route, 'level' | 'needs'>
+  /** Not for every thing. */
+  when?(item: T): boolean
+}
+
+export interface NounDefinition<T extends Item = Item> {
+  /** As the contract has it: 'security-group'. */
+  name: string
+  /** In the URL: /ui/security-groups */
+  path: string
+  area: Area
+  title: Title
+  titles: Title
+  icon: ComponentType
+  list: Route
+  /** Filters that always hold, such as a scope. */
+  list_query?: Readonly<Record<string, unknown>>
+  default_sort?: string
+  get?: { route: Route; param: string }
+  columns: readonly Column<T>[]
+  filters?: readonly Filter[]
+  actions?: readonly Action<T>[]
+  tabs?: readonly Tab<T>[]
+  /** Beside the name on its page, such as a state. */
+  badge?(item: T): ReactNode
+  /** What it is called; without it its name, or a part of its id. */
+  label?(item: T): string
+  create?: { route: Route; title: Title; load: () => Promise<{ default: ComponentType }> }
+  /** Beside the create button: other things to do from the list, such as inviting a host. */
+  extras?: () => Promise<{ default: ComponentType }>
+  /** What an empty list says: what these are for, and what to do. */
+  empty: Title
+  /** Whether a list's query lets the thing in, where equal fields do not say it. Null: cannot be told. */
+  matches?(item: T, query: Readonly<Record<string, unknown>>): boolean | null
+  /** Its list cannot be searched by name. */
+  not_searched?: boolean
+  /** Lists of a project also have things of others, such as public images. */
+  shared_between_projects?: boolean
+  /** Hidden from the navigation, such as what has its place on another noun's page. */
+  unlisted?: boolean
+}
+
+/** Groups of the navigation, in this order. */
+export const areas = ['compute', 'network', 'storage', 'operate', 'access'] as const
+export type Area = (typeof areas)[number]
+
+/** A page that is no noun's, such as a topology. */
+export interface PageDefinition {
+  path: string
+  area: Area
+  title: Title
+  icon: ComponentType
+  needs: Pick<Route, 'level' | 'needs'>
+  load: () => Promise<{ default: ComponentType }>
+}
+
+/** Keeps a definition's item type to itself: the registry holds all kinds alike. */
+export function defineNoun<T extends Item>(noun: NounDefinition<T>): NounDefinition {
+  // Handlers of T are only ever given what the noun's own routes answered.
+  return noun as NounDefinition<never> as NounDefinition
+}
+
+export function labelOf(noun: NounDefinition, item: Item): string {
+  return noun.label?.(item) ?? item.name ?? item.id.slice(-8)
+}

@@ -1,0 +1,18 @@
+/** Why an action cannot be taken now: by permission, or by the thing's state. One answer for buttons, menus and bulk actions. */
+import type { Session } from '../../api/session.ts'
+import { may } from '../session/session.ts'
+import { words } from '../text/shared.ts'
+import type { Action, Item } from './definition.ts'
+
+export function whyNot(session: Session, action: Action<Item>, items: readonly Item[]): string | undefined {
+  if (!may(session, action.route)) return words('why_not.permission', { permission: action.route.needs ?? '' })
+  if (items.length > 1 && (action.single || action.dialog)) return words('why_not.single')
+  const reasons = items.map(item => action.whyNot?.(item)).filter(reason => reason !== undefined)
+  // Some can: those are done, the others are told of.
+  return reasons.length === items.length ? reasons[0] : undefined
+}
+
+/** The things that it can be done with. */
+export function possible(action: Action<Item>, items: readonly Item[]): readonly Item[] {
+  return items.filter(item => action.whyNot?.(item) === undefined)
+}

@@ -1,0 +1,101 @@
+/** Buttons and menus of actions. One that cannot be taken stays in reach of the keyboard and says why. */
+import { Button, Divider, Dropdown, DropdownItem, DropdownList, MenuToggle, Tooltip } from '@patternfly/react-core'
+import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import type { Action, Item, NounDefinition } from '../noun/definition.ts'
+import { runAction } from '../noun/run.ts'
+import { possible, whyNot } from '../noun/why-not.ts'
+import { useSession } from '../session/session.ts'
+import { words } from '../text/shared.ts'
+import { ConfirmDialog } from './confirm.tsx'
+import { LazyPart } from './lazy.tsx'
+
+interface Chosen {
+  action: Action<Item>
+  items: readonly Item[]
+}
+
+/** `layout`: 'page' shows primary actions as buttons; 'row' and 'bulk' have a menu, and buttons for all. */
+export function Actions({ noun, items, layout }: { noun: NounDefinition; items: readonly Item[]; layout: 'page' | 'row' | 'bulk' }) {
+  const session = useSession()
+  const navigate = useNavigate()
+  const [open, setOpen] = useState(false)
+  const [chosen, setChosen] = useState<Chosen>()
+  const actions = (noun.actions ?? []) as readonly Action<Item>[]
+  const run = ({ action, items }: Chosen) => {
+    setChosen(undefined)
+    void runAction(noun, action, items).then(() => {
+      if (layout === 'page' && action.then === 'list') void navigate({ to: `/${noun.path}` })
+    })
+  }
+  const choose = (action: Action<Item>) => {
+    const what = { action, items: possible(action, items) }
+    if (action.confirm || action.dialog) setChosen(what)
+    else run(what)
+  }
+  const asButtons = layout === 'bulk' ? actions.filter(one => !one.single && !one.dialog) : layout === 'page' ? actions.filter(one => one.primary) : []
+  const inMenu = layout === 'bulk' ? [] : actions.filter(one => !asButtons.includes(one))
+  if (actions.length === 0) return null
+  const label = layout === 'row' ? words('actions.of', { name: items[0]?.name ?? '' }) : words('actions')
+  return (
+    <>
+      {asButtons.map(action => (
+        <ActionButton key={action.id} action={action} why={whyNot(session, action, items)} onClick={() => choose(action)} />
+      ))}
+      {inMenu.length > 0 && (
+        <Dropdown
+          isOpen={open}
+          onOpenChange={setOpen}
+          onSelect={() => setOpen(false)}
+          popperProps={{ position: 'right' }}
+          toggle={ref => (
+            <MenuToggle ref={ref} variant={layout === 'row' ? 'plain' : 'secondary'} isExpanded={open} aria-label={label} onClick={() => setOpen(!open)}>
+              {layout === 'row' ? <EllipsisVIcon /> : words('actions')}
+            </MenuToggle>
+          )}
+        >
+          <DropdownList>
+            {inMenu.map((action, n) => {
+              const why = whyNot(session, action, items)
+              return [
+                action.danger && n > 0 && !inMenu[n - 1]?.danger && <Divider key={`before ${action.id}`} component="li" />,
+                <DropdownItem
+                  key={action.id}
+                  isDanger={action.danger === true && !why}
+                  isAriaDisabled={why !== undefined}
+                  {...(why && { description: why })}
+                  onClick={() => why === undefined && choose(action)}
+                >
+                  {action.title()}
+                </DropdownItem>,
+              ]
+            })}
+          </DropdownList>
+        </Dropdown>
+      )}
+      {chosen?.action.confirm && (
+        <ConfirmDialog
+          title={chosen.action.confirm.title()}
+          body={chosen.action.confirm.body(chosen.items)}
+          yes={chosen.action.title()}
+          danger={chosen.action.danger === true}
+          onYes={() => run(chosen)}
+          onNo={() => setChosen(undefined)}
+        />
+      )}
+      {chosen?.action.dialog && chosen.items[0] && (
+        <LazyPart load={chosen.action.dialog} props={{ item: chosen.items[0], done: () => setChosen(undefined) }} />
+      )}
+    </>
+  )
+}
+
+function ActionButton({ action, why, onClick }: { action: Action<Item>; why: string | undefined; onClick(): void }) {
+  const button = (
+    <Button variant={action.danger ? 'danger' : 'secondary'} isAriaDisabled={why !== undefined} onClick={() => why === undefined && onClick()}>
+      {action.title()}
+    </Button>
+  )
+  return why === undefined ? button : <Tooltip content={why}>{button}</Tooltip>
+}

@@ -1,0 +1,192 @@
+/** One field of a form, by its kind. */
+import { Button, Checkbox, FormGroup, FormHelperText, FormSelect, FormSelectOption, HelperText, HelperTextItem, InputGroup, InputGroupItem, InputGroupText, TextArea, TextInput } from '@patternfly/react-core'
+import { type ReactNode, useEffect, useState } from 'react'
+import type { Route } from '../../api/route.ts'
+import { useChoices } from '../api/read.ts'
+import type { FieldShape } from '../api/shapes.ts'
+import type { Item } from '../noun/definition.ts'
+import { words } from '../text/shared.ts'
+
+export type Values = Readonly<Record<string, unknown>>
+
+export interface FormField {
+  /** Of the body. */
+  name: string
+  title: string
+  kind: 'text' | 'password' | 'number' | 'area' | 'yes' | 'choice' | 'noun' | 'nouns' | 'tags' | 'list' | 'own'
+  help?: string
+  /** In place of what the contract says. */
+  required?: boolean
+  /** Behind a number: GiB. */
+  unit?: string
+  options?: readonly { value: string; title: string }[]
+  /** The list of things to choose from; the field takes their ids. */
+  from?: Route
+  query?: Readonly<Record<string, unknown>>
+  /** Only these of them. */
+  only?(item: Item): boolean
+  /** What is said of a choice beside its name. */
+  describe?(item: Item): string
+  /** Choose the first by itself. */
+  first?: boolean
+  /** Not for every case. */
+  when?(values: Values): boolean
+  /** Of the kind 'own'. */
+  draw?(values: Values, set: (name: string, value: unknown) => void): ReactNode
+}
+
+export interface FieldProps {
+  field: FormField
+  shape: FieldShape | undefined
+  values: Values
+  set(name: string, value: unknown): void
+}
+
+export function FieldControl(props: FieldProps) {
+  const { field, shape, values, set } = props
+  if (field.when && !field.when(values)) return null
+  const id = `field-${field.name}`
+  const help = field.help ?? limitsOf(shape)
+  if (field.kind === 'yes')
+    return <Checkbox id={id} label={field.title} description={help} isChecked={values[field.name] === true} onChange={(_, on) => set(field.name, on)} />
+  return (
+    <FormGroup label={field.title} fieldId={id} isRequired={field.required ?? shape?.required ?? false} {...((field.kind === 'nouns' || field.kind === 'tags') && { role: 'group' })}>
+      <Control {...props} id={id} required={field.required ?? shape?.required ?? false} />
+      {help && (
+        <FormHelperText>
+          <HelperText>
+            <HelperTextItem id={`${id}-help`}>{help}</HelperTextItem>
+          </HelperText>
+        </FormHelperText>
+      )}
+    </FormGroup>
+  )
+}
+
+function limitsOf(shape: FieldShape | undefined): string | undefined {
+  const { minimum, maximum } = shape ?? {}
+  if (minimum === undefined || maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER) return undefined
+  return words('form.between', { minimum, maximum })
+}
+
+function Control({ field, shape, values, set, id, required }: FieldProps & { id: string; required: boolean }) {
+  const value = values[field.name]
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+  const common = { id, 'aria-describedby': `${id}-help`, isRequired: required }
+  switch (field.kind) {
+    case 'text':
+    case 'password':
+      return <TextInput {...common} type={field.kind} value={text} {...(shape?.max_length && { maxLength: shape.max_length })} autoComplete={field.kind === 'password' ? 'new-password' : 'off'} onChange={(_, typed) => set(field.name, typed)} />
+    case 'number':
+      return (
+        <InputGroup className="croft-number">
+          <InputGroupItem isFill>
+            <TextInput {...common} type="number" value={text} min={shape?.minimum} max={shape?.maximum} onChange={(_, typed) => set(field.name, typed === '' ? undefined : Number(typed))} />
+          </InputGroupItem>
+          {field.unit && <InputGroupText>{field.unit}</InputGroupText>}
+        </InputGroup>
+      )
+    case 'area':
+      return <TextArea {...common} value={text} rows={4} resizeOrientation="vertical" onChange={(_, typed) => set(field.name, typed)} />
+    case 'choice': {
+      const options = field.options ?? shape?.options?.map(one => ({ value: one, title: one })) ?? []
+      return <Select id={id} value={text} required={required} options={options} onChange={chosen => set(field.name, chosen)} />
+    }
+    case 'list':
+      return <TextArea {...common} value={Array.isArray(value) ? value.join('\n') : ''} rows={3} resizeOrientation="vertical" onChange={(_, typed) => set(field.name, typed === '' ? undefined : typed.split('\n'))} />
+    case 'noun':
+    case 'nouns':
+      return field.from ? <NounControl from={field.from} field={field} value={value} id={id} required={required} set={set} /> : null
+    case 'tags':
+      return <TagsControl id={id} value={(value ?? {}) as Record<string, string>} onChange={tags => set(field.name, tags)} />
+    case 'own':
+      return <>{field.draw?.(values, set)}</>
+    case 'yes':
+      return null
+    default:
+      return field.kind satisfies never
+  }
+}
+
+function Select({ id, value, required, options, onChange }: {
+  id: string
+  value: string
+  required: boolean
+  options: readonly { value: string; title: string }[]
+  onChange(value: string | undefined): void
+}) {
+  return (
+    <FormSelect id={id} value={value} isRequired={required} onChange={(_, chosen) => onChange(chosen || undefined)}>
+      <FormSelectOption value="" label={required ? words('form.choose') : words('form.standard')} isPlaceholder />
+      {options.map(one => (
+        <FormSelectOption key={one.value} value={one.value} label={one.title} />
+      ))}
+    </FormSelect>
+  )
+}
+
+function NounControl({ from, field, value, id, required, set }: {
+  from: Route
+  field: FormField
+  value: unknown
+  id: string
+  required: boolean
+  set(name: string, value: unknown): void
+}) {
+  const { data } = useChoices<Item>(from, { ...field.query }, { follows: [from.name.split('.', 1)[0] ?? ''] })
+  const items = (data?.items ?? []).filter(item => field.only?.(item) ?? true)
+  const title = (item: Item) => {
+    const name = item.name ?? item.id
+    return field.describe ? `${name} – ${field.describe(item)}` : name
+  }
+  const [first] = items
+  useEffect(() => {
+    if (field.first && first && value === undefined) set(field.name, field.kind === 'nouns' ? [first.id] : first.id)
+  }, [field, first, value, set])
+  if (data && items.length === 0) return <p className="croft-muted">{words('form.nothing')}</p>
+  if (field.kind === 'noun')
+    return <Select id={id} value={typeof value === 'string' ? value : ''} required={required} options={items.map(item => ({ value: item.id, title: title(item) }))} onChange={chosen => set(field.name, chosen)} />
+  const chosen = Array.isArray(value) ? (value as string[]) : []
+  return (
+    <div className="croft-checks" id={id}>
+      {items.map(item => (
+        <Checkbox
+          key={item.id}
+          id={`${id}-${item.id}`}
+          label={title(item)}
+          isChecked={chosen.includes(item.id)}
+          onChange={(_, on) => set(field.name, on ? [...chosen, item.id] : chosen.filter(one => one !== item.id))}
+        />
+      ))}
+    </div>
+  )
+}
+
+/** Pairs, as rows of two inputs. An unfinished row is kept here until its key is there. */
+function TagsControl({ id, value, onChange }: { id: string; value: Readonly<Record<string, string>>; onChange(tags: Record<string, string>): void }) {
+  const [rows, setRows] = useState<readonly (readonly [string, string])[]>(() => Object.entries(value))
+  const change = (next: readonly (readonly [string, string])[]) => {
+    setRows(next)
+    onChange(Object.fromEntries(next.filter(([key]) => key !== '')))
+  }
+  return (
+    <div className="croft-stack" id={id}>
+      {rows.map(([key, text], n) => (
+        <InputGroup key={n}>
+          <InputGroupItem isFill>
+            <TextInput aria-label={words('tags.key')} placeholder={words('tags.key')} value={key} onChange={(_, typed) => change(rows.with(n, [typed, text]))} />
+          </InputGroupItem>
+          <InputGroupItem isFill>
+            <TextInput aria-label={words('tags.value')} placeholder={words('tags.value')} value={text} onChange={(_, typed) => change(rows.with(n, [key, typed]))} />
+          </InputGroupItem>
+          <InputGroupItem>
+            <Button variant="control" onClick={() => change(rows.toSpliced(n, 1))}>{words('remove')}</Button>
+          </InputGroupItem>
+        </InputGroup>
+      ))}
+      <div>
+        <Button variant="link" isInline onClick={() => change([...rows, ['', '']])}>{words('tags.add')}</Button>
+      </div>
+    </div>
+  )
+}

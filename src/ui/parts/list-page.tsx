@@ -1,0 +1,142 @@
+/**
+ * The list of a noun: filtered, searched and sorted by the server, read page by page as one scrolls, only the rows in view drawn. The
+ * URL holds search, filters and order; columns and saved views are kept on this browser.
+ */
+import { Button, SearchInput, Switch, Title, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core'
+import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useCallback, useEffect, useMemo, useState } from 'react'
+import type { Item, NounDefinition } from '../noun/definition.ts'
+import { may, useSession } from '../session/session.ts'
+import type { Search } from '../shell/router.tsx'
+import { words } from '../text/shared.ts'
+import { Actions } from './actions.tsx'
+import { ApiCallButton } from './api-call.tsx'
+import { Empty } from './empty.tsx'
+import { FilterControl } from './filter-control.tsx'
+import { LazyPart } from './lazy.tsx'
+import { LinkButton } from './link.tsx'
+import { Loading } from './loading.tsx'
+import { ProblemAlert } from './problem.tsx'
+import { Rows } from './rows.tsx'
+import { useList } from './use-list.ts'
+import { ColumnChoice, SavedViews } from './views.tsx'
+import { useColumns } from './use-columns.ts'
+
+/** As one types: asked once the hand rests. */
+const typing_ms = 200
+
+export default function ListPage({ noun }: { noun: NounDefinition }) {
+  const session = useSession()
+  const search = useSearch({ strict: false }) as Search
+  const navigate = useNavigate()
+  const change = useCallback(
+    (changes: Readonly<Record<string, string | undefined>>) => {
+      const next = Object.entries({ ...search, ...changes }).filter(([, value]) => value !== undefined && value !== '')
+      void navigate({ to: `/${noun.path}`, search: Object.fromEntries(next) as Search, replace: true })
+    },
+    [navigate, noun, search],
+  )
+  const { query, items, answer } = useList(noun, search)
+  const columns = useColumns(noun)
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const chosen = useMemo(() => items.filter(item => selected.has(item.id)), [items, selected])
+  const filtered = Object.keys(search).some(key => key !== 'sort')
+  const mayCreate = noun.create && may(session, noun.create.route)
+  const create = mayCreate && noun.create && (
+    <LinkButton to={`/${noun.path}/create`} icon={<PlusIcon />}>{noun.create.title()}</LinkButton>
+  )
+  const can_all = noun.list.level === 'project' && noun.list.needs !== null && session.permissions.system.includes(noun.list.needs)
+  return (
+    <div className="croft-list-page">
+      <header className="croft-head">
+        <Title headingLevel="h1">{noun.titles()}</Title>
+        <div className="croft-head-actions">
+          {noun.extras && <LazyPart load={noun.extras} props={{}} />}
+          {create}
+          <ApiCallButton calls={() => [{ route: noun.list, input: { query } }]} />
+        </div>
+      </header>
+      <Toolbar clearAllFilters={() => void navigate({ to: `/${noun.path}`, search: {} })} className="croft-toolbar">
+        <ToolbarContent>
+          {!noun.not_searched && (
+            <ToolbarItem>
+              <SearchByName value={search.search ?? ''} onChange={value => change({ search: value })} />
+            </ToolbarItem>
+          )}
+          {noun.filters?.map(filter => (
+            <ToolbarItem key={filter.field}>
+              <FilterControl filter={filter} value={search[filter.field]} onChange={value => change({ [filter.field]: value })} />
+            </ToolbarItem>
+          ))}
+          {can_all && (
+            <ToolbarItem alignSelf="center">
+              <Switch
+                id="all-projects"
+                label={words('list.all_projects')}
+                isChecked={search.all_projects === 'true'}
+                onChange={(_, on) => change({ all_projects: on ? 'true' : undefined })}
+              />
+            </ToolbarItem>
+          )}
+          <ToolbarGroup align={{ default: 'alignEnd' }} gap={{ default: 'gapSm' }}>
+            <ToolbarItem><SavedViews noun={noun} search={search} columns={columns} /></ToolbarItem>
+            <ToolbarItem><ColumnChoice columns={columns} /></ToolbarItem>
+          </ToolbarGroup>
+        </ToolbarContent>
+      </Toolbar>
+      {chosen.length > 0 && (
+        <div className="croft-bulk" role="region" aria-label={words('bulk')}>
+          <strong aria-live="polite">{words('bulk.chosen', { n: chosen.length })}</strong>
+          <Actions noun={noun} items={chosen} layout="bulk" />
+          <Button variant="link" isInline onClick={() => setSelected(new Set())}>{words('bulk.none')}</Button>
+        </div>
+      )}
+      <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
+      {answer.isPending ? (
+        <Loading />
+      ) : items.length === 0 && !answer.error ? (
+        filtered ? (
+          <Empty title={words('list.none_fit')} actions={<Button variant="link" onClick={() => void navigate({ to: `/${noun.path}`, search: {} })}>{words('list.clear')}</Button>} />
+        ) : (
+          <Empty title={words('list.none', { nouns: noun.titles() })} icon={noun.icon} actions={create}>{noun.empty()}</Empty>
+        )
+      ) : (
+        <Rows
+          noun={noun}
+          columns={columns.shown}
+          items={items}
+          more={answer.hasNextPage}
+          onMore={() => {
+            if (!answer.isFetchingNextPage) void answer.fetchNextPage()
+          }}
+          sort={search.sort ?? noun.default_sort ?? ''}
+          onSort={sort => change({ sort })}
+          selected={selected}
+          onSelect={setSelected}
+        />
+      )}
+    </div>
+  )
+}
+
+function SearchByName({ value, onChange }: { value: string; onChange(value: string | undefined): void }) {
+  const [typed, setTyped] = useState(value)
+  useEffect(() => setTyped(value), [value])
+  useEffect(() => {
+    if (typed === value) return
+    const timer = setTimeout(() => onChange(typed || undefined), typing_ms)
+    return () => clearTimeout(timer)
+  }, [typed, value, onChange])
+  return (
+    <SearchInput
+      aria-label={words('list.search')}
+      placeholder={words('list.search')}
+      value={typed}
+      onChange={(_, text) => setTyped(text)}
+      onClear={() => setTyped('')}
+    />
+  )
+}
+
+export type { Item }

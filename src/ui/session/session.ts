@@ -1,0 +1,119 @@
+/**
+ * Who is signed in in this tab. The token lives in memory and in sessionStorage: another tab signs in for itself, and closing the
+ * tab forgets it. Not its job: the sign-in page (sign-in.tsx).
+ */
+import { useSyncExternalStore } from 'react'
+import type { Level } from '../../api/route.ts'
+import type { Session } from '../../api/session.ts'
+import type { Permission } from '../../model/permissions.ts'
+import { browserWays } from '../../sdk/browser-transport.ts'
+import { type ApiClient, clientOver } from '../../sdk/client.ts'
+import { ApiProblem } from '../../sdk/errors.ts'
+import { routes } from '../api/routes.ts'
+
+export type SessionState =
+  | { kind: 'starting' }
+  /** `expired`: a token was there and is good for nothing any more. */
+  | { kind: 'signed-out'; expired: boolean }
+  | { kind: 'signed-in'; session: Session; client: ApiClient }
+
+const key = 'croft.token'
+const listeners = new Set<() => void>()
+let state: SessionState = { kind: 'starting' }
+
+function become(next: SessionState): void {
+  state = next
+  for (const listener of listeners) listener()
+}
+
+function clientWith(token?: string): ApiClient {
+  return clientOver({ url: location.origin, token }, browserWays({ fetch: (url, asked) => fetch(url, asked) }))
+}
+
+/** At the start of the page: goes on with the tab's token if it still holds. Rejects when the controller cannot be reached. */
+export async function resume(): Promise<void> {
+  const token = sessionStorage.getItem(key)
+  if (token === null) return become({ kind: 'signed-out', expired: false })
+  await enter(token)
+}
+
+async function enter(token: string): Promise<void> {
+  const client = clientWith(token)
+  try {
+    const session = await client.call(routes.session.get)
+    sessionStorage.setItem(key, token)
+    become({ kind: 'signed-in', session, client })
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+    expire()
+  }
+}
+
+export async function signIn(user: string, password: string, domain: string | undefined, project: string | undefined): Promise<void> {
+  const body = { user, password, ...(domain && { domain }), ...(project && { project }) }
+  const { token } = await clientWith().call(routes.session.create, { body })
+  await enter(token)
+}
+
+/** A token for another project of the same person; the old one is given back. */
+export async function switchProject(project: string): Promise<void> {
+  if (state.kind !== 'signed-in') return
+  const before = state.client
+  const { token } = await before.call(routes.session.project, { body: { project } })
+  await enter(token)
+  // Nobody waits for it; left alone it would end by itself.
+  before.call(routes.session.delete).catch(() => undefined)
+}
+
+export async function signOut(): Promise<void> {
+  const before = state
+  sessionStorage.removeItem(key)
+  become({ kind: 'signed-out', expired: false })
+  if (before.kind === 'signed-in') await before.client.call(routes.session.delete)
+}
+
+/** The API does not know the token any more: sign in again, and go on where one was. */
+export function expire(): void {
+  sessionStorage.removeItem(key)
+  become({ kind: 'signed-out', expired: true })
+}
+
+export function sessionState(): SessionState {
+  return state
+}
+
+export function useSessionState(): SessionState {
+  return useSyncExternalStore(listener => {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }, sessionState)
+}
+
+/** Below the sign-in only. */
+export function useSession(): Session {
+  const now = useSessionState()
+  if (now.kind !== 'signed-in') throw new Error('This part of the page is for those who are signed in.')
+  return now.session
+}
+
+export function client(): ApiClient {
+  if (state.kind !== 'signed-in') throw new Error('Nobody is signed in.')
+  return state.client
+}
+
+/** Whether a session holds a permission at a route's level; the server decides in the end. */
+export function may({ permissions }: Session, { level, needs }: { level: Level; needs: Permission | null }): boolean {
+  if (needs === null) return true
+  const on_system = permissions.system.includes(needs)
+  if (level === 'system') return on_system
+  if (level === 'domain') return on_system || permissions.domains.some(one => one.permissions.includes(needs))
+  return on_system || permissions.project.includes(needs)
+}
+
+/** Only operates what is there; runs a project; runs the cloud. Decides how much of the UI there is. */
+export type Persona = 'portal' | 'project' | 'operator'
+
+export function personaOf({ permissions }: Session): Persona {
+  if (permissions.system.includes('topology.read')) return 'operator'
+  return permissions.project.includes('instance.manage') || permissions.project.includes('network.manage') ? 'project' : 'portal'
+}

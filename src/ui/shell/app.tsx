@@ -1,0 +1,101 @@
+/** The application: theme and language, who is signed in, the live stream, and below them the pages. */
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
+import { ApiProblem } from '../../sdk/errors.ts'
+import { Applier } from '../live/apply.ts'
+import { live } from '../live/stream.ts'
+import { nouns } from '../nouns.ts'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { usePreferences } from '../session/preferences.ts'
+import { expire, may, resume, type SessionState, useSessionState } from '../session/session.ts'
+import { SignInPage } from '../session/sign-in.tsx'
+import { useLanguageOf } from '../text/language.ts'
+import { operations } from './operations.ts'
+import { makeRouter } from './router.tsx'
+
+const router = makeRouter()
+
+export function App() {
+  const { theme, language } = usePreferences()
+  const spoken = useLanguageOf(language)
+  const state = useSessionState()
+  useTheme(theme)
+  useEffect(() => {
+    document.documentElement.lang = spoken
+  }, [spoken])
+  const [failure, setFailure] = useState<unknown>()
+  useEffect(() => {
+    resume().catch(setFailure)
+  }, [])
+  if (failure) return <ProblemAlert error={failure} />
+  switch (state.kind) {
+    case 'starting':
+      return null
+    case 'signed-out':
+      return <SignInPage expired={state.expired} />
+    case 'signed-in':
+      // Another person or project: nothing of what was read before may be seen.
+      return <SignedIn key={`${state.session.user.id} ${state.session.project?.id} ${spoken}`} state={state} />
+    default:
+      return state satisfies never
+  }
+}
+
+function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' }> }) {
+  const [cache] = useState(makeCache)
+  const { client, session } = state
+  useEffect(() => {
+    const applier = new Applier(cache, nouns, session.project?.id ?? null)
+    // Who may see all projects hears of all; others of their own.
+    const all = may(session, { level: 'system', needs: 'event.read' })
+    return live.start(client, all, {
+      events(batch) {
+        applier.events(batch)
+        operations.hear(batch)
+      },
+      gap: () => applier.all(),
+      refused: (error: ApiProblem) => {
+        if (error.code === 'not_signed_in') expire()
+      },
+    })
+  }, [cache, client, session])
+  return (
+    <QueryClientProvider client={cache}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  )
+}
+
+/** Events keep what is shown true; what is not shown is read anew when it is shown again. */
+function makeCache(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 0,
+        gcTime: 60_000,
+        refetchOnWindowFocus: false,
+        refetchOnReconnect: false,
+        // The client tries again by itself what can be tried again.
+        retry: false,
+        // There may be a way to the controller where there is none to the world.
+        networkMode: 'always',
+      },
+      mutations: { networkMode: 'always' },
+    },
+  })
+}
+
+/** PatternFly's dark theme is a class on the root element. */
+function useTheme(theme: 'system' | 'light' | 'dark'): void {
+  useEffect(() => {
+    const system = matchMedia('(prefers-color-scheme: dark)')
+    const apply = () => {
+      const dark = theme === 'dark' || (theme === 'system' && system.matches)
+      document.documentElement.classList.toggle('pf-v6-theme-dark', dark)
+    }
+    apply()
+    system.addEventListener('change', apply)
+    return () => system.removeEventListener('change', apply)
+  }, [theme])
+}

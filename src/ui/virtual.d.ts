@@ -1,0 +1,15 @@
+/** What the build makes of the contract (scripts/ui/routes-plugin.ts), and what a bundler takes beside TypeScript. */
+
+declare module 'virtual:croft-routes' {
+  /**
+   * The contract without its schemas: of each route what a call needs (name, method, path, level, needs, summary, cli, whether it
+   * has a body). Typed as the contract is, so that calls are checked; schemas are not there at run time.
+   */
+  export const routes: typeof import('../api/index.ts').contract
+}
+
+declare module 'virtual:croft-shapes' {
+  export const shapes: Readonly<Record<string, import('./api/shapes.ts').RouteShapes>>
+}
+
+declare module '*.css' {}
