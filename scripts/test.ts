@@ -2,7 +2,7 @@
  * Runs the tiers of tests in order, each within its own time, and ends with one line: N passed, N failed, N skipped.
  * Ends with code 1 if anything failed, if a tier has no tests, or if a tier did not come to its end.
  *
- *   scripts/test.sh [slow] [check|unit|real|sim|lab ...]
+ *   scripts/test.sh [slow] [check|unit|real|sim|browser|lab ...]
  */
 import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -32,6 +32,7 @@ const tiers: Tier[] = [
   { name: 'unit', limit_ms: 180_000, test_limit_ms: 60_000, files: 'test/unit/**/*.test.ts', together: 'all' },
   { name: 'real', limit_ms: 900_000, test_limit_ms: 180_000, files: 'test/real/**/*.test.ts', together: 'folder' },
   { name: 'sim', limit_ms: 900_000, test_limit_ms: 890_000, files: 'test/sim/**/*.test.ts', together: 'all' },
+  { name: 'browser', limit_ms: 900_000, test_limit_ms: 300_000, files: 'test/browser/**/*.test.ts', together: 'file' },
   { name: 'lab', limit_ms: 1_200_000, test_limit_ms: 600_000, files: 'test/lab/**/*.test.ts', together: 'file' },
 ]
 const slow: Tier = {

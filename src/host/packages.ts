@@ -41,6 +41,7 @@ export const packages: readonly Package[] = [
   { name: 'genisoimage', why: 'writes config drives', roles: ['host'] },
   { name: 'procps', why: 'lets tests set kernel parameters of their namespaces', roles: ['test'] },
   { name: 'libxml2-utils', why: "lets tests hold domain XML to libvirt's schema (xmllint)", roles: ['test'] },
+  { name: 'chromium', why: 'lets tests use the web UI as people do', roles: ['test'] },
   { name: 'openssh-client', why: 'lets tests and `croft instance ssh` reach guests', roles: ['host', 'test'] },
 ]
 

@@ -25,6 +25,7 @@ import { ovnController } from './services/ovn-controller.ts'
 import { postgresService } from './services/postgres.ts'
 import { keepSettings } from './settings.ts'
 import { bringPackages, startAll } from './start.ts'
+import { buildUi } from './up/ui.ts'
 import type { Step } from './step.ts'
 import {
   ensureGuest,
@@ -106,6 +107,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   if (config.database_url === undefined) await start('PostgreSQL', [postgresService(config)])
   await start('Networks (OVN)', ovnCentral())
   await start('Host (Open vSwitch, libvirt)', hostServices(config))
+  await step('Web UI', buildUi, said => said)
   await start('Controller', [await controllerService(config)])
   const admin = await localAdmin(config)
   await step(

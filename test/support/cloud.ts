@@ -58,6 +58,8 @@ async function prepare(url: string): Promise<void> {
 export interface TestCloudOptions {
   /** A database of one's own in place of a fresh one on the test server. */
   database_url?: string
+  /** Folder of the built web UI, to be served, too. */
+  ui?: string
 }
 
 export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
@@ -77,7 +79,10 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
     wanted_of_hosts: { ovn_southbound: 'unix:/nonexistent', physical_networks: {}, external_gateway: null },
   })
   const { cloud, admin_password } = controller
-  const server = await buildServer(cloud, handlers, { rate: { per_s: 100_000, burst: 100_000 } })
+  const server = await buildServer(cloud, handlers, {
+    rate: { per_s: 100_000, burst: 100_000 },
+    ...(options.ui !== undefined && { ui: { folder: options.ui } }),
+  })
   const user = await database.db.selectFrom('user').selectAll().where('name', '=', 'admin').executeTakeFirstOrThrow()
   const tokenOf = async (user_id: string, project_id: string | null = null) => {
     const { secret, sha256 } = newSecret(cloud, 't')

@@ -19,7 +19,9 @@ const tones = {
 
 export function InstanceStateLabel({ instance }: { instance: Pick<Instance, 'state' | 'reason' | 'step' | 'percent'> }) {
   const { state, reason, step, percent } = instance
-  const doing = step === null ? '' : percent === null ? ` · ${step}` : ` · ${step} ${percent} %`
+  // The state says already what a step of the same name would.
+  const said = step === null || step === state ? '' : ` · ${step}`
+  const doing = percent === null ? said : `${said} ${percent} %`
   return (
     <StateLabel tone={tones[state]} why={reason}>
       {words(`state.${state}`)}

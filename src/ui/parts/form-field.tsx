@@ -25,6 +25,8 @@ export interface FormField {
   query?: Readonly<Record<string, unknown>>
   /** Only these of them. */
   only?(item: Item): boolean
+  /** The order of the choices, where it is not the list's. */
+  order?(one: Item, other: Item): number
   /** What is said of a choice beside its name. */
   describe?(item: Item): string
   /** Choose the first by itself. */
@@ -134,7 +136,8 @@ function NounControl({ from, field, value, id, required, set }: {
   set(name: string, value: unknown): void
 }) {
   const { data } = useChoices<Item>(from, { ...field.query }, { follows: [from.name.split('.', 1)[0] ?? ''] })
-  const items = (data?.items ?? []).filter(item => field.only?.(item) ?? true)
+  const listed = (data?.items ?? []).filter(item => field.only?.(item) ?? true)
+  const items = field.order ? listed.toSorted(field.order) : listed
   const title = (item: Item) => {
     const name = item.name ?? item.id
     return field.describe ? `${name} – ${field.describe(item)}` : name

@@ -16,6 +16,7 @@ import { words } from '../text/shared.ts'
 import { ApiCalls } from './api-call.tsx'
 import { FieldControl, type FormField, type Values } from './form-field.tsx'
 import { addressOf } from './link.tsx'
+import { useTitle } from './use-title.ts'
 import { ProblemAlert } from './problem.tsx'
 
 export type { FormField, Values }
@@ -68,6 +69,7 @@ export function CreatePage({ noun, aside, after, ...props }: Props & {
   after?(body: unknown): string
 }) {
   const navigate = useNavigate()
+  useTitle(noun.create?.title() ?? noun.title())
   const { values, set, failure, busy, submit, shapeOf, input } = useForm(props, (body, typed) => {
     const { operation, items, id } = body as Partial<Item> & { operation?: Operation; items?: Item[] }
     const title = `${noun.create?.title() ?? ''}: ${typed.name ?? ''}`

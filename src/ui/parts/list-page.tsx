@@ -18,6 +18,7 @@ import { LazyPart } from './lazy.tsx'
 import { LinkButton } from './link.tsx'
 import { Loading } from './loading.tsx'
 import { ProblemAlert } from './problem.tsx'
+import { useTitle } from './use-title.ts'
 import { Rows } from './rows.tsx'
 import { useList } from './use-list.ts'
 import { ColumnChoice, SavedViews } from './views.tsx'
@@ -39,6 +40,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
   )
   const { query, items, answer } = useList(noun, search)
   const columns = useColumns(noun)
+  useTitle(noun.titles())
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const chosen = useMemo(() => items.filter(item => selected.has(item.id)), [items, selected])
   const filtered = Object.keys(search).some(key => key !== 'sort')
@@ -65,7 +67,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
             </ToolbarItem>
           )}
           {noun.filters?.map(filter => (
-            <ToolbarItem key={filter.field}>
+            <ToolbarItem key={filter.field} {...(filter.kind === 'yes' && { alignSelf: 'center' as const })}>
               <FilterControl filter={filter} value={search[filter.field]} onChange={value => change({ [filter.field]: value })} />
             </ToolbarItem>
           ))}

@@ -14,6 +14,7 @@ import { Empty } from './empty.tsx'
 import { LazyPart } from './lazy.tsx'
 import { addressOf, LinkButton, To } from './link.tsx'
 import { Loading } from './loading.tsx'
+import { useTitle } from './use-title.ts'
 import { ProblemAlert } from './problem.tsx'
 
 /** One thing, as it is now: kept true by the events. */
@@ -44,6 +45,7 @@ export default function ResourcePage({ noun, id, tab }: { noun: NounDefinition; 
 
 function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: string | undefined }) {
   const session = useSession()
+  useTitle(labelOf(noun, item))
   const navigate = useNavigate()
   const tabs = ((noun.tabs ?? []) as readonly NounTab<Item>[]).filter(one => (!one.needs || may(session, one.needs)) && (one.when?.(item) ?? true))
   const current = tabs.find(one => one.id === tab) ?? tabs[0]

@@ -1,7 +1,7 @@
 /** Rows of a long list: a grid of which only the rows in view exist, moved through by the keyboard as a table is. */
 import { Checkbox } from '@patternfly/react-core'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, memo, useCallback, useEffect, useRef } from 'react'
+import { type CSSProperties, type KeyboardEvent, memo, useCallback, useEffect, useRef } from 'react'
 import { type Column, type Item, labelOf, type NounDefinition } from '../noun/definition.ts'
 import { words } from '../text/shared.ts'
 import { Actions } from './actions.tsx'
@@ -61,7 +61,7 @@ export function Rows(props: Props) {
         aria-rowcount={more ? -1 : items.length + 1}
         tabIndex={0}
         onKeyDown={moveFocus}
-        style={{ '--croft-columns': template } as React.CSSProperties}
+        style={{ '--croft-columns': template, '--croft-rows-width': `${columns.length * 9 + 6}rem` } as CSSProperties}
       >
         <div role="rowgroup" className="croft-rows-head">
           <div role="row" aria-rowindex={1} className="croft-row">

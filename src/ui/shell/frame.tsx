@@ -35,6 +35,7 @@ export function Frame() {
     <>
       <Page
         className="croft-page"
+        isContentFilled
         skipToContent={<SkipToContent href={`#${main_id}`}>{words('skip')}</SkipToContent>}
         masthead={
           <Head

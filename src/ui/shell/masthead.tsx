@@ -41,7 +41,7 @@ export function Head({ onMenu, menuOpen, onPalette, onOperations, operationsOpen
         <Toolbar isStatic>
           <ToolbarContent>
             <ToolbarItem>
-              <Button variant="tertiary" icon={<SearchIcon />} className="croft-search-button" onClick={onPalette}>
+              <Button variant="tertiary" icon={<SearchIcon />} className="croft-search-button" aria-label={words('search.open')} onClick={onPalette}>
                 <span className="croft-wide">{words('search.open')}</span> <kbd className="croft-wide">Ctrl K</kbd>
               </Button>
             </ToolbarItem>

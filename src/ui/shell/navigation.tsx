@@ -32,8 +32,8 @@ export function SideMenu({ open }: { open: boolean }) {
   const item = ({ path, title, icon: Icon }: Pick<Place, 'path' | 'title' | 'icon'>) => {
     const active = path === '' ? pathname === '/' : pathname === `/${path}` || pathname.startsWith(`/${path}/`)
     return (
-      <NavItem key={path} isActive={active} icon={<Icon />}>
-        <Link to={`/${path}`} search={{}} {...(active && { 'aria-current': 'page' as const })}>{title}</Link>
+      <NavItem key={path} isActive={active}>
+        <Link to={`/${path}`} search={{}} {...(active && { 'aria-current': 'page' as const })}><span className="pf-v6-c-nav__link-icon" aria-hidden="true"><Icon /></span>{title}</Link>
       </NavItem>
     )
   }

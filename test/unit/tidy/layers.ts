@@ -57,6 +57,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'src/images/': ['src/lib/'],
   // Users of the API.
   'src/sdk/': ['src/model/', 'src/api/'],
+  // In a browser: of the contract only types; its values come at build time (scripts/ui/routes-plugin.ts).
+  'src/ui/': ['src/model/', 'src/api/', 'src/sdk/'],
   'src/host/': [
     'src/model/',
     'src/api/',
@@ -104,6 +106,11 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli/'],
   'cli-table3': ['src/cli/'],
   '@tus/server': ['src/controller/http/'],
+  react: ['src/ui/'],
+  '@patternfly/react-core': ['src/ui/'],
+  '@tanstack/react-query': ['src/ui/'],
+  '@tanstack/react-router': ['src/ui/'],
+  vite: ['scripts/'],
 }
 
 /** The layer of a file: its longest prefix in the table; null for files outside src/. */

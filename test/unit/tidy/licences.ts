@@ -12,6 +12,11 @@ export const freeLicences: ReadonlySet<string> = new Set([
   'Apache-2.0',
   'BlueOak-1.0.0',
   'PostgreSQL',
+  // Public domain.
+  'Unlicense',
+  // Libraries kept whole and apart, in files of their own, as their licences ask; named in NOTICE.
+  'MPL-2.0',
+  'EPL-2.0 OR GPL-3.0-or-later',
 ])
 
 export interface Shipped {

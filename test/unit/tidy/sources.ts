@@ -14,6 +14,8 @@ export interface Import {
   readonly file: string | null
   /** It leaves no trace at run time. */
   readonly type_only: boolean
+  /** `import('…')`: read when it is needed, and not at the start. */
+  readonly dynamic: boolean
 }
 
 export interface Module {
@@ -31,12 +33,12 @@ const started = /'((?:\.{1,2}\/)*[\w./-]+\.ts)'/g
 
 function importsOf(file: string, text: string): Import[] {
   const found: Import[] = []
-  const add = (specifier: string, type_only: boolean) => {
-    const relative = specifier.startsWith('.')
-    found.push({ specifier, type_only, file: relative ? path.join(path.dirname(file), specifier) : null })
+  const add = (specifier: string, type_only: boolean, dynamic = false) => {
+    const relative = specifier.startsWith('.') && !specifier.endsWith('.css')
+    found.push({ specifier, type_only, dynamic, file: relative ? path.join(path.dirname(file), specifier) : null })
   }
   for (const [, type, specifier = ''] of text.matchAll(statement)) add(specifier, type !== undefined)
-  for (const [, specifier = ''] of text.matchAll(dynamic)) add(specifier, false)
+  for (const [, specifier = ''] of text.matchAll(dynamic)) add(specifier, false, true)
   return found
 }
 
@@ -47,7 +49,7 @@ function read(file: string): Module {
 
 /** Every TypeScript module under these folders. */
 export function modulesOf(...folders: readonly string[]): Module[] {
-  return folders.flatMap(folder => globSync(`${folder}/**/*.ts`, { cwd: root }).sort()).map(read)
+  return folders.flatMap(folder => globSync(`${folder}/**/*.{ts,tsx}`, { cwd: root }).sort()).map(read)
 }
 
 export const source = modulesOf('src')

@@ -1,0 +1,103 @@
+/**
+ * A real Chromium on a real controller: the UI as people have it. The controller listens on loopback, with hosts that obey; pages
+ * that log an error fail their test.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import type { TestCloud } from './cloud.ts'
+import { testCloud } from './cloud.ts'
+
+const root = path.join(import.meta.dirname, '../..')
+
+export interface UiCloud extends TestCloud {
+  url: string
+  browser: Browser
+  /** A page at an address of the UI, signed in as whom the token is of; by standard the administrator. */
+  open(address: string, options?: OpenOptions): Promise<Page>
+}
+
+export interface OpenOptions {
+  /** Null: nobody. */
+  token?: string | null
+  width?: number
+  height?: number
+  dark?: boolean
+  locale?: string
+}
+
+/** Builds the UI if it is not up to date. */
+export async function uiCloud(): Promise<UiCloud> {
+  execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', path.join(root, 'scripts/ui/build.ts')])
+  const cloud = await testCloud({ ui: path.join(root, 'dist/ui') })
+  await cloud.server.listen({ host: '127.0.0.1', port: 0 })
+  const address = cloud.server.server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const url = `http://127.0.0.1:${address.port}`
+  // Tests run as root in containers, where Chromium's own sandbox cannot be.
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+  return {
+    ...cloud,
+    url,
+    browser,
+    open: (address, options) => open(cloud, browser, url, address, options),
+    async close() {
+      await browser.close()
+      await cloud.close()
+    },
+  }
+}
+
+async function open(cloud: TestCloud, browser: Browser, url: string, address: string, options: OpenOptions = {}): Promise<Page> {
+  const { token = cloud.admin, width = 1400, height = 860, dark = false, locale = 'en-GB' } = options
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', locale, timezoneId: 'UTC' })
+  page.setDefaultTimeout(15_000)
+  page.on('pageerror', error => problemsOf(page).push(String(error.stack ?? error)))
+  page.on('console', message => {
+    if (message.type() === 'error') problemsOf(page).push(message.text())
+  })
+  if (token !== null) await page.addInitScript(secret => sessionStorage.setItem('croft.token', secret), token)
+  await page.goto(url + address)
+  return page
+}
+
+const problems = new WeakMap<Page, string[]>()
+
+/** What the page complained of: exceptions, and errors on its console, such as what the Content-Security-Policy refused. */
+export function problemsOf(page: Page): string[] {
+  const known = problems.get(page) ?? []
+  problems.set(page, known)
+  return known
+}
+
+const axe = readFileSync(path.join(root, 'node_modules/axe-core/axe.min.js'), 'utf8')
+
+interface Violation {
+  id: string
+  help: string
+  nodes: { html: string; failureSummary?: string }[]
+}
+
+/** WCAG 2.2 A and AA, as far as a program can tell; fails with what is wrong where. */
+export async function checkAccessible(page: Page): Promise<void> {
+  // By the debugger, which the page's Content-Security-Policy lets do it.
+  await page.evaluate(axe)
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+  const found = (await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(tags)} })`)) as { violations: Violation[] }
+  const lines = found.violations.flatMap(({ id, help, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${help}\n    ${html.slice(0, 200)}\n    ${failureSummary ?? ''}`),
+  )
+  assert.equal(lines.length, 0, `not accessible:\n  ${lines.join('\n  ')}`)
+}
+
+/** For docs/pictures/, checked in: looked at by people. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = path.join(root, 'docs/pictures')
+  await mkdir(folder, { recursive: true })
+  // Something is drawn until fonts are there and nothing moves any more.
+  await page.evaluate('document.fonts.ready')
+  await page.screenshot({ path: path.join(folder, `${name}.png`), animations: 'disabled' })
+}
