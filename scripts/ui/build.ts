@@ -18,10 +18,14 @@ const stamp_file = 'stamp'
 /** A hash of everything the built files depend on. */
 function stampOfSources(): string {
   const hash = createHash('sha256')
-  const files = globSync(['src/ui/**/*.*', 'src/{api,model,sdk}/*.ts', 'src/cli/{command-shape,contract}.ts', 'scripts/ui/*.ts'], {
-    cwd: root,
-  })
-  for (const file of [...files.sort(), 'package-lock.json']) hash.update(file).update(readFileSync(path.join(root, file)))
+  const files = globSync(
+    ['src/ui/**/*.*', 'src/{api,model,sdk}/*.ts', 'src/cli/{command-shape,contract}.ts', 'scripts/ui/*.ts'],
+    {
+      cwd: root,
+    },
+  )
+  for (const file of [...files.sort(), 'package-lock.json'])
+    hash.update(file).update(readFileSync(path.join(root, file)))
   return hash.digest('hex')
 }
 

@@ -5,7 +5,10 @@ import type { Fetch } from './fetch.ts'
 
 /** Not more than a browser has, so that this compiles without its types, and with them. */
 interface Browser {
-  fetch(url: string, asked: object): Promise<{
+  fetch(
+    url: string,
+    asked: object,
+  ): Promise<{
     status: number
     headers: { get(name: string): string | null }
     body: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }>; cancel(): Promise<void> } } | null
@@ -57,7 +60,10 @@ function watchdog(silent: AbortController, silence_max_ms: number) {
   const stop = () => clearTimeout(timer)
   const heard = () => {
     stop()
-    timer = setTimeout(() => silent.abort(new Error(`nothing was heard for ${silence_max_ms / 1000} s`)), silence_max_ms)
+    timer = setTimeout(
+      () => silent.abort(new Error(`nothing was heard for ${silence_max_ms / 1000} s`)),
+      silence_max_ms,
+    )
   }
   heard()
   return { stop, heard }

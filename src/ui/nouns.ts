@@ -3,10 +3,7 @@ import { flavor } from './flavor/definition.tsx'
 import { instance } from './instance/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 
-export const nouns: readonly NounDefinition[] = [
-  instance,
-  flavor,
-]
+export const nouns: readonly NounDefinition[] = [instance, flavor]
 
 /** Pages that are no noun's. */
 export const pages: readonly PageDefinition[] = []

@@ -36,7 +36,11 @@ suite('instances in the browser', () => {
     await page.getByRole('heading', { name: 'web-1' }).waitFor()
     await page.locator('header').getByText('running').waitFor()
     await checkAccessible(page)
-    await page.getByRole('alert').first().waitFor({ state: 'detached' }).catch(() => undefined)
+    await page
+      .getByRole('alert')
+      .first()
+      .waitFor({ state: 'detached' })
+      .catch(() => undefined)
     await picture(page, 'instance')
 
     await page.getByRole('tab', { name: 'Placement' }).click()
@@ -68,7 +72,11 @@ suite('instances in the browser', () => {
     await page.setViewportSize({ width: 400, height: 800 })
     await checkAccessible(page)
     await picture(page, 'instances-narrow')
-    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400, 'the page itself does not scroll sideways')
+    assert.equal(
+      await page.evaluate('document.documentElement.scrollWidth'),
+      400,
+      'the page itself does not scroll sideways',
+    )
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })

@@ -51,9 +51,20 @@ export async function uiCloud(): Promise<UiCloud> {
   }
 }
 
-async function open(cloud: TestCloud, browser: Browser, url: string, address: string, options: OpenOptions = {}): Promise<Page> {
+async function open(
+  cloud: TestCloud,
+  browser: Browser,
+  url: string,
+  address: string,
+  options: OpenOptions = {},
+): Promise<Page> {
   const { token = cloud.admin, width = 1400, height = 860, dark = false, locale = 'en-GB' } = options
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', locale, timezoneId: 'UTC' })
+  const page = await browser.newPage({
+    viewport: { width, height },
+    colorScheme: dark ? 'dark' : 'light',
+    locale,
+    timezoneId: 'UTC',
+  })
   page.setDefaultTimeout(15_000)
   page.on('pageerror', error => problemsOf(page).push(String(error.stack ?? error)))
   page.on('console', message => {
@@ -86,7 +97,9 @@ export async function checkAccessible(page: Page): Promise<void> {
   // By the debugger, which the page's Content-Security-Policy lets do it.
   await page.evaluate(axe)
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
-  const found = (await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(tags)} })`)) as { violations: Violation[] }
+  const found = (await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(tags)} })`)) as {
+    violations: Violation[]
+  }
   const lines = found.violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${help}\n    ${html.slice(0, 200)}\n    ${failureSummary ?? ''}`),
   )

@@ -32,7 +32,11 @@ export interface ReadOptions {
 }
 
 /** The answer of any route that reads. */
-export function useRead<R extends Route>(route: R, input: InputOf<R>, options: ReadOptions = {}): UseQueryResult<ReplyOf<R>> {
+export function useRead<R extends Route>(
+  route: R,
+  input: InputOf<R>,
+  options: ReadOptions = {},
+): UseQueryResult<ReplyOf<R>> {
   const { params, query } = input as LooseInput
   return useQuery({
     queryKey: ['read', route.name, params ?? {}, query ?? {}],

@@ -15,13 +15,26 @@ import { words } from './text.ts'
 
 export default function Dashboard() {
   const session = useSession()
-  const quota = useRead(routes.quota.get, {}, { follows: ['instance', 'volume', 'quota', 'network', 'image', 'router', 'floating-ip', 'security-group'], enabled: may(session, routes.quota.get) && session.project !== null })
-  const instances = useRead(routes.instance.list, { query: { limit: 1 } }, { follows: ['instance'], enabled: may(session, routes.instance.list) })
+  const quota = useRead(
+    routes.quota.get,
+    {},
+    {
+      follows: ['instance', 'volume', 'quota', 'network', 'image', 'router', 'floating-ip', 'security-group'],
+      enabled: may(session, routes.quota.get) && session.project !== null,
+    },
+  )
+  const instances = useRead(
+    routes.instance.list,
+    { query: { limit: 1 } },
+    { follows: ['instance'], enabled: may(session, routes.instance.list) },
+  )
   if (instances.isLoading) return <Loading />
   const empty = instances.data?.items.length === 0
   return (
     <div className="croft-stack">
-      <Title headingLevel="h1">{session.project ? words('title', { project: session.project.name }) : words('title.none')}</Title>
+      <Title headingLevel="h1">
+        {session.project ? words('title', { project: session.project.name }) : words('title.none')}
+      </Title>
       {empty && may(session, routes.instance.create) && <FirstUse />}
       <div className="croft-cards">
         {quota.data && <QuotaCard resources={quota.data.resources} />}
@@ -35,10 +48,20 @@ function FirstUse() {
   return (
     <Card>
       <CardBody>
-        <Empty title={words('first.title')} icon={CloudIcon} actions={<LinkButton to="/instances/create">{words('first.create')}</LinkButton>}>
+        <Empty
+          title={words('first.title')}
+          icon={CloudIcon}
+          actions={<LinkButton to="/instances/create">{words('first.create')}</LinkButton>}
+        >
           <p>{words('first.body')}</p>
           <p className="croft-muted">{words('first.cli')}</p>
-          <ClipboardCopy isReadOnly isCode hoverTip={shared('copy')} clickTip={shared('copied')} textAriaLabel={words('first.cli')}>
+          <ClipboardCopy
+            isReadOnly
+            isCode
+            hoverTip={shared('copy')}
+            clickTip={shared('copied')}
+            textAriaLabel={words('first.cli')}
+          >
             croft instance create mine --image tiny --flavor small --wait
           </ClipboardCopy>
         </Empty>
@@ -61,7 +84,11 @@ function QuotaCard({ resources }: { resources: readonly { resource: string; used
               size="sm"
               title={words.maybe(`resource.${resource}`) ?? resource}
               value={limit ? Math.min(100, (100 * used) / limit) : 0}
-              label={limit === null ? words('unlimited', { used: shown(resource, used) }) : words('used', { used: shown(resource, used), limit: shown(resource, limit) })}
+              label={
+                limit === null
+                  ? words('unlimited', { used: shown(resource, used) })
+                  : words('used', { used: shown(resource, used), limit: shown(resource, limit) })
+              }
               {...(limit !== null && limit > 0 && used >= limit && { variant: 'warning' as const })}
             />
           ))}
@@ -71,7 +98,13 @@ function QuotaCard({ resources }: { resources: readonly { resource: string; used
   )
 }
 
-const tones: Readonly<Record<string, Tone>> = { running: 'busy', waiting: 'warn', succeeded: 'good', failed: 'bad', cancelled: 'off' }
+const tones: Readonly<Record<string, Tone>> = {
+  running: 'busy',
+  waiting: 'warn',
+  succeeded: 'good',
+  failed: 'bad',
+  cancelled: 'off',
+}
 
 function LatestOperations() {
   const { data } = useRead(routes.operation.list, { query: { limit: 8 } }, { follows: ['operation'] })
@@ -85,8 +118,22 @@ function LatestOperations() {
           keyOf={one => one.id}
           empty={words('operations.none')}
           columns={[
-            { title: words('what'), cell: one => <ThingLink noun={one.noun} id={one.resource_id}>{one.kind}</ThingLink> },
-            { title: words('state'), cell: one => <StateLabel tone={tones[one.state] ?? 'off'} why={one.reason}>{shared.maybe(`operation.state.${one.state}`) ?? one.state}</StateLabel> },
+            {
+              title: words('what'),
+              cell: one => (
+                <ThingLink noun={one.noun} id={one.resource_id}>
+                  {one.kind}
+                </ThingLink>
+              ),
+            },
+            {
+              title: words('state'),
+              cell: one => (
+                <StateLabel tone={tones[one.state] ?? 'off'} why={one.reason}>
+                  {shared.maybe(`operation.state.${one.state}`) ?? one.state}
+                </StateLabel>
+              ),
+            },
             { title: words('when'), cell: one => <Time at={one.created_at} /> },
           ]}
         />

@@ -6,7 +6,8 @@ export const words = catalogue({
     title: 'Overview of {project}',
     'title.none': 'Overview',
     'first.title': 'Welcome to your cloud',
-    'first.body': 'Nothing runs here yet. The first instance takes less than a minute: an image and a size are chosen already.',
+    'first.body':
+      'Nothing runs here yet. The first instance takes less than a minute: an image and a size are chosen already.',
     'first.create': 'Create your first instance',
     'first.cli': 'Or on the command line',
     instances: 'Instances',
@@ -34,7 +35,8 @@ export const words = catalogue({
     title: 'Überblick: {project}',
     'title.none': 'Überblick',
     'first.title': 'Willkommen in Ihrer Cloud',
-    'first.body': 'Hier läuft noch nichts. Die erste Instanz braucht keine Minute: Abbild und Größe sind schon gewählt.',
+    'first.body':
+      'Hier läuft noch nichts. Die erste Instanz braucht keine Minute: Abbild und Größe sind schon gewählt.',
     'first.create': 'Erste Instanz anlegen',
     'first.cli': 'Oder auf der Kommandozeile',
     instances: 'Instanzen',

@@ -22,7 +22,8 @@ export const words = catalogue({
     one: 'Größe',
     many: 'Größen',
     create: 'Größe anlegen',
-    empty: 'Eine Größe sagt, wie viele virtuelle CPUs, wie viel Speicher und Platte eine Instanz hat. Nutzer wählen unter ihnen.',
+    empty:
+      'Eine Größe sagt, wie viele virtuelle CPUs, wie viel Speicher und Platte eine Instanz hat. Nutzer wählen unter ihnen.',
     name: 'Name',
     vcpus: 'vCPUs',
     memory: 'Speicher',
@@ -31,7 +32,8 @@ export const words = catalogue({
     created: 'Angelegt',
     delete: 'Löschen',
     'delete.title': '{n, plural, one {Diese Größe} other {# Größen}} löschen?',
-    'delete.body': '{names}: neue Instanzen dieser Größe sind dann nicht mehr möglich. Bestehende bleiben, wie sie sind.',
+    'delete.body':
+      '{names}: neue Instanzen dieser Größe sind dann nicht mehr möglich. Bestehende bleiben, wie sie sind.',
     overview: 'Überblick',
   },
 })

@@ -80,12 +80,21 @@ const charged = ['instances', 'vcpus', 'memory_mib', 'storage_gib'] as const
 
 function QuotaLeft({ values }: { values: Values }) {
   const session = useSession()
-  const { data } = useRead(routes.quota.get, {}, { follows: ['instance', 'volume', 'quota'], enabled: may(session, routes.quota.get) })
+  const { data } = useRead(
+    routes.quota.get,
+    {},
+    { follows: ['instance', 'volume', 'quota'], enabled: may(session, routes.quota.get) },
+  )
   const flavors = useChoices<Flavor>(routes.flavor.list, { sort: 'name' }, { follows: ['flavor'] })
   const flavor = flavors.data?.items.find(one => one.id === values.flavor_id)
   const count = typeof values.count === 'number' ? values.count : 1
   const disk_gib = typeof values.disk_gib === 'number' ? values.disk_gib : (flavor?.disk_gib ?? 0)
-  const asked = { instances: count, vcpus: count * (flavor?.vcpus ?? 0), memory_mib: count * (flavor?.memory_mib ?? 0), storage_gib: count * disk_gib }
+  const asked = {
+    instances: count,
+    vcpus: count * (flavor?.vcpus ?? 0),
+    memory_mib: count * (flavor?.memory_mib ?? 0),
+    storage_gib: count * disk_gib,
+  }
   if (!data) return null
   const rows = charged.flatMap(resource => {
     const found = data.resources.find(one => one.resource === resource)
@@ -102,14 +111,19 @@ function QuotaLeft({ values }: { values: Values }) {
           {short && <Alert isInline isPlain variant="warning" title={words('quota.short')} />}
           {rows.map(({ resource, limit, used, asked }) =>
             limit === null ? (
-              <div key={resource} className="croft-quota"><span>{words(resource)}</span> <span className="croft-muted">{words('quota.unlimited')}</span></div>
+              <div key={resource} className="croft-quota">
+                <span>{words(resource)}</span> <span className="croft-muted">{words('quota.unlimited')}</span>
+              </div>
             ) : (
               <Progress
                 key={resource}
                 size="sm"
                 title={words(resource)}
                 value={limit === 0 ? 100 : Math.min(100, (100 * (used + asked)) / limit)}
-                label={words('quota.of', { left: shown(resource, Math.max(0, limit - used - asked)), limit: shown(resource, limit) })}
+                label={words('quota.of', {
+                  left: shown(resource, Math.max(0, limit - used - asked)),
+                  limit: shown(resource, limit),
+                })}
                 {...(used + asked > limit && { variant: 'danger' as const })}
               />
             ),

@@ -17,7 +17,8 @@ function move(name: InstanceMove, changes: Partial<Action<Instance>> = {}): Acti
     id: name,
     title: () => words(name),
     route: name === 'purge' ? routes.instance.delete : routes.instance[name],
-    whyNot: one => (mayMove(name, one.state) ? undefined : words(`why_not.${name}`, { state: words(`state.${one.state}`) })),
+    whyNot: one =>
+      mayMove(name, one.state) ? undefined : words(`why_not.${name}`, { state: words(`state.${one.state}`) }),
     input: one => ({ params: { instance: one.id }, body: {} }),
     ...changes,
   }
@@ -35,15 +36,45 @@ export const instance = defineNoun<Instance>({
   get: { route: routes.instance.get, param: 'instance' },
   columns: [
     { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
-    { id: 'state', title: () => words('state'), cell: one => <InstanceStateLabel instance={one} />, width: 'minmax(8rem, 1fr)' },
-    { id: 'addresses', title: () => words('addresses'), cell: one => <Addresses instance={one} />, width: 'minmax(9rem, 1.2fr)' },
+    {
+      id: 'state',
+      title: () => words('state'),
+      cell: one => <InstanceStateLabel instance={one} />,
+      width: 'minmax(7rem, 1fr)',
+    },
+    {
+      id: 'addresses',
+      title: () => words('addresses'),
+      cell: one => <Addresses instance={one} />,
+      width: 'minmax(7.5rem, 1.2fr)',
+    },
     { id: 'flavor', title: () => words('flavor'), cell: one => one.flavor },
     { id: 'image', title: () => words('image'), cell: one => one.image },
-    { id: 'host', title: () => words('host'), cell: one => <ThingLink noun="host" id={one.host_id}>{one.host}</ThingLink> },
+    {
+      id: 'host',
+      title: () => words('host'),
+      cell: one => (
+        <ThingLink noun="host" id={one.host_id}>
+          {one.host}
+        </ThingLink>
+      ),
+    },
     { id: 'zone', title: () => words('zone'), cell: one => one.zone, hidden: true },
-    { id: 'memory', title: () => words('memory_mib'), cell: one => size(one.memory_mib, 'MiB'), numeric: true, hidden: true },
+    {
+      id: 'memory',
+      title: () => words('memory_mib'),
+      cell: one => size(one.memory_mib, 'MiB'),
+      numeric: true,
+      hidden: true,
+    },
     { id: 'tags', title: () => words('tags'), cell: one => <TagList tags={one.tags} />, hidden: true },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, sort: 'created_at', width: '12rem' },
+    {
+      id: 'created',
+      title: () => words('created'),
+      cell: one => <Time at={one.created_at} />,
+      sort: 'created_at',
+      width: 'minmax(11rem, 1fr)',
+    },
   ],
   filters: [
     { field: 'image_id', title: () => words('image'), kind: 'noun', noun: 'image' },

@@ -19,10 +19,28 @@ export default function InstanceOverview({ item }: { item: Instance }) {
             facts={[
               [words('state'), <InstanceStateLabel key="state" instance={item} />],
               item.reason !== null && ['', item.reason],
-              [words('size'), words('size.text', { vcpus, memory: size(memory_mib, 'MiB'), disk: size(disk_gib, 'GiB') })],
-              [words('flavor'), <ThingLink key="flavor" noun="flavor" id={item.flavor_id}>{item.flavor}</ThingLink>],
-              [words('image'), <ThingLink key="image" noun="image" id={item.image_id}>{item.image}</ThingLink>],
-              [words('host'), <ThingLink key="host" noun="host" id={item.host_id}>{item.host}</ThingLink>],
+              [
+                words('size'),
+                words('size.text', { vcpus, memory: size(memory_mib, 'MiB'), disk: size(disk_gib, 'GiB') }),
+              ],
+              [
+                words('flavor'),
+                <ThingLink key="flavor" noun="flavor" id={item.flavor_id}>
+                  {item.flavor}
+                </ThingLink>,
+              ],
+              [
+                words('image'),
+                <ThingLink key="image" noun="image" id={item.image_id}>
+                  {item.image}
+                </ThingLink>,
+              ],
+              [
+                words('host'),
+                <ThingLink key="host" noun="host" id={item.host_id}>
+                  {item.host}
+                </ThingLink>,
+              ],
               [words('zone'), item.zone],
               [words('hostname'), item.hostname],
               [words('keys'), item.key_names.join(', ') || '–'],
@@ -43,8 +61,18 @@ export default function InstanceOverview({ item }: { item: Instance }) {
             empty="–"
             columns={[
               { title: words('addresses'), cell: one => <code>{one.address}</code> },
-              { title: words('floating'), cell: one => (one.floating_address ? <code>{one.floating_address}</code> : '–') },
-              { title: words('network.table'), cell: one => <ThingLink noun="network" id={one.network_id}>{one.network}</ThingLink> },
+              {
+                title: words('floating'),
+                cell: one => (one.floating_address ? <code>{one.floating_address}</code> : '–'),
+              },
+              {
+                title: words('network.table'),
+                cell: one => (
+                  <ThingLink noun="network" id={one.network_id}>
+                    {one.network}
+                  </ThingLink>
+                ),
+              },
               { title: words('mac'), cell: one => <code>{one.mac}</code> },
             ]}
           />

@@ -12,9 +12,14 @@ import { number, Time } from '../parts/time.tsx'
 import { words } from './text.ts'
 
 export default function InstancePlacement({ item }: { item: Instance }) {
-  const { data, error, isPending } = useRead(routes.instance.explain, { params: { instance: item.id } }, { follows: ['instance'], of: item.id })
+  const { data, error, isPending } = useRead(
+    routes.instance.explain,
+    { params: { instance: item.id } },
+    { follows: ['instance'], of: item.id },
+  )
   if (isPending) return <Loading />
-  if (error instanceof ApiProblem && error.status === 404) return <p className="croft-muted">{words('placement.none')}</p>
+  if (error instanceof ApiProblem && error.status === 404)
+    return <p className="croft-muted">{words('placement.none')}</p>
   if (error) return <ProblemAlert error={error} />
   const weights = [...new Set(data.hosts.flatMap(host => Object.keys(host.weights)))].sort()
   const hosts = data.hosts.toSorted((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity))
@@ -30,7 +35,14 @@ export default function InstancePlacement({ item }: { item: Instance }) {
         keyOf={host => host.host_id}
         empty={words('placement.none')}
         columns={[
-          { title: words('host'), cell: host => <ThingLink noun="host" id={host.host_id}>{host.host}</ThingLink> },
+          {
+            title: words('host'),
+            cell: host => (
+              <ThingLink noun="host" id={host.host_id}>
+                {host.host}
+              </ThingLink>
+            ),
+          },
           {
             title: words('placement.why'),
             cell: host =>
@@ -44,10 +56,15 @@ export default function InstancePlacement({ item }: { item: Instance }) {
           },
           ...weights.map(weight => ({
             title: weight,
-            cell: (host: (typeof hosts)[number]) => (host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3)),
+            cell: (host: (typeof hosts)[number]) =>
+              host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
             numeric: true,
           })),
-          { title: words('placement.score'), cell: host => (host.score === null ? '–' : number(host.score, 3)), numeric: true },
+          {
+            title: words('placement.score'),
+            cell: host => (host.score === null ? '–' : number(host.score, 3)),
+            numeric: true,
+          },
         ]}
       />
       {refused.length > 0 && (

@@ -17,7 +17,11 @@ const tones = {
   error: 'bad',
 } as const satisfies Record<InstanceState, Tone>
 
-export function InstanceStateLabel({ instance }: { instance: Pick<Instance, 'state' | 'reason' | 'step' | 'percent'> }) {
+export function InstanceStateLabel({
+  instance,
+}: {
+  instance: Pick<Instance, 'state' | 'reason' | 'step' | 'percent'>
+}) {
   const { state, reason, step, percent } = instance
   // The state says already what a step of the same name would.
   const said = step === null || step === state ? '' : ` · ${step}`

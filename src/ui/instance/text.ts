@@ -87,7 +87,8 @@ export const words = catalogue({
     one: 'Instanz',
     many: 'Instanzen',
     create: 'Instanz anlegen',
-    empty: 'Eine Instanz ist Ihre eigene Maschine in der Cloud. Wählen Sie ein Abbild und eine Größe, und sie läuft in Sekunden.',
+    empty:
+      'Eine Instanz ist Ihre eigene Maschine in der Cloud. Wählen Sie ein Abbild und eine Größe, und sie läuft in Sekunden.',
     name: 'Name',
     state: 'Zustand',
     addresses: 'Adressen',
@@ -111,9 +112,11 @@ export const words = catalogue({
     recover: 'Wiederherstellen',
     purge: 'Endgültig löschen',
     'reboot.hard.title': 'Hart neu starten?',
-    'reboot.hard.body': '{names}: wird zurückgesetzt, als fiele der Strom aus. Was der Gast nicht auf die Platte geschrieben hat, ist verloren.',
+    'reboot.hard.body':
+      '{names}: wird zurückgesetzt, als fiele der Strom aus. Was der Gast nicht auf die Platte geschrieben hat, ist verloren.',
     'delete.title': 'Löschen?',
-    'delete.body': '{names}: wird angehalten und mit ihren Platten gelöscht. Bis zum endgültigen Löschen kann sie wiederhergestellt werden.',
+    'delete.body':
+      '{names}: wird angehalten und mit ihren Platten gelöscht. Bis zum endgültigen Löschen kann sie wiederhergestellt werden.',
     'purge.title': 'Endgültig löschen?',
     'purge.body': '{names}: die Platten werden sofort gelöscht. Das lässt sich nicht zurücknehmen.',
     'stop.title': 'Anhalten?',
@@ -132,8 +135,10 @@ export const words = catalogue({
     'why_not.stop': 'Zustand „{state}“: nur eine laufende Instanz kann angehalten werden.',
     'why_not.reboot': 'Zustand „{state}“: nur eine laufende Instanz kann neu gestartet werden.',
     'why_not.delete': 'Sie ist schon gelöscht.',
-    'why_not.recover': 'Zustand „{state}“: nur eine gelöschte Instanz kann wiederhergestellt werden, bis sie endgültig gelöscht ist.',
-    'why_not.purge': 'Zustand „{state}“: nur eine gelöschte Instanz kann endgültig gelöscht werden. Löschen Sie sie zuerst.',
+    'why_not.recover':
+      'Zustand „{state}“: nur eine gelöschte Instanz kann wiederhergestellt werden, bis sie endgültig gelöscht ist.',
+    'why_not.purge':
+      'Zustand „{state}“: nur eine gelöschte Instanz kann endgültig gelöscht werden. Löschen Sie sie zuerst.',
     overview: 'Überblick',
     events: 'Ereignisse',
     placement: 'Platzierung',

@@ -60,7 +60,8 @@ export class Applier {
     for (const query of this.lists(noun)) {
       const definition = this.nouns.get(noun)
       const asked = (query.queryKey[2] ?? {}) as ListQuery
-      const verdict = definition?.matches?.(item, asked) ?? (this.isOurs(definition, item, asked) && matches(item, asked))
+      const verdict =
+        definition?.matches?.(item, asked) ?? (this.isOurs(definition, item, asked) && matches(item, asked))
       this.change(query, data => {
         if (verdict === false) return remove(data.pages, item.id)
         const replaced = replace(data.pages, item)
@@ -144,12 +145,10 @@ export class Applier {
     }
     const mark = { again: false }
     this.reading.set(query.queryHash, mark)
-    void this.cache
-      .invalidateQueries({ queryKey: query.queryKey, exact: true })
-      .finally(() => {
-        this.reading.delete(query.queryHash)
-        if (mark.again) this.refresh(query)
-      })
+    void this.cache.invalidateQueries({ queryKey: query.queryKey, exact: true }).finally(() => {
+      this.reading.delete(query.queryHash)
+      if (mark.again) this.refresh(query)
+    })
   }
 }
 
@@ -160,7 +159,7 @@ function matches(item: Item, asked: ListQuery): boolean | null {
   let verdict: boolean | null = true
   for (const [field, wanted] of Object.entries(asked)) {
     if (wanted === undefined || not_filters.has(field)) continue
-    const value = field === 'search' ? item.name : (item as unknown as Record<string, unknown>)[field]
+    const value = field === 'search' ? item.name : (item as Item & Record<string, unknown>)[field]
     if (value === undefined) verdict = null
     else if (field === 'search') {
       if (!String(value).toLowerCase().includes(String(wanted).toLowerCase())) return false

@@ -34,7 +34,7 @@ export function insert(pages: Pages, item: Item, sort: string): Pages {
 function comparing(sort: string): (one: Item, other: Item) => number {
   const descending = sort.startsWith('-')
   const field = descending ? sort.slice(1) : sort
-  const keyOf = (item: Item) => String((item as unknown as Record<string, unknown>)[field] ?? '')
+  const keyOf = (item: Item) => String((item as Item & Record<string, unknown>)[field] ?? '')
   return (one, other) => {
     const [a, b] = [keyOf(one), keyOf(other)]
     const order = a === b ? (one.id < other.id ? -1 : 1) : a < b ? -1 : 1

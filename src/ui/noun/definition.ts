@@ -20,7 +20,7 @@ export interface Column<T> {
   cell(item: T): ReactNode
   /** The field to sort by, if the API can: 'name'. */
   sort?: string
-  /** As CSS grid has it; without it `minmax(8rem, 1fr)`. */
+  /** As CSS grid has it; without it `minmax(6rem, 1fr)`. */
   width?: string
   /** Numbers, to the right. */
   numeric?: boolean

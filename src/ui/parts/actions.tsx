@@ -17,7 +17,15 @@ interface Chosen {
 }
 
 /** `layout`: 'page' shows primary actions as buttons; 'row' and 'bulk' have a menu, and buttons for all. */
-export function Actions({ noun, items, layout }: { noun: NounDefinition; items: readonly Item[]; layout: 'page' | 'row' | 'bulk' }) {
+export function Actions({
+  noun,
+  items,
+  layout,
+}: {
+  noun: NounDefinition
+  items: readonly Item[]
+  layout: 'page' | 'row' | 'bulk'
+}) {
   const session = useSession()
   const navigate = useNavigate()
   const [open, setOpen] = useState(false)
@@ -34,14 +42,24 @@ export function Actions({ noun, items, layout }: { noun: NounDefinition; items: 
     if (action.confirm || action.dialog) setChosen(what)
     else run(what)
   }
-  const asButtons = layout === 'bulk' ? actions.filter(one => !one.single && !one.dialog) : layout === 'page' ? actions.filter(one => one.primary) : []
+  const asButtons =
+    layout === 'bulk'
+      ? actions.filter(one => !one.single && !one.dialog)
+      : layout === 'page'
+        ? actions.filter(one => one.primary)
+        : []
   const inMenu = layout === 'bulk' ? [] : actions.filter(one => !asButtons.includes(one))
   if (actions.length === 0) return null
   const label = layout === 'row' ? words('actions.of', { name: items[0]?.name ?? '' }) : words('actions')
   return (
     <>
       {asButtons.map(action => (
-        <ActionButton key={action.id} action={action} why={whyNot(session, action, items)} onClick={() => choose(action)} />
+        <ActionButton
+          key={action.id}
+          action={action}
+          why={whyNot(session, action, items)}
+          onClick={() => choose(action)}
+        />
       ))}
       {inMenu.length > 0 && (
         <Dropdown
@@ -50,7 +68,13 @@ export function Actions({ noun, items, layout }: { noun: NounDefinition; items: 
           onSelect={() => setOpen(false)}
           popperProps={{ position: 'right' }}
           toggle={ref => (
-            <MenuToggle ref={ref} variant={layout === 'row' ? 'plain' : 'secondary'} isExpanded={open} aria-label={label} onClick={() => setOpen(!open)}>
+            <MenuToggle
+              ref={ref}
+              variant={layout === 'row' ? 'plain' : 'secondary'}
+              isExpanded={open}
+              aria-label={label}
+              onClick={() => setOpen(!open)}
+            >
               {layout === 'row' ? <EllipsisVIcon /> : words('actions')}
             </MenuToggle>
           )}
@@ -59,7 +83,9 @@ export function Actions({ noun, items, layout }: { noun: NounDefinition; items: 
             {inMenu.map((action, n) => {
               const why = whyNot(session, action, items)
               return [
-                action.danger && n > 0 && !inMenu[n - 1]?.danger && <Divider key={`before ${action.id}`} component="li" />,
+                action.danger && n > 0 && !inMenu[n - 1]?.danger && (
+                  <Divider key={`before ${action.id}`} component="li" />
+                ),
                 <DropdownItem
                   key={action.id}
                   isDanger={action.danger === true && !why}
@@ -93,7 +119,11 @@ export function Actions({ noun, items, layout }: { noun: NounDefinition; items: 
 
 function ActionButton({ action, why, onClick }: { action: Action<Item>; why: string | undefined; onClick(): void }) {
   const button = (
-    <Button variant={action.danger ? 'danger' : 'secondary'} isAriaDisabled={why !== undefined} onClick={() => why === undefined && onClick()}>
+    <Button
+      variant={action.danger ? 'danger' : 'secondary'}
+      isAriaDisabled={why !== undefined}
+      onClick={() => why === undefined && onClick()}
+    >
       {action.title()}
     </Button>
   )

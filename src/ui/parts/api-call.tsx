@@ -16,7 +16,13 @@ export function ApiCallButton({ calls }: { calls: () => readonly ApiCall[] }) {
   const [open, setOpen] = useState(false)
   return (
     <>
-      <Button variant="plain" icon={<CodeIcon />} aria-label={words('api_call')} title={words('api_call')} onClick={() => setOpen(true)} />
+      <Button
+        variant="plain"
+        icon={<CodeIcon />}
+        aria-label={words('api_call')}
+        title={words('api_call')}
+        onClick={() => setOpen(true)}
+      />
       {open && (
         <Modal isOpen variant="medium" onClose={() => setOpen(false)} aria-labelledby="api-call-title">
           <ModalHeader title={words('api_call')} labelId="api-call-title" />
@@ -37,7 +43,9 @@ export function ApiCalls({ calls }: { calls: readonly ApiCall[] }) {
       {calls.map(({ route, input }) => (
         <section key={route.name + JSON.stringify(input)}>
           <p>{route.summary}</p>
-          {shapes[route.name] && !route.cli?.hidden && <Copy text={commandOf(route, shapes[route.name], input)} label={words('api_call.cli')} />}
+          {shapes[route.name] && !route.cli?.hidden && (
+            <Copy text={commandOf(route, shapes[route.name], input)} label={words('api_call.cli')} />
+          )}
           <Copy text={curlOf(route, input)} label={words('api_call.api')} />
         </section>
       ))}
@@ -47,7 +55,15 @@ export function ApiCalls({ calls }: { calls: readonly ApiCall[] }) {
 
 function Copy({ text, label }: { text: string; label: string }) {
   return (
-    <ClipboardCopy isReadOnly isCode isBlock hoverTip={words('copy')} clickTip={words('copied')} textAriaLabel={label} variant="inline">
+    <ClipboardCopy
+      isReadOnly
+      isCode
+      isBlock
+      hoverTip={words('copy')}
+      clickTip={words('copied')}
+      textAriaLabel={label}
+      variant="inline"
+    >
       {text}
     </ClipboardCopy>
   )
@@ -71,7 +87,10 @@ export function commandOf(route: Route, shapes: RouteShapes | undefined, input: 
   }
   add(shapes?.params ?? [], input.params ?? {})
   const body = (input.body ?? {}) as Record<string, unknown>
-  add((shapes?.body ?? []).toSorted((one, other) => Number(other.positional) - Number(one.positional)), body)
+  add(
+    (shapes?.body ?? []).toSorted((one, other) => Number(other.positional) - Number(one.positional)),
+    body,
+  )
   add(shapes?.query ?? [], input.query ?? {})
   return parts.join(' ')
 }
@@ -79,15 +98,27 @@ export function commandOf(route: Route, shapes: RouteShapes | undefined, input: 
 function textsOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(textsOf)
   if (typeof value !== 'object' || value === null) return [String(value)]
-  return [Object.entries(value).map(([key, one]) => `${key}=${String(one)}`).join(',')]
+  return [
+    Object.entries(value)
+      .map(([key, one]) => `${key}=${String(one)}`)
+      .join(','),
+  ]
 }
 
 export function curlOf(route: Route, input: LooseInput): string {
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => String(input.params?.[name] ?? `<${name}>`))
   const query = new URLSearchParams()
-  for (const [key, value] of Object.entries(input.query ?? {})) if (value !== undefined && key !== 'cursor') query.append(key, String(value))
+  for (const [key, value] of Object.entries(input.query ?? {}))
+    if (value !== undefined && key !== 'cursor') query.append(key, String(value))
   const url = `${location.origin}${path}${query.size > 0 ? `?${query.toString()}` : ''}`
   const method = route.method === 'GET' ? [] : ['-X', route.method]
-  const json = route.body ? ['-H', "'Content-Type: application/json'", '-d', `'${JSON.stringify(input.body ?? {}).replaceAll("'", String.raw`'\''`)}'`] : []
+  const json = route.body
+    ? [
+        '-H',
+        "'Content-Type: application/json'",
+        '-d',
+        `'${JSON.stringify(input.body ?? {}).replaceAll("'", String.raw`'\''`)}'`,
+      ]
+    : []
   return ['curl', '-H', '"Authorization: Bearer $TOKEN"', ...method, ...json, quoted(url)].join(' ')
 }

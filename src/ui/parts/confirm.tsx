@@ -2,7 +2,14 @@
 import { Button, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
 import { words } from '../text/shared.ts'
 
-export function ConfirmDialog({ title, body, yes, danger, onYes, onNo }: {
+export function ConfirmDialog({
+  title,
+  body,
+  yes,
+  danger,
+  onYes,
+  onNo,
+}: {
   title: string
   body: string
   yes: string
@@ -13,10 +20,16 @@ export function ConfirmDialog({ title, body, yes, danger, onYes, onNo }: {
   return (
     <Modal isOpen variant="small" onClose={onNo} aria-labelledby="confirm-title" aria-describedby="confirm-body">
       <ModalHeader title={title} labelId="confirm-title" {...(danger && { titleIconVariant: 'warning' as const })} />
-      <ModalBody id="confirm-body" className="croft-lines">{body}</ModalBody>
+      <ModalBody id="confirm-body" className="croft-lines">
+        {body}
+      </ModalBody>
       <ModalFooter>
-        <Button variant={danger ? 'danger' : 'primary'} onClick={onYes}>{yes}</Button>
-        <Button variant="link" onClick={onNo} autoFocus>{words('cancel')}</Button>
+        <Button variant={danger ? 'danger' : 'primary'} onClick={onYes}>
+          {yes}
+        </Button>
+        <Button variant="link" onClick={onNo} autoFocus>
+          {words('cancel')}
+        </Button>
       </ModalFooter>
     </Modal>
   )

@@ -4,7 +4,17 @@ import type { ComponentType, ReactNode } from 'react'
 import { words } from '../text/shared.ts'
 import { LinkButton } from './link.tsx'
 
-export function Empty({ title, icon, children, actions }: { title: string; icon?: ComponentType; children?: ReactNode; actions?: ReactNode }) {
+export function Empty({
+  title,
+  icon,
+  children,
+  actions,
+}: {
+  title: string
+  icon?: ComponentType
+  children?: ReactNode
+  actions?: ReactNode
+}) {
   return (
     <EmptyState titleText={title} headingLevel="h2" {...(icon && { icon })}>
       {children && <EmptyStateBody>{children}</EmptyStateBody>}

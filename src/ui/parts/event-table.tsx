@@ -33,7 +33,8 @@ export function EventTable({ noun, id }: { noun: string; id: string }) {
 }
 
 function detailText(detail: unknown): string {
-  if (typeof detail !== 'object' || detail === null) return detail === null || detail === undefined ? '' : JSON.stringify(detail)
+  if (typeof detail !== 'object' || detail === null)
+    return detail === null || detail === undefined ? '' : JSON.stringify(detail)
   return Object.entries(detail)
     .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ')

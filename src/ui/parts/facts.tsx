@@ -1,10 +1,25 @@
 /** Facts of a thing: names and values, in as many columns as there is room for. */
-import { DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core'
+import {
+  DescriptionList,
+  DescriptionListDescription,
+  DescriptionListGroup,
+  DescriptionListTerm,
+} from '@patternfly/react-core'
 import type { ReactNode } from 'react'
 
-export function Facts({ facts }: { facts: readonly (readonly [title: string, value: ReactNode] | false | null | undefined)[] }) {
+export function Facts({
+  facts,
+}: {
+  facts: readonly (readonly [title: string, value: ReactNode] | false | null | undefined)[]
+}) {
   return (
-    <DescriptionList isCompact columnModifier={{ default: '1Col', md: '2Col', '2xl': '3Col' }} className="croft-facts">
+    <DescriptionList
+      isCompact
+      isHorizontal
+      horizontalTermWidthModifier={{ default: '12ch' }}
+      columnModifier={{ default: '1Col', md: '2Col', '2xl': '3Col' }}
+      className="croft-facts"
+    >
       {facts.map(
         fact =>
           fact && (

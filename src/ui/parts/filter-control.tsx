@@ -14,13 +14,31 @@ interface Props {
 export function FilterControl({ filter, value, onChange }: Props) {
   if (filter.kind === 'yes')
     return (
-      <Switch id={`filter-${filter.field}`} label={filter.title()} isChecked={value === 'true'} onChange={(_, on) => onChange(on ? 'true' : undefined)} className="croft-switch" />
+      <Switch
+        id={`filter-${filter.field}`}
+        label={filter.title()}
+        isChecked={value === 'true'}
+        onChange={(_, on) => onChange(on ? 'true' : undefined)}
+        className="croft-switch"
+      />
     )
   if (filter.kind === 'noun') return <NounFilter filter={filter} value={value} onChange={onChange} />
-  return <Choice filter={filter} value={value} onChange={onChange} options={(filter.options ?? []).map(one => ({ value: one.value, title: one.title() }))} />
+  return (
+    <Choice
+      filter={filter}
+      value={value}
+      onChange={onChange}
+      options={(filter.options ?? []).map(one => ({ value: one.value, title: one.title() }))}
+    />
+  )
 }
 
-function Choice({ filter, value, onChange, options }: Props & { options: readonly { value: string; title: string }[] }) {
+function Choice({
+  filter,
+  value,
+  onChange,
+  options,
+}: Props & { options: readonly { value: string; title: string }[] }) {
   return (
     <FormSelect aria-label={filter.title()} value={value ?? ''} onChange={(_, chosen) => onChange(chosen || undefined)}>
       <FormSelectOption value="" label={filter.title()} isPlaceholder />
@@ -41,5 +59,7 @@ function NounFilter({ filter, value, onChange }: Props) {
 
 function NounChoice({ noun, ...props }: Props & { noun: NonNullable<ReturnType<typeof nounNamed>> }) {
   const { data } = useChoices<Item>(noun.list, { ...noun.list_query }, { follows: [noun.name] })
-  return <Choice {...props} options={(data?.items ?? []).map(item => ({ value: item.id, title: labelOf(noun, item) }))} />
+  return (
+    <Choice {...props} options={(data?.items ?? []).map(item => ({ value: item.id, title: labelOf(noun, item) }))} />
+  )
 }

@@ -1,5 +1,19 @@
 /** One field of a form, by its kind. */
-import { Button, Checkbox, FormGroup, FormHelperText, FormSelect, FormSelectOption, HelperText, HelperTextItem, InputGroup, InputGroupItem, InputGroupText, TextArea, TextInput } from '@patternfly/react-core'
+import {
+  Button,
+  Checkbox,
+  FormGroup,
+  FormHelperText,
+  FormSelect,
+  FormSelectOption,
+  HelperText,
+  HelperTextItem,
+  InputGroup,
+  InputGroupItem,
+  InputGroupText,
+  TextArea,
+  TextInput,
+} from '@patternfly/react-core'
 import { type ReactNode, useEffect, useState } from 'react'
 import type { Route } from '../../api/route.ts'
 import { useChoices } from '../api/read.ts'
@@ -50,9 +64,22 @@ export function FieldControl(props: FieldProps) {
   const id = `field-${field.name}`
   const help = field.help ?? limitsOf(shape)
   if (field.kind === 'yes')
-    return <Checkbox id={id} label={field.title} description={help} isChecked={values[field.name] === true} onChange={(_, on) => set(field.name, on)} />
+    return (
+      <Checkbox
+        id={id}
+        label={field.title}
+        description={help}
+        isChecked={values[field.name] === true}
+        onChange={(_, on) => set(field.name, on)}
+      />
+    )
   return (
-    <FormGroup label={field.title} fieldId={id} isRequired={field.required ?? shape?.required ?? false} {...((field.kind === 'nouns' || field.kind === 'tags') && { role: 'group' })}>
+    <FormGroup
+      label={field.title}
+      fieldId={id}
+      isRequired={field.required ?? shape?.required ?? false}
+      {...((field.kind === 'nouns' || field.kind === 'tags') && { role: 'group' })}
+    >
       <Control {...props} id={id} required={field.required ?? shape?.required ?? false} />
       {help && (
         <FormHelperText>
@@ -78,29 +105,73 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
   switch (field.kind) {
     case 'text':
     case 'password':
-      return <TextInput {...common} type={field.kind} value={text} {...(shape?.max_length && { maxLength: shape.max_length })} autoComplete={field.kind === 'password' ? 'new-password' : 'off'} onChange={(_, typed) => set(field.name, typed)} />
+      return (
+        <TextInput
+          {...common}
+          type={field.kind}
+          value={text}
+          {...(shape?.max_length && { maxLength: shape.max_length })}
+          autoComplete={field.kind === 'password' ? 'new-password' : 'off'}
+          onChange={(_, typed) => set(field.name, typed)}
+        />
+      )
     case 'number':
       return (
         <InputGroup className="croft-number">
           <InputGroupItem isFill>
-            <TextInput {...common} type="number" value={text} min={shape?.minimum} max={shape?.maximum} onChange={(_, typed) => set(field.name, typed === '' ? undefined : Number(typed))} />
+            <TextInput
+              {...common}
+              type="number"
+              value={text}
+              min={shape?.minimum}
+              max={shape?.maximum}
+              onChange={(_, typed) => set(field.name, typed === '' ? undefined : Number(typed))}
+            />
           </InputGroupItem>
           {field.unit && <InputGroupText>{field.unit}</InputGroupText>}
         </InputGroup>
       )
     case 'area':
-      return <TextArea {...common} value={text} rows={4} resizeOrientation="vertical" onChange={(_, typed) => set(field.name, typed)} />
+      return (
+        <TextArea
+          {...common}
+          value={text}
+          rows={4}
+          resizeOrientation="vertical"
+          onChange={(_, typed) => set(field.name, typed)}
+        />
+      )
     case 'choice': {
       const options = field.options ?? shape?.options?.map(one => ({ value: one, title: one })) ?? []
-      return <Select id={id} value={text} required={required} options={options} onChange={chosen => set(field.name, chosen)} />
+      return (
+        <Select
+          id={id}
+          value={text}
+          required={required}
+          options={options}
+          onChange={chosen => set(field.name, chosen)}
+        />
+      )
     }
     case 'list':
-      return <TextArea {...common} value={Array.isArray(value) ? value.join('\n') : ''} rows={3} resizeOrientation="vertical" onChange={(_, typed) => set(field.name, typed === '' ? undefined : typed.split('\n'))} />
+      return (
+        <TextArea
+          {...common}
+          value={Array.isArray(value) ? value.join('\n') : ''}
+          rows={3}
+          resizeOrientation="vertical"
+          onChange={(_, typed) => set(field.name, typed === '' ? undefined : typed.split('\n'))}
+        />
+      )
     case 'noun':
     case 'nouns':
-      return field.from ? <NounControl from={field.from} field={field} value={value} id={id} required={required} set={set} /> : null
+      return field.from ? (
+        <NounControl from={field.from} field={field} value={value} id={id} required={required} set={set} />
+      ) : null
     case 'tags':
-      return <TagsControl id={id} value={(value ?? {}) as Record<string, string>} onChange={tags => set(field.name, tags)} />
+      return (
+        <TagsControl id={id} value={(value ?? {}) as Record<string, string>} onChange={tags => set(field.name, tags)} />
+      )
     case 'own':
       return <>{field.draw?.(values, set)}</>
     case 'yes':
@@ -110,7 +181,13 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
   }
 }
 
-function Select({ id, value, required, options, onChange }: {
+function Select({
+  id,
+  value,
+  required,
+  options,
+  onChange,
+}: {
   id: string
   value: string
   required: boolean
@@ -127,7 +204,14 @@ function Select({ id, value, required, options, onChange }: {
   )
 }
 
-function NounControl({ from, field, value, id, required, set }: {
+function NounControl({
+  from,
+  field,
+  value,
+  id,
+  required,
+  set,
+}: {
   from: Route
   field: FormField
   value: unknown
@@ -148,7 +232,15 @@ function NounControl({ from, field, value, id, required, set }: {
   }, [field, first, value, set])
   if (data && items.length === 0) return <p className="croft-muted">{words('form.nothing')}</p>
   if (field.kind === 'noun')
-    return <Select id={id} value={typeof value === 'string' ? value : ''} required={required} options={items.map(item => ({ value: item.id, title: title(item) }))} onChange={chosen => set(field.name, chosen)} />
+    return (
+      <Select
+        id={id}
+        value={typeof value === 'string' ? value : ''}
+        required={required}
+        options={items.map(item => ({ value: item.id, title: title(item) }))}
+        onChange={chosen => set(field.name, chosen)}
+      />
+    )
   const chosen = Array.isArray(value) ? (value as string[]) : []
   return (
     <div className="croft-checks" id={id}>
@@ -166,7 +258,15 @@ function NounControl({ from, field, value, id, required, set }: {
 }
 
 /** Pairs, as rows of two inputs. An unfinished row is kept here until its key is there. */
-function TagsControl({ id, value, onChange }: { id: string; value: Readonly<Record<string, string>>; onChange(tags: Record<string, string>): void }) {
+function TagsControl({
+  id,
+  value,
+  onChange,
+}: {
+  id: string
+  value: Readonly<Record<string, string>>
+  onChange(tags: Record<string, string>): void
+}) {
   const [rows, setRows] = useState<readonly (readonly [string, string])[]>(() => Object.entries(value))
   const change = (next: readonly (readonly [string, string])[]) => {
     setRows(next)
@@ -177,18 +277,32 @@ function TagsControl({ id, value, onChange }: { id: string; value: Readonly<Reco
       {rows.map(([key, text], n) => (
         <InputGroup key={n}>
           <InputGroupItem isFill>
-            <TextInput aria-label={words('tags.key')} placeholder={words('tags.key')} value={key} onChange={(_, typed) => change(rows.with(n, [typed, text]))} />
+            <TextInput
+              aria-label={words('tags.key')}
+              placeholder={words('tags.key')}
+              value={key}
+              onChange={(_, typed) => change(rows.with(n, [typed, text]))}
+            />
           </InputGroupItem>
           <InputGroupItem isFill>
-            <TextInput aria-label={words('tags.value')} placeholder={words('tags.value')} value={text} onChange={(_, typed) => change(rows.with(n, [key, typed]))} />
+            <TextInput
+              aria-label={words('tags.value')}
+              placeholder={words('tags.value')}
+              value={text}
+              onChange={(_, typed) => change(rows.with(n, [key, typed]))}
+            />
           </InputGroupItem>
           <InputGroupItem>
-            <Button variant="control" onClick={() => change(rows.toSpliced(n, 1))}>{words('remove')}</Button>
+            <Button variant="control" onClick={() => change(rows.toSpliced(n, 1))}>
+              {words('remove')}
+            </Button>
           </InputGroupItem>
         </InputGroup>
       ))}
       <div>
-        <Button variant="link" isInline onClick={() => change([...rows, ['', '']])}>{words('tags.add')}</Button>
+        <Button variant="link" isInline onClick={() => change([...rows, ['', '']])}>
+          {words('tags.add')}
+        </Button>
       </div>
     </div>
   )

@@ -2,7 +2,17 @@
  * Forms that make or change a thing, driven by a list of fields. Limits of a field (length, smallest, largest, what is required) come
  * from the contract's shapes, so they are not said twice. What the server refuses is shown above, with the typing kept.
  */
-import { ActionGroup, Button, ExpandableSection, Form, Modal, ModalBody, ModalFooter, ModalHeader, Title } from '@patternfly/react-core'
+import {
+  ActionGroup,
+  Button,
+  ExpandableSection,
+  Form,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  Title,
+} from '@patternfly/react-core'
 import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'react'
 import type { Operation } from '../../api/operation.ts'
@@ -34,7 +44,10 @@ interface Props {
 function withoutEmpty(values: Values): Values {
   return Object.fromEntries(
     Object.entries(values).filter(
-      ([, value]) => value !== undefined && value !== '' && !(typeof value === 'object' && value !== null && Object.keys(value).length === 0),
+      ([, value]) =>
+        value !== undefined &&
+        value !== '' &&
+        !(typeof value === 'object' && value !== null && Object.keys(value).length === 0),
     ),
   )
 }
@@ -62,7 +75,12 @@ function useForm({ route, initial, toInput = plainInput }: Props, done: (body: u
 }
 
 /** A page: the form on the left, and on the right what one should know while filling it in. */
-export function CreatePage({ noun, aside, after, ...props }: Props & {
+export function CreatePage({
+  noun,
+  aside,
+  after,
+  ...props
+}: Props & {
   noun: NounDefinition
   aside?(values: Values): ReactNode
   /** Where to go then; without it the new thing's page, or the list. */
@@ -79,7 +97,9 @@ export function CreatePage({ noun, aside, after, ...props }: Props & {
     const to = after?.(body) ?? (made && noun.get ? addressOf(noun.path, made) : `/${noun.path}`)
     void navigate({ to, search: {} })
   })
-  const control = (field: FormField) => <FieldControl key={field.name} field={field} shape={shapeOf(field.name)} values={values} set={set} />
+  const control = (field: FormField) => (
+    <FieldControl key={field.name} field={field} shape={shapeOf(field.name)} values={values} set={set} />
+  )
   return (
     <div className="croft-create">
       <Title headingLevel="h1">{noun.create?.title()}</Title>
@@ -93,8 +113,12 @@ export function CreatePage({ noun, aside, after, ...props }: Props & {
             </ExpandableSection>
           )}
           <ActionGroup>
-            <Button type="submit" isLoading={busy} isDisabled={busy}>{noun.create?.title()}</Button>
-            <Button variant="link" onClick={() => void navigate({ to: `/${noun.path}`, search: {} })}>{words('cancel')}</Button>
+            <Button type="submit" isLoading={busy} isDisabled={busy}>
+              {noun.create?.title()}
+            </Button>
+            <Button variant="link" onClick={() => void navigate({ to: `/${noun.path}`, search: {} })}>
+              {words('cancel')}
+            </Button>
           </ActionGroup>
         </Form>
         <aside className="croft-aside" aria-label={words('form.aside')}>
@@ -128,8 +152,12 @@ export function FormDialog({ title, yes, done, ...props }: Props & { title: stri
         </Form>
       </ModalBody>
       <ModalFooter>
-        <Button type="submit" form={id} isLoading={busy} isDisabled={busy}>{yes}</Button>
-        <Button variant="link" onClick={done}>{words('cancel')}</Button>
+        <Button type="submit" form={id} isLoading={busy} isDisabled={busy}>
+          {yes}
+        </Button>
+        <Button variant="link" onClick={done}>
+          {words('cancel')}
+        </Button>
       </ModalFooter>
     </Modal>
   )

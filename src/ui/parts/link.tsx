@@ -6,7 +6,17 @@ import { nounNamed } from '../noun/registry.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
 
-export function To({ to, search, children, className }: { to: string; search?: Search; children: ReactNode; className?: string }) {
+export function To({
+  to,
+  search,
+  children,
+  className,
+}: {
+  to: string
+  search?: Search
+  children: ReactNode
+  className?: string
+}) {
   return (
     <Link to={to} search={search ?? {}} {...(className && { className })}>
       {children}
@@ -14,13 +24,19 @@ export function To({ to, search, children, className }: { to: string; search?: S
   )
 }
 
-export function LinkButton({ to, children, variant = 'primary', icon }: { to: string; children: ReactNode; variant?: ButtonProps['variant']; icon?: ReactNode }) {
+export function LinkButton({
+  to,
+  children,
+  variant = 'primary',
+  icon,
+}: {
+  to: string
+  children: ReactNode
+  variant?: ButtonProps['variant']
+  icon?: ReactNode
+}) {
   return (
-    <Button
-      variant={variant}
-      icon={icon}
-      component={(props: object) => <Link to={to} search={{}} {...props} />}
-    >
+    <Button variant={variant} icon={icon} component={(props: object) => <Link to={to} search={{}} {...props} />}>
       {children}
     </Button>
   )
@@ -31,7 +47,15 @@ export function addressOf(noun_path: string, id: string, tab?: string): string {
 }
 
 /** A thing by its name, as a link if the user may see it and it has a page. */
-export function ThingLink({ noun, id, children }: { noun: string; id: string | null | undefined; children: ReactNode }) {
+export function ThingLink({
+  noun,
+  id,
+  children,
+}: {
+  noun: string
+  id: string | null | undefined
+  children: ReactNode
+}) {
   const session = useSession()
   const definition = nounNamed(noun)
   if (!id || !definition?.get || !may(session, definition.get.route)) return <>{children ?? '–'}</>

@@ -2,7 +2,16 @@
  * The list of a noun: filtered, searched and sorted by the server, read page by page as one scrolls, only the rows in view drawn. The
  * URL holds search, filters and order; columns and saved views are kept on this browser.
  */
-import { Button, SearchInput, Switch, Title, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core'
+import {
+  Button,
+  SearchInput,
+  Switch,
+  Title,
+  Toolbar,
+  ToolbarContent,
+  ToolbarGroup,
+  ToolbarItem,
+} from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useState } from 'react'
@@ -46,9 +55,12 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
   const filtered = Object.keys(search).some(key => key !== 'sort')
   const mayCreate = noun.create && may(session, noun.create.route)
   const create = mayCreate && noun.create && (
-    <LinkButton to={`/${noun.path}/create`} icon={<PlusIcon />}>{noun.create.title()}</LinkButton>
+    <LinkButton to={`/${noun.path}/create`} icon={<PlusIcon />}>
+      {noun.create.title()}
+    </LinkButton>
   )
-  const can_all = noun.list.level === 'project' && noun.list.needs !== null && session.permissions.system.includes(noun.list.needs)
+  const can_all =
+    noun.list.level === 'project' && noun.list.needs !== null && session.permissions.system.includes(noun.list.needs)
   return (
     <div className="croft-list-page">
       <header className="croft-head">
@@ -68,7 +80,11 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
           )}
           {noun.filters?.map(filter => (
             <ToolbarItem key={filter.field} {...(filter.kind === 'yes' && { alignSelf: 'center' as const })}>
-              <FilterControl filter={filter} value={search[filter.field]} onChange={value => change({ [filter.field]: value })} />
+              <FilterControl
+                filter={filter}
+                value={search[filter.field]}
+                onChange={value => change({ [filter.field]: value })}
+              />
             </ToolbarItem>
           ))}
           {can_all && (
@@ -82,8 +98,12 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
             </ToolbarItem>
           )}
           <ToolbarGroup align={{ default: 'alignEnd' }} gap={{ default: 'gapSm' }}>
-            <ToolbarItem><SavedViews noun={noun} search={search} columns={columns} /></ToolbarItem>
-            <ToolbarItem><ColumnChoice columns={columns} /></ToolbarItem>
+            <ToolbarItem>
+              <SavedViews noun={noun} search={search} columns={columns} />
+            </ToolbarItem>
+            <ToolbarItem>
+              <ColumnChoice columns={columns} />
+            </ToolbarItem>
           </ToolbarGroup>
         </ToolbarContent>
       </Toolbar>
@@ -91,7 +111,9 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
         <div className="croft-bulk" role="region" aria-label={words('bulk')}>
           <strong aria-live="polite">{words('bulk.chosen', { n: chosen.length })}</strong>
           <Actions noun={noun} items={chosen} layout="bulk" />
-          <Button variant="link" isInline onClick={() => setSelected(new Set())}>{words('bulk.none')}</Button>
+          <Button variant="link" isInline onClick={() => setSelected(new Set())}>
+            {words('bulk.none')}
+          </Button>
         </div>
       )}
       <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
@@ -99,9 +121,18 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
         <Loading />
       ) : items.length === 0 && !answer.error ? (
         filtered ? (
-          <Empty title={words('list.none_fit')} actions={<Button variant="link" onClick={() => void navigate({ to: `/${noun.path}`, search: {} })}>{words('list.clear')}</Button>} />
+          <Empty
+            title={words('list.none_fit')}
+            actions={
+              <Button variant="link" onClick={() => void navigate({ to: `/${noun.path}`, search: {} })}>
+                {words('list.clear')}
+              </Button>
+            }
+          />
         ) : (
-          <Empty title={words('list.none', { nouns: noun.titles() })} icon={noun.icon} actions={create}>{noun.empty()}</Empty>
+          <Empty title={words('list.none', { nouns: noun.titles() })} icon={noun.icon} actions={create}>
+            {noun.empty()}
+          </Empty>
         )
       ) : (
         <Rows

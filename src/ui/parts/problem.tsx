@@ -31,7 +31,13 @@ export function ProblemAlert({ error, onRetry }: { error: unknown; onRetry?: () 
       title={titleOf(error)}
       className="croft-problem"
       role="alert"
-      actionLinks={onRetry && <Button variant="link" isInline onClick={onRetry}>{words('retry')}</Button>}
+      actionLinks={
+        onRetry && (
+          <Button variant="link" isInline onClick={onRetry}>
+            {words('retry')}
+          </Button>
+        )
+      }
     >
       <p>{sentenceOf(error)}</p>
       {faults.length > 0 && (
@@ -43,7 +49,10 @@ export function ProblemAlert({ error, onRetry }: { error: unknown; onRetry?: () 
       )}
       {request_id && (
         <p className="croft-request">
-          {words('error.request')} <ClipboardCopy variant="inline-compact" isCode hoverTip={words('copy')} clickTip={words('copied')}>{request_id}</ClipboardCopy>
+          {words('error.request')}{' '}
+          <ClipboardCopy variant="inline-compact" isCode hoverTip={words('copy')} clickTip={words('copied')}>
+            {request_id}
+          </ClipboardCopy>
         </p>
       )}
     </Alert>

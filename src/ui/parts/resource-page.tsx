@@ -35,7 +35,10 @@ export default function ResourcePage({ noun, id, tab }: { noun: NounDefinition; 
   const gone = answer.error instanceof ApiProblem && answer.error.status === 404
   if (gone)
     return (
-      <Empty title={words('gone.title', { noun: noun.title() })} actions={<LinkButton to={`/${noun.path}`}>{noun.titles()}</LinkButton>}>
+      <Empty
+        title={words('gone.title', { noun: noun.title() })}
+        actions={<LinkButton to={`/${noun.path}`}>{noun.titles()}</LinkButton>}
+      >
         {words('gone.body')}
       </Empty>
     )
@@ -47,16 +50,26 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
   const session = useSession()
   useTitle(labelOf(noun, item))
   const navigate = useNavigate()
-  const tabs = ((noun.tabs ?? []) as readonly NounTab<Item>[]).filter(one => (!one.needs || may(session, one.needs)) && (one.when?.(item) ?? true))
+  const tabs = ((noun.tabs ?? []) as readonly NounTab<Item>[]).filter(
+    one => (!one.needs || may(session, one.needs)) && (one.when?.(item) ?? true),
+  )
   const current = tabs.find(one => one.id === tab) ?? tabs[0]
   const calls = () => [
     ...(noun.get ? [{ route: noun.get.route, input: { params: { [noun.get.param]: item.id } } }] : []),
-    ...((noun.actions ?? []) as readonly Action<Item>[]).filter(one => may(session, one.route)).map(one => ({ route: one.route, input: one.input(item) })),
+    ...((noun.actions ?? []) as readonly Action<Item>[])
+      .filter(one => may(session, one.route))
+      .map(one => ({ route: one.route, input: one.input(item) })),
   ]
   return (
     <div className="croft-resource">
       <Breadcrumb>
-        <BreadcrumbItem render={({ className }) => <To to={`/${noun.path}`} className={className}>{noun.titles()}</To>} />
+        <BreadcrumbItem
+          render={({ className }) => (
+            <To to={`/${noun.path}`} className={className}>
+              {noun.titles()}
+            </To>
+          )}
+        />
         <BreadcrumbItem isActive>{labelOf(noun, item)}</BreadcrumbItem>
       </Breadcrumb>
       <header className="croft-head">
@@ -78,12 +91,21 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
           unmountOnExit
         >
           {tabs.map(one => (
-            <Tab key={one.id} eventKey={one.id} title={<TabTitleText>{one.title()}</TabTitleText>} tabContentId={`tab-${one.id}`} />
+            <Tab
+              key={one.id}
+              eventKey={one.id}
+              title={<TabTitleText>{one.title()}</TabTitleText>}
+              tabContentId={`tab-${one.id}`}
+            />
           ))}
         </Tabs>
       )}
       {current && (
-        <section id={`tab-${current.id}`} className="croft-tab" {...(tabs.length > 1 && { role: 'tabpanel', 'aria-label': current.title() })}>
+        <section
+          id={`tab-${current.id}`}
+          className="croft-tab"
+          {...(tabs.length > 1 && { role: 'tabpanel', 'aria-label': current.title() })}
+        >
           <LazyPart key={current.id} load={current.load} props={{ item }} />
         </section>
       )}

@@ -50,7 +50,9 @@ export function Rows(props: Props) {
   )
   const bulk = noun.actions?.some(action => !action.single && !action.dialog) ?? false
   const acts = (noun.actions?.length ?? 0) > 0
-  const template = [bulk && '2.75rem', ...columns.map(column => column.width ?? 'minmax(8rem, 1fr)'), acts && '3rem'].filter(Boolean).join(' ')
+  const template = [bulk && '2.75rem', ...columns.map(column => column.width ?? 'minmax(6rem, 1fr)'), acts && '3rem']
+    .filter(Boolean)
+    .join(' ')
   return (
     <>
       <div
@@ -61,7 +63,7 @@ export function Rows(props: Props) {
         aria-rowcount={more ? -1 : items.length + 1}
         tabIndex={0}
         onKeyDown={moveFocus}
-        style={{ '--croft-columns': template, '--croft-rows-width': `${columns.length * 9 + 6}rem` } as CSSProperties}
+        style={{ '--croft-columns': template, '--croft-rows-width': `${columns.length * 7.5 + 7}rem` } as CSSProperties}
       >
         <div role="rowgroup" className="croft-rows-head">
           <div role="row" aria-rowindex={1} className="croft-row">
@@ -69,7 +71,11 @@ export function Rows(props: Props) {
             {columns.map(column => (
               <Heading key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
             ))}
-            {acts && <div role="columnheader" className="croft-cell"><span className="pf-v6-u-screen-reader">{words('actions')}</span></div>}
+            {acts && (
+              <div role="columnheader" className="croft-cell croft-acts">
+                <span className="pf-v6-u-screen-reader">{words('actions')}</span>
+              </div>
+            )}
           </div>
         </div>
         <div role="rowgroup" className="croft-rows-body" style={{ height: rows.getTotalSize() }}>
@@ -87,7 +93,9 @@ export function Rows(props: Props) {
           })}
         </div>
       </div>
-      <p className="croft-count croft-muted" aria-live="polite">{words(more ? 'list.count_more' : 'list.count', { n: items.length })}</p>
+      <p className="croft-count croft-muted" aria-live="polite">
+        {words(more ? 'list.count_more' : 'list.count', { n: items.length })}
+      </p>
     </>
   )
 }
@@ -105,13 +113,30 @@ function moveFocus(event: KeyboardEvent<HTMLElement>): void {
 }
 
 function Heading({ column, sort, onSort }: { column: Column<Item>; sort: string; onSort(sort: string): void }) {
-  const direction = column.sort === undefined ? undefined : sort === column.sort ? 'ascending' : sort === `-${column.sort}` ? 'descending' : 'none'
+  const direction =
+    column.sort === undefined
+      ? undefined
+      : sort === column.sort
+        ? 'ascending'
+        : sort === `-${column.sort}`
+          ? 'descending'
+          : 'none'
   const className = `croft-cell ${column.numeric ? 'croft-numeric' : ''}`
-  if (column.sort === undefined) return <div role="columnheader" className={className}>{column.title()}</div>
+  if (column.sort === undefined)
+    return (
+      <div role="columnheader" className={className}>
+        {column.title()}
+      </div>
+    )
   return (
     <div role="columnheader" aria-sort={direction} className={className}>
-      <button type="button" className="croft-sort" onClick={() => onSort(direction === 'ascending' ? `-${column.sort}` : (column.sort ?? ''))}>
-        {column.title()} <span aria-hidden="true">{direction === 'ascending' ? '↑' : direction === 'descending' ? '↓' : '↕'}</span>
+      <button
+        type="button"
+        className="croft-sort"
+        onClick={() => onSort(direction === 'ascending' ? `-${column.sort}` : (column.sort ?? ''))}
+      >
+        {column.title()}{' '}
+        <span aria-hidden="true">{direction === 'ascending' ? '↑' : direction === 'descending' ? '↓' : '↕'}</span>
       </button>
     </div>
   )
@@ -153,16 +178,27 @@ const Row = memo(function Row({ noun, columns, item, index, start, bulk, acts, s
     >
       {bulk && (
         <div role="cell" className="croft-cell">
-          <Checkbox id={`select-${item.id}`} aria-label={words('bulk.one', { name: label })} isChecked={selected} onChange={() => toggle(item.id)} />
+          <Checkbox
+            id={`select-${item.id}`}
+            aria-label={words('bulk.one', { name: label })}
+            isChecked={selected}
+            onChange={() => toggle(item.id)}
+          />
         </div>
       )}
       {columns.map((column, n) => (
         <div key={column.id} role="cell" className={`croft-cell ${column.numeric ? 'croft-numeric' : ''}`}>
-          {n === 0 && noun.get ? <To to={addressOf(noun.path, item.id)} className="croft-name">{column.cell(item)}</To> : column.cell(item)}
+          {n === 0 && noun.get ? (
+            <To to={addressOf(noun.path, item.id)} className="croft-name">
+              {column.cell(item)}
+            </To>
+          ) : (
+            column.cell(item)
+          )}
         </div>
       ))}
       {acts && (
-        <div role="cell" className="croft-cell">
+        <div role="cell" className="croft-cell croft-acts">
           <Actions noun={noun} items={[item]} layout="row" />
         </div>
       )}

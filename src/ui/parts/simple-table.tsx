@@ -7,7 +7,13 @@ export interface SimpleColumn<T> {
   numeric?: boolean
 }
 
-export function SimpleTable<T>({ label, columns, items, keyOf, empty }: {
+export function SimpleTable<T>({
+  label,
+  columns,
+  items,
+  keyOf,
+  empty,
+}: {
   label: string
   columns: readonly SimpleColumn<T>[]
   items: readonly T[]
@@ -21,7 +27,9 @@ export function SimpleTable<T>({ label, columns, items, keyOf, empty }: {
         <thead>
           <tr>
             {columns.map(column => (
-              <th key={column.title} scope="col" className={column.numeric ? 'croft-numeric' : undefined}>{column.title}</th>
+              <th key={column.title} scope="col" className={column.numeric ? 'croft-numeric' : undefined}>
+                {column.title}
+              </th>
             ))}
           </tr>
         </thead>
@@ -29,7 +37,9 @@ export function SimpleTable<T>({ label, columns, items, keyOf, empty }: {
           {items.map(item => (
             <tr key={keyOf(item)}>
               {columns.map(column => (
-                <td key={column.title} className={column.numeric ? 'croft-numeric' : undefined}>{column.cell(item)}</td>
+                <td key={column.title} className={column.numeric ? 'croft-numeric' : undefined}>
+                  {column.cell(item)}
+                </td>
               ))}
             </tr>
           ))}

@@ -16,13 +16,18 @@ export function StateLabel({ tone, children, why }: { tone: Tone; children: Reac
   const { color, mark } = labels[tone]
   const label = (
     <Label color={color} isCompact variant="filled" className={`croft-state croft-state-${tone}`}>
-      <span aria-hidden="true" className="croft-state-mark">{mark}</span> {children}
+      <span aria-hidden="true" className="croft-state-mark">
+        {mark}
+      </span>{' '}
+      {children}
     </Label>
   )
   if (!why) return label
   return (
     <Tooltip content={why}>
-      <span tabIndex={0} role="note" aria-label={why}>{label}</span>
+      <span tabIndex={0} role="note" aria-label={why}>
+        {label}
+      </span>
     </Tooltip>
   )
 }

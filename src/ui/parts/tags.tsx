@@ -7,7 +7,9 @@ export function TagList({ tags }: { tags: Readonly<Record<string, string>> }) {
   return (
     <LabelGroup numLabels={6}>
       {all.map(([key, value]) => (
-        <Label key={key} isCompact variant="outline">{value === '' ? key : `${key}=${value}`}</Label>
+        <Label key={key} isCompact variant="outline">
+          {value === '' ? key : `${key}=${value}`}
+        </Label>
       ))}
     </LabelGroup>
   )

@@ -14,7 +14,10 @@ interface Page {
 }
 
 export function useList(noun: NounDefinition, search: Search) {
-  const query = useMemo(() => ({ ...noun.list_query, ...(noun.default_sort && { sort: noun.default_sort }), ...search }), [noun, search])
+  const query = useMemo(
+    () => ({ ...noun.list_query, ...(noun.default_sort && { sort: noun.default_sort }), ...search }),
+    [noun, search],
+  )
   const answer = useInfiniteQuery({
     queryKey: ['list', noun.name, query],
     queryFn: async ({ pageParam, signal }) => {

@@ -1,5 +1,22 @@
 /** What one can say of a list's looks: its columns, and views (filters, order, columns) saved by name on this browser. */
-import { Button, Dropdown, DropdownItem, DropdownList, Form, FormGroup, Menu, MenuContent, MenuItem, MenuList, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core'
+import {
+  Button,
+  Dropdown,
+  DropdownItem,
+  DropdownList,
+  Form,
+  FormGroup,
+  Menu,
+  MenuContent,
+  MenuItem,
+  MenuList,
+  MenuToggle,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  TextInput,
+} from '@patternfly/react-core'
 import ColumnsIcon from '@patternfly/react-icons/dist/esm/icons/columns-icon'
 import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
@@ -17,12 +34,23 @@ export function ColumnChoice({ columns }: { columns: Columns }) {
       onOpenChange={setOpen}
       popperProps={{ position: 'right' }}
       toggle={ref => (
-        <MenuToggle ref={ref} variant="plain" isExpanded={open} aria-label={words('columns')} title={words('columns')} onClick={() => setOpen(!open)}>
+        <MenuToggle
+          ref={ref}
+          variant="plain"
+          isExpanded={open}
+          aria-label={words('columns')}
+          title={words('columns')}
+          onClick={() => setOpen(!open)}
+        >
           <ColumnsIcon />
         </MenuToggle>
       )}
     >
-      <Menu onSelect={(_, id) => columns.choose(shown.includes(String(id)) ? shown.filter(one => one !== id) : [...shown, String(id)])}>
+      <Menu
+        onSelect={(_, id) =>
+          columns.choose(shown.includes(String(id)) ? shown.filter(one => one !== id) : [...shown, String(id)])
+        }
+      >
         <MenuContent>
           <MenuList>
             {columns.all.slice(1).map(column => (
@@ -70,7 +98,9 @@ export function SavedViews({ noun, search, columns }: { noun: NounDefinition; se
         onSelect={() => setOpen(false)}
         popperProps={{ position: 'right' }}
         toggle={ref => (
-          <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => setOpen(!open)}>{words('views')}</MenuToggle>
+          <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => setOpen(!open)}>
+            {words('views')}
+          </MenuToggle>
         )}
       >
         <DropdownList>
@@ -120,8 +150,12 @@ function NameView({ onName, onClose }: { onName(name: string): void; onClose(): 
         </Form>
       </ModalBody>
       <ModalFooter>
-        <Button type="submit" form="view-form" isDisabled={name.trim() === ''}>{words('save')}</Button>
-        <Button variant="link" onClick={onClose}>{words('cancel')}</Button>
+        <Button type="submit" form="view-form" isDisabled={name.trim() === ''}>
+          {words('save')}
+        </Button>
+        <Button variant="link" onClick={onClose}>
+          {words('cancel')}
+        </Button>
       </ModalFooter>
     </Modal>
   )

@@ -49,7 +49,12 @@ async function enter(token: string): Promise<void> {
   }
 }
 
-export async function signIn(user: string, password: string, domain: string | undefined, project: string | undefined): Promise<void> {
+export async function signIn(
+  user: string,
+  password: string,
+  domain: string | undefined,
+  project: string | undefined,
+): Promise<void> {
   const body = { user, password, ...(domain && { domain }), ...(project && { project }) }
   const { token } = await clientWith().call(routes.session.create, { body })
   await enter(token)
@@ -115,5 +120,7 @@ export type Persona = 'portal' | 'project' | 'operator'
 
 export function personaOf({ permissions }: Session): Persona {
   if (permissions.system.includes('topology.read')) return 'operator'
-  return permissions.project.includes('instance.manage') || permissions.project.includes('network.manage') ? 'project' : 'portal'
+  return permissions.project.includes('instance.manage') || permissions.project.includes('network.manage')
+    ? 'project'
+    : 'portal'
 }

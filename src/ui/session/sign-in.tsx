@@ -1,5 +1,16 @@
 /** The sign-in page: name, password, and if one likes the project and domain. What went wrong is said where it was typed. */
-import { ActionGroup, Alert, Button, Card, CardBody, ExpandableSection, Form, FormGroup, TextInput, Title } from '@patternfly/react-core'
+import {
+  ActionGroup,
+  Alert,
+  Button,
+  Card,
+  CardBody,
+  ExpandableSection,
+  Form,
+  FormGroup,
+  TextInput,
+  Title,
+} from '@patternfly/react-core'
 import { type FormEvent, useState } from 'react'
 import { Logo } from '../parts/logo.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
@@ -28,7 +39,9 @@ export function SignInPage({ expired }: { expired: boolean }) {
       <Card className="croft-sign-in-card">
         <CardBody>
           <Logo />
-          <Title headingLevel="h1" size="xl">{words('sign_in.title')}</Title>
+          <Title headingLevel="h1" size="xl">
+            {words('sign_in.title')}
+          </Title>
           {expired && <Alert isInline isPlain variant="info" title={words('sign_in.expired')} />}
           {failure !== undefined && <ProblemAlert error={failure} />}
           <Form onSubmit={submit}>
@@ -49,7 +62,12 @@ export function SignInPage({ expired }: { expired: boolean }) {
               </div>
             </ExpandableSection>
             <ActionGroup>
-              <Button type="submit" isBlock isLoading={busy} isDisabled={busy || values.user === '' || values.password === ''}>
+              <Button
+                type="submit"
+                isBlock
+                isLoading={busy}
+                isDisabled={busy || values.user === '' || values.password === ''}
+              >
                 {words('sign_in')}
               </Button>
             </ActionGroup>

@@ -44,7 +44,14 @@ export function CommandPalette({ onClose }: { onClose(): void }) {
     }
   }
   return (
-    <Modal isOpen variant="medium" position="top" onClose={onClose} aria-label={words('search')} className="croft-palette">
+    <Modal
+      isOpen
+      variant="medium"
+      position="top"
+      onClose={onClose}
+      aria-label={words('search')}
+      className="croft-palette"
+    >
       <ModalBody>
         <TextInput
           autoFocus
@@ -94,10 +101,22 @@ function useCommands(asked: string): Hit[] {
   const session = useSession()
   const all: Hit[] = [
     { key: 'home', kind: words('search.go'), title: words('dashboard'), to: '/' },
-    ...placesOf(session).map(({ path, title }) => ({ key: `go ${path}`, kind: words('search.go'), title, to: `/${path}` })),
+    ...placesOf(session).map(({ path, title }) => ({
+      key: `go ${path}`,
+      kind: words('search.go'),
+      title,
+      to: `/${path}`,
+    })),
     ...allNouns().flatMap(noun =>
       noun.create && may(session, noun.create.route)
-        ? [{ key: `create ${noun.path}`, kind: words('search.do'), title: noun.create.title(), to: `/${noun.path}/create` }]
+        ? [
+            {
+              key: `create ${noun.path}`,
+              kind: words('search.do'),
+              title: noun.create.title(),
+              to: `/${noun.path}/create`,
+            },
+          ]
         : [],
     ),
     { key: 'preferences', kind: words('search.go'), title: words('preferences'), to: '/preferences' },
@@ -109,7 +128,9 @@ function useCommands(asked: string): Hit[] {
 /** Things by a part of their name, of every noun that has names and pages. */
 function useFound(asked: string): Hit[] {
   const session = useSession()
-  const searched = allNouns().filter((noun): noun is NounDefinition => noun.get !== undefined && !noun.not_searched && may(session, noun.list))
+  const searched = allNouns().filter(
+    (noun): noun is NounDefinition => noun.get !== undefined && !noun.not_searched && may(session, noun.list),
+  )
   const answers = useQueries({
     queries: searched.map(noun => ({
       queryKey: ['search', noun.name, asked],
@@ -123,6 +144,11 @@ function useFound(asked: string): Hit[] {
   return answers.flatMap(({ data }, n) => {
     const noun = searched[n]
     if (!noun || !data) return []
-    return data.map(item => ({ key: `${noun.name} ${item.id}`, kind: noun.title(), title: labelOf(noun, item), to: addressOf(noun.path, item.id) }))
+    return data.map(item => ({
+      key: `${noun.name} ${item.id}`,
+      kind: noun.title(),
+      title: labelOf(noun, item),
+      to: addressOf(noun.path, item.id),
+    }))
   })
 }

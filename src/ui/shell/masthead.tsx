@@ -1,5 +1,26 @@
 /** The head of every page: menu, search, what runs, help, and who and where one is. */
-import { Badge, Button, Divider, Dropdown, DropdownGroup, DropdownItem, DropdownList, Masthead, MastheadBrand, MastheadContent, MastheadLogo, MastheadMain, MastheadToggle, MenuToggle, PageToggleButton, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem, Tooltip } from '@patternfly/react-core'
+import {
+  Badge,
+  Button,
+  Divider,
+  Dropdown,
+  DropdownGroup,
+  DropdownItem,
+  DropdownList,
+  Masthead,
+  MastheadBrand,
+  MastheadContent,
+  MastheadLogo,
+  MastheadMain,
+  MastheadToggle,
+  MenuToggle,
+  PageToggleButton,
+  Toolbar,
+  ToolbarContent,
+  ToolbarGroup,
+  ToolbarItem,
+  Tooltip,
+} from '@patternfly/react-core'
 import BarsIcon from '@patternfly/react-icons/dist/esm/icons/bars-icon'
 import ListCheckIcon from '@patternfly/react-icons/dist/esm/icons/tasks-icon'
 import MoonIcon from '@patternfly/react-icons/dist/esm/icons/moon-icon'
@@ -17,7 +38,13 @@ import { may, signOut, switchProject, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { operations, useNotices } from './operations.ts'
 
-export function Head({ onMenu, menuOpen, onPalette, onOperations, operationsOpen }: {
+export function Head({
+  onMenu,
+  menuOpen,
+  onPalette,
+  onOperations,
+  operationsOpen,
+}: {
   onMenu(): void
   menuOpen: boolean
   onPalette(): void
@@ -29,24 +56,43 @@ export function Head({ onMenu, menuOpen, onPalette, onOperations, operationsOpen
     <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
         <MastheadToggle>
-          <PageToggleButton variant="plain" aria-label={words('menu')} isSidebarOpen={menuOpen} onSidebarToggle={onMenu}>
+          <PageToggleButton
+            variant="plain"
+            aria-label={words('menu')}
+            isSidebarOpen={menuOpen}
+            onSidebarToggle={onMenu}
+          >
             <BarsIcon />
           </PageToggleButton>
         </MastheadToggle>
         <MastheadBrand>
-          <MastheadLogo component={(props: object) => <To to="/" {...props}><Logo /></To>} />
+          <MastheadLogo
+            component={(props: object) => (
+              <To to="/" {...props}>
+                <Logo />
+              </To>
+            )}
+          />
         </MastheadBrand>
       </MastheadMain>
       <MastheadContent>
         <Toolbar isStatic>
           <ToolbarContent>
             <ToolbarItem>
-              <Button variant="tertiary" icon={<SearchIcon />} className="croft-search-button" aria-label={words('search.open')} onClick={onPalette}>
-                <span className="croft-wide">{words('search.open')}</span> <kbd className="croft-wide">Ctrl K</kbd>
+              <Button
+                variant="tertiary"
+                icon={<SearchIcon />}
+                className="croft-search-button"
+                aria-keyshortcuts="Control+K"
+                onClick={onPalette}
+              >
+                <span className="croft-wide-text">{words('search.open')}</span> <kbd className="croft-wide">Ctrl K</kbd>
               </Button>
             </ToolbarItem>
             <ToolbarGroup align={{ default: 'alignEnd' }} gap={{ default: 'gapSm' }}>
-              <ToolbarItem><LiveMark /></ToolbarItem>
+              <ToolbarItem>
+                <LiveMark />
+              </ToolbarItem>
               <ToolbarItem>
                 <Button
                   variant={operationsOpen ? 'secondary' : 'plain'}
@@ -65,10 +111,16 @@ export function Head({ onMenu, menuOpen, onPalette, onOperations, operationsOpen
                   icon={<MoonIcon />}
                   aria-label={words('theme.toggle')}
                   title={words('theme.toggle')}
-                  onClick={() => prefer({ theme: document.documentElement.classList.contains('pf-v6-theme-dark') ? 'light' : 'dark' })}
+                  onClick={() =>
+                    prefer({
+                      theme: document.documentElement.classList.contains('pf-v6-theme-dark') ? 'light' : 'dark',
+                    })
+                  }
                 />
               </ToolbarItem>
-              <ToolbarItem><UserMenu /></ToolbarItem>
+              <ToolbarItem>
+                <UserMenu />
+              </ToolbarItem>
             </ToolbarGroup>
           </ToolbarContent>
         </Toolbar>
@@ -83,7 +135,9 @@ function LiveMark() {
   if (state === 'live' || state === 'connecting') return <span className="croft-live" data-live={state} />
   return (
     <Tooltip content={words(`live.${state}`)}>
-      <span role="status" tabIndex={0} className="croft-live croft-live-lost" data-live={state}>{words('live.mark')}</span>
+      <span role="status" tabIndex={0} className="croft-live croft-live-lost" data-live={state}>
+        {words('live.mark')}
+      </span>
     </Tooltip>
   )
 }
@@ -92,7 +146,11 @@ function UserMenu() {
   const session = useSession()
   const navigate = useNavigate()
   const [open, setOpen] = useState(false)
-  const projects = useRead(routes.project.list, { query: { limit: 50 } }, { follows: ['project'], enabled: open && may(session, routes.project.list) })
+  const projects = useRead(
+    routes.project.list,
+    { query: { limit: 50 } },
+    { follows: ['project'], enabled: open && may(session, routes.project.list) },
+  )
   const others = projects.data?.items ?? []
   return (
     <Dropdown
@@ -130,7 +188,9 @@ function UserMenu() {
       )}
       {others.length > 0 && <Divider />}
       <DropdownList>
-        <DropdownItem onClick={() => void navigate({ to: '/preferences', search: {} })}>{words('preferences')}</DropdownItem>
+        <DropdownItem onClick={() => void navigate({ to: '/preferences', search: {} })}>
+          {words('preferences')}
+        </DropdownItem>
         <DropdownItem
           onClick={() => {
             // Signed out here in any case; a controller that is away forgets the token when it runs out.

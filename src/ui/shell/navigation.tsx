@@ -19,8 +19,12 @@ export interface Place {
 /** Where one may go, in the menu's order. */
 export function placesOf(session: Session): Place[] {
   const shown = [
-    ...allNouns().filter(noun => !noun.unlisted && may(session, noun.list)).map(noun => ({ ...noun, title: noun.titles() })),
-    ...allPages().filter(page => may(session, page.needs)).map(page => ({ ...page, title: page.title() })),
+    ...allNouns()
+      .filter(noun => !noun.unlisted && may(session, noun.list))
+      .map(noun => ({ ...noun, title: noun.titles() })),
+    ...allPages()
+      .filter(page => may(session, page.needs))
+      .map(page => ({ ...page, title: page.title() })),
   ]
   return shown.toSorted((one, other) => areas.indexOf(one.area) - areas.indexOf(other.area))
 }
@@ -33,7 +37,12 @@ export function SideMenu({ open }: { open: boolean }) {
     const active = path === '' ? pathname === '/' : pathname === `/${path}` || pathname.startsWith(`/${path}/`)
     return (
       <NavItem key={path} isActive={active}>
-        <Link to={`/${path}`} search={{}} {...(active && { 'aria-current': 'page' as const })}><span className="pf-v6-c-nav__link-icon" aria-hidden="true"><Icon /></span>{title}</Link>
+        <Link to={`/${path}`} search={{}} {...(active && { 'aria-current': 'page' as const })}>
+          <span className="pf-v6-c-nav__link-icon" aria-hidden="true">
+            <Icon />
+          </span>
+          {title}
+        </Link>
       </NavItem>
     )
   }
@@ -51,7 +60,9 @@ export function SideMenu({ open }: { open: boolean }) {
               const own = places.filter(place => place.area === area)
               return (
                 own.length > 0 && (
-                  <NavGroup key={area} title={words(`area.${area}`)}>{own.map(item)}</NavGroup>
+                  <NavGroup key={area} title={words(`area.${area}`)}>
+                    {own.map(item)}
+                  </NavGroup>
                 )
               )
             })}

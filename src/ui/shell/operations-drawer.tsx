@@ -1,5 +1,14 @@
 /** Notices in the corner of what one has started, and the drawer that keeps them. */
-import { Alert, AlertActionCloseButton, AlertGroup, Button, NotificationDrawer, NotificationDrawerBody, NotificationDrawerHeader, Progress } from '@patternfly/react-core'
+import {
+  Alert,
+  AlertActionCloseButton,
+  AlertGroup,
+  Button,
+  NotificationDrawer,
+  NotificationDrawerBody,
+  NotificationDrawerHeader,
+  Progress,
+} from '@patternfly/react-core'
 import { useEffect } from 'react'
 import { titleOf, sentenceOf } from '../parts/problem.tsx'
 import { words } from '../text/shared.ts'
@@ -58,7 +67,9 @@ function Toast({ notice }: { notice: Notice }) {
 const toasts_max = 4
 
 export function Notices() {
-  const shown = useNotices().filter(one => !one.hidden).slice(0, toasts_max)
+  const shown = useNotices()
+    .filter(one => !one.hidden)
+    .slice(0, toasts_max)
   return (
     <AlertGroup isToast isLiveRegion aria-label={words('operations')}>
       {shown.map(notice => (
@@ -73,7 +84,9 @@ export function OperationsDrawer({ onClose }: { onClose(): void }) {
   return (
     <NotificationDrawer>
       <NotificationDrawerHeader title={words('operations')} onClose={onClose}>
-        <Button variant="link" isInline onClick={() => operations.clear()}>{words('operations.clear')}</Button>
+        <Button variant="link" isInline onClick={() => operations.clear()}>
+          {words('operations.clear')}
+        </Button>
       </NotificationDrawerHeader>
       <NotificationDrawerBody className="croft-drawer">
         {notices.length === 0 && <p className="croft-muted">{words('operations.none')}</p>}

@@ -48,7 +48,9 @@ class Operations {
 
   hear(batch: readonly Event[]): void {
     const heard = new Map(
-      batch.flatMap(event => (event.noun === 'operation' && event.resource ? [[event.resource_id, event.resource as Operation]] : [])),
+      batch.flatMap(event =>
+        event.noun === 'operation' && event.resource ? [[event.resource_id, event.resource as Operation]] : [],
+      ),
     )
     if (!this.notices.some(one => heard.has(one.id))) return
     this.become(this.notices.map(one => ({ ...one, operation: heard.get(one.id) ?? one.operation })))

@@ -5,7 +5,10 @@ import { words } from '../text/shared.ts'
 
 export default function PreferencesPage() {
   const current = usePreferences()
-  const choice = <K extends 'theme' | 'time_zone' | 'language'>(key: K, options: readonly [Preferences[K], string][]) => (
+  const choice = <K extends 'theme' | 'time_zone' | 'language'>(
+    key: K,
+    options: readonly [Preferences[K], string][],
+  ) => (
     <FormGroup label={words(`preferences.${key}`)} fieldId={key}>
       <FormSelect id={key} value={current[key]} onChange={(_, value) => prefer({ [key]: value })}>
         {options.map(([value, label]) => (
@@ -19,9 +22,20 @@ export default function PreferencesPage() {
       <Title headingLevel="h1">{words('preferences')}</Title>
       <p className="croft-muted">{words('preferences.where')}</p>
       <Form className="croft-narrow-form">
-        {choice('theme', [['system', words('theme.system')], ['light', words('theme.light')], ['dark', words('theme.dark')]])}
-        {choice('time_zone', [['local', words('time.local', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })], ['utc', 'UTC']])}
-        {choice('language', [['auto', words('language.auto')], ['en', 'English'], ['de', 'Deutsch']])}
+        {choice('theme', [
+          ['system', words('theme.system')],
+          ['light', words('theme.light')],
+          ['dark', words('theme.dark')],
+        ])}
+        {choice('time_zone', [
+          ['local', words('time.local', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })],
+          ['utc', 'UTC'],
+        ])}
+        {choice('language', [
+          ['auto', words('language.auto')],
+          ['en', 'English'],
+          ['de', 'Deutsch'],
+        ])}
       </Form>
     </>
   )

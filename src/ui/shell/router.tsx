@@ -18,7 +18,9 @@ export type Search = Readonly<Record<string, string>>
 function validateSearch(search: Record<string, unknown>): Search {
   return Object.fromEntries(
     Object.entries(search).flatMap(([key, value]) =>
-      typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [[key, String(value)]] : [],
+      typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+        ? [[key, String(value)]]
+        : [],
     ),
   )
 }

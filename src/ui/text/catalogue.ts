@@ -16,7 +16,10 @@ export type Words<K extends string> = {
   messages: Readonly<Record<Language, Readonly<Record<K, string>>>>
 }
 
-export function catalogue<K extends string>(messages: { en: Record<K, string>; de: Record<NoInfer<K>, string> }): Words<K> {
+export function catalogue<K extends string>(messages: {
+  en: Record<K, string>
+  de: Record<NoInfer<K>, string>
+}): Words<K> {
   const words = (key: K, values: Values = {}) => format(messages[language()][key], values)
   const maybe = (key: string, values: Values = {}) =>
     Object.hasOwn(messages.en, key) ? format(messages[language()][key as K], values) : null
