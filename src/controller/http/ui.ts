@@ -73,7 +73,7 @@ export function serveUi(server: FastifyInstance, { folder }: UiOptions): void {
 /** False when there is no such file. */
 async function send(folder: string, name: string, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
   const file = path.join(folder, path.normalize(`/${name}`))
-  const accepted = String(request.headers['accept-encoding'] ?? '')
+  const accepted = request.headers['accept-encoding'] ?? ''
   const possible = [...encodings.filter(([encoding]) => accepted.includes(encoding)), [undefined, ''] as const]
   for (const [encoding, ending] of possible) {
     const found = await stat(file + ending).catch(() => null)

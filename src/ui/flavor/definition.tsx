@@ -34,7 +34,7 @@ export const flavor = defineNoun<Flavor>({
         body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
       },
       danger: true,
-      then: 'list',
+      leads_to: 'list',
     },
   ],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],

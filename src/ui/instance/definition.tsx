@@ -102,7 +102,7 @@ export const instance = defineNoun<Instance>({
     }),
     move('purge', {
       danger: true,
-      then: 'list',
+      leads_to: 'list',
       input: one => ({ params: { instance: one.id }, query: { purge: true } }),
       confirm: { title: () => words('purge.title'), body: items => words('purge.body', namesOf(items)) },
     }),

@@ -9,7 +9,7 @@ import type { Item, NounDefinition } from '../noun/definition.ts'
 import { insert, type Pages, remove, replace } from './pages.ts'
 
 export type ListQuery = Readonly<Record<string, unknown>>
-type Data = InfiniteData<Pages[number], unknown>
+type Data = InfiniteData<Pages[number]>
 
 /** More things than this of one noun at once: their lists are read again instead. */
 const single_reads_max = 20
@@ -152,6 +152,10 @@ export class Applier {
   }
 }
 
+/** Values of fields are words, numbers, yes and no; what is more than that equals nothing that a filter asks for. */
+const text = (value: unknown) =>
+  typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean)
+
 const not_filters = new Set(['limit', 'cursor', 'sort', 'all_projects'])
 
 /** Whether a list's filters let a thing in; null when that cannot be told from the thing. */
@@ -162,8 +166,8 @@ function matches(item: Item, asked: ListQuery): boolean | null {
     const value = field === 'search' ? item.name : (item as Item & Record<string, unknown>)[field]
     if (value === undefined) verdict = null
     else if (field === 'search') {
-      if (!String(value).toLowerCase().includes(String(wanted).toLowerCase())) return false
-    } else if (String(value) !== String(wanted)) return false
+      if (!text(value).toLowerCase().includes(text(wanted).toLowerCase())) return false
+    } else if (text(value) !== text(wanted)) return false
   }
   return verdict
 }

@@ -28,7 +28,7 @@ export function insert(pages: Pages, item: Item, sort: string): Pages {
   }
   const last = pages.at(-1)
   if (!last || last.next !== null) return pages
-  return pages.with(-1, { ...last, items: [...last.items, item] })
+  return pages.with(pages.length - 1, { ...last, items: [...last.items, item] })
 }
 
 function comparing(sort: string): (one: Item, other: Item) => number {

@@ -55,8 +55,8 @@ export interface Action<T> {
   single?: boolean
   /** In place of a call at once: a dialog of its own, such as an edit form. It calls done() when it is to close. */
   dialog?: () => Promise<{ default: ComponentType<{ item: T; done: () => void }> }>
-  /** What `dialog` does not make superfluous: after success the page goes here. */
-  then?: 'list'
+  /** After success the page of the thing gives way to this. */
+  leads_to?: 'list'
 }
 
 export interface Tab<T> {

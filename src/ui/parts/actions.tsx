@@ -34,7 +34,7 @@ export function Actions({
   const run = ({ action, items }: Chosen) => {
     setChosen(undefined)
     void runAction(noun, action, items).then(() => {
-      if (layout === 'page' && action.then === 'list') void navigate({ to: `/${noun.path}` })
+      if (layout === 'page' && action.leads_to === 'list') void navigate({ to: `/${noun.path}` })
     })
   }
   const choose = (action: Action<Item>) => {

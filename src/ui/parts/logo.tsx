@@ -7,7 +7,7 @@ export function Logo() {
         <path d="M6 20.5 16 8l10 12.5" className="croft-logo-roof" />
         <path d="M10.5 19v5.5h11V19" className="croft-logo-walls" />
       </svg>
-      Croft
+      <span className="croft-logo-name">Croft</span>
     </span>
   )
 }
