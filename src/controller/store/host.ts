@@ -7,6 +7,16 @@ import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
+/** What the host holds beyond the database; empty but after a restore. */
+const disagreements = sql<Host['disagreements']>`(
+  select coalesce(json_agg(json_build_object(
+      'instance_id', d.instance_id, 'name', coalesce(i.name, d.wanted->'metadata'->>'name'), 'kind', d.kind,
+      'host_wants', d.power, 'purging', d.purging,
+      'project_id', coalesce(i.project_id::text, d.wanted->'metadata'->>'project_id'),
+      'database_wants', case when i.purging then 'purged' when i.deleted_at is not null then 'deleted' else i.wanted_power end
+    ) order by d.instance_id), '[]')
+  from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
+
 function selectHosts(db: Db) {
   return db
     .selectFrom('host as h')
@@ -22,6 +32,7 @@ function selectHosts(db: Db) {
         .whereRef('i.host_id', '=', 'h.id')
         .where('i.deleted_at', 'is', null)
         .as('instances'),
+      disagreements,
     ])
     .where('h.removed_at', 'is', null)
 }
@@ -47,6 +58,7 @@ function toHost(row: HostRow): Host {
     instances: row.instances ?? 0,
     facts: row.facts,
     foreign_domains: row.foreign_domains,
+    disagreements: row.disagreements,
     last_seen_at: row.last_seen_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
   }
@@ -153,6 +165,17 @@ async function instanceCount(db: Db, id: string): Promise<number> {
   return row.n
 }
 
+/** How many volumes on the host are no instance's. */
+async function looseVolumeCount(db: Db, id: string): Promise<number> {
+  const row = await db
+    .selectFrom('volume')
+    .select(eb => eb.fn.countAll<number>().as('n'))
+    .where('host_id', '=', id)
+    .where('instance_id', 'is', null)
+    .executeTakeFirstOrThrow()
+  return row.n
+}
+
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
@@ -206,6 +229,11 @@ async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
   })
   if (fits) await add(tx, claims, 1)
   return fits
+}
+
+/** Claims room for what is on its host already, fit or not: it is there, and is to be reckoned with. */
+async function claimHeld(tx: Tx, claims: readonly Claim[]): Promise<void> {
+  await add(tx, claims, 1)
 }
 
 /** Gives room back. */
@@ -332,10 +360,10 @@ async function noteReports(
 }
 
 /** The links that this controller holds, as far as the database knows. */
-async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoch: number }[]> {
+async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoch: number; last_report: number }[]> {
   return await db
     .selectFrom('host')
-    .select(['id', 'session_epoch as epoch'])
+    .select(['id', 'session_epoch as epoch', 'last_report'])
     .where('session_controller_id', '=', controller_id)
     .where('removed_at', 'is', null)
     .execute()
@@ -364,16 +392,14 @@ async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; 
   return row ?? null
 }
 
-/** Whether a disk on this host is made from the image: no other image's content is the host's business. */
+/** Whether a disk or CD-ROM on this host is made from the image: no other image's content is the host's business. */
 async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('volume')
-    .select('id')
-    .where('image_id', '=', image_id)
-    .where('host_id', '=', id)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
+  const { rows } = await sql`
+    select from volume where image_id = ${image_id} and host_id = ${id}
+    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso' limit 1`.execute(
+    db,
+  )
+  return rows.length > 0
 }
 
 export const host = {
@@ -387,9 +413,11 @@ export const host = {
   freeName,
   update,
   instanceCount,
+  looseVolumeCount,
   remove,
   snapshot,
   claim,
+  claimHeld,
   release,
   setFacts,
   setForeign,
