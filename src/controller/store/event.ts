@@ -3,7 +3,8 @@
  * older transaction of this database is still open, so a cursor never passes a commit that comes late.
  */
 import { type RawBuilder, sql } from 'kysely'
-import { channels, type Db, json, type Tx } from './database.ts'
+import { channels, type Db, type Tx } from './database.ts'
+import { insertion } from './insert-rows.ts'
 
 export interface NewEvent {
   noun: string
@@ -28,9 +29,12 @@ export interface EventRow {
   detail: unknown
 }
 
-/** Adds events to the transaction and, in the same statement, the notice that wakes listeners when it commits. */
-async function record(tx: Tx, events: readonly NewEvent[]): Promise<void> {
-  if (events.length === 0) return
+/**
+ * Adds events to the transaction and, in the same statement, the notice that wakes listeners when it commits; also the
+ * controllers that hold the agents of `hosts`, whose wanted set has changed.
+ */
+async function record(tx: Tx, events: readonly NewEvent[], hosts: Iterable<string> = []): Promise<void> {
+  if (events.length === 0) return wakeHosts(tx, hosts)
   const rows = events.map(event => ({
     noun: event.noun,
     resource_id: event.resource_id,
@@ -38,13 +42,11 @@ async function record(tx: Tx, events: readonly NewEvent[]): Promise<void> {
     project_id: event.project_id,
     user_id: event.user_id ?? null,
     request_id: event.request_id ?? null,
-    detail: json(event.detail ?? {}),
+    detail: event.detail ?? {},
   }))
-  await tx
-    .with('added', db => db.insertInto('event').values(rows).returning('seq'))
-    .selectFrom('added')
-    .select([sql`count(*)`.as('count'), sql`pg_notify(${channels.event}, '')`.as('told')])
-    .execute()
+  await sql`with added as (${insertion('event', rows)})
+    select pg_notify(${channels.event}, '') union all
+    select pg_notify(${channels.host}, id) from unnest(${[...new Set(hosts)]}::text[]) as woken (id)`.execute(tx)
 }
 
 /** Wakes listeners when the transaction commits. PostgreSQL folds equal notices of one transaction into one. */
@@ -55,6 +57,7 @@ async function notify(tx: Tx, channel: string, payload: string): Promise<void> {
 /** Wakes the controllers that hold these hosts' agents: their wanted set has changed. */
 async function wakeHosts(tx: Tx, host_ids: Iterable<string>): Promise<void> {
   const ids = [...new Set(host_ids)]
+  if (ids.length === 0) return
   await sql`select pg_notify(${channels.host}, id) from unnest(${ids}::text[]) as woken (id)`.execute(tx)
 }
 

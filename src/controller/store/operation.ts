@@ -5,7 +5,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Operation } from '../../api/operation.ts'
 import type { Db, Tx } from './database.ts'
-import { event } from './event.ts'
+import { event, type NewEvent } from './event.ts'
+import { insertRows } from './insert-rows.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 export interface NewOperation {
@@ -21,23 +22,21 @@ export interface NewOperation {
 
 /** A newer wish for the same thing overtakes older operations on it: these end as cancelled, saying so. */
 async function start(tx: Tx, made: NewOperation): Promise<void> {
-  const { targets, ...row } = made
   await cancelTargets(
     tx,
-    targets.map(target => target.resource_id),
+    made.targets.map(target => target.resource_id),
     `overtaken by a newer ${made.kind}`,
   )
-  await tx
-    .insertInto('operation')
-    .values({ ...row, targets: targets.length })
-    .execute()
-  if (targets.length > 0) {
-    await tx
-      .insertInto('operation_target')
-      .values(targets.map(target => ({ operation_id: made.id, ...target })))
-      .execute()
-  }
-  await event.record(tx, [changed(made, 'created')])
+  await event.record(tx, await startNew(tx, [made]))
+}
+
+/** Operations on what nothing else can have been wished for yet. Returns their events, for the caller to record. */
+async function startNew(tx: Tx, made: readonly NewOperation[]): Promise<NewEvent[]> {
+  const rows = made.map(({ targets, ...row }) => ({ ...row, targets: targets.length }))
+  const targets = made.flatMap(one => one.targets.map(target => ({ operation_id: one.id, ...target })))
+  await insertRows(tx, 'operation', rows)
+  await insertRows(tx, 'operation_target', targets)
+  return made.map(one => changed(one, 'created'))
 }
 
 /** `ended` goes with the event, so that who waits for it need not look. */
@@ -284,6 +283,7 @@ async function openTargets(tx: Tx, id: string): Promise<string[]> {
 
 export const operation = {
   start,
+  startNew,
   end,
   endOn,
   endTargets,

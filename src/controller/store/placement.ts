@@ -3,7 +3,8 @@ import { sql } from 'kysely'
 import type { Placement } from '../../api/instance.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
-import { type Db, json } from './database.ts'
+import type { Db } from './database.ts'
+import { insertRows } from './insert-rows.ts'
 
 export interface NewPlacement {
   id: string
@@ -15,17 +16,15 @@ export interface NewPlacement {
 }
 
 async function insert(db: Db, made: readonly NewPlacement[]): Promise<void> {
-  if (made.length === 0) return
-  await db
-    .insertInto('placement')
-    .values(
-      made.map(({ asked, decision, ...row }) => ({
-        ...row,
-        host_id: decision.host_id,
-        decision: json({ asked, hosts: decision.hosts, refusals: decision.refusals }),
-      })),
-    )
-    .execute()
+  await insertRows(
+    db,
+    'placement',
+    made.map(({ asked, decision, ...row }) => ({
+      ...row,
+      host_id: decision.host_id,
+      decision: { asked, hosts: decision.hosts, refusals: decision.refusals },
+    })),
+  )
 }
 
 function selectPlacements(db: Db) {
