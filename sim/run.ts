@@ -48,6 +48,8 @@ export class Run {
   private readonly options: Required<RunOptions>
   private readonly counts: Record<string, number> = {}
   private readonly ids: string[] = []
+  /** Volumes that no instance had when they were listed. */
+  private readonly loose: string[] = []
   private records: Records | undefined
   private trouble = true
   private trace = 0
@@ -142,6 +144,7 @@ export class Run {
   private userAsks(): void {
     const { random } = this
     if (this.ids.length === 0 || random.chance(0.3)) return void this.create()
+    if (random.chance(0.35)) return void this.askOfVolumes()
     const id = random.pick(this.ids)
     const [method, path, body] = random.pick([
       ['POST', `/v1/instances/${id}/start`, {}],
@@ -149,6 +152,8 @@ export class Run {
       ['POST', `/v1/instances/${id}/reboot`, { hard: random.chance(0.5) }],
       ['DELETE', `/v1/instances/${id}`, undefined],
       ['DELETE', `/v1/instances/${id}?purge=true`, undefined],
+      ['DELETE', `/v1/instances/${id}?purge=true&keep_root=true`, undefined],
+      ['DELETE', `/v1/instances/${id}?keep_root=${random.chance(0.5)}`, undefined],
       ['POST', `/v1/instances/${id}/recover`, {}],
       ['PATCH', `/v1/instances/${id}`, { tags: { asked: String(this.requests) } }],
       ['PUT', '/v1/settings/instance.recovery_minutes', { value: random.between(0, recovery_minutes) }],
@@ -159,18 +164,45 @@ export class Run {
     if (random.chance(0.1)) void this.ask(method, path, body)
   }
 
-  private async create(): Promise<void> {
-    const { flavor_id, image_id, network_id } = this.records ?? {}
+  private async create(boot_volume_id?: string): Promise<void> {
+    const { network_id } = this.records ?? {}
+    const source = boot_volume_id ? { boot_volume_id } : this.sourceOf(this.random)
     const body = {
       name: `vm-${this.requests}`,
-      count: this.random.between(1, 4),
-      flavor_id,
-      image_id,
+      count: 'boot_volume_id' in source ? 1 : this.random.between(1, 4),
+      flavor_id: this.random.chance(0.4) ? this.records?.disks_flavor_id : this.records?.flavor_id,
+      ...source,
       networks: [{ network_id }],
     }
     const answer = await this.ask('POST', '/v1/instances', body)
     const items = (answer?.body.items ?? []) as { id: string }[]
     this.ids.push(...items.map(item => item.id))
+  }
+
+  private sourceOf(random: Seeded): Record<string, string | undefined> {
+    if (this.loose.length > 0 && random.chance(0.2)) return { boot_volume_id: random.pick(this.loose) }
+    if (random.chance(0.1)) return { image_id: this.records?.iso_id }
+    return random.chance(0.1) ? { boot: 'network' } : { image_id: this.records?.image_id }
+  }
+
+  /** Makes one, or does something with one of those that there are; most often with one that no instance has. */
+  private async askOfVolumes(): Promise<void> {
+    const { random } = this
+    if (random.chance(0.4)) {
+      const image_id = random.chance(0.8) ? this.records?.image_id : undefined
+      const body = { name: `volume-${this.requests}`, size_gib: random.between(1, 3), ...(image_id && { image_id }) }
+      return void (await this.ask('POST', '/v1/volumes', body))
+    }
+    const state = random.chance(0.7) ? 'available' : 'in-use'
+    const listed = await this.ask('GET', `/v1/volumes?state=${state}&limit=20`)
+    const ids = ((listed?.body.items ?? []) as { id: string }[]).map(item => item.id)
+    if (ids.length === 0) return
+    const id = random.pick(ids)
+    if (state === 'available') this.loose.push(id)
+    const act = random.between(1, 10)
+    if (act <= 4) await this.create(id)
+    else if (act <= 6) await this.ask('PATCH', `/v1/volumes/${id}`, { keep: random.chance(0.8) })
+    else await this.ask('DELETE', `/v1/volumes/${id}`)
   }
 
   /** As a good client does: with one key, again at another controller when the answer is lost. */

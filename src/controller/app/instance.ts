@@ -8,12 +8,14 @@ import { type InstanceMove, instanceMoves, mayMove } from '../../model/instance.
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { heldBack } from '../store/held.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import { placement } from '../store/placement.ts'
 import { quota } from '../store/quota.ts'
+import { volume } from '../store/volume.ts'
 import { by, type Caller, checkVersion, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
 
@@ -84,14 +86,20 @@ export function rebootInstance(cloud: Cloud, caller: Caller, id: string, hard: b
 
 /**
  * Deletes: the instance is stopped and gives up its vCPUs, memory and their quota; disks and addresses are kept until the
- * time for recovery is over. With `purge`, or a recovery time of zero, all goes at once.
+ * time for recovery is over. With `purge`, or a recovery time of zero, all goes at once. Volumes to be kept then stay.
  */
-export function deleteInstance(cloud: Cloud, caller: Caller, id: string, purge: boolean): Promise<Acted> {
+export function deleteInstance(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  { purge = false, keep_root }: QueryOf<typeof instanceRoutes.delete>,
+): Promise<Acted> {
   return change(cloud, caller, async tx => {
     const row = await lockVisible(tx, caller, id)
     const again = row.deleted_at !== null && purge && !row.purging
     if (!again) checkMove(row, 'delete')
     checkVersion(caller, row.version)
+    if (keep_root !== undefined) await keepRoot(tx, caller, id, keep_root)
     const minutes = purge ? 0 : cloud.settings.get('instance.recovery_minutes')
     const now_ms = cloud.clock.now_ms()
     if (row.deleted_at === null) await quota.release(tx, await ownerOf(tx, row), computeOf(row))
@@ -103,6 +111,22 @@ export function deleteInstance(cloud: Cloud, caller: Caller, id: string, purge: 
     })
     return await acted(tx, cloud, caller, row, 'delete', generation)
   })
+}
+
+async function keepRoot(tx: Tx, caller: Caller, id: string, keep: boolean): Promise<void> {
+  const changed = await volume.keepRoot(tx, id, keep)
+  const { user_id, request_id } = by(caller)
+  await event.record(
+    tx,
+    changed.map(one => ({
+      noun: 'volume',
+      kind: 'changed',
+      resource_id: one.id,
+      project_id: one.project_id,
+      user_id,
+      request_id,
+    })),
+  )
 }
 
 export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promise<Acted> {
@@ -206,9 +230,10 @@ async function shown(tx: Tx, id: string): Promise<Instance> {
   return found
 }
 
-/** Another project's instance is not there, for who may not see it. */
+/** Another project's instance is not there, for who may not see it; one whose host knows more of it is not to be changed. */
 async function lockVisible(tx: Tx, caller: Caller, id: string): Promise<LockedInstance> {
   const row = await instance.lock(tx, id)
   if (!row || !maySee(caller, row)) throw notFound('instance', id)
+  if (row.held_generation !== null) throw heldBack(row.name)
   return row
 }
