@@ -4,6 +4,7 @@
  */
 import { type RawBuilder, sql } from 'kysely'
 import { channels, type Db, type Tx } from './database.ts'
+import { horizon, unseenRoles } from './horizon.ts'
 import { insertion } from './insert-rows.ts'
 
 export interface NewEvent {
@@ -79,30 +80,6 @@ export interface EventFilter {
   resource_id?: string
 }
 
-/**
- * The first transaction id that may still add events: every one below it has ended. Only this database's transactions
- * count, so that a long one in another database of the same server holds up nothing here. To be read in a statement
- * before the one that reads events: what has ended by now is visible to that.
- */
-async function horizon(db: Db): Promise<bigint> {
-  // An xid of pg_stat_activity has 32 bits; the next one to be assigned gives the epoch (PostgreSQL manual, 9.27.3).
-  const { rows } = await sql<{ next: string; oldest: string | null }>`
-    with next as materialized (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xid),
-    open as materialized (
-      select a.backend_xid::text::bigint as low from pg_stat_activity a
-      where a.backend_xid is not null and a.datname = current_database() and a.pid <> pg_backend_pid()
-    ),
-    wide as (
-      select (next.xid / 4294967296) * 4294967296 + open.low as xid, next.xid as next from open, next
-    )
-    select (select xid from next)::text as next,
-      min(case when xid > next then xid - 4294967296 else xid end)::text as oldest from wide`.execute(db)
-  const [row] = rows
-  const next = BigInt(row?.next ?? 0)
-  const oldest = row?.oldest ? BigInt(row.oldest) : next
-  return oldest < next ? oldest : next
-}
-
 /** Events after `cursor`, oldest first, at most `limit`; and whether newer ones wait for an open transaction. */
 async function since(
   db: Db,
@@ -133,4 +110,4 @@ async function head(db: Db): Promise<string> {
   return rows[0]?.cursor ?? '0.0'
 }
 
-export const event = { record, notify, wakeHosts, since, head }
+export const event = { record, notify, wakeHosts, since, head, unseenRoles }
