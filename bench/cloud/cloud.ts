@@ -19,6 +19,9 @@ import { Statements } from './statements.ts'
 export interface BenchCloud {
   url: string
   token: string
+  database_url: string
+  /** The controller's folder. */
+  state: string
   controller: Controller
   postgres: RunningPostgres
   statements: Statements | null
@@ -28,6 +31,8 @@ export interface BenchCloud {
   /** Body of a create of one tiny instance, without its name. */
   instance: { flavor_id: string; image_id: string; networks: { network_id: string }[] }
   open(token?: string): Promise<Connection>
+  /** All hosts at once: from then on they are unreachable. */
+  endHosts(): Promise<void>
   close(): Promise<void>
 }
 
@@ -66,11 +71,18 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
   undo.defer(() => admin.close())
   const instance = await prepare(admin, signed.project, postgres.url)
   const hosts = options.hosts === 0 ? null : await startHosts(admin, options.hosts ?? 100)
-  undo.defer(() => void hosts?.kill())
+  const endHosts = async () => {
+    if (!hosts || hosts.exitCode !== null || hosts.signalCode !== null) return
+    hosts.kill()
+    await once(hosts, 'exit')
+  }
+  undo.defer(endHosts)
   const all = undo.move()
   return {
     url: controller.url,
     token: signed.token,
+    database_url: postgres.url,
+    state,
     controller,
     postgres,
     statements,
@@ -83,6 +95,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
     project_id: signed.project.id,
     instance,
     open,
+    endHosts,
     close: () => all.disposeAsync(),
   }
 }

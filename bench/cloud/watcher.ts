@@ -2,7 +2,8 @@
  * A reader of the event stream that looks at each event as text: the cheapest way to see that an instance runs, or is gone.
  * Events never span chunks of the transfer coding in a way that matters here: what it looks for is inside one line.
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { openEventStream } from './event-stream.ts'
 
 export interface Seen {
   /** `<noun>/<kind>` such as instance/changed. */
@@ -23,28 +24,13 @@ export class Watcher {
   private constructor(socket: Socket, see: (seen: Seen) => void) {
     this.socket = socket
     this.see = see
-    socket.setEncoding('latin1')
-    socket.on('data', chunk => this.take(chunk as unknown as string))
-    // The stream's end shows as a figure that never comes; whoever waits has a limit.
-    socket.on('error', error => console.error('the event stream broke:', error.message))
+    // As text, byte for byte: all that is looked for is ASCII.
+    socket.on('data', (chunk: Buffer) => this.take(chunk.toString('latin1')))
   }
 
   /** Resolves when the stream has begun: what happens from then on is seen. */
-  static open(url: string, token: string, query: string, see: (seen: Seen) => void): Promise<Watcher> {
-    const { hostname, port, host } = new URL(url)
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host: hostname, port: Number(port) })
-      socket.once('error', reject)
-      socket.write(
-        `GET /v1/event-stream?${query} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${token}\r\naccept: text/event-stream\r\n\r\n`,
-      )
-      socket.once('data', head => {
-        const text = head.toString('latin1')
-        if (!text.startsWith('HTTP/1.1 200')) return reject(new Error(text))
-        socket.off('error', reject)
-        resolve(new Watcher(socket, see))
-      })
-    })
+  static async open(url: string, token: string, query: string, see: (seen: Seen) => void): Promise<Watcher> {
+    return new Watcher(await openEventStream(url, token, query), see)
   }
 
   close(): void {
@@ -66,7 +52,7 @@ export class Watcher {
       this.look(text.slice(begin + dataMark.length, end))
       from = end
     }
-    this.text = from === 0 && text.length > 64 && !text.includes('\ndata') ? text.slice(-64) : text.slice(from)
+    this.text = text.slice(from)
   }
 
   private look(data: string): void {
