@@ -1,5 +1,4 @@
 /** Decisions of the scheduler, kept with what they placed; refused ones too, to be looked up for a while. */
-import { sql } from 'kysely'
 import type { Placement } from '../../api/instance.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
@@ -59,13 +58,4 @@ async function find(db: Db, id: string, project_id: string | null): Promise<Plac
   return row ? toPlacement(row) : null
 }
 
-/** Refused decisions are forgotten after a week. */
-async function forgetOld(db: Db): Promise<void> {
-  await db
-    .deleteFrom('placement')
-    .where('instance_id', 'is', null)
-    .where('created_at', '<', sql<Date>`croft_now() - interval '7 days'`)
-    .execute()
-}
-
-export const placement = { insert, ofInstance, find, forgetOld }
+export const placement = { insert, ofInstance, find }
