@@ -91,10 +91,8 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
 }
 
 async function giveUpContent(tx: Tx, host_id: string, why: string): Promise<void> {
-  for (const { id } of await observed.ofHost(tx, host_id)) {
-    const row = await instance.lock(tx, id)
-    if (row) await event.record(tx, await takeOut(tx, row, why, true))
-  }
+  const ids = (await observed.ofHost(tx, host_id)).map(one => one.id)
+  await event.record(tx, await takeOut(tx, await instance.lockAll(tx, ids), why, true))
   for (const row of await volume.lockLoose(tx, host_id)) await takeOutVolume(tx, row)
 }
 

@@ -14,7 +14,7 @@ import { type HeldRow, held } from '../store/held.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
-import { quota } from '../store/quota.ts'
+import { projectQuota } from '../store/project-quota.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
 
@@ -125,13 +125,12 @@ async function recount(
   row: LockedInstance,
   next: { vcpus: number; memory_mib: number; gone: boolean },
 ): Promise<void> {
-  const owner = { project_id: row.project_id, domain_id: await instance.domainOf(tx, row.project_id) }
   const { vcpus, memory_mib } = next
   const { host_id } = row
   if (row.deleted_at === null) {
-    await quota.release(tx, owner, { instances: 1, vcpus: row.vcpus, memory_mib: row.memory_mib })
+    await projectQuota.release(tx, row.project_id, { instances: 1, vcpus: row.vcpus, memory_mib: row.memory_mib })
   }
-  if (!next.gone) await quota.charge(tx, owner, { instances: 1, vcpus, memory_mib })
+  if (!next.gone) await projectQuota.charge(tx, row.project_id, { instances: 1, vcpus, memory_mib })
   if (row.compute_claimed)
     await host.release(tx, [{ host_id, vcpus: row.vcpus, memory_mib: row.memory_mib, disk_gib: 0 }])
   // One that goes off keeps its room until its host has said that it is off.

@@ -100,15 +100,17 @@ export function deleteVolume(cloud: Cloud, caller: Caller, id: string): Promise<
       )
     }
     const operation_id = makeId<OperationId>(cloud)
-    await operation.start(tx, {
-      id: operation_id,
-      project_id: row.project_id,
-      ...by(caller),
-      kind: 'volume.delete',
-      noun: 'volume',
-      resource_id: id,
-      targets: [],
-    })
+    await operation.start(tx, [
+      {
+        id: operation_id,
+        project_id: row.project_id,
+        ...by(caller),
+        kind: 'volume.delete',
+        noun: 'volume',
+        resource_id: id,
+        targets: [],
+      },
+    ])
     const before = await shown(tx, id)
     let after: Volume = { ...before, state: 'deleting' }
     if (row.host_id === null) await takeOutVolume(tx, row)

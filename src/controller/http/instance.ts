@@ -1,17 +1,13 @@
 import { instanceRoutes, placementRoutes } from '../../api/instance.ts'
+import { explainInstance, getInstance, instancesById, listInstances, updateInstance } from '../app/instance.ts'
 import {
   type Acted,
   deleteInstance,
-  explainInstance,
-  getInstance,
-  instancesById,
-  listInstances,
   rebootInstance,
   recoverInstance,
   startInstance,
   stopInstance,
-  updateInstance,
-} from '../app/instance.ts'
+} from '../app/instance-act.ts'
 import { openConsole, readLog } from '../app/instance-console.ts'
 import { createInstances } from '../app/instance-create.ts'
 import { resetPassword } from '../app/instance-password.ts'

@@ -53,12 +53,21 @@ export interface LockedInstance extends Omit<InstanceRow, 'user_data'> {
   host: string
 }
 
-/** The instance, locked for change, with the state it is in. */
+/** Those of the instances that there are, in the order of ids, locked for change, each with the state it is in. */
+async function lockAll(tx: Tx, ids: readonly string[]): Promise<LockedInstance[]> {
+  const these = sql<boolean>`id = any(${[...ids]}::uuid[])`
+  // First the locks, and then, in a statement of its own, what is so now that nobody else can change it.
+  await tx.selectFrom('instance').select('id').where(these).orderBy('id').forUpdate().execute()
+  const rows = await selectInstances(tx)
+    .where(sql<boolean>`i.id = any(${[...ids]}::uuid[])`)
+    .orderBy('i.id')
+    .execute()
+  return rows.map(row => ({ ...row, state: stateOfRow(row) }))
+}
+
 async function lock(tx: Tx, id: string): Promise<LockedInstance | null> {
-  const locked = await tx.selectFrom('instance').select('id').where('id', '=', id).forUpdate().executeTakeFirst()
-  if (!locked) return null
-  const row = await selectInstances(tx).where('i.id', '=', id).executeTakeFirstOrThrow()
-  return { ...row, state: stateOfRow(row) }
+  const [row] = await lockAll(tx, [id])
+  return row ?? null
 }
 
 export type NewInstance = Pick<
@@ -108,17 +117,20 @@ async function insertVolumes(tx: Tx, made: readonly NewVolume[]): Promise<void> 
   await insertRows(tx, 'volume', made)
 }
 
-type Wish = Partial<Pick<InstanceRow, 'wanted_power' | 'deleted_at' | 'purge_at' | 'purging' | 'compute_claimed'>> & {
+export type Wish = Partial<
+  Pick<InstanceRow, 'wanted_power' | 'deleted_at' | 'purge_at' | 'purging' | 'compute_claimed'>
+> & {
   reboot?: 'soft' | 'hard'
 }
 
 /**
- * Writes what is wanted; generation and version grow. Returns the new generation. Throws wrong_state where the host was told
- * newer things than the database knows.
+ * Writes what is wanted of instances; generation and version grow. Returns the new generations. Throws wrong_state where a
+ * host was told newer things than the database knows.
  */
-async function want(tx: Tx, id: string, wish: Wish): Promise<number> {
+async function want(tx: Tx, ids: readonly string[], wish: Wish): Promise<Map<string, number>> {
+  if (ids.length === 0) return new Map()
   const { reboot, ...columns } = wish
-  const row = await tx
+  const rows = await tx
     .updateTable('instance')
     .set({
       ...columns,
@@ -126,11 +138,12 @@ async function want(tx: Tx, id: string, wish: Wish): Promise<number> {
       generation: sql<number>`generation + 1`,
       version: sql<number>`version + 1`,
     })
-    .where('id', '=', id)
-    .returning(['generation', 'held_generation', 'name'])
-    .executeTakeFirstOrThrow()
-  if (row.held_generation !== null) throw heldBack(row.name)
-  return row.generation
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .returning(['id', 'generation', 'held_generation', 'name'])
+    .execute()
+  const held = rows.find(row => row.held_generation !== null)
+  if (held) throw heldBack(held.name)
+  return new Map(rows.map(row => [row.id, row.generation]))
 }
 
 /** Changes what needs no restart: the host gets it as details. */
@@ -188,13 +201,11 @@ async function giveUpCompute(tx: Tx, off: readonly { id: string; generation: num
     from sums s where h.id = s.host_id`.execute(tx)
 }
 
-async function domainOf(db: Db, project_id: string): Promise<string> {
-  const row = await db.selectFrom('project').select('domain_id').where('id', '=', project_id).executeTakeFirstOrThrow()
-  return row.domain_id
-}
-
-async function remove(tx: Tx, id: string): Promise<void> {
-  await tx.deleteFrom('instance').where('id', '=', id).execute()
+async function remove(tx: Tx, ids: readonly string[]): Promise<void> {
+  await tx
+    .deleteFrom('instance')
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .execute()
 }
 
 /** Deleted instances whose time to be recovered is over. */
@@ -228,6 +239,7 @@ export const instance = {
   list,
   byIds: shownByIds,
   find,
+  lockAll,
   lock,
   insert,
   insertVolumes,
@@ -235,7 +247,6 @@ export const instance = {
   describe,
   followShutdown,
   giveUpCompute,
-  domainOf,
   remove,
   dueForPurge,
   goneFromHosts,

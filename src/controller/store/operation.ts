@@ -20,14 +20,13 @@ export interface NewOperation {
   targets: readonly { resource_id: string; generation: number }[]
 }
 
-/** A newer wish for the same thing overtakes older operations on it: these end as cancelled, saying so. */
-async function start(tx: Tx, made: NewOperation): Promise<void> {
-  await cancelTargets(
-    tx,
-    made.targets.map(target => target.resource_id),
-    `overtaken by a newer ${made.kind}`,
-  )
-  await event.record(tx, await startNew(tx, [made]))
+/** A newer wish for the same things overtakes older operations on them: these end as cancelled, saying so. */
+async function start(tx: Tx, made: readonly NewOperation[]): Promise<void> {
+  for (const [kind, alike] of Map.groupBy(made, one => one.kind)) {
+    const ids = alike.flatMap(one => one.targets.map(target => target.resource_id))
+    await cancelTargets(tx, ids, `overtaken by a newer ${kind}`)
+  }
+  await event.record(tx, await startNew(tx, made))
 }
 
 /** Operations on what nothing else can have been wished for yet. Returns their events, for the caller to record. */
@@ -75,14 +74,14 @@ async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string
   )
 }
 
-/** Ends targets of a thing whose host has reported their generation already: what was asked is so. */
-async function endReached(tx: Tx, resource_id: string): Promise<void> {
+/** Ends targets of things whose hosts have reported their generation already: what was asked is so. */
+async function endReached(tx: Tx, resource_ids: readonly string[]): Promise<void> {
   await applyOutcomes(
     tx,
     sql`update operation_target t set outcome = case when s.failure is null then 'succeeded' else 'failed' end,
         reason = s.failure
       from instance_observed s
-      where t.resource_id = ${resource_id} and s.instance_id = t.resource_id and t.generation <= s.applied_generation
+      where t.resource_id = any(${[...resource_ids]}::uuid[]) and s.instance_id = t.resource_id and t.generation <= s.applied_generation
         and t.outcome is null
       returning t.operation_id, t.outcome, t.reason`,
   )

@@ -172,20 +172,19 @@ export interface Left {
 }
 
 /**
- * The instance goes: its kept volumes leave it. With `is_lost`, the host's disks are lost with it, and nothing is kept.
- * The others go with the instance's row.
+ * The instances go: their kept volumes leave them. With `is_lost`, the host's disks are lost with it, and nothing is kept.
+ * The others go with the instances' rows.
  */
-async function leave(tx: Tx, instance_id: string, is_lost: boolean): Promise<Left> {
-  const rows = await tx
+async function leave(tx: Tx, instance_ids: readonly string[], is_lost: boolean): Promise<Map<string, Left>> {
+  const all = await tx
     .selectFrom('volume')
-    .select(['id', 'size_gib', 'keep', 'made'])
-    .where('instance_id', '=', instance_id)
+    .select(['id', 'instance_id', 'size_gib', 'keep', 'made'])
+    .where(sql<boolean>`instance_id = any(${[...instance_ids]}::uuid[])`)
     .orderBy('id')
     .forUpdate()
     .execute()
-  const kept = rows.filter(row => row.keep && !is_lost)
-  const gone = rows.filter(row => !row.keep || is_lost)
-  if (kept.length > 0) {
+  const kept_ids = all.filter(row => row.keep && !is_lost).map(row => row.id)
+  if (kept_ids.length > 0) {
     await tx
       .updateTable('volume')
       .set({
@@ -193,16 +192,22 @@ async function leave(tx: Tx, instance_id: string, is_lost: boolean): Promise<Lef
         host_id: sql<string | null>`case when made then host_id end`,
         version: sql<number>`version + 1`,
       })
-      .where(sql<boolean>`id = any(${kept.map(row => row.id)}::uuid[])`)
+      .where(sql<boolean>`id = any(${kept_ids}::uuid[])`)
       .execute()
   }
-  const sum = (of: typeof rows) => of.reduce((total, row) => total + row.size_gib, 0)
-  return {
-    kept: kept.map(row => row.id),
-    gone: gone.map(row => row.id),
-    gone_gib: sum(gone),
-    unplaced_gib: sum(kept.filter(row => !row.made)),
+  const sum = (of: typeof all) => of.reduce((total, row) => total + row.size_gib, 0)
+  const leftOf = (rows: typeof all): Left => {
+    const kept = rows.filter(row => row.keep && !is_lost)
+    const gone = rows.filter(row => !row.keep || is_lost)
+    return {
+      kept: kept.map(row => row.id),
+      gone: gone.map(row => row.id),
+      gone_gib: sum(gone),
+      unplaced_gib: sum(kept.filter(row => !row.made)),
+    }
   }
+  const ofInstance = Map.groupBy(all, row => row.instance_id)
+  return new Map(instance_ids.map(id => [id, leftOf(ofInstance.get(id) ?? [])]))
 }
 
 /** The host has said that it has these volumes of these instances of its own. */
