@@ -20,7 +20,7 @@ import type {
   Storage,
 } from './ports.ts'
 import { Away } from './ports.ts'
-import { createInstanceReconciler } from './reconcilers/instance.ts'
+import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
 import { createVolumeRemoval } from './reconcilers/volume-removal.ts'
 import { createWorker } from './reconcilers/worker.ts'
@@ -68,9 +68,14 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { instances } = wanted
   const network = createNetworkReconciler({ network: options.network, wanted, clock, log })
   const guests = createGuestWatch({ hypervisor, clock, log, instances, changed: id => instance.wake(id) })
-  const reconciling = { ...options, instances, reporter, guestOf: guests.of, networkReady: network.ready }
+  const isOff = (id: string) => {
+    const [wanted, said] = [instances.get(id), reporter.get(id)]
+    return wanted === undefined || (said !== undefined && isAtRest(wanted, said))
+  }
+  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, log })
+  const { of: guestOf } = guests
+  const reconciling = { ...options, instances, reporter, guestOf, wentOff: calls.wentOff, networkReady: network.ready }
   const instance = await createInstanceReconciler(reconciling)
-  const calls = createCalls({ hypervisor, dialler: options.link, instances, log })
   const foreign = createForeignWatch(frame => link.send(frame))
   const volumes = createVolumeRemoval({ ...options, instances, send: frame => link.send(frame) })
   let facts: HostFacts | null = null

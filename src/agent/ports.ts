@@ -100,8 +100,11 @@ export interface Hypervisor {
   subscribe(listener: (event: HypervisorEvent) => void): void
   /** The serial console, both ways. */
   openConsole(id: string): Promise<Duplex>
-  /** The last `tail_bytes` of the kept console log, and what follows when `follow`. */
-  readConsoleLog(id: string, tail_bytes: number, follow: boolean): Promise<Readable>
+  /**
+   * The last `tail_bytes` of the kept console log, and with `follow` what the guest writes from then on, until that signal says
+   * that it is off and will write no more.
+   */
+  readConsoleLog(id: string, tail_bytes: number, follow: AbortSignal | null): Promise<Readable>
   /** Whether an agent listens in the guest; false when the guest does not run. */
   guestAgent(id: string): Promise<boolean>
   /** Asks the agent in the guest. Takes seconds when the guest does not answer; never for ever. */

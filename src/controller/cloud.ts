@@ -5,6 +5,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../lib/clock.ts'
 import { type Id, newId } from '../model/ids.ts'
+import type { AgentCalls } from './agents/calls.ts'
 import type { AgentSessions } from './agents/sessions.ts'
 import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
@@ -44,6 +45,7 @@ export interface Cloud {
   readonly settings: Settings
   readonly events: EventHub
   readonly agents: AgentSessions
+  readonly calls: AgentCalls
   readonly streams: AgentStreams
   readonly sealer: Sealer
   readonly images: ImageStore

@@ -53,6 +53,8 @@ export interface InstanceReconcilerOptions {
   readonly reporter: Reporter
   /** What a running guest says of itself. */
   readonly guestOf?: (id: string) => SeenGuest
+  /** It is off, and nobody wants it to run; told at each look. */
+  readonly wentOff?: (id: string) => void
   /** Resolves when guests' NICs can be plugged in. */
   readonly networkReady: () => Promise<void>
 }
@@ -74,6 +76,12 @@ function ownDisks(wanted: WantedInstance, all: Iterable<WantedInstance>): Wanted
   const others = [...all].filter(each => each.id !== wanted.id && each.power !== 'purged')
   const taken = new Set(others.flatMap(each => each.disks.map(disk => disk.volume_id)))
   return wanted.disks.filter(disk => !taken.has(disk.volume_id))
+}
+
+/** Off for good, until somebody wants something else. */
+export function isAtRest(wanted: WantedInstance, { power, stopped_by_guest }: InstanceReport): boolean {
+  if (power === 'running' || power === 'paused') return false
+  return wanted.power !== 'running' || stopped_by_guest || power === 'crashed'
 }
 
 /** What only this run of the agent remembers of an instance. */
@@ -111,6 +119,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const guest = said.power === 'running' ? options.guestOf?.(wanted.id) : undefined
     const { agent: guest_agent = 'disconnected', addresses = [], os: guest_os = null } = guest ?? {}
     reporter.set({ ...said, guest_agent, guest_os, guest_addresses: [...addresses] })
+    if (isAtRest(wanted, said)) options.wentOff?.(wanted.id)
   }
 
   async function pass(id: string): Promise<void> {
@@ -279,6 +288,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         troubles.delete(id)
         pressed_ms.delete(id)
         reporter.drop(id)
+        options.wentOff?.(id)
       }
     },
     stop() {
