@@ -53,6 +53,15 @@ export interface Cloud {
   readonly allow_private_downloads: boolean
 }
 
+/** No answer of a host's agent that is of use: it refused, in its own words, or said nothing in time. */
+export class CallFailed extends Error {
+  readonly kind: 'refused' | 'silent'
+  constructor(kind: 'refused' | 'silent', words: string) {
+    super(words)
+    this.kind = kind
+  }
+}
+
 /** What it takes to make new things: ids, MACs. */
 export type Makes = Pick<Cloud, 'clock' | 'random'>
 

@@ -6,7 +6,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
 import type { AgentCall } from '../../protocol/messages.ts'
-import { makeId, type Random, type Sealer } from '../cloud.ts'
+import { CallFailed, makeId, type Random, type Sealer } from '../cloud.ts'
 import { channels, type Database } from '../store/database.ts'
 import { event } from '../store/event.ts'
 
@@ -30,15 +30,6 @@ export interface ReadCall {
   /** The controller that waits for the answer. */
   by: string
   params: AgentCall
-}
-
-/** No answer that is of use: the agent refused, in its own words, or said nothing in time. */
-export class CallFailed extends Error {
-  readonly kind: 'refused' | 'silent'
-  constructor(kind: 'refused' | 'silent', words: string) {
-    super(words)
-    this.kind = kind
-  }
 }
 
 export interface AskOptions {

@@ -5,8 +5,8 @@
 import type { WebSocket } from 'ws'
 import type { Clock } from '../../lib/clock.ts'
 import { CloudError } from '../../model/errors.ts'
-import type { Random } from '../cloud.ts'
-import { type AgentCalls, CallFailed } from './calls.ts'
+import { CallFailed, type Random } from '../cloud.ts'
+import type { AgentCalls } from './calls.ts'
 
 export type StreamAsked =
   | { kind: 'console'; instance_id: string }
