@@ -146,7 +146,11 @@ describe('controller/volume', () => {
         ['cdrom', true, 'raw'],
       ],
     )
-    assert.equal((await cloud.request('DELETE', `/v1/images/${iso_id}`)).status, 204)
+    await cloud.cloud.database.db
+      .updateTable('image')
+      .set({ deleted_at: new Date() })
+      .where('id', '=', iso_id)
+      .execute()
     const stopped = await cloud.request('POST', `/v1/instances/${one.id}/stop`, { body: {}, headers: wait })
     assert.equal(stopped.status, 202)
     const started = await cloud.request('POST', `/v1/instances/${one.id}/start`, { body: {}, headers: wait })
