@@ -81,6 +81,8 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   }
   await settings.start(error => log.warn({ err: error }, 'settings could not be read'))
   const { admin_password } = await bootstrap(cloud)
+  // Before anybody is answered: links of a former life, or of a backup, are none.
+  await keepLease(cloud)
   const loops = startLoops(cloud, parts)
   await cloud.events.start()
   cloud.agents.start()

@@ -154,7 +154,7 @@ async function adoptPorts(cloud: Cloud, tx: Tx, wanted: WantedInstance): Promise
     if (there) {
       const [free] = await instancePorts.lockFree(tx, project_id, [nic.port_id])
       if (free?.kind !== 'free') throw taken(wanted, `port ${nic.port_id}`)
-      await instancePorts.attach(tx, nic.port_id, wanted.id, position)
+      await instancePorts.attach(tx, nic.port_id, wanted.id, { position, model: nic.model })
       continue
     }
     if (!(await network.find(tx, nic.network_id))) throw missing(wanted, `its network ${nic.network_id}`)
@@ -170,7 +170,16 @@ async function insertPort(
 ): Promise<void> {
   const { port_id: id, network_id, mac } = nic
   const { project_id } = wanted.metadata
-  const made = { id, network_id, project_id, mac, kind: 'instance' as const, instance_id: wanted.id, position }
+  const made = {
+    id,
+    network_id,
+    project_id,
+    mac,
+    kind: 'instance' as const,
+    instance_id: wanted.id,
+    position,
+    model: nic.model,
+  }
   await insertPorts(tx, cloud, [{ ...made, security_group_ids: group }])
   const fixed = nic.addresses.map(one => one.address)
   if (fixed.length > 0)

@@ -7,6 +7,7 @@ import type { Operation } from '../../api/operation.ts'
 import type { Db, Tx } from './database.ts'
 import { event, type NewEvent } from './event.ts'
 import { insertRows } from './insert-rows.ts'
+import { heldReason } from './held.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 export interface NewOperation {
@@ -74,15 +75,16 @@ async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string
   )
 }
 
-/** Ends targets of things whose hosts have reported their generation already: what was asked is so. */
+/** Ends targets of things whose hosts have reported their generation already: what was asked is so. Of a host that does not answer it is not known. */
 async function endReached(tx: Tx, resource_ids: readonly string[]): Promise<void> {
   await applyOutcomes(
     tx,
     sql`update operation_target t set outcome = case when s.failure is null then 'succeeded' else 'failed' end,
         reason = s.failure
-      from instance_observed s
+      from instance_observed s join instance i on i.id = s.instance_id join host h on h.id = i.host_id
       where t.resource_id = any(${[...resource_ids]}::uuid[]) and s.instance_id = t.resource_id and t.generation <= s.applied_generation
         and t.outcome is null
+        and h.session_controller_id is not null and i.held_generation is null
       returning t.operation_id, t.outcome, t.reason`,
   )
 }
@@ -170,7 +172,7 @@ function selectOperations(db: Db) {
           .innerJoin('instance as i', 'i.id', 't.resource_id')
           .innerJoin('host as h', 'h.id', 'i.host_id')
           .leftJoin('instance_observed as s', 's.instance_id', 'i.id')
-          .select(['s.progress', 'h.name as host_name', 'h.session_controller_id'])
+          .select(['s.progress', 'h.name as host_name', 'h.session_controller_id', 'i.held_generation'])
           .whereRef('t.operation_id', '=', 'o.id')
           .where('t.outcome', 'is', null)
           .where('o.ended_at', 'is', null)
@@ -182,7 +184,7 @@ function selectOperations(db: Db) {
       join.onRef('m.id', '=', 'o.resource_id').on('o.noun', '=', 'image').on('o.ended_at', 'is', null),
     )
     .selectAll('o')
-    .select(['now.progress', 'now.host_name', 'now.session_controller_id'])
+    .select(['now.progress', 'now.host_name', 'now.session_controller_id', 'now.held_generation'])
     .select(['m.status as image_status', 'm.progress_percent as image_percent'])
 }
 
@@ -193,7 +195,8 @@ function toOperation(row: OperationRow): Operation {
     ? { step: row.image_status, percent: row.image_percent ?? 0 }
     : (row.progress as { step: string; percent: number } | null)
   const done = row.succeeded + row.failed + row.cancelled
-  const waiting = row.ended_at === null && row.host_name !== null && row.session_controller_id === null
+  const is_held = row.ended_at === null && row.held_generation !== null
+  const waiting = is_held || (row.ended_at === null && row.host_name !== null && row.session_controller_id === null)
   const share = (done + (progress?.percent ?? 0) / 100) / Math.max(1, row.targets)
   return {
     id: row.id,
@@ -209,9 +212,11 @@ function toOperation(row: OperationRow): Operation {
     cancelled: row.cancelled,
     step: progress?.step ?? null,
     percent: row.ended_at ? 100 : Math.min(99, Math.floor(share * 100)),
-    reason: waiting
-      ? `The host ${row.host_name} does not answer. It goes on by itself when the host is back.`
-      : row.reason,
+    reason: is_held
+      ? heldReason
+      : waiting
+        ? `The host ${row.host_name} does not answer. It goes on by itself when the host is back.`
+        : row.reason,
     created_at: row.created_at.toISOString(),
     ended_at: row.ended_at?.toISOString() ?? null,
   }

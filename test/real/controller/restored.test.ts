@@ -289,14 +289,14 @@ describe('controller/restored', { timeout: 120_000 }, () => {
   test('claims and quota equal what there is', async () => {
     const { db } = cloud.cloud.database
     const rows = await db.selectFrom('instance').selectAll().execute()
-    const claims = await db.selectFrom('host').selectAll().executeTakeFirstOrThrow()
+    const claims = await db.selectFrom('host_claim').selectAll().executeTakeFirstOrThrow()
     const claimed = rows.filter(row => row.compute_claimed)
     assert.equal(
-      claims.vcpus_claimed,
+      claims.vcpus,
       claimed.reduce((sum, row) => sum + row.vcpus, 0),
     )
     assert.equal(
-      claims.disk_claimed_gib,
+      claims.disk_gib,
       rows.reduce((sum, row) => sum + row.disk_gib, 0),
     )
     const quota = await db.selectFrom('quota').selectAll().where('scope', '=', 'project').execute()
