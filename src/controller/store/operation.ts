@@ -75,7 +75,10 @@ async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string
   )
 }
 
-/** Ends targets of things whose hosts have reported their generation already: what was asked is so. Of a host that does not answer it is not known. */
+/**
+ * Ends targets of things whose hosts have reported their generation already: what was asked is so. Of a host that does not
+ * answer it is not known.
+ */
 async function endReached(tx: Tx, resource_ids: readonly string[]): Promise<void> {
   await applyOutcomes(
     tx,
