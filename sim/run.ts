@@ -12,6 +12,7 @@ import { violations } from './invariants.ts'
 import { Wires } from './network.ts'
 import { type Seeded, seeded } from './random.ts'
 import { prepareRecords, type Records } from './records.ts'
+import { VolumeUser } from './volume-user.ts'
 
 export interface RunOptions {
   seed: string
@@ -48,8 +49,7 @@ export class Run {
   protected readonly options: Required<RunOptions>
   protected readonly counts: Record<string, number> = {}
   protected readonly ids: string[] = []
-  /** Volumes that no instance had when they were listed. */
-  private readonly loose: string[] = []
+  private readonly volumes: VolumeUser
   private records: Records | undefined
   private trouble = true
   protected trace = 0
@@ -60,6 +60,8 @@ export class Run {
     this.random = seeded(options.seed)
     this.engine = engine.under(this.clock)
     this.wires = new Wires(this.clock, this.random.fork('wires'))
+    const acts = { ask: this.ask.bind(this), createFrom: this.create.bind(this) }
+    this.volumes = new VolumeUser({ ...acts, random: this.random, records: () => this.records })
   }
 
   async run(): Promise<RunResult> {
@@ -149,7 +151,7 @@ export class Run {
   protected userAsks(): void {
     const { random } = this
     if (this.ids.length === 0 || random.chance(0.3)) return void this.create()
-    if (random.chance(0.35)) return void this.askOfVolumes()
+    if (random.chance(0.35)) return void this.volumes.asks()
     const id = random.pick(this.ids)
     const [method, path, body] = random.pick([
       ['POST', `/v1/instances/${id}/start`, {}],
@@ -171,7 +173,7 @@ export class Run {
 
   protected async create(boot_volume_id?: string): Promise<void> {
     const { network_id } = this.records ?? {}
-    const source = boot_volume_id ? { boot_volume_id } : this.sourceOf(this.random)
+    const source = boot_volume_id ? { boot_volume_id } : this.volumes.source()
     const body = {
       name: `vm-${this.requests}`,
       count: 'boot_volume_id' in source ? 1 : this.random.between(1, 4),
@@ -182,32 +184,6 @@ export class Run {
     const answer = await this.ask('POST', '/v1/instances', body)
     const items = (answer?.body.items ?? []) as { id: string }[]
     this.ids.push(...items.map(item => item.id))
-  }
-
-  private sourceOf(random: Seeded): Record<string, string | undefined> {
-    if (this.loose.length > 0 && random.chance(0.2)) return { boot_volume_id: random.pick(this.loose) }
-    if (random.chance(0.1)) return { image_id: this.records?.iso_id }
-    return random.chance(0.1) ? { boot: 'network' } : { image_id: this.records?.image_id }
-  }
-
-  /** Makes one, or does something with one of those that there are; most often with one that no instance has. */
-  private async askOfVolumes(): Promise<void> {
-    const { random } = this
-    if (random.chance(0.4)) {
-      const image_id = random.chance(0.8) ? this.records?.image_id : undefined
-      const body = { name: `volume-${this.requests}`, size_gib: random.between(1, 3), ...(image_id && { image_id }) }
-      return void (await this.ask('POST', '/v1/volumes', body))
-    }
-    const state = random.chance(0.7) ? 'available' : 'in-use'
-    const listed = await this.ask('GET', `/v1/volumes?state=${state}&limit=20`)
-    const ids = ((listed?.body.items ?? []) as { id: string }[]).map(item => item.id)
-    if (ids.length === 0) return
-    const id = random.pick(ids)
-    if (state === 'available') this.loose.push(id)
-    const act = random.between(1, 10)
-    if (act <= 4) await this.create(id)
-    else if (act <= 6) await this.ask('PATCH', `/v1/volumes/${id}`, { keep: random.chance(0.8) })
-    else await this.ask('DELETE', `/v1/volumes/${id}`)
   }
 
   /** As a good client does: with one key, again at another controller when the answer is lost. */

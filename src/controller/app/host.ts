@@ -61,7 +61,7 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     const found = await host.lock(tx, id)
     if (!found) throw notFound('host', id)
     const count = await host.instanceCount(tx, id)
-    const volumes = await host.looseVolumeCount(tx, id)
+    const volumes = await volume.looseCount(tx, id)
     if (count > 0 && !lost) {
       throw new CloudError(
         'in_use',

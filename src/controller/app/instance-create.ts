@@ -7,9 +7,8 @@ import type { InstanceCreate, instanceRoutes } from '../../api/instance.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { TogetherByKey } from '../../lib/together.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import type { InstanceId, OperationId, PlacementId, VolumeId } from '../../model/ids.ts'
+import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
-import { gibOf } from '../../model/volume.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { bootSource } from '../store/boot-source.ts'
 import type { Tx } from '../store/database.ts'
@@ -19,11 +18,11 @@ import { instance, type NewInstance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import { placement } from '../store/placement.ts'
 import { quota } from '../store/quota.ts'
-import { volume } from '../store/volume.ts'
-import { type Boot, bootOf, busOf, extraGib } from './boot-source.ts'
+import { type Boot, bootOf, extraGib } from './boot-source.ts'
 import { by, type Caller, projectOf } from './caller.ts'
 import { changeTogether } from './change.ts'
 import { keepRefusal, type Placed, placeAndClaim } from './placement.ts'
+import { insertDisks } from './instance-disks.ts'
 import { preparePorts } from './instance-ports.ts'
 
 type Created = ReplyOf<typeof instanceRoutes.create>
@@ -252,40 +251,6 @@ export function hostnameOf(name: string): string {
     .slice(0, 63)
     .replace(/^-+|-+$/g, '')
   return hostname || 'instance'
-}
-
-/** A root disk for each, unless it has one already, and what its flavor adds. */
-async function insertDisks(
-  tx: Tx,
-  cloud: Cloud,
-  made: readonly NewInstance[],
-  boot: Boot,
-  size: { ephemeral_gib: number; swap_mib: number },
-): Promise<void> {
-  const bus = boot.volume?.bus ?? busOf(boot.properties)
-  const kinds = [
-    { role: 'root', size_gib: boot.volume ? 0 : boot.disk_gib, size_mib: null, image_id: boot.root_image_id },
-    { role: 'ephemeral', size_gib: size.ephemeral_gib, size_mib: null, image_id: null },
-    { role: 'swap', size_gib: gibOf(size.swap_mib), size_mib: size.swap_mib, image_id: null },
-  ] as const
-  await instance.insertVolumes(
-    tx,
-    made.flatMap(({ id, project_id, host_id, name }) =>
-      kinds
-        .filter(kind => kind.size_gib > 0)
-        .map(kind => ({
-          id: makeId<VolumeId>(cloud),
-          project_id,
-          instance_id: id,
-          host_id,
-          name: `${name} ${kind.role}`,
-          bus,
-          ...kind,
-        })),
-    ),
-  )
-  const [first] = made
-  if (boot.volume && first) await volume.bootFrom(tx, boot.volume.id, first.id, first.host_id)
 }
 
 /** What is told of it: why each is where it is, the operations, the events; and the hosts are woken. */

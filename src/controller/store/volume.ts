@@ -246,6 +246,17 @@ async function lockLoose(tx: Tx, host_id: string): Promise<VolumeRow[]> {
     .execute()
 }
 
+/** How many volumes on the host are no instance's. */
+async function looseCount(db: Db, id: string): Promise<number> {
+  const row = await db
+    .selectFrom('volume')
+    .select(eb => eb.fn.countAll<number>().as('n'))
+    .where('host_id', '=', id)
+    .where('instance_id', 'is', null)
+    .executeTakeFirstOrThrow()
+  return row.n
+}
+
 export const volume = {
   list,
   find,
@@ -260,4 +271,5 @@ export const volume = {
   markDeleted,
   remove,
   lockLoose,
+  looseCount,
 }
