@@ -3,8 +3,9 @@
  * of all of the project's instance events, which costs the controller less than a request that waits, and is what the CLI's
  * --watch and the UI live from.
  */
-import { type BenchCloud, startCloud } from './cloud/cloud.ts'
+
 import { Connection, mustBeGood } from './cloud/client.ts'
+import { type BenchCloud, startCloud } from './cloud/cloud.ts'
 import { spread, times } from './cloud/load.ts'
 import { measure } from './cloud/meter.ts'
 import { Arrivals, Watcher } from './cloud/watcher.ts'

@@ -2,8 +2,7 @@
  * Events delivered to a hundred watchers: a thousand instances made in one request, which is the most that can happen at
  * once, until every watcher has had every event of every one of them; and how long one change takes to reach a watcher.
  */
-import { startCloud } from './cloud/cloud.ts'
-import { type BenchCloud } from './cloud/cloud.ts'
+import { type BenchCloud, startCloud } from './cloud/cloud.ts'
 import { EventCounter } from './cloud/event-counter.ts'
 import { times } from './cloud/load.ts'
 import { measure } from './cloud/meter.ts'

@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto'
 import { instanceRoutes } from '../src/api/instance.ts'
 import { type BenchContext, type FigureSpec, median } from './figures.ts'
-import { firstLine, type Seen } from './lab/console.ts'
 import { bareCopy } from './lab/bare-domain.ts'
+import { firstLine, type Seen } from './lab/console.ts'
 import { type LabHost, purge, startLabHost } from './lab/host.ts'
 
 export const figures: readonly FigureSpec[] = [

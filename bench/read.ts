@@ -1,6 +1,7 @@
 /** Reading instances: a page of a thousand with all details, and one. */
-import { type BenchCloud, startCloud } from './cloud/cloud.ts'
+
 import { mustBeGood } from './cloud/client.ts'
+import { type BenchCloud, startCloud } from './cloud/cloud.ts'
 import { spread, times } from './cloud/load.ts'
 import { measure } from './cloud/meter.ts'
 import { Arrivals, Watcher } from './cloud/watcher.ts'

@@ -1,6 +1,7 @@
 /** How long a controller takes to be there: from starting its process to the first page of instances, a thousand known. */
-import { startCloud } from './cloud/cloud.ts'
+
 import { Connection, mustBeGood } from './cloud/client.ts'
+import { startCloud } from './cloud/cloud.ts'
 import { startController } from './cloud/controller.ts'
 import { times } from './cloud/load.ts'
 import { Arrivals, Watcher } from './cloud/watcher.ts'

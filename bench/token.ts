@@ -1,6 +1,7 @@
 /** Requests that a token opens: GET /v1/session, by many tokens in turn, eight at once. */
-import { startCloud } from './cloud/cloud.ts'
+
 import { mustBeGood } from './cloud/client.ts'
+import { startCloud } from './cloud/cloud.ts'
 import { spread } from './cloud/load.ts'
 import { measure } from './cloud/meter.ts'
 import type { BenchContext, FigureSpec } from './figures.ts'

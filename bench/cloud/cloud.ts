@@ -70,7 +70,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
   const admin = await open()
   undo.defer(() => admin.close())
   const instance = await prepare(admin, signed.project, postgres.url)
-  const hosts = options.hosts === 0 ? null : await startHosts(admin, options.hosts ?? 100)
+  const hosts = options.hosts === 0 ? null : await startHosts(admin, options.hosts ?? 100, join(folder, 'hosts'))
   const endHosts = async () => {
     if (!hosts || hosts.exitCode !== null || hosts.signalCode !== null) return
     hosts.kill()
@@ -140,7 +140,7 @@ async function addImage(database_url: string, project_id: string): Promise<strin
 }
 
 /** Rejects when the process of hosts ends before all of them are linked. */
-async function startHosts(admin: Connection, count: number): Promise<ChildProcess> {
+async function startHosts(admin: Connection, count: number, folder: string): Promise<ChildProcess> {
   const tokens: string[] = []
   let controller_url = ''
   for (let n = 0; n < count; n++) {
@@ -153,7 +153,7 @@ async function startHosts(admin: Connection, count: number): Promise<ChildProces
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const size = { cpus: 2000, memory_mib: 4_000_000, pool_gib: 100_000 }
-  child.send({ tokens, controller_url, size } satisfies HostsOrder)
+  child.send({ tokens, controller_url, folder, size } satisfies HostsOrder)
   const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
   if (said !== 'ready') throw new Error(`the hosts did not come up: ${String(said)}`)
   return child

@@ -63,9 +63,12 @@ export class Watcher {
   }
 }
 
+/** Nothing that is measured takes so long: a bench that hangs says less than one that fails. */
+const within_ms = 120_000
+
 /** Who waits for an instance to run or to be gone. Each id is waited for at most once at a time. */
 export class Arrivals {
-  private readonly waiting = new Map<string, { until: string; resolve(): void }>()
+  private readonly waiting = new Map<string, { until: string; resolve(): void; late: NodeJS.Timeout }>()
   /** Seen before anybody asked: an event may overtake the answer to the request that made it. */
   private readonly early = new Map<string, string>()
   readonly see = ({ id, kind, state }: Seen): void => {
@@ -74,6 +77,7 @@ export class Arrivals {
     if (!one) return void this.early.set(id, now)
     if (one.until !== now) return
     this.waiting.delete(id)
+    clearTimeout(one.late)
     one.resolve()
   }
 
@@ -83,6 +87,9 @@ export class Arrivals {
       return Promise.resolve()
     }
     this.early.delete(id)
-    return new Promise(resolve => this.waiting.set(id, { until, resolve }))
+    return new Promise((resolve, reject) => {
+      const fail = () => reject(new Error(`the instance ${id} was not ${until} within ${within_ms} ms`))
+      this.waiting.set(id, { until, resolve, late: setTimeout(fail, within_ms) })
+    })
   }
 }
