@@ -154,7 +154,7 @@ async function adoptPorts(cloud: Cloud, tx: Tx, wanted: WantedInstance): Promise
     if (there) {
       const [free] = await instancePorts.lockFree(tx, project_id, [nic.port_id])
       if (free?.kind !== 'free') throw taken(wanted, `port ${nic.port_id}`)
-      await instancePorts.attach(tx, nic.port_id, wanted.id, { position, model: nic.model })
+      await instancePorts.attach(tx, nic.port_id, wanted.id, position, nic.model)
       continue
     }
     if (!(await network.find(tx, nic.network_id))) throw missing(wanted, `its network ${nic.network_id}`)
