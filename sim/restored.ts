@@ -9,6 +9,8 @@ import { Run, type RunResult } from './run.ts'
 const recovery_minutes = 10_000
 const unsettled_s = 90
 const settle_s = 240
+/** More than an operator's requests take. */
+const operator_s = 120
 
 interface Disagreement {
   instance_id: string
@@ -129,9 +131,7 @@ export class RestoredRun extends Run {
         }
       }
     })()
-    let done = false
-    void work.finally(() => (done = true))
-    for (let seconds = 0; !done && seconds < 600; seconds++) await this.advance(1000)
+    await this.advance(operator_s * 1000)
     await work
     return given_up
   }

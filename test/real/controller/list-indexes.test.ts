@@ -74,7 +74,7 @@ describe('controller/list-indexes', { timeout: 180_000 }, () => {
   async function mustBeShort(what: string, list: () => Promise<unknown>): Promise<void> {
     asked = []
     await list()
-    for (const { sql: text, parameters } of [...asked]) {
+    for (const { sql: text, parameters } of asked) {
       const { rows } = await pool.query(`explain (analyze, format json) ${text}`, [...parameters])
       const plan = (rows[0] as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan
       assert.ok(plan)
