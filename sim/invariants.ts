@@ -130,10 +130,10 @@ async function sums(pglite: PGlite): Promise<string[]> {
       from quota q left join used u on u.project_id = q.scope_id left join stored s on s.project_id = q.scope_id
       where q.scope = 'project' and q.resource in ('instances', 'vcpus', 'memory_mib', 'storage_gib')
     )
-    select 'host ' || h.name || ' claims ' || h.vcpus_claimed || '/' || h.memory_claimed_mib || '/' || h.disk_claimed_gib
+    select 'host ' || h.name || ' claims ' || k.vcpus || '/' || k.memory_mib || '/' || k.disk_gib
       || ', its instances need ' || coalesce(c.vcpus, 0) || '/' || coalesce(c.memory, 0) || '/' || coalesce(d.disk, 0) as wrong
-    from host h left join compute c on c.host_id = h.id left join disks d on d.host_id = h.id
-    where (h.vcpus_claimed, h.memory_claimed_mib, h.disk_claimed_gib) is distinct from
+    from host h join host_claim k on k.host_id = h.id left join compute c on c.host_id = h.id left join disks d on d.host_id = h.id
+    where (k.vcpus, k.memory_mib, k.disk_gib) is distinct from
       (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint, coalesce(d.disk, 0)::bigint)
     union all
     select 'quota ' || resource || ' says ' || used || ' used, in truth ' || real from wide where used <> real

@@ -181,6 +181,6 @@ async function follow(
     const is_off = one.power === 'stopped' || one.power === 'absent'
     if (row.deleted && is_off && row.compute_claimed) off.push(row)
   }
-  await instance.giveUpCompute(tx, off)
+  await host.release(tx, await instance.giveUpCompute(tx, off))
   if (woken.length > 0) await event.wakeHosts(tx, woken)
 }

@@ -1,5 +1,5 @@
 /** Hosts in the database: what they have, what is claimed of it, and which controller holds their link. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
@@ -22,7 +22,9 @@ function selectHosts(db: Db) {
     .selectFrom('host as h')
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
+    .innerJoin('host_claim as k', 'k.host_id', 'h.id')
     .selectAll('h')
+    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
     .select(eb => [
       'c.name as cluster',
       'z.name as zone',
@@ -165,17 +167,6 @@ async function instanceCount(db: Db, id: string): Promise<number> {
   return row.n
 }
 
-/** How many volumes on the host are no instance's. */
-async function looseVolumeCount(db: Db, id: string): Promise<number> {
-  const row = await db
-    .selectFrom('volume')
-    .select(eb => eb.fn.countAll<number>().as('n'))
-    .where('host_id', '=', id)
-    .where('instance_id', 'is', null)
-    .executeTakeFirstOrThrow()
-  return row.n
-}
-
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
@@ -188,8 +179,11 @@ async function snapshot(db: Db): Promise<HostSnapshot[]> {
   const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
     select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
       coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
-      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib, h.vcpus_claimed, h.memory_claimed_mib, h.disk_claimed_gib
-    from host h join cluster c on c.id = h.cluster_id where h.removed_at is null order by h.id`.execute(db)
+      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib,
+      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, k.disk_gib as disk_claimed_gib
+    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id where h.removed_at is null order by h.id`.execute(
+    db,
+  )
   return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
 }
 
@@ -203,32 +197,27 @@ export interface Claim {
 /**
  * Claims room on hosts, all or none: false, and nothing changed, when a host has not enough left, or is gone, answers no
  * longer or takes no new instances. Rows are locked in the order of ids, so that two transactions never wait for each
- * other in a circle; two statements, however many hosts.
+ * other in a circle; two statements, however many hosts. A host cannot be removed while it is claimed on: its row is shared
+ * with whoever changes anything but its name.
  */
 async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
-  const locked = await tx
-    .selectFrom('host')
-    .select(['id', 'vcpus_limit', 'memory_limit_mib', 'disk_limit_gib'])
-    .select(['vcpus_claimed', 'memory_claimed_mib', 'disk_claimed_gib'])
-    .where(sql<boolean>`id = any(${claims.map(one => one.host_id)}::uuid[])`)
-    .where('removed_at', 'is', null)
-    .where('schedulable', '=', true)
-    .where('session_controller_id', 'is not', null)
-    .orderBy('id')
-    .forUpdate()
-    .execute()
-  const rows = new Map(locked.map(row => [row.id, row]))
-  const fits = claims.every(one => {
-    const row = rows.get(one.host_id)
-    return (
-      row !== undefined &&
-      row.vcpus_claimed + one.vcpus <= row.vcpus_limit &&
-      row.memory_claimed_mib + one.memory_mib <= row.memory_limit_mib &&
-      row.disk_claimed_gib + one.disk_gib <= row.disk_limit_gib
-    )
-  })
+  const { rows } = await sql<{ fits: boolean }>`
+    with asked as (${summed(claims)})
+    select k.vcpus + a.vcpus <= h.vcpus_limit and k.memory_mib + a.memory_mib <= h.memory_limit_mib
+      and k.disk_gib + a.disk_gib <= h.disk_limit_gib as fits
+    from asked a join host_claim k on k.host_id = a.host_id join host h on h.id = a.host_id
+    where h.removed_at is null and h.schedulable and h.session_controller_id is not null
+    order by k.host_id for update of k for key share of h`.execute(tx)
+  const hosts = new Set(claims.map(one => one.host_id))
+  const fits = rows.length === hosts.size && rows.every(row => row.fits)
   if (fits) await add(tx, claims, 1)
   return fits
+}
+
+/** Claims by host. */
+function summed(claims: readonly Claim[]): RawBuilder<unknown> {
+  return sql`select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib, sum(disk_gib)::bigint as disk_gib
+    from jsonb_to_recordset(${json(claims)}) as r (host_id uuid, vcpus int, memory_mib bigint, disk_gib bigint) group by host_id`
 }
 
 /** Claims room for what is on its host already, fit or not: it is there, and is to be reckoned with. */
@@ -243,15 +232,13 @@ async function release(tx: Tx, claims: readonly Claim[]): Promise<void> {
 
 async function add(tx: Tx, claims: readonly Claim[], sign: 1 | -1): Promise<void> {
   if (claims.length === 0) return
-  const rows = json(claims)
   await sql`
-    update host h set vcpus_claimed = vcpus_claimed + ${sign}::int * c.vcpus,
-      memory_claimed_mib = memory_claimed_mib + ${sign}::int * c.memory_mib,
-      disk_claimed_gib = disk_claimed_gib + ${sign}::int * c.disk_gib
-    from (
-      select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib, sum(disk_gib)::bigint as disk_gib
-      from jsonb_to_recordset(${rows}) as r (host_id uuid, vcpus int, memory_mib bigint, disk_gib bigint) group by host_id
-    ) c where h.id = c.host_id`.execute(tx)
+    with asked as (${summed(claims)}), locked as materialized (
+      select k.host_id from host_claim k join asked on asked.host_id = k.host_id order by k.host_id for update of k
+    )
+    update host_claim k set vcpus = k.vcpus + ${sign}::int * a.vcpus, memory_mib = k.memory_mib + ${sign}::int * a.memory_mib,
+      disk_gib = k.disk_gib + ${sign}::int * a.disk_gib
+    from asked a join locked l on l.host_id = a.host_id where k.host_id = a.host_id`.execute(tx)
 }
 
 /** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
@@ -330,7 +317,7 @@ async function lockLink(tx: Tx, id: string, epoch: number): Promise<{ last_repor
     .where('session_epoch', '=', epoch)
     .where('session_controller_id', 'is not', null)
     .where('removed_at', 'is', null)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst()
   return row ?? null
 }
@@ -350,7 +337,7 @@ async function noteReports(
       from jsonb_to_recordset(${said}) as s (n int, host_id uuid, epoch bigint, report bigint)
       join host h on h.id = s.host_id and h.session_epoch = s.epoch
       where h.session_controller_id is not null and h.removed_at is null
-      order by h.id for update of h
+      order by h.id for no key update of h
     ), noted as (
       update host set last_report = held.report, last_seen_at = croft_now() from held where host.id = held.id and held.fresh
     )
@@ -413,7 +400,6 @@ export const host = {
   freeName,
   update,
   instanceCount,
-  looseVolumeCount,
   remove,
   snapshot,
   claim,

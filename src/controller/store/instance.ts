@@ -7,6 +7,7 @@ import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
 import { selectInstances, shownAt, shownByIds, stampsOf, stateOfRow } from './instance-shown.ts'
 import { heldBack } from './held.ts'
+import type { Claim } from './host.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { InstanceTable } from './schema.ts'
 
@@ -185,20 +186,16 @@ async function followShutdown(tx: Tx, id: string, generation: number): Promise<b
 
 /**
  * Deleted instances that are off no longer need their vCPUs and memory on their hosts; their disks stay. Not one that was
- * recovered since its host was told of this generation: then it needs them again.
+ * recovered since its host was told of this generation: then it needs them again. Returns what they give up.
  */
-async function giveUpCompute(tx: Tx, off: readonly { id: string; generation: number }[]): Promise<void> {
-  if (off.length === 0) return
-  await sql`with given as (
-      update instance i set compute_claimed = false
-      from jsonb_to_recordset(${json(off.map(({ id, generation }) => ({ id, generation })))}) as o (id uuid, generation bigint)
-      where i.id = o.id and i.generation = o.generation and i.compute_claimed and i.deleted_at is not null
-      returning i.host_id, i.vcpus, i.memory_mib
-    ), sums as (
-      select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib from given group by host_id
-    )
-    update host h set vcpus_claimed = vcpus_claimed - s.vcpus, memory_claimed_mib = memory_claimed_mib - s.memory_mib
-    from sums s where h.id = s.host_id`.execute(tx)
+async function giveUpCompute(tx: Tx, off: readonly { id: string; generation: number }[]): Promise<Claim[]> {
+  if (off.length === 0) return []
+  const { rows } = await sql<Claim>`
+    update instance i set compute_claimed = false
+    from jsonb_to_recordset(${json(off.map(({ id, generation }) => ({ id, generation })))}) as o (id uuid, generation bigint)
+    where i.id = o.id and i.generation = o.generation and i.compute_claimed and i.deleted_at is not null
+    returning i.host_id, i.vcpus, i.memory_mib, 0 as disk_gib`.execute(tx)
+  return rows
 }
 
 async function remove(tx: Tx, ids: readonly string[]): Promise<void> {

@@ -130,9 +130,6 @@ export interface HostTable {
   vcpus_limit: Generated<number>
   memory_limit_mib: Generated<number>
   disk_limit_gib: Generated<number>
-  vcpus_claimed: Generated<number>
-  memory_claimed_mib: Generated<number>
-  disk_claimed_gib: Generated<number>
   session_controller_id: string | null
   session_epoch: Generated<number>
   last_seen_at: Date | null
@@ -140,6 +137,13 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
+}
+
+export interface HostClaimTable {
+  host_id: string
+  vcpus: Generated<number>
+  memory_mib: Generated<number>
+  disk_gib: Generated<number>
 }
 
 export interface HeldInstanceTable {
@@ -526,6 +530,7 @@ export interface Schema {
   zone: ZoneTable
   cluster: ClusterTable
   host: HostTable
+  host_claim: HostClaimTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
   secret: SecretTable

@@ -72,14 +72,14 @@ describe('controller/volume', () => {
   /** Storage charged to the project, and claimed on the host. */
   async function counted(): Promise<[number, number]> {
     const { db } = cloud.cloud.database
-    const row = await db.selectFrom('host').select('disk_claimed_gib').executeTakeFirstOrThrow()
+    const row = await db.selectFrom('host_claim').select('disk_gib').executeTakeFirstOrThrow()
     const used = await db
       .selectFrom('quota')
       .select('used')
       .where('scope_id', '=', cloud.project_id)
       .where('resource', '=', 'storage_gib')
       .executeTakeFirstOrThrow()
-    return [used.used, row.disk_claimed_gib]
+    return [used.used, row.disk_gib]
   }
 
   test('a flavor adds an ephemeral and a swap disk, which are counted and go with the instance', async () => {
