@@ -158,9 +158,9 @@ export function systemdManager(options: {
           )
         : new Error(lastLines(begun.stderr, 3))
     if (!(ready instanceof Error)) return await show(service)
-    const journal = await run(['journalctl', '--no-pager', '--output=cat', '-n', '8', '-u', unit])
+    const journal = await run(['journalctl', '--no-pager', '--output=cat', '-n', '20', '-u', unit])
     throw new HostError(
-      `${service.name} does not start: ${ready.message}; it said:\n${lastLines(plainLog(journal.stdout), 8)}`,
+      `${service.name} does not start: ${ready.message}; it said:\n${lastLines(plainLog(journal.stdout), 16)}`,
       `All that it said: journalctl -u ${unit}`,
       { cause: ready },
     )
