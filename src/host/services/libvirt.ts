@@ -67,7 +67,8 @@ export function libvirt(options: { config_dir: string; systemd: boolean; kvm?: b
         await mkdir(config_dir, { recursive: true })
         await writeFile(own_conf, libvirtd_conf)
         await writeFile(own_qemu_conf, qemu_conf_without_systemd)
-        // A place to put ours over, where no package made one.
+        // A place to put ours over: the packages without systemd make none, nor its folder.
+        await mkdir(path.dirname(qemu_conf), { recursive: true })
         if (!existsSync(qemu_conf)) await writeFile(qemu_conf, '# Without settings.\n')
       },
     },
