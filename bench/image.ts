@@ -2,8 +2,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runCommand } from '../src/lib/disk-image/command.ts'
 import { buildTiny } from '../src/images/tiny.ts'
+import { runCommand } from '../src/lib/disk-image/command.ts'
 import { Guest, restrictedNetwork } from '../test/real/images/guest.ts'
 import type { BenchContext, FigureSpec } from './figures.ts'
 

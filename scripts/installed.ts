@@ -5,7 +5,15 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
-type Lock = { packages?: Record<string, { version?: string; integrity?: string; optional?: boolean }> }
+type Package = {
+  version?: string
+  integrity?: string
+  optional?: boolean
+  os?: string | string[]
+  cpu?: string | string[]
+  optionalDependencies?: Record<string, string>
+}
+type Lock = { packages?: Record<string, Package> }
 
 const root = path.join(import.meta.dirname, '..')
 const read = (file: string) => JSON.parse(readFileSync(path.join(root, file), 'utf8')) as Lock
@@ -14,10 +22,16 @@ const wanted = read('package-lock.json').packages ?? {}
 // npm's record of what it installed, written when an installation has gone well.
 const present = read('node_modules/.package-lock.json').packages ?? {}
 
-const differs = Object.entries(wanted).some(([name, { version, integrity, optional }]) => {
+// Optional to npm, as each is for one kind of machine: Node and PostgreSQL. Those for this kind are not optional to Croft,
+// and npm leaves one out without a word when it cannot set it up.
+const own = new Set(Object.keys(wanted['']?.optionalDependencies ?? {}).map(name => `node_modules/${name}`))
+const isHere = ({ os, cpu }: Package) => [os].flat().includes(process.platform) && [cpu].flat().includes(process.arch)
+
+const differs = Object.entries(wanted).some(([name, wants]) => {
+  const { version, integrity, optional } = wants
   const there = present[name]
   if (name === '') return false
-  if (there === undefined) return optional !== true
+  if (there === undefined) return optional !== true || (own.has(name) && isHere(wants))
   return there.version !== version || there.integrity !== integrity
 })
 process.exitCode = differs || Object.keys(present).some(name => !(name in wanted)) ? 1 : 0

@@ -45,6 +45,8 @@ export class SimulatedHost {
   readonly name: string
   readonly domains = new Map<string, Domain>()
   readonly volumes = new Map<string, string>()
+  /** Volumes that were looked for in vain, though they had been made here: somebody's data is lost. */
+  readonly missing = new Set<string>()
   readonly guestData = new Set<string>()
   powered = false
   /** Never comes back. */
@@ -198,15 +200,23 @@ export class SimulatedHost {
       subscribe: listener => void this.listeners.add(event => alive() && listener(event)),
       openConsole: async () => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }),
       readConsoleLog: async () => Readable.from([`simulated console of ${this.name}\n`]),
+      guestAgent: async () => false,
+      guestFacts: async () => ({ addresses: [], os: null }),
+      setPassword: async () => 'no_agent',
     }
   }
 
   private storage(alive: () => boolean, clock: Clock): Storage {
     return {
-      prepare: async instance => {
+      prepare: async (instance, _show, _signal, made = []) => {
         const disks: PreparedDisk[] = []
         for (const wanted of instance.disks) {
           await this.pause(alive, clock)
+          const there = this.volumes.has(wanted.volume_id)
+          if (!there && made.includes(wanted.volume_id)) {
+            this.missing.add(wanted.volume_id)
+            throw new Failure(`the disk ${wanted.volume_id} was here and is lost`)
+          }
           this.volumes.set(wanted.volume_id, instance.id)
           disks.push({ wanted, path: `/disks/${wanted.volume_id}`, format: 'qcow2', direct_io: true })
         }
@@ -217,6 +227,10 @@ export class SimulatedHost {
           await this.pause(alive, clock)
           this.volumes.delete(volume_id)
         }
+      },
+      present: async ids => {
+        await this.pause(alive, clock)
+        return ids.filter(id => this.volumes.has(id))
       },
     }
   }

@@ -25,6 +25,7 @@ export async function violations(pglite: PGlite, hosts: readonly SimulatedHost[]
     ...reached.flatMap(settled),
     ...onHosts(reached, living),
     ...(await leftovers(pglite, living, instances)),
+    ...(await lostVolumes(pglite, living)),
     ...(await sums(pglite)),
     ...(await openOperations(pglite, lost)),
     ...(await sessions(pglite, hosts)),
@@ -85,9 +86,25 @@ async function leftovers(
       if (!known.has(id)) wrong.push(`${host.name} has a domain ${id} that is of no instance`)
     for (const id of host.guestData)
       if (!known.has(id)) wrong.push(`${host.name} has a config drive ${id} that is of no instance`)
-    const volumes = new Set(rows.filter(row => row.host_id === host.id).map(row => row.id))
+    // A CD-ROM is known by its instance.
+    const volumes = new Set([...rows, ...instances].filter(row => row.host_id === host.id).map(row => row.id))
     for (const id of host.volumes.keys())
       if (!volumes.has(id)) wrong.push(`${host.name} has a disk ${id} that is of no volume`)
+  }
+  return wrong
+}
+
+/** What was made and is not deleted is there; what was deleted does not wait for ever. */
+async function lostVolumes(pglite: PGlite, hosts: readonly SimulatedHost[]): Promise<string[]> {
+  const { rows } = await pglite.query<{ id: string; name: string; host_id: string; made: boolean; deleted: boolean }>(
+    'select id, name, host_id, made, deleted_at is not null as deleted from volume where host_id is not null',
+  )
+  const wrong = hosts.flatMap(host => [...host.missing].map(id => `${host.name} has lost the content of volume ${id}`))
+  for (const row of rows) {
+    const host = hosts.find(one => one.id === row.host_id)
+    if (!host) continue
+    if (row.deleted) wrong.push(`the volume ${row.name} is deleted and its record never went`)
+    else if (row.made && !host.volumes.has(row.id)) wrong.push(`the volume ${row.name} is not on ${host.name} any more`)
   }
   return wrong
 }
@@ -97,24 +114,27 @@ async function sums(pglite: PGlite): Promise<string[]> {
   const { rows } = await pglite.query<{ wrong: string }>(`
     with compute as (
       select host_id, sum(vcpus) filter (where compute_claimed) as vcpus,
-        sum(memory_mib) filter (where compute_claimed) as memory, sum(disk_gib) as disk from instance group by host_id
+        sum(memory_mib) filter (where compute_claimed) as memory from instance group by host_id
+    ), disks as (
+      select host_id, sum(size_gib) as disk from volume group by host_id
+    ), stored as (
+      select project_id, sum(size_gib) as storage_gib from volume group by project_id
     ), used as (
       select project_id, count(*) filter (where deleted_at is null) as instances,
         coalesce(sum(vcpus) filter (where deleted_at is null), 0) as vcpus,
-        coalesce(sum(memory_mib) filter (where deleted_at is null), 0) as memory_mib,
-        coalesce(sum(disk_gib), 0) as storage_gib
+        coalesce(sum(memory_mib) filter (where deleted_at is null), 0) as memory_mib
       from instance group by project_id
     ), wide as (
       select q.scope_id, q.resource, q.used, coalesce(case q.resource when 'instances' then u.instances when 'vcpus' then u.vcpus
-        when 'memory_mib' then u.memory_mib else u.storage_gib end, 0) as real
-      from quota q left join used u on u.project_id = q.scope_id
+        when 'memory_mib' then u.memory_mib else s.storage_gib end, 0) as real
+      from quota q left join used u on u.project_id = q.scope_id left join stored s on s.project_id = q.scope_id
       where q.scope = 'project' and q.resource in ('instances', 'vcpus', 'memory_mib', 'storage_gib')
     )
-    select 'host ' || h.name || ' claims ' || h.vcpus_claimed || '/' || h.memory_claimed_mib || '/' || h.disk_claimed_gib
-      || ', its instances need ' || coalesce(c.vcpus, 0) || '/' || coalesce(c.memory, 0) || '/' || coalesce(c.disk, 0) as wrong
-    from host h left join compute c on c.host_id = h.id
-    where (h.vcpus_claimed, h.memory_claimed_mib, h.disk_claimed_gib) is distinct from
-      (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint, coalesce(c.disk, 0)::bigint)
+    select 'host ' || h.name || ' claims ' || k.vcpus || '/' || k.memory_mib || '/' || k.disk_gib
+      || ', its instances need ' || coalesce(c.vcpus, 0) || '/' || coalesce(c.memory, 0) || '/' || coalesce(d.disk, 0) as wrong
+    from host h join host_claim k on k.host_id = h.id left join compute c on c.host_id = h.id left join disks d on d.host_id = h.id
+    where (k.vcpus, k.memory_mib, k.disk_gib) is distinct from
+      (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint, coalesce(d.disk, 0)::bigint)
     union all
     select 'quota ' || resource || ' says ' || used || ' used, in truth ' || real from wide where used <> real
     union all
@@ -130,7 +150,8 @@ async function openOperations(pglite: PGlite, lost: ReadonlySet<string>): Promis
   const { rows } = await pglite.query<{ kind: string; id: string }>(
     `select kind, id from operation o where ended_at is null and not exists (
        select from operation_target t join instance i on i.id = t.resource_id
-       where t.operation_id = o.id and t.outcome is null and i.host_id = any($1::uuid[]))`,
+       where t.operation_id = o.id and t.outcome is null and i.host_id = any($1::uuid[]))
+       and not exists (select from volume v where v.id = o.resource_id and v.host_id = any($1::uuid[]))`,
     [[...lost]],
   )
   return rows.map(row => `the operation ${row.kind} ${row.id} never ended`)

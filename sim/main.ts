@@ -1,11 +1,13 @@
 /**
- * The simulation as a program. `--seed N` replays one run and tells what happens; `--seeds N` runs many; without either it
+ * The simulation as a program. `--seed N` replays one run and tells what happens; `--seeds N` runs many, with `--restored` those in which the
+ * database is restored from an older copy; without either it
  * is a live playground: `--hosts N` simulated hosts under a real controller.
  */
 import { parseArgs } from 'node:util'
 import { VirtualClock } from './clock.ts'
 import { Engine } from './database.ts'
 import { playground } from './playground.ts'
+import { RestoredRun } from './restored.ts'
 import { Run } from './run.ts'
 
 const { values: options } = parseArgs({
@@ -15,14 +17,17 @@ const { values: options } = parseArgs({
     from: { type: 'string', default: '1' },
     hosts: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:7070' },
+    restored: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 })
 
+const Kind = options.restored ? RestoredRun : Run
+
 async function replay(seed: string): Promise<boolean> {
   const engine = await Engine.open(new VirtualClock(0))
   const hosts = options.hosts ? { hosts: Number(options.hosts) } : {}
-  const result = await new Run(engine, { seed, verbose: !options.quiet, ...hosts }).run()
+  const result = await new Kind(engine, { seed, verbose: !options.quiet, ...hosts }).run()
   console.log(result.violations.length === 0 ? `seed ${seed}: all holds` : `seed ${seed}: violated`)
   for (const one of result.violations) console.log(`  ${one}`)
   return result.violations.length === 0
@@ -32,7 +37,7 @@ async function many(count: number, from: number): Promise<boolean> {
   const engine = await Engine.open(new VirtualClock(0))
   let bad = 0
   for (let seed = from; seed < from + count; seed++) {
-    const result = await new Run(engine, { seed: String(seed) }).run()
+    const result = await new Kind(engine, { seed: String(seed) }).run()
     if (result.violations.length === 0) continue
     bad++
     console.log(`seed ${seed}: ${result.violations.length} violations, first: ${result.violations[0]}`)

@@ -9,6 +9,9 @@ import { databaseOf, type Engine } from './database.ts'
 export interface Records {
   token: string
   image_id: string
+  iso_id: string
+  /** With ephemeral and swap disks. */
+  disks_flavor_id: string
   flavor_id: string
   network_id: string
   hosts: { id: string; name: string }[]
@@ -64,6 +67,18 @@ export async function prepareRecords(
      values ($1, $2, 'tiny', 'ready', 'qcow2', 1024, 1048576, 'ab')`,
     [image_id, user.project_id],
   )
+  const iso_id = idOf(1, 2)
+  await query(
+    `insert into image (id, project_id, name, status, format, size_bytes, virtual_size_bytes, sha256)
+     values ($1, $2, 'installer', 'ready', 'iso', 1024, 1048576, 'cd')`,
+    [iso_id, user.project_id],
+  )
+  const disks_flavor_id = idOf(5, 1)
+  await query(
+    `insert into flavor (id, name, vcpus, memory_mib, disk_gib, ephemeral_gib, swap_mib)
+     values ($1, 'disks', 1, 128, 1, 2, 1500) on conflict do nothing`,
+    [disks_flavor_id],
+  )
   const network_id = idOf(2, 1)
   await query("insert into network (id, project_id, name, kind, mtu) values ($1, $2, 'net', 'overlay', 1442)", [
     network_id,
@@ -84,7 +99,7 @@ export async function prepareRecords(
       new Uint8Array(Buffer.from(name)),
     ])
   }
-  return { token, image_id, flavor_id: flavor.id, network_id, hosts }
+  return { token, image_id, iso_id, disks_flavor_id, flavor_id: flavor.id, network_id, hosts }
 }
 
 /** What the first start makes stays: hashing the administrator's password is slow on purpose. */

@@ -12,6 +12,7 @@ import { violations } from './invariants.ts'
 import { Wires } from './network.ts'
 import { type Seeded, seeded } from './random.ts'
 import { prepareRecords, type Records } from './records.ts'
+import { VolumeUser } from './volume-user.ts'
 
 export interface RunOptions {
   seed: string
@@ -39,35 +40,32 @@ const recovery_minutes = 1
 const faults: readonly Fault[] = ['lose-before', 'lose-after', 'kill-before', 'kill-after']
 
 export class Run {
-  private readonly clock = new VirtualClock(start_ms)
-  private readonly random: Seeded
-  private readonly engine: Engine
-  private readonly hosts: SimulatedHost[] = []
-  private readonly controllers: SimulatedController[] = []
+  protected readonly clock = new VirtualClock(start_ms)
+  protected readonly random: Seeded
+  protected readonly engine: Engine
+  protected readonly hosts: SimulatedHost[] = []
+  protected readonly controllers: SimulatedController[] = []
   private readonly wires: Wires
-  private readonly options: Required<RunOptions>
-  private readonly counts: Record<string, number> = {}
-  private readonly ids: string[] = []
+  protected readonly options: Required<RunOptions>
+  protected readonly counts: Record<string, number> = {}
+  protected readonly ids: string[] = []
+  private readonly volumes: VolumeUser
   private records: Records | undefined
   private trouble = true
-  private trace = 0
-  private requests = 0
+  protected trace = 0
+  protected requests = 0
 
   constructor(engine: Engine, options: RunOptions) {
     this.options = { hosts: 4, controllers: 2, trouble_s: 60, verbose: false, ...options }
     this.random = seeded(options.seed)
     this.engine = engine.under(this.clock)
     this.wires = new Wires(this.clock, this.random.fork('wires'))
+    const acts = { ask: this.ask.bind(this), createFrom: this.create.bind(this) }
+    this.volumes = new VolumeUser({ ...acts, random: this.random, records: () => this.records })
   }
 
   async run(): Promise<RunResult> {
-    this.records = await prepareRecords(this.engine, this.clock, this.options.hosts, recovery_minutes)
-    this.makeControllers()
-    await Promise.all(this.controllers.map(controller => controller.start()))
-    this.makeHosts()
-    this.wires.doubling = 0.05
-    this.plan('users', 200, 3000, () => this.userAsks())
-    this.plan('faults', 500, 6000, () => this.strike())
+    await this.begin(recovery_minutes)
     await this.advance(this.options.trouble_s * 1000)
     this.heal()
     await this.advance(settle_s * 1000)
@@ -76,14 +74,25 @@ export class Run {
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
   }
 
+  /** A cloud with users and faults. */
+  protected async begin(recovery_minutes: number): Promise<void> {
+    this.records = await prepareRecords(this.engine, this.clock, this.options.hosts, recovery_minutes)
+    this.makeControllers()
+    await Promise.all(this.controllers.map(controller => controller.start()))
+    this.makeHosts()
+    this.wires.doubling = 0.05
+    this.plan('users', 200, 3000, () => this.userAsks())
+    this.plan('faults', 500, 6000, () => this.strike())
+  }
+
   /** A run in which hardly anything was done shows nothing. */
-  private idle(): string[] {
+  protected idle(): string[] {
     const done = Object.entries(this.counts).flatMap(([what, count]) => (/ 20[0-9]$/.test(what) ? [count] : []))
     const sum = done.reduce((all, count) => all + count, 0)
     return sum < this.options.trouble_s / 10 ? [`users got only ${sum} requests through`] : []
   }
 
-  private note(what: string): void {
+  protected note(what: string): void {
     this.counts[what] = (this.counts[what] ?? 0) + 1
     for (let i = 0; i < what.length; i++)
       this.trace = (Math.imul(this.trace ^ what.charCodeAt(i), 0x01000193) + this.clock.now_ms()) | 0
@@ -139,9 +148,10 @@ export class Run {
     this.clock.after(this.random.between(low_ms, high_ms), again)
   }
 
-  private userAsks(): void {
+  protected userAsks(): void {
     const { random } = this
     if (this.ids.length === 0 || random.chance(0.3)) return void this.create()
+    if (random.chance(0.35)) return void this.volumes.asks()
     const id = random.pick(this.ids)
     const [method, path, body] = random.pick([
       ['POST', `/v1/instances/${id}/start`, {}],
@@ -149,6 +159,8 @@ export class Run {
       ['POST', `/v1/instances/${id}/reboot`, { hard: random.chance(0.5) }],
       ['DELETE', `/v1/instances/${id}`, undefined],
       ['DELETE', `/v1/instances/${id}?purge=true`, undefined],
+      ['DELETE', `/v1/instances/${id}?purge=true&keep_root=true`, undefined],
+      ['DELETE', `/v1/instances/${id}?keep_root=${random.chance(0.5)}`, undefined],
       ['POST', `/v1/instances/${id}/recover`, {}],
       ['PATCH', `/v1/instances/${id}`, { tags: { asked: String(this.requests) } }],
       ['PUT', '/v1/settings/instance.recovery_minutes', { value: random.between(0, recovery_minutes) }],
@@ -159,13 +171,14 @@ export class Run {
     if (random.chance(0.1)) void this.ask(method, path, body)
   }
 
-  private async create(): Promise<void> {
-    const { flavor_id, image_id, network_id } = this.records ?? {}
+  protected async create(boot_volume_id?: string): Promise<void> {
+    const { network_id } = this.records ?? {}
+    const source = boot_volume_id ? { boot_volume_id } : this.volumes.source()
     const body = {
       name: `vm-${this.requests}`,
-      count: this.random.between(1, 4),
-      flavor_id,
-      image_id,
+      count: 'boot_volume_id' in source ? 1 : this.random.between(1, 4),
+      flavor_id: this.random.chance(0.4) ? this.records?.disks_flavor_id : this.records?.flavor_id,
+      ...source,
       networks: [{ network_id }],
     }
     const answer = await this.ask('POST', '/v1/instances', body)
@@ -174,7 +187,7 @@ export class Run {
   }
 
   /** As a good client does: with one key, again at another controller when the answer is lost. */
-  private async ask(method: string, path: string, body?: unknown, given?: string): Promise<Answer | null> {
+  protected async ask(method: string, path: string, body?: unknown, given?: string): Promise<Answer | null> {
     const key = given ?? `request-${++this.requests}`
     for (let attempt = 0; attempt < 8; attempt++) {
       const controller = this.random.pick(this.controllers)
@@ -256,7 +269,7 @@ export class Run {
     for (const wire of this.wires.open) if (wire.host === host) wire.cut('cut')
   }
 
-  private heal(): void {
+  protected heal(lost_chance = 0.3): void {
     this.note('faults stop')
     this.trouble = false
     this.wires.doubling = 0
@@ -265,7 +278,7 @@ export class Run {
       controller.setAway(false)
     }
     // One that never comes back, without a word to anybody, just as its controller dies: nobody may take it for up.
-    const lost = this.random.chance(0.3) ? this.random.pick(this.hosts) : undefined
+    const lost = this.random.chance(lost_chance) ? this.random.pick(this.hosts) : undefined
     if (lost) {
       this.note(`${lost.name} is lost for good`)
       lost.powerCut()
@@ -282,20 +295,20 @@ export class Run {
     }
   }
 
-  private async stop(): Promise<void> {
+  protected async stop(): Promise<void> {
     for (const host of this.hosts) host.powerCut()
     for (const controller of this.controllers) controller.kill()
     await this.quiet()
   }
 
-  private async advance(ms: number): Promise<void> {
+  protected async advance(ms: number): Promise<void> {
     const end_ms = this.clock.now_ms() + ms
     do await this.quiet()
     while (this.clock.step(end_ms))
   }
 
   /** Resolves when every promise that can go on has done so: nothing at the database, and nothing queued. */
-  private async quiet(): Promise<void> {
+  protected async quiet(): Promise<void> {
     for (let calm = 0, rounds = 0; calm < 4; rounds++) {
       if (rounds > rounds_max)
         throw new Error(`time stands still: ${this.engine.busy} wait for the database, last: ${this.engine.last}`)

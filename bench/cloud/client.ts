@@ -4,10 +4,21 @@
  */
 import { connect, type Socket } from 'node:net'
 
-export interface Answer {
-  status: number
-  /** Unparsed: most of what is measured only looks at the status. */
-  body: Buffer
+/** Most of what is measured only looks at the status: the body is put together when it is asked for. */
+export class Answer {
+  readonly status: number
+  private readonly chunks: readonly Buffer[]
+  private readonly head_bytes: number
+
+  constructor(status: number, chunks: readonly Buffer[], head_bytes: number) {
+    this.status = status
+    this.chunks = chunks
+    this.head_bytes = head_bytes
+  }
+
+  get body(): Buffer {
+    return Buffer.concat(this.chunks).subarray(this.head_bytes)
+  }
 }
 
 interface Waiting {
@@ -80,14 +91,13 @@ export class Connection {
     this.have_bytes += chunk.length
     this.need ??= this.readHead()
     if (!this.need || this.have_bytes < this.need.head_bytes + this.need.body_bytes) return
-    const all = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks)
-    const { head_bytes, body_bytes, status } = this.need
+    const answer = new Answer(this.need.status, this.chunks, this.need.head_bytes)
     const { waiting } = this
     this.chunks = []
     this.have_bytes = 0
     this.need = null
     this.waiting = null
-    waiting?.resolve({ status, body: all.subarray(head_bytes, head_bytes + body_bytes) })
+    waiting?.resolve(answer)
   }
 
   private readHead(): { head_bytes: number; body_bytes: number; status: number } | null {
@@ -108,6 +118,7 @@ export class Connection {
   }
 }
 
-export function mustBeGood({ status, body }: Answer, what: string): void {
-  if (status >= 400) throw new Error(`${what} was answered ${status}: ${body.toString('utf8').slice(0, 500)}`)
+export function mustBeGood(answer: Answer, what: string): void {
+  const { status } = answer
+  if (status >= 400) throw new Error(`${what} was answered ${status}: ${answer.body.toString('utf8').slice(0, 500)}`)
 }

@@ -19,6 +19,9 @@ import { Statements } from './statements.ts'
 export interface BenchCloud {
   url: string
   token: string
+  database_url: string
+  /** The controller's folder. */
+  state: string
   controller: Controller
   postgres: RunningPostgres
   statements: Statements | null
@@ -28,6 +31,8 @@ export interface BenchCloud {
   /** Body of a create of one tiny instance, without its name. */
   instance: { flavor_id: string; image_id: string; networks: { network_id: string }[] }
   open(token?: string): Promise<Connection>
+  /** All hosts at once: from then on they are unreachable. */
+  endHosts(): Promise<void>
   close(): Promise<void>
 }
 
@@ -65,12 +70,19 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
   const admin = await open()
   undo.defer(() => admin.close())
   const instance = await prepare(admin, signed.project, postgres.url)
-  const hosts = options.hosts === 0 ? null : await startHosts(admin, options.hosts ?? 100)
-  undo.defer(() => void hosts?.kill())
+  const hosts = options.hosts === 0 ? null : await startHosts(admin, options.hosts ?? 100, join(folder, 'hosts'))
+  const endHosts = async () => {
+    if (!hosts || hosts.exitCode !== null || hosts.signalCode !== null) return
+    hosts.kill()
+    await once(hosts, 'exit')
+  }
+  undo.defer(endHosts)
   const all = undo.move()
   return {
     url: controller.url,
     token: signed.token,
+    database_url: postgres.url,
+    state,
     controller,
     postgres,
     statements,
@@ -83,6 +95,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
     project_id: signed.project.id,
     instance,
     open,
+    endHosts,
     close: () => all.disposeAsync(),
   }
 }
@@ -127,7 +140,7 @@ async function addImage(database_url: string, project_id: string): Promise<strin
 }
 
 /** Rejects when the process of hosts ends before all of them are linked. */
-async function startHosts(admin: Connection, count: number): Promise<ChildProcess> {
+async function startHosts(admin: Connection, count: number, folder: string): Promise<ChildProcess> {
   const tokens: string[] = []
   let controller_url = ''
   for (let n = 0; n < count; n++) {
@@ -140,7 +153,7 @@ async function startHosts(admin: Connection, count: number): Promise<ChildProces
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const size = { cpus: 2000, memory_mib: 4_000_000, pool_gib: 100_000 }
-  child.send({ tokens, controller_url, size } satisfies HostsOrder)
+  child.send({ tokens, controller_url, folder, size } satisfies HostsOrder)
   const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
   if (said !== 'ready') throw new Error(`the hosts did not come up: ${String(said)}`)
   return child

@@ -37,8 +37,20 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const flags = ['--disable-warning=ExperimentalWarning', ...(inspector ? [`--inspect=${inspector}`] : [])]
   const given = ['--database', options.database_url, '--state', options.state, '--log-level', 'warn']
   const child: ChildProcess = spawn(
-    process.execPath,
-    [...flags, main, ...given, '--listen', listen, '--agent-listen', agents],
+    // However this process ends, the controller ends with it (setpriv(1)).
+    'setpriv',
+    [
+      '--pdeathsig=TERM',
+      '--',
+      process.execPath,
+      ...flags,
+      main,
+      ...given,
+      '--listen',
+      listen,
+      '--agent-listen',
+      agents,
+    ],
     { stdio: ['ignore', 'ignore', inspector ? 'ignore' : 'inherit', 'ipc'] },
   )
   const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]

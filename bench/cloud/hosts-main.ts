@@ -5,8 +5,6 @@
  * Started with an IPC channel: takes one message of HostsOrder, answers 'ready' when each has had its first wanted set.
  */
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { factsOf } from '../../sim/facts.ts'
 import { createControllerClient } from '../../src/agent/drivers/controller-client.ts'
@@ -19,6 +17,8 @@ export interface HostsOrder {
   /** One for each host. */
   tokens: string[]
   controller_url: string
+  /** Where the hosts keep who they are. */
+  folder: string
   size: { cpus: number; memory_mib: number; pool_gib: number }
 }
 
@@ -79,7 +79,5 @@ process.once('disconnect', () => {
 })
 
 const [order] = (await once(process, 'message')) as [HostsOrder]
-const folder = await mkdtemp(join(tmpdir(), 'croft-bench-hosts-'))
-for (const [n, token] of order.tokens.entries()) await startHost(order, token, n + 1, join(folder, String(n)))
-await rm(folder, { recursive: true })
+for (const [n, token] of order.tokens.entries()) await startHost(order, token, n + 1, join(order.folder, String(n)))
 process.send?.('ready')

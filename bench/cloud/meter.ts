@@ -9,20 +9,27 @@ import type { BenchCloud } from './cloud.ts'
 import { cpuOfTree } from './proc.ts'
 import { profiled } from './profile.ts'
 
-/** Runs `work` that does `count` operations; resolves with its duration, milliseconds. */
+export interface Measured {
+  count: number
+  elapsed_ms: number
+  /** Operations a second. */
+  rate: number
+}
+
+/** Runs `work`, which resolves with how many operations it did. */
 export async function measure(
   context: BenchContext,
   cloud: BenchCloud,
   name: string,
-  count: number,
-  work: () => Promise<unknown>,
-): Promise<number> {
+  work: () => Promise<number>,
+): Promise<Measured> {
   await cloud.statements?.reset()
   const before = await cpuTimes(cloud)
   let elapsed_ms = 0
+  let count = 0
   const timed = async () => {
     const from_ms = performance.now()
-    await work()
+    count = await work()
     elapsed_ms = performance.now() - from_ms
   }
   const { inspector } = cloud.controller
@@ -38,7 +45,7 @@ export async function measure(
   context.note(`# ${name}: ${count} in ${Math.round(elapsed_ms)} ms; CPU for each: ${costs.join(', ')}`)
   for (const text of profile) console.error(text)
   if (cloud.statements) for (const text of await cloud.statements.top(count)) console.error(text)
-  return elapsed_ms
+  return { count, elapsed_ms, rate: count / (elapsed_ms / 1000) }
 }
 
 async function cpuTimes({ pids }: BenchCloud): Promise<{ part: string; cpu_ms: number }[]> {

@@ -10,8 +10,8 @@ interface Stat {
   cpu_ms: number
 }
 
-async function readStat(pid: number): Promise<Stat | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch((): null => null)
+async function readStat(pid: number, proc: string): Promise<Stat | null> {
+  const text = await readFile(`${proc}/${pid}/stat`, 'utf8').catch((): null => null)
   if (text === null) return null
   // The name may hold blanks and brackets: what counts comes after the last bracket.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
@@ -19,12 +19,12 @@ async function readStat(pid: number): Promise<Stat | null> {
   return { ppid: Number(fields[1]), cpu_ms: ticks * tick_ms }
 }
 
-/** The process and all that descend from it. */
-export async function processTree(pid: number): Promise<number[]> {
+/** The process and all that descend from it. `proc`: another place of /proc, for processes as a namespace counts them. */
+async function processTree(pid: number, proc: string): Promise<number[]> {
   const parents = new Map<number, number>()
-  for (const name of await readdir('/proc')) {
+  for (const name of await readdir(proc)) {
     if (!/^\d+$/.test(name)) continue
-    const stat = await readStat(Number(name))
+    const stat = await readStat(Number(name), proc)
     if (stat) parents.set(Number(name), stat.ppid)
   }
   const tree = [pid]
@@ -35,16 +35,16 @@ export async function processTree(pid: number): Promise<number[]> {
 }
 
 /** User and system time of the whole tree, milliseconds. */
-export async function cpuOfTree(pid: number): Promise<number> {
-  const stats = await Promise.all((await processTree(pid)).map(readStat))
+export async function cpuOfTree(pid: number, proc = '/proc'): Promise<number> {
+  const stats = await Promise.all((await processTree(pid, proc)).map(one => readStat(one, proc)))
   return stats.reduce((sum, stat) => sum + (stat?.cpu_ms ?? 0), 0)
 }
 
 /** Proportional set size of the whole tree, MiB: memory that several share is counted once, in parts. */
-export async function pssOfTree(pid: number): Promise<number> {
+export async function pssOfTree(pid: number, proc = '/proc'): Promise<number> {
   let sum_kib = 0
-  for (const one of await processTree(pid)) {
-    const text = await readFile(`/proc/${one}/smaps_rollup`, 'utf8').catch(() => '')
+  for (const one of await processTree(pid, proc)) {
+    const text = await readFile(`${proc}/${one}/smaps_rollup`, 'utf8').catch(() => '')
     sum_kib += Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? 0)
   }
   return sum_kib / 1024

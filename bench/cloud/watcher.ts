@@ -2,7 +2,8 @@
  * A reader of the event stream that looks at each event as text: the cheapest way to see that an instance runs, or is gone.
  * Events never span chunks of the transfer coding in a way that matters here: what it looks for is inside one line.
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { openEventStream } from './event-stream.ts'
 
 export interface Seen {
   /** `<noun>/<kind>` such as instance/changed. */
@@ -23,28 +24,13 @@ export class Watcher {
   private constructor(socket: Socket, see: (seen: Seen) => void) {
     this.socket = socket
     this.see = see
-    socket.setEncoding('latin1')
-    socket.on('data', chunk => this.take(chunk as unknown as string))
-    // The stream's end shows as a figure that never comes; whoever waits has a limit.
-    socket.on('error', error => console.error('the event stream broke:', error.message))
+    // As text, byte for byte: all that is looked for is ASCII.
+    socket.on('data', (chunk: Buffer) => this.take(chunk.toString('latin1')))
   }
 
   /** Resolves when the stream has begun: what happens from then on is seen. */
-  static open(url: string, token: string, query: string, see: (seen: Seen) => void): Promise<Watcher> {
-    const { hostname, port, host } = new URL(url)
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host: hostname, port: Number(port) })
-      socket.once('error', reject)
-      socket.write(
-        `GET /v1/event-stream?${query} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${token}\r\naccept: text/event-stream\r\n\r\n`,
-      )
-      socket.once('data', head => {
-        const text = head.toString('latin1')
-        if (!text.startsWith('HTTP/1.1 200')) return reject(new Error(text))
-        socket.off('error', reject)
-        resolve(new Watcher(socket, see))
-      })
-    })
+  static async open(url: string, token: string, query: string, see: (seen: Seen) => void): Promise<Watcher> {
+    return new Watcher(await openEventStream(url, token, query), see)
   }
 
   close(): void {
@@ -66,7 +52,7 @@ export class Watcher {
       this.look(text.slice(begin + dataMark.length, end))
       from = end
     }
-    this.text = from === 0 && text.length > 64 && !text.includes('\ndata') ? text.slice(-64) : text.slice(from)
+    this.text = text.slice(from)
   }
 
   private look(data: string): void {
@@ -77,9 +63,12 @@ export class Watcher {
   }
 }
 
+/** Nothing that is measured takes so long: a bench that hangs says less than one that fails. */
+const within_ms = 120_000
+
 /** Who waits for an instance to run or to be gone. Each id is waited for at most once at a time. */
 export class Arrivals {
-  private readonly waiting = new Map<string, { until: string; resolve(): void }>()
+  private readonly waiting = new Map<string, { until: string; resolve(): void; late: NodeJS.Timeout }>()
   /** Seen before anybody asked: an event may overtake the answer to the request that made it. */
   private readonly early = new Map<string, string>()
   readonly see = ({ id, kind, state }: Seen): void => {
@@ -88,6 +77,7 @@ export class Arrivals {
     if (!one) return void this.early.set(id, now)
     if (one.until !== now) return
     this.waiting.delete(id)
+    clearTimeout(one.late)
     one.resolve()
   }
 
@@ -97,6 +87,9 @@ export class Arrivals {
       return Promise.resolve()
     }
     this.early.delete(id)
-    return new Promise(resolve => this.waiting.set(id, { until, resolve }))
+    return new Promise((resolve, reject) => {
+      const fail = () => reject(new Error(`the instance ${id} was not ${until} within ${within_ms} ms`))
+      this.waiting.set(id, { until, resolve, late: setTimeout(fail, within_ms) })
+    })
   }
 }

@@ -5,6 +5,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { type AgentFrame, type ControllerFrame, type HostFacts, protocolVersion } from '../protocol/messages.ts'
 import { createCalls } from './calls.ts'
+import { createGuestWatch } from './guests.ts'
 import { createLink } from './link.ts'
 import type {
   Domain,
@@ -19,8 +20,9 @@ import type {
   Storage,
 } from './ports.ts'
 import { Away } from './ports.ts'
-import { createInstanceReconciler } from './reconcilers/instance.ts'
+import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
+import { createVolumeRemoval } from './reconcilers/volume-removal.ts'
 import { createWorker } from './reconcilers/worker.ts'
 import { createReporter } from './reporter.ts'
 import { loadWantedSet, type WantedFrame, type WantedSet } from './wanted-set.ts'
@@ -65,9 +67,17 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const reporter = await createReporter(clock, state.folder('agent'), log)
   const { instances } = wanted
   const network = createNetworkReconciler({ network: options.network, wanted, clock, log })
-  const instance = await createInstanceReconciler({ ...options, instances, reporter, networkReady: network.ready })
-  const calls = createCalls({ hypervisor, dialler: options.link, instances, log })
+  const guests = createGuestWatch({ hypervisor, clock, log, instances, changed: id => instance.wake(id) })
+  const isOff = (id: string) => {
+    const [wanted, said] = [instances.get(id), reporter.get(id)]
+    return wanted === undefined || (said !== undefined && isAtRest(wanted, said))
+  }
+  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, log })
+  const { of: guestOf } = guests
+  const reconciling = { ...options, instances, reporter, guestOf, wentOff: calls.wentOff, networkReady: network.ready }
+  const instance = await createInstanceReconciler(reconciling)
   const foreign = createForeignWatch(frame => link.send(frame))
+  const volumes = createVolumeRemoval({ ...options, instances, send: frame => link.send(frame) })
   let facts: HostFacts | null = null
   let stopped = false
 
@@ -78,14 +88,23 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     log,
     async hello() {
       facts ??= await options.facts.read()
-      const holds = [...instances.values()].map(({ id, generation, details_version }) => ({
+      const holds = [...instances.values()].map(({ id, generation, details_version, power, reboot_count }) => ({
         id,
         generation,
         details_version,
+        power,
+        reboot_count,
       }))
       return { type: 'hello', protocol: protocolVersion, facts, holds }
     },
     async welcomed(welcome, send) {
+      await options.link.learn?.(welcome.link_urls ?? [])
+      for (const batch of inBatches(
+        (welcome.show ?? []).flatMap(id => instances.get(id) ?? []),
+        heldBatch,
+      )) {
+        send({ type: 'held', instances: batch })
+      }
       foreign.again(send)
       await reporter.begin(send, welcome.last_report, instances.keys())
     },
@@ -101,6 +120,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (change.forgotten.length > 0) await instance.forget(change.forgotten)
     if (change.network) network.wake()
     for (const id of change.instances) instance.changed(id)
+    volumes.remove(frame.remove_volumes ?? [])
   }
 
   function answerCall(frame: Extract<ControllerFrame, { type: 'call' }>, send: (frame: AgentFrame) => void): void {
@@ -119,6 +139,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const domains = await hypervisor.list()
       if (scope === 'all') {
         instance.survey(domains)
+        for (const { id, ours } of domains) if (ours) guests.look(id)
         void refreshFacts()
       }
       foreign.see(domains)
@@ -151,8 +172,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (stopped) return
     if (event.kind === 'connected') surveys.wake('all')
     else if (event.kind === 'lost') log.warn({}, 'the hypervisor does not answer; waiting for it')
-    else if (instances.has(event.id)) instance.wake(event.id)
-    else surveys.wake('foreign')
+    else if (event.kind === 'guest') guests.look(event.id)
+    else if (instances.has(event.id)) {
+      instance.wake(event.id)
+      guests.domainChanged(event.id)
+    } else surveys.wake('foreign')
   })
   network.wake()
   link.start()
@@ -169,9 +193,17 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       stopped = true
       link.stop()
       calls.stop()
-      await Promise.all([surveys.stop(), instance.stop(), network.stop()])
+      guests.stop()
+      await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop()])
     },
   }
+}
+
+/** So many wanted instances fit into one frame with room to spare. */
+const heldBatch = 100
+
+function inBatches<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size))
 }
 
 /** Domains that Croft did not make, told to the controller when they change. */

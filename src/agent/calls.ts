@@ -1,10 +1,10 @@
 /**
- * Carries out what a controller asks once: to show a console or its kept log. Each stream dials out on a socket of its own, so
+ * Carries out what a controller asks once: to show a console or its kept log, to set a password in a guest. Each stream dials out on a socket of its own, so
  * that bulk never delays control; pipes carry the back-pressure both ways.
  */
 import { Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { AgentCall } from '../protocol/messages.ts'
+import type { AgentCall, PasswordOutcome } from '../protocol/messages.ts'
 import type { WantedInstance } from '../protocol/wanted.ts'
 import { Failure, type Hypervisor, type LinkDialler, type Log } from './ports.ts'
 
@@ -13,29 +13,57 @@ const tailMax_bytes = 8 * 1024 * 1024
 /** Open streams on one host at a time. */
 const streamsMax = 200
 
+/** Guests whose password is being set at one time; one that hangs takes its seconds. */
+const passwordsMax = 3
+
+type CallOf<Method extends AgentCall['method']> = Extract<AgentCall, { method: Method }>
+
 export interface CallOptions {
   readonly hypervisor: Hypervisor
   readonly dialler: LinkDialler
   readonly instances: ReadonlyMap<string, WantedInstance>
+  /** The guest is off, and nobody wants it to run. */
+  readonly isOff: (id: string) => boolean
   readonly log: Log
 }
 
 export interface Calls {
   /** Resolves once the act is under way; rejects with a sentence for the person who asked. */
   answer(params: AgentCall): Promise<unknown>
+  /** A guest is off, or gone: whoever follows its log has seen it to the end. */
+  readonly wentOff: (id: string) => void
   stop(): void
 }
 
-export function createCalls({ hypervisor, dialler, instances, log }: CallOptions): Calls {
+export function createCalls({ hypervisor, dialler, instances, isOff, log }: CallOptions): Calls {
   const open = new Set<Duplex>()
+  const followed = new Map<Duplex, { id: string; end: AbortController }>()
+  const settingPasswords = new Set<string>()
 
-  async function carry(params: AgentCall): Promise<unknown> {
-    if (!instances.has(params.instance_id)) throw new Failure('This host has no such instance.')
+  function mustHave(id: string): void {
+    if (!instances.has(id)) throw new Failure('This host has no such instance.')
+  }
+
+  async function setPassword({ instance_id, user, password }: CallOf<'set_password'>): Promise<PasswordOutcome> {
+    mustHave(instance_id)
+    if (settingPasswords.has(instance_id) || settingPasswords.size >= passwordsMax) return { outcome: 'busy' }
+    settingPasswords.add(instance_id)
+    try {
+      return { outcome: await hypervisor.setPassword(instance_id, user, password) }
+    } finally {
+      settingPasswords.delete(instance_id)
+    }
+  }
+
+  async function carry(params: CallOf<'stream'>): Promise<unknown> {
+    const id = params.instance_id
+    mustHave(id)
     if (open.size >= streamsMax) throw new Failure(`This host carries ${streamsMax} consoles and logs already.`)
+    const end = new AbortController()
     const source =
       params.kind === 'console'
-        ? await hypervisor.openConsole(params.instance_id)
-        : await hypervisor.readConsoleLog(params.instance_id, tailOf(params), params.follow === true)
+        ? await hypervisor.openConsole(id)
+        : await hypervisor.readConsoleLog(id, tailOf(params), params.follow === true ? end.signal : null)
     let socket: Duplex
     try {
       socket = await dialler.stream(params.url, params.token)
@@ -44,10 +72,13 @@ export function createCalls({ hypervisor, dialler, instances, log }: CallOptions
       throw error
     }
     open.add(socket)
+    followed.set(socket, { id, end })
+    if (isOff(id)) end.abort()
     Promise.all([pipeline(source, socket), listen(socket, source)])
-      .catch(error => log.debug({ error, instance: params.instance_id, kind: params.kind }, 'a stream ended early'))
+      .catch(error => log.debug({ error, instance: id, kind: params.kind }, 'a stream ended early'))
       .finally(() => {
         open.delete(socket)
+        followed.delete(socket)
         source.destroy()
         socket.destroy()
       })
@@ -62,9 +93,14 @@ export function createCalls({ hypervisor, dialler, instances, log }: CallOptions
       switch (params.method) {
         case 'stream':
           return carry(params)
+        case 'set_password':
+          return setPassword(params)
         default:
-          return params.method satisfies never
+          return params satisfies never
       }
+    },
+    wentOff(id) {
+      for (const one of followed.values()) if (one.id === id) one.end.abort()
     },
     stop() {
       for (const socket of open) socket.destroy()
@@ -78,6 +114,6 @@ async function listen(socket: Duplex, source: Duplex | Readable): Promise<void> 
   else socket.resume()
 }
 
-function tailOf(params: AgentCall): number {
+function tailOf(params: CallOf<'stream'>): number {
   return Math.min(tailMax_bytes, Math.max(0, params.tail_bytes ?? tailDefault_bytes))
 }

@@ -11,6 +11,7 @@ import pino from 'pino'
 import { holdLock } from '../lib/lock.ts'
 import { realClock } from '../lib/clock.ts'
 import { type Agent, createAgent } from './agent.ts'
+import { loadControllers } from './controllers.ts'
 import { createControllerClient } from './drivers/controller-client.ts'
 import { createConfigDrives } from './drivers/guest/config-drive.ts'
 import { createMetadataService, type MetadataService } from './drivers/guest/metadata-service.ts'
@@ -118,7 +119,8 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
   const pool_dir = settings.pool ?? join(settings.state, 'pool')
   const virtualisation = await chooseVirtualisation()
   const datapath = settings.network === 'none' ? 'system' : await chooseDatapath(datapathChoice(settings.datapath))
-  const client = createControllerClient(identity)
+  const controllers = await loadControllers(settings.state, identity.link_urls, log)
+  const client = createControllerClient(identity, controllers)
   const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log })
   const hypervisor = createLibvirtHypervisor({
     path: settings.libvirt,

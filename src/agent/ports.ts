@@ -3,7 +3,7 @@
  * and runs the very same reconcilers and link. Nothing here decides anything.
  */
 import type { Duplex, Readable } from 'node:stream'
-import type { HostFacts } from '../protocol/messages.ts'
+import type { HostFacts, PasswordOutcome } from '../protocol/messages.ts'
 import type { WantedDisk, WantedHost, WantedInstance, WantedNetwork } from '../protocol/wanted.ts'
 
 export interface Random {
@@ -66,9 +66,18 @@ export interface DomainSpec {
 export type HypervisorEvent =
   /** Something about this id changed: look again. */
   | { readonly kind: 'changed'; readonly id: string }
+  /** A guest agent came or went: ask `guestAgent`. */
+  | { readonly kind: 'guest'; readonly id: string }
   /** (Re)connected: everything may have changed. */
   | { readonly kind: 'connected' }
   | { readonly kind: 'lost' }
+
+/** What a guest says of itself through its agent, bounded and checked: it may say anything. */
+export interface GuestFacts {
+  /** Sorted, without loopback and link-local ones. */
+  readonly addresses: readonly string[]
+  readonly os: string | null
+}
 
 /** Every method throws Away while the hypervisor's daemon does not answer, and Failure with its reason otherwise. */
 export interface Hypervisor {
@@ -91,8 +100,17 @@ export interface Hypervisor {
   subscribe(listener: (event: HypervisorEvent) => void): void
   /** The serial console, both ways. */
   openConsole(id: string): Promise<Duplex>
-  /** The last `tail_bytes` of the kept console log, and what follows when `follow`. */
-  readConsoleLog(id: string, tail_bytes: number, follow: boolean): Promise<Readable>
+  /**
+   * The last `tail_bytes` of the kept console log, and with `follow` what the guest writes from then on, until that signal says
+   * that it is off and will write no more.
+   */
+  readConsoleLog(id: string, tail_bytes: number, follow: AbortSignal | null): Promise<Readable>
+  /** Whether an agent listens in the guest; false when the guest does not run. */
+  guestAgent(id: string): Promise<boolean>
+  /** Asks the agent in the guest. Takes seconds when the guest does not answer; never for ever. */
+  guestFacts(id: string): Promise<GuestFacts>
+  /** As guestFacts. Tells nobody the password, whatever happens. */
+  setPassword(id: string, user: string, password: string): Promise<PasswordOutcome['outcome']>
 }
 
 export type ShowProgress = (step: string, percent: number) => void
@@ -109,7 +127,9 @@ export interface Storage {
     made?: readonly string[],
   ): Promise<PreparedDisk[]>
   /** Not an error when they are gone. */
-  remove(disks: readonly WantedDisk[]): Promise<void>
+  remove(disks: readonly Pick<WantedDisk, 'volume_id' | 'role'>[]): Promise<void>
+  /** Those of the volumes that are on this host. */
+  present(volume_ids: readonly string[]): Promise<string[]>
 }
 
 export interface GuestData {
@@ -156,6 +176,8 @@ export interface LinkHandlers {
 
 export interface LinkDialler {
   readonly urls: readonly string[]
+  /** The controllers that there are now, as one of them says; `urls` are these from then on, with those joined as fallback. */
+  learn?(link_urls: readonly string[]): Promise<void>
   /** Rejects when there is no connection to be had; the handlers are silent then. */
   dial(url: string, handlers: LinkHandlers): Promise<LinkConnection>
   /** A socket of its own for bulk data, to a URL that the controller named. */

@@ -135,13 +135,13 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
 }
 
 /**
- * A purge must find the root disk that this host was told to make, named again or not. A data disk that is not named may have
+ * A purge must find the disks that this host was told to make, named again or not. A data disk that is not named may have
  * been taken off the instance since, and is somebody's data.
  */
 function withAllDisks(have: WantedInstance, next: WantedInstance): WantedInstance {
   const named = new Set(next.disks.map(disk => disk.volume_id))
-  const roots = have.disks.filter(disk => disk.role === 'root' && !named.has(disk.volume_id))
-  return { ...next, disks: [...next.disks, ...roots] }
+  const own = have.disks.filter(disk => disk.role !== 'data' && !named.has(disk.volume_id))
+  return { ...next, disks: [...next.disks, ...own] }
 }
 
 function warnOfMissing(frame: WantedFrame, have: ReadonlyMap<string, WantedInstance>, log: Log): void {

@@ -2,11 +2,11 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { limits } from '../model/limits.ts'
 
-export const Uuid = Type.String({
-  format: 'uuid',
-  pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-  description: 'UUID, lower case',
-})
+/** An id with a description of its own. */
+export function uuidOf(description: string) {
+  return Type.String({ format: 'uuid', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description })
+}
+export const Uuid = uuidOf('UUID, lower case')
 export const Name = Type.String({
   minLength: 1,
   maxLength: limits.name_length_max,

@@ -10,6 +10,8 @@ export const Flavor = closed({
   vcpus: Type.Integer(),
   memory_mib: Type.Integer(),
   disk_gib: Type.Integer(),
+  ephemeral_gib: Type.Integer({ description: 'A second disk, empty and formatted, gone with the instance; 0: none' }),
+  swap_mib: Type.Integer({ description: 'A swap disk; 0: none' }),
   properties: Tags,
   created_at: Time,
 })
@@ -29,7 +31,7 @@ export const flavorRoutes = {
     status: 200,
     reply: page(Flavor),
     errors: [],
-    cli: { columns: ['name', 'vcpus', 'memory_mib', 'disk_gib', 'id'] },
+    cli: { columns: ['name', 'vcpus', 'memory_mib', 'disk_gib', 'ephemeral_gib', 'swap_mib', 'id'] },
   }),
   get: route({
     name: 'flavor.get',
@@ -55,6 +57,10 @@ export const flavorRoutes = {
       vcpus: Type.Integer({ minimum: 1, maximum: limits.vcpus_max }),
       memory_mib: Type.Integer({ minimum: 16, maximum: limits.memory_mib_max }),
       disk_gib: Type.Integer({ minimum: 1, maximum: limits.disk_gib_max }),
+      ephemeral_gib: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: limits.disk_gib_max, description: 'A second, empty disk with ext4' }),
+      ),
+      swap_mib: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.swap_mib_max, description: 'A swap disk' })),
       properties: Type.Optional(Tags),
     }),
     status: 201,

@@ -5,6 +5,21 @@ import { route } from './route.ts'
 
 export const hostStates = ['up', 'unreachable'] as const
 
+/** What a host holds of an instance that the database does not know: it was restored from an older backup. */
+export const Disagreement = closed({
+  instance_id: Uuid,
+  name: nullable(Type.String({ description: 'As the host or the database knows it' })),
+  kind: oneOf(['ahead', 'orphaned', 'elsewhere'], {
+    description:
+      "'ahead': the database knows the instance, and the host newer things of it; 'orphaned': only the host knows it; 'elsewhere': the database has it on another host",
+  }),
+  host_wants: Type.String({ description: "What this host was told last: 'running', 'stopped', 'deleted', 'purged'" }),
+  database_wants: nullable(Type.String()),
+  project_id: nullable(Uuid),
+  purging: Type.Boolean({ description: 'An operator has given it up; its host removes it' }),
+})
+export type Disagreement = Static<typeof Disagreement>
+
 export const Host = closed({
   id: Uuid,
   name: Name,
@@ -25,6 +40,9 @@ export const Host = closed({
   instances: Type.Integer(),
   facts: Type.Unknown({ description: 'What the agent found: CPU, NUMA, memory, disks, NICs, versions' }),
   foreign_domains: Type.Unknown({ description: 'Domains in libvirt that Croft did not make and leaves alone' }),
+  disagreements: Type.Array(Disagreement, {
+    description: 'What it holds that the database, restored from an older backup, does not know; see host.reconcile',
+  }),
   last_seen_at: nullable(Time),
   created_at: Time,
 })
@@ -101,6 +119,63 @@ export const hostRoutes = {
     }),
     status: 204,
     errors: ['not_found', 'in_use', 'wrong_state'],
+  }),
+  reconcile: route({
+    name: 'host.reconcile',
+    method: 'POST',
+    path: '/v1/hosts/:host/reconcile',
+    summary:
+      'After a restore of the database: settle what the host knows better, by what the host or the database says',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    body: closed({
+      take: oneOf(['host', 'database'], {
+        description: "'host': what it was told last is wanted; 'database': what the database says is wanted again",
+      }),
+      instance_ids: Type.Optional(
+        Type.Array(Uuid, { maxItems: 1000, uniqueItems: true, description: 'These alone; else all that are ahead' }),
+      ),
+      deleted_ids: Type.Optional(
+        Type.Array(Uuid, {
+          maxItems: 1000,
+          uniqueItems: true,
+          description: "With 'database': those that it says are deleted and the host keeps, to be deleted in earnest",
+        }),
+      ),
+    }),
+    status: 200,
+    reply: closed({
+      settled: Type.Array(Uuid),
+      left: Type.Array(closed({ instance_id: Uuid, name: nullable(Type.String()), reason: Type.String() })),
+    }),
+    errors: ['not_found', 'quota_exceeded', 'conflict'],
+  }),
+  adopt: route({
+    name: 'host.adopt',
+    method: 'POST',
+    path: '/v1/hosts/:host/adopt',
+    summary: 'Make the lost record of an instance that only the host knows anew, from what the host holds',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    body: closed({ instance_id: Uuid }),
+    status: 200,
+    reply: Host,
+    errors: ['not_found', 'wrong_state', 'conflict', 'quota_exceeded'],
+  }),
+  purgeOrphan: route({
+    name: 'host.purge-orphan',
+    method: 'POST',
+    path: '/v1/hosts/:host/purge-orphan',
+    summary: 'Remove an instance that only the host knows from it, with its disks, for good',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    body: closed({ instance_id: Uuid, name: Type.String({ maxLength: 255, description: 'Its name, to confirm' }) }),
+    status: 202,
+    reply: Host,
+    errors: ['not_found', 'wrong_state', 'conflict'],
   }),
   invite: route({
     name: 'host.invite',

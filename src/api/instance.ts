@@ -2,7 +2,8 @@
 import Type, { type Static } from 'typebox'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
-import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { bootSources } from '../model/volume.ts'
+import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Operation } from './operation.ts'
 import { route } from './route.ts'
 
@@ -31,12 +32,20 @@ export const Instance = closed({
   flavor_id: Uuid,
   flavor: Name,
   image_id: nullable(Uuid),
-  image: Name,
+  image: nullable(Name),
+  boot: oneOf(bootSources, { description: 'What it starts from' }),
   vcpus: Type.Integer(),
   memory_mib: Type.Integer(),
-  disk_gib: Type.Integer(),
+  disk_gib: Type.Integer({ description: 'Of the root disk' }),
+  ephemeral_gib: Type.Integer(),
+  swap_mib: Type.Integer(),
   addresses: Type.Array(InstanceAddress),
   volumes: Type.Array(Uuid),
+  guest_agent: oneOf(['connected', 'disconnected'], { description: 'Whether qemu-guest-agent runs in the guest' }),
+  guest_addresses: Type.Array(Type.String(), {
+    description: 'Addresses that the guest says it has; it may say anything',
+  }),
+  guest_os: nullable(Type.String({ description: 'The system that the guest says it runs' })),
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
@@ -65,7 +74,15 @@ export const InstanceCreate = closed({
     }),
   ),
   flavor_id: Uuid,
-  image_id: Uuid,
+  image_id: Type.Optional(
+    uuidOf('Start from a copy of this image; an ISO is put in as a CD-ROM, beside an empty root disk'),
+  ),
+  boot_volume_id: Type.Optional(uuidOf('Start from this volume')),
+  boot: Type.Optional(
+    oneOf(['network'], {
+      description: 'Start from the network (PXE), with an empty root disk, instead of image or volume',
+    }),
+  ),
   networks: Type.Optional(
     Type.Array(
       closed({
@@ -216,7 +233,12 @@ export const instanceRoutes = {
     level: 'project',
     needs: 'instance.manage',
     params,
-    query: closed({ purge: Type.Optional(Type.Boolean({ description: 'At once and for good' })) }),
+    query: closed({
+      purge: Type.Optional(Type.Boolean({ description: 'At once and for good' })),
+      keep_root: Type.Optional(
+        Type.Boolean({ description: 'Its root disk stays when it is purged, as a volume to boot another from' }),
+      ),
+    }),
     status: 202,
     reply: acted,
     errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
@@ -233,6 +255,41 @@ export const instanceRoutes = {
     status: 202,
     reply: acted,
     errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
+  }),
+  resetPassword: route({
+    name: 'instance.reset-password',
+    method: 'POST',
+    path: '/v1/instances/:instance/password',
+    summary:
+      'Set a password in the running guest, through its guest agent; without one, a new one is made and shown once',
+    level: 'project',
+    needs: 'instance.operate',
+    params,
+    body: closed({
+      user: Type.Optional(
+        Type.String({
+          pattern: '^[A-Za-z0-9_][A-Za-z0-9_.@ \\\\-]{0,63}$',
+          default: 'root',
+          description: 'Account in the guest',
+        }),
+      ),
+      password: Type.Optional(
+        Type.String({
+          minLength: 8,
+          maxLength: 128,
+          pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+          description: 'At least 8 characters, in one line',
+        }),
+      ),
+    }),
+    status: 200,
+    reply: closed({
+      id: Uuid,
+      user: Type.String(),
+      password: nullable(Type.String({ description: 'The new one when it was made here; it is kept nowhere' })),
+    }),
+    errors: ['not_found', 'forbidden', 'wrong_state', 'invalid', 'host_unreachable', 'unavailable'],
+    cli: { hidden: true },
   }),
   explain: route({
     name: 'instance.explain',
@@ -260,7 +317,7 @@ export const instanceRoutes = {
     }),
     status: 200,
     stream: 'bytes',
-    errors: ['not_found', 'host_unreachable'],
+    errors: ['not_found', 'host_unreachable', 'unavailable'],
     cli: { hidden: true },
   }),
   console: route({

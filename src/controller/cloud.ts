@@ -5,6 +5,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../lib/clock.ts'
 import { type Id, newId } from '../model/ids.ts'
+import type { AgentCalls } from './agents/calls.ts'
 import type { AgentSessions } from './agents/sessions.ts'
 import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
@@ -44,11 +45,21 @@ export interface Cloud {
   readonly settings: Settings
   readonly events: EventHub
   readonly agents: AgentSessions
+  readonly calls: AgentCalls
   readonly streams: AgentStreams
   readonly sealer: Sealer
   readonly images: ImageStore
   /** Addresses that an image may not be fetched from unless allowed: see lib/download. */
   readonly allow_private_downloads: boolean
+}
+
+/** No answer of a host's agent that is of use: it refused, in its own words, or said nothing in time. */
+export class CallFailed extends Error {
+  readonly kind: 'refused' | 'silent'
+  constructor(kind: 'refused' | 'silent', words: string) {
+    super(words)
+    this.kind = kind
+  }
 }
 
 /** What it takes to make new things: ids, MACs. */

@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino'
 import type { Clock } from '../lib/clock.ts'
+import { AgentCalls } from './agents/calls.ts'
 import { AgentSessions, type WantedHostRules } from './agents/sessions.ts'
 import { AgentStreams } from './agents/streams.ts'
 import { EventHub } from './app/event-hub.ts'
@@ -50,11 +51,13 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   const { database, clock, log, self } = parts
   await migrate(database.db)
   const settings = new Settings(database)
+  const { random, sealer } = parts
+  const calls = new AgentCalls({ controller_id: self.id, database, clock, random, sealer, log })
   const cloud: Cloud = {
     self,
     database,
     clock,
-    random: parts.random,
+    random,
     log,
     settings,
     events: new EventHub({ database, clock, log }),
@@ -63,22 +66,27 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
       database,
       clock,
       log,
+      calls,
       rules: () => ({
         stop_timeout_s: settings.get('instance.stop_timeout_s'),
         reserved_memory_mib: settings.get('host.reserved_memory_mib'),
         host: parts.wanted_of_hosts,
       }),
     }),
-    streams: new AgentStreams({ database, clock, random: parts.random, agent_url: self.agent_url }),
-    sealer: parts.sealer,
+    calls,
+    streams: new AgentStreams({ calls, clock, random, agent_url: self.agent_url }),
+    sealer,
     images: parts.images,
     allow_private_downloads: parts.allow_private_downloads ?? false,
   }
   await settings.start(error => log.warn({ err: error }, 'settings could not be read'))
   const { admin_password } = await bootstrap(cloud)
+  // Before anybody is answered: links of a former life, or of a backup, are none.
+  await keepLease(cloud)
   const loops = startLoops(cloud, parts)
   await cloud.events.start()
   cloud.agents.start()
+  calls.start()
   return { cloud, admin_password, close: () => stop(cloud, loops) }
 }
 
@@ -124,6 +132,7 @@ async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   loops.stop_listening()
   await Promise.all(loops.all.map(loop => loop.close()))
   await cloud.agents.close()
+  cloud.calls.close()
   await cloud.events.close()
   cloud.settings.close()
   await controller.remove(cloud.database.db, cloud.self.id)

@@ -135,7 +135,9 @@ async function aptGet(
   progress: InstallProgress,
 ): Promise<{ code: number | null; said: string }> {
   const [program = '', ...args] = command
-  const child = spawn(program, [...args, '-o', 'APT::Status-Fd=3', '-o', 'Dpkg::Use-Pty=0'], {
+  // A new machine often installs updates by itself soon after its first boot: wait for it.
+  const options = ['APT::Status-Fd=3', 'Dpkg::Use-Pty=0', 'DPkg::Lock::Timeout=300'].flatMap(option => ['-o', option])
+  const child = spawn(program, [...args, ...options], {
     env,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })

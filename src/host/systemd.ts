@@ -52,8 +52,10 @@ export function unitText(service: Service, confinement: Confinement = {}): strin
       // Wrong configuration (EX_CONFIG of sysexits.h) does not mend itself.
       ['RestartPreventExitStatus', '78'],
       ['LimitNOFILE', '65536'],
+      // The name in the journal, where argv[0] would be "node".
+      ['SyslogIdentifier', service.name],
       ...runtimeFolder(confinement),
-      ...hardening(service, confinement),
+      ...hardening(confinement),
     ],
     Install: [['WantedBy', 'multi-user.target']],
   }
@@ -74,7 +76,7 @@ function runtimeFolder({ run_dir }: Confinement): string[][] {
   ]
 }
 
-function hardening(service: Service, { writes }: Confinement): string[][] {
+function hardening({ writes }: Confinement): string[][] {
   if (!writes) return []
   return [
     ['NoNewPrivileges', 'yes'],
@@ -90,8 +92,6 @@ function hardening(service: Service, { writes }: Confinement): string[][] {
     // "-": one that is not there yet must not keep the unit from starting.
     ['ReadWritePaths', writes.map(folder => quoteWord(`-${folder}`)).join(' ')],
     ['UMask', '0027'],
-    // The name in the journal, where argv[0] would be "node".
-    ['SyslogIdentifier', service.name],
   ]
 }
 
@@ -158,9 +158,9 @@ export function systemdManager(options: {
           )
         : new Error(lastLines(begun.stderr, 3))
     if (!(ready instanceof Error)) return await show(service)
-    const journal = await run(['journalctl', '--no-pager', '--output=cat', '-n', '8', '-u', unit])
+    const journal = await run(['journalctl', '--no-pager', '--output=cat', '-n', '20', '-u', unit])
     throw new HostError(
-      `${service.name} does not start: ${ready.message}; it said:\n${lastLines(plainLog(journal.stdout), 8)}`,
+      `${service.name} does not start: ${ready.message}; it said:\n${lastLines(plainLog(journal.stdout), 16)}`,
       `All that it said: journalctl -u ${unit}`,
       { cause: ready },
     )

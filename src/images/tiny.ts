@@ -1,6 +1,6 @@
 /**
  * The recipe of `tiny`: a bootable disk of some 16 MB for trying things and for tests, from Debian packages alone, built
- * in seconds. Kernel, busybox, dropbear, GRUB, and the scripts in tiny/. It takes DHCP, config drive and metadata, keys,
+ * in seconds. Kernel, busybox, dropbear, guest agent, GRUB, and the scripts in tiny/. It takes DHCP, config drive and metadata, keys,
  * user data, keeps its disk, obeys the power button. Not its job: being a server; debian-12 is for that.
  */
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -32,11 +32,14 @@ const virtual_size_bytes = 128 * 1024 * 1024
 /** Debian's kernel for virtual machines, and Ubuntu's. */
 const kernelPackages = ['linux-image-cloud-amd64', 'linux-image-virtual'] as const
 
+/** The guest agent and the libraries that it and they ask for. */
+const agentParts = /^(qemu-guest-agent|lib(glib2|pcre2|numa|udev|uring|cap)[^ ]*)$/
+
 /** Before the root disk can be mounted. */
 const diskModules = ['virtio_pci', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'ata_piix', 'ahci', 'nvme', 'ext4']
 /** Afterwards, from the root disk. */
 const otherModules =
-  'virtio_net af_packet virtio_rng virtio_balloon button evdev sr_mod isofs vfat nls_cp437 nls_ascii nls_iso8859_1'.split(
+  'virtio_net af_packet virtio_rng virtio_balloon virtio_console button evdev sr_mod isofs vfat nls_cp437 nls_ascii nls_iso8859_1'.split(
     ' ',
   )
 
@@ -145,6 +148,8 @@ async function fetchPackages(options: BuildOptions): Promise<{ packages: AptPack
     [
       { install: [kernel], wanted: name => /^linux-(image|modules)-\d/.test(name) },
       { install: ['busybox', 'dropbear-bin'], wanted: () => true },
+      // Without what only its installation needs, such as Perl.
+      { install: ['qemu-guest-agent'], wanted: name => agentParts.test(name) },
     ],
     apt,
   )
@@ -237,6 +242,7 @@ async function rootTree(programs: Programs, modules: readonly KernelModule[]): P
   await programs.add(tree, 'bin/busybox', 'bin/busybox')
   await programs.add(tree, 'sbin/dropbear', 'usr/sbin/dropbear')
   await programs.add(tree, 'bin/dropbearkey', 'usr/bin/dropbearkey')
+  await programs.add(tree, 'sbin/qemu-ga', 'usr/sbin/qemu-ga')
   await tree.folder(join(import.meta.dirname, 'tiny/rootfs'))
   tree.file('etc/shadow', await readFile(join(import.meta.dirname, 'tiny/rootfs/etc/shadow')), 0o600)
   // The rest of the commands are linked by busybox itself at the first start.

@@ -61,3 +61,25 @@ export class Together<In, Out> {
     }
   }
 }
+
+/** As Together, for work of several kinds: only what has the same key is done together. */
+export class TogetherByKey<In, Out> {
+  private readonly lines = new Map<string, { together: Together<In, Out>; asking: number }>()
+  private readonly work: (items: readonly In[]) => Promise<readonly Out[]>
+
+  constructor(work: (items: readonly In[]) => Promise<readonly Out[]>) {
+    this.work = work
+  }
+
+  async ask(key: string, item: In): Promise<Out> {
+    const line = this.lines.get(key) ?? { together: new Together(this.work), asking: 0 }
+    this.lines.set(key, line)
+    line.asking += 1
+    try {
+      return await line.together.ask(item)
+    } finally {
+      line.asking -= 1
+      if (line.asking === 0) this.lines.delete(key)
+    }
+  }
+}

@@ -16,7 +16,10 @@ export const limits = {
   image_virtual_gib_max: 2048,
   rules_per_group_max: 500,
   key_length_max: 8192,
+  signature_length_max: 8192,
+  image_members_max: 1000,
   vcpus_max: 512,
   memory_mib_max: 16 * 1024 * 1024,
   disk_gib_max: 65_536,
+  swap_mib_max: 1024 * 1024,
 } as const

@@ -8,13 +8,18 @@ export const joinPath = '/agent/v1/join'
 export const linkPath = '/agent/v1/link'
 export const imagePath = '/agent/v1/images/'
 
+/** https://10.0.0.1:7071, where a controller is, → wss://10.0.0.1:7071/agent/v1/link, which its agents dial. */
+export function linkUrlOf(agent_url: string): string {
+  return new URL(linkPath, agent_url.replace(/^http/, 'ws')).href
+}
+
 export const JoinRequest = Type.Object({
-  token: Type.String({ maxLength: 400 }),
+  token: Type.String({ maxLength: 512 }),
   /** PKCS #10, PEM. The name in it is not used: the controller names the host. */
-  csr_pem: Type.String({ maxLength: 8000 }),
+  csr_pem: Type.String({ maxLength: 16_384 }),
   facts_summary: Type.Object({
-    hostname: Type.String({ maxLength: 253 }),
-    machine_id: Type.String({ maxLength: 100 }),
+    hostname: Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9][A-Za-z0-9.-]*$' }),
+    machine_id: Type.String({ minLength: 8, maxLength: 64, pattern: '^[A-Za-z0-9-]+$' }),
   }),
 })
 export type JoinRequest = Static<typeof JoinRequest>

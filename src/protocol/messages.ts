@@ -90,12 +90,18 @@ export const InstanceReport = Type.Object({
   /** RFC 3339; when QEMU was started. */
   started_at: Nullable(Type.String({ maxLength: 64 })),
   /** Addresses that the guest agent sees, when there is one. */
-  guest_addresses: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 256 }),
+  guest_addresses: Type.Array(Type.String({ maxLength: 64, pattern: '^[0-9a-fA-F:.]*$' }), { maxItems: 32 }),
+  /** Whether a guest agent listens in the guest; absent from agents that do not ask. */
+  guest_agent: Type.Optional(Type.Union([Type.Literal('connected'), Type.Literal('disconnected')])),
+  /** The guest's system in its own words, as its agent tells it: 'Debian GNU/Linux 12 (bookworm)'. */
+  guest_os: Type.Optional(Nullable(Type.String({ maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]*$' }))),
   /**
    * The guest powered itself off while 'running' was wanted: power is 'stopped', the generation counts as applied, and
    * the host does not start it again until something new is wanted.
    */
   stopped_by_guest: Type.Boolean(),
+  /** Of a purged instance: those of its volumes that were to be kept and are on this host. */
+  kept_volumes: Type.Optional(Type.Array(Uuid, { maxItems: 1024 })),
 })
 export type InstanceReport = Static<typeof InstanceReport>
 
@@ -108,7 +114,16 @@ export const AgentFrame = Type.Union([
     protocol: Type.Integer(),
     facts: HostFacts,
     /** Instances whose wanted set the agent holds on disk, with generation and details_version. */
-    holds: Type.Array(Type.Object({ id: Uuid, generation: Type.Integer(), details_version: Type.Integer() })),
+    holds: Type.Array(
+      Type.Object({
+        id: Uuid,
+        generation: Type.Integer(),
+        details_version: Type.Integer(),
+        power: Type.Optional(WantedInstance.properties.power),
+        reboot_count: Type.Optional(Type.Integer()),
+      }),
+      { maxItems: 65_536 },
+    ),
   }),
   Type.Object({
     type: Type.Literal('report'),
@@ -118,8 +133,12 @@ export const AgentFrame = Type.Union([
     whole: Type.Boolean(),
     instances: Type.Array(InstanceReport),
   }),
+  /** All that the host holds of the instances that the welcome asked to be shown. */
+  Type.Object({ type: Type.Literal('held'), instances: Type.Array(WantedInstance) }),
   Type.Object({ type: Type.Literal('facts'), facts: HostFacts }),
   Type.Object({ type: Type.Literal('foreign'), domains: Type.Array(ForeignDomain, { maxItems: 4096 }) }),
+  /** Nothing is left of these volumes, which were to be removed. */
+  Type.Object({ type: Type.Literal('volumes_gone'), ids: Type.Array(Uuid, { maxItems: 4096 }) }),
   /** The answer to a call: exactly one of result and error. */
   Type.Object({
     type: Type.Literal('answer'),
@@ -144,8 +163,30 @@ export const AgentCall = Type.Union([
     tail_bytes: Type.Optional(Type.Integer()),
     follow: Type.Optional(Type.Boolean()),
   }),
+  /** Have the guest agent set an account's password; answered with a PasswordOutcome. */
+  Type.Object({
+    method: Type.Literal('set_password'),
+    instance_id: Uuid,
+    user: Type.String({ minLength: 1, maxLength: 64 }),
+    password: Type.String({ minLength: 1, maxLength: 256 }),
+  }),
 ])
 export type AgentCall = Static<typeof AgentCall>
+
+/** How it went with a guest and its agent: done, or why not. Never holds the password. */
+export const PasswordOutcome = Type.Object({
+  outcome: Type.Union([
+    Type.Literal('done'),
+    Type.Literal('not_running'),
+    Type.Literal('no_agent'),
+    /** The agent is there and did not answer in time. */
+    Type.Literal('silent'),
+    /** The agent answered with an error: most likely there is no such user. */
+    Type.Literal('refused'),
+    Type.Literal('busy'),
+  ]),
+})
+export type PasswordOutcome = Static<typeof PasswordOutcome>
 
 /** Controller to agent. */
 export const ControllerFrame = Type.Union([
@@ -156,6 +197,10 @@ export const ControllerFrame = Type.Union([
     heartbeat_ms: Type.Integer(),
     /** The last report number this controller has of the host; the agent numbers on from the greater one. */
     last_report: Type.Integer(),
+    /** wss:// addresses of the controllers that there are now. */
+    link_urls: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: 64 })),
+    /** Instances of which the agent shows what it holds: the controller's database knows less of them. */
+    show: Type.Optional(Type.Array(Uuid)),
   }),
   Type.Object({
     type: Type.Literal('wanted'),
@@ -167,6 +212,8 @@ export const ControllerFrame = Type.Union([
     /** Instances that live here no longer and of which the host reported 'absent': forget them. */
     forget_instances: Type.Array(Uuid),
     forget_networks: Type.Array(Uuid),
+    /** Volumes of no instance, of which nothing shall be left; answered with 'volumes_gone'. Sent anew on each connect. */
+    remove_volumes: Type.Optional(Type.Array(Uuid)),
   }),
   Type.Object({ type: Type.Literal('call'), call: Uuid, params: AgentCall }),
   Type.Object({ type: Type.Literal('pong'), sent_ms: Type.Number() }),

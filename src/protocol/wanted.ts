@@ -9,9 +9,22 @@ const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$
 
 export const WantedDisk = Type.Object({
   volume_id: Uuid,
-  /** 'root' boots; its content starts as a copy-on-write clone of the image. */
-  role: Type.Union([Type.Literal('root'), Type.Literal('data')]),
+  /**
+   * 'root' boots; its content starts as a copy-on-write clone of the image, or empty. 'ephemeral' has an empty ext4 file
+   * system, 'swap' is formatted as such. 'cdrom' is the image itself, read-only; its volume_id is the instance's id.
+   */
+  role: Type.Union([
+    Type.Literal('root'),
+    Type.Literal('data'),
+    Type.Literal('ephemeral'),
+    Type.Literal('swap'),
+    Type.Literal('cdrom'),
+  ]),
+  /** Its host had content of it before: where it is not any more it is lost, and never made anew. */
+  made: Type.Optional(Type.Boolean()),
   size_gib: Type.Integer({ minimum: 1 }),
+  /** Where it is no whole number of GiB. */
+  size_mib: Type.Optional(Type.Integer({ minimum: 1 })),
   image: Type.Union([
     Type.Object({
       image_id: Uuid,
@@ -22,6 +35,8 @@ export const WantedDisk = Type.Object({
     Type.Null(),
   ]),
   bus: Type.Union([Type.Literal('virtio'), Type.Literal('scsi'), Type.Literal('sata'), Type.Literal('ide')]),
+  /** It stays on the host when its instance is purged. */
+  keep: Type.Optional(Type.Boolean()),
 })
 export type WantedDisk = Static<typeof WantedDisk>
 
@@ -86,7 +101,12 @@ export const WantedInstance = Type.Object({
   memory_mib: Type.Integer({ minimum: 1 }),
   /** 'host-model', 'host-passthrough', 'default' (the host's choice) or a model's name. */
   cpu_model: Type.String(),
+  /** As the guest sees them: the root disk first. */
   disks: Type.Array(WantedDisk),
+  /** What firmware tries, in this order; without it the root disk alone. */
+  boot_order: Type.Optional(
+    Type.Array(Type.Union([Type.Literal('disk'), Type.Literal('cdrom'), Type.Literal('network')])),
+  ),
   ports: Type.Array(WantedPort),
   config_drive: Type.Boolean(),
   watchdog_action: Type.Union([

@@ -10,9 +10,10 @@ import { floatingIpRoutes } from '../../src/api/floating-ip.ts'
 import { instanceRoutes } from '../../src/api/instance.ts'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud } from './bed/cloud.ts'
+import { isoSays, makeBootIso } from './bed/boot-iso.ts'
 import { imageCache } from './bed/image-cache.ts'
 import type { Running } from './bed/namespace.ts'
-import { leftOf, qemuPids } from './bed/traces.ts'
+import { leftInTheEnd, leftOf, qemuPids } from './bed/traces.ts'
 
 let bed: Bed
 let host: Host
@@ -133,8 +134,41 @@ void test('deleted it can be recovered; purged, nothing of it is left on the hos
   await cloud.must('instance', 'start', id, '--wait')
   await cloud.logged(id, /TINY READY .*boots=4 /)
   assert.notDeepEqual(await leftOf(host, id, port_id), [])
-  await cloud.must('instance', 'delete', id, '--purge', '--wait')
-  assert.deepEqual(await leftOf(host, id, port_id), [])
+  await cloud.must('instance', 'delete', id, '--purge', '--keep-root', '--wait')
+  assert.deepEqual(await leftInTheEnd(host, id, port_id), [])
+})
+
+void test('another starts from the root disk that was kept, beside an ephemeral and a swap disk that it finds', async () => {
+  const sizes = ['--vcpus', '1', '--memory-mib', '192', '--disk-gib', '1', '--ephemeral-gib', '2', '--swap-mib', '64']
+  await cloud.must('flavor', 'create', 'disks', ...sizes)
+  await cloud.must('instance', 'create', 'heir', '--flavor', 'disks', '--boot-volume', 'other root', '--wait')
+  const { id } = await cloud.instance('heir')
+  // Its own name and boots=5: the content is the one that four boots of the other have left.
+  await cloud.logged(id, /TINY READY hostname=heir datasource=config-drive boots=5 /)
+  const console = await cloud.console(id)
+  console.type('\r')
+  await console.says(/#/)
+  console.type('blkid /dev/vdb; blkid /dev/vdc; wc -c /dev/vdc\r')
+  await console.says(/vdb: LABEL="ephemeral0"[^]*vdc: LABEL="swap0"[^]*67108864 \/dev\/vdc/)
+  console.close()
+})
+
+void test('from an ISO, whose image is deleted meanwhile, and from the network', async () => {
+  const iso = await makeBootIso(bed.dir)
+  await cloud.must('image', 'create', 'installer', '--file', iso, '--wait')
+  await cloud.must('instance', 'create', 'installing', '--flavor', 'disks', '--image', 'installer', '--wait')
+  await cloud.must('instance', 'create', 'booting', '--flavor', 'disks', '--boot', 'network', '--wait')
+  const { id } = await cloud.instance('installing')
+  await cloud.logged(id, isoSays)
+  await cloud.must('image', 'delete', 'installer')
+  await cloud.must('instance', 'reboot', 'installing', '--hard', '--wait')
+  await cloud.logged(id, /STARTED[^]*STARTED/)
+  for (const name of ['heir', 'installing', 'booting'])
+    await cloud.must('instance', 'delete', name, '--purge', '--wait')
+  const { stdout } = await host.exec(['ls', '/var/lib/croft/agent/pool/volumes'])
+  assert.equal(stdout.split('\n').filter(Boolean).length, 2, `hello's root disk and the kept one: ${stdout}`)
+  await cloud.must('volume', 'delete', 'other root', '--wait')
+  assert.equal(await cloud.must('volume', 'list', '--state', 'available', '--json'), '[]\n')
 })
 
 void test('croft instance ssh finds the address and the key by itself', async () => {

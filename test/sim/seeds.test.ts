@@ -60,7 +60,7 @@ test('the invariants see what is wrong', async () => {
     (await violations(engine.pglite, [])).filter(one => /claims|quota|operation|port/.test(one)),
     [],
   )
-  await query('update host set vcpus_claimed = vcpus_claimed + 1')
+  await query('update host_claim set vcpus = vcpus + 1')
   await query("update quota set used = used + 1 where scope = 'project' and resource = 'instances'")
   await query('update operation set ended_at = null')
   await query("update instance_observed set applied_generation = 0, power = 'stopped'")

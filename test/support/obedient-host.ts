@@ -7,7 +7,7 @@ import { factsOf, type HostSize } from '../../sim/facts.ts'
 import { type AgentSession, heartbeat_ms } from '../../src/controller/agents/sessions.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
-import type { ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
+import type { AgentCall, ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
 import type { TestCloud } from './cloud.ts'
 
@@ -15,8 +15,12 @@ export class ObedientHost {
   readonly id: string
   readonly name: string
   readonly wanted = new Map<string, WantedInstance>()
+  /** Volumes that it has content of. */
+  readonly volumes = new Set<string>()
   /** Why each start fails, while set. */
   failure: string | null = null
+  /** What it answers to a call; without it, nothing. */
+  onCall: ((params: AgentCall, call: string) => { result?: unknown; error?: string }) | null = null
   /** While true, nothing is reported. */
   silent = false
   /** The controller that it dials next. */
@@ -78,6 +82,8 @@ export class ObedientHost {
   private reportOf(wanted: WantedInstance): InstanceReport {
     const power = { running: 'running', stopped: 'stopped', deleted: 'stopped', purged: 'absent' } as const
     const failed = this.failure !== null && wanted.power === 'running'
+    const kept = wanted.power === 'purged' ? this.purge(wanted) : []
+    if (wanted.power === 'running' && !failed) for (const disk of wanted.disks) this.volumes.add(disk.volume_id)
     return {
       id: wanted.id,
       applied_generation: wanted.generation,
@@ -87,14 +93,33 @@ export class ObedientHost {
       started_at: null,
       guest_addresses: [],
       stopped_by_guest: false,
+      ...(kept.length > 0 && { kept_volumes: kept }),
     }
+  }
+
+  answer(call: string, answer: { result?: unknown; error?: string }): void {
+    void this.session?.receive(JSON.stringify({ type: 'answer', call, ...answer }))
+  }
+
+  /** Gives the volumes that stay. */
+  private purge({ disks }: WantedInstance): string[] {
+    for (const disk of disks) if (!disk.keep) this.volumes.delete(disk.volume_id)
+    return disks.flatMap(({ volume_id, keep }) => (keep && this.volumes.has(volume_id) ? volume_id : []))
+  }
+
+  private removeVolumes(ids: readonly string[]): void {
+    if (ids.length === 0) return
+    for (const id of ids) this.volumes.delete(id)
+    void this.session?.receive(JSON.stringify({ type: 'volumes_gone', ids }))
   }
 
   private hear(frame: ControllerFrame): void {
     if (frame.type === 'welcome') this.report = Math.max(this.report, frame.last_report)
+    if (frame.type === 'call' && this.onCall) this.answer(frame.call, this.onCall(frame.params, frame.call))
     if (frame.type !== 'wanted') return
     for (const one of frame.instances) this.wanted.set(one.id, one)
     for (const id of frame.forget_instances) this.wanted.delete(id)
+    if (!this.silent) this.removeVolumes(frame.remove_volumes ?? [])
     if (!this.silent && frame.instances.length > 0)
       this.tell(
         {},

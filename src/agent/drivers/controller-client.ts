@@ -8,6 +8,7 @@ import type { Duplex, Readable } from 'node:stream'
 import WebSocket, { createWebSocketStream } from 'ws'
 import { imagePath } from '../../protocol/join.ts'
 import { frameBytesMax } from '../../protocol/messages.ts'
+import type { Controllers } from '../controllers.ts'
 import type { Identity } from '../identity.ts'
 import { Failure, type LinkConnection, type LinkDialler, type LinkHandlers } from '../ports.ts'
 import type { ImageSource } from './storage/image-cache.ts'
@@ -21,7 +22,11 @@ export interface ControllerClient extends LinkDialler {
   close(): void
 }
 
-export function createControllerClient(identity: Identity): ControllerClient {
+/** Without `controllers` it dials those of the joining alone. */
+export function createControllerClient(
+  identity: Identity,
+  controllers: Controllers = { urls: identity.link_urls, learn: () => Promise.resolve() },
+): ControllerClient {
   const tls = {
     key: identity.key_pem,
     cert: identity.certificate_pem,
@@ -30,10 +35,13 @@ export function createControllerClient(identity: Identity): ControllerClient {
   }
   const https = new HttpsAgent({ ...tls, keepAlive: true, maxSockets: 8 })
   return {
-    urls: identity.link_urls,
+    get urls() {
+      return controllers.urls
+    },
+    learn: link_urls => controllers.learn(link_urls),
     dial: (url, handlers) => dial(url, tls, handlers),
     stream: (url, token) => openStream(url, token, tls),
-    images: { get: (image_id, offset, signal) => getImage(identity.link_urls, https, image_id, offset, signal) },
+    images: { get: (image_id, offset, signal) => getImage(controllers.urls, https, image_id, offset, signal) },
     close: () => https.destroy(),
   }
 }

@@ -92,6 +92,7 @@ export function reportInstance(
     started_at: alive ? at.done.started_at : null,
     guest_addresses: [],
     stopped_by_guest: !alive && at.done.stopped_by_guest === at.wanted.generation,
+    ...(at.wanted.power === 'purged' && at.done.purged && at.done.disks.length > 0 && { kept_volumes: at.done.disks }),
   }
 }
 

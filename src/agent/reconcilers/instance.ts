@@ -16,6 +16,7 @@ import {
   type State,
   type Storage,
 } from '../ports.ts'
+import type { SeenGuest } from '../guests.ts'
 import type { Reporter } from '../reporter.ts'
 import { type Done, nothingDone, parseDone } from './done.ts'
 import {
@@ -50,6 +51,10 @@ export interface InstanceReconcilerOptions {
   readonly hostEnds?: () => Promise<boolean>
   readonly instances: ReadonlyMap<string, WantedInstance>
   readonly reporter: Reporter
+  /** What a running guest says of itself. */
+  readonly guestOf?: (id: string) => SeenGuest
+  /** It is off, and nobody wants it to run; told at each look. */
+  readonly wentOff?: (id: string) => void
   /** Resolves when guests' NICs can be plugged in. */
   readonly networkReady: () => Promise<void>
 }
@@ -71,6 +76,12 @@ function ownDisks(wanted: WantedInstance, all: Iterable<WantedInstance>): Wanted
   const others = [...all].filter(each => each.id !== wanted.id && each.power !== 'purged')
   const taken = new Set(others.flatMap(each => each.disks.map(disk => disk.volume_id)))
   return wanted.disks.filter(disk => !taken.has(disk.volume_id))
+}
+
+/** Off for good, until somebody wants something else. */
+export function isAtRest(wanted: WantedInstance, { power, stopped_by_guest }: InstanceReport): boolean {
+  if (power === 'running' || power === 'paused') return false
+  return wanted.power !== 'running' || stopped_by_guest || power === 'crashed'
 }
 
 /** What only this run of the agent remembers of an instance. */
@@ -104,7 +115,11 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   }
 
   function report(wanted: WantedInstance, domain: Domain | null, progress: InstanceReport['progress'] = null): void {
-    reporter.set(reportInstance({ wanted, done: recordOf(wanted.id), domain }, progress))
+    const said = reportInstance({ wanted, done: recordOf(wanted.id), domain }, progress)
+    const guest = said.power === 'running' ? options.guestOf?.(wanted.id) : undefined
+    const { agent: guest_agent = 'disconnected', addresses = [], os: guest_os = null } = guest ?? {}
+    reporter.set({ ...said, guest_agent, guest_os, guest_addresses: [...addresses] })
+    if (isAtRest(wanted, said)) options.wentOff?.(wanted.id)
   }
 
   async function pass(id: string): Promise<void> {
@@ -180,20 +195,30 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       case 'undefine':
         return hypervisor.undefine(id)
       case 'purge':
-        await options.storage.remove(ownDisks(wanted, instances.values()))
-        await options.guestData.remove(id)
-        await hypervisor.forget(id)
-        return note(id, { ...at.done, purged: true, disks: [] })
+        return purge(at)
       default:
         return act satisfies never
     }
+  }
+
+  /** What was made on this host and is to stay is kept in the record, and so told with every report from now on. */
+  async function purge({ wanted, done }: Situation): Promise<void> {
+    const disks = ownDisks(wanted, instances.values())
+    const kept = disks.flatMap(disk => (disk.keep ? disk.volume_id : []))
+    await options.storage.remove(disks.filter(disk => !disk.keep))
+    await options.guestData.remove(wanted.id)
+    await hypervisor.forget(wanted.id)
+    const present = kept.length > 0 ? await options.storage.present(kept) : []
+    const here = kept.filter(id => present.includes(id) || done.disks.includes(id))
+    await note(wanted.id, { ...done, purged: true, disks: here })
   }
 
   async function start(at: Situation, signal: AbortSignal): Promise<void> {
     const { wanted } = at
     const show = (step: string, percent: number) => report(wanted, null, { step, percent: Math.floor(percent) })
     show('preparing disks', 0)
-    const disks = await options.storage.prepare(wanted, show, signal, at.done.disks)
+    const made_before = wanted.disks.flatMap(disk => (disk.made ? disk.volume_id : []))
+    const disks = await options.storage.prepare(wanted, show, signal, [...at.done.disks, ...made_before])
     const made = [...new Set([...at.done.disks, ...disks.map(disk => disk.wanted.volume_id)])]
     const done = made.length > at.done.disks.length ? { ...at.done, disks: made } : at.done
     await note(wanted.id, done)
@@ -263,6 +288,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         troubles.delete(id)
         pressed_ms.delete(id)
         reporter.drop(id)
+        options.wentOff?.(id)
       }
     },
     stop() {

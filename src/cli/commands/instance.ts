@@ -1,4 +1,4 @@
-/** What is hand-made about instances: ssh, console, log, and the explanation of a placement as a table. */
+/** What is hand-made about instances: ssh, console, log, a guest's password, and the explanation of a placement as a table. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Command } from 'commander'
@@ -6,6 +6,7 @@ import type { Instance } from '../../api/instance.ts'
 import { rootKey } from '../connect.ts'
 import { call, type Context, idOf, routeOf } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
+import { readPassword } from '../password-prompt.ts'
 import type { Comfort, Shop } from '../program.ts'
 import { showPlacement } from './placement.ts'
 
@@ -14,6 +15,7 @@ export const comfort: Comfort = {
     registerSsh(noun, shop)
     registerConsole(noun, shop)
     registerLog(noun, shop)
+    registerResetPassword(noun, shop)
   },
   instead: {
     async explain(context, _, [name]) {
@@ -176,5 +178,37 @@ async function showLog(context: Context, name: string, options: { follow?: boole
     if (!stop.signal.aborted) throw error
   } finally {
     process.off('SIGINT', interrupt)
+  }
+}
+
+/** No option holds the password itself: a command line is for all to see. */
+function registerResetPassword(noun: Command, shop: Shop): void {
+  const command = noun
+    .command('reset-password <instance>')
+    .summary('Set a password in the running guest, through its guest agent')
+    .description(
+      'Set a password in the running guest, through its guest agent (the package qemu-guest-agent in the guest). A new one is made and shown once, unless one is given on standard input.\n\nNeeds the permission instance.operate in the project.',
+    )
+    .option('-l, --user <name>', 'account in the guest (default: root)')
+    .option('--password-stdin', 'take the password from standard input; on a terminal it is asked for without echo')
+  command.action((name: string, options: { user?: string; passwordStdin?: boolean }) =>
+    resetPassword(shop.contextOf(command), name, options),
+  )
+}
+
+async function resetPassword(
+  context: Context,
+  name: string,
+  { user, passwordStdin }: { user?: string; passwordStdin?: boolean },
+): Promise<void> {
+  const instance = await idOf(context, 'instance', name)
+  const password = passwordStdin ? await readPassword(`New password of ${user ?? 'root'} in ${name}: `) : undefined
+  const body = { ...(user !== undefined && { user }), ...(password !== undefined && { password }) }
+  const answer = await call(context, 'instance', 'resetPassword', { params: { instance }, body })
+  if (context.globals.json) return context.out.printJson(answer)
+  if (answer.password === null) context.out.note(`The password of ${answer.user} in ${name} is set.`)
+  else {
+    context.out.note(`The new password of ${answer.user} in ${name}, shown this once:`)
+    context.out.print(`${answer.password}\n`)
   }
 }

@@ -8,11 +8,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import Type from 'typebox'
-import { Value } from 'typebox/value'
+import { Compile } from 'typebox/compile'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CloudError } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
+import { JoinRequest } from '../../protocol/join.ts'
 import { frameBytesMax } from '../../protocol/messages.ts'
 import { joinHost } from '../app/host.ts'
 import { imageContent } from '../app/image-content.ts'
@@ -24,14 +24,7 @@ export interface LinkServerOptions {
   tls: { key: string; cert: string; ca: string }
 }
 
-const Join = Type.Object({
-  token: Type.String({ maxLength: 512 }),
-  csr_pem: Type.String({ maxLength: 16_384 }),
-  facts_summary: Type.Object({
-    hostname: Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9][A-Za-z0-9.-]*$' }),
-    machine_id: Type.String({ minLength: 8, maxLength: 64, pattern: '^[A-Za-z0-9-]+$' }),
-  }),
-})
+const checkJoin = Compile(JoinRequest)
 
 /** Builds the server; it does not listen yet. */
 export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): FastifyInstance {
@@ -45,7 +38,7 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
   })
   server.post('/agent/v1/join', async request => {
     const { body } = request
-    if (!Value.Check(Join, body))
+    if (!checkJoin.Check(body))
       throw new CloudError('invalid', 'Joining takes a token, a signing request, host name and machine id.')
     return await joinHost(cloud, { token: body.token, csr_pem: body.csr_pem, ...body.facts_summary })
   })

@@ -5,12 +5,16 @@
 import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import type { Static } from 'typebox'
+import { controller } from '../store/controller.ts'
 import { channels, type Database, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host, type SessionRow } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
+import { held } from '../store/held.ts'
 import { type AppliedReport, observed } from '../store/observed.ts'
 import { operation } from '../store/operation.ts'
+import { volume } from '../store/volume.ts'
+import { type Holds, noteHolds } from './holds.ts'
 
 /** Takes the host's link for this controller; its instances' states are known again. */
 export function beginSession(
@@ -19,12 +23,14 @@ export function beginSession(
   controller_id: string,
   facts: HostFacts,
   reserved_memory_mib: number,
-): Promise<SessionRow> {
+  holds: Holds,
+): Promise<SessionRow & { show: string[]; agent_urls: string[] }> {
   return database.transaction(async tx => {
     const session = await host.beginSession(tx, host_id, controller_id)
     await host.setFacts(tx, host_id, facts, reserved_memory_mib)
+    const show = await noteHolds(tx, host_id, holds)
     await hostChanged(tx, host_id)
-    return session
+    return { ...session, show, agent_urls: await controller.urls(tx) }
   })
 }
 
@@ -87,7 +93,8 @@ export interface SentReport extends HeldLink {
   instances: readonly InstanceReport[]
 }
 
-export type ReportOutcome = 'applied' | 'stale' | 'foreign'
+/** 'ahead': the host has done what this database does not know of; its next hello says all that it holds. */
+export type ReportOutcome = 'applied' | 'stale' | 'foreign' | 'ahead'
 
 /**
  * Applies reports, of many hosts at once. Everything that follows from them commits with them: observed state, outcomes of
@@ -95,6 +102,8 @@ export type ReportOutcome = 'applied' | 'stale' | 'foreign'
  */
 export function applyReports(database: Database, sent: readonly SentReport[]): Promise<ReportOutcome[]> {
   return database.transaction(async tx => {
+    // Before the hosts are locked: who changes a volume locks it before its host.
+    await volume.noteMade(tx, sent.flatMap(keptVolumes))
     const outcomes = await host.noteReports(tx, sent)
     const said = new Map<string, InstanceReport>()
     const rows = sent.flatMap(({ host_id, report, instances }, n) =>
@@ -103,16 +112,19 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
     const applied = await observed.apply(tx, rows)
     const hosts = new Map(applied.map(row => [row.id, row.host_id]))
     for (const row of rows) if (hosts.get(row.id) === row.host_id) said.set(row.id, row)
+    const ahead = new Set(applied.filter(row => isAhead(row, said.get(row.id))))
+    // What a host has done by another wish than the database's ends no operation, and changes nothing that is wanted.
+    const known = applied.filter(row => !ahead.has(row))
     await operation.endTargets(
       tx,
-      applied.flatMap(row => {
+      known.flatMap(row => {
         const one = said.get(row.id)
         if (!one) return []
         const outcome = one.failure === null ? ('succeeded' as const) : ('failed' as const)
         return [{ resource_id: row.id, generation: one.applied_generation, outcome, reason: one.failure }]
       }),
     )
-    await follow(tx, applied, said)
+    await follow(tx, known, said)
     await event.record(
       tx,
       applied
@@ -120,8 +132,31 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
         .map(row => ({ noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id })),
     )
     if (applied.some(row => said.get(row.id)?.power === 'absent')) await event.notify(tx, channels.work, 'purge')
-    return outcomes
+    const shorter = await held.gone(
+      tx,
+      rows.flatMap(({ id, host_id, power }) => (power === 'absent' && !said.has(id) ? [{ host_id, id }] : [])),
+    )
+    await event.record(
+      tx,
+      shorter.map(resource_id => ({ noun: 'host', kind: 'changed', resource_id, project_id: null })),
+    )
+    const unnoted = new Set([...ahead].filter(row => row.held_generation === null).map(row => row.host_id))
+    return outcomes.map((outcome, n) =>
+      outcome === 'applied' && unnoted.has(sent[n]?.host_id ?? '') ? 'ahead' : outcome,
+    )
   })
+}
+
+/** The host goes by something newer than what is known here of the instance. */
+function isAhead(row: AppliedReport, said: InstanceReport | undefined): boolean {
+  return row.held_generation !== null || (said !== undefined && said.applied_generation > row.generation)
+}
+
+/** What purged instances have left behind, as they were told. True for ever, so it does not matter how old the report is. */
+function keptVolumes({ host_id, instances }: SentReport) {
+  return instances.flatMap(({ id, kept_volumes = [] }) =>
+    kept_volumes.map(volume_id => ({ host_id, instance_id: id, volume_id })),
+  )
 }
 
 /** A report that names an instance twice means what it says last. */
@@ -146,6 +181,6 @@ async function follow(
     const is_off = one.power === 'stopped' || one.power === 'absent'
     if (row.deleted && is_off && row.compute_claimed) off.push(row)
   }
-  await instance.giveUpCompute(tx, off)
+  await host.release(tx, await instance.giveUpCompute(tx, off))
   if (woken.length > 0) await event.wakeHosts(tx, woken)
 }

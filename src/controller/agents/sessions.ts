@@ -6,10 +6,14 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
 import { Together } from '../../lib/together.ts'
-import { type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
-import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
+import { linkUrlOf } from '../../protocol/join.ts'
+import { type AgentFrame, type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
+import type { InstanceReport } from '../../protocol/messages.ts'
+import { volumesGone } from '../app/volume-gone.ts'
 import { channels, type Database } from '../store/database.ts'
 import { host } from '../store/host.ts'
+import { noteHeld } from './holds.ts'
+import type { AgentAnswer, AgentCalls, ReadCall } from './calls.ts'
 import {
   applyReports,
   beginSession,
@@ -31,6 +35,7 @@ export interface SessionParts {
   readonly database: Database
   readonly clock: Clock
   readonly log: Logger
+  readonly calls: AgentCalls
   /** What is asked of hosts besides instances; read anew for each frame. */
   rules(): { stop_timeout_s: number; reserved_memory_mib: number; host: WantedHostRules }
 }
@@ -53,6 +58,9 @@ class Shared {
   }
 }
 
+/** Calls to one host that wait for their answer; beyond that the oldest is given up. */
+const unanswered_max = 1000
+
 export const heartbeat_ms = 5000
 /** Three heartbeats missed: the link is dead, whatever TCP thinks. */
 export const silence_ms_max = 3 * heartbeat_ms + 1000
@@ -60,6 +68,8 @@ export const silence_ms_max = 3 * heartbeat_ms + 1000
 export class AgentSession {
   readonly host_id: string
   epoch = 0
+  /** The newest report of this link that the database has. */
+  last_report = 0
   private readonly link: AgentLink
   private readonly parts: SessionParts
   private readonly shared: Shared
@@ -70,6 +80,8 @@ export class AgentSession {
   private open = true
   /** A look at what is wanted is queued already. */
   private woken = false
+  /** Calls that the agent has not answered yet; an answer to anything else is none. */
+  private readonly asked = new Map<string, Pick<ReadCall, 'call' | 'by'>>()
 
   constructor(host_id: string, link: AgentLink, parts: SessionParts, shared: Shared) {
     this.host_id = host_id
@@ -103,8 +115,12 @@ export class AgentSession {
   }
 
   /** After what is queued: a call may be about an instance of which the host is only about to be told. */
-  sendInTurn(frame: ControllerFrame): void {
-    void this.enqueue(() => Promise.resolve(this.send(frame)))
+  call(asked: ReadCall): void {
+    const { call, params } = asked
+    const [oldest] = this.asked.keys()
+    if (this.asked.size >= unanswered_max && oldest !== undefined) this.asked.delete(oldest)
+    this.asked.set(call, { call, by: asked.by })
+    void this.enqueue(() => Promise.resolve(this.send({ type: 'call', call, params })))
   }
 
   silentFor_ms(): number {
@@ -143,24 +159,35 @@ export class AgentSession {
   private async handle(text: string): Promise<void> {
     const frame = parseAgentFrame(text)
     if (frame.type === 'ping') return this.send({ type: 'pong', sent_ms: frame.sent_ms })
-    if (frame.type === 'hello') return await this.begin(frame.protocol, frame.facts)
+    if (frame.type === 'hello') return await this.begin(frame)
     if (!this.begun) throw new Error(`a ${frame.type} came before hello`)
     switch (frame.type) {
       case 'report':
         return await this.report(frame.report, frame.instances)
+      case 'held':
+        return this.mustHold(await noteHeld(this.parts.database, this, frame.instances))
       case 'facts':
         return this.mustHold(await noteFacts(this.parts.database, this, frame.facts, this.parts.rules()))
       case 'foreign':
         return this.mustHold(await noteForeign(this.parts.database, this, frame.domains))
+      case 'volumes_gone':
+        return await volumesGone(this.parts.database, this.host_id, frame.ids)
       case 'answer':
-        if (frame.error) this.parts.log.warn({ host_id: this.host_id, call: frame.call }, frame.error)
-        return
+        return await this.answered(frame.call, frame)
       default:
         frame satisfies never
     }
   }
 
-  private async begin(protocol: number, facts: HostFacts): Promise<void> {
+  private async answered(call: string, { result, error }: AgentAnswer): Promise<void> {
+    const asked = this.asked.get(call)
+    if (!asked) return
+    this.asked.delete(call)
+    if (error !== undefined) this.parts.log.warn({ host_id: this.host_id, call }, error)
+    await this.parts.calls.answered(asked, error === undefined ? { result } : { error })
+  }
+
+  private async begin({ protocol, facts, holds }: Hello): Promise<void> {
     if (protocol > protocolVersion || protocol < protocolVersion - 1) {
       throw new Error(
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
@@ -173,9 +200,14 @@ export class AgentSession {
       controller_id,
       facts,
       this.parts.rules().reserved_memory_mib,
+      holds,
     )
     this.epoch = session.epoch
-    this.send({ type: 'welcome', protocol, host_id: this.host_id, heartbeat_ms, last_report: session.last_report })
+    const { last_report, show } = session
+    this.last_report = last_report
+    if (show.length > 0) this.parts.log.warn({ host_id: this.host_id, instances: show.length }, newer_held)
+    const link_urls = session.agent_urls.map(linkUrlOf)
+    this.send({ type: 'welcome', protocol, host_id: this.host_id, heartbeat_ms, last_report, link_urls, show })
     await this.tell(true)
   }
 
@@ -187,13 +219,20 @@ export class AgentSession {
 
   private async report(report: number, instances: readonly InstanceReport[]): Promise<void> {
     const { host_id, epoch } = this
-    this.mustHold(await this.shared.reports.ask({ host_id, epoch, report, instances }))
+    const outcome = await this.shared.reports.ask({ host_id, epoch, report, instances })
+    this.mustHold(outcome)
+    if (outcome === 'ahead') throw new Error(newer_held)
+    this.last_report = Math.max(this.last_report, report)
   }
 
-  private mustHold(outcome: 'applied' | 'stale' | 'foreign'): void {
+  private mustHold(outcome: ReportOutcome): void {
     if (outcome === 'foreign') throw new Error(not_held)
   }
 }
+
+type Hello = Extract<AgentFrame, { type: 'hello' }>
+
+const newer_held = 'a host was told newer things than the database knows: was it restored from an older backup?'
 
 const not_held = 'this link is not the one that the host is known by any more'
 
@@ -255,8 +294,14 @@ export class AgentSessions {
   async reconcile(): Promise<void> {
     const { database, controller_id } = this.parts
     const begun = [...this.sessions.values()].filter(session => session.begun)
-    const held = new Map((await host.heldBy(database.db, controller_id)).map(row => [row.id, row.epoch]))
-    for (const session of begun) if (held.get(session.host_id) !== session.epoch) session.end(not_held)
+    const reported = new Map(begun.map(session => [session, session.last_report]))
+    const rows = await host.heldBy(database.db, controller_id)
+    const held = new Map(rows.map(row => [row.id, row.epoch]))
+    const known = new Map(rows.map(row => [row.id, row.last_report]))
+    for (const session of begun) {
+      if (held.get(session.host_id) !== session.epoch) session.end(not_held)
+      else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
+    }
     for (const [id, epoch] of held) if (!this.sessions.has(id)) await endSession(database, id, epoch)
   }
 
@@ -269,11 +314,8 @@ export class AgentSessions {
   /** A call that some controller has for a host whose link may be here. */
   private forward(payload: string | null): void {
     if (payload === null) return
-    const { host_id, call, params } = JSON.parse(payload) as { host_id: string } & Omit<
-      Extract<ControllerFrame, { type: 'call' }>,
-      'type'
-    >
-    this.sessions.get(host_id)?.sendInTurn({ type: 'call', call, params })
+    const asked = this.parts.calls.read(payload)
+    if (asked) this.sessions.get(asked.host_id)?.call(asked)
   }
 
   private watchSilence(): void {

@@ -5,9 +5,8 @@
 import type { WebSocket } from 'ws'
 import type { Clock } from '../../lib/clock.ts'
 import { CloudError } from '../../model/errors.ts'
-import { makeId, type Random } from '../cloud.ts'
-import { channels, type Database } from '../store/database.ts'
-import { event } from '../store/event.ts'
+import { CallFailed, type Random } from '../cloud.ts'
+import type { AgentCalls } from './calls.ts'
 
 export type StreamAsked =
   | { kind: 'console'; instance_id: string }
@@ -22,52 +21,41 @@ const dial_ms_max = 10_000
 
 export class AgentStreams {
   private readonly awaited = new Map<string, Awaited>()
-  private readonly database: Database
+  private readonly calls: AgentCalls
   private readonly clock: Clock
   private readonly random: Random
   private readonly agent_url: string
 
-  constructor(parts: { database: Database; clock: Clock; random: Random; agent_url: string }) {
-    this.database = parts.database
+  constructor(parts: { calls: AgentCalls; clock: Clock; random: Random; agent_url: string }) {
+    this.calls = parts.calls
     this.clock = parts.clock
     this.random = parts.random
     this.agent_url = parts.agent_url
   }
 
-  /** A socket that the host has dialled for this. Throws host_unreachable when it does not come in time. */
+  /**
+   * A socket that the host has dialled for this. Throws unavailable with the agent's own words when it refuses, and
+   * host_unreachable when nothing comes in time.
+   */
   async open(host: { id: string; name: string }, asked: StreamAsked): Promise<WebSocket> {
     const token = Buffer.from(this.random.bytes(32)).toString('base64url')
     const url = `${this.agent_url.replace(/^http/, 'ws')}/agent/v1/streams/${token}`
-    const params = { method: 'stream' as const, url, token, ...asked }
     const { promise, resolve, reject } = Promise.withResolvers<WebSocket>()
-    // The time may be over before anybody awaits it, when the database is slow: no reason to end the process.
     promise.catch(() => undefined)
-    const timer = this.clock.after(dial_ms_max, () =>
-      reject(
-        new CloudError(
-          'host_unreachable',
-          `The host ${host.name} does not answer, so this cannot be shown now. Try again when it is back.`,
-          {
-            host_id: host.id,
-          },
-        ),
-      ),
-    )
+    const timer = this.clock.after(dial_ms_max, () => reject(new CallFailed('silent', 'Nobody dialled.')))
+    const arrived = new AbortController()
     this.awaited.set(token, { host_id: host.id, arrived: resolve })
+    const params = { method: 'stream' as const, url, token, ...asked }
+    // An answer that it has dialled is no news: the socket itself is.
+    this.calls.ask(host.id, params, { timeout_ms: dial_ms_max, signal: arrived.signal }).catch(reject)
     try {
-      await this.database.transaction(tx =>
-        event.notify(
-          tx,
-          channels.call,
-          JSON.stringify({ host_id: host.id, call: makeId({ clock: this.clock, random: this.random }), params }),
-        ),
-      )
       return await promise
     } catch (error) {
       promise.then(socket => socket.close()).catch(() => undefined)
-      throw error
+      throw failed(host, error)
     } finally {
       timer.cancel()
+      arrived.abort()
       this.awaited.delete(token)
     }
   }
@@ -80,4 +68,18 @@ export class AgentStreams {
     waiting.arrived(socket)
     return true
   }
+}
+
+function failed(host: { id: string; name: string }, error: unknown): unknown {
+  if (!(error instanceof CallFailed)) return error
+  if (error.kind === 'refused') {
+    return new CloudError('unavailable', `The host ${host.name} cannot show this: ${error.message}`, {
+      host_id: host.id,
+    })
+  }
+  return new CloudError(
+    'host_unreachable',
+    `The host ${host.name} does not answer, so this cannot be shown now. Try again when it is back.`,
+    { host_id: host.id },
+  )
 }

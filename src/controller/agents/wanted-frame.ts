@@ -4,6 +4,7 @@ import type { WantedInstance, WantedNetwork } from '../../protocol/wanted.ts'
 import { instancePorts } from '../store/instance-ports.ts'
 import type { Db } from '../store/database.ts'
 import { gatewayHost } from '../store/gateway-host.ts'
+import { held } from '../store/held.ts'
 import { type Version, wanted } from '../store/wanted.ts'
 import type { WantedHostRules } from './sessions.ts'
 
@@ -11,6 +12,7 @@ import type { WantedHostRules } from './sessions.ts'
 export interface Told {
   instances: ReadonlyMap<string, string>
   networks: ReadonlyMap<string, string>
+  removed_volumes: ReadonlySet<string>
   host: string
 }
 
@@ -44,6 +46,9 @@ export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: 
   if (news.length === 0) return compared.map(({ made }) => made)
   const ids = news.flatMap(one => one.changed)
   const instances = Map.groupBy(await wanted.instances(db, ids, rules), one => one.host_id)
+  // What an operator has given up of what no row is there for; told once per link.
+  const first = news.flatMap(one => (one.before ? [] : [one.host_id]))
+  const purges = Map.groupBy(first.length > 0 ? await held.toPurge(db, first) : [], one => one.host_id)
   const networksOf = await wanted.networkIds(
     db,
     news.map(one => one.host_id),
@@ -53,7 +58,7 @@ export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: 
     const here = new Set(networksOf.get(one.host_id))
     fill(
       one,
-      (instances.get(one.host_id) ?? []).map(found => found.instance),
+      [...(instances.get(one.host_id) ?? []), ...(purges.get(one.host_id) ?? [])].map(found => found.instance),
       networks.filter(network => here.has(network.network_id)),
     )
   }
@@ -76,12 +81,16 @@ function compare(
   host_rules: WantedHostRules,
   stop_timeout_s: number,
 ): Compared {
-  const instances = new Map(versions.map(one => [one.id, `${one.generation}.${one.details_version}`]))
+  const removed_volumes = new Set(versions.filter(one => one.is_removed_volume).map(one => one.id))
+  const instances = new Map(
+    versions.filter(one => !one.is_removed_volume).map(one => [one.id, `${one.generation}.${one.details_version}`]),
+  )
   const changed = [...instances].filter(([id, version]) => told?.instances.get(id) !== version).map(([id]) => id)
   const forgotten = told ? [...told.instances.keys()].some(id => !instances.has(id)) : false
   const host = JSON.stringify([host_rules, stop_timeout_s])
-  const is_news = !told || changed.length > 0 || forgotten || host !== told.host
-  const now = { instances, networks: told?.networks ?? new Map<string, string>(), host }
+  const to_remove = removed_volumes.difference(told?.removed_volumes ?? new Set()).size > 0
+  const is_news = !told || changed.length > 0 || forgotten || to_remove || host !== told.host
+  const now = { instances, networks: told?.networks ?? new Map<string, string>(), removed_volumes, host }
   return {
     host_id,
     before: told,
@@ -103,6 +112,7 @@ function fill(one: Compared, instances: WantedInstance[], here: readonly WantedN
     networks: here.filter(network => before?.networks.get(network.network_id) !== versionOf(network)),
     forget_instances: [...(before?.instances.keys() ?? [])].filter(id => !made.told.instances.has(id)),
     forget_networks: [...(before?.networks.keys() ?? [])].filter(id => !networks.has(id)),
+    remove_volumes: [...made.told.removed_volumes].filter(id => !before?.removed_volumes.has(id)),
   }
   made.told = { ...made.told, networks }
 }

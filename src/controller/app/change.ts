@@ -28,11 +28,48 @@ export function change<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promis
       if (before !== 'new') return before.body as T
     }
     const body = await work(tx)
-    await audit.record(tx, caller, { outcome: request.status, error: null, resource_id: resourceIdOf(body) })
+    await audit.record(tx, [{ caller, outcome: request.status, error: null, resource_id: resourceIdOf(body) }])
     if (request.idempotency_key !== null) {
       await idempotency.keep(tx, caller.user_id, request.idempotency_key, request.status, body)
     }
     return body
+  })
+}
+
+/**
+ * As `change`, for several requests in one transaction: `work` returns a body for each. When any of them was asked before
+ * by its Idempotency-Key, it throws and changes nothing: they have to be done one by one.
+ */
+export function changeTogether<T>(
+  cloud: Cloud,
+  callers: readonly Caller[],
+  work: (tx: Tx) => Promise<T[]>,
+): Promise<T[]> {
+  const [first] = callers
+  if (first && callers.length === 1)
+    return change(cloud, first, tx => work(tx).then(([body]) => body as T)).then(body => [body])
+  return cloud.database.transaction(async tx => {
+    const keyed = callers.flatMap(({ user_id, request }, n) =>
+      request.idempotency_key === null
+        ? []
+        : [{ n, user_id, key: request.idempotency_key, request_sha256: request.sha256, status: request.status }],
+    )
+    if (!(await idempotency.claimAll(tx, keyed))) throw new Error('one of these was asked before')
+    const bodies = await work(tx)
+    await audit.record(
+      tx,
+      callers.map((caller, n) => ({
+        caller,
+        outcome: caller.request.status,
+        error: null,
+        resource_id: resourceIdOf(bodies[n]),
+      })),
+    )
+    await idempotency.keepAll(
+      tx,
+      keyed.map(({ n, user_id, key, status }) => ({ user_id, key, status, body: bodies[n] })),
+    )
+    return bodies
   })
 }
 

@@ -29,6 +29,7 @@ export class EventHub {
   /** When the last reading began. */
   private read_ms = 0
   private retry_ms = hidden_retry_ms
+  private warned = false
   private stop: (() => void) | undefined
 
   constructor(parts: { database: Database; clock: Clock; log: Logger }) {
@@ -40,6 +41,7 @@ export class EventHub {
   /** Begins at the newest event; what came before is read from the database by who needs it. */
   async start(): Promise<void> {
     this.cursor = parseCursor(await event.head(this.database.db)) ?? this.cursor
+    await this.warnIfBlind()
     this.stop = this.database.listen(channels.event, () => this.wake())
     this.wake()
   }
@@ -95,10 +97,25 @@ export class EventHub {
         for (const watcher of this.watchers) watcher(events)
       }
       if (events.length === batch_max) continue
-      if (hidden) this.lookAgain()
-      else this.retry_ms = hidden_retry_ms
+      if (hidden) {
+        if (this.retry_ms === hidden_retry_ms_max) await this.warnIfBlind()
+        this.lookAgain()
+      } else this.retry_ms = hidden_retry_ms
       return
     }
+  }
+
+  /** Once: it is for an operator to grant. */
+  private async warnIfBlind(): Promise<void> {
+    if (this.warned) return
+    const roles = await event.unseenRoles(this.database.db)
+    if (roles.length === 0) return
+    this.warned = true
+    this.log.warn(
+      { roles },
+      'sessions of other roles are at work in the database whose transactions this one cannot see, so events come late ' +
+        'while any long transaction is open on the server: let all controllers use one role, or GRANT pg_read_all_stats to each',
+    )
   }
 
   private lookAgain(): void {

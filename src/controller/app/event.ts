@@ -142,6 +142,12 @@ function textOf({ xid, seq }: { xid: string; seq: number }): string {
   return `${xid}.${seq}`
 }
 
+/** Where a stream that is to begin now begins. */
+export function newestCursor(cloud: Cloud, caller: Caller, query: EventFilter): Promise<string> {
+  mustHear(caller, query)
+  return event.head(cloud.database.db)
+}
+
 /**
  * Batches of events, from just after `cursor` (or from now) on, until the signal fires. Misses none and repeats none:
  * it watches first and reads the past then, and passes over what it has read. Rejects for a bad cursor. Resolves when the

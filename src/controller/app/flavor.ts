@@ -22,7 +22,13 @@ export async function getFlavor(cloud: Cloud, id: string): Promise<Flavor> {
 }
 
 export function createFlavor(cloud: Cloud, caller: Caller, asked: BodyOf<typeof flavorRoutes.create>): Promise<Flavor> {
-  const made = { ...asked, id: makeId<FlavorId>(cloud), properties: asked.properties ?? {} }
+  const made = {
+    ...asked,
+    id: makeId<FlavorId>(cloud),
+    ephemeral_gib: asked.ephemeral_gib ?? 0,
+    swap_mib: asked.swap_mib ?? 0,
+    properties: asked.properties ?? {},
+  }
   return change(cloud, caller, async tx => {
     const created = await onConstraint(flavor.insert(tx, made), {
       flavor_name_key: () =>

@@ -4,8 +4,9 @@ import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { HostId } from '../../model/ids.ts'
-import { linkPath } from '../../protocol/join.ts'
+import { linkUrlOf } from '../../protocol/join.ts'
 import { type Cloud, makeId } from '../cloud.ts'
+import { controller } from '../store/controller.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
@@ -16,7 +17,9 @@ import type { Page } from '../store/page.ts'
 import { caFingerprint, signAgent } from './authority.ts'
 import { by, type Caller } from './caller.ts'
 import { change, withoutKey } from './change.ts'
+import { volume } from '../store/volume.ts'
 import { takeOut } from './instance-gone.ts'
+import { takeOutVolume } from './volume-gone.ts'
 
 export function listHosts(cloud: Cloud, query: QueryOf<typeof hostRoutes.list>): Promise<Page<Host>> {
   return host.list(cloud.database.db, query)
@@ -58,6 +61,7 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     const found = await host.lock(tx, id)
     if (!found) throw notFound('host', id)
     const count = await host.instanceCount(tx, id)
+    const volumes = await volume.looseCount(tx, id)
     if (count > 0 && !lost) {
       throw new CloudError(
         'in_use',
@@ -65,13 +69,20 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
         { instances: count },
       )
     }
-    if (count > 0 && found.session_controller_id !== null) {
+    if (volumes > 0 && !lost) {
       throw new CloudError(
-        'wrong_state',
-        `The host ${found.name} answers, so it is not lost. Delete its instances first.`,
+        'in_use',
+        `The host ${found.name} still holds ${volumes} volumes that no instance has (croft volume list). Delete them first. If it will never be back, remove it as lost.`,
+        { volumes },
       )
     }
-    await giveUpInstances(tx, id, `the host ${found.name} was removed as lost by ${caller.user_name}`)
+    if (count + volumes > 0 && found.session_controller_id !== null) {
+      throw new CloudError(
+        'wrong_state',
+        `The host ${found.name} answers, so it is not lost. Delete its instances and volumes first.`,
+      )
+    }
+    await giveUpContent(tx, id, `the host ${found.name} was removed as lost by ${caller.user_name}`)
     await host.remove(tx, id)
     await record(tx, id, 'deleted', caller)
     await event.notify(tx, channels.network, '')
@@ -79,11 +90,10 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
   })
 }
 
-async function giveUpInstances(tx: Tx, host_id: string, why: string): Promise<void> {
-  for (const { id } of await observed.ofHost(tx, host_id)) {
-    const row = await instance.lock(tx, id)
-    if (row) await event.record(tx, await takeOut(tx, row, why))
-  }
+async function giveUpContent(tx: Tx, host_id: string, why: string): Promise<void> {
+  const ids = (await observed.ofHost(tx, host_id)).map(one => one.id)
+  await event.record(tx, await takeOut(tx, await instance.lockAll(tx, ids), why, true))
+  for (const row of await volume.lockLoose(tx, host_id)) await takeOutVolume(tx, row)
 }
 
 async function record(tx: Tx, id: string, kind: string, caller: Caller | null): Promise<void> {
@@ -172,10 +182,7 @@ export async function joinHost(cloud: Cloud, asked: JoinAsked): Promise<Joined> 
     }
     await invitation.use(tx, hashOf(secret), id)
     await record(tx, id, known ? 'changed' : 'created', null)
-    const link_urls = (await invitation.controllerUrls(tx)).map(linkUrl)
+    const link_urls = (await controller.urls(tx)).map(linkUrlOf)
     return { host_id: id, certificate_pem, ca_pem, link_urls }
   })
 }
-
-/** https://10.0.0.1:7071 → wss://10.0.0.1:7071/agent/v1/link */
-const linkUrl = (agent_url: string) => new URL(linkPath, agent_url.replace(/^http/, 'ws')).href

@@ -126,16 +126,18 @@ export function createImage(cloud: Cloud, caller: Caller, asked: Create): Promis
     await projectQuota.charge(tx, project_id, { images: 1 })
     await event.record(tx, [{ noun: 'image', kind: 'created', resource_id: id, project_id, ...by(caller) }])
     const operation_id = makeId<OperationId>(cloud)
-    await operation.start(tx, {
-      id: operation_id,
-      project_id,
-      user_id: caller.user_id,
-      request_id: caller.request.id,
-      kind: 'image.create',
-      noun: 'image',
-      resource_id: id,
-      targets: [],
-    })
+    await operation.start(tx, [
+      {
+        id: operation_id,
+        project_id,
+        user_id: caller.user_id,
+        request_id: caller.request.id,
+        kind: 'image.create',
+        noun: 'image',
+        resource_id: id,
+        targets: [],
+      },
+    ])
     if (source_url !== null) await event.notify(tx, channels.work, '')
     const started = await operation.find(tx, operation_id)
     if (!started) throw new Error('the operation just made is not there')

@@ -2,13 +2,15 @@
  * Making instances: one transaction for one or a thousand, a fixed number of statements. Quota, claim on hosts, addresses,
  * disks, wanted state, operation and events commit together or not at all.
  */
+import type { Flavor } from '../../api/flavor.ts'
 import type { InstanceCreate, instanceRoutes } from '../../api/instance.ts'
 import type { ReplyOf } from '../../api/route.ts'
+import { TogetherByKey } from '../../lib/together.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import type { InstanceId, OperationId, PlacementId, VolumeId } from '../../model/ids.ts'
+import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { type BootImage, bootSource } from '../store/boot-source.ts'
+import { bootSource } from '../store/boot-source.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { flavor } from '../store/flavor.ts'
@@ -16,33 +18,63 @@ import { instance, type NewInstance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import { placement } from '../store/placement.ts'
 import { quota } from '../store/quota.ts'
+import { type Boot, bootOf, extraGib } from './boot-source.ts'
 import { by, type Caller, projectOf } from './caller.ts'
-import { change } from './change.ts'
+import { changeTogether } from './change.ts'
 import { keepRefusal, type Placed, placeAndClaim } from './placement.ts'
+import { insertDisks } from './instance-disks.ts'
 import { preparePorts } from './instance-ports.ts'
 
 type Created = ReplyOf<typeof instanceRoutes.create>
 
-const gib = 1024 ** 3
+/** A request for instances, and who sent it. */
+interface Request {
+  caller: Caller
+  asked: InstanceCreate
+}
 
 export async function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
   checkUserData(asked.user_data)
   try {
-    return await createAll(cloud, caller, asked)
+    return await alike(cloud).ask(kindOf(caller, asked), { caller, asked })
   } catch (error) {
     await keepRefusal(cloud, error)
     throw error
   }
 }
 
-function createAll(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
-  return change(cloud, caller, async tx => {
+/**
+ * Who makes many alike sends many requests at once (a scaling group, Terraform): those that differ in nothing but the name
+ * share a transaction, and cost little more together than one does alone (docs/design/0006-done-together.md).
+ */
+const lines = new WeakMap<Cloud, TogetherByKey<Request, Created>>()
+
+function alike(cloud: Cloud): TogetherByKey<Request, Created> {
+  const known = lines.get(cloud) ?? new TogetherByKey(requests => createAll(cloud, requests))
+  lines.set(cloud, known)
+  return known
+}
+
+/** The same for requests that may share a transaction; a request for something that only one can have is alone. */
+function kindOf(caller: Caller, { name: _, ...rest }: InstanceCreate): string {
+  const only_one =
+    (rest.count ?? 1) > 1 ||
+    rest.boot_volume_id !== undefined ||
+    rest.networks?.some(one => one.fixed_addresses?.length)
+  return only_one ? caller.request.id : JSON.stringify([caller.user_id, caller.project_id, rest])
+}
+
+/** Requests that are alike but for their names. */
+function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[]> {
+  const callers = requests.map(one => one.caller)
+  return changeTogether(cloud, callers, async tx => {
+    const [{ caller, asked }] = requests as readonly [Request]
     const project_id = projectOf(caller)
-    const count = asked.count ?? 1
+    const names = requests.map(one => namesOf(one.asked))
+    const count = names.flat().length
     const size = await flavor.find(tx, asked.flavor_id)
     if (!size) throw notFound('flavor', asked.flavor_id)
-    const disk_gib = asked.disk_gib ?? size.disk_gib
-    const image = await bootableImage(tx, asked.image_id, project_id, { ...size, disk_gib })
+    const boot = await bootOf(tx, project_id, asked, size)
     const public_keys = await keysFor(tx, caller, asked)
     const networks = asked.networks ?? [{ network_id: await onlyNetwork(tx, project_id) }]
     await quota.charge(
@@ -52,52 +84,99 @@ function createAll(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise
         instances: count,
         vcpus: count * size.vcpus,
         memory_mib: count * size.memory_mib,
-        storage_gib: count * disk_gib,
+        // A volume that is there already was charged when it was made.
+        storage_gib: count * (extraGib(size) + (boot.volume ? 0 : boot.disk_gib)),
       },
     )
-    const wish = placementAsked(asked, { ...size, disk_gib }, image)
+    const wish = placementAsked(asked, size, boot)
     const placed = await placeAndClaim(cloud, tx, caller, wish, count)
-    const zones = await bootSource.zoneOfHost(
-      tx,
-      placed.map(one => one.host_id),
-    )
-    // Sorted, so that a list by id shows a batch in the order of its numbers.
-    const ids = placed.map(() => makeId<InstanceId>(cloud)).sort()
-    const made = placed.map((one, n): NewInstance => {
-      const name = count === 1 ? asked.name : `${asked.name}-${n + 1}`
-      return {
-        id: ids[n] ?? '',
-        project_id,
-        user_id: caller.user_id,
-        name,
-        hostname: hostnameOf(name),
-        host_id: one.host_id,
-        zone_id: zones.get(one.host_id) ?? '',
-        flavor_id: size.id,
-        flavor_name: size.name,
-        image_id: image.id,
-        image_name: image.name,
-        vcpus: size.vcpus,
-        memory_mib: size.memory_mib,
-        disk_gib,
-        cpu_model: cloud.settings.get('instance.cpu_model'),
-        config_drive: asked.config_drive ?? true,
-        watchdog_action: asked.watchdog_action ?? 'none',
-        user_data: asked.user_data ?? null,
-        wanted_power: asked.start === false ? 'stopped' : 'running',
-        public_keys,
-        tags: asked.tags ?? {},
-      }
-    })
+    const made = newInstances(cloud, requests[0] as Request, { names: names.flat(), placed, size, boot, public_keys })
     await instance.insert(tx, made)
-    await insertRootDisks(tx, cloud, made, image)
-    const instance_ids = made.map(one => one.id)
-    const ports = await preparePorts(tx, cloud, { project_id, caller, instance_ids, requests: networks })
-    const operation_id = await recordCreation(tx, cloud, caller, made, placed, wish, ports.events)
-    const items = await instance.byIds(tx, instance_ids)
-    const started = await operation.find(tx, operation_id)
-    if (!started) throw new Error('the operation just made is not there')
-    return { items, operation: started }
+    await insertDisks(tx, cloud, made, boot, size)
+    let from = 0
+    const parts = requests.map(({ caller: asker }, n): Part => {
+      const own = made.slice(from, (from += names[n]?.length ?? 0))
+      return { caller: asker, made: own, operation_id: makeId<OperationId>(cloud) }
+    })
+    const askers = parts.flatMap(part => part.made.map(({ id }): [string, Caller] => [id, part.caller]))
+    const ports = await preparePorts(tx, cloud, {
+      project_id,
+      caller,
+      callers: new Map(askers),
+      instance_ids: askers.map(([id]) => id),
+      requests: networks,
+    })
+    const events = boot.volume
+      ? [...ports.events, { noun: 'volume', kind: 'changed', resource_id: boot.volume.id, project_id, ...by(caller) }]
+      : ports.events
+    await recordCreation(tx, cloud, parts, placed, wish, events)
+    return await answers(tx, parts)
+  })
+}
+
+function namesOf({ name, count = 1 }: InstanceCreate): string[] {
+  return count === 1 ? [name] : Array.from({ length: count }, (_, n) => `${name}-${n + 1}`)
+}
+
+interface Makings {
+  names: readonly string[]
+  placed: readonly Placed[]
+  size: Flavor
+  boot: Boot
+  public_keys: { name: string; public_key: string }[]
+}
+
+function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings): NewInstance[] {
+  const { names, placed, size, boot, public_keys } = makings
+  // Sorted, so that a list by id shows a batch in the order of its numbers.
+  const ids = placed.map(() => makeId<InstanceId>(cloud)).sort()
+  return placed.map((one, n): NewInstance => {
+    const name = names[n] ?? ''
+    return {
+      id: ids[n] ?? '',
+      project_id: projectOf(caller),
+      user_id: caller.user_id,
+      name,
+      hostname: hostnameOf(name),
+      host_id: one.host_id,
+      zone_id: one.zone_id,
+      flavor_id: size.id,
+      flavor_name: size.name,
+      image_id: boot.image_id,
+      image_name: boot.image_name,
+      boot: boot.kind,
+      vcpus: size.vcpus,
+      memory_mib: size.memory_mib,
+      disk_gib: boot.disk_gib,
+      ephemeral_gib: size.ephemeral_gib,
+      swap_mib: size.swap_mib,
+      cpu_model: cloud.settings.get('instance.cpu_model'),
+      config_drive: asked.config_drive ?? true,
+      watchdog_action: asked.watchdog_action ?? 'none',
+      user_data: asked.user_data ?? null,
+      wanted_power: asked.start === false ? 'stopped' : 'running',
+      public_keys,
+      tags: asked.tags ?? {},
+    }
+  })
+}
+
+/** What one request made. */
+interface Part {
+  caller: Caller
+  made: readonly NewInstance[]
+  operation_id: string
+}
+
+async function answers(tx: Tx, parts: readonly Part[]): Promise<Created[]> {
+  const made_ids = parts.flatMap(part => part.made.map(one => one.id))
+  const shown = new Map((await instance.byIds(tx, made_ids)).map(one => [one.id, one]))
+  const operation_ids = parts.map(part => part.operation_id)
+  const started = new Map((await operation.byIds(tx, operation_ids)).map(one => [one.id, one]))
+  return parts.map(({ made, operation_id }) => {
+    const found = started.get(operation_id)
+    if (!found) throw new Error('the operation just made is not there')
+    return { items: made.flatMap(({ id }) => shown.get(id) ?? []), operation: found }
   })
 }
 
@@ -113,38 +192,6 @@ function checkUserData(user_data: string | undefined): void {
       `user_data has ${bytes.length} bytes; at most ${limits.user_data_bytes_max} are taken.`,
     )
   }
-}
-
-async function bootableImage(
-  tx: Tx,
-  id: string,
-  project_id: string,
-  size: { name: string; disk_gib: number; memory_mib: number },
-): Promise<BootImage> {
-  const image = await bootSource.image(tx, id, project_id)
-  if (!image) throw notFound('image', id)
-  if (image.status !== 'ready' || image.virtual_size_bytes === null) {
-    throw new CloudError(
-      'wrong_state',
-      `The image ${image.name} is ${image.status}, not ready. Wait for it, or choose another.`,
-    )
-  }
-  const needs_gib = Math.max(Math.ceil(image.virtual_size_bytes / gib), image.min_disk_gib)
-  if (needs_gib > size.disk_gib) {
-    throw new CloudError(
-      'invalid',
-      `The image ${image.name} needs a disk of ${needs_gib} GiB, the flavor ${size.name} gives ${size.disk_gib}. Choose a larger one, or name disk_gib.`,
-      { needs_gib, disk_gib: size.disk_gib },
-    )
-  }
-  if (image.min_memory_mib > size.memory_mib) {
-    throw new CloudError(
-      'invalid',
-      `The image ${image.name} needs ${image.min_memory_mib} MiB of memory, the flavor ${size.name} gives ${size.memory_mib}. Choose a larger one.`,
-      { needs_mib: image.min_memory_mib, memory_mib: size.memory_mib },
-    )
-  }
-  return image
 }
 
 async function keysFor(tx: Tx, caller: Caller, asked: InstanceCreate): Promise<{ name: string; public_key: string }[]> {
@@ -176,24 +223,21 @@ async function onlyNetwork(tx: Tx, project_id: string): Promise<string> {
 }
 
 /** Flavor properties `label:KEY` and `cpu_flags`, and the image's `architecture`, bind the choice of host. */
-function placementAsked(
-  asked: InstanceCreate,
-  size: { vcpus: number; memory_mib: number; disk_gib: number; properties: Record<string, string> },
-  image: BootImage,
-) {
+function placementAsked(asked: InstanceCreate, size: Flavor, boot: Boot) {
   const labels = Object.entries(size.properties).flatMap(([key, value]) =>
     key.startsWith('label:') ? [[key.slice('label:'.length), value]] : [],
   )
-  const cpu_flags = [size.properties.cpu_flags, image.properties.cpu_flags].flatMap(
+  const cpu_flags = [size.properties.cpu_flags, boot.properties.cpu_flags].flatMap(
     flags => flags?.split(/[\s,]+/) ?? [],
   )
   return {
     vcpus: size.vcpus,
     memory_mib: size.memory_mib,
-    disk_gib: size.disk_gib,
+    disk_gib: extraGib(size) + (boot.volume?.host_id ? 0 : boot.disk_gib),
     zone_id: asked.zone_id ?? null,
     host_id: asked.host_id ?? null,
-    arch: image.properties.architecture ?? null,
+    arch: boot.properties.architecture ?? null,
+    ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
     cpu_flags: cpu_flags.filter(flag => flag !== ''),
     labels: Object.fromEntries(labels) as Record<string, string>,
   }
@@ -209,65 +253,47 @@ export function hostnameOf(name: string): string {
   return hostname || 'instance'
 }
 
-async function insertRootDisks(tx: Tx, cloud: Cloud, made: readonly NewInstance[], image: BootImage): Promise<void> {
-  await instance.insertVolumes(
-    tx,
-    made.map(one => ({
-      id: makeId<VolumeId>(cloud),
-      project_id: one.project_id,
-      instance_id: one.id,
-      host_id: one.host_id,
-      name: `${one.name} root`,
-      role: 'root' as const,
-      size_gib: one.disk_gib,
-      image_id: image.id,
-      bus: ['scsi', 'sata', 'ide'].includes(image.properties.disk_bus ?? '')
-        ? (image.properties.disk_bus ?? '')
-        : 'virtio',
-    })),
-  )
-}
-
-/** What is told of it: why each is where it is, the operation, the events; and the hosts are woken. */
+/** What is told of it: why each is where it is, the operations, the events; and the hosts are woken. */
 async function recordCreation(
   tx: Tx,
   cloud: Cloud,
-  caller: Caller,
-  made: readonly NewInstance[],
+  parts: readonly Part[],
   placed: readonly Placed[],
   asked: ReturnType<typeof placementAsked>,
   events: Parameters<typeof event.record>[1],
-): Promise<string> {
-  const { user_id, request_id } = by(caller)
-  const project_id = projectOf(caller)
+): Promise<void> {
+  const all = parts.flatMap(({ caller, made }) => made.map(one => ({ one, ...by(caller) })))
   await placement.insert(
     tx,
-    made.flatMap((one, n) => {
+    all.flatMap(({ one: { id, project_id }, request_id }, n) => {
       const decision = placed[n]?.decision
       return decision
-        ? [{ id: makeId<PlacementId>(cloud), project_id, instance_id: one.id, request_id, asked, decision }]
+        ? [{ id: makeId<PlacementId>(cloud), project_id, instance_id: id, request_id, asked, decision }]
         : []
     }),
   )
-  const id = makeId<OperationId>(cloud)
-  const [first] = made
-  await operation.start(tx, {
-    id,
-    project_id,
-    user_id,
-    request_id,
-    kind: 'instance.create',
-    noun: 'instance',
-    resource_id: made.length === 1 && first ? first.id : null,
-    targets: made.map(one => ({ resource_id: one.id, generation: 1 })),
-  })
-  await event.record(tx, [
-    ...made.map(one => ({ noun: 'instance', kind: 'created', resource_id: one.id, project_id, user_id, request_id })),
-    ...events,
-  ])
-  await event.wakeHosts(
+  const started = await operation.startNew(
     tx,
-    made.map(one => one.host_id),
+    parts.map(({ caller, made, operation_id }) => ({
+      id: operation_id,
+      project_id: projectOf(caller),
+      ...by(caller),
+      kind: 'instance.create',
+      noun: 'instance',
+      resource_id: made.length === 1 ? (made[0]?.id ?? null) : null,
+      targets: made.map(one => ({ resource_id: one.id, generation: 1 })),
+    })),
   )
-  return id
+  const created = all.map(({ one: { id, project_id }, ...who }) => ({
+    noun: 'instance',
+    kind: 'created',
+    resource_id: id,
+    project_id,
+    ...who,
+  }))
+  await event.record(
+    tx,
+    [...started, ...created, ...events],
+    all.map(({ one }) => one.host_id),
+  )
 }

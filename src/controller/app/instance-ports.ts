@@ -30,7 +30,9 @@ export interface PreparedPort {
 
 export interface PortsAsked {
   project_id: string
+  /** Who asks, for all or for each instance. */
   caller: Caller
+  callers?: ReadonlyMap<string, Caller>
   /** Their rows are there already; each gets every one of `requests`. */
   instance_ids: readonly string[]
   requests: readonly PortRequest[]
@@ -172,11 +174,20 @@ function gather(
   return gathered
 }
 
-function eventsOf(asked: PortsAsked, made: readonly NewPort[], adopted: ReadonlyMap<string, PreparedPort>): NewEvent[] {
-  const { project_id } = asked
-  const common = { noun: 'port', project_id, ...by(asked.caller) }
+function eventsOf(
+  asked: PortsAsked,
+  made: readonly (NewPort & { instance_id: string })[],
+  adopted: ReadonlyMap<string, PreparedPort>,
+): NewEvent[] {
+  const { project_id, caller, callers } = asked
+  const common = { noun: 'port', project_id, ...by(caller) }
   return [
-    ...made.map(each => ({ ...common, kind: 'created', resource_id: each.id })),
+    ...made.map(({ id, instance_id }) => ({
+      ...common,
+      ...by(callers?.get(instance_id) ?? caller),
+      kind: 'created',
+      resource_id: id,
+    })),
     ...[...adopted.keys()].map(id => ({ ...common, kind: 'changed', resource_id: id })),
   ]
 }

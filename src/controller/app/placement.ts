@@ -12,6 +12,7 @@ import { type Caller, mayOnSystem, projectOf } from './caller.ts'
 
 export interface Placed {
   host_id: string
+  zone_id: string
   decision: Decision
 }
 
@@ -49,8 +50,13 @@ export async function placeAndClaim(
 ): Promise<Placed[]> {
   let decisions: Decision[] = []
   for (let attempt = 0; attempt < attempts_max; attempt++) {
-    decisions = place(await host.snapshot(tx), asked, count)
-    const placed = decisions.flatMap(decision => (decision.host_id ? [{ host_id: decision.host_id, decision }] : []))
+    const hosts = await host.snapshot(tx)
+    decisions = place(hosts, asked, count)
+    const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
+    const placed = decisions.flatMap(decision => {
+      const { host_id } = decision
+      return host_id ? [{ host_id, zone_id: zones.get(host_id) ?? '', decision }] : []
+    })
     if (placed.length < count) break
     if (await claimAll(tx, placed, asked)) return placed
   }

@@ -53,7 +53,17 @@ export const settingTable = {
     'Whether images may be fetched from private and loopback addresses',
   ),
   'image.bytes_max': setting(Type.Integer({ minimum: 1 }), 100 * 1024 ** 3, 'Largest image that is taken, bytes'),
+  'image.require_signature': setting(
+    Type.Boolean(),
+    false,
+    'Whether new images must bear a signature by one of the image keys',
+  ),
   'event.keep_days': setting(Type.Integer({ minimum: 1, maximum: 3650 }), 30, 'How long events are kept, days'),
+  'operation.keep_days': setting(
+    Type.Integer({ minimum: 1, maximum: 3650 }),
+    90,
+    'How long operations are kept after they have ended, days',
+  ),
   'host.reserved_memory_mib': setting(
     Type.Integer({ minimum: 0 }),
     1024,

@@ -30,11 +30,14 @@ export async function signIn(
   const chosen = await chooseProject(cloud.database.db, account, asked.project)
   return cloud.database.transaction(async tx => {
     const signedIn = await issueToken(cloud, tx, account, chosen)
-    await audit.record(tx, callerAs(caller, account, chosen), {
-      outcome: caller.request.status,
-      error: null,
-      resource_id: account.id,
-    })
+    await audit.record(tx, [
+      {
+        caller: callerAs(caller, account, chosen),
+        outcome: caller.request.status,
+        error: null,
+        resource_id: account.id,
+      },
+    ])
     return signedIn
   })
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import { eventRoutes } from '../../api/event.ts'
 import { CloudError } from '../../model/errors.ts'
-import { followEvents, listEvents, mustHear } from '../app/event.ts'
+import { followEvents, listEvents, mustHear, newestCursor } from '../app/event.ts'
 import type { Caller } from '../app/caller.ts'
 import type { Cloud } from '../cloud.ts'
 import { authenticate } from './authenticate.ts'
@@ -15,10 +15,11 @@ const comment_every_ms = 15_000
 export const eventHandlers = [
   handle(eventRoutes.list, async ({ cloud, caller, query }) => answer(await listEvents(cloud, caller, query))),
   handle(eventRoutes.stream, async ({ cloud, caller, query, request, reply }) => {
-    const last = request.headers['last-event-id']
-    const cursor = query.cursor ?? (typeof last === 'string' ? last : undefined)
     const gone = new AbortController()
     request.raw.once('close', () => gone.abort())
+    const last = request.headers['last-event-id']
+    const asked = query.cursor ?? (typeof last === 'string' ? last : undefined)
+    const cursor = asked ?? (await newestCursor(cloud, caller, query))
     // Made before anything is sent, so that a bad cursor is still a problem document.
     const batches = await followEvents(cloud, caller, { ...query, cursor }, gone.signal)
     const first = batches.next()
@@ -28,7 +29,8 @@ export const eventHandlers = [
       'cache-control': 'no-store',
       'x-request-id': request.id,
     })
-    reply.raw.write(': Croft events\n\n')
+    // Without data it is no event, and moves the cursor: who loses the stream before its first event loses nothing.
+    reply.raw.write(`: Croft events\n\n${asked === undefined ? `id: ${cursor}\n\n` : ''}`)
     const mayGoOn = async () => {
       const now = await authenticate(cloud, request.headers.authorization, caller.request)
       mustHear(now, query)

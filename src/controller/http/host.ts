@@ -1,5 +1,7 @@
 import { hostRoutes } from '../../api/host.ts'
 import { getHost, inviteHost, listHosts, removeHost, updateHost } from '../app/host.ts'
+import { adoptInstance } from '../app/restored-adopt.ts'
+import { purgeOrphan, reconcileHost } from '../app/restored.ts'
 import { answer, handle } from './handle.ts'
 
 export const hostHandlers = [
@@ -10,6 +12,15 @@ export const hostHandlers = [
   ),
   handle(hostRoutes.remove, async ({ cloud, caller, params, query }) =>
     answer(await removeHost(cloud, caller, params.host, query.lost ?? false)),
+  ),
+  handle(hostRoutes.reconcile, async ({ cloud, caller, params, body }) =>
+    answer(await reconcileHost(cloud, caller, params.host, body)),
+  ),
+  handle(hostRoutes.adopt, async ({ cloud, caller, params, body }) =>
+    answer(await adoptInstance(cloud, caller, params.host, body.instance_id)),
+  ),
+  handle(hostRoutes.purgeOrphan, async ({ cloud, caller, params, body }) =>
+    answer(await purgeOrphan(cloud, caller, params.host, body)),
   ),
   handle(hostRoutes.invite, async ({ cloud, caller, body }) => answer(await inviteHost(cloud, caller, body))),
 ]

@@ -1,19 +1,16 @@
 import { instanceRoutes, placementRoutes } from '../../api/instance.ts'
+import { explainInstance, getInstance, instancesById, listInstances, updateInstance } from '../app/instance.ts'
 import {
   type Acted,
   deleteInstance,
-  explainInstance,
-  getInstance,
-  instancesById,
-  listInstances,
   rebootInstance,
   recoverInstance,
   startInstance,
   stopInstance,
-  updateInstance,
-} from '../app/instance.ts'
+} from '../app/instance-act.ts'
 import { openConsole, readLog } from '../app/instance-console.ts'
 import { createInstances } from '../app/instance-create.ts'
+import { resetPassword } from '../app/instance-password.ts'
 import { getOperation } from '../app/operation.ts'
 import { getPlacement } from '../app/placement.ts'
 import { answer, handle, type Answer, type Input } from './handle.ts'
@@ -63,10 +60,13 @@ export const instanceHandlers = [
     acted(input, await rebootInstance(input.cloud, input.caller, input.params.instance, input.body.hard ?? false)),
   ),
   handle(instanceRoutes.delete, async input =>
-    acted(input, await deleteInstance(input.cloud, input.caller, input.params.instance, input.query.purge ?? false)),
+    acted(input, await deleteInstance(input.cloud, input.caller, input.params.instance, input.query)),
   ),
   handle(instanceRoutes.recover, async input =>
     acted(input, await recoverInstance(input.cloud, input.caller, input.params.instance)),
+  ),
+  handle(instanceRoutes.resetPassword, async ({ cloud, caller, params, body }) =>
+    answer(await resetPassword(cloud, caller, params.instance, body)),
   ),
   handle(instanceRoutes.explain, async ({ cloud, caller, params }) =>
     answer(await explainInstance(cloud, caller, params.instance)),

@@ -18,6 +18,7 @@ import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
 import { problem, toCloudError } from './problem.ts'
 import { type Rate, RequestLimits } from './rate-limit.ts'
+import { serialise } from './serialise.ts'
 import { serveUi, type UiOptions } from './ui.ts'
 import { checkSane, checkShape } from './validate.ts'
 
@@ -54,7 +55,7 @@ export async function buildServer(
   }) as unknown as FastifyInstance
   const rates = new RequestLimits(cloud.clock, options.rate ?? rateOf(cloud))
   server.setValidatorCompiler(() => () => true)
-  server.setSerializerCompiler(() => data => JSON.stringify(data))
+  server.setSerializerCompiler(() => serialise)
   for (const schema of problemSchemas) server.addSchema(schema)
   await server.register(fastifySwagger, swaggerOptions(cloud.self.version))
   server.addHook('onRequest', async (request, reply) => {

@@ -6,6 +6,10 @@ const batch = 5000
 
 /** One pass; true when there may be more. */
 export function cleanUp({ database, settings }: Pick<Cloud, 'database' | 'settings'>): Promise<boolean> {
-  const rules = { event_days: settings.get('event.keep_days'), lock_minutes: settings.get('sign_in.lock_minutes') }
+  const rules = {
+    event_days: settings.get('event.keep_days'),
+    operation_days: settings.get('operation.keep_days'),
+    lock_minutes: settings.get('sign_in.lock_minutes'),
+  }
   return retention.takeOut(database.db, rules, batch)
 }

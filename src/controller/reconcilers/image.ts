@@ -128,7 +128,7 @@ async function checkContent(cloud: Cloud, task: ImageTask, lease: KeptLease, sig
   const { folder } = cloud.images
   const incoming = incomingPath(folder, task.image_id)
   // Its own name: one who lost the lease and does not know it yet still writes to another.
-  const fresh = `${incoming}.${task.number}.qcow2`
+  const fresh = `${incoming}.${task.number}.new`
   const checked = await judged(async () => {
     await compareSum(incoming, task, signal)
     await refuseNoDisk(incoming, signal)
@@ -138,6 +138,7 @@ async function checkContent(cloud: Cloud, task: ImageTask, lease: KeptLease, sig
       signal,
     })
     return {
+      format: made.format === 'iso' ? 'iso' : 'qcow2',
       virtual_size_bytes: made.virtual_size_bytes,
       sha256: await sha256Of(fresh, signal),
       size_bytes: (await stat(fresh)).size,
@@ -146,9 +147,9 @@ async function checkContent(cloud: Cloud, task: ImageTask, lease: KeptLease, sig
   const isDone = await cloud.database.transaction(async tx => {
     if (!(await imageWork.lock(tx, task))) return false
     // Under the row's lock, so that no other can have put its own there: what is 'ready' never changes.
-    await rename(fresh, imagePath(folder, task.image_id, 'qcow2'))
+    await rename(fresh, imagePath(folder, task.image_id, checked.format))
     await syncFile(folder)
-    await advance(tx, task, { status: 'ready', format: 'qcow2', ...checked })
+    await advance(tx, task, { status: 'ready', ...checked })
     await operation.endOn(tx, task.image_id, 'succeeded', null)
     return true
   })
@@ -214,8 +215,7 @@ async function removeImage(cloud: Cloud, id: string): Promise<void> {
   const { folder } = cloud.images
   await cloud.database.transaction(async tx => {
     if (!(await imageWork.lockRemovable(tx, id))) return
-    await rm(imagePath(folder, id, 'qcow2'), { force: true })
-    await rm(imagePath(folder, id, 'raw'), { force: true })
+    for (const format of ['qcow2', 'raw', 'iso']) await rm(imagePath(folder, id, format), { force: true })
     await clearIncoming(folder, id)
     await imageWork.remove(tx, id)
   })

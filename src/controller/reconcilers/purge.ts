@@ -15,35 +15,51 @@ export async function purge(cloud: Pick<Cloud, 'database'>): Promise<boolean> {
   const { db } = cloud.database
   const due = await instance.dueForPurge(db, batch)
   const gone = await instance.goneFromHosts(db, batch)
-  // One that fails holds up none of the others; it is tried again with the next pass, and shows in the log until then.
-  const failures = [...(await eachOf(cloud, due, wantPurged)), ...(await eachOf(cloud, gone, forget))]
+  const failures = [...(await together(cloud, due, wantPurged)), ...(await together(cloud, gone, forget))]
   const [first] = failures
   if (first !== undefined) throw new AggregateError(failures, `${failures.length} instances could not be purged`)
   return due.length === batch || gone.length === batch
 }
 
-async function eachOf(
-  cloud: Pick<Cloud, 'database'>,
-  ids: readonly string[],
-  work: (tx: Tx, id: string) => Promise<void>,
-): Promise<unknown[]> {
-  const failures: unknown[] = []
-  for (const id of ids) await cloud.database.transaction(tx => work(tx, id)).catch(error => failures.push(error))
-  return failures
+type Work = (tx: Tx, ids: readonly string[]) => Promise<void>
+
+/**
+ * All in one transaction, or, when that fails, each in its own: one that fails holds up none of the others. It is tried again
+ * with the next pass, and shows in the log until then. Returns why some failed.
+ */
+async function together(cloud: Pick<Cloud, 'database'>, ids: readonly string[], work: Work): Promise<unknown[]> {
+  if (ids.length === 0) return []
+  try {
+    await cloud.database.transaction(tx => work(tx, ids))
+    return []
+  } catch (error) {
+    if (ids.length === 1) return [error]
+    const failures: unknown[] = []
+    for (const id of ids) failures.push(...(await together(cloud, [id], work)))
+    return failures
+  }
 }
 
-async function wantPurged(tx: Tx, id: string): Promise<void> {
-  const row = await instance.lock(tx, id)
-  // It may have been recovered meanwhile.
-  if (!row || row.purging || row.purge_at === null) return
-  await instance.want(tx, id, { purging: true })
-  await event.record(tx, [{ noun: 'instance', kind: 'changed', resource_id: id, project_id: row.project_id }])
-  await event.wakeHosts(tx, [row.host_id])
+async function wantPurged(tx: Tx, ids: readonly string[]): Promise<void> {
+  // Some may have been recovered meanwhile.
+  const rows = (await instance.lockAll(tx, ids)).filter(row => !row.purging && row.purge_at !== null)
+  await instance.want(
+    tx,
+    rows.map(row => row.id),
+    { purging: true },
+  )
+  await event.record(
+    tx,
+    rows.map(row => ({ noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id })),
+    rows.map(row => row.host_id),
+  )
 }
 
-async function forget(tx: Tx, id: string): Promise<void> {
-  const row = await instance.lock(tx, id)
-  if (!row?.purging) return
-  await event.record(tx, await takeOut(tx, row, 'the instance is gone'))
-  await event.wakeHosts(tx, [row.host_id])
+async function forget(tx: Tx, ids: readonly string[]): Promise<void> {
+  const rows = (await instance.lockAll(tx, ids)).filter(row => row.purging)
+  await event.record(
+    tx,
+    await takeOut(tx, rows, 'the instance is gone'),
+    rows.map(row => row.host_id),
+  )
 }

@@ -15,6 +15,10 @@ function lacks(what: string, unit: string, asked: number, limit: number, claimed
 export const filters: Readonly<Record<string, Filter>> = {
   asked_host: (host, _, asked) =>
     asked.host_id !== null && asked.host_id !== host.id ? 'another host was asked for' : null,
+  volume: (host, _, asked) =>
+    asked.volume_host_id !== undefined && asked.volume_host_id !== host.id
+      ? 'the volume that it starts from is on another host'
+      : null,
   zone: (host, _, asked) => (asked.zone_id !== null && asked.zone_id !== host.zone_id ? 'is in another zone' : null),
   answers: host => (host.answers ? null : 'does not answer'),
   schedulable: host => (host.schedulable ? null : 'takes no new instances: it was set so'),

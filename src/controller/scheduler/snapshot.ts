@@ -24,6 +24,8 @@ export interface PlacementAsked {
   /** Null: any. */
   readonly zone_id: string | null
   readonly host_id: string | null
+  /** Where the volume is that it starts from; absent: it may be anywhere. */
+  readonly volume_host_id?: string
   readonly arch: string | null
   readonly cpu_flags: readonly string[]
   /** Labels that the host must carry with these values. */

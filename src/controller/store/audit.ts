@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { AuditRow } from '../../api/audit.ts'
 import type { Db } from './database.ts'
+import { insertRows } from './insert-rows.ts'
 import type { Page } from './page.ts'
 
 /** Who did it, by which request. */
@@ -25,22 +26,24 @@ export interface AuditOutcome {
   resource_id: string | null
 }
 
-async function record(db: Db, caller: AuditedBy, outcome: AuditOutcome): Promise<void> {
-  const { request } = caller
-  await db
-    .insertInto('audit')
-    .values({
+async function record(db: Db, done: readonly (AuditOutcome & { caller: AuditedBy })[]): Promise<void> {
+  await insertRows(
+    db,
+    'audit',
+    done.map(({ caller, outcome, error, resource_id }) => ({
       user_id: caller.user_id,
       user_name: caller.user_name,
       project_id: caller.project_id,
-      request_id: request.id,
-      address: request.address,
-      method: request.method,
-      path: request.path,
-      action: request.action,
-      ...outcome,
-    })
-    .execute()
+      request_id: caller.request.id,
+      address: caller.request.address,
+      method: caller.request.method,
+      path: caller.request.path,
+      action: caller.request.action,
+      outcome,
+      error,
+      resource_id,
+    })),
+  )
 }
 
 export interface AuditFilter {

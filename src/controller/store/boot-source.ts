@@ -1,11 +1,13 @@
 /** What a new instance is made from: its image, its owner's keys, the network it gets when none is named. */
 import { sql } from 'kysely'
 import type { Db } from './database.ts'
+import { mayBeUsedBy } from './image-visibility.ts'
 
 export interface BootImage {
   id: string
   name: string
   status: string
+  format: string | null
   virtual_size_bytes: number | null
   min_disk_gib: number
   min_memory_mib: number
@@ -16,10 +18,10 @@ export interface BootImage {
 async function image(db: Db, id: string, project_id: string): Promise<BootImage | null> {
   const row = await db
     .selectFrom('image')
-    .select(['id', 'name', 'status', 'virtual_size_bytes', 'min_disk_gib', 'min_memory_mib', 'properties'])
+    .select(['id', 'name', 'status', 'format', 'virtual_size_bytes', 'min_disk_gib', 'min_memory_mib', 'properties'])
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
-    .where(eb => eb.or([eb('project_id', '=', project_id), eb('visibility', '=', 'public')]))
+    .where(mayBeUsedBy(project_id))
     .forShare()
     .executeTakeFirst()
   return row ? { ...row, properties: row.properties as BootImage['properties'] } : null

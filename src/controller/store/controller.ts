@@ -25,4 +25,16 @@ async function remove(db: Db, id: string): Promise<void> {
   await db.deleteFrom('controller').where('id', '=', id).execute()
 }
 
-export const controller = { renew, remove }
+/** Where agents reach the controllers that are alive. */
+async function urls(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectFrom('controller')
+    .select('agent_url')
+    .distinct()
+    .where('lease_until', '>', sql<Date>`croft_now()`)
+    .orderBy('agent_url')
+    .execute()
+  return rows.map(row => row.agent_url)
+}
+
+export const controller = { renew, remove, urls }

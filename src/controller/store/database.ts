@@ -5,6 +5,7 @@
 import { Socket } from 'node:net'
 import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
 import pg from 'pg'
+import { Liveness } from './liveness.ts'
 import { isStalePlan, PreparingClient } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
@@ -37,6 +38,8 @@ export const channels = {
   work: 'croft_work',
   /** Payload: JSON of a call for an agent held by any controller. */
   call: 'croft_call',
+  /** Payload: JSON of an agent's answer, for the controller that asked. */
+  answer: 'croft_answer',
 } as const
 
 const int8 = 20
@@ -95,7 +98,7 @@ export interface DatabaseOptions {
 }
 
 /** For a free connection of the pool: who waits longer is told that the database is not to be had, and does not hang. */
-const connection_wait_ms_max = 20_000
+const connection_wait_ms_max = 10_000
 
 /**
  * For the server, of each connection. One whose controller is gone without a word (power, network) must not hold its
@@ -106,11 +109,16 @@ const session_settings = {
   tcp_keepalives_idle: '10',
   tcp_keepalives_interval: '5',
   tcp_keepalives_count: '3',
+  // Rows are found by index, nearly always in memory. The default, made for spinning disks, would read small tables from end to
+  // end, and keep doing so by a plan kept from when they were small.
+  random_page_cost: '1.1',
+  // Compiling a statement takes longer than running any of ours.
+  jit: 'off',
 }
 
 function connectionOptions(url: string) {
   const options = Object.entries(session_settings).map(([name, value]) => `-c ${name}=${value}`)
-  return { connectionString: url, options: options.join(' '), keepAlive: true, keepAliveInitialDelayMillis: 10_000 }
+  return { connectionString: url, options: options.join(' '), keepAlive: true, keepAliveInitialDelayMillis: 5000 }
 }
 
 /** Opens a pool on `url`. Nothing is connected before the first query. */
@@ -128,8 +136,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     // Not the error itself: pg-pool hangs the whole client on it, and a log has no use for that.
     if (!closing) options.onError(Object.assign(new Error(message), { stack }))
   })
+  const liveness = new Liveness({ connection: connectionOptions(options.url), onError: options.onError })
+  pool.on('connect', client => liveness.watch(client))
   const db: Db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
-  const listener = new Listener(options.url, options.listen_check_ms ?? 10_000, options.onError)
+  const listener = new Listener(options.url, options.listen_check_ms ?? 5000, options.onError)
   return {
     db,
     transaction: work => runTransaction(db, work),
@@ -137,6 +147,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     async close() {
       closing = true
       await listener.close()
+      liveness.close()
       await db.destroy()
       if (!pool.ended) await pool.end()
     },
@@ -209,6 +220,7 @@ class Listener {
       const client = new pg.Client({
         ...connectionOptions(this.url),
         connectionTimeoutMillis: connection_wait_ms_max,
+        query_timeout: connection_wait_ms_max,
         stream: () => socket,
       })
       try {
@@ -224,6 +236,8 @@ class Listener {
         return
       } catch (error) {
         this.onError(error)
+        // A dead one never answers a goodbye.
+        socket.destroy()
         await client.end().catch(this.onError)
         await new Promise(resolve => setTimeout(resolve, reconnect_ms))
       }

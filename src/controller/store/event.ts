@@ -3,7 +3,9 @@
  * older transaction of this database is still open, so a cursor never passes a commit that comes late.
  */
 import { type RawBuilder, sql } from 'kysely'
-import { channels, type Db, json, type Tx } from './database.ts'
+import { channels, type Db, type Tx } from './database.ts'
+import { horizon, unseenRoles } from './horizon.ts'
+import { insertion } from './insert-rows.ts'
 
 export interface NewEvent {
   noun: string
@@ -28,9 +30,12 @@ export interface EventRow {
   detail: unknown
 }
 
-/** Adds events to the transaction and, in the same statement, the notice that wakes listeners when it commits. */
-async function record(tx: Tx, events: readonly NewEvent[]): Promise<void> {
-  if (events.length === 0) return
+/**
+ * Adds events to the transaction and, in the same statement, the notice that wakes listeners when it commits; also the
+ * controllers that hold the agents of `hosts`, whose wanted set has changed.
+ */
+async function record(tx: Tx, events: readonly NewEvent[], hosts: Iterable<string> = []): Promise<void> {
+  if (events.length === 0) return wakeHosts(tx, hosts)
   const rows = events.map(event => ({
     noun: event.noun,
     resource_id: event.resource_id,
@@ -38,13 +43,11 @@ async function record(tx: Tx, events: readonly NewEvent[]): Promise<void> {
     project_id: event.project_id,
     user_id: event.user_id ?? null,
     request_id: event.request_id ?? null,
-    detail: json(event.detail ?? {}),
+    detail: event.detail ?? {},
   }))
-  await tx
-    .with('added', db => db.insertInto('event').values(rows).returning('seq'))
-    .selectFrom('added')
-    .select([sql`count(*)`.as('count'), sql`pg_notify(${channels.event}, '')`.as('told')])
-    .execute()
+  await sql`with added as (${insertion('event', rows)})
+    select pg_notify(${channels.event}, '') union all
+    select pg_notify(${channels.host}, id) from unnest(${[...new Set(hosts)]}::text[]) as woken (id)`.execute(tx)
 }
 
 /** Wakes listeners when the transaction commits. PostgreSQL folds equal notices of one transaction into one. */
@@ -55,6 +58,7 @@ async function notify(tx: Tx, channel: string, payload: string): Promise<void> {
 /** Wakes the controllers that hold these hosts' agents: their wanted set has changed. */
 async function wakeHosts(tx: Tx, host_ids: Iterable<string>): Promise<void> {
   const ids = [...new Set(host_ids)]
+  if (ids.length === 0) return
   await sql`select pg_notify(${channels.host}, id) from unnest(${ids}::text[]) as woken (id)`.execute(tx)
 }
 
@@ -74,30 +78,6 @@ export interface EventFilter {
   /** Events of this project, and those of none. */
   project_id?: string
   resource_id?: string
-}
-
-/**
- * The first transaction id that may still add events: every one below it has ended. Only this database's transactions
- * count, so that a long one in another database of the same server holds up nothing here. To be read in a statement
- * before the one that reads events: what has ended by now is visible to that.
- */
-async function horizon(db: Db): Promise<bigint> {
-  // An xid of pg_stat_activity has 32 bits; the next one to be assigned gives the epoch (PostgreSQL manual, 9.27.3).
-  const { rows } = await sql<{ next: string; oldest: string | null }>`
-    with next as materialized (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xid),
-    open as materialized (
-      select a.backend_xid::text::bigint as low from pg_stat_activity a
-      where a.backend_xid is not null and a.datname = current_database() and a.pid <> pg_backend_pid()
-    ),
-    wide as (
-      select (next.xid / 4294967296) * 4294967296 + open.low as xid, next.xid as next from open, next
-    )
-    select (select xid from next)::text as next,
-      min(case when xid > next then xid - 4294967296 else xid end)::text as oldest from wide`.execute(db)
-  const [row] = rows
-  const next = BigInt(row?.next ?? 0)
-  const oldest = row?.oldest ? BigInt(row.oldest) : next
-  return oldest < next ? oldest : next
 }
 
 /** Events after `cursor`, oldest first, at most `limit`; and whether newer ones wait for an open transaction. */
@@ -130,4 +110,4 @@ async function head(db: Db): Promise<string> {
   return rows[0]?.cursor ?? '0.0'
 }
 
-export const event = { record, notify, wakeHosts, since, head }
+export const event = { record, notify, wakeHosts, since, head, unseenRoles }

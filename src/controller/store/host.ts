@@ -1,5 +1,5 @@
 /** Hosts in the database: what they have, what is claimed of it, and which controller holds their link. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
@@ -7,12 +7,24 @@ import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
+/** What the host holds beyond the database; empty but after a restore. */
+const disagreements = sql<Host['disagreements']>`(
+  select coalesce(json_agg(json_build_object(
+      'instance_id', d.instance_id, 'name', coalesce(i.name, d.wanted->'metadata'->>'name'), 'kind', d.kind,
+      'host_wants', d.power, 'purging', d.purging,
+      'project_id', coalesce(i.project_id::text, d.wanted->'metadata'->>'project_id'),
+      'database_wants', case when i.purging then 'purged' when i.deleted_at is not null then 'deleted' else i.wanted_power end
+    ) order by d.instance_id), '[]')
+  from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
+
 function selectHosts(db: Db) {
   return db
     .selectFrom('host as h')
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
+    .innerJoin('host_claim as k', 'k.host_id', 'h.id')
     .selectAll('h')
+    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
     .select(eb => [
       'c.name as cluster',
       'z.name as zone',
@@ -22,6 +34,7 @@ function selectHosts(db: Db) {
         .whereRef('i.host_id', '=', 'h.id')
         .where('i.deleted_at', 'is', null)
         .as('instances'),
+      disagreements,
     ])
     .where('h.removed_at', 'is', null)
 }
@@ -47,6 +60,7 @@ function toHost(row: HostRow): Host {
     instances: row.instances ?? 0,
     facts: row.facts,
     foreign_domains: row.foreign_domains,
+    disagreements: row.disagreements,
     last_seen_at: row.last_seen_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
   }
@@ -165,8 +179,11 @@ async function snapshot(db: Db): Promise<HostSnapshot[]> {
   const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
     select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
       coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
-      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib, h.vcpus_claimed, h.memory_claimed_mib, h.disk_claimed_gib
-    from host h join cluster c on c.id = h.cluster_id where h.removed_at is null order by h.id`.execute(db)
+      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib,
+      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, k.disk_gib as disk_claimed_gib
+    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id where h.removed_at is null order by h.id`.execute(
+    db,
+  )
   return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
 }
 
@@ -180,32 +197,32 @@ export interface Claim {
 /**
  * Claims room on hosts, all or none: false, and nothing changed, when a host has not enough left, or is gone, answers no
  * longer or takes no new instances. Rows are locked in the order of ids, so that two transactions never wait for each
- * other in a circle; two statements, however many hosts.
+ * other in a circle; two statements, however many hosts. A host cannot be removed while it is claimed on: its row is shared
+ * with whoever changes anything but its name.
  */
 async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
-  const locked = await tx
-    .selectFrom('host')
-    .select(['id', 'vcpus_limit', 'memory_limit_mib', 'disk_limit_gib'])
-    .select(['vcpus_claimed', 'memory_claimed_mib', 'disk_claimed_gib'])
-    .where(sql<boolean>`id = any(${claims.map(one => one.host_id)}::uuid[])`)
-    .where('removed_at', 'is', null)
-    .where('schedulable', '=', true)
-    .where('session_controller_id', 'is not', null)
-    .orderBy('id')
-    .forUpdate()
-    .execute()
-  const rows = new Map(locked.map(row => [row.id, row]))
-  const fits = claims.every(one => {
-    const row = rows.get(one.host_id)
-    return (
-      row !== undefined &&
-      row.vcpus_claimed + one.vcpus <= row.vcpus_limit &&
-      row.memory_claimed_mib + one.memory_mib <= row.memory_limit_mib &&
-      row.disk_claimed_gib + one.disk_gib <= row.disk_limit_gib
-    )
-  })
+  const { rows } = await sql<{ fits: boolean }>`
+    with asked as (${summed(claims)})
+    select k.vcpus + a.vcpus <= h.vcpus_limit and k.memory_mib + a.memory_mib <= h.memory_limit_mib
+      and k.disk_gib + a.disk_gib <= h.disk_limit_gib as fits
+    from asked a join host_claim k on k.host_id = a.host_id join host h on h.id = a.host_id
+    where h.removed_at is null and h.schedulable and h.session_controller_id is not null
+    order by k.host_id for update of k for key share of h`.execute(tx)
+  const hosts = new Set(claims.map(one => one.host_id))
+  const fits = rows.length === hosts.size && rows.every(row => row.fits)
   if (fits) await add(tx, claims, 1)
   return fits
+}
+
+/** Claims by host. */
+function summed(claims: readonly Claim[]): RawBuilder<unknown> {
+  return sql`select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib, sum(disk_gib)::bigint as disk_gib
+    from jsonb_to_recordset(${json(claims)}) as r (host_id uuid, vcpus int, memory_mib bigint, disk_gib bigint) group by host_id`
+}
+
+/** Claims room for what is on its host already, fit or not: it is there, and is to be reckoned with. */
+async function claimHeld(tx: Tx, claims: readonly Claim[]): Promise<void> {
+  await add(tx, claims, 1)
 }
 
 /** Gives room back. */
@@ -215,15 +232,13 @@ async function release(tx: Tx, claims: readonly Claim[]): Promise<void> {
 
 async function add(tx: Tx, claims: readonly Claim[], sign: 1 | -1): Promise<void> {
   if (claims.length === 0) return
-  const rows = json(claims)
   await sql`
-    update host h set vcpus_claimed = vcpus_claimed + ${sign}::int * c.vcpus,
-      memory_claimed_mib = memory_claimed_mib + ${sign}::int * c.memory_mib,
-      disk_claimed_gib = disk_claimed_gib + ${sign}::int * c.disk_gib
-    from (
-      select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib, sum(disk_gib)::bigint as disk_gib
-      from jsonb_to_recordset(${rows}) as r (host_id uuid, vcpus int, memory_mib bigint, disk_gib bigint) group by host_id
-    ) c where h.id = c.host_id`.execute(tx)
+    with asked as (${summed(claims)}), locked as materialized (
+      select k.host_id from host_claim k join asked on asked.host_id = k.host_id order by k.host_id for update of k
+    )
+    update host_claim k set vcpus = k.vcpus + ${sign}::int * a.vcpus, memory_mib = k.memory_mib + ${sign}::int * a.memory_mib,
+      disk_gib = k.disk_gib + ${sign}::int * a.disk_gib
+    from asked a join locked l on l.host_id = a.host_id where k.host_id = a.host_id`.execute(tx)
 }
 
 /** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
@@ -302,7 +317,7 @@ async function lockLink(tx: Tx, id: string, epoch: number): Promise<{ last_repor
     .where('session_epoch', '=', epoch)
     .where('session_controller_id', 'is not', null)
     .where('removed_at', 'is', null)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst()
   return row ?? null
 }
@@ -322,7 +337,7 @@ async function noteReports(
       from jsonb_to_recordset(${said}) as s (n int, host_id uuid, epoch bigint, report bigint)
       join host h on h.id = s.host_id and h.session_epoch = s.epoch
       where h.session_controller_id is not null and h.removed_at is null
-      order by h.id for update of h
+      order by h.id for no key update of h
     ), noted as (
       update host set last_report = held.report, last_seen_at = croft_now() from held where host.id = held.id and held.fresh
     )
@@ -332,10 +347,10 @@ async function noteReports(
 }
 
 /** The links that this controller holds, as far as the database knows. */
-async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoch: number }[]> {
+async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoch: number; last_report: number }[]> {
   return await db
     .selectFrom('host')
-    .select(['id', 'session_epoch as epoch'])
+    .select(['id', 'session_epoch as epoch', 'last_report'])
     .where('session_controller_id', '=', controller_id)
     .where('removed_at', 'is', null)
     .execute()
@@ -364,16 +379,14 @@ async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; 
   return row ?? null
 }
 
-/** Whether a disk on this host is made from the image: no other image's content is the host's business. */
+/** Whether a disk or CD-ROM on this host is made from the image: no other image's content is the host's business. */
 async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('volume')
-    .select('id')
-    .where('image_id', '=', image_id)
-    .where('host_id', '=', id)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
+  const { rows } = await sql`
+    select from volume where image_id = ${image_id} and host_id = ${id}
+    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso' limit 1`.execute(
+    db,
+  )
+  return rows.length > 0
 }
 
 export const host = {
@@ -390,6 +403,7 @@ export const host = {
   remove,
   snapshot,
   claim,
+  claimHeld,
   release,
   setFacts,
   setForeign,

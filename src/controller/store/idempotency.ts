@@ -1,5 +1,7 @@
 /** Answers kept by Idempotency-Key, written in the transaction of the change itself, so that a key never lies. */
+import { sql } from 'kysely'
 import { json, type Tx } from './database.ts'
+import { insertion } from './insert-rows.ts'
 
 async function claim(
   tx: Tx,
@@ -34,4 +36,29 @@ async function keep(tx: Tx, user_id: string, key: string, status: number, body: 
     .execute()
 }
 
-export const idempotency = { claim, keep }
+/** Claims several at once: true when all are new. Otherwise the transaction must end: some are claimed, some are not. */
+async function claimAll(
+  tx: Tx,
+  asked: readonly { user_id: string; key: string; request_sha256: Uint8Array }[],
+): Promise<boolean> {
+  if (asked.length === 0) return true
+  const rows = asked.map(({ user_id, key, request_sha256 }) => ({
+    user_id,
+    key,
+    request_sha256: `\\x${Buffer.from(request_sha256).toString('hex')}`,
+  }))
+  const { numAffectedRows } = await sql`${insertion('idempotency', rows)} on conflict do nothing`.execute(tx)
+  return numAffectedRows === BigInt(asked.length)
+}
+
+async function keepAll(
+  tx: Tx,
+  answered: readonly { user_id: string; key: string; status: number; body: unknown }[],
+): Promise<void> {
+  if (answered.length === 0) return
+  await sql`update idempotency i set status = a.status, body = a.body
+    from jsonb_to_recordset(${json(answered)}) as a (user_id uuid, key text, status int, body jsonb)
+    where i.user_id = a.user_id and i.key = a.key`.execute(tx)
+}
+
+export const idempotency = { claim, keep, claimAll, keepAll }

@@ -41,16 +41,4 @@ async function use(tx: Tx, secret_sha256: Buffer, host_id: string): Promise<void
     .execute()
 }
 
-/** Where agents reach the controllers that are alive. */
-async function controllerUrls(db: Db): Promise<string[]> {
-  const rows = await db
-    .selectFrom('controller')
-    .select('agent_url')
-    .distinct()
-    .where('lease_until', '>', sql<Date>`croft_now()`)
-    .orderBy('agent_url')
-    .execute()
-  return rows.map(row => row.agent_url)
-}
-
-export const invitation = { insert, defaultCluster, clusterExists, lock, use, controllerUrls }
+export const invitation = { insert, defaultCluster, clusterExists, lock, use }

@@ -5,7 +5,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Operation } from '../../api/operation.ts'
 import type { Db, Tx } from './database.ts'
-import { event } from './event.ts'
+import { event, type NewEvent } from './event.ts'
+import { insertRows } from './insert-rows.ts'
+import { heldReason } from './held.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 export interface NewOperation {
@@ -19,25 +21,22 @@ export interface NewOperation {
   targets: readonly { resource_id: string; generation: number }[]
 }
 
-/** A newer wish for the same thing overtakes older operations on it: these end as cancelled, saying so. */
-async function start(tx: Tx, made: NewOperation): Promise<void> {
-  const { targets, ...row } = made
-  await cancelTargets(
-    tx,
-    targets.map(target => target.resource_id),
-    `overtaken by a newer ${made.kind}`,
-  )
-  await tx
-    .insertInto('operation')
-    .values({ ...row, targets: targets.length })
-    .execute()
-  if (targets.length > 0) {
-    await tx
-      .insertInto('operation_target')
-      .values(targets.map(target => ({ operation_id: made.id, ...target })))
-      .execute()
+/** A newer wish for the same things overtakes older operations on them: these end as cancelled, saying so. */
+async function start(tx: Tx, made: readonly NewOperation[]): Promise<void> {
+  for (const [kind, alike] of Map.groupBy(made, one => one.kind)) {
+    const ids = alike.flatMap(one => one.targets.map(target => target.resource_id))
+    await cancelTargets(tx, ids, `overtaken by a newer ${kind}`)
   }
-  await event.record(tx, [changed(made, 'created')])
+  await event.record(tx, await startNew(tx, made))
+}
+
+/** Operations on what nothing else can have been wished for yet. Returns their events, for the caller to record. */
+async function startNew(tx: Tx, made: readonly NewOperation[]): Promise<NewEvent[]> {
+  const rows = made.map(({ targets, ...row }) => ({ ...row, targets: targets.length }))
+  const targets = made.flatMap(one => one.targets.map(target => ({ operation_id: one.id, ...target })))
+  await insertRows(tx, 'operation', rows)
+  await insertRows(tx, 'operation_target', targets)
+  return made.map(one => changed(one, 'created'))
 }
 
 /** `ended` goes with the event, so that who waits for it need not look. */
@@ -76,15 +75,19 @@ async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string
   )
 }
 
-/** Ends targets of a thing whose host has reported their generation already: what was asked is so. */
-async function endReached(tx: Tx, resource_id: string): Promise<void> {
+/**
+ * Ends targets of things whose hosts have reported their generation already: what was asked is so. Of a host that does not
+ * answer it is not known.
+ */
+async function endReached(tx: Tx, resource_ids: readonly string[]): Promise<void> {
   await applyOutcomes(
     tx,
     sql`update operation_target t set outcome = case when s.failure is null then 'succeeded' else 'failed' end,
         reason = s.failure
-      from instance_observed s
-      where t.resource_id = ${resource_id} and s.instance_id = t.resource_id and t.generation <= s.applied_generation
+      from instance_observed s join instance i on i.id = s.instance_id join host h on h.id = i.host_id
+      where t.resource_id = any(${[...resource_ids]}::uuid[]) and s.instance_id = t.resource_id and t.generation <= s.applied_generation
         and t.outcome is null
+        and h.session_controller_id is not null and i.held_generation is null
       returning t.operation_id, t.outcome, t.reason`,
   )
 }
@@ -172,7 +175,7 @@ function selectOperations(db: Db) {
           .innerJoin('instance as i', 'i.id', 't.resource_id')
           .innerJoin('host as h', 'h.id', 'i.host_id')
           .leftJoin('instance_observed as s', 's.instance_id', 'i.id')
-          .select(['s.progress', 'h.name as host_name', 'h.session_controller_id'])
+          .select(['s.progress', 'h.name as host_name', 'h.session_controller_id', 'i.held_generation'])
           .whereRef('t.operation_id', '=', 'o.id')
           .where('t.outcome', 'is', null)
           .where('o.ended_at', 'is', null)
@@ -184,7 +187,7 @@ function selectOperations(db: Db) {
       join.onRef('m.id', '=', 'o.resource_id').on('o.noun', '=', 'image').on('o.ended_at', 'is', null),
     )
     .selectAll('o')
-    .select(['now.progress', 'now.host_name', 'now.session_controller_id'])
+    .select(['now.progress', 'now.host_name', 'now.session_controller_id', 'now.held_generation'])
     .select(['m.status as image_status', 'm.progress_percent as image_percent'])
 }
 
@@ -195,7 +198,8 @@ function toOperation(row: OperationRow): Operation {
     ? { step: row.image_status, percent: row.image_percent ?? 0 }
     : (row.progress as { step: string; percent: number } | null)
   const done = row.succeeded + row.failed + row.cancelled
-  const waiting = row.ended_at === null && row.host_name !== null && row.session_controller_id === null
+  const is_held = row.ended_at === null && row.held_generation !== null
+  const waiting = is_held || (row.ended_at === null && row.host_name !== null && row.session_controller_id === null)
   const share = (done + (progress?.percent ?? 0) / 100) / Math.max(1, row.targets)
   return {
     id: row.id,
@@ -211,9 +215,11 @@ function toOperation(row: OperationRow): Operation {
     cancelled: row.cancelled,
     step: progress?.step ?? null,
     percent: row.ended_at ? 100 : Math.min(99, Math.floor(share * 100)),
-    reason: waiting
-      ? `The host ${row.host_name} does not answer. It goes on by itself when the host is back.`
-      : row.reason,
+    reason: is_held
+      ? heldReason
+      : waiting
+        ? `The host ${row.host_name} does not answer. It goes on by itself when the host is back.`
+        : row.reason,
     created_at: row.created_at.toISOString(),
     ended_at: row.ended_at?.toISOString() ?? null,
   }
@@ -284,6 +290,7 @@ async function openTargets(tx: Tx, id: string): Promise<string[]> {
 
 export const operation = {
   start,
+  startNew,
   end,
   endOn,
   endTargets,

@@ -1,9 +1,9 @@
 /** Decisions of the scheduler, kept with what they placed; refused ones too, to be looked up for a while. */
-import { sql } from 'kysely'
 import type { Placement } from '../../api/instance.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
-import { type Db, json } from './database.ts'
+import type { Db } from './database.ts'
+import { insertRows } from './insert-rows.ts'
 
 export interface NewPlacement {
   id: string
@@ -15,17 +15,15 @@ export interface NewPlacement {
 }
 
 async function insert(db: Db, made: readonly NewPlacement[]): Promise<void> {
-  if (made.length === 0) return
-  await db
-    .insertInto('placement')
-    .values(
-      made.map(({ asked, decision, ...row }) => ({
-        ...row,
-        host_id: decision.host_id,
-        decision: json({ asked, hosts: decision.hosts, refusals: decision.refusals }),
-      })),
-    )
-    .execute()
+  await insertRows(
+    db,
+    'placement',
+    made.map(({ asked, decision, ...row }) => ({
+      ...row,
+      host_id: decision.host_id,
+      decision: { asked, hosts: decision.hosts, refusals: decision.refusals },
+    })),
+  )
 }
 
 function selectPlacements(db: Db) {
@@ -60,13 +58,4 @@ async function find(db: Db, id: string, project_id: string | null): Promise<Plac
   return row ? toPlacement(row) : null
 }
 
-/** Refused decisions are forgotten after a week. */
-async function forgetOld(db: Db): Promise<void> {
-  await db
-    .deleteFrom('placement')
-    .where('instance_id', 'is', null)
-    .where('created_at', '<', sql<Date>`croft_now() - interval '7 days'`)
-    .execute()
-}
-
-export const placement = { insert, ofInstance, find, forgetOld }
+export const placement = { insert, ofInstance, find }

@@ -4,15 +4,18 @@ import type { Db } from './database.ts'
 
 export interface RetentionRules {
   event_days: number
+  operation_days: number
   lock_minutes: number
 }
 
 interface Rule {
   table: string
   due: RawBuilder<boolean>
+  /** Where a row takes others with it. */
+  rows_max?: number
 }
 
-function rules({ event_days, lock_minutes }: RetentionRules): Rule[] {
+function rules({ event_days, operation_days, lock_minutes }: RetentionRules): Rule[] {
   const days = sql`make_interval(days => ${event_days}::int)`
   return [
     { table: 'token', due: sql`expires_at < croft_now()` },
@@ -27,6 +30,13 @@ function rules({ event_days, lock_minutes }: RetentionRules): Rule[] {
         and (locked_until is null or locked_until < croft_now())`,
     },
     { table: 'event', due: sql`at < croft_now() - ${days}` },
+    {
+      table: 'operation',
+      // Those that have not ended have no such time.
+      due: sql`ended_at < croft_now() - make_interval(days => ${operation_days}::int)`,
+      // Each with up to a thousand targets.
+      rows_max: 200,
+    },
     // Of instances that there are no more, and of refusals, which name none.
     { table: 'placement', due: sql`created_at < croft_now() - ${days} and instance_id is null` },
   ]
@@ -35,11 +45,12 @@ function rules({ event_days, lock_minutes }: RetentionRules): Rule[] {
 /** Takes out at most `limit` rows of each kind; says of which there may be more. */
 async function takeOut(db: Db, asked: RetentionRules, limit: number): Promise<boolean> {
   let more = false
-  for (const { table, due } of rules(asked)) {
+  for (const { table, due, rows_max = limit } of rules(asked)) {
+    const most = Math.min(limit, rows_max)
     const name = sql.table(table)
     const { numAffectedRows } = await sql`
-      delete from ${name} where ctid in (select ctid from ${name} where ${due} limit ${limit})`.execute(db)
-    if (numAffectedRows === BigInt(limit)) more = true
+      delete from ${name} where ctid in (select ctid from ${name} where ${due} limit ${most})`.execute(db)
+    if (numAffectedRows === BigInt(most)) more = true
   }
   return more
 }

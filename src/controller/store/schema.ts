@@ -3,6 +3,8 @@
  * Times come as Date, bigint as number (none of ours passes 2^53), inet, macaddr and xid8 as text, jsonb parsed.
  */
 import type { Generated } from 'kysely'
+import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
+import type { VolumeRole } from '../../model/volume.ts'
 
 export interface ControllerTable {
   id: string
@@ -128,9 +130,6 @@ export interface HostTable {
   vcpus_limit: Generated<number>
   memory_limit_mib: Generated<number>
   disk_limit_gib: Generated<number>
-  vcpus_claimed: Generated<number>
-  memory_claimed_mib: Generated<number>
-  disk_claimed_gib: Generated<number>
   session_controller_id: string | null
   session_epoch: Generated<number>
   last_seen_at: Date | null
@@ -138,6 +137,25 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
+}
+
+export interface HostClaimTable {
+  host_id: string
+  vcpus: Generated<number>
+  memory_mib: Generated<number>
+  disk_gib: Generated<number>
+}
+
+export interface HeldInstanceTable {
+  host_id: string
+  instance_id: string
+  kind: 'ahead' | 'orphaned' | 'elsewhere'
+  generation: number
+  details_version: number
+  power: string
+  wanted: unknown
+  purging: Generated<boolean>
+  noted_at: Generated<Date>
 }
 
 export interface JoinTokenTable {
@@ -161,6 +179,8 @@ export interface FlavorTable {
   vcpus: number
   memory_mib: number
   disk_gib: number
+  ephemeral_gib: Generated<number>
+  swap_mib: Generated<number>
   properties: Generated<unknown>
   created_at: Generated<Date>
 }
@@ -178,7 +198,7 @@ export interface ImageTable {
   id: string
   project_id: string
   name: string
-  visibility: Generated<'public' | 'private'>
+  visibility: Generated<'public' | 'private' | 'shared' | 'community'>
   status: 'waiting' | 'fetching' | 'checking' | 'ready' | 'failed'
   failure: string | null
   progress_percent: Generated<number>
@@ -192,12 +212,37 @@ export interface ImageTable {
   min_disk_gib: Generated<number>
   min_memory_mib: Generated<number>
   properties: Generated<unknown>
+  tags: Generated<unknown>
+  signature: Buffer | null
+  signature_algorithm: SignatureAlgorithm | null
+  signing_key_id: string | null
+  signing_key_name: string | null
+  signing_key_fingerprint: string | null
+  verified_at: Date | null
   protected: Generated<boolean>
   lease_by: string | null
   lease_until: Date | null
   attempts: Generated<number>
   deleted_at: Date | null
   version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface ImageMemberTable {
+  image_id: string
+  project_id: string
+  status: Generated<'pending' | 'accepted' | 'rejected'>
+  created_at: Generated<Date>
+  answered_at: Date | null
+}
+
+export interface ImageKeyTable {
+  id: string
+  name: string
+  description: Generated<string>
+  public_key: string
+  kind: KeyKind
+  fingerprint: string
   created_at: Generated<Date>
 }
 
@@ -285,6 +330,10 @@ export interface InstanceTable {
   purge_at: Date | null
   compute_claimed: Generated<boolean>
   purging: Generated<boolean>
+  held_generation: Generated<number | null>
+  boot: Generated<'image' | 'volume' | 'iso' | 'network'>
+  ephemeral_gib: Generated<number>
+  swap_mib: Generated<number>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -297,7 +346,10 @@ export interface InstanceObservedTable {
   failure: string | null
   progress: Generated<unknown>
   started_at: Date | null
-  guest_addresses: Generated<string>
+  guest_addresses: Generated<string[]>
+  guest_agent: Generated<'connected' | 'disconnected'>
+  guest_os: string | null
+  ever_ran: Generated<boolean>
   observed_at: Generated<Date>
 }
 
@@ -305,12 +357,17 @@ export interface VolumeTable {
   id: string
   project_id: string
   instance_id: string | null
-  host_id: string
+  host_id: string | null
   name: string
-  role: 'root' | 'data'
+  role: VolumeRole
   size_gib: number
+  size_mib: number | null
   image_id: string | null
   bus: Generated<string>
+  keep: Generated<boolean>
+  made: Generated<boolean>
+  deleted_at: Generated<Date | null>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -473,11 +530,15 @@ export interface Schema {
   zone: ZoneTable
   cluster: ClusterTable
   host: HostTable
+  host_claim: HostClaimTable
+  held_instance: HeldInstanceTable
   join_token: JoinTokenTable
   secret: SecretTable
   flavor: FlavorTable
   key_pair: KeyPairTable
   image: ImageTable
+  image_member: ImageMemberTable
+  image_key: ImageKeyTable
   network: NetworkTable
   subnet: SubnetTable
   security_group: SecurityGroupTable

@@ -1,5 +1,6 @@
 /** What a host is to be told: its instances with disks, ports and metadata, read in a few queries for any number of them. */
 import { sql } from 'kysely'
+import { type BootSource, volumeRoles } from '../../model/volume.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import type { Db } from './database.ts'
 import type { InstanceRow } from './instance.ts'
@@ -10,17 +11,18 @@ export interface Version {
   id: string
   generation: number
   details_version: number
+  /** Not an instance but a volume, of which nothing shall be left. */
+  is_removed_volume: boolean
 }
 
 /** The versions of all that is wanted of these hosts: cheap, to see what has changed. */
 async function versions(db: Db, host_ids: readonly string[]): Promise<Version[]> {
-  return await db
-    .selectFrom('instance')
-    .select(['host_id', 'id', 'generation', 'details_version'])
-    .where(sql<boolean>`host_id = any(${[...host_ids]}::uuid[])`)
-    .orderBy('host_id')
-    .orderBy('id')
-    .execute()
+  const hosts = sql`host_id = any(${[...host_ids]}::uuid[])`
+  const { rows } = await sql<Version>`
+    select host_id, id, generation, details_version, false as is_removed_volume from instance where ${hosts}
+    union all select host_id, id, 0, 0, true from volume where ${hosts} and instance_id is null and deleted_at is not null
+    order by host_id, id`.execute(db)
+  return rows
 }
 
 /** The whole wanted state of these instances, each with the host that it is on now. */
@@ -34,7 +36,8 @@ async function instances(
     .selectFrom('instance')
     .innerJoin('zone', 'zone.id', 'instance.zone_id')
     .selectAll('instance')
-    .select('zone.name as zone')
+    .leftJoin('image', join => join.onRef('image.id', '=', 'instance.image_id').on('instance.boot', '=', 'iso'))
+    .select(['zone.name as zone', 'image.sha256', 'image.size_bytes', 'image.format'])
     .where(sql<boolean>`instance.id = any(${[...ids]}::uuid[])`)
     .execute()
   const [disks, ports, details] = [
@@ -53,7 +56,8 @@ async function instances(
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
     cpu_model: row.cpu_model,
-    disks: disks.get(row.id) ?? [],
+    disks: [...(disks.get(row.id) ?? []), ...cdromOf(row)],
+    boot_order: bootOrders[row.boot],
     ports: ports.get(row.id) ?? [],
     config_drive: row.config_drive,
     watchdog_action: row.watchdog_action as WantedInstance['watchdog_action'],
@@ -75,7 +79,7 @@ async function instances(
   return rows.map(row => ({ host_id: row.host_id, instance: toInstance(row) }))
 }
 
-function powerOf(row: Pick<InstanceRow, 'purging' | 'deleted_at' | 'wanted_power'>): WantedInstance['power'] {
+export function powerOf(row: Pick<InstanceRow, 'purging' | 'deleted_at' | 'wanted_power'>): WantedInstance['power'] {
   if (row.purging) return 'purged'
   return row.deleted_at ? 'deleted' : row.wanted_power
 }
@@ -84,27 +88,54 @@ async function disksOf(db: Db, ids: readonly string[]): Promise<Map<string, Want
   const rows = await db
     .selectFrom('volume as v')
     .leftJoin('image as m', 'm.id', 'v.image_id')
-    .select(['v.id', 'v.instance_id', 'v.role', 'v.size_gib', 'v.bus'])
+    .leftJoin('instance_observed as o', 'o.instance_id', 'v.instance_id')
+    .select(['v.id', 'v.instance_id', 'v.role', 'v.size_gib', 'v.size_mib', 'v.bus', 'v.keep', 'v.made', 'o.ever_ran'])
     .select(['m.id as image_id', 'm.sha256', 'm.size_bytes', 'm.format'])
     .where(sql<boolean>`v.instance_id = any(${[...ids]}::uuid[])`)
+    .orderBy(sql`array_position(${[...volumeRoles]}::text[], v.role)`)
     .orderBy('v.id')
     .execute()
   const disks = new Map<string, WantedDisk[]>()
   for (const row of rows) {
     if (!row.instance_id) continue
-    const image =
-      row.image_id && row.sha256 && row.size_bytes !== null
-        ? {
-            image_id: row.image_id,
-            sha256: row.sha256,
-            size_bytes: row.size_bytes,
-            format: row.format === 'raw' ? ('raw' as const) : ('qcow2' as const),
-          }
-        : null
-    const disk = { volume_id: row.id, role: row.role, size_gib: row.size_gib, image, bus: row.bus as WantedDisk['bus'] }
+    const disk: WantedDisk = {
+      volume_id: row.id,
+      role: row.role,
+      size_gib: row.size_gib,
+      ...(row.size_mib !== null && { size_mib: row.size_mib }),
+      image: imageOf(row),
+      bus: row.bus as WantedDisk['bus'],
+      ...(row.keep && { keep: true }),
+      // What ran had its root disk: on a host that lost it there is none, rather than a fresh one in its place.
+      ...((row.made || (row.role === 'root' && row.ever_ran)) && { made: true }),
+    }
     disks.set(row.instance_id, [...(disks.get(row.instance_id) ?? []), disk])
   }
   return disks
+}
+
+type ImageRow = Record<'image_id' | 'sha256' | 'format', string | null> & { size_bytes: number | null }
+
+function imageOf({ image_id, sha256, size_bytes, format }: ImageRow): WantedDisk['image'] {
+  if (!image_id || !sha256 || size_bytes === null) return null
+  // An ISO is raw to QEMU.
+  return { image_id, sha256, size_bytes, format: format === 'qcow2' ? 'qcow2' : 'raw' }
+}
+
+/** The disk first: it is empty until something was installed on it, and firmware passes over an empty one. */
+const bootOrders: Readonly<Record<BootSource, NonNullable<WantedInstance['boot_order']>>> = {
+  image: ['disk'],
+  volume: ['disk'],
+  iso: ['disk', 'cdrom'],
+  network: ['network', 'disk'],
+}
+
+/** What an instance of an ISO has beside its volumes: known on the host by the instance's own id. */
+function cdromOf(row: ImageRow & { id: string; boot: BootSource }): WantedDisk[] {
+  const image = row.boot === 'iso' ? imageOf(row) : null
+  if (!image) return []
+  const size_gib = Math.max(1, Math.ceil(image.size_bytes / 1024 ** 3))
+  return [{ volume_id: row.id, role: 'cdrom', size_gib, image, bus: 'sata' }]
 }
 
 interface NetworkDetails {

@@ -5,11 +5,12 @@
  * cgroups and security drivers, which want a whole system around them; and where KVM does not work, libvirtd is kept
  * from seeing /dev/kvm, or its first look at QEMU takes more than a minute.
  */
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { kvmVerdict } from '../kvm.ts'
-import { plain_env, run, runOk } from '../../lib/process.ts'
+import { isErrno, plain_env, run, runOk } from '../../lib/process.ts'
 import { type Service, service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { nodeArgv } from './node.ts'
@@ -63,15 +64,27 @@ export function libvirt(options: { config_dir: string; systemd: boolean; kvm?: b
       service: libvirtd({ own_conf, own_qemu_conf, hide_kvm }),
       async prepare() {
         if (systemd) return
+        await ensureMachineId()
         await ensureUser()
         await mkdir(config_dir, { recursive: true })
         await writeFile(own_conf, libvirtd_conf)
         await writeFile(own_qemu_conf, qemu_conf_without_systemd)
-        // A place to put ours over, where no package made one.
+        // A place to put ours over: the packages without systemd make none, nor its folder.
+        await mkdir(path.dirname(qemu_conf), { recursive: true })
         if (!existsSync(qemu_conf)) await writeFile(qemu_conf, '# Without settings.\n')
       },
     },
   ]
+}
+
+/** What systemd makes at the first boot: containers, and systems without it, may have none, or an empty file (machine-id(5)). */
+async function ensureMachineId(): Promise<void> {
+  const file = '/etc/machine-id'
+  const found = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return ''
+    throw error
+  })
+  if (found.trim() === '') await writeFile(file, `${randomUUID().replaceAll('-', '')}\n`, { mode: 0o444 })
 }
 
 /**

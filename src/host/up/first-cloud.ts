@@ -153,7 +153,8 @@ export async function wakeGuest(api: Api, show: Show): Promise<FirstGuest | unde
   const found = await findNamed<Instance>(api, 'instances', first_guest)
   if (!found) return undefined
   // `down --guests stop` stopped it; asked to bring the machine up again, it runs again.
-  if (found.state === 'stopped') await api.call('POST', `/v1/instances/${found.id}/start`, {})
+  // One that failed gets another try: what was wrong may be what this run has mended.
+  if (found.state === 'stopped' || found.state === 'error') await api.call('POST', `/v1/instances/${found.id}/start`, {})
   return await untilAnswers(api, found, show)
 }
 

@@ -1,8 +1,9 @@
 /**
  * Turns any image that inspect() accepts into a qcow2 of its own: nothing of the source's structure is kept, so what a
- * guest is given was written here. Not its job: where images are kept.
+ * guest is given was written here. An ISO stays as it is: it is put into a CD-ROM drive, and has no structure but its bytes.
+ * Not its job: where images are kept.
  */
-import { open, rename, rm } from 'node:fs/promises'
+import { constants, copyFile, open, rename, rm } from 'node:fs/promises'
 import { CommandError, runCommand } from './command.ts'
 import { DiskImageError } from './error.ts'
 import { type DiskImage, type InspectOptions, inspect, qemuSource } from './inspect.ts'
@@ -24,8 +25,11 @@ export async function normalise(path: string, out: string, options: NormaliseOpt
   const source = await inspect(path, options)
   const fresh = `${out}.${process.pid}.new`
   try {
-    await checkStructure(path, source, options)
-    await convert(path, fresh, source, options)
+    if (source.format === 'iso') await copyWhole(path, fresh)
+    else {
+      await checkStructure(path, source, options)
+      await convert(path, fresh, source, options)
+    }
     const file = await open(fresh, 'r+')
     await file.sync().finally(() => file.close())
     const result = await inspect(fresh, options)
@@ -34,6 +38,17 @@ export async function normalise(path: string, out: string, options: NormaliseOpt
   } catch (error) {
     await rm(fresh, { force: true })
     throw error
+  }
+}
+
+/** At once where the file system shares blocks. */
+async function copyWhole(path: string, out: string): Promise<void> {
+  try {
+    await copyFile(path, out, constants.COPYFILE_FICLONE)
+  } catch (cause) {
+    const no_room = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
+    const advice = no_room ? 'The disk is full: make room and try again.' : 'Look at where images are kept.'
+    throw new DiskImageError('tool_failed', `The image could not be copied. ${advice}`, { no_room }, { cause })
   }
 }
 

@@ -4,8 +4,12 @@
 import { type Procedure, qemu, remote } from './procedures.ts'
 import { type DomainTarget, writeDomain } from './refs.ts'
 import type { CallOptions, Rpc } from './rpc.ts'
+import { readTypedParams, type TypedValues } from './typed-params.ts'
 import { LibvirtStream, type StreamOptions } from './stream.ts'
 import type { XdrReader } from './xdr.ts'
+
+/** virDomainGuestInfoTypes. */
+const guestInfo = { os: 2 }
 
 const addressSources = ['lease', 'agent', 'arp'] as const
 /** Where the addresses come from: libvirt's own DHCP, the guest agent, or the host's ARP table. */
@@ -51,6 +55,51 @@ export class GuestCalls {
       { timeout_ms: seconds * 1000 + 10_000 },
     )
     return unwrap(answer)
+  }
+
+  /**
+   * virDomainAgentSetResponseTimeout: how long libvirtd waits for this guest's agent to answer any later call, until the
+   * guest stops. Without it a guest that says it is there and then nothing holds one of libvirtd's workers for ever.
+   */
+  async setAgentTimeout(domain: DomainTarget, timeout_ms: number, options?: CallOptions): Promise<void> {
+    await this.#rpc.call(
+      remote.domain_agent_set_response_timeout,
+      writer => {
+        writeDomain(writer, domain)
+        writer.i32(Math.ceil(timeout_ms / 1000)).u32(0)
+      },
+      body => body.i32(),
+      options,
+    )
+  }
+
+  /**
+   * virDomainSetUserPassword, through the guest agent: `password` is plain text. The agent does not say why a guest refused,
+   * for instance that it has no such user.
+   */
+  setUserPassword(domain: DomainTarget, user: string, password: string, options?: CallOptions): Promise<void> {
+    return this.#rpc.call(
+      remote.domain_set_user_password,
+      writer => {
+        writeDomain(writer, domain)
+        writer.optionalString(user).optionalString(password).u32(0)
+      },
+      () => undefined,
+      options,
+    )
+  }
+
+  /** virDomainGetGuestInfo, through the guest agent: what it says of its system, such as `os.pretty-name`. */
+  osInfo(domain: DomainTarget, options?: CallOptions): Promise<TypedValues> {
+    return this.#rpc.call(
+      remote.domain_get_guest_info,
+      writer => {
+        writeDomain(writer, domain)
+        writer.u32(guestInfo.os).u32(0)
+      },
+      body => readTypedParams(body, 2048),
+      options,
+    )
   }
 
   /** virDomainQemuMonitorCommand with QMP: for reading what libvirt does not tell. Changing things marks the domain tainted. */

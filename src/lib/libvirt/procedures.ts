@@ -103,6 +103,7 @@ export const remote = table(REMOTE, {
   domain_define_xml_flags: 350,
   domain_interface_addresses: 353,
   domain_event_callback_device_added: 354,
+  domain_set_user_password: 357,
   domain_event_callback_migration_iteration: 359,
   domain_event_callback_job_completed: 363,
   domain_migrate_start_post_copy: 364,
@@ -111,6 +112,8 @@ export const remote = table(REMOTE, {
   domain_event_block_threshold: 385,
   domain_detach_device_alias: 392,
   connect_baseline_hypervisor_cpu: 394,
+  domain_get_guest_info: 418,
+  domain_agent_set_response_timeout: 420,
   domain_event_memory_failure: 423,
   domain_event_memory_device_size_change: 438,
 })

@@ -1,4 +1,5 @@
 /** What guests leave on a test host, looked up where it would be: processes, libvirt, disks, Open vSwitch, OVN. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Host } from './host.ts'
 
 /** Process ids of running guests, as the host counts them. */
@@ -26,4 +27,19 @@ export async function leftOf(host: Host, instance_id: string, port_id: string): 
     }),
   )
   return found.flat()
+}
+
+const forgotten_within_ms = 10_000
+
+/**
+ * As leftOf, once the host was told to forget it: that comes after the purge has ended, and nothing on the host tells of it, so
+ * it is looked at again and again for some seconds.
+ */
+export async function leftInTheEnd(host: Host, instance_id: string, port_id: string): Promise<string[]> {
+  const end_ms = Date.now() + forgotten_within_ms
+  for (;;) {
+    const left = await leftOf(host, instance_id, port_id)
+    if (left.length === 0 || Date.now() > end_ms) return left
+    await delay(100)
+  }
 }

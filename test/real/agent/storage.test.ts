@@ -117,6 +117,60 @@ describe('agent/storage', () => {
     assert.deepEqual(await readdir(join(directory, 'volumes')), [])
   })
 
+  test('ephemeral and swap disks are formatted, of their exact size, and take only what was written', async () => {
+    const { pool: storage, directory } = await pool(source(new Map()).source)
+    const half_made = join(directory, 'volumes', `${uuid(11)}.qcow2.new.raw.new`)
+    await writeFile(half_made, 'left by a kill')
+    const instance = wantedInstance({
+      disks: [
+        disk(11, null, { role: 'ephemeral', size_gib: 20 }),
+        disk(12, null, { role: 'swap', size_mib: 1500, size_gib: 2 }),
+      ],
+    })
+    const [ephemeral, swap] = await storage.prepare(instance, () => undefined, never)
+    assert.ok(ephemeral && swap)
+    assert.deepEqual((await readdir(join(directory, 'volumes'))).sort(), [`${uuid(11)}.qcow2`, `${uuid(12)}.qcow2`])
+    for (const [path, type, label, size_bytes] of [
+      [ephemeral.path, 'ext4', 'ephemeral0', 20 * 2 ** 30],
+      [swap.path, 'swap', 'swap0', 1500 * 2 ** 20],
+    ] as const) {
+      const raw = join(work, 'seen.raw')
+      await runProgram(['qemu-img', 'convert', '-O', 'raw', path, raw])
+      const seen = await runProgram(['blkid', '-p', '-o', 'export', raw])
+      assert.match(seen, new RegExp(`^TYPE=${type}$`, 'm'))
+      assert.match(seen, new RegExp(`^LABEL=${label}$`, 'm'))
+      assert.equal((await stat(raw)).size, size_bytes)
+      assert.ok((await stat(path)).blocks * 512 < 64 * 2 ** 20)
+      if (type === 'ext4') await runProgram(['e2fsck', '-fn', raw])
+      await rm(raw)
+    }
+    const before = await stat(swap.path)
+    await storage.prepare(instance, () => undefined, never, [uuid(11), uuid(12)])
+    assert.equal((await stat(swap.path)).mtimeMs, before.mtimeMs, 'what is there stays as it is')
+    await storage.remove(instance.disks)
+    assert.deepEqual(await readdir(join(directory, 'volumes')), [])
+  })
+
+  test('a CD-ROM is its image, and stays when the image is evicted; a kept volume is told to be there', async () => {
+    const bytes = await imageOf('64M', 'iso')
+    const from = source(new Map([[uuid(1), bytes]]))
+    const { pool: storage, directory } = await pool(from.source)
+    const iso = disk(50, { id: uuid(1), bytes }, { role: 'cdrom', bus: 'sata' })
+    const cdrom = { ...iso, image: iso.image && { ...iso.image, format: 'raw' as const } }
+    const instance = wantedInstance({ disks: [disk(10, null), cdrom] })
+    const [root, drive] = await storage.prepare(instance, () => undefined, never)
+    assert.deepEqual([drive?.format, drive?.path], ['raw', join(directory, 'volumes', `${uuid(50)}.iso`)])
+    const [cached] = await readdir(join(directory, 'images'))
+    await rm(join(directory, 'images', cached ?? ''))
+    await storage.prepare(instance, () => undefined, never, [uuid(10), uuid(50)])
+    assert.deepEqual(from.asked, [0], 'not fetched again')
+    assert.deepEqual(await readFile(drive?.path ?? ''), bytes)
+    assert.deepEqual(await storage.present([uuid(10), uuid(11)]), [uuid(10)])
+    await storage.remove([{ volume_id: uuid(50), role: 'cdrom' }])
+    assert.deepEqual(await readdir(join(directory, 'volumes')), [`${uuid(10)}.qcow2`])
+    await runProgram(['qemu-img', 'check', '-q', root?.path ?? ''])
+  })
+
   test('a broken fetch goes on where it ended; a wrong checksum is thrown away', async () => {
     const bytes = await imageOf('64M', 'resume')
     const from = source(new Map([[uuid(1), bytes]]), [50_000])

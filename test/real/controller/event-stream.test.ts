@@ -72,6 +72,25 @@ describe('controller/event-stream', () => {
     )
   })
 
+  test('a stream that breaks before its first event has a cursor already, and nothing is lost', async () => {
+    const hangUp = new AbortController()
+    const headers = { authorization: `Bearer ${cloud.admin}` }
+    const response = await fetch(`${url}/v1/event-stream?noun=flavor`, { headers, signal: hangUp.signal })
+    let text = ''
+    for await (const chunk of response.body ?? []) {
+      text += new TextDecoder().decode(chunk)
+      if (/^id: .*\n\n/m.test(text)) break
+    }
+    hangUp.abort()
+    const id = await makeFlavor('between')
+    const cursor = /^id: (\d+\.\d+)$/m.exec(text)?.[1] ?? ''
+    const events = await follow('?noun=flavor', all => all.length === 1, undefined, { 'last-event-id': cursor })
+    assert.deepEqual(
+      events.map(one => one.resource_id),
+      [id],
+    )
+  })
+
   test('a cursor never passes a transaction that commits late', async () => {
     const { db } = cloud.cloud.database
     const late = crypto.randomUUID()

@@ -91,8 +91,8 @@ describe('controller/instance', () => {
   /** Claims, quota and addresses are as if there had never been anything. */
   async function nothingLeft(): Promise<void> {
     const { db } = cloud.cloud.database
-    const left = await db.selectFrom('host').selectAll().where('id', '=', host.id).executeTakeFirstOrThrow()
-    assert.deepEqual([left.vcpus_claimed, left.memory_claimed_mib, left.disk_claimed_gib], [0, 0, 0])
+    const left = await db.selectFrom('host_claim').selectAll().where('host_id', '=', host.id).executeTakeFirstOrThrow()
+    assert.deepEqual([left.vcpus, left.memory_mib, left.disk_gib], [0, 0, 0])
     const used = await db.selectFrom('quota').selectAll().where('used', '>', 0).execute()
     assert.deepEqual(
       used.filter(row => ['instances', 'vcpus', 'memory_mib', 'storage_gib'].includes(row.resource)),

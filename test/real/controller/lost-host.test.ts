@@ -48,8 +48,8 @@ describe('controller/lost-host', () => {
       used.filter(row => /instances|vcpus|memory|storage/.test(row.resource)),
       [],
     )
-    const left = await db.selectFrom('host').selectAll().where('id', '=', host.id).executeTakeFirstOrThrow()
-    assert.deepEqual([left.vcpus_claimed, left.memory_claimed_mib, left.disk_claimed_gib], [0, 0, 0])
+    const left = await db.selectFrom('host_claim').selectAll().where('host_id', '=', host.id).executeTakeFirstOrThrow()
+    assert.deepEqual([left.vcpus, left.memory_mib, left.disk_gib], [0, 0, 0])
     assert.deepEqual(await db.selectFrom('port').select('id').where('kind', '=', 'instance').execute(), [])
   })
 })

@@ -1,7 +1,7 @@
 /** inspect() and normalise() with the real qemu-img: what it writes is accepted, what could lead elsewhere is not. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -51,6 +51,22 @@ describe('images/disk-image', () => {
       assert.equal(fractions.at(-1), 1)
       await run('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', content, out])
     }
+  })
+
+  void test('an ISO stays as it is, whatever a program would make of its first sectors', async () => {
+    const root = join(dir, 'iso-root')
+    await mkdir(root)
+    await writeFile(join(root, 'readme'), 'on a CD')
+    const iso = join(dir, 'in.iso')
+    await run('genisoimage', ['-quiet', '-V', 'TEST', '-o', iso, root])
+    // As hybrid ISOs have it: a boot sector and a partition table before the ISO's own volume descriptor.
+    const bytes = await readFile(iso)
+    bytes.writeUInt16LE(0xaa55, 510)
+    await writeFile(iso, bytes)
+    const out = join(dir, 'out.iso')
+    const made = await normalise(iso, out)
+    assert.deepEqual([made.format, made.virtual_size_bytes], ['iso', bytes.length])
+    assert.deepEqual(await readFile(out), bytes)
   })
 
   void test('images that name other files are refused before qemu-img may follow them', async () => {

@@ -23,21 +23,30 @@ import {
 
 interface BootOptions {
   prepare?: Storage['prepare']
-  removed?: WantedDisk[]
+  removed?: Volume[]
+  /** Volumes whose files are there. */
+  present?: string[]
+  /** As often the removal of a disk fails. */
+  removalFails?: number
   network?: Network
   hostEnds?: () => Promise<boolean>
 }
 
+type Volume = Pick<WantedDisk, 'volume_id' | 'role'>
+
 async function boot(host: FakeHost, options: BootOptions = {}) {
   const clock = manualClock()
   const controller = fakeController()
-  const removeDisks = (disks: readonly WantedDisk[]) => Promise.resolve(void options.removed?.push(...disks))
+  let failures = options.removalFails ?? 0
+  const removeDisks = (disks: readonly Volume[]) =>
+    failures-- > 0 ? Promise.reject(new Error('no such device')) : Promise.resolve(void options.removed?.push(...disks))
   host.listeners.clear()
   const agent = await createAgent({
     hypervisor: fakeHypervisor(host),
     storage: {
       prepare: options.prepare ?? (() => Promise.resolve([])),
       remove: removeDisks,
+      present: ids => Promise.resolve(ids.filter(id => options.present?.includes(id))),
     },
     guestData: { prepare: () => Promise.resolve(null), remove: () => Promise.resolve() },
     network: options.network ?? { apply: () => Promise.resolve() },
@@ -348,7 +357,7 @@ test('a guest with a NIC waits for the host to be joined, and says so when that 
 })
 
 test('a purge removes every disk that was ever wanted here', async () => {
-  const removed: WantedDisk[] = []
+  const removed: Volume[] = []
   const { agent, want, welcome } = await boot(fakeHost(), { removed })
   const disk: WantedDisk = { volume_id: uuid(40), role: 'root', size_gib: 1, image: null, bus: 'virtio' }
   await welcome()
@@ -399,7 +408,7 @@ test('a purge never takes a data disk that was taken off, nor a disk that anothe
   const host = fakeHost()
   const disk = (n: number, role: 'root' | 'data') =>
     ({ volume_id: uuid(n), role, size_gib: 1, image: null, bus: 'virtio' }) as const
-  const removed: WantedDisk[] = []
+  const removed: Volume[] = []
   const { agent, want, welcome } = await boot(host, { removed })
   await welcome()
   const [root, data, moved] = [disk(40, 'root'), disk(41, 'data'), disk(42, 'data')]
@@ -409,6 +418,55 @@ test('a purge never takes a data disk that was taken off, nor a disk that anothe
   assert.deepEqual(
     removed.map(each => each.volume_id),
     [root.volume_id],
+  )
+  await agent.stop()
+})
+
+test('a purge leaves the volumes that are to be kept, and tells those that are there, after a restart too', async () => {
+  const host = fakeHost()
+  const removed: Volume[] = []
+  const disk = { volume_id: uuid(40), role: 'root', size_gib: 1, image: null, bus: 'virtio', keep: true } as const
+  const swap = { ...disk, volume_id: uuid(41), role: 'swap', keep: false } as const
+  const never_made = { ...disk, volume_id: uuid(42), role: 'data' } as const
+  const options = { removed, present: [uuid(40)] }
+  const first = await boot(host, options)
+  await first.welcome()
+  await first.want(true, [wantedInstance({ disks: [disk, swap] })])
+  await first.want(false, [wantedInstance({ generation: 2, power: 'purged', disks: [disk, never_made] })])
+  assert.deepEqual(
+    removed.map(each => each.volume_id),
+    [uuid(41)],
+    'the swap disk, though it was not named again',
+  )
+  const told = [last(first.controller.got)?.power, last(first.controller.got)?.kept_volumes]
+  assert.deepEqual(told, ['absent', [uuid(40)]])
+  await first.agent.stop()
+  const second = await boot(host, { removed })
+  await second.welcome()
+  assert.deepEqual(last(second.controller.got)?.kept_volumes, [uuid(40)])
+  await second.agent.stop()
+})
+
+test('volumes of no instance are removed when told so, tried again, and told to be gone; never one that is used', async () => {
+  const removed: Volume[] = []
+  const { agent, clock, controller, want, welcome } = await boot(fakeHost(), { removed, removalFails: 1 })
+  await welcome()
+  const disk = { volume_id: uuid(40), role: 'root', size_gib: 1, image: null, bus: 'virtio' } as const
+  await want(true, [wantedInstance({ disks: [disk] })])
+  const gone = () => controller.got.flatMap(frame => (frame.type === 'volumes_gone' ? frame.ids : []))
+  const remove_volumes = [uuid(40), uuid(41)]
+  const nothing = { instances: [], networks: [], forget_instances: [], forget_networks: [] }
+  controller.send({ type: 'wanted', whole: false, ...nothing, remove_volumes })
+  await clock.advance(10)
+  assert.deepEqual([removed, gone()], [[], []])
+  await clock.advance(2000)
+  assert.deepEqual(gone(), [uuid(41)])
+  controller.send({ type: 'wanted', whole: false, ...nothing, remove_volumes: [uuid(41)] })
+  await clock.advance(10)
+  assert.deepEqual(gone(), [uuid(41), uuid(41)], 'asked again it answers again')
+  assert.deepEqual(
+    removed.map(each => each.volume_id),
+    [uuid(41), uuid(41)],
   )
   await agent.stop()
 })

@@ -6,6 +6,7 @@ import { XMLParser } from 'fast-xml-parser'
 import { type DomainHost, domainXml } from '../../../src/agent/drivers/libvirt/domain-xml.ts'
 import { element, renderXml } from '../../../src/agent/drivers/libvirt/xml.ts'
 import type { DomainSpec } from '../../../src/agent/ports.ts'
+import type { WantedDisk } from '../../../src/protocol/wanted.ts'
 import { uuid, wantedInstance } from './fakes.ts'
 
 const host: DomainHost = {
@@ -70,6 +71,21 @@ const variants: Record<string, [DomainSpec, DomainHost]> = {
   ],
 }
 
+const disk = (n: number, role: WantedDisk['role'], bus: WantedDisk['bus'] = 'virtio') =>
+  ({
+    wanted: { volume_id: uuid(n), role, size_gib: 1, image: null, bus },
+    path: `/d/${n}`,
+    format: role === 'cdrom' ? 'raw' : 'qcow2',
+    direct_io: false,
+  }) as const
+const installing = spec({
+  instance: { ...spec().instance, boot_order: ['disk', 'cdrom'] },
+  disks: [disk(10, 'root'), disk(11, 'ephemeral'), disk(12, 'swap'), disk(1, 'cdrom', 'sata')],
+})
+const fromNetwork = spec({ instance: { ...spec().instance, boot_order: ['network', 'disk'] } })
+variants['every kind of disk, an ISO'] = [installing, host]
+variants['from the network'] = [fromNetwork, host]
+
 for (const [name, [given, on]] of Object.entries(variants)) {
   test(`domain XML (${name}) fits libvirt's schema`, t => {
     const found = spawnSync('xmllint', ['--version'])
@@ -103,6 +119,37 @@ test('domain XML says what Croft promises', () => {
     assert.ok(xml.includes(part), `${part} is not in\n${xml}`)
   }
   assert.ok(!domainXml(spec(), { ...host, datapath: 'system' }).includes('csum'))
+})
+
+test('disks are named in their order, and firmware tries the empty root disk before the CD-ROM', () => {
+  const xml = domainXml(installing, host)
+  const parsed = parser.parse(xml) as {
+    domain: { os: object; devices: { disk: Record<string, { [key: string]: string }>[] } }
+  }
+  const shown = parsed.domain.devices.disk.map(each => [
+    each.device,
+    each.target?.dev,
+    each.target?.bus,
+    each.boot?.order ?? null,
+    'readonly' in each,
+  ])
+  assert.deepEqual(shown, [
+    ['disk', 'vda', 'virtio', '1', false],
+    ['disk', 'vdb', 'virtio', null, false],
+    ['disk', 'vdc', 'virtio', null, false],
+    ['cdrom', 'sda', 'sata', '2', true],
+    // The config drive: where a small guest has a driver for it.
+    ['disk', 'vdd', 'virtio', null, true],
+  ])
+  assert.ok(!xml.includes('<boot dev='), 'libvirt takes one way of saying it or the other')
+})
+
+test('from the network: the first NIC with its program for it, then the disk', () => {
+  const xml = domainXml(fromNetwork, host)
+  const nic = /<interface[^]*<\/interface>/.exec(xml)?.[0] ?? ''
+  assert.ok(nic.includes(`<boot order='1'/>`) && !nic.includes('<rom'), nic)
+  assert.match(xml, /<disk type='file' device='disk'>[^]*?<boot order='2'\/>[^]*?<\/disk>/)
+  assert.ok(domainXml(spec(), host).includes(`<rom enabled='no'/>`))
 })
 
 test('on ARM the guest has firmware, a 64-bit processor, and no parts of a PC', () => {

@@ -177,6 +177,9 @@ export function fakeHypervisor(host: FakeHost): Hypervisor {
     subscribe: listener => void host.listeners.add(listener),
     openConsole: () => Promise.resolve(new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })),
     readConsoleLog: () => Promise.resolve(Readable.from(['hello'])),
+    guestAgent: () => Promise.resolve(false),
+    guestFacts: () => Promise.resolve({ addresses: [], os: null }),
+    setPassword: () => Promise.resolve('no_agent' as const),
   }
 }
 

@@ -60,6 +60,32 @@ test('config drive: OpenStack and EC2 layouts', () => {
   assert.ok(files.has('ec2/latest/user-data'))
 })
 
+test('what a guest mounts by itself is named in both layouts, as its domain has it', () => {
+  const disk = (n: number, role: 'root' | 'ephemeral' | 'swap' | 'cdrom', bus: 'virtio' | 'sata' = 'virtio') =>
+    ({ volume_id: uuid(n), role, size_gib: 1, image: null, bus }) as const
+  const disks = [disk(30, 'root'), disk(31, 'ephemeral'), disk(32, 'swap'), disk(1, 'cdrom', 'sata')]
+  const files = configDriveFiles({ ...one, disks })
+  const read = (name: string) => JSON.parse(files.get(name)?.toString() ?? '') as Record<string, unknown>
+  assert.deepEqual(read('ec2/latest/meta-data.json')['block-device-mapping'], {
+    ami: 'vda',
+    ephemeral0: '/dev/vdb',
+    root: '/dev/vda',
+    swap: '/dev/vdc',
+  })
+  const { devices } = read('openstack/latest/meta_data.json') as { devices: Record<string, unknown>[] }
+  assert.deepEqual(
+    devices.map(each => [each.path, each.bus, each.serial, each.tags]),
+    [
+      ['/dev/vda', 'virtio', uuid(30), ['root']],
+      ['/dev/vdb', 'virtio', uuid(31), ['ephemeral']],
+      ['/dev/vdc', 'virtio', uuid(32), ['swap']],
+    ],
+  )
+  const scsi = configDriveFiles({ ...one, disks: [{ ...disk(30, 'root'), bus: 'scsi' }] })
+  const mapping = JSON.parse(scsi.get('ec2/latest/meta-data.json')?.toString() ?? '') as Record<string, unknown>
+  assert.deepEqual(mapping['block-device-mapping'], { ami: 'sda', root: '/dev/sda' })
+})
+
 test('config drive: an ISO labelled config-2 that holds them', async t => {
   const directory = await mkdtemp(join(tmpdir(), 'croft-drive-'))
   t.after(() => rm(directory, { recursive: true, force: true }))

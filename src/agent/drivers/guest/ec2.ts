@@ -4,6 +4,7 @@
  */
 import ipaddr from 'ipaddr.js'
 import type { WantedInstance } from '../../../protocol/wanted.ts'
+import { namedDisks } from '../disk-names.ts'
 
 export const ec2Versions = [
   '1.0',
@@ -33,13 +34,7 @@ export function ec2MetaData(instance: WantedInstance): Ec2Tree {
     ['ami-id', metadata.image],
     ['ami-launch-index', '0'],
     ['ami-manifest-path', '(unknown)'],
-    [
-      'block-device-mapping',
-      new Map([
-        ['ami', 'vda'],
-        ['root', '/dev/vda'],
-      ]),
-    ],
+    ['block-device-mapping', blockDevices(instance)],
     ['hostname', hostname],
     ['instance-action', 'none'],
     ['instance-id', ec2Id('i', instance.id)],
@@ -63,6 +58,19 @@ export function ec2MetaData(instance: WantedInstance): Ec2Tree {
     )
   }
   return tree
+}
+
+/** EC2's names for what a guest mounts by itself: cloud-init goes by 'ephemeral0' and 'swap'. */
+function blockDevices({ disks }: WantedInstance): Ec2Tree {
+  const named = namedDisks(disks)
+  const device = (role: string) => named.find(({ disk }) => disk.role === role)?.name
+  const [root = 'vda', ephemeral, swap] = [device('root'), device('ephemeral'), device('swap')]
+  return new Map([
+    ['ami', root],
+    ...(ephemeral ? [['ephemeral0', `/dev/${ephemeral}`] as const] : []),
+    ['root', `/dev/${root}`],
+    ...(swap ? [['swap', `/dev/${swap}`] as const] : []),
+  ])
 }
 
 function macs(instance: WantedInstance): Ec2Tree {

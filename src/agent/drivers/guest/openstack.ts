@@ -4,6 +4,7 @@
  */
 import ipaddr from 'ipaddr.js'
 import type { WantedInstance, WantedPort } from '../../../protocol/wanted.ts'
+import { namedDisks } from '../disk-names.ts'
 
 /** Oldest to newest; a guest asks for the newest it knows. Content is the same in all of them. */
 export const openstackVersions = [
@@ -49,7 +50,13 @@ function metaData(instance: WantedInstance) {
     public_keys: Object.fromEntries(metadata.public_keys.map(key => [key.name, `${key.public_key.trim()}\n`])),
     keys: metadata.public_keys.map(key => ({ name: key.name, type: 'ssh', data: `${key.public_key.trim()}\n` })),
     meta: metadata.tags,
-    devices: [],
+    devices: namedDisks(instance.disks).map(({ disk, name, bus }) => ({
+      type: 'disk',
+      bus,
+      serial: disk.volume_id,
+      path: `/dev/${name}`,
+      tags: [disk.role],
+    })),
     dedicated_cpus: [],
   }
 }

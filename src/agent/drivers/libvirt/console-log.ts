@@ -6,15 +6,22 @@ import { type FSWatcher, watch } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 
 const chunk_bytes = 64 * 1024
 const backupsMax = 10
 
-/** The last `tail_bytes` over all that is kept; goes on as it grows when `follow`. An absent log is an empty one. */
-export async function readLog(path: string, tail_bytes: number, follow: boolean): Promise<Readable> {
+/** After the guest has gone off: what it wrote last is still on its way through virtlogd. */
+const lastWords_ms = 250
+
+/**
+ * The last `tail_bytes` over all that is kept; with `follow` it goes on as it grows, until that signal says that no more will
+ * be written. An absent log is an empty one.
+ */
+export async function readLog(path: string, tail_bytes: number, follow: AbortSignal | null): Promise<Readable> {
   const parts = await keptParts(path)
   const stop = new AbortController()
-  const chunks = readParts(path, parts, tail_bytes, follow ? stop.signal : null)
+  const chunks = readParts(path, parts, tail_bytes, follow && { stop: stop.signal, end: follow })
   const log = Readable.from(chunks, { objectMode: false, highWaterMark: chunk_bytes })
   // Whoever leaves while the guest is silent must not leave a watch behind: the stream alone would wait for its next word.
   const destroy = log._destroy.bind(log)
@@ -23,6 +30,13 @@ export async function readLog(path: string, tail_bytes: number, follow: boolean)
     destroy(error, done)
   }
   return log
+}
+
+interface Follow {
+  /** Nobody reads any more. */
+  readonly stop: AbortSignal
+  /** Nobody writes any more. */
+  readonly end: AbortSignal
 }
 
 interface Part {
@@ -41,7 +55,7 @@ async function keptParts(path: string): Promise<Part[]> {
   return parts
 }
 
-async function* readParts(path: string, parts: readonly Part[], tail_bytes: number, follow: AbortSignal | null) {
+async function* readParts(path: string, parts: readonly Part[], tail_bytes: number, follow: Follow | null) {
   const total_bytes = parts.reduce((sum, part) => sum + part.bytes, 0)
   let skip_bytes = Math.max(0, total_bytes - tail_bytes)
   for (const part of parts.slice(0, -1)) {
@@ -73,15 +87,24 @@ async function* readFrom(path: string, from: number, to: number): AsyncGenerator
   }
 }
 
-async function* followFrom(path: string, from: number, stop: AbortSignal): AsyncGenerator<Buffer> {
+async function* followFrom(path: string, from: number, { stop, end }: Follow): AsyncGenerator<Buffer> {
   let news = Promise.withResolvers<void>()
   const watcher: FSWatcher = watch(dirname(path), () => news.resolve())
   stop.addEventListener('abort', () => news.resolve(), { once: true })
+  let over = false
+  const conclude = () =>
+    void delay(lastWords_ms).then(() => {
+      over = true
+      news.resolve()
+    })
+  if (end.aborted) conclude()
+  else end.addEventListener('abort', conclude, { once: true })
   let at = from
   let inode = await inodeOf(path)
   try {
     while (!stop.aborted) {
       news = Promise.withResolvers<void>()
+      const last = over
       const size = await sizeOf(path)
       const now = await inodeOf(path)
       // Turned over: what was written last is in the first backup, the new file begins.
@@ -98,9 +121,11 @@ async function* followFrom(path: string, from: number, stop: AbortSignal): Async
         }
         continue
       }
-      if (!stop.aborted) await news.promise
+      if (last) return
+      if (!stop.aborted && !over) await news.promise
     }
   } finally {
+    end.removeEventListener('abort', conclude)
     watcher.close()
   }
 }

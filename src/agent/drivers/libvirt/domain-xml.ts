@@ -8,6 +8,7 @@
 import { join } from 'node:path'
 import type { WantedInstance, WantedPort } from '../../../protocol/wanted.ts'
 import type { DomainSpec, PreparedDisk } from '../../ports.ts'
+import { type Bus, busOf, diskNames } from '../disk-names.ts'
 import { element, type Element, renderXml } from './xml.ts'
 
 /** Marks Croft's domains; what has no element of this namespace is foreign. */
@@ -62,7 +63,6 @@ export function domainXml(spec: DomainSpec, host: DomainHost): string {
         // ARM's machine has no firmware of its own; libvirt finds the one that is installed.
         host.arch === 'aarch64' ? { firmware: 'efi' } : {},
         element('type', { arch: host.arch, machine: host.arch === 'x86_64' ? 'q35' : 'virt' }, 'hvm'),
-        element('boot', { dev: 'hd' }),
         element('smbios', { mode: 'sysinfo' }),
       ),
       element('features', {}, element('acpi'), host.arch === 'x86_64' ? element('apic') : null),
@@ -139,14 +139,15 @@ function clock(host: DomainHost): Element {
 function devices(spec: DomainSpec, host: DomainHost): Element {
   const { instance } = spec
   const names = diskNames()
+  const order = bootOrder(instance)
   const scsi = spec.disks.some(each => each.wanted.bus === 'scsi')
   return element(
     'devices',
     {},
-    ...spec.disks.map(each => disk(each, names)),
+    ...spec.disks.map(each => disk(each, names, order)),
     spec.config_drive === null ? null : configDrive(spec.config_drive, spec.disks, names),
     scsi ? element('controller', { type: 'scsi', index: 0, model: 'virtio-scsi' }) : null,
-    ...instance.ports.map(port => nic(port, host)),
+    ...instance.ports.map(port => nic(port, host, order('network'))),
     serial(instance.id, host),
     element('console', { type: 'pty' }, element('target', { type: 'serial', port: 0 })),
     element('channel', { type: 'unix' }, element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' })),
@@ -181,34 +182,47 @@ function serial(id: string, host: DomainHost): Element {
   )
 }
 
-type Bus = 'virtio' | 'scsi' | 'sata'
+/** `order`: whether, and as which, firmware tries to start from a device; what has none is not tried. */
+type Order = (kind: 'disk' | 'cdrom' | 'network') => Element | null
 
-function disk(prepared: PreparedDisk, names: (bus: Bus) => string): Element {
+/** The root disk, CD-ROM and first NIC come once each: the first of its kind in the order is the one that counts. */
+function bootOrder({ boot_order = ['disk'] }: WantedInstance): Order {
+  const left = new Map(boot_order.map((kind, at) => [kind, at + 1]))
+  return kind => {
+    const order = left.get(kind)
+    left.delete(kind)
+    return order === undefined ? null : element('boot', { order })
+  }
+}
+
+function disk(prepared: PreparedDisk, names: (bus: Bus) => string, order: Order): Element {
   const { wanted, direct_io } = prepared
-  // q35 has no IDE; a guest that knows only IDE finds SATA in its AHCI mode or not at all.
-  const bus = wanted.bus === 'ide' ? 'sata' : wanted.bus
+  const bus = busOf(wanted)
+  const is_cdrom = wanted.role === 'cdrom'
   return element(
     'disk',
-    { type: 'file', device: 'disk' },
+    { type: 'file', device: is_cdrom ? 'cdrom' : 'disk' },
     element('driver', {
       name: 'qemu',
       type: prepared.format,
       // Past the host's page cache where the file system can: memory is the guests', and a flush means what it says.
       cache: direct_io ? 'none' : 'writeback',
       io: direct_io ? 'native' : 'threads',
-      discard: 'unmap',
-      detect_zeroes: 'unmap',
+      discard: is_cdrom ? undefined : 'unmap',
+      detect_zeroes: is_cdrom ? undefined : 'unmap',
     }),
     element('source', { file: prepared.path }),
     element('target', { dev: names(bus), bus }),
+    is_cdrom ? element('readonly') : null,
     // virtio shows its guest the first 20 characters of it.
-    element('serial', {}, wanted.volume_id),
+    is_cdrom ? null : element('serial', {}, wanted.volume_id),
+    is_cdrom ? order('cdrom') : wanted.role === 'root' ? order('disk') : null,
   )
 }
 
 /** On the root disk's bus: small guests have a driver for that one, and no CD-ROM's. cloud-init goes by the label. */
 function configDrive(path: string, disks: readonly PreparedDisk[], names: (bus: Bus) => string): Element {
-  const virtio = disks.every(each => each.wanted.bus === 'virtio')
+  const virtio = disks.every(each => each.wanted.bus === 'virtio' || each.wanted.role === 'cdrom')
   const bus = virtio ? 'virtio' : 'sata'
   return element(
     'disk',
@@ -230,7 +244,7 @@ export function tapName(port_id: string): string {
   return `tap${port_id.replaceAll('-', '').slice(-12)}`
 }
 
-function nic(port: WantedPort, host: DomainHost): Element {
+function nic(port: WantedPort, host: DomainHost, boot: Element | null): Element {
   const virtio = port.model === 'virtio'
   const off = { csum: 'off', gso: 'off', tso4: 'off', tso6: 'off', ecn: 'off', ufo: 'off' }
   const bare = virtio && host.datapath === 'netdev'
@@ -245,21 +259,8 @@ function nic(port: WantedPort, host: DomainHost): Element {
     // Frames cross into user space without the header that says "checksum still to do": TCP would hang.
     bare ? element('driver', { name: 'qemu' }, element('host', off)) : null,
     element('mtu', { size: port.mtu }),
-    // No network boot: nothing answers, and it costs seconds.
-    element('rom', { enabled: 'no' }),
+    boot,
+    // Without network boot no program for it: nothing answers, and it costs seconds.
+    boot ? null : element('rom', { enabled: 'no' }),
   )
-}
-
-/** vda, vdb, … per bus; SCSI and SATA share sd. */
-function diskNames(): (bus: Bus) => string {
-  const used = { vd: 0, sd: 0 }
-  return bus => {
-    const prefix = bus === 'virtio' ? 'vd' : 'sd'
-    return prefix + letters(used[prefix]++)
-  }
-}
-
-function letters(index: number): string {
-  const last = String.fromCharCode(97 + (index % 26))
-  return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last
 }

@@ -28,6 +28,7 @@ import {
   type OffReason,
 } from '../../ports.ts'
 import { readLog } from './console-log.ts'
+import { guestAgentCalls } from './guest-agent.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
 
 export interface LibvirtHypervisorOptions {
@@ -48,16 +49,17 @@ const start_timeout_ms = 120_000
 const listAtOnce = 64
 
 /**
- * Two connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting. 'connected' is
- * told when both are there and events flow.
+ * Three connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting, nor anything
+ * behind a guest that does not answer. 'connected' is told when all are there and events flow.
  */
 export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): LibvirtHypervisor {
   const { path, host, log } = options
   const looking = new ReconnectingLibvirt({
     path,
-    events: ['lifecycle', 'reboot', 'io_error', 'watchdog', 'control_error'],
+    events: ['lifecycle', 'reboot', 'io_error', 'watchdog', 'control_error', 'agent_lifecycle'],
   })
   const acting = new ReconnectingLibvirt({ path })
+  const asking = new ReconnectingLibvirt({ path })
   const listeners = new Set<(event: HypervisorEvent) => void>()
   /** Ids whose domain is known to carry the mark; the others are asked for each time. */
   const marked = new Set<string>()
@@ -66,23 +68,25 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   }
 
   function up(): void {
-    if (looking.current === null || acting.current === null) return
+    if ([looking, acting, asking].some(each => each.current === null)) return
     marked.clear()
     tell({ kind: 'connected' })
   }
   looking.on('up', up)
   acting.on('up', up)
+  asking.on('up', up)
   looking.on('down', () => tell({ kind: 'lost' }))
   looking.on('event', event => changed(event))
   looking.start()
   acting.start()
+  asking.start()
 
   function changed(event: DomainEvent): void {
     if (event.kind === 'lifecycle' && (event.change === 'defined' || event.change === 'undefined')) {
       marked.delete(event.domain.uuid)
       // Our own definitions are no news; a foreign domain that comes or goes is.
     }
-    tell({ kind: 'changed', id: event.domain.uuid })
+    tell({ kind: event.kind === 'agent_lifecycle' ? 'guest' : 'changed', id: event.domain.uuid })
   }
 
   /** Runs a call, and turns what libvirt says into what the ports promise. */
@@ -244,7 +248,12 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       }
     },
 
-    readConsoleLog: (id, tail_bytes, follow) => readLog(consoleLogPath(host.log_directory, id), tail_bytes, follow),
+    async readConsoleLog(id, tail_bytes, follow) {
+      await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
+      return await readLog(consoleLogPath(host.log_directory, id), tail_bytes, follow)
+    },
+
+    ...guestAgentCalls((what, call) => on(asking, what, call), mayTouch),
 
     versions: () =>
       on(looking, 'asking for versions', async libvirt => ({
@@ -253,7 +262,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       })),
 
     async close() {
-      await Promise.all([looking.close(), acting.close()])
+      await Promise.all([looking.close(), acting.close(), asking.close()])
     },
   }
 }

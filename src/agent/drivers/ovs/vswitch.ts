@@ -77,6 +77,11 @@ export class Vswitch {
     const fits = (found.datapath_type || 'system') === spec.datapath
     if (!this.isOurs(found)) {
       if (fits) return
+      // Debian's ovn-controller makes br-int as soon as its package is there, before anybody says on which datapath.
+      if (spec.fail_mode === 'secure' && this.#isUnused(found)) {
+        const row = { datapath_type: spec.datapath }
+        return await this.#configure([ops.update('Bridge', [['_uuid', '==', found._uuid]], row)])
+      }
       throw new Failure(
         `Bridge ${spec.name} exists with datapath "${found.datapath_type || 'system'}", and this host's networks use "${spec.datapath}"; patch ports do not join the two. Change it (ovs-vsctl set bridge ${spec.name} datapath_type=${spec.datapath}) or name another bridge.`,
       )
@@ -91,6 +96,11 @@ export class Vswitch {
     const device = this.interface(spec.name)
     if (device && spec.mtu !== undefined && device.mtu_request !== spec.mtu)
       await this.#configure([ops.update('Interface', [['_uuid', '==', device._uuid]], { mtu_request: spec.mtu })])
+  }
+
+  /** It forwards nothing of itself, and nothing is plugged into it. */
+  #isUnused({ name, fail_mode, ports }: Row<VswitchSchema, 'Bridge'>): boolean {
+    return fail_mode === 'secure' && [...ports].every(port => this.port(name)?._uuid === port)
   }
 
   async #addBridge(spec: BridgeSpec): Promise<void> {

@@ -1,22 +1,29 @@
 /**
- * Root and data disks in a directory: qcow2 files, those with an image as copy-on-write overlays on the image cache. A disk is
- * there as a whole or not at all (temporary file, fsync, rename).
+ * Disks in a directory: qcow2 files, those with an image as copy-on-write overlays on the image cache, ephemeral and swap
+ * disks formatted (empty-disk.ts). A CD-ROM is its image, by a second name that no eviction takes away. A disk is there as a
+ * whole or not at all (temporary file, fsync, rename).
  *
  * Overlays name their image relative to themselves (../images/…), so that the pool can be moved or mounted elsewhere.
  */
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { ProgramFailure, runProgram } from '../../../lib/linuxnet/program.ts'
 import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
 import { Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
 import { syncDirectory } from '../state-directory.ts'
 import { readDiskHeader } from './disk-format.ts'
+import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
+import { qemuImg } from './program.ts'
 
 const gib = 2 ** 30
 const temporary = '.new'
-const ending = '.qcow2'
+
+type Volume = Pick<WantedDisk, 'volume_id' | 'role'>
+
+function fileOf({ volume_id, role }: Volume): string {
+  return role === 'cdrom' ? `${volume_id}.iso` : `${volume_id}.qcow2`
+}
 
 export interface DirectoryPoolOptions {
   readonly directory: string
@@ -53,8 +60,12 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
     show: ShowProgress,
     signal: AbortSignal,
   ): Promise<PreparedDisk> {
-    const path = join(volumes, disk.volume_id + ending)
-    if (await exists(path)) await grow(path, disk.size_gib * gib)
+    const path = join(volumes, fileOf(disk))
+    if (disk.role === 'cdrom') {
+      if (!(await exists(path))) await makeCdrom(path, disk, cache, show, signal)
+      return { wanted: disk, path, format: 'raw', direct_io: false }
+    }
+    if (await exists(path)) await grow(path, sizeOf(disk))
     else if (was_made) throw lost(path)
     else await make(path, disk, cache, show, signal)
     return { wanted: disk, path, format: 'qcow2', direct_io }
@@ -69,8 +80,15 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       return prepared
     },
     async remove(disks) {
-      for (const { volume_id } of disks) await rm(join(volumes, volume_id + ending), { force: true })
+      for (const disk of disks) await rm(join(volumes, fileOf(disk)), { force: true })
       if (disks.length > 0) await syncDirectory(volumes)
+    },
+    async present(volume_ids) {
+      const there: string[] = []
+      for (const volume_id of volume_ids) {
+        if (await exists(join(volumes, fileOf({ volume_id, role: 'data' })))) there.push(volume_id)
+      }
+      return there
     },
     async room() {
       const { blocks, bavail, bsize } = await statfs(volumes)
@@ -93,7 +111,13 @@ async function make(
   show: ShowProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  const size_bytes = disk.size_gib * gib
+  const size_bytes = sizeOf(disk)
+  if (disk.role === 'ephemeral' || disk.role === 'swap') {
+    show('formatting disk', 0)
+    const fresh = path + temporary
+    await makeFormatted(fresh, disk.role, size_bytes)
+    return putInPlace(fresh, path)
+  }
   if (disk.image === null) return create(path, [], size_bytes)
   const { format } = disk.image
   await cache.withImage(
@@ -118,6 +142,10 @@ async function create(path: string, backing: readonly string[], size_bytes: numb
   const fresh = path + temporary
   await rm(fresh, { force: true })
   await qemuImg(['create', '-q', '-f', 'qcow2', ...backing, fresh, String(size_bytes)])
+  await putInPlace(fresh, path)
+}
+
+async function putInPlace(fresh: string, path: string): Promise<void> {
   const handle = await open(fresh, 'r+')
   try {
     // Its name is in QEMU's arguments, for every user of the host to see. libvirt gives the file to whom QEMU runs as.
@@ -130,25 +158,41 @@ async function create(path: string, backing: readonly string[], size_bytes: numb
   await syncDirectory(join(path, '..'))
 }
 
+/** A hard link, so that the image's eviction from the cache leaves it alone; a copy where the file system has none. */
+async function makeCdrom(
+  path: string,
+  disk: WantedDisk,
+  cache: ImageCache,
+  show: ShowProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  if (disk.image === null) throw new Failure('The CD-ROM has no image. Delete the instance and make it again.')
+  await cache.withImage(
+    disk.image,
+    percent => show('fetching image', percent),
+    signal,
+    async image => {
+      const fresh = path + temporary
+      await rm(fresh, { force: true })
+      try {
+        await link(image, fresh)
+      } catch (error) {
+        if (!isCode(error, 'EPERM') && !isCode(error, 'EMLINK') && !isCode(error, 'EXDEV')) throw error
+        await copyFile(image, fresh, constants.COPYFILE_FICLONE)
+      }
+      await putInPlace(fresh, path)
+    },
+  )
+}
+
+function sizeOf(disk: WantedDisk): number {
+  return disk.size_mib === undefined ? disk.size_gib * gib : disk.size_mib * 2 ** 20
+}
+
 /** Disks grow here, while their guest is off; they never shrink. */
 async function grow(path: string, size_bytes: number): Promise<void> {
   const { virtual_bytes } = await readDiskHeader(path)
   if (virtual_bytes < size_bytes) await qemuImg(['resize', '-q', '-f', 'qcow2', path, String(size_bytes)])
-}
-
-async function qemuImg(argv: readonly string[]): Promise<void> {
-  try {
-    await runProgram(['qemu-img', ...argv])
-  } catch (error) {
-    if (!(error instanceof ProgramFailure)) throw error
-    const full = error.stderr.includes('No space left on device')
-    throw new Failure(
-      full
-        ? "The host's pool is full, so the disk could not be made. Free some room, or use another host."
-        : `The disk could not be made: ${error.message}`,
-      { cause: error },
-    )
-  }
 }
 
 /** Base names of all images that some volume stands on. A volume that cannot be read counts on nothing: keep everything then. */

@@ -74,6 +74,14 @@ const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => 
     { user_id: own.user, role: 'reader', scope: 'project', project_id: theirs.project },
     { user_id: own.user, role: 'reader', scope: 'domain', domain_id: theirs.domain },
   ],
+  // It starts from exactly one thing.
+  'instance.create': (theirs, own) => [
+    { name: 'vm', flavor_id: own.flavor, image_id: theirs.image },
+    { name: 'vm', flavor_id: own.flavor, boot_volume_id: theirs.volume },
+    ...[{ network_id: theirs.network }, { network_id: own.network, security_groups: [theirs.security_group] }].map(
+      one => ({ name: 'vm', flavor_id: own.flavor, image_id: own.image, networks: [one] }),
+    ),
+  ],
   'session.project': theirs => [{ project: theirs.project }],
   'api-key.create': theirs => [{ name: 'key', project: theirs.project }],
 }

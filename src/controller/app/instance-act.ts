@@ -1,0 +1,246 @@
+/**
+ * Starting, stopping, rebooting, deleting and recovering instances: each writes what is wanted, and hosts do the rest.
+ * Requests of one caller for the same act that come at the same moment share a transaction, each with its own operation,
+ * audit row and answer (docs/design/0006-done-together.md).
+ */
+import type { Instance, instanceRoutes } from '../../api/instance.ts'
+import type { Operation } from '../../api/operation.ts'
+import type { QueryOf } from '../../api/route.ts'
+import { TogetherByKey } from '../../lib/together.ts'
+import { CloudError } from '../../model/errors.ts'
+import type { OperationId } from '../../model/ids.ts'
+import { type InstanceMove, instanceMoves, mayMove } from '../../model/instance.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import type { Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { host } from '../store/host.ts'
+import { instance, type LockedInstance, type Wish } from '../store/instance.ts'
+import { operation } from '../store/operation.ts'
+import { projectQuota } from '../store/project-quota.ts'
+import { volume } from '../store/volume.ts'
+import { by, type Caller, checkVersion } from './caller.ts'
+import { changeTogether } from './change.ts'
+import { mustSee } from './instance.ts'
+
+export interface Acted {
+  instance: Instance
+  operation: Operation
+}
+
+interface Asked {
+  caller: Caller
+  id: string
+}
+
+/** One kind of act, with what it was asked with. */
+interface Act {
+  move: Extract<InstanceMove, 'start' | 'stop' | 'reboot' | 'delete' | 'recover'>
+  /** What else it was asked with: only what is the same is done together. */
+  with?: unknown
+  /** Throws what forbids it. False when what is asked for is wanted already: then nothing is written. */
+  check(row: LockedInstance): boolean
+  /** What goes with the wish, in the same transaction. */
+  settle?(tx: Tx, rows: readonly LockedInstance[], caller: Caller): Promise<void>
+  wish(row: LockedInstance): Wish
+}
+
+export function startInstance(cloud: Cloud, caller: Caller, id: string): Promise<Acted> {
+  const check = (row: LockedInstance) => isNews(row, 'start')
+  return act(cloud, { caller, id }, { move: 'start', check, wish: () => ({ wanted_power: 'running' }) })
+}
+
+export function stopInstance(cloud: Cloud, caller: Caller, id: string): Promise<Acted> {
+  const check = (row: LockedInstance) => isNews(row, 'stop')
+  return act(cloud, { caller, id }, { move: 'stop', check, wish: () => ({ wanted_power: 'stopped' }) })
+}
+
+export function rebootInstance(cloud: Cloud, caller: Caller, id: string, hard: boolean): Promise<Acted> {
+  const check = (row: LockedInstance) => checkMove(row, 'reboot')
+  const wish = (): Wish => ({ wanted_power: 'running', reboot: hard ? 'hard' : 'soft' })
+  return act(cloud, { caller, id }, { move: 'reboot', with: hard, check, wish })
+}
+
+/**
+ * Deletes: the instance is stopped and gives up its vCPUs, memory and their quota; disks and addresses are kept until the
+ * time for recovery is over. With `purge`, or a recovery time of zero, all goes at once. Volumes to be kept then stay.
+ */
+export function deleteInstance(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  query: QueryOf<typeof instanceRoutes.delete>,
+): Promise<Acted> {
+  const { purge = false, keep_root } = query
+  const minutes = purge ? 0 : cloud.settings.get('instance.recovery_minutes')
+  const now_ms = cloud.clock.now_ms()
+  return act(
+    cloud,
+    { caller, id },
+    {
+      move: 'delete',
+      with: query,
+      check: row => (row.deleted_at !== null && purge && !row.purging) || checkMove(row, 'delete'),
+      settle: async (tx, rows, asker) => {
+        if (keep_root !== undefined) await keepRoots(tx, asker, rows, keep_root)
+        const given = rows.filter(row => row.deleted_at === null)
+        await projectQuota.releaseAll(
+          tx,
+          given.map(row => ({ project_id: row.project_id, amounts: computeOf(row) })),
+        )
+      },
+      wish: row => ({
+        wanted_power: 'stopped',
+        deleted_at: row.deleted_at ?? new Date(now_ms),
+        purge_at: new Date(now_ms + minutes * 60_000),
+        purging: minutes === 0,
+      }),
+    },
+  )
+}
+
+export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promise<Acted> {
+  return act(
+    cloud,
+    { caller, id },
+    {
+      move: 'recover',
+      check: row => {
+        checkMove(row, 'recover')
+        if (!row.purging) return true
+        throw new CloudError(
+          'wrong_state',
+          `The instance ${row.name} is being purged, so it cannot be recovered any more.`,
+        )
+      },
+      settle: async (tx, rows) => {
+        for (const row of rows) await projectQuota.charge(tx, row.project_id, computeOf(row))
+        for (const row of rows) if (!row.compute_claimed) await claimAgain(tx, row)
+      },
+      wish: () => ({ deleted_at: null, purge_at: null, compute_claimed: true }),
+    },
+  )
+}
+
+const lines = new WeakMap<Cloud, TogetherByKey<Asked & { act: Act }, Acted>>()
+
+function act(cloud: Cloud, asked: Asked, one: Act): Promise<Acted> {
+  const line = lines.get(cloud) ?? new TogetherByKey(all => actAll(cloud, all))
+  lines.set(cloud, line)
+  const { user_id, project_id } = asked.caller
+  return line.ask(JSON.stringify([user_id, project_id, one.move, one.with]), { ...asked, act: one })
+}
+
+/** Acts of one kind: all of them, or it throws and nothing has changed. */
+function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise<Acted[]> {
+  const callers = asked.map(one => one.caller)
+  return changeTogether(cloud, callers, async tx => {
+    const [{ caller, act: kind }] = asked as readonly [Asked & { act: Act }]
+    const ids = asked.map(one => one.id)
+    if (new Set(ids).size < ids.length) throw new Error('the same is asked for twice: one after the other')
+    const locked = new Map((await instance.lockAll(tx, ids)).map(row => [row.id, row]))
+    const rows = asked.map(one => {
+      const row = mustSee(one.caller, locked.get(one.id), one.id)
+      checkVersion(one.caller, row.version)
+      return row
+    })
+    const changing = rows.filter(row => kind.check(row))
+    await kind.settle?.(tx, changing, caller)
+    const generations = new Map(rows.map(row => [row.id, row.generation]))
+    for (const [id, generation] of await wantAll(tx, changing, kind)) generations.set(id, generation)
+    const operations = rows.map((row, n) => ({
+      id: makeId<OperationId>(cloud) as string,
+      project_id: row.project_id,
+      ...by(asked[n]?.caller ?? caller),
+      kind: `instance.${kind.move}`,
+      noun: 'instance',
+      resource_id: row.id,
+      targets: [{ resource_id: row.id, generation: generations.get(row.id) ?? row.generation }],
+    }))
+    await operation.start(tx, operations)
+    await operation.endReached(tx, ids)
+    await event.record(
+      tx,
+      operations.map(({ resource_id, project_id, user_id, request_id }) => ({
+        noun: 'instance',
+        kind: 'changed',
+        resource_id,
+        project_id,
+        user_id,
+        request_id,
+      })),
+      rows.map(row => row.host_id),
+    )
+    return await answers(
+      tx,
+      operations.map(one => [one.resource_id, one.id]),
+    )
+  })
+}
+
+async function wantAll(tx: Tx, rows: readonly LockedInstance[], kind: Act): Promise<Map<string, number>> {
+  const generations = new Map<string, number>()
+  for (const alike of Map.groupBy(rows, row => JSON.stringify(kind.wish(row))).values()) {
+    const [first] = alike
+    const ids = alike.map(row => row.id)
+    for (const pair of first ? await instance.want(tx, ids, kind.wish(first)) : []) generations.set(...pair)
+  }
+  return generations
+}
+
+async function answers(tx: Tx, pairs: readonly (readonly [instance_id: string, operation_id: string])[]) {
+  const instance_ids = pairs.map(([id]) => id)
+  const instances = new Map((await instance.byIds(tx, instance_ids)).map(one => [one.id, one]))
+  const operation_ids = pairs.map(([, id]) => id)
+  const operations = new Map((await operation.byIds(tx, operation_ids)).map(one => [one.id, one]))
+  return pairs.map(([instance_id, operation_id]): Acted => {
+    const [found, started] = [instances.get(instance_id), operations.get(operation_id)]
+    if (!found || !started) throw new Error('what was just changed is not there')
+    return { instance: found, operation: started }
+  })
+}
+
+/** Asking for what is wanted already is no error and changes nothing. */
+function isNews(row: LockedInstance, move: 'start' | 'stop'): boolean {
+  const { wants } = instanceMoves[move]
+  if (row.deleted_at === null && row.wanted_power === wants && row.state !== 'error') return false
+  return checkMove(row, move)
+}
+
+function checkMove(row: LockedInstance, move: InstanceMove): true {
+  if (mayMove(move, row.state)) return true
+  const { why_not, from } = instanceMoves[move]
+  throw new CloudError('wrong_state', `The instance ${row.name} is ${row.state}; ${why_not}.`, {
+    state: row.state,
+    from,
+  })
+}
+
+async function keepRoots(tx: Tx, caller: Caller, rows: readonly LockedInstance[], keep: boolean): Promise<void> {
+  const changed = []
+  for (const row of rows) changed.push(...(await volume.keepRoot(tx, row.id, keep)))
+  await event.record(
+    tx,
+    changed.map(one => ({
+      noun: 'volume',
+      kind: 'changed',
+      resource_id: one.id,
+      project_id: one.project_id,
+      ...by(caller),
+    })),
+  )
+}
+
+/** Its disks are on its host, so it is there or nowhere. */
+async function claimAgain(tx: Tx, row: LockedInstance): Promise<void> {
+  const { host_id, vcpus, memory_mib } = row
+  if (await host.claim(tx, [{ host_id, vcpus, memory_mib, disk_gib: 0 }])) return
+  throw new CloudError(
+    'no_capacity',
+    `The host ${row.host}, which has the disks of ${row.name}, has not ${vcpus} vCPUs and ${memory_mib} MiB free any more, or does not answer. Free some room there and try again.`,
+    { host_id },
+  )
+}
+
+function computeOf(row: LockedInstance) {
+  return { instances: 1, vcpus: row.vcpus, memory_mib: row.memory_mib }
+}

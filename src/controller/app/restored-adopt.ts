@@ -1,0 +1,204 @@
+/**
+ * Makes the record of an instance anew that only its host knows, after a restore of the database from an older backup. All is
+ * taken from what the host holds, so an operator vouches for it; it stays as it is and goes on running.
+ */
+import type { Host } from '../../api/host.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { WantedInstance, WantedPort } from '../../protocol/wanted.ts'
+import type { Cloud } from '../cloud.ts'
+import { address } from '../store/address.ts'
+import { bootSource } from '../store/boot-source.ts'
+import type { Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { flavor } from '../store/flavor.ts'
+import { type HeldRow, held } from '../store/held.ts'
+import { host } from '../store/host.ts'
+import { instance } from '../store/instance.ts'
+import { instancePorts } from '../store/instance-ports.ts'
+import { network } from '../store/network.ts'
+import { port } from '../store/port.ts'
+import { project } from '../store/project.ts'
+import { quota } from '../store/quota.ts'
+import { securityGroup } from '../store/security-group.ts'
+import { by, type Caller } from './caller.ts'
+import { change } from './change.ts'
+import { insertPorts } from './new-ports.ts'
+import { lockOrphan } from './restored.ts'
+import { ensureDefaultSecurityGroup } from './security-group.ts'
+
+/**
+ * Throws wrong_state, saying what is missing, when project, flavor, image or a network is not there any more, and conflict when
+ * an address or MAC that the guest has was given to another since the restore.
+ */
+export function adoptInstance(cloud: Cloud, caller: Caller, host_id: string, instance_id: string): Promise<Host> {
+  return change(cloud, caller, async tx => {
+    if (!(await host.find(tx, host_id))) throw notFound('host', host_id)
+    const { hold, wanted } = await lockOrphan(tx, host_id, instance_id)
+    const owner = await project.find(tx, wanted.metadata.project_id)
+    if (!owner) throw missing(wanted, `its project ${wanted.metadata.project_id}`)
+    const disk_gib = wanted.disks.reduce((sum, disk) => sum + (disk.role === 'cdrom' ? 0 : disk.size_gib), 0)
+    const { vcpus, memory_mib } = wanted
+    const deleted = wanted.power === 'deleted'
+    const compute = deleted ? {} : { instances: 1, vcpus, memory_mib }
+    await quota.charge(tx, { project_id: owner.id, domain_id: owner.domain_id }, { storage_gib: disk_gib, ...compute })
+    await host.claimHeld(tx, [{ host_id, vcpus, memory_mib, disk_gib }])
+    await insertRecord(cloud, tx, caller, hold, wanted)
+    await insertDisks(tx, hold, wanted)
+    await adoptPorts(cloud, tx, wanted)
+    await held.remove(tx, host_id, [instance_id])
+    await event.record(tx, [
+      { noun: 'instance', kind: 'created', resource_id: instance_id, project_id: owner.id, ...by(caller) },
+      { noun: 'host', kind: 'changed', resource_id: host_id, project_id: null, ...by(caller) },
+    ])
+    await event.wakeHosts(tx, [host_id])
+    const found = await host.find(tx, host_id)
+    if (!found) throw notFound('host', host_id)
+    return found
+  })
+}
+
+function missing(wanted: WantedInstance, what: string): CloudError {
+  return new CloudError(
+    'wrong_state',
+    `The instance ${wanted.metadata.name} cannot have a record again: ${what} is not there any more. Make it anew first; or ` +
+      'save its disk on the host, as the page on restoring says, and remove it from there (croft host purge-orphan).',
+  )
+}
+
+async function insertRecord(
+  cloud: Cloud,
+  tx: Tx,
+  caller: Caller,
+  hold: HeldRow,
+  wanted: WantedInstance,
+): Promise<void> {
+  const { metadata } = wanted
+  const [size] = (await flavor.list(tx, { name: metadata.flavor })).items
+  if (!size) throw missing(wanted, `its flavor ${metadata.flavor}`)
+  const zone_id = (await bootSource.zoneOfHost(tx, [hold.host_id])).get(hold.host_id)
+  const root = wanted.disks.find(disk => disk.role === 'root')
+  const image = root?.image ?? null
+  if (image && !(await bootSource.image(tx, image.image_id, metadata.project_id))) {
+    throw missing(wanted, `its image ${metadata.image} (${image.image_id})`)
+  }
+  if (!zone_id || !root) throw missing(wanted, 'a root disk')
+  await instance.insert(tx, [
+    {
+      id: wanted.id,
+      project_id: metadata.project_id,
+      // Whose it was, hosts are not told.
+      user_id: caller.user_id,
+      name: metadata.name,
+      hostname: metadata.hostname,
+      host_id: hold.host_id,
+      zone_id,
+      flavor_id: size.id,
+      flavor_name: size.name,
+      image_id: image?.image_id ?? null,
+      image_name: metadata.image,
+      vcpus: wanted.vcpus,
+      memory_mib: wanted.memory_mib,
+      disk_gib: root.size_gib,
+      boot: image ? 'image' : 'volume',
+      ephemeral_gib: sizeOf(wanted, 'ephemeral'),
+      swap_mib: wanted.disks.reduce(
+        (sum, disk) => sum + (disk.role === 'swap' ? (disk.size_mib ?? disk.size_gib * 1024) : 0),
+        0,
+      ),
+      cpu_model: wanted.cpu_model,
+      config_drive: wanted.config_drive,
+      watchdog_action: wanted.watchdog_action,
+      user_data: metadata.user_data,
+      wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
+      public_keys: metadata.public_keys,
+      tags: metadata.tags,
+    },
+  ])
+  const now_ms = cloud.clock.now_ms()
+  const purge_at = new Date(now_ms + cloud.settings.get('instance.recovery_minutes') * 60_000)
+  const deletion = wanted.power === 'deleted' ? { deleted_at: new Date(now_ms), purge_at } : {}
+  await held.pass(tx, wanted.id, hold, { reboot_kind: wanted.reboot_kind, ...deletion })
+}
+
+function sizeOf(wanted: WantedInstance, role: string): number {
+  return wanted.disks.reduce((sum, disk) => sum + (disk.role === role ? disk.size_gib : 0), 0)
+}
+
+async function insertDisks(tx: Tx, { host_id }: HeldRow, wanted: WantedInstance): Promise<void> {
+  const { name, project_id } = wanted.metadata
+  for (const disk of wanted.disks) {
+    if (disk.role === 'cdrom') continue
+    await held.insertDisk(tx, {
+      id: disk.volume_id,
+      project_id,
+      instance_id: wanted.id,
+      host_id,
+      name: `${name} ${disk.role}`,
+      role: disk.role,
+      size_gib: disk.size_gib,
+      size_mib: disk.size_mib ?? null,
+      image_id: disk.image?.image_id ?? null,
+      bus: disk.bus,
+      keep: disk.keep === true,
+      made: true,
+    })
+  }
+}
+
+/** The ports as the guest has them: made anew with MAC and addresses, or, where they are there still, given back. */
+async function adoptPorts(cloud: Cloud, tx: Tx, wanted: WantedInstance): Promise<void> {
+  const { project_id } = wanted.metadata
+  const group = await groupsOf(cloud, tx, wanted)
+  for (const [position, nic] of wanted.ports.entries()) {
+    const there = await port.find(tx, nic.port_id)
+    if (there) {
+      const [free] = await instancePorts.lockFree(tx, project_id, [nic.port_id])
+      if (free?.kind !== 'free') throw taken(wanted, `port ${nic.port_id}`)
+      await instancePorts.attach(tx, nic.port_id, wanted.id, position, nic.model)
+      continue
+    }
+    if (!(await network.find(tx, nic.network_id))) throw missing(wanted, `its network ${nic.network_id}`)
+    await insertPort(cloud, tx, wanted, { nic, position, group })
+  }
+}
+
+async function insertPort(
+  cloud: Cloud,
+  tx: Tx,
+  wanted: WantedInstance,
+  { nic, position, group }: { nic: WantedPort; position: number; group: string[] },
+): Promise<void> {
+  const { port_id: id, network_id, mac } = nic
+  const { project_id } = wanted.metadata
+  const made = {
+    id,
+    network_id,
+    project_id,
+    mac,
+    kind: 'instance' as const,
+    instance_id: wanted.id,
+    position,
+    model: nic.model,
+  }
+  await insertPorts(tx, cloud, [{ ...made, security_group_ids: group }])
+  const fixed = nic.addresses.map(one => one.address)
+  if (fixed.length > 0)
+    await address.allocate(tx, await address.lock(tx, [network_id]), [{ port_id: id, network_id, fixed }])
+}
+
+function taken(wanted: WantedInstance, what: string): CloudError {
+  return new CloudError(
+    'conflict',
+    `The ${what} of ${wanted.metadata.name} was given to something else after the restore. Free it first.`,
+  )
+}
+
+/** Hosts are told the names of security groups; those that are there count, else the project's default. */
+async function groupsOf(cloud: Cloud, tx: Tx, wanted: WantedInstance): Promise<string[]> {
+  const { project_id, security_groups } = wanted.metadata
+  const found: string[] = []
+  for (const name of security_groups) {
+    found.push(...(await securityGroup.list(tx, project_id, { name })).items.map(group => group.id))
+  }
+  return found.length > 0 ? found : [await ensureDefaultSecurityGroup(tx, cloud, project_id)]
+}

@@ -1,0 +1,182 @@
+/**
+ * After a restore of the database from an older backup: an operator settles, host by host, what the host knows better. Nothing
+ * here happens by itself. 'host': what the host was told last is wanted from now on. 'database': what the database says is
+ * wanted again, under a generation beyond the host's. What only the host knows is adopted in restored-adopt.ts.
+ */
+import type { Host, hostRoutes } from '../../api/host.ts'
+import type { BodyOf, ReplyOf } from '../../api/route.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { WantedInstance } from '../../protocol/wanted.ts'
+import type { Cloud } from '../cloud.ts'
+import type { Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { type HeldRow, held } from '../store/held.ts'
+import { host } from '../store/host.ts'
+import { instance, type LockedInstance } from '../store/instance.ts'
+import { operation } from '../store/operation.ts'
+import { projectQuota } from '../store/project-quota.ts'
+import { by, type Caller } from './caller.ts'
+import { change } from './change.ts'
+
+type Asked = BodyOf<typeof hostRoutes.reconcile>
+type Outcome = ReplyOf<typeof hostRoutes.reconcile>
+
+/** Settles all that are ahead, or those named. What cannot be settled this way is left, with the reason; the rest commits. */
+export function reconcileHost(cloud: Cloud, caller: Caller, host_id: string, asked: Asked): Promise<Outcome> {
+  return change(cloud, caller, async tx => {
+    if (!(await host.find(tx, host_id))) throw notFound('host', host_id)
+    const rows = await held.lock(tx, host_id, asked.instance_ids)
+    const outcome: Outcome = { settled: [], left: [] }
+    for (const hold of rows) {
+      if (hold.kind !== 'ahead' && !asked.instance_ids) continue
+      const row = hold.kind === 'ahead' ? await instance.lock(tx, hold.instance_id) : null
+      const reason = row ? await settle(cloud, tx, asked, hold, row) : whyNot(hold)
+      if (reason === null) outcome.settled.push(hold.instance_id)
+      else outcome.left.push({ instance_id: hold.instance_id, name: row?.name ?? nameOf(hold), reason })
+    }
+    const missing = asked.instance_ids?.find(id => !rows.some(row => row.instance_id === id))
+    if (missing) throw notFound('unsettled instance on this host', missing)
+    await held.remove(tx, host_id, outcome.settled)
+    await tell(tx, caller, host_id, outcome.settled)
+    return outcome
+  })
+}
+
+async function tell(tx: Tx, caller: Caller, host_id: string, ids: readonly string[]): Promise<void> {
+  const settled = await instance.byIds(tx, ids)
+  await event.record(tx, [
+    { noun: 'host', kind: 'changed', resource_id: host_id, project_id: null, ...by(caller) },
+    ...settled.map(one => ({
+      noun: 'instance',
+      kind: 'changed',
+      resource_id: one.id,
+      project_id: one.project_id,
+      ...by(caller),
+    })),
+  ])
+  await event.wakeHosts(tx, [host_id])
+}
+
+function nameOf(hold: HeldRow): string | null {
+  return hold.wanted?.metadata.name ?? null
+}
+
+function whyNot(hold: HeldRow): string {
+  if (hold.kind === 'elsewhere')
+    return 'The database has this instance on another host. Look there before anything is done here.'
+  if (hold.kind === 'orphaned') {
+    return 'Only the host knows this instance. Make its record anew (croft host adopt), or give it up by name (croft host purge-orphan).'
+  }
+  return 'It was deleted just now.'
+}
+
+/** Null when it is settled, else why not. */
+async function settle(cloud: Cloud, tx: Tx, asked: Asked, hold: HeldRow, row: LockedInstance): Promise<string | null> {
+  if (asked.take === 'host') return await takeHost(cloud, tx, hold, row)
+  const alive = hold.power !== 'deleted' && hold.power !== 'purged'
+  if (row.deleted_at !== null && alive && !asked.deleted_ids?.includes(row.id)) {
+    return 'The database says that it is deleted, and the host keeps it: it was recovered after the backup. Name it in deleted_ids to have it deleted; or take what the host says.'
+  }
+  await held.pass(tx, row.id, hold, {})
+  return null
+}
+
+async function takeHost(cloud: Cloud, tx: Tx, hold: HeldRow, row: LockedInstance): Promise<string | null> {
+  const { wanted } = hold
+  if (!wanted)
+    return 'The host has not shown yet what it holds. Ask again once it is up; its agent may have to be updated.'
+  const strange = await otherDisks(tx, row.id, wanted)
+  if (strange) return strange
+  const gone = wanted.power === 'deleted' || wanted.power === 'purged'
+  await recount(tx, row, { vcpus: wanted.vcpus, memory_mib: wanted.memory_mib, gone })
+  const now_ms = cloud.clock.now_ms()
+  const minutes = wanted.power === 'purged' ? 0 : cloud.settings.get('instance.recovery_minutes')
+  const deletion = gone
+    ? { deleted_at: row.deleted_at ?? new Date(now_ms), purge_at: row.purge_at ?? new Date(now_ms + minutes * 60_000) }
+    : { deleted_at: null, purge_at: null, compute_claimed: true }
+  await held.pass(tx, row.id, hold, {
+    wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
+    purging: wanted.power === 'purged',
+    vcpus: wanted.vcpus,
+    memory_mib: wanted.memory_mib,
+    ...deletion,
+  })
+  // What was asked before the host was heard is not what it does now.
+  await operation.cancelTargets(tx, [row.id], 'what the host was told before the restore is wanted again')
+  return null
+}
+
+/** Disks that were added or taken off after the backup are more than a record can be made of here. */
+async function otherDisks(tx: Tx, id: string, wanted: WantedInstance): Promise<string | null> {
+  const here = new Set((await instance.find(tx, id))?.volumes)
+  const there = wanted.disks.flatMap(disk => (disk.volume_id === id ? [] : disk.volume_id))
+  const unknown = there.filter(one => !here.has(one))
+  if (unknown.length > 0) {
+    return `The host has disks of it that the database does not know (${unknown.join(', ')}): their records cannot be made anew here. Save them on the host first, then take what the database says.`
+  }
+  const lost = [...here].filter(one => !there.includes(one))
+  if (lost.length === 0) return null
+  return `The database has volumes at it that the host was not told of (${lost.join(', ')}): they were taken off after the backup. Detach or delete them once what the database says is taken.`
+}
+
+/** Quota first, then the host: the order in which every transaction takes its locks. */
+async function recount(
+  tx: Tx,
+  row: LockedInstance,
+  next: { vcpus: number; memory_mib: number; gone: boolean },
+): Promise<void> {
+  const { vcpus, memory_mib } = next
+  const { host_id } = row
+  if (row.deleted_at === null) {
+    await projectQuota.release(tx, row.project_id, { instances: 1, vcpus: row.vcpus, memory_mib: row.memory_mib })
+  }
+  if (!next.gone) await projectQuota.charge(tx, row.project_id, { instances: 1, vcpus, memory_mib })
+  if (row.compute_claimed)
+    await host.release(tx, [{ host_id, vcpus: row.vcpus, memory_mib: row.memory_mib, disk_gib: 0 }])
+  // One that goes off keeps its room until its host has said that it is off.
+  if (!next.gone || row.compute_claimed) await host.claimHeld(tx, [{ host_id, vcpus, memory_mib, disk_gib: 0 }])
+}
+
+/** Removes from a host what only that host knows, once its name is given: its disks go for good. */
+export function purgeOrphan(
+  cloud: Cloud,
+  caller: Caller,
+  host_id: string,
+  asked: BodyOf<typeof hostRoutes.purgeOrphan>,
+): Promise<Host> {
+  return change(cloud, caller, async tx => {
+    if (!(await host.lock(tx, host_id))) throw notFound('host', host_id)
+    const { hold, wanted } = await lockOrphan(tx, host_id, asked.instance_id)
+    if (wanted.metadata.name !== asked.name) {
+      throw new CloudError(
+        'conflict',
+        `This instance is called ${wanted.metadata.name}, not ${asked.name}: nothing is removed.`,
+      )
+    }
+    await held.wantPurged(tx, host_id, hold.instance_id)
+    await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: host_id, project_id: null, ...by(caller) }])
+    const found = await host.find(tx, host_id)
+    if (!found) throw notFound('host', host_id)
+    return found
+  })
+}
+
+/** What only this host knows, with all that it holds of it. */
+export async function lockOrphan(
+  tx: Tx,
+  host_id: string,
+  instance_id: string,
+): Promise<{ hold: HeldRow; wanted: WantedInstance }> {
+  const [hold] = await held.lock(tx, host_id, [instance_id])
+  if (!hold) throw notFound('unsettled instance on this host', instance_id)
+  if (hold.kind !== 'orphaned' || (await instance.find(tx, instance_id)) !== null) {
+    throw new CloudError('wrong_state', 'The database knows this instance: settle it with croft host reconcile.')
+  }
+  if (hold.purging) throw new CloudError('wrong_state', 'This instance is being removed from its host already.')
+  const { wanted } = hold
+  if (wanted) return { hold, wanted }
+  throw new CloudError(
+    'wrong_state',
+    'The host has not shown yet what it holds of this instance. Ask again once it is up.',
+  )
+}

@@ -1,0 +1,129 @@
+/** Requests that share a transaction: each gets what it would have got alone, and one that cannot be done spoils no other. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addHost, addImage, addNetwork, liftQuotas } from '../../support/obedient-host.ts'
+
+describe('controller/together', () => {
+  let cloud: TestCloud
+  let body: Record<string, unknown>
+  before(async () => {
+    cloud = await testCloud()
+    for (const name of ['h1', 'h2', 'h3']) await addHost(cloud, name)
+    await liftQuotas(cloud)
+    const image_id = await addImage(cloud)
+    const network_id = await addNetwork(cloud)
+    const { body: flavors } = await cloud.request('GET', '/v1/flavors?name=tiny')
+    body = { flavor_id: flavors.items?.[0]?.id, image_id, networks: [{ network_id }] }
+  })
+  after(() => cloud.close())
+
+  const create = (name: string, key?: string) =>
+    cloud.request('POST', '/v1/instances', {
+      body: { ...body, name },
+      headers: { prefer: 'wait=30', ...(key && { 'idempotency-key': key }) },
+    })
+  const many = <T>(count: number, work: (n: number) => Promise<T>) =>
+    Promise.all(Array.from({ length: count }, (_, n) => work(n)))
+  type Made = { id: string; name: string; state: string; addresses: { address: string }[] }
+  const madeBy = ({ body: { items, operation } }: Awaited<ReturnType<typeof create>>) => ({
+    made: (items as unknown as Made[])[0] as Made,
+    operation: operation as { id: string; state: string; resource_id: string },
+  })
+
+  test('each has an instance, an operation, an address and an audit row of its own', async () => {
+    const answers = await many(12, n => create(`one-${n}`))
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      answers.map(() => 202),
+    )
+    const all = answers.map(madeBy)
+    assert.deepEqual(
+      all.map(({ made }) => made.name),
+      answers.map((_, n) => `one-${n}`),
+    )
+    for (const { made, operation } of all) {
+      assert.equal(operation.resource_id, made.id)
+      assert.equal(operation.state, 'succeeded')
+      assert.equal(made.state, 'running')
+    }
+    assert.equal(new Set(all.map(({ operation }) => operation.id)).size, 12)
+    assert.equal(new Set(all.map(({ made }) => made.addresses[0]?.address)).size, 12)
+    const rows = await cloud.cloud.database.db
+      .selectFrom('audit')
+      .select('request_id')
+      .where('action', '=', 'instance.create')
+      .execute()
+    assert.deepEqual(
+      new Set(rows.map(row => row.request_id)),
+      new Set(answers.map(({ headers }) => headers['x-request-id'])),
+    )
+    const { rows: together } = await transactionsOf(all.map(({ made }) => made.id))
+    assert.ok(together < 12, `${together} transactions for 12 requests: none were done together`)
+  })
+
+  /** How many transactions wrote the creation of these. */
+  async function transactionsOf(ids: string[]) {
+    const rows = await cloud.cloud.database.db
+      .selectFrom('event')
+      .select('xid')
+      .distinct()
+      .where('kind', '=', 'created')
+      .where('resource_id', 'in', ids)
+      .execute()
+    return { rows: rows.length }
+  }
+
+  test('the same key twice at once makes one instance, and those beside it are made as well', async () => {
+    const answers = await many(8, n => create(`key-${n < 2 ? 'same' : n}`, `key ${n < 2 ? 'same' : n}`))
+    const ids = answers.map(answer => madeBy(answer).made.id)
+    assert.equal(ids[0], ids[1])
+    assert.equal(new Set(ids).size, 7)
+  })
+
+  test('where the quota has room for some, so many are made, and each other is told why not', async () => {
+    const { db } = cloud.cloud.database
+    const quotaRow = () =>
+      db
+        .selectFrom('quota')
+        .selectAll()
+        .where('scope', '=', 'project')
+        .where('scope_id', '=', cloud.project_id)
+        .where('resource', '=', 'instances')
+        .executeTakeFirstOrThrow()
+    const { used } = await quotaRow()
+    await db
+      .updateTable('quota')
+      .set({ limit_value: used + 3 })
+      .where('scope_id', '=', cloud.project_id)
+      .where('resource', '=', 'instances')
+      .execute()
+    const answers = await many(9, n => create(`few-${n}`))
+    assert.deepEqual(Object.groupBy(answers, ({ status }) => String(status))['202']?.length, 3)
+    for (const { status, body: problem } of answers) if (status !== 202) assert.equal(problem.code, 'quota_exceeded')
+    assert.equal((await quotaRow()).used, used + 3)
+    await liftQuotas(cloud)
+  })
+
+  test('deletions at once: each instance goes, one asked for twice is deleted once', async () => {
+    const ids = (await many(5, n => create(`gone-${n}`))).map(answer => madeBy(answer).made.id)
+    const headers = { prefer: 'wait=30' }
+    const remove = (id: string) => cloud.request('DELETE', `/v1/instances/${id}?purge=true`, { headers })
+    const answers = await Promise.all([...ids, ids[0] ?? ''].map(remove))
+    const statuses = answers.map(({ status }) => status)
+    assert.deepEqual(statuses.slice(1, 5), [202, 202, 202, 202])
+    // The other finds it under way, or gone already.
+    assert.match([statuses[0], statuses[5]].sort().join(' '), /^202 (404|409)$/)
+  })
+
+  test('a version that has changed refuses its own request alone', async () => {
+    const ids = (await many(3, n => create(`old-${n}`))).map(answer => madeBy(answer).made.id)
+    const stop = (id: string, n: number) =>
+      cloud.request('POST', `/v1/instances/${id}/stop`, { body: {}, headers: n === 1 ? { 'if-match': '"999"' } : {} })
+    const answers = await Promise.all(ids.map(stop))
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [202, 412, 202],
+    )
+  })
+})
