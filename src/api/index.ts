@@ -12,6 +12,7 @@ import { roleGrantRoutes } from './role-grant.ts'
 import { quotaRoutes } from './quota.ts'
 import { apiKeyRoutes } from './api-key.ts'
 import { imageRoutes, imageUploadRoutes } from './image.ts'
+import { imageKeyRoutes } from './image-key.ts'
 import { keyPairRoutes } from './key-pair.ts'
 import { zoneRoutes } from './zone.ts'
 import { clusterRoutes } from './cluster.ts'
@@ -45,6 +46,7 @@ export const contract = {
   'key-pair': keyPairRoutes,
   image: imageRoutes,
   'image-upload': imageUploadRoutes,
+  'image-key': imageKeyRoutes,
   volume: volumeRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,

@@ -4,6 +4,7 @@ import { type CommandShape, type Field, placeholder } from './command-shape.ts'
 import type { Globals } from './context.ts'
 import { UsageError } from './failure.ts'
 import type { Given } from './run.ts'
+import type { Target } from './run-many.ts'
 
 /** What completion needs to know of an option's or a word's values. */
 export const fieldOf = new WeakMap<Option | Argument, Field>()
@@ -56,11 +57,20 @@ export function globalsOf(command: Command, program: Command): Globals {
   }
 }
 
-export function addFields(command: Command, shape: CommandShape): void {
+/**
+ * Whether the command may be given several things: it has one word, which names the thing that it is about. What changes
+ * fields is not among them: two things seldom want the same name.
+ */
+export function takesMany({ route, fields, is_list }: CommandShape): boolean {
+  const words = fields.filter(field => field.positional)
+  return words.length === 1 && words[0]?.part === 'params' && !is_list && !['PATCH', 'PUT'].includes(route.method)
+}
+
+export function addFields(command: Command, shape: CommandShape, many = false): void {
   command.description(describe(shape))
   for (const field of shape.fields) {
     if (unused.includes(field.name)) continue
-    if (field.positional) addWord(command, shape, field)
+    if (field.positional) addWord(command, shape, field, many)
     else addOptions(command, field)
   }
   const extra = (flags: string, summary: string) => command.addOption(new Option(flags, summary))
@@ -83,9 +93,9 @@ function describe({ route }: CommandShape): string {
   return `${route.summary}.${needs === '' ? '' : `${needs}.`}`
 }
 
-function addWord(command: Command, shape: CommandShape, field: Field): void {
-  const word = field.flag
-  const argument = new Argument(field.required ? `<${word}>` : `[${word}]`, field.noun ? `name or id` : field.summary)
+function addWord(command: Command, shape: CommandShape, field: Field, many: boolean): void {
+  const word = many ? `${field.flag}...` : field.flag
+  const argument = new Argument(field.required ? `<${word}>` : `[${word}]`, field.noun ? `name or id${many ? '; several may be named' : ''}` : field.summary)
   fieldOf.set(argument, field)
   command.addArgument(argument)
   wordsOf.set(shape, [...(wordsOf.get(shape) ?? []), field])
@@ -119,6 +129,13 @@ function addOptions(command: Command, field: Field): void {
   if (field.nullable) command.addOption(new Option(`--no-${flag}`, of_null))
   const full = field.name.replaceAll('_', '-')
   if (full !== flag && !repeated) add(`--${full}${value}`, '', true)
+}
+
+/** What was typed, for each of the things named; each once. Throws UsageError when a field was given in two ways. */
+export function targetsOf(command: Command, shape: CommandShape, words: readonly unknown[]): Target[] {
+  const [named] = words
+  const names = Array.isArray(named) ? [...new Set(named as string[])] : [String(named)]
+  return names.map(name => ({ name, given: givenOf(command, shape, [name]) }))
 }
 
 /** What was typed, by field. Throws UsageError when a field was given in two ways. */

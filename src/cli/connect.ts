@@ -3,7 +3,6 @@
  * controller's own machine, the key that `croft up` made.
  */
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Session, SignedIn } from '../api/session.ts'
 import type { Route } from '../api/route.ts'
@@ -12,6 +11,7 @@ import { type Client, createClient } from '../sdk/node-client.ts'
 import type { Globals } from './context.ts'
 import type { Nouns } from './contract.ts'
 import { CommandFailed } from './failure.ts'
+import { readGiven } from './files.ts'
 import { type KeptSession, readSession, writeSession } from './session-file.ts'
 
 export const default_url = 'http://127.0.0.1:7070'
@@ -32,7 +32,7 @@ export async function placeOf(env: ClientEnvironment, asked: Asked): Promise<Pla
   const url = asked.url ?? env.url
   const token = asked.token ?? env.token
   const ca_file = asked.ca ?? env.ca_file
-  const given_ca = ca_file === undefined ? undefined : await readCa(ca_file)
+  const given_ca = ca_file === undefined ? undefined : (await readGiven(ca_file, 'certificates')).toString()
   const kept = await readSession(env)
   const same = kept && (url === undefined || sameUrl(url, kept.url))
   if (token !== undefined)
@@ -44,16 +44,6 @@ export async function placeOf(env: ClientEnvironment, asked: Asked): Promise<Pla
 
 function sameUrl(one: string, other: string): boolean {
   return one.replace(/\/+$/, '') === other.replace(/\/+$/, '')
-}
-
-async function readCa(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    throw new CommandFailed('usage', `The certificates in ${file} cannot be read: ${String(error)}.`, undefined, {
-      cause: error,
-    })
-  }
 }
 
 /** Root of a machine that may have a controller. */

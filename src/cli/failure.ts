@@ -1,5 +1,6 @@
 /** How a command fails: what it says on standard error, and the exit code that a script can tell failures apart by. */
 import { ApiProblem, ConnectionFailed } from '../sdk/errors.ts'
+import { type Field, placeholder } from './command-shape.ts'
 
 /** Documented in docs/cli.md; never renumbered. */
 export const exit_codes = {
@@ -33,6 +34,31 @@ export class UsageError extends CommandFailed {
     super('usage', message, hint)
     this.name = 'UsageError'
   }
+}
+
+/** Of several things named in one command some could not be done; the message has a line for each. */
+export class TargetsFailed extends CommandFailed {
+  constructor(message: string, code: ExitCode) {
+    const names = Object.keys(exit_codes) as (keyof typeof exit_codes)[]
+    super(names.find(name => exit_codes[name] === code) ?? 'failed', message)
+    this.name = 'TargetsFailed'
+  }
+}
+
+/** What a refused field is called on the command line. */
+const optionHints = new WeakMap<ApiProblem, string>()
+
+/**
+ * Notes which options a refusal is about. The API names fields: in `field`, or in `faults` as JSON pointers (RFC 6901); only
+ * the command line knows what it calls them.
+ */
+export function hintOptions(problem: ApiProblem, fields: readonly Field[]): void {
+  const { field, faults } = problem.document
+  const named = Array.isArray(faults) ? faults.map((fault: { at?: unknown }) => String(fault.at).split('/')[1]) : [field]
+  const options = fields
+    .filter(({ name, flag, positional }) => named.includes(name) && (positional || name !== flag))
+    .map(one => (one.positional ? `the word ${one.flag.toUpperCase()}` : `--${one.flag} ${placeholder(one)}`))
+  if (options.length > 0) optionHints.set(problem, `On the command line: ${options.join(', ')}`)
 }
 
 function codeOfStatus(status: number): ExitCode {
@@ -71,7 +97,10 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** A failure as a person reads it. */
 export function describeFailure(error: unknown): string {
-  if (error instanceof ApiProblem) return `croft: ${error.message}\n${faultsOf(error)}`
+  if (error instanceof ApiProblem) {
+    const hint = optionHints.get(error)
+    return `croft: ${error.message}\n${faultsOf(error)}${hint === undefined ? '' : `  ${hint}\n`}`
+  }
   if (error instanceof CommandFailed) return `croft: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`
   if (!(error instanceof Error)) return `croft: ${String(error)}\n`
   if (error instanceof ConnectionFailed) return `croft: ${error.message}\n`

@@ -5,7 +5,15 @@
 import { Command } from 'commander'
 import type { ClientEnvironment } from '../client-environment.ts'
 import { version } from '../model/version.ts'
-import { addCommonOptions, addFields, givenOf, globalsOf, type Options } from './build-command.ts'
+import {
+  addCommonOptions,
+  addFields,
+  givenOf,
+  globalsOf,
+  type Options,
+  takesMany,
+  targetsOf,
+} from './build-command.ts'
 import { type CommandShape, commandShape } from './command-shape.ts'
 import { comfortOf, handMade, type HandMade } from './comfort.ts'
 import { connect } from './connect.ts'
@@ -101,11 +109,12 @@ async function fillNoun(parent: Command, noun: string, asked: string, shop: Shop
 }
 
 function fillVerb(command: Command, shape: CommandShape, comfort: Comfort | undefined, shop: Shop): void {
-  addFields(command, shape)
+  const instead = comfort?.instead?.[shape.verb]
+  const many = instead === undefined && takesMany(shape)
+  addFields(command, shape, many)
   command.action(async (...given: unknown[]) => {
     const context = shop.contextOf(command)
     const options = command.opts<Options>()
-    const instead = comfort?.instead?.[shape.verb]
     if (instead) return instead(context, command, given, shape)
     const modes = {
       wait: options.wait === true && shape.has_operation,
@@ -113,7 +122,12 @@ function fillVerb(command: Command, shape: CommandShape, comfort: Comfort | unde
       if_version: typeof options.ifVersion === 'string' ? Number(options.ifVersion) : undefined,
     }
     const prepare = comfort?.prepare?.[shape.verb]?.(context, options)
-    return runCommand(context, shape, givenOf(command, shape, given), modes, prepare)
+    if (!many) return runCommand(context, shape, givenOf(command, shape, given), modes, prepare)
+    const targets = targetsOf(command, shape, given)
+    const [only, ...others] = targets
+    if (only && others.length === 0) return runCommand(context, shape, only.given, modes, prepare)
+    const { runMany } = await import('./run-many.ts')
+    return runMany(context, shape, targets, modes, prepare)
   })
 }
 

@@ -1,11 +1,12 @@
 /** Runs a command that was made from a route: fills the request, asks, waits, watches, shows the answer. Knows no noun. */
-import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import type { Operation } from '../api/operation.ts'
 import type { LooseInput } from '../sdk/client.ts'
+import { ApiProblem } from '../sdk/errors.ts'
 import { type CommandShape, type Field, nounOf } from './command-shape.ts'
 import { ask, type Context, idOf } from './context.ts'
-import { UsageError } from './failure.ts'
+import { hintOptions, UsageError } from './failure.ts'
+import { readGiven } from './files.ts'
 import { isId } from './lookup.ts'
 import { fieldsOf, showAnswer, showList, tableOf } from './show.ts'
 import { toValue, type ValueContext } from './value.ts'
@@ -34,40 +35,61 @@ export async function runCommand(
   modes: Modes,
   prepare?: Prepare,
 ): Promise<void> {
+  const request = await fillRequest(context, shape, given, modes, prepare)
+  if (modes.ask === false) return
+  if (shape.is_list) return runList(context, shape, request.query, modes)
+  if (modes.watch) return runWatchOne(context, shape, request)
+  return askAndShow(context, shape, request, modes)
+}
+
+type Request = LooseInput & Record<'params' | 'query', Filled>
+
+/** What to ask for, checked as far as can be done here; the same request may be asked again without doing more. */
+export async function fillRequest(
+  context: Context,
+  shape: CommandShape,
+  given: Given,
+  modes: Modes,
+  prepare?: Prepare,
+): Promise<Request> {
   const input = await fill(context, shape, given)
   await prepare?.(input)
   mustBeWhole(shape, input)
-  if (modes.ask === false) return
-  if (shape.is_list) return runList(context, shape, input.query, modes)
-  if (modes.watch) return runWatchOne(context, shape, input)
-  return askAndShow(context, shape, input, modes)
-}
-
-/** Asks, waits if that was asked for, and shows the answer. */
-async function askAndShow(
-  context: Context,
-  shape: CommandShape,
-  input: Record<Field['part'], Filled>,
-  modes: Modes,
-): Promise<void> {
-  const request: LooseInput = {
+  return {
     ...input,
     body: shape.route.body && input.body,
     if_match: modes.if_version,
     idempotency_key: crypto.randomUUID(),
   }
-  const { body } = await ask(context, shape.route, request)
-  const operation = shape.has_operation ? (body as { operation: Operation }).operation : undefined
+}
+
+/** Asks; a refusal that is about a field will tell the option that the field is given by. */
+export async function askOnce(context: Context, shape: CommandShape, request: LooseInput): Promise<unknown> {
+  try {
+    return (await ask(context, shape.route, request)).body
+  } catch (error) {
+    if (error instanceof ApiProblem) hintOptions(error, shape.fields)
+    throw error
+  }
+}
+
+export function operationOf(shape: CommandShape, body: unknown): Operation | undefined {
+  return shape.has_operation ? (body as { operation: Operation }).operation : undefined
+}
+
+/** Asks, waits if that was asked for, and shows the answer. */
+async function askAndShow(context: Context, shape: CommandShape, request: Request, modes: Modes): Promise<void> {
+  const body = await askOnce(context, shape, request)
+  const operation = operationOf(shape, body)
   if (!operation || !modes.wait) {
-    showAnswer(context, shape, body, input.params)
+    showAnswer(context, shape, body, request.params)
     if (operation?.ended_at === null)
       context.out.note(`Under way. --wait waits for it; or: croft operation get ${operation.id}`)
     return
   }
   const ended = await waitForOperations(context, titleOf(shape, body), [awaitedOf(operation, body)])
   // The same request with the same key does nothing again; its answer tells how things stand now.
-  const { body: outcome } = await ask(context, shape.route, { ...request, wait_s: 1 })
-  showAnswer(context, shape, outcome, input.params)
+  showAnswer(context, shape, await askOnce(context, shape, { ...request, wait_s: 1 }), request.params)
   mustHaveSucceeded(ended)
 }
 
@@ -78,7 +100,7 @@ export function resourcesOf(body: unknown): { id?: string; name?: string }[] {
   return values.filter(value => typeof value === 'object' && value !== null)
 }
 
-function awaitedOf(operation: Operation, body: unknown): Awaited {
+export function awaitedOf(operation: Operation, body: unknown): Awaited {
   return { operation, resource_ids: resourcesOf(body).flatMap(one => one.id ?? []) }
 }
 
@@ -103,14 +125,6 @@ function valueContext(context: Context, noun: string): ValueContext {
     lookup: (noun, name) => idOf(context, noun, name),
     readFile: async path => (path === '-' ? buffer(process.stdin) : readGiven(path)),
     nounOf: name => nounOf(name, context.nouns, noun),
-  }
-}
-
-async function readGiven(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    throw new UsageError(`The file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`)
   }
 }
 

@@ -50,11 +50,46 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
   if (Array.isArray(items))
     return out.quiet ? showIds(context, items as Row[]) : out.print(tableOf(context, shape, items as Row[]))
   if (operation !== undefined && shape.has_operation) {
-    const things = Object.values(rest).filter(value => typeof value === 'object' && value !== null) as Row[]
+    const things = thingsOf(rest)
     return out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
   }
   if (out.quiet && typeof rest.id === 'string' && !hasSecret(rest)) return showIds(context, [rest])
   out.print(fieldsOf(context, body as Row))
+}
+
+/** What came of several things; of changes each with the name that it was asked for by. `problemOf` makes a failure JSON. */
+export function showSeveral(
+  context: Context,
+  shape: CommandShape,
+  outcomes: readonly ({ name: string; answer: unknown } | { name: string; error: unknown })[],
+  problemOf: (error: unknown) => unknown,
+): void {
+  const { out } = context
+  const done = outcomes.flatMap(one => ('answer' in one ? [one] : []))
+  const is_read = shape.route.method === 'GET'
+  if (out.json) {
+    const told = outcomes.map(one =>
+      'answer' in one
+        ? { target: one.name, answer: one.answer ?? null }
+        : { target: one.name, error: problemOf(one.error) },
+    )
+    return out.printJson(is_read ? done.map(({ answer }) => answer) : told)
+  }
+  if (shape.has_operation) {
+    const things = done.flatMap(({ answer }) => thingsOf(answer))
+    if (things.length > 0) out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
+    return
+  }
+  for (const [at, { name, answer }] of done.entries()) {
+    if (at > 0 && is_read && !out.quiet) out.print('\n')
+    showAnswer(context, shape, answer, { name })
+  }
+}
+
+/** What an answer has beside its operation. */
+function thingsOf(answer: unknown): Row[] {
+  const { operation: _, ...rest } = answer as Record<string, unknown>
+  return Object.values(rest).filter(value => typeof value === 'object' && value !== null) as Row[]
 }
 
 /** What is shown only once must be shown. */

@@ -42,7 +42,7 @@ export async function waitForOperations(
 /** So that progress marks the line as failed; the caller gets the operations all the same. */
 class OperationFailed extends Error {}
 
-const hasFailed = (operation: Operation) => operation.state === 'failed' || operation.state === 'cancelled'
+export const hasFailed = (operation: Operation) => operation.state === 'failed' || operation.state === 'cancelled'
 
 function said(ended: readonly Operation[]): string {
   const targets = ended.reduce((sum, one) => sum + one.targets, 0)
@@ -119,9 +119,13 @@ function showEvent(event: Event, { operation, resource_ids }: Awaited, show: Sho
 export function mustHaveSucceeded(operations: readonly Operation[]): void {
   const bad = operations.filter(hasFailed)
   if (bad.length === 0) return
-  const lines = bad.map(one => {
-    const count = one.targets > 1 ? ` (${one.failed + one.cancelled} of ${one.targets})` : ''
-    return `${one.kind} ${one.state}${count}: ${one.reason ?? 'no reason was given'}`
-  })
-  throw new CommandFailed('failed', lines.join('\n'), `croft operation get ${bad.map(one => one.id).join(' ')}`)
+  const ids = bad.map(one => one.id).join(' ')
+  throw new CommandFailed('failed', bad.map(reasonOf).join('\n'), `croft operation get ${ids}`)
+}
+
+/** Why an operation did not succeed. */
+export function reasonOf(operation: Operation): string {
+  const { kind, state, targets, failed, cancelled, reason } = operation
+  const count = targets > 1 ? ` (${failed + cancelled} of ${targets})` : ''
+  return `${kind} ${state}${count}: ${reason ?? 'no reason was given'}`
 }

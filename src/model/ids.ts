@@ -16,6 +16,7 @@ export type HostId = Id<'host'>
 export type FlavorId = Id<'flavor'>
 export type KeyPairId = Id<'key-pair'>
 export type ImageId = Id<'image'>
+export type ImageKeyId = Id<'image-key'>
 export type NetworkId = Id<'network'>
 export type SubnetId = Id<'subnet'>
 export type PortId = Id<'port'>

@@ -4,6 +4,7 @@
  * Nothing here says how; that is the agent's.
  */
 import Type, { type Static } from 'typebox'
+import { type NicModel, nicModels } from '../model/nic.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 
@@ -53,7 +54,7 @@ export const WantedPort = Type.Object({
   mtu: Type.Integer(),
   addresses: Type.Array(WantedAddress),
   dns: Type.Array(Type.String()),
-  model: Type.Union([Type.Literal('virtio'), Type.Literal('e1000'), Type.Literal('rtl8139')]),
+  model: Type.Unsafe<NicModel>({ type: 'string', enum: [...nicModels] }),
 })
 export type WantedPort = Static<typeof WantedPort>
 

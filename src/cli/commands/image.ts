@@ -1,7 +1,7 @@
 /** What is hand-made about images: `create --file` sends a file, resuming where it broke off; `build` makes an image first. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from 'commander'
@@ -12,6 +12,7 @@ import { addCommonOptions, givenOf, type Options } from '../build-command.ts'
 import { type CommandShape, commandShape } from '../command-shape.ts'
 import { call, type Context } from '../context.ts'
 import { UsageError } from '../failure.ts'
+import { sizeOfGiven } from '../files.ts'
 import { size } from '../format.ts'
 import type { Comfort, Shop } from '../program.ts'
 import { runCommand } from '../run.ts'
@@ -50,9 +51,7 @@ function createShape(context: Context): CommandShape {
 }
 
 async function createFromFile(context: Context, file: string, body: ImageCreate, wait: boolean): Promise<void> {
-  const { size: size_bytes } = await stat(file).catch((error: unknown) => {
-    throw new UsageError(`The file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`)
-  })
+  const size_bytes = await sizeOfGiven(file)
   const progress = context.out.progress()
   const sha256 =
     body.sha256 ?? (await progress.step(`Read ${path.basename(file)}`, show => sha256Of(file, size_bytes, show)))

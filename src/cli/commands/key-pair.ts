@@ -1,6 +1,6 @@
 /** What is hand-made about key pairs: the public key from the file where ssh-keygen left it. */
-import { readFile } from 'node:fs/promises'
 import { UsageError } from '../failure.ts'
+import { readGiven } from '../files.ts'
 import type { Comfort } from '../program.ts'
 
 export const comfort: Comfort = {
@@ -19,12 +19,7 @@ export const comfort: Comfort = {
 }
 
 async function publicKey(file: string): Promise<string> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`The file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`)
-  }
+  const text = (await readGiven(file)).toString()
   // It stays on this machine: nothing of it is sent.
   if (text.includes('PRIVATE KEY')) throw new UsageError(`${file} is a private key.`, `The public one: ${file}.pub`)
   return text.trim()

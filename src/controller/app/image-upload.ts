@@ -15,13 +15,13 @@ import { image } from '../store/image.ts'
 import { imageWork } from '../store/image-work.ts'
 import type { Caller } from './caller.ts'
 import { change } from './change.ts'
-import { checkMayManage } from './image.ts'
+import { checkMayManage, seenFrom } from './image.ts'
 import { incomingFolder, incomingPath, syncFile } from './image-content.ts'
 import { image_lease_s, type KeptLease, keepLease } from './image-lease.ts'
 
 /** Throws unless the caller may give this image its content now. */
 export async function checkMayUpload(cloud: Cloud, caller: Caller, id: string): Promise<void> {
-  const found = await image.find(cloud.database.db, id)
+  const found = await image.find(cloud.database.db, id, seenFrom(caller))
   checkMayManage(caller, found, id)
   if (found.status !== 'waiting') throw notWaiting(found)
 }
@@ -31,7 +31,7 @@ export async function checkMayUpload(cloud: Cloud, caller: Caller, id: string): 
  * Null while the image waits. Throws as checkMayUpload does for any other image.
  */
 export async function receivedWhole(cloud: Cloud, caller: Caller, id: string): Promise<number | null> {
-  const found = await image.find(cloud.database.db, id)
+  const found = await image.find(cloud.database.db, id, seenFrom(caller))
   checkMayManage(caller, found, id)
   if (found.status === 'waiting') return null
   const bytes = (await imageWork.upload(cloud.database.db, id))?.upload_bytes ?? null
@@ -133,7 +133,7 @@ export async function claimUpload(cloud: Cloud, id: string, stop: () => void): P
 }
 
 async function whyNotWaiting(cloud: Cloud, id: string): Promise<CloudError> {
-  const found = await image.find(cloud.database.db, id)
+  const found = await image.find(cloud.database.db, id, null)
   return found ? notWaiting(found) : notFound('image', id)
 }
 
@@ -208,7 +208,7 @@ export async function finishUpload(cloud: Cloud, caller: Caller, id: string): Pr
   await syncContent(cloud, id)
   return await change(cloud, caller, async tx => {
     if (!(await moveOn(cloud, tx, id))) throw busy()
-    const found = await image.find(tx, id)
+    const found = await image.find(tx, id, null)
     if (!found) throw notFound('image', id)
     return found
   })

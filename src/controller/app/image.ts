@@ -7,6 +7,7 @@ import { type Cloud, makeId } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { image, type ImageRow } from '../store/image.ts'
+import { imageMember } from '../store/image-member.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import { projectQuota } from '../store/project-quota.ts'
@@ -21,6 +22,7 @@ import {
   visibleProject,
 } from './caller.ts'
 import { change } from './change.ts'
+import { signatureAsked } from './image-signature.ts'
 
 type Create = BodyOf<typeof imageRoutes.create>
 export type ImageCreated = ReplyOf<typeof imageRoutes.create>
@@ -36,18 +38,18 @@ export async function listImages(
 }
 
 export async function getImage(cloud: Cloud, caller: Caller, id: string): Promise<Image> {
-  const found = await image.find(cloud.database.db, id)
-  if (!found || !maySee(caller, found)) throw notFound('image', id)
+  const found = await image.find(cloud.database.db, id, seenFrom(caller))
+  if (!found) throw notFound('image', id)
   return shownTo(caller, found)
 }
 
-function isOwn(caller: Caller, row: { project_id: string }): boolean {
+export function isOwn(caller: Caller, row: { project_id: string }): boolean {
   return row.project_id === caller.project_id
 }
 
-function maySee(caller: Caller, row: Pick<Image, 'project_id' | 'visibility' | 'status'>): boolean {
-  const published = row.visibility === 'public' && row.status === 'ready'
-  return isOwn(caller, row) || published || mayOnSystem(caller, 'image.read')
+/** The project whose view of images the caller has; null: sees all. */
+export function seenFrom(caller: Caller): string | null {
+  return mayOnSystem(caller, 'image.read') ? null : projectOf(caller)
 }
 
 /** An address may carry a secret (a signed query): it is nobody else's business. */
@@ -55,15 +57,15 @@ function shownTo(caller: Caller, found: Image): Image {
   return isOwn(caller, found) || mayOnSystem(caller, 'image.read') ? found : { ...found, source_url: null }
 }
 
-/** 'not_found' for what the caller does not see, 'forbidden' for what others have published. */
+/** `row`: as seen from the caller. 'not_found' where there is none, 'forbidden' for what others let one use. */
 export function checkMayManage(
   caller: Caller,
-  row: Pick<Image, 'project_id' | 'visibility' | 'status'> | null,
+  row: Pick<Image, 'project_id'> | null,
   id: string,
 ): asserts row is NonNullable<typeof row> {
-  if (!row || !maySee(caller, row)) throw notFound('image', id)
+  if (!row) throw notFound('image', id)
   if (isOwn(caller, row) || mayOnSystem(caller, 'image.manage')) return
-  throw new CloudError('forbidden', `The image ${id} belongs to another project, which has published it for use only.`)
+  throw new CloudError('forbidden', `The image ${id} belongs to another project, which lets you use it and no more.`)
 }
 
 function checkMayPublish(caller: Caller): void {
@@ -109,6 +111,7 @@ export function createImage(cloud: Cloud, caller: Caller, asked: Create): Promis
     const project_id = projectOf(caller)
     const id = makeId<ImageId>(cloud)
     const source_url = asked.source_url ?? null
+    const signed = await signatureAsked(tx, cloud, asked)
     const made = await image.insert(tx, {
       id,
       project_id,
@@ -121,6 +124,8 @@ export function createImage(cloud: Cloud, caller: Caller, asked: Create): Promis
       min_disk_gib: asked.min_disk_gib ?? 0,
       min_memory_mib: asked.min_memory_mib ?? 0,
       properties: asked.properties ?? {},
+      tags: asked.tags ?? {},
+      signed,
       protected: asked.protected ?? false,
     })
     await projectQuota.charge(tx, project_id, { images: 1 })
@@ -150,8 +155,9 @@ export function uploadPath(id: string): string {
   return `/v1/image-uploads/${id}`
 }
 
-async function lockManaged(tx: Tx, caller: Caller, id: string): Promise<ImageRow> {
-  const row = await image.lock(tx, id)
+/** For whoever may change it, at the version that the caller has seen. */
+export async function lockManaged(tx: Tx, caller: Caller, id: string): Promise<ImageRow> {
+  const row = await image.lock(tx, id, seenFrom(caller))
   checkMayManage(caller, row, id)
   checkVersion(caller, row.version)
   return row
@@ -168,6 +174,8 @@ export function updateImage(
     if (asked.visibility === 'public' && row.visibility !== 'public') checkMayPublish(caller)
     const changed = await image.update(tx, id, asked)
     await tell(tx, caller, 'changed', row)
+    // Shared anew, it would else be shared with those whom nobody remembers.
+    if (row.visibility === 'shared' && changed.visibility !== 'shared') await imageMember.clear(tx, id)
     return changed
   })
 }
@@ -191,7 +199,17 @@ export function deleteImage(cloud: Cloud, caller: Caller, id: string): Promise<n
   })
 }
 
+/** Those that it is shared with hear of it too. */
 async function tell(tx: Tx, caller: Caller, kind: 'changed' | 'deleted', row: ImageRow): Promise<void> {
-  const { id, project_id } = row
-  await event.record(tx, [{ noun: 'image', kind, resource_id: id, project_id, ...by(caller) }])
+  const members = row.visibility === 'shared' ? await imageMember.projectIds(tx, row.id) : []
+  await event.record(
+    tx,
+    [row.project_id, ...members].map(project_id => ({
+      noun: 'image',
+      kind,
+      resource_id: row.id,
+      project_id,
+      ...by(caller),
+    })),
+  )
 }

@@ -9,6 +9,7 @@ import { TogetherByKey } from '../../lib/together.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
+import { nicModelOf } from '../../model/nic.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { bootSource } from '../store/boot-source.ts'
 import type { Tx } from '../store/database.ts'
@@ -105,6 +106,7 @@ function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[
       callers: new Map(askers),
       instance_ids: askers.map(([id]) => id),
       requests: networks,
+      nic_model: nicModelOf(boot.properties),
     })
     const events = boot.volume
       ? [...ports.events, { noun: 'volume', kind: 'changed', resource_id: boot.volume.id, project_id, ...by(caller) }]

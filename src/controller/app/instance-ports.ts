@@ -2,6 +2,7 @@
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { PortId } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
+import type { NicModel } from '../../model/nic.ts'
 import { type Makes, makeId } from '../cloud.ts'
 import { address, type Allocation, type Wish } from '../store/address.ts'
 import { channels, type Tx } from '../store/database.ts'
@@ -36,6 +37,8 @@ export interface PortsAsked {
   /** Their rows are there already; each gets every one of `requests`. */
   instance_ids: readonly string[]
   requests: readonly PortRequest[]
+  /** virtio unless said otherwise. */
+  nic_model?: NicModel | undefined
 }
 
 /**
@@ -67,8 +70,9 @@ export async function preparePorts(
         if (!network_id) continue
         const id = makeId<PortId>(cloud)
         const security_group_ids = security_groups ?? fallback
-        const { project_id } = asked
-        made.push({ id, network_id, project_id, mac: '', kind: 'instance', instance_id, position, security_group_ids })
+        const { project_id, nic_model: model } = asked
+        const own = { id, network_id, project_id, instance_id, position, security_group_ids, ...(model && { model }) }
+        made.push({ ...own, mac: '', kind: 'instance' })
         wishes.push({ port_id: id, network_id, fixed: fixed_addresses })
       }
     }
@@ -144,7 +148,7 @@ async function adoptPorts(tx: Tx, asked: PortsAsked): Promise<Map<string, Prepar
         `The port ${port_id} belongs to the instance ${there.instance_id}. Choose a free port.`,
       )
     }
-    await instancePorts.attach(tx, port_id, instance_id, position)
+    await instancePorts.attach(tx, port_id, instance_id, position, asked.nic_model ?? 'virtio')
     adopted.set(port_id, { port_id, network_id: there.network_id, addresses: addresses.get(port_id) ?? [] })
   }
   await event.notify(tx, channels.network, '')

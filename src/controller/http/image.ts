@@ -1,5 +1,6 @@
 import { imageRoutes } from '../../api/image.ts'
 import { createImage, deleteImage, getImage, listImages, updateImage } from '../app/image.ts'
+import { answerShare, listMembers, shareImage, unshareImage } from '../app/image-member.ts'
 import { getOperation } from '../app/operation.ts'
 import { answer, handle } from './handle.ts'
 import { putContent } from './image-content.ts'
@@ -28,6 +29,18 @@ export const imageHandlers = [
     const changed = await updateImage(cloud, caller, params.image, body)
     return answer(changed, changed.version)
   }),
+  handle(imageRoutes.members, async ({ cloud, caller, params }) =>
+    answer(await listMembers(cloud, caller, params.image)),
+  ),
+  handle(imageRoutes.share, async ({ cloud, caller, params, body }) =>
+    answer(await shareImage(cloud, caller, params.image, body.project_id)),
+  ),
+  handle(imageRoutes.unshare, async ({ cloud, caller, params }) =>
+    answer(await unshareImage(cloud, caller, params.image, params.project)),
+  ),
+  handle(imageRoutes.answer, async ({ cloud, caller, params, body }) =>
+    answer(await answerShare(cloud, caller, params.image, body.status)),
+  ),
   handle(imageRoutes.delete, async ({ cloud, caller, params }) =>
     answer(await deleteImage(cloud, caller, params.image)),
   ),

@@ -10,6 +10,7 @@ import { quotaHandlers } from './quota.ts'
 import { apiKeyHandlers } from './api-key.ts'
 import { imageHandlers } from './image.ts'
 import { imageUploadHandlers } from './image-upload.ts'
+import { imageKeyHandlers } from './image-key.ts'
 import { keyPairHandlers } from './key-pair.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
@@ -45,6 +46,7 @@ export const handlers: readonly Handled[] = [
   ...keyPairHandlers,
   ...imageHandlers,
   ...imageUploadHandlers,
+  ...imageKeyHandlers,
   ...volumeHandlers,
   ...zoneHandlers,
   ...clusterHandlers,

@@ -8,7 +8,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { DiskImageError, inspect, normalise } from '../../lib/disk-image/index.ts'
-import { download, DownloadError } from '../../lib/download/index.ts'
+import { download } from '../../lib/download/index.ts'
 import { isUuid } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
 import { clearIncoming, filesIn, imagePath, incomingFolder, incomingPath, syncFile } from '../app/image-content.ts'
@@ -19,6 +19,9 @@ import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { type ImageOutcome, type ImageTask, imageWork } from '../store/image-work.ts'
 import { operation } from '../store/operation.ts'
+import { imageKey } from '../store/image-key.ts'
+import { compareContent, distrusted, signerOf } from './image-check.ts'
+import { judged, Refusal, refusalOf } from './image-refusal.ts'
 import { Loop } from './loop.ts'
 
 /** Images worked on at once by one controller. */
@@ -69,42 +72,6 @@ async function workOnImage(cloud: Cloud, stopping: AbortSignal): Promise<boolean
   return true
 }
 
-/** A failure that is the image's end, in plain words; null for one that is the database's, so that it is tried again. */
-class Refusal extends Error {
-  readonly sentence: string
-
-  constructor(sentence: string, cause: unknown) {
-    super(sentence, { cause })
-    this.sentence = sentence
-  }
-}
-
-function refusalOf(error: unknown): Refusal | null {
-  return error instanceof Refusal ? error : null
-}
-
-/** Runs a step that touches no database: whatever fails in it is about this content. */
-async function judged<T>(step: () => Promise<T>): Promise<T> {
-  try {
-    return await step()
-  } catch (error) {
-    if (error instanceof Refusal) throw error
-    if (error instanceof DiskImageError || error instanceof DownloadError) throw new Refusal(error.message, error)
-    const code = error instanceof Error && 'code' in error ? error.code : ''
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new Refusal(
-        'There was no room left where images are kept. Have an administrator make room, then try again.',
-        error,
-      )
-    }
-    throw new Refusal(
-      `Croft could not work on the content (${error instanceof Error ? error.message : 'unknown'}). Try again; ` +
-        "an administrator finds more in the controller's log.",
-      error,
-    )
-  }
-}
-
 async function fetchContent(cloud: Cloud, task: ImageTask, lease: KeptLease, signal: AbortSignal): Promise<void> {
   const { settings, images } = cloud
   const { source_url, expected_sha256 } = task
@@ -129,8 +96,9 @@ async function checkContent(cloud: Cloud, task: ImageTask, lease: KeptLease, sig
   const incoming = incomingPath(folder, task.image_id)
   // Its own name: one who lost the lease and does not know it yet still writes to another.
   const fresh = `${incoming}.${task.number}.new`
+  const signer = await signerOf(cloud, task)
   const checked = await judged(async () => {
-    await compareSum(incoming, task, signal)
+    await compareContent(incoming, task, signer, signal)
     await refuseNoDisk(incoming, signal)
     const made = await normalise(incoming, fresh, {
       max_virtual_size_bytes,
@@ -146,27 +114,16 @@ async function checkContent(cloud: Cloud, task: ImageTask, lease: KeptLease, sig
   })
   const isDone = await cloud.database.transaction(async tx => {
     if (!(await imageWork.lock(tx, task))) return false
+    if (signer && !(await imageKey.holds(tx, signer.id))) throw distrusted(task)
     // Under the row's lock, so that no other can have put its own there: what is 'ready' never changes.
     await rename(fresh, imagePath(folder, task.image_id, checked.format))
     await syncFile(folder)
-    await advance(tx, task, { status: 'ready', ...checked })
+    await advance(tx, task, { status: 'ready', is_verified: signer !== null, ...checked })
     await operation.endOn(tx, task.image_id, 'succeeded', null)
     return true
   })
   // Whoever lost the lease leaves all to its new holder.
   if (isDone) await clearIncoming(folder, task.image_id)
-}
-
-/** A fetched file was compared as it came. */
-async function compareSum(path: string, task: ImageTask, signal: AbortSignal): Promise<void> {
-  if (task.expected_sha256 === null || task.source_url !== null) return
-  const sha256 = await sha256Of(path, signal)
-  if (sha256 === task.expected_sha256) return
-  throw new Refusal(
-    `What was uploaded has the SHA-256 checksum ${sha256}, not ${task.expected_sha256} as was announced. ` +
-      'Check the file, and upload it to a new image.',
-    null,
-  )
 }
 
 /** Anything at all can be read as a raw disk; one that no machine could boot from is some other file (a web page, often). */

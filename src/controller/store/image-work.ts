@@ -18,6 +18,10 @@ export interface ImageTask extends ImageLease {
   status: 'fetching' | 'checking'
   source_url: string | null
   expected_sha256: string | null
+  signature: Uint8Array | null
+  signature_algorithm: string | null
+  signing_key_id: string | null
+  signing_key_name: string | null
 }
 
 const free = sql<boolean>`(lease_until is null or lease_until < croft_now())`
@@ -38,6 +42,7 @@ async function take(db: Db, controller_id: string, lease_s: number): Promise<Ima
         order by id limit 1 for update skip locked)`,
     )
     .returning(['id', 'project_id', 'status', 'source_url', 'expected_sha256', 'attempts'])
+    .returning(['signature', 'signature_algorithm', 'signing_key_id', 'signing_key_name'])
     .executeTakeFirst()
   if (!row) return null
   const { id, attempts, status, ...rest } = row
@@ -126,15 +131,18 @@ export interface ImageOutcome {
   size_bytes?: number
   virtual_size_bytes?: number
   sha256?: string
+  /** It bears the signature that was given with it. */
+  is_verified?: boolean
 }
 
 /** The next status; anything but 'checking' gives the lease back. */
-async function advance(tx: Tx, id: string, outcome: ImageOutcome): Promise<void> {
+async function advance(tx: Tx, id: string, { is_verified, ...outcome }: ImageOutcome): Promise<void> {
   await tx
     .updateTable('image')
     .set({
       ...outcome,
       ...(outcome.status !== 'checking' && { lease_until: null }),
+      ...(is_verified && { verified_at: sql<Date>`croft_now()` }),
       ...(outcome.status !== 'failed' && { progress_percent: outcome.status === 'ready' ? 100 : 0 }),
       version: sql`version + 1`,
     })

@@ -1,5 +1,6 @@
 /** Ports as instances have them: read the way hosts want them, taken and let go many at once. */
 import { sql } from 'kysely'
+import type { NicModel } from '../../model/nic.ts'
 import type { WantedNetwork, WantedPort } from '../../protocol/wanted.ts'
 import type { Db, Tx } from './database.ts'
 import type { PortKind } from './port.ts'
@@ -67,10 +68,11 @@ async function lockFree(tx: Tx, project_id: string, port_ids: readonly string[])
   return rows
 }
 
-async function attach(tx: Tx, port_id: string, instance_id: string, position: number): Promise<void> {
+/** `model`: of the NIC, which is the instance's to say whoever made the port; as it was when not given. */
+async function attach(tx: Tx, port_id: string, instance_id: string, position: number, model?: NicModel): Promise<void> {
   await tx
     .updateTable('port')
-    .set({ kind: 'instance', instance_id, position, version: sql`version + 1` })
+    .set({ kind: 'instance', instance_id, position, ...(model && { model }), version: sql`version + 1` })
     .where('id', '=', port_id)
     .execute()
 }

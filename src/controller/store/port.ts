@@ -1,6 +1,7 @@
 /** Ports in the database, made many at once. What instances' hosts want of them is in instance-ports.ts. */
 import { type Selectable, sql } from 'kysely'
 import type { Port } from '../../api/port.ts'
+import type { NicModel } from '../../model/nic.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { PortTable } from './schema.ts'
@@ -20,6 +21,7 @@ export interface NewPort {
   port_security?: boolean
   allowed_address_pairs?: unknown
   kept?: boolean
+  model?: NicModel
   security_group_ids?: readonly string[]
 }
 
@@ -33,12 +35,14 @@ async function insertMany(tx: Tx, ports: readonly NewPort[]): Promise<Set<string
     with asked as (
       select * from jsonb_to_recordset(${JSON.stringify(ports)}::jsonb) as x(
         id uuid, network_id uuid, project_id uuid, name text, mac macaddr, kind text, instance_id uuid, router_id uuid,
-        position integer, port_security boolean, allowed_address_pairs jsonb, kept boolean, security_group_ids jsonb)
+        position integer, port_security boolean, allowed_address_pairs jsonb, kept boolean, model text,
+        security_group_ids jsonb)
     ), made as (
       insert into port (id, network_id, project_id, name, mac, kind, instance_id, router_id, position, port_security,
-        allowed_address_pairs, kept)
+        allowed_address_pairs, kept, model)
       select id, network_id, project_id, coalesce(name, ''), mac, kind, instance_id, router_id, coalesce(position, 0),
-        coalesce(port_security, true), coalesce(allowed_address_pairs, '[]'), coalesce(kept, false)
+        coalesce(port_security, true), coalesce(allowed_address_pairs, '[]'), coalesce(kept, false),
+        coalesce(model, 'virtio')
       from asked
       on conflict (network_id, mac) do nothing
       returning id

@@ -31,10 +31,10 @@ describe('controller/authorisation', () => {
   after(() => cloud.close())
 
   /** What everybody who is signed in may see, of those routes that name one thing. */
-  const openToAll = new Set(['flavor.get', 'zone.get', 'role.get'])
+  const openToAll = new Set(['flavor.get', 'image-key.get', 'zone.get', 'role.get'])
 
   /** Lists of what belongs to no project, where asking for all projects changes nothing. */
-  const ofTheCloud = new Set(['flavor.list'])
+  const ofTheCloud = new Set(['flavor.list', 'image-key.list'])
 
   /** Headers without which a route would not come as far as to ask who it is. */
   const headersOf: Readonly<Record<string, (things: Things) => Record<string, string>>> = {

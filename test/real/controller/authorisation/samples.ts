@@ -82,6 +82,8 @@ const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => 
       one => ({ name: 'vm', flavor_id: own.flavor, image_id: own.image, networks: [one] }),
     ),
   ],
+  // To name another's project is what sharing is for.
+  'image.share': () => [],
   'session.project': theirs => [{ project: theirs.project }],
   'api-key.create': theirs => [{ name: 'key', project: theirs.project }],
 }

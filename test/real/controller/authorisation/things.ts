@@ -1,5 +1,6 @@
 /** Two teams that know nothing of each other, each with one of everything, made over the API as they would make it. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import type { TestCloud } from '../../../support/cloud.ts'
 import type { Things } from './samples.ts'
 
@@ -108,6 +109,15 @@ function ruleOf(body: Body): string {
   return String(rules ? rules.at(-1)?.id : body.id)
 }
 
+/** One key is all it takes; a second team finds it there. */
+async function imageKey(cloud: TestCloud): Promise<string> {
+  const { items } = (await cloud.request('GET', '/v1/image-keys')).body
+  if (items?.[0]) return String(items[0].id)
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const public_key = String(publicKey.export({ type: 'spki', format: 'pem' }))
+  return String((await asker(cloud, cloud.admin)('POST', '/v1/image-keys', { name: 'key', public_key })).id)
+}
+
 /** What belongs to the cloud and to no project. */
 async function findShared(cloud: TestCloud): Promise<Things> {
   const first = async (path: string) => {
@@ -119,6 +129,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     zone: await first('/v1/zones'),
     cluster: await first('/v1/clusters'),
     host: await first('/v1/hosts'),
+    image_key: await imageKey(cloud),
     role: await first('/v1/roles?name=operator'),
     setting: 'instance.stop_timeout_s',
   }
