@@ -1,7 +1,8 @@
 /** Security groups: what traffic reaches ports and leaves them. Rules only allow. */
 import Type, { type Static } from 'typebox'
+import { packetReasons, ruleDifferences } from '../model/packet-check.ts'
 import { closed, Description, Name, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
-import { CidrText } from './network.ts'
+import { AddressText, CidrText } from './network.ts'
 import { route } from './route.ts'
 
 const directions = ['ingress', 'egress'] as const
@@ -49,6 +50,42 @@ export const RuleAsked = closed({
   description: Type.Optional(Description),
 })
 export type RuleAsked = Static<typeof RuleAsked>
+
+const Protocol = Type.Union([Type.String({ minLength: 1, maxLength: 16 }), Type.Integer({ minimum: 0, maximum: 255 })])
+const PortNumber = Type.Integer({ minimum: 0, maximum: 65_535 })
+const IcmpNumber = Type.Integer({ minimum: 0, maximum: 255 })
+
+export const PacketAsked = closed({
+  port_id: Type.Optional(Uuid),
+  instance_id: Type.Optional(
+    Type.String({ ...Uuid, description: 'In place of port_id, of an instance with one port' }),
+  ),
+  security_groups: Type.Optional(
+    Type.Array(Uuid, { maxItems: 16, uniqueItems: true, description: "In place of the port's own: what if?" }),
+  ),
+  direction: oneOf(directions),
+  protocol: Type.Unsafe<string | number>({ ...Protocol, description: 'Name or number' }),
+  destination_port: Type.Optional(
+    Type.Integer({ ...PortNumber, description: 'To which it goes; tcp, udp and sctp need it' }),
+  ),
+  source_port: Type.Optional(PortNumber),
+  icmp_type: Type.Optional(Type.Integer({ ...IcmpNumber, description: 'Without it: a ping' })),
+  icmp_code: Type.Optional(IcmpNumber),
+  remote_address: Type.String({ ...AddressText, description: 'The other end: where it comes from, or goes to' }),
+})
+export type PacketAsked = Static<typeof PacketAsked>
+
+export const PacketAnswer = closed({
+  allowed: Type.Boolean({ description: 'What answers it is then let through without a rule: groups are stateful' }),
+  because: oneOf(packetReasons),
+  detail: Type.String({ description: 'What, why, and what to do' }),
+  port_id: nullable(Uuid),
+  rule: nullable(SecurityGroupRule),
+  closest: Type.Array(closed({ rule: SecurityGroupRule, differs_in: Type.Array(oneOf(ruleDifferences)) }), {
+    description: 'Of a packet that no rule allows: the rules that come nearest',
+  }),
+})
+export type PacketAnswer = Static<typeof PacketAnswer>
 
 const params = closed({ security_group: Uuid })
 
@@ -137,6 +174,18 @@ export const securityGroupRoutes = {
     needs: 'security-group.manage',
     params: closed({ security_group: Uuid, rule: Uuid }),
     status: 204,
+    errors: ['not_found'],
+  }),
+  check: route({
+    name: 'security-group.check',
+    method: 'POST',
+    path: '/v1/security-groups/check',
+    summary: 'Would this packet pass? By which rule, or why not; nothing is changed',
+    level: 'project',
+    needs: 'network.read',
+    body: PacketAsked,
+    status: 200,
+    reply: PacketAnswer,
     errors: ['not_found'],
   }),
 }

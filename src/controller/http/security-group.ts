@@ -8,6 +8,7 @@ import {
   removeRule,
   updateSecurityGroup,
 } from '../app/security-group.ts'
+import { checkPacketOf } from '../app/packet-check.ts'
 import { answer, handle } from './handle.ts'
 
 export const securityGroupHandlers = [
@@ -34,5 +35,8 @@ export const securityGroupHandlers = [
   ),
   handle(securityGroupRoutes.removeRule, async ({ cloud, caller, params }) =>
     answer(await removeRule(cloud, caller, params.security_group, params.rule)),
+  ),
+  handle(securityGroupRoutes.check, async ({ cloud, caller, body }) =>
+    answer(await checkPacketOf(cloud, caller, body)),
   ),
 ]

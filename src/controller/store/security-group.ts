@@ -164,7 +164,32 @@ async function known(db: Db, project_id: string, ids: readonly string[]): Promis
   return new Set(rows.map(row => row.id))
 }
 
+/** Those of the groups that have this address in them: of instances' ports with port security, as OVN has it. */
+async function groupsWithAddress(db: Db, ids: readonly string[], address: string): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const { rows } = await sql<{ id: string }>`
+    select distinct g.security_group_id as id from port_security_group g
+    join port p on p.id = g.port_id join port_address a on a.port_id = p.id
+    where g.security_group_id = any(${[...ids]}::uuid[]) and a.address = ${address}::inet
+      and p.kind = 'instance' and p.port_security`.execute(db)
+  return new Set(rows.map(row => row.id))
+}
+
+/** Groups by their ids, of any project. */
+async function byIds(db: Db, ids: readonly string[]): Promise<SecurityGroup[]> {
+  if (ids.length === 0) return []
+  const rows = await db
+    .selectFrom('security_group')
+    .selectAll()
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .orderBy('name')
+    .execute()
+  return await withRules(db, rows)
+}
+
 export const securityGroup = {
+  byIds,
+  groupsWithAddress,
   list,
   find,
   lock,

@@ -133,8 +133,13 @@ describe('controller/authorisation', () => {
     }
   })
 
+  /** Asked with a body, and yet only looking. */
+  const onlyLooking = new Set(['security-group.check'])
+
   test('a reader changes nothing', async () => {
-    const changing = closed.filter(route => route.method !== 'GET' && route.method !== 'HEAD' && route.needs !== null)
+    const changing = closed.filter(
+      ({ method, needs, name }) => method !== 'GET' && method !== 'HEAD' && needs !== null && !onlyLooking.has(name),
+    )
     assert.ok(changing.length >= 40)
     await each(changing, ours.reader, () => 403)
   })

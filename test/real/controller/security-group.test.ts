@@ -105,3 +105,45 @@ test('a group that others let in goes with their rules for it, and they show it'
   const after = await cloud.ask('GET', `security-groups/${db.id}`, 200)
   assert.deepEqual([after.rules.length, after.version], [before.rules.length - 1, before.version + 1])
 })
+
+test('would this packet pass? By which rule, or why not', async () => {
+  await using cloud = await networkCloud()
+  const { network } = await cloud.overlay('blue', '10.1.0.0/24')
+  const [web, db] = [
+    await cloud.post('security-groups', { name: 'web' }),
+    await cloud.post('security-groups', { name: 'db' }),
+  ]
+  const [server, client] = await cloud.instances(network.id, 2)
+  const rule = await cloud.post(`security-groups/${db.id}/rules`, {
+    ...{ direction: 'ingress', protocol: 'tcp', port_min: 5432, remote_group_id: web.id },
+  })
+  await cloud.ask('PATCH', `ports/${server?.port_id}`, 200, { security_groups: [db.id] })
+  const { addresses } = await cloud.ask('GET', `ports/${client?.port_id}`, 200)
+  const packet = {
+    ...{ instance_id: server?.instance_id, direction: 'ingress', protocol: 'tcp', destination_port: 5432 },
+    remote_address: addresses[0].address,
+  }
+  const before = await cloud.ask('POST', 'security-groups/check', 200, packet)
+  assert.deepEqual([before.allowed, before.because, before.closest[0].differs_in], [false, 'no_rule', ['remote']])
+  assert.match(before.detail, /'db', differs in remote/)
+  await cloud.ask('PATCH', `ports/${client?.port_id}`, 200, { security_groups: [web.id] })
+  const after = await cloud.ask('POST', 'security-groups/check', 200, packet)
+  assert.deepEqual([after.allowed, after.rule.id, after.port_id], [true, rule.id, server?.port_id])
+  const tried = await cloud.ask('POST', 'security-groups/check', 200, { ...packet, security_groups: [web.id] })
+  assert.equal(tried.allowed, false)
+
+  const wrong = (changes: object) => cloud.ask('POST', 'security-groups/check', 422, { ...packet, ...changes })
+  assert.match((await wrong({ destination_port: undefined })).detail, /goes to a port/)
+  assert.match((await wrong({ protocol: 'carrier-pigeon' })).detail, /is no protocol/)
+  assert.match((await wrong({ remote_address: '10.0.0.0/8' })).detail, /is no address/)
+  assert.match((await wrong({ instance_id: undefined })).detail, /Say of whom/)
+  const stranger = cloud.as(cloud.stranger)
+  await cloud.ask('POST', 'security-groups/check', 404, packet, stranger)
+  await cloud.ask(
+    'POST',
+    'security-groups/check',
+    404,
+    { ...packet, instance_id: undefined, port_id: server?.port_id },
+    stranger,
+  )
+})

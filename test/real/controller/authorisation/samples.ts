@@ -65,6 +65,7 @@ const byRoute: Readonly<Record<string, Record<string, unknown>>> = {
   'setting.set': { value: 5 },
   'role-grant.create': { role: 'reader', scope: 'system' },
   'floating-ip.create': {},
+  'security-group.check': { protocol: 'tcp', destination_port: 22, remote_address: '192.0.2.1', security_groups: [] },
 }
 
 /** Whole variants, where one field asks for another. */
