@@ -31,6 +31,8 @@ export interface HostOptions {
   clockOf(alive: () => boolean): Clock
   dialler(host: SimulatedHost, alive: () => boolean): LinkDialler
   /** How long hypervisor and storage take, milliseconds. */
+  /** It measures itself and its guests, when a controller wants it to. */
+  measures?: boolean
   latency_ms?: { low: number; high: number }
 }
 
@@ -201,6 +203,9 @@ export class SimulatedHost {
       openConsole: async () => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }),
       readConsoleLog: async () => Readable.from([`simulated console of ${this.name}\n`]),
       guestAgent: async () => false,
+      openGraphics: async () => {
+        throw new Failure('A simulated guest has no screen.')
+      },
       guestFacts: async () => ({ addresses: [], os: null }),
       setPassword: async () => 'no_agent',
     }

@@ -10,7 +10,7 @@ import pino from 'pino'
 import type { Log } from '../src/agent/ports.ts'
 import { makeId } from '../src/controller/cloud.ts'
 import { startController } from '../src/controller/controller.ts'
-import { serveConsoles } from '../src/controller/http/console.ts'
+import { serveConsoles } from '../src/controller/http/console-socket.ts'
 import { handlers } from '../src/controller/http/index.ts'
 import { buildServer } from '../src/controller/http/server.ts'
 import { openDatabase } from '../src/controller/store/database.ts'
@@ -95,6 +95,7 @@ async function addHosts(cloud: Cloud, count: number, dialler: ReturnType<Wires['
       random: seeded(name),
       log: quiet,
       clockOf: () => realClock,
+      measures: true,
       dialler,
     })
     host.powerOn()

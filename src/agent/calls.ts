@@ -6,6 +6,7 @@ import { Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { AgentCall, PasswordOutcome } from '../protocol/messages.ts'
 import type { WantedInstance } from '../protocol/wanted.ts'
+import { SharedConsoles } from './consoles.ts'
 import { Failure, type Hypervisor, type LinkDialler, type Log } from './ports.ts'
 
 const tailDefault_bytes = 64 * 1024
@@ -39,6 +40,7 @@ export function createCalls({ hypervisor, dialler, instances, isOff, log }: Call
   const open = new Set<Duplex>()
   const followed = new Map<Duplex, { id: string; end: AbortController }>()
   const settingPasswords = new Set<string>()
+  const consoles = new SharedConsoles(hypervisor)
 
   function mustHave(id: string): void {
     if (!instances.has(id)) throw new Failure('This host has no such instance.')
@@ -55,15 +57,25 @@ export function createCalls({ hypervisor, dialler, instances, isOff, log }: Call
     }
   }
 
+  function sourceOf(params: CallOf<'stream'>, end: AbortSignal): Promise<Duplex | Readable> {
+    switch (params.kind) {
+      case 'console':
+        return consoles.open(params.instance_id, params.replay_bytes ?? 0)
+      case 'graphics':
+        return hypervisor.openGraphics(params.instance_id)
+      case 'log':
+        return hypervisor.readConsoleLog(params.instance_id, tailOf(params), params.follow === true ? end : null)
+      default:
+        return params.kind satisfies never
+    }
+  }
+
   async function carry(params: CallOf<'stream'>): Promise<unknown> {
     const id = params.instance_id
     mustHave(id)
     if (open.size >= streamsMax) throw new Failure(`This host carries ${streamsMax} consoles and logs already.`)
     const end = new AbortController()
-    const source =
-      params.kind === 'console'
-        ? await hypervisor.openConsole(id)
-        : await hypervisor.readConsoleLog(id, tailOf(params), params.follow === true ? end.signal : null)
+    const source = await sourceOf(params, end.signal)
     let socket: Duplex
     try {
       socket = await dialler.stream(params.url, params.token)

@@ -1,4 +1,5 @@
 /** Every route of the public API. A noun that is not here does not exist for server, OpenAPI, SDK and CLI. */
+import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
 import { hostRoutes } from './host.ts'
@@ -35,6 +36,8 @@ export const contract = {
   instance: instanceRoutes,
   placement: placementRoutes,
   operation: operationRoutes,
+  console: consoleRoutes,
+  'console-link': consoleLinkRoutes,
   event: eventRoutes,
   domain: domainRoutes,
   project: projectRoutes,

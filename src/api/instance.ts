@@ -1,9 +1,11 @@
 /** Instances: machines of the cloud. */
 import Type, { type Static } from 'typebox'
+import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
+import { ConsoleTicket } from './console.ts'
 import { Operation } from './operation.ts'
 import { route } from './route.ts'
 
@@ -324,14 +326,30 @@ export const instanceRoutes = {
     name: 'instance.console',
     method: 'POST',
     path: '/v1/instances/:instance/console',
-    summary: 'A one-time ticket for the serial console, to be opened as a WebSocket within a minute',
+    summary: 'A one-time ticket for a console, to be opened as a WebSocket within a minute',
     level: 'project',
-    needs: 'instance.operate',
+    needs: 'instance.read',
     params,
-    body: closed({}),
+    body: closed({
+      kind: Type.Optional(
+        oneOf(consoleKinds, {
+          description: "serial: the bytes of its first serial port; graphical: RFB 3.8, as VNC's",
+        }),
+      ),
+      view_only: Type.Optional(
+        Type.Boolean({ description: 'Look on, and type nothing. Without it: when you may not operate the instance' }),
+      ),
+      replay_bytes: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 256 * 1024,
+          description: 'serial: how much of the last output comes first',
+        }),
+      ),
+    }),
     status: 201,
-    reply: closed({ url: Type.String(), ticket: Type.String(), expires_at: Time }),
-    errors: ['not_found', 'wrong_state', 'host_unreachable'],
+    reply: ConsoleTicket,
+    errors: ['not_found', 'forbidden', 'wrong_state', 'host_unreachable'],
     cli: { hidden: true },
   }),
 }

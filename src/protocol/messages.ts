@@ -152,10 +152,10 @@ export type AgentFrame = Static<typeof AgentFrame>
 
 /** Acts, not states: what a controller asks of an agent once. */
 export const AgentCall = Type.Union([
-  /** Dial `url` with `token` and carry this stream on it: the serial console, or the kept console log. */
+  /** Dial `url` with `token` and carry this stream on it: the serial console, the screen as RFB, or the kept console log. */
   Type.Object({
     method: Type.Literal('stream'),
-    kind: Type.Union([Type.Literal('console'), Type.Literal('log')]),
+    kind: Type.Union([Type.Literal('console'), Type.Literal('graphics'), Type.Literal('log')]),
     instance_id: Uuid,
     url: Type.String(),
     token: Type.String(),
@@ -164,6 +164,8 @@ export const AgentCall = Type.Union([
     follow: Type.Optional(Type.Boolean()),
   }),
   /** Have the guest agent set an account's password; answered with a PasswordOutcome. */
+    /** For 'console': how many of the last bytes come first. */
+    replay_bytes: Type.Optional(Type.Integer()),
   Type.Object({
     method: Type.Literal('set_password'),
     instance_id: Uuid,

@@ -9,7 +9,8 @@ import { CallFailed, type Random } from '../cloud.ts'
 import type { AgentCalls } from './calls.ts'
 
 export type StreamAsked =
-  | { kind: 'console'; instance_id: string }
+  | { kind: 'console'; instance_id: string; replay_bytes: number }
+  | { kind: 'graphics'; instance_id: string }
   | { kind: 'log'; instance_id: string; tail_bytes: number; follow: boolean }
 
 interface Awaited {
@@ -34,7 +35,7 @@ export class AgentStreams {
   }
 
   /**
-   * A socket that the host has dialled for this. Throws unavailable with the agent's own words when it refuses, and
+   * A socket that the host has dialled for this, paused. Throws unavailable with the agent's own words when it refuses, and
    * host_unreachable when nothing comes in time.
    */
   async open(host: { id: string; name: string }, asked: StreamAsked): Promise<WebSocket> {
@@ -65,6 +66,8 @@ export class AgentStreams {
     const waiting = this.awaited.get(token)
     if (!waiting || waiting.host_id !== host_id) return false
     this.awaited.delete(token)
+    // Until who asked listens: a screen speaks first.
+    socket.pause()
     waiting.arrived(socket)
     return true
   }

@@ -1,4 +1,5 @@
 /** Every route with its use case. */
+import { consoleHandlers } from './console.ts'
 import { eventHandlers } from './event.ts'
 import { flavorHandlers } from './flavor.ts'
 import { domainHandlers } from './domain.ts'
@@ -35,6 +36,7 @@ export const handlers: readonly Handled[] = [
   ...hostHandlers,
   ...instanceHandlers,
   ...operationHandlers,
+  ...consoleHandlers,
   ...eventHandlers,
   ...domainHandlers,
   ...projectHandlers,

@@ -8,7 +8,8 @@ import {
   startInstance,
   stopInstance,
 } from '../app/instance-act.ts'
-import { openConsole, readLog } from '../app/instance-console.ts'
+import { openConsole } from '../app/console.ts'
+import { readLog } from '../app/instance-console.ts'
 import { createInstances } from '../app/instance-create.ts'
 import { resetPassword } from '../app/instance-password.ts'
 import { getOperation } from '../app/operation.ts'
@@ -76,8 +77,8 @@ export const instanceHandlers = [
     await reply.type('text/plain; charset=utf-8').send(log)
     return answer(undefined)
   }),
-  handle(instanceRoutes.console, async ({ cloud, caller, params }) =>
-    answer(await openConsole(cloud, caller, params.instance)),
+  handle(instanceRoutes.console, async ({ cloud, caller, params, body }) =>
+    answer(await openConsole(cloud, caller, params.instance, body)),
   ),
   handle(placementRoutes.get, async ({ cloud, caller, params }) =>
     answer(await getPlacement(cloud, caller, params.placement)),

@@ -3,6 +3,7 @@
  * Times come as Date, bigint as number (none of ours passes 2^53), inet, macaddr and xid8 as text, jsonb parsed.
  */
 import type { Generated } from 'kysely'
+import type { ConsoleKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 
@@ -438,6 +439,31 @@ export interface ConsoleTicketTable {
   instance_id: string
   user_id: string
   expires_at: Date
+  kind: Generated<ConsoleKind>
+  view_only: Generated<boolean>
+  link_id: string | null
+}
+
+export interface ConsoleLinkTable {
+  id: string
+  instance_id: string
+  secret_sha256: Buffer
+  user_id: string
+  kind: ConsoleKind
+  expires_at: Date
+  created_at: Generated<Date>
+}
+
+export interface ConsoleViewerTable {
+  id: string
+  instance_id: string
+  controller_id: string
+  link_id: string | null
+  user_id: string
+  kind: ConsoleKind
+  view_only: boolean
+  address: string
+  opened_at: Generated<Date>
 }
 
 export interface OperationTable {
@@ -553,6 +579,8 @@ export interface Schema {
   router_interface: RouterInterfaceTable
   floating_ip: FloatingIpTable
   console_ticket: ConsoleTicketTable
+  console_link: ConsoleLinkTable
+  console_viewer: ConsoleViewerTable
   operation: OperationTable
   operation_target: OperationTargetTable
   event: EventTable

@@ -14,7 +14,7 @@ import type { Identity } from '../../../src/agent/identity.ts'
 import { joinHost } from '../../../src/agent/join.ts'
 import { buildLinkServer } from '../../../src/controller/agents/link-server.ts'
 import { serverCertificate } from '../../../src/controller/app/authority.ts'
-import { serveConsoles } from '../../../src/controller/http/console.ts'
+import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addImage } from '../../support/obedient-host.ts'
 

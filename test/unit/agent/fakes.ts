@@ -176,6 +176,7 @@ export function fakeHypervisor(host: FakeHost): Hypervisor {
     forget: id => act('forget', id, () => undefined),
     subscribe: listener => void host.listeners.add(listener),
     openConsole: () => Promise.resolve(new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })),
+    openGraphics: () => Promise.resolve(new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })),
     readConsoleLog: () => Promise.resolve(Readable.from(['hello'])),
     guestAgent: () => Promise.resolve(false),
     guestFacts: () => Promise.resolve({ addresses: [], os: null }),

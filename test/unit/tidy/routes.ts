@@ -4,10 +4,13 @@
 export const publicRoutes: ReadonlySet<string> = new Set([
   // Signing in is how one stops being nobody.
   'session.create',
+  // The secret of a link is its own right: to look on at one console.
+  'console-link.open',
 ])
 
 /** Nouns that are not a file of their own in every layer, and where they are. */
 export const nounsElsewhere: Readonly<Record<string, string>> = {
+  'console-link': 'a way to a console: told with consoles',
   'image-upload': "the resumable way to an image's content: of the image in contract and store",
   placement: 'why an instance is where it is: told with instances',
 }

@@ -153,8 +153,8 @@ function devices(spec: DomainSpec, host: DomainHost): Element {
     element('channel', { type: 'unix' }, element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' })),
     element('input', { type: 'tablet', bus: 'usb' }),
     element('controller', { type: 'usb', index: 0, model: 'qemu-xhci' }),
-    // Where, is libvirt's choice: in a folder that the user QEMU runs as may write to and that its AppArmor profile names.
-    element('graphics', { type: 'vnc' }, element('listen', { type: 'socket' })),
+    // Nobody is thrown out because another comes. Where, is libvirt's choice: in a folder that the user QEMU runs as may write to and that its AppArmor profile names.
+    element('graphics', { type: 'vnc', sharePolicy: 'ignore' }, element('listen', { type: 'socket' })),
     element(
       'video',
       {},

@@ -2,7 +2,9 @@
  * The hypervisor port over libvirt's RPC: guests of QEMU, defined from what is wanted. Decides nothing. Domains without Croft's
  * metadata are seen and never written to: every call that changes something checks the mark first.
  */
+import { once } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import {
   consoleFlag,
   defineFlag,
@@ -13,9 +15,12 @@ import {
   isNoDomain,
   isOperationInvalid,
   Libvirt,
+  listFlag,
   ReconnectingLibvirt,
   shutdownFlag,
   TimeoutError,
+  statsFlag,
+  statsGroup,
   undefineFlag,
 } from '../../../lib/libvirt/index.ts'
 import {
@@ -49,8 +54,8 @@ const start_timeout_ms = 120_000
 const listAtOnce = 64
 
 /**
- * Three connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting, nor anything
- * behind a guest that does not answer. 'connected' is told when all are there and events flow.
+ * Four connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting, nor anything
+ * behind a guest that does not answer, nor behind measuring. 'connected' is told when all are there and events flow.
  */
 export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): LibvirtHypervisor {
   const { path, host, log } = options
@@ -64,6 +69,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   /** Ids whose domain is known to carry the mark; the others are asked for each time. */
   const marked = new Set<string>()
   const tell = (event: HypervisorEvent) => {
+  const measuring = new ReconnectingLibvirt({ path })
     for (const listener of listeners) listener(event)
   }
 
@@ -84,6 +90,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   function changed(event: DomainEvent): void {
     if (event.kind === 'lifecycle' && (event.change === 'defined' || event.change === 'undefined')) {
       marked.delete(event.domain.uuid)
+  measuring.start()
       // Our own definitions are no news; a foreign domain that comes or goes is.
     }
     tell({ kind: event.kind === 'agent_lifecycle' ? 'guest' : 'changed', id: event.domain.uuid })
@@ -252,6 +259,28 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
       return await readLog(consoleLogPath(host.log_directory, id), tail_bytes, follow)
     },
+    async openGraphics(id) {
+      const socket_path = await on(looking, 'looking for the screen', async libvirt => {
+        if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no screen.')
+        const xml = await libvirt.domains.xml({ uuid: id })
+        if (!/<domain [^>]*\bid=/.test(xml)) throw new Failure('The guest is not running, so it has no screen.')
+        return vncSocketOf(xml)
+      })
+      if (socket_path === null) {
+        throw new Failure('The guest was started without a graphics device. Stop it and start it once, and it has one.')
+      }
+      const socket = connect(socket_path)
+      try {
+        await once(socket, 'connect')
+      } catch (error) {
+        throw new Failure('The guest’s screen cannot be reached; it may just have stopped.', {
+          passing: true,
+          cause: error,
+        })
+      }
+      return socket
+    },
+
 
     ...guestAgentCalls((what, call) => on(asking, what, call), mayTouch),
 
@@ -262,7 +291,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       })),
 
     async close() {
-      await Promise.all([looking.close(), acting.close(), asking.close()])
+      await Promise.all([looking, acting, asking, measuring].map(each => each.close()))
     },
   }
 }
@@ -278,6 +307,12 @@ export function powerOf(state: string, reason: string): Pick<Domain, 'power' | '
     case 'pmsuspended':
       return { power: 'paused', off_reason: null, paused_reason: pausedReason(reason) }
     default:
+/** Where QEMU listens for VNC, in a running domain's XML; null when it does not, or only where others could reach it. */
+export function vncSocketOf(xml: string): string | null {
+  const vnc = /<graphics type='vnc'[^>]*>/.exec(xml)?.[0]
+  return (vnc && /\bsocket='([^']+)'/.exec(vnc)?.[1]) ?? null
+}
+
       return { power: 'running', off_reason: null, paused_reason: null }
   }
 }

@@ -95,12 +95,34 @@ async function makeResources(cloud: TestCloud, token: string, octet: number): Pr
     image: image_id,
     instance,
     volume: String((volumes.items as Body[])[0]?.id),
+    console: await sit(cloud, instance),
+    console_link: await idOf(`/v1/instances/${instance}/console-links`, {}),
     operation: String((made.operation as Body).id),
     placement: String(placement.id),
     floating_ip: await idOf('/v1/floating-ips', {}),
     api_key: await idOf('/v1/api-keys', { name: 'key' }),
     key_pair: await idOf('/v1/key-pairs', { name: 'key' }),
   }
+}
+
+/** Somebody at the instance's console, as the controller that holds the socket writes it down. */
+async function sit(cloud: TestCloud, instance_id: string): Promise<string> {
+  const id = crypto.randomUUID()
+  const { id: controller_id } = cloud.cloud.self
+  const viewer = {
+    id,
+    instance_id,
+    controller_id,
+    user_id: cloud.admin_user_id,
+    kind: 'serial',
+    view_only: true,
+    address: '',
+  }
+  await cloud.cloud.database.db
+    .insertInto('console_viewer')
+    .values({ ...viewer, kind: 'serial' })
+    .execute()
+  return id
 }
 
 /** The newest rule of an answer that is a rule, or a group with rules. */

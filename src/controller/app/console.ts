@@ -1,0 +1,289 @@
+/**
+ * Live consoles: tickets for them, who sits at one, taking over, and links to look on. Bytes do not pass here: the proxy is
+ * http/console-socket.ts, the host's end is the agent's.
+ */
+import { createHash } from 'node:crypto'
+import type { WebSocket } from 'ws'
+import type { ConsoleLink, ConsoleTicket, ConsoleViewer, consoleLinkRoutes } from '../../api/console.ts'
+import type { Instance, instanceRoutes } from '../../api/instance.ts'
+import type { BodyOf, ReplyOf } from '../../api/route.ts'
+import { linksMax } from '../../model/console.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { Permission } from '../../model/permissions.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { consoleLink, consoleViewer } from '../store/console.ts'
+import { consoleTicket, type Ticket } from '../store/console-ticket.ts'
+import { credential } from '../store/credential.ts'
+import { channels, type Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { instance } from '../store/instance.ts'
+import { by, type Caller, forbidden, mayInProject, mayOnSystem } from './caller.ts'
+import { change, withoutKey } from './change.ts'
+import { getInstance } from './instance.ts'
+
+const ticket_ms = 60_000
+
+function newSecret(cloud: Cloud): { secret: string; secret_sha256: Buffer } {
+  const secret = Buffer.from(cloud.random.bytes(32)).toString('base64url')
+  return { secret, secret_sha256: sha256(secret) }
+}
+
+const sha256 = (secret: string) => createHash('sha256').update(secret).digest()
+
+function mayAt(caller: Caller, found: { project_id: string }, permission: Permission): boolean {
+  if (mayOnSystem(caller, permission)) return true
+  return found.project_id === caller.project_id && mayInProject(caller, permission)
+}
+
+async function operated(cloud: Cloud, caller: Caller, id: string): Promise<Instance> {
+  const found = await getInstance(cloud, caller, id)
+  if (!mayAt(caller, found, 'instance.operate')) throw forbidden('instance.operate', 'in its project')
+  return found
+}
+
+function mustRun(found: Pick<Instance, 'name' | 'state'>): void {
+  const { name, state } = found
+  if (state === 'running' || state === 'rebooting' || state === 'starting') return
+  throw new CloudError('wrong_state', `The instance ${name} is ${state}; only a running one has a console.`)
+}
+
+/** A ticket with which the console can be opened once, from anywhere, within a minute. */
+export async function openConsole(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  asked: BodyOf<typeof instanceRoutes.console>,
+): Promise<ConsoleTicket> {
+  // Before the transaction, which must not wait for a second connection while it holds its own.
+  const found = await getInstance(cloud, caller, id)
+  const may_type = mayAt(caller, found, 'instance.operate')
+  const { kind = 'serial', view_only = !may_type, replay_bytes = 0 } = asked
+  if (!view_only && !may_type) throw forbidden('instance.operate', 'in its project')
+  mustRun(found)
+  const { user_id } = caller
+  return change(cloud, withoutKey(caller), tx =>
+    issue(cloud, tx, { instance_id: id, user_id, kind, view_only, link_id: null }, replay_bytes),
+  )
+}
+
+async function issue(cloud: Cloud, tx: Tx, what: Ticket, replay_bytes: number): Promise<ConsoleTicket> {
+  const { secret: ticket, secret_sha256 } = newSecret(cloud)
+  const expires_at = new Date(cloud.clock.now_ms() + ticket_ms)
+  await consoleTicket.insert(tx, { ...what, secret_sha256, expires_at })
+  const url = `/v1/consoles/${ticket}${replay_bytes > 0 ? `?replay_bytes=${replay_bytes}` : ''}`
+  const { kind, view_only } = what
+  return { url, ticket, kind, view_only, expires_at: expires_at.toISOString() }
+}
+
+/** What a ticket stands for, once. Null when it is unknown, used or too old, or its instance has no host any more. */
+export async function takeTicket(cloud: Cloud, ticket: string): Promise<{ ticket: Ticket; at: Instance } | null> {
+  const { db } = cloud.database
+  const taken = await consoleTicket.take(db, sha256(ticket))
+  const at = taken && (await instance.find(db, taken.instance_id))
+  if (!taken || !at?.host_id || !(await holds(cloud, { ...taken, project_id: at.project_id }))) return null
+  return { ticket: taken, at }
+}
+
+/** The console as its host has it, dialled by that host. */
+export function dialConsole(
+  cloud: Cloud,
+  { ticket, at }: { ticket: Ticket; at: Instance },
+  replay_bytes: number,
+): Promise<WebSocket> {
+  const host = { id: at.host_id ?? '', name: at.host ?? '' }
+  const asked = { instance_id: at.id }
+  return cloud.streams.open(
+    host,
+    ticket.kind === 'serial' ? { kind: 'console', ...asked, replay_bytes } : { kind: 'graphics', ...asked },
+  )
+}
+
+/** Whether who opened it may still sit there. Links end with the right of who made them. */
+async function holds(
+  cloud: Cloud,
+  {
+    user_id,
+    project_id,
+    view_only,
+    link_id,
+  }: Pick<Ticket, 'user_id' | 'view_only' | 'link_id'> & { project_id: string },
+): Promise<boolean> {
+  const { db } = cloud.database
+  const needs = view_only && link_id === null ? 'instance.read' : 'instance.operate'
+  const holder = await credential.ofUser(db, user_id, project_id)
+  if (!holder?.on_project.has(needs)) return false
+  return link_id === null || (await consoleLink.find(db, { id: link_id })) !== null
+}
+
+/** Somebody sits down: all who see the instance see it. */
+export async function arrive(
+  cloud: Cloud,
+  { ticket, at }: { ticket: Ticket; at: Instance },
+  address: string,
+): Promise<string> {
+  const id: string = makeId<never>(cloud)
+  await cloud.database.transaction(async tx => {
+    await consoleViewer.insert(tx, { id, ...ticket, controller_id: cloud.self.id, address })
+    await tell(tx, at, 'created', ticket.user_id)
+  })
+  return id
+}
+
+export async function leave(cloud: Cloud, id: string, at: { id: string; project_id: string }): Promise<void> {
+  await cloud.database.transaction(async tx => {
+    await consoleViewer.remove(tx, at.id, id)
+    // Only if the instance still is; nobody misses the news otherwise.
+    await tell(tx, at, 'deleted', null)
+  })
+}
+
+/** What a viewer may do now; null when it is to be cut off. */
+export async function standing(
+  cloud: Cloud,
+  id: string,
+  at: { project_id: string },
+): Promise<{ view_only: boolean } | null> {
+  const found = await consoleViewer.find(cloud.database.db, id)
+  if (!found || !(await holds(cloud, { ...found, project_id: at.project_id }))) return null
+  return { view_only: found.view_only }
+}
+
+/** A controller that starts holds no sockets, whatever it held in a former life. */
+export async function forgetViewers(cloud: Cloud): Promise<void> {
+  await consoleViewer.removeAllOf(cloud.database.db, cloud.self.id)
+}
+
+/** Tells of each viewer whose row changed or went; of null when any may have. Returns how to stop. */
+export function watchViewers(cloud: Cloud, notice: (id: string | null) => void): () => void {
+  return cloud.database.listen(channels.console, notice)
+}
+
+async function tell(
+  tx: Tx,
+  at: { id: string; project_id: string },
+  kind: string,
+  user_id: string | null,
+): Promise<void> {
+  await event.record(tx, [{ noun: 'console', kind, resource_id: at.id, project_id: at.project_id, user_id }])
+}
+
+export async function listViewers(cloud: Cloud, caller: Caller, id: string): Promise<{ items: ConsoleViewer[] }> {
+  await getInstance(cloud, caller, id)
+  return { items: await consoleViewer.ofInstance(cloud.database.db, id) }
+}
+
+/** Takes control away, or gives it. A link only ever looks on, and so does who may not operate the instance. */
+export async function updateViewer(
+  cloud: Cloud,
+  caller: Caller,
+  params: { instance: string; console: string },
+  view_only: boolean,
+): Promise<ConsoleViewer> {
+  const at = await operated(cloud, caller, params.instance)
+  const { db } = cloud.database
+  const before = await consoleViewer.find(db, params.console)
+  if (!before || before.instance_id !== at.id) throw notFound('console', params.console)
+  if (!view_only) {
+    const may = before.link_id === null && (await holds(cloud, { ...before, view_only, project_id: at.project_id }))
+    if (!may)
+      throw new CloudError(
+        'wrong_state',
+        'This viewer may only look on: it came by a link, or may not operate instances.',
+      )
+  }
+  return change(cloud, caller, async tx => {
+    const changed = await consoleViewer.setViewOnly(tx, at.id, params.console, view_only)
+    if (!changed) throw notFound('console', params.console)
+    await event.record(tx, [
+      { noun: 'console', kind: 'changed', resource_id: at.id, project_id: at.project_id, ...by(caller) },
+    ])
+    return changed
+  })
+}
+
+/** The controller that holds its socket hears of it and closes it. */
+export async function endViewer(
+  cloud: Cloud,
+  caller: Caller,
+  params: { instance: string; console: string },
+): Promise<void> {
+  const at = await operated(cloud, caller, params.instance)
+  await change(cloud, caller, async tx => {
+    if (!(await consoleViewer.remove(tx, at.id, params.console))) throw notFound('console', params.console)
+    await event.record(tx, [
+      { noun: 'console', kind: 'deleted', resource_id: at.id, project_id: at.project_id, ...by(caller) },
+    ])
+    return null
+  })
+}
+
+export async function listLinks(cloud: Cloud, caller: Caller, id: string): Promise<{ items: ConsoleLink[] }> {
+  await operated(cloud, caller, id)
+  return { items: await consoleLink.ofInstance(cloud.database.db, id) }
+}
+
+export async function createLink(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  { kind = 'graphical', minutes = 15 }: BodyOf<typeof consoleLinkRoutes.create>,
+): Promise<ReplyOf<typeof consoleLinkRoutes.create>> {
+  const at = await operated(cloud, caller, id)
+  const link_id: string = makeId<never>(cloud)
+  const { secret, secret_sha256 } = newSecret(cloud)
+  const expires_at = new Date(cloud.clock.now_ms() + minutes * 60_000)
+  // Without a key: the answer holds the secret, which must not be kept.
+  return change(cloud, withoutKey(caller), async tx => {
+    const { user_id } = caller
+    await consoleLink.insert(tx, { id: link_id, instance_id: id, secret_sha256, user_id, kind, expires_at })
+    const links = await consoleLink.ofInstance(tx, id)
+    const made = links.find(one => one.id === link_id)
+    if (links.length > linksMax || !made) {
+      throw new CloudError(
+        'conflict',
+        `There are ${linksMax} links to ${at.name} already. Take one back, or wait until one runs out.`,
+      )
+    }
+    await event.record(tx, [
+      { noun: 'console-link', kind: 'created', resource_id: id, project_id: at.project_id, ...by(caller) },
+    ])
+    // After the #, so that no server and no log ever sees it.
+    return { ...made, secret, url: `/ui/shared-console#${secret}` }
+  })
+}
+
+export async function deleteLink(
+  cloud: Cloud,
+  caller: Caller,
+  params: { instance: string; console_link: string },
+): Promise<void> {
+  const at = await operated(cloud, caller, params.instance)
+  await change(cloud, caller, async tx => {
+    if (!(await consoleLink.remove(tx, at.id, params.console_link))) throw notFound('console link', params.console_link)
+    await event.record(tx, [
+      { noun: 'console-link', kind: 'deleted', resource_id: at.id, project_id: at.project_id, ...by(caller) },
+    ])
+    return null
+  })
+}
+
+/** Anybody who has the link. An unknown one, one that ran out and one taken back are told apart for nobody. */
+export async function openLink(
+  cloud: Cloud,
+  { secret }: BodyOf<typeof consoleLinkRoutes.open>,
+): Promise<ReplyOf<typeof consoleLinkRoutes.open>> {
+  const { db } = cloud.database
+  const link = await consoleLink.find(db, { secret_sha256: sha256(secret) })
+  const at = link && (await instance.find(db, link.instance_id))
+  const no = new CloudError(
+    'not_found',
+    'This link is not good, or not any more. Ask who gave it to you for a new one.',
+  )
+  if (!link || !at || at.deleted_at !== null) throw no
+  const { instance_id, user_id, kind } = link
+  const what: Ticket = { instance_id, user_id, kind, view_only: true, link_id: link.id }
+  if (!(await holds(cloud, { ...what, project_id: at.project_id }))) throw no
+  mustRun(at)
+  const ticket = await cloud.database.transaction(tx => issue(cloud, tx, what, 65_536))
+  return { ...ticket, instance: at.name }
+}

@@ -1,0 +1,236 @@
+/**
+ * WebSockets of the public API: a viewer's console, joined to the socket that the instance's host has dialled. Who only looks
+ * on is kept to that here, and here it is cut off when its right ends.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import type { Timer } from '../../lib/clock.ts'
+import { MalformedRfb, RfbClient } from '../../lib/rfb.ts'
+import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
+import { arrive, dialConsole, forgetViewers, leave, standing, takeTicket, watchViewers } from '../app/console.ts'
+import type { Cloud } from '../cloud.ts'
+
+const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$/
+const frame_bytes_max = 1024 * 1024
+/** Proxies on the way hear something before they grow tired of a silent connection, and the dead are found. */
+const ping_every_ms = 20_000
+
+type Taken = NonNullable<Awaited<ReturnType<typeof takeTicket>>>
+
+/**
+ * Answers upgrades on the API's server; anything that is not a console with a good ticket is refused. Returns what ends
+ * all consoles: upgraded sockets are no longer the server's, which would wait for them for ever as it closes.
+ */
+export function serveConsoles(
+  cloud: Cloud,
+  server: { on(name: 'upgrade', listener: (...args: [IncomingMessage, Duplex, Buffer]) => void): unknown },
+): () => void {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: frame_bytes_max,
+    // The one that noVNC may ask for; what is not offered is not agreed on.
+    handleProtocols: offered => (offered.has('binary') ? 'binary' : false),
+  })
+  const sittings = new Sittings(cloud)
+  server.on('upgrade', (request, socket, head) => {
+    // Node's server lets go of an upgraded socket: an error on it that nobody listens to would end the whole process.
+    socket.on('error', error => cloud.log.debug({ err: error }, 'a viewer hung up'))
+    const [, ticket, replay_bytes] = path.exec(request.url ?? '') ?? []
+    const taking = ticket ? takeTicket(cloud, ticket) : Promise.resolve(null)
+    taking
+      .then(taken => {
+        if (!taken) return refuse(socket, '403 Forbidden')
+        if (socket.destroyed) return undefined
+        const address = request.socket.remoteAddress ?? ''
+        sockets.handleUpgrade(request, socket, head, viewer => {
+          void sittings.begin(viewer, taken, { address, replay_bytes: Number(replay_bytes ?? 0) })
+        })
+        return undefined
+      })
+      .catch(error => {
+        cloud.log.warn({ err: error }, 'a console could not be opened')
+        refuse(socket, '503 Service Unavailable')
+      })
+  })
+  return () => {
+    sittings.close()
+    for (const viewer of sockets.clients) viewer.terminate()
+  }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+/** A reason has to fit a control frame: 125 bytes with the code (RFC 6455, 5.5). */
+function closeWith(viewer: WebSocket, code: number, reason: string): void {
+  let text = reason
+  while (Buffer.byteLength(text) > 123) text = `${text.slice(0, -2).trimEnd()}…`.replace(/…+$/, '…')
+  viewer.close(code, text)
+}
+
+interface Sitting {
+  at: Taken['at']
+  viewer: WebSocket
+  host: WebSocket
+  input: Input
+  /** Answered the last ping. */
+  lives: boolean
+}
+
+/** All consoles that are open through this controller. */
+class Sittings {
+  readonly #cloud: Cloud
+  readonly #all = new Map<string, Sitting>()
+  readonly #stopListening: () => void
+  #timer: Timer
+
+  constructor(cloud: Cloud) {
+    this.#cloud = cloud
+    // Of a former life.
+    forgetViewers(cloud).catch(error => this.#failed(error))
+    this.#stopListening = watchViewers(cloud, id => {
+      for (const one of id === null ? this.#all.keys() : [id]) this.#check(one)
+    })
+    this.#timer = cloud.clock.after(ping_every_ms, () => this.#ping())
+  }
+
+  close(): void {
+    this.#stopListening()
+    this.#timer.cancel()
+    this.#all.clear()
+  }
+
+  async begin(viewer: WebSocket, taken: Taken, from: { address: string; replay_bytes: number }): Promise<void> {
+    viewer.on('error', error => this.#cloud.log.debug({ err: error }, 'a viewer’s console broke'))
+    // What it says before the host is there waits.
+    viewer.pause()
+    let host: WebSocket
+    try {
+      host = await dialConsole(this.#cloud, taken, from.replay_bytes)
+    } catch (error) {
+      viewer.resume()
+      return closeWith(viewer, consoleClosed.unavailable, error instanceof Error ? error.message : String(error))
+    }
+    host.on('error', error => this.#cloud.log.debug({ err: error }, 'a host’s console broke'))
+    host.pause()
+    try {
+      const id = await arrive(this.#cloud, taken, from.address)
+      this.#join(id, taken, viewer, host)
+    } catch (error) {
+      this.#failed(error)
+      host.terminate()
+      viewer.resume()
+      closeWith(viewer, consoleClosed.unavailable, 'The console could not be opened. Try again.')
+    }
+  }
+
+  #join(id: string, { ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
+    const input = inputOf(ticket.kind, ticket.view_only)
+    const sitting = { at, viewer, host, input, lives: true }
+    this.#all.set(id, sitting)
+    viewer.on('pong', () => {
+      sitting.lives = true
+    })
+    const gone = () => {
+      this.#all.delete(id)
+      leave(this.#cloud, id, at).catch(error => this.#failed(error))
+    }
+    if (viewer.readyState === viewer.CLOSED) gone()
+    else viewer.once('close', gone)
+    join(viewer, host, input)
+    viewer.resume()
+    host.resume()
+    // Control may have been taken away, or the right to it, since the ticket was made.
+    this.#check(id)
+  }
+
+  /** Its row changed, or is gone, or what it rests on is. */
+  #check(id: string): void {
+    const sitting = this.#all.get(id)
+    if (!sitting) return
+    standing(this.#cloud, id, sitting.at)
+      .then(stands => {
+        if (!stands) return closeWith(sitting.viewer, consoleClosed.ended, 'This console was ended.')
+        const freed = sitting.input.setViewOnly(stands.view_only)
+        if (freed.length > 0) sitting.host.send(freed, { binary: true })
+        return undefined
+      })
+      // A database that is away is no reason to end what works.
+      .catch(error => this.#failed(error))
+  }
+
+  #ping(): void {
+    this.#timer = this.#cloud.clock.after(ping_every_ms, () => this.#ping())
+    for (const [id, sitting] of this.#all) {
+      if (!sitting.lives) {
+        sitting.viewer.terminate()
+        continue
+      }
+      sitting.lives = false
+      sitting.viewer.ping()
+      sitting.host.ping()
+      this.#check(id)
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#cloud.log.warn({ err: error }, 'who sits at consoles could not be kept')
+  }
+}
+
+/** What of a viewer's bytes goes on to the guest. `take` throws MalformedRfb. */
+interface Input {
+  take(bytes: Buffer): Buffer
+  /** Returns what the guest is told because of it. */
+  setViewOnly(view_only: boolean): Buffer
+}
+
+const nothing = Buffer.alloc(0)
+
+function inputOf(kind: ConsoleKind, view_only: boolean): Input {
+  if (kind === 'graphical') {
+    const client = new RfbClient(view_only)
+    return { take: bytes => client.push(bytes), setViewOnly: next => client.setViewOnly(next) }
+  }
+  let only = view_only
+  return {
+    take: bytes => (only ? nothing : bytes),
+    setViewOnly(next) {
+      only = next
+      return nothing
+    },
+  }
+}
+
+const queued_bytes_max = 4 * 1024 * 1024
+
+function bytesOf(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data)
+  return data instanceof ArrayBuffer ? Buffer.from(data) : data
+}
+
+/** Bytes both ways until either end closes. A viewer too slow to read pauses the host's socket, not the controller. */
+function join(viewer: WebSocket, host: WebSocket, input: Input): void {
+  const carry = (from: WebSocket, to: WebSocket, bytes: Buffer) => {
+    to.send(bytes, { binary: true }, () => from.resume())
+    if (to.bufferedAmount > queued_bytes_max) from.pause()
+  }
+  viewer.on('message', data => {
+    try {
+      const bytes = input.take(bytesOf(data))
+      if (bytes.length > 0) carry(viewer, host, bytes)
+    } catch (error) {
+      if (!(error instanceof MalformedRfb)) throw error
+      closeWith(viewer, consoleClosed.malformed, `This is not what a VNC client says: ${error.message}.`)
+    }
+  })
+  host.on('message', data => carry(host, viewer, bytesOf(data)))
+  viewer.once('close', () => host.close())
+  const ended = () =>
+    closeWith(viewer, consoleClosed.gone, 'The console ended: the guest stopped, moved, or its host went.')
+  if (host.readyState === host.CLOSED) ended()
+  else host.once('close', ended)
+  if (viewer.readyState === viewer.CLOSED) host.close()
+}

@@ -1,0 +1,203 @@
+/**
+ * What a VNC client says, as far as a proxy must understand it (RFC 6143, and the extensions that QEMU and noVNC speak): to let
+ * those who only look on do nothing, to let nobody shut others out, and to stop what is no RFB. What the server says passes
+ * unseen. Bytes come in pieces of any size; no more than a message's head is ever kept.
+ */
+
+export class MalformedRfb extends Error {}
+
+/** More than people paste; QEMU's own bound is 1 MiB. */
+export const cutTextBytesMax = 512 * 1024
+const encodingsMax = 1024
+
+const message = {
+  setPixelFormat: 0,
+  setEncodings: 2,
+  updateRequest: 3,
+  key: 4,
+  pointer: 5,
+  cutText: 6,
+  continuousUpdates: 150,
+  fence: 248,
+  power: 250,
+  desktopSize: 251,
+  qemu: 255,
+} as const
+
+/** Sizes of heads that do not depend on what is in them. */
+const headBytes: Readonly<Record<number, number>> = {
+  [message.setPixelFormat]: 20,
+  [message.setEncodings]: 4,
+  [message.updateRequest]: 10,
+  [message.key]: 8,
+  [message.pointer]: 6,
+  [message.cutText]: 8,
+  [message.continuousUpdates]: 10,
+  [message.fence]: 9,
+  [message.power]: 4,
+  [message.desktopSize]: 8,
+}
+
+const pressedMax = 64
+
+type Phase = 'version' | 'security' | 'init' | 'messages'
+
+export class RfbClient {
+  #phase: Phase = 'version'
+  #head: Buffer = Buffer.alloc(0)
+  /** Bytes of the message begun that are still to come, and whether they go on to the server. */
+  #rest = 0
+  #passes = false
+  #view_only: boolean
+  /** How to let go of each key that is held down, and of the mouse. */
+  readonly #pressed = new Map<string, Buffer>()
+  #release: Buffer[] = []
+
+  constructor(view_only: boolean) {
+    this.#view_only = view_only
+  }
+
+  /** What of this goes on to the server. Throws MalformedRfb. */
+  push(chunk: Buffer): Buffer {
+    const out: Buffer[] = []
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#rest > 0) {
+        const part = chunk.subarray(at, at + this.#rest)
+        if (this.#passes) out.push(part)
+        at += part.length
+        this.#rest -= part.length
+        if (this.#rest === 0) out.push(...this.#release.splice(0))
+        continue
+      }
+      const missing = this.#wanted() - this.#head.length
+      this.#head = Buffer.concat([this.#head, chunk.subarray(at, at + missing)])
+      at += missing
+      if (this.#head.length >= this.#wanted()) {
+        this.#whole(out)
+        this.#head = Buffer.alloc(0)
+      }
+    }
+    return Buffer.concat(out)
+  }
+
+  /** From now on; returns what the server is told at once, so that no key stays down behind somebody who lost control. */
+  setViewOnly(view_only: boolean): Buffer {
+    this.#view_only = view_only
+    if (!view_only) return Buffer.alloc(0)
+    this.#release.push(...this.#pressed.values())
+    this.#pressed.clear()
+    // Not into the middle of a message that goes on.
+    return this.#rest > 0 && this.#passes ? Buffer.alloc(0) : Buffer.concat(this.#release.splice(0))
+  }
+
+  #wanted(): number {
+    if (this.#phase === 'version') return 12
+    if (this.#phase !== 'messages') return 1
+    const [type, second] = this.#head
+    if (type === undefined) return 1
+    if (type !== message.qemu) {
+      const size = headBytes[type]
+      if (size === undefined) throw new MalformedRfb(`a message of the unknown type ${type}`)
+      return size
+    }
+    if (second === undefined) return 2
+    if (second === 0) return 12
+    if (second !== 1) throw new MalformedRfb(`a QEMU message of the unknown type ${second}`)
+    if (this.#head.length < 4) return 4
+    return this.#head.readUInt16BE(2) === 2 ? 10 : 4
+  }
+
+  #whole(out: Buffer[]): void {
+    const head = this.#head
+    switch (this.#phase) {
+      case 'version': {
+        const minor = /^RFB 003\.00([378])\n$/.exec(head.toString('latin1'))?.[1]
+        if (minor === undefined) throw new MalformedRfb('it does not begin as RFB 3 does')
+        // In 3.3 the server alone decides on security (RFC 6143, 7.1.2).
+        this.#phase = minor === '3' ? 'init' : 'security'
+        out.push(head)
+        return
+      }
+      case 'security':
+        // QEMU is reached by nobody but its agent: there is nothing to prove.
+        if (head[0] !== 1) throw new MalformedRfb(`the security type ${head[0]}, which was not offered`)
+        this.#phase = 'init'
+        out.push(head)
+        return
+      case 'init':
+        // Always shared: nobody is thrown out because another comes.
+        this.#phase = 'messages'
+        out.push(Buffer.of(1))
+        return
+      default:
+        this.#message(head, out)
+    }
+  }
+
+  #message(head: Buffer, out: Buffer[]): void {
+    const type = head[0] ?? 0
+    this.#rest = bodyBytes(head)
+    this.#passes = !this.#view_only || !acts(head)
+    if (!this.#passes) return
+    out.push(Buffer.from(head))
+    if (type === message.key || type === message.pointer || type === message.qemu) this.#track(head)
+  }
+
+  #track(head: Buffer): void {
+    const up = Buffer.from(head)
+    let down: boolean
+    if (head[0] === message.pointer) {
+      down = head[1] !== 0
+      up[1] = 0
+    } else if (head[0] === message.key) {
+      down = head[1] !== 0
+      up[1] = 0
+    } else {
+      if (head[1] !== 0) return
+      down = head.readUInt16BE(2) !== 0
+      up.writeUInt16BE(0, 2)
+    }
+    const name = head[0] === message.pointer ? 'pointer' : up.toString('latin1')
+    this.#pressed.delete(name)
+    if (down && this.#pressed.size < pressedMax) this.#pressed.set(name, up)
+  }
+}
+
+function bodyBytes(head: Buffer): number {
+  switch (head[0]) {
+    case message.setEncodings: {
+      const count = head.readUInt16BE(2)
+      if (count > encodingsMax) throw new MalformedRfb(`${count} encodings`)
+      return 4 * count
+    }
+    case message.cutText: {
+      // A negative length marks the extended clipboard.
+      const length = Math.abs(head.readInt32BE(4))
+      if (length > cutTextBytesMax) throw new MalformedRfb(`a clipboard of ${length} bytes`)
+      return length
+    }
+    case message.fence:
+      return head[8] ?? 0
+    case message.desktopSize:
+      return 16 * (head[6] ?? 0)
+    default:
+      return 0
+  }
+}
+
+/** Whether it does something to the guest: what who only looks on may not. */
+function acts(head: Buffer): boolean {
+  switch (head[0]) {
+    case message.key:
+    case message.pointer:
+    case message.cutText:
+    case message.power:
+    case message.desktopSize:
+      return true
+    case message.qemu:
+      return head[1] === 0
+    default:
+      return false
+  }
+}

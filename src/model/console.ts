@@ -1,0 +1,21 @@
+/** What consoles there are, and how one's WebSocket says why it closed. */
+export const consoleKinds = ['serial', 'graphical'] as const
+export type ConsoleKind = (typeof consoleKinds)[number]
+
+/** A link to look on is for a session with somebody, not for good. */
+export const linkMinutesMax = 24 * 60
+
+/** Links of one instance that are good at one time. */
+export const linksMax = 20
+
+/** Close codes of a console's WebSocket (RFC 6455, section 7.4.2: 4000-4999 are ours); the reason is a sentence. */
+export const consoleClosed = {
+  /** Somebody ended it, or the right to it is gone: opening it again is for the person to decide. */
+  ended: 4001,
+  /** What the viewer sent is not the protocol of a console. */
+  malformed: 4002,
+  /** The host cannot show it now. */
+  unavailable: 4003,
+  /** The guest or its host went: it may be elsewhere, or come back. */
+  gone: 4004,
+} as const

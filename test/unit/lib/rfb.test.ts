@@ -1,0 +1,122 @@
+/** What a VNC client may say through the proxy, in pieces of any size. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { cutTextBytesMax, MalformedRfb, RfbClient } from '../../../src/lib/rfb.ts'
+
+const hello = Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(1, 0)])
+const helloShared = Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(1, 1)])
+
+function key(down: boolean, keysym: number): Buffer {
+  const said = Buffer.alloc(8)
+  said[0] = 4
+  said[1] = down ? 1 : 0
+  said.writeUInt32BE(keysym, 4)
+  return said
+}
+
+function qemuKey(down: boolean): Buffer {
+  const said = Buffer.alloc(12)
+  said[0] = 255
+  said.writeUInt16BE(down ? 1 : 0, 2)
+  said.writeUInt32BE(0x61, 4)
+  said.writeUInt32BE(30, 8)
+  return said
+}
+
+function cutText(length: number, sign = 1): Buffer {
+  const said = Buffer.alloc(8 + length)
+  said[0] = 6
+  said.writeInt32BE(sign * length, 4)
+  return said
+}
+
+const pointer = Buffer.of(5, 1, 0, 10, 0, 20)
+const update = Buffer.of(3, 1, 0, 0, 0, 0, 2, 0, 1, 0)
+const encodings = Buffer.of(2, 0, 0, 2, 0, 0, 0, 0, 255, 255, 255, 33)
+const format = Buffer.concat([Buffer.of(0), Buffer.alloc(19)])
+const fence = Buffer.concat([Buffer.of(248, 0, 0, 0, 0, 0, 0, 1, 3), Buffer.from('abc')])
+const size = Buffer.concat([Buffer.of(251, 0, 4, 0, 3, 0, 1, 0), Buffer.alloc(16)])
+const looks = [update, encodings, format, fence, Buffer.concat([Buffer.of(150, 1), Buffer.alloc(8)])]
+const acts = [
+  key(true, 0x61),
+  key(false, 0x61),
+  pointer,
+  cutText(9),
+  cutText(5, -1),
+  size,
+  qemuKey(true),
+  Buffer.of(250, 0, 1, 2),
+]
+
+void test('all passes who may act, and only what shows something who may not; however it is cut', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...looks, ...acts), { maxLength: 30 }),
+      fc.array(fc.integer({ min: 1, max: 17 }), { minLength: 1 }),
+      fc.boolean(),
+      (said, cuts, view_only) => {
+        const bytes = Buffer.concat([hello, ...said])
+        const client = new RfbClient(view_only)
+        const passed: Buffer[] = []
+        for (let at = 0, n = 0; at < bytes.length; n++) {
+          const next = at + (cuts[n % cuts.length] ?? 1)
+          passed.push(client.push(bytes.subarray(at, next)))
+          at = next
+        }
+        const expected = view_only ? said.filter(one => looks.some(look => look.equals(one))) : said
+        assert.deepEqual(Buffer.concat(passed), Buffer.concat([helloShared, ...expected]))
+      },
+    ),
+  )
+})
+
+void test('who loses control lets go of what was held down', () => {
+  const client = new RfbClient(false)
+  client.push(hello)
+  client.push(Buffer.concat([key(true, 0xffe3), key(true, 0x61), key(false, 0x61), pointer, qemuKey(true)]))
+  const up = Buffer.from(pointer)
+  up[1] = 0
+  assert.deepEqual(client.setViewOnly(true), Buffer.concat([key(false, 0xffe3), up, qemuKey(false)]))
+  assert.equal(client.push(key(true, 0x62)).length, 0)
+  assert.equal(client.setViewOnly(true).length, 0)
+  assert.equal(client.setViewOnly(false).length, 0)
+  assert.equal(client.push(key(true, 0x62)).length, 8)
+})
+
+void test('control that is lost in the middle of a paste ends after it', () => {
+  const client = new RfbClient(false)
+  client.push(hello)
+  const paste = cutText(20)
+  client.push(Buffer.concat([key(true, 0x61), paste.subarray(0, 12)]))
+  assert.equal(client.setViewOnly(true).length, 0)
+  assert.deepEqual(client.push(paste.subarray(12)), Buffer.concat([paste.subarray(12), key(false, 0x61)]))
+})
+
+void test('what is no RFB is refused', () => {
+  const refused = [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.from('RFB 003.009\n'),
+    Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(19)]),
+    Buffer.concat([hello, Buffer.of(77)]),
+    Buffer.concat([hello, Buffer.of(255, 9, 0, 0)]),
+    Buffer.concat([hello, Buffer.of(2, 0, 255, 255)]),
+    Buffer.concat([hello, cutText(cutTextBytesMax + 1)]),
+    Buffer.concat([hello, Buffer.of(6, 0, 0, 0, 128, 0, 0, 0)]),
+  ]
+  for (const said of refused) assert.throws(() => new RfbClient(true).push(said), MalformedRfb, said.toString('hex'))
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), bytes => {
+      try {
+        new RfbClient(false).push(Buffer.concat([hello, bytes]))
+      } catch (error) {
+        assert(error instanceof MalformedRfb)
+      }
+    }),
+  )
+})
+
+void test('RFB 3.3 has no choice of security', () => {
+  const said = Buffer.concat([Buffer.from('RFB 003.003\n'), Buffer.of(0), update])
+  assert.deepEqual(new RfbClient(true).push(said), Buffer.concat([Buffer.from('RFB 003.003\n'), Buffer.of(1), update]))
+})
