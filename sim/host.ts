@@ -20,6 +20,7 @@ import { Failure } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
 import type { HostFacts } from '../src/protocol/messages.ts'
 import type { Seeded } from './random.ts'
+import { simulatedSamples } from './samples.ts'
 
 export interface HostOptions {
   id: string
@@ -30,9 +31,9 @@ export interface HostOptions {
   /** The clock of one life of the agent: silent once it is dead. */
   clockOf(alive: () => boolean): Clock
   dialler(host: SimulatedHost, alive: () => boolean): LinkDialler
-  /** How long hypervisor and storage take, milliseconds. */
   /** It measures itself and its guests, when a controller wants it to. */
   measures?: boolean
+  /** How long hypervisor and storage take, milliseconds. */
   latency_ms?: { low: number; high: number }
 }
 
@@ -115,6 +116,7 @@ export class SimulatedHost {
       state: this.state(alive, clock),
       link: this.options.dialler(this, alive),
       facts: { read: async () => this.options.facts },
+      ...(this.options.measures && { samples: this.samples(clock) }),
       clock,
       random: this.random,
       log: this.options.log,
@@ -201,14 +203,19 @@ export class SimulatedHost {
       forget: pause,
       subscribe: listener => void this.listeners.add(event => alive() && listener(event)),
       openConsole: async () => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }),
-      readConsoleLog: async () => Readable.from([`simulated console of ${this.name}\n`]),
-      guestAgent: async () => false,
       openGraphics: async () => {
         throw new Failure('A simulated guest has no screen.')
       },
+      readConsoleLog: async () => Readable.from([`simulated console of ${this.name}\n`]),
+      guestAgent: async () => false,
       guestFacts: async () => ({ addresses: [], os: null }),
       setPassword: async () => 'no_agent',
     }
+  }
+
+  private samples(clock: Clock) {
+    const running = () => [...this.domains.values()].filter(one => one.power === 'running').map(one => one.id)
+    return simulatedSamples(this.name, clock, { running }, this.options.facts)
   }
 
   private storage(alive: () => boolean, clock: Clock): Storage {

@@ -16,6 +16,7 @@ import type {
   Log,
   Network,
   Random,
+  SampleSource,
   State,
   Storage,
 } from './ports.ts'
@@ -25,6 +26,7 @@ import { createNetworkReconciler } from './reconcilers/network.ts'
 import { createVolumeRemoval } from './reconcilers/volume-removal.ts'
 import { createWorker } from './reconcilers/worker.ts'
 import { createReporter } from './reporter.ts'
+import { createSampler } from './sampler.ts'
 import { loadWantedSet, type WantedFrame, type WantedSet } from './wanted-set.ts'
 
 export * from './ports.ts'
@@ -42,6 +44,8 @@ export interface AgentOptions {
   readonly state: State
   readonly link: LinkDialler
   readonly facts: FactSource
+  /** Without it nothing is measured. */
+  readonly samples?: SampleSource
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -78,6 +82,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const instance = await createInstanceReconciler(reconciling)
   const foreign = createForeignWatch(frame => link.send(frame))
   const volumes = createVolumeRemoval({ ...options, instances, send: frame => link.send(frame) })
+  const sampler = createSampler({
+    ...options,
+    wanted,
+    connected: () => link.connected,
+    send: frame => link.send(frame),
+  })
   let facts: HostFacts | null = null
   let stopped = false
 
@@ -119,6 +129,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const change = await wanted.take(frame, instance.isGone)
     if (change.forgotten.length > 0) await instance.forget(change.forgotten)
     if (change.network) network.wake()
+    if (change.network) sampler.changed()
     for (const id of change.instances) instance.changed(id)
     volumes.remove(frame.remove_volumes ?? [])
   }
@@ -179,6 +190,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     } else surveys.wake('foreign')
   })
   network.wake()
+  sampler.changed()
   link.start()
   refreshFactsLater()
   surveys.wake('all')
@@ -194,6 +206,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       link.stop()
       calls.stop()
       guests.stop()
+      sampler.stop()
       await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop()])
     },
   }

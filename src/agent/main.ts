@@ -5,6 +5,7 @@
  * Puts the real drivers under createAgent; its log goes to stderr, one JSON a line. Ends well on SIGTERM; guests stay.
  */
 import { chmod, mkdir } from 'node:fs/promises'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import pino from 'pino'
@@ -15,6 +16,7 @@ import { loadControllers } from './controllers.ts'
 import { createControllerClient } from './drivers/controller-client.ts'
 import { createConfigDrives } from './drivers/guest/config-drive.ts'
 import { createMetadataService, type MetadataService } from './drivers/guest/metadata-service.ts'
+import { hostSample } from './drivers/host-samples.ts'
 import { hostEnds } from './drivers/host-power.ts'
 import { createLibvirtHypervisor } from './drivers/libvirt/hypervisor.ts'
 import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
@@ -164,6 +166,11 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
           hypervisorVersions: () => hypervisor.versions(),
           network: () => factsWithoutWarnings(network, warned, log),
         }),
+    },
+    samples: {
+      instances: () => hypervisor.samples(),
+      host: () => hostSample(() => storage.room()),
+      taken_ms: () => Math.round(uptime() * 1000),
     },
     clock: realClock,
     random: { fraction: () => Math.random() },

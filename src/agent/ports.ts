@@ -4,6 +4,7 @@
  */
 import type { Duplex, Readable } from 'node:stream'
 import type { HostFacts, PasswordOutcome } from '../protocol/messages.ts'
+import type { HostSample, InstanceSample } from '../protocol/samples.ts'
 import type { WantedDisk, WantedHost, WantedInstance, WantedNetwork } from '../protocol/wanted.ts'
 
 export interface Random {
@@ -100,9 +101,9 @@ export interface Hypervisor {
   subscribe(listener: (event: HypervisorEvent) => void): void
   /** The serial console, both ways. There is one at a time: another ends it. */
   openConsole(id: string): Promise<Duplex>
-  /**
   /** The screen, keyboard and mouse, as RFB (RFC 6143) without authentication. Each call is a viewer of its own. */
   openGraphics(id: string): Promise<Duplex>
+  /**
    * The last `tail_bytes` of the kept console log, and with `follow` what the guest writes from then on, until that signal says
    * that it is off and will write no more.
    */
@@ -188,4 +189,12 @@ export interface LinkDialler {
 
 export interface FactSource {
   read(): Promise<HostFacts>
+}
+
+/** What there is to measure now; counters as they stand. Either half throws what its source throws. */
+export interface SampleSource {
+  instances(): Promise<InstanceSample[]>
+  host(): Promise<HostSample>
+  /** A clock that does not jump. */
+  taken_ms(): number
 }

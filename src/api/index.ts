@@ -20,6 +20,7 @@ import { clusterRoutes } from './cluster.ts'
 import { settingRoutes } from './setting.ts'
 import { auditRoutes } from './audit.ts'
 import { floatingIpRoutes } from './floating-ip.ts'
+import { metricsRoutes } from './metrics.ts'
 import { networkRoutes } from './network.ts'
 import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
@@ -35,9 +36,9 @@ export const contract = {
   host: hostRoutes,
   instance: instanceRoutes,
   placement: placementRoutes,
-  operation: operationRoutes,
   console: consoleRoutes,
   'console-link': consoleLinkRoutes,
+  operation: operationRoutes,
   event: eventRoutes,
   domain: domainRoutes,
   project: projectRoutes,
@@ -61,6 +62,7 @@ export const contract = {
   router: routerRoutes,
   'floating-ip': floatingIpRoutes,
   'security-group': securityGroupRoutes,
+  metrics: metricsRoutes,
 } as const
 
 export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])

@@ -9,6 +9,7 @@ import type { AgentCalls } from './agents/calls.ts'
 import type { AgentSessions } from './agents/sessions.ts'
 import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
+import type { MetricHub } from './app/metric-hub.ts'
 import type { Settings } from './app/setting-values.ts'
 import type { Database } from './store/database.ts'
 
@@ -44,6 +45,7 @@ export interface Cloud {
   readonly log: Logger
   readonly settings: Settings
   readonly events: EventHub
+  readonly metrics: MetricHub
   readonly agents: AgentSessions
   readonly calls: AgentCalls
   readonly streams: AgentStreams

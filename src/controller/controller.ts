@@ -8,6 +8,7 @@ import { AgentCalls } from './agents/calls.ts'
 import { AgentSessions, type WantedHostRules } from './agents/sessions.ts'
 import { AgentStreams } from './agents/streams.ts'
 import { EventHub } from './app/event-hub.ts'
+import { MetricHub } from './app/metric-hub.ts'
 import { Settings } from './app/setting-values.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
@@ -16,6 +17,7 @@ import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
+import { metricLoop } from './reconcilers/metrics.ts'
 import { purge } from './reconcilers/purge.ts'
 import { controller } from './store/controller.ts'
 import { channels, type Database } from './store/database.ts'
@@ -53,6 +55,8 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   const settings = new Settings(database)
   const { random, sealer } = parts
   const calls = new AgentCalls({ controller_id: self.id, database, clock, random, sealer, log })
+  const interval_s = () => settings.get('metrics.interval_s')
+  const metrics = new MetricHub({ controller_id: self.id, database, clock, log, interval_s })
   const cloud: Cloud = {
     self,
     database,
@@ -61,16 +65,18 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     log,
     settings,
     events: new EventHub({ database, clock, log }),
+    metrics,
     agents: new AgentSessions({
       controller_id: self.id,
       database,
       clock,
       log,
       calls,
+      metrics,
       rules: () => ({
         stop_timeout_s: settings.get('instance.stop_timeout_s'),
         reserved_memory_mib: settings.get('host.reserved_memory_mib'),
-        host: parts.wanted_of_hosts,
+        host: { ...parts.wanted_of_hosts, metrics_interval_s: interval_s() },
       }),
     }),
     calls,
@@ -85,6 +91,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   await keepLease(cloud)
   const loops = startLoops(cloud, parts)
   await cloud.events.start()
+  metrics.start()
   cloud.agents.start()
   calls.start()
   return { cloud, admin_password, close: () => stop(cloud, loops) }
@@ -120,7 +127,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     pass: () => cleanUp(cloud),
   })
   const woken = [purging, sealing, ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
-  const all = [lease, cleaning, ...woken]
+  const all = [lease, cleaning, metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {
     for (const loop of woken) loop.wake()
@@ -132,6 +139,7 @@ async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   loops.stop_listening()
   await Promise.all(loops.all.map(loop => loop.close()))
   await cloud.agents.close()
+  await cloud.metrics.close()
   cloud.calls.close()
   await cloud.events.close()
   cloud.settings.close()

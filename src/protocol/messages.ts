@@ -4,6 +4,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { SamplesFrame } from './samples.ts'
 import { WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
 
 /** Grows when a frame changes its meaning. A controller speaks this version and the one before it. */
@@ -146,6 +147,8 @@ export const AgentFrame = Type.Union([
     result: Type.Optional(Type.Unknown()),
     error: Type.Optional(Type.String({ maxLength: 65_536 })),
   }),
+  /** Sent only to a controller that asked for it, by `metrics_interval_s` of the wanted host. */
+  SamplesFrame,
   Type.Object({ type: Type.Literal('ping'), sent_ms: Type.Number() }),
 ])
 export type AgentFrame = Static<typeof AgentFrame>
@@ -161,11 +164,11 @@ export const AgentCall = Type.Union([
     token: Type.String(),
     /** For 'log': how many of the last bytes; and whether to go on as the guest writes. */
     tail_bytes: Type.Optional(Type.Integer()),
+    /** For 'console': how many of the last bytes come first. */
+    replay_bytes: Type.Optional(Type.Integer()),
     follow: Type.Optional(Type.Boolean()),
   }),
   /** Have the guest agent set an account's password; answered with a PasswordOutcome. */
-    /** For 'console': how many of the last bytes come first. */
-    replay_bytes: Type.Optional(Type.Integer()),
   Type.Object({
     method: Type.Literal('set_password'),
     instance_id: Uuid,

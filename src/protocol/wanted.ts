@@ -142,5 +142,7 @@ export const WantedHost = Type.Object({
   physical_networks: Type.Record(Type.String(), Type.String()),
   /** Where this host is the way outside: the external bridge's own address, CIDR, or null. */
   external_gateway: Type.Union([Type.String(), Type.Null()]),
+  /** How often the host measures itself and its guests; without it, or 0, never. */
+  metrics_interval_s: Type.Optional(Type.Integer({ minimum: 0, maximum: 3600 })),
 })
 export type WantedHost = Static<typeof WantedHost>

@@ -8,6 +8,7 @@ import { type AgentSession, heartbeat_ms } from '../../src/controller/agents/ses
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
 import type { AgentCall, ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
+import type { SamplesFrame } from '../../src/protocol/samples.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
 import type { TestCloud } from './cloud.ts'
 
@@ -95,6 +96,11 @@ export class ObedientHost {
       stopped_by_guest: false,
       ...(kept.length > 0 && { kept_volumes: kept }),
     }
+  }
+
+  /** Sends what it measured; resolves when the controller has taken it. */
+  async measure(samples: Omit<SamplesFrame, 'type'>): Promise<void> {
+    await this.session?.receive(JSON.stringify({ type: 'samples', ...samples }))
   }
 
   answer(call: string, answer: { result?: unknown; error?: string }): void {

@@ -10,6 +10,7 @@ import { linkUrlOf } from '../../protocol/join.ts'
 import { type AgentFrame, type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
 import { volumesGone } from '../app/volume-gone.ts'
+import type { MetricHub } from '../app/metric-hub.ts'
 import { channels, type Database } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import { noteHeld } from './holds.ts'
@@ -36,6 +37,7 @@ export interface SessionParts {
   readonly clock: Clock
   readonly log: Logger
   readonly calls: AgentCalls
+  readonly metrics: MetricHub
   /** What is asked of hosts besides instances; read anew for each frame. */
   rules(): { stop_timeout_s: number; reserved_memory_mib: number; host: WantedHostRules }
 }
@@ -45,6 +47,8 @@ export interface WantedHostRules {
   ovn_southbound: string
   physical_networks: Record<string, string>
   external_gateway: string | null
+  /** How often they measure; 0 for never. */
+  metrics_interval_s?: number
 }
 
 /** What sessions do together: what many hosts ask or say at the same moment is read or written at once. */
@@ -172,6 +176,8 @@ export class AgentSession {
         return this.mustHold(await noteForeign(this.parts.database, this, frame.domains))
       case 'volumes_gone':
         return await volumesGone(this.parts.database, this.host_id, frame.ids)
+      case 'samples':
+        return this.parts.metrics.take(this.host_id, this.told?.instances ?? new Map(), frame)
       case 'answer':
         return await this.answered(frame.call, frame)
       default:
@@ -280,6 +286,10 @@ export class AgentSessions {
     const ending = session.closed().finally(() => this.endings.delete(ending))
     this.endings.add(ending)
     await ending
+  }
+
+  get count(): number {
+    return this.sessions.size
   }
 
   get(host_id: string): AgentSession | undefined {

@@ -69,6 +69,11 @@ export const settingTable = {
     1024,
     'Memory of each host that is never given to instances, MiB',
   ),
+  'metrics.interval_s': setting(
+    Type.Unsafe<number>({ type: 'integer', enum: [0, 5, 10, 15, 20, 30, 60] }),
+    10,
+    'How often hosts measure themselves and their instances, seconds; 0 for never',
+  ),
 } as const
 
 export type SettingName = keyof typeof settingTable

@@ -19,6 +19,7 @@ import { settingHandlers } from './setting.ts'
 import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
+import { metricsHandlers } from './metrics.ts'
 import { networkHandlers } from './network.ts'
 import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
@@ -35,8 +36,8 @@ export const handlers: readonly Handled[] = [
   ...flavorHandlers,
   ...hostHandlers,
   ...instanceHandlers,
-  ...operationHandlers,
   ...consoleHandlers,
+  ...operationHandlers,
   ...eventHandlers,
   ...domainHandlers,
   ...projectHandlers,
@@ -60,4 +61,5 @@ export const handlers: readonly Handled[] = [
   ...routerHandlers,
   ...floatingIpHandlers,
   ...securityGroupHandlers,
+  ...metricsHandlers,
 ]

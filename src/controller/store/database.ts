@@ -40,6 +40,10 @@ export const channels = {
   call: 'croft_call',
   /** Payload: JSON of an agent's answer, for the controller that asked. */
   answer: 'croft_answer',
+  /** Payload: JSON of resources whose samples someone watches at another controller, and of what was measured of them. */
+  metric: 'croft_metric',
+  /** Payload: a console's viewer whose row changed or is gone. */
+  console: 'croft_console',
 } as const
 
 const int8 = 20

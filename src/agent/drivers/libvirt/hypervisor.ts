@@ -15,12 +15,9 @@ import {
   isNoDomain,
   isOperationInvalid,
   Libvirt,
-  listFlag,
   ReconnectingLibvirt,
   shutdownFlag,
   TimeoutError,
-  statsFlag,
-  statsGroup,
   undefineFlag,
 } from '../../../lib/libvirt/index.ts'
 import {
@@ -33,7 +30,9 @@ import {
   type OffReason,
 } from '../../ports.ts'
 import { readLog } from './console-log.ts'
+import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
+import { measureGuests } from './stats.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
 
 export interface LibvirtHypervisorOptions {
@@ -45,6 +44,8 @@ export interface LibvirtHypervisorOptions {
 
 export interface LibvirtHypervisor extends Hypervisor {
   versions(): Promise<{ libvirt: string; qemu: string }>
+  /** What the guests that run use; those that libvirt is busy with are left out. */
+  samples(): Promise<InstanceSample[]>
   close(): Promise<void>
 }
 
@@ -65,11 +66,11 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   })
   const acting = new ReconnectingLibvirt({ path })
   const asking = new ReconnectingLibvirt({ path })
+  const measuring = new ReconnectingLibvirt({ path })
   const listeners = new Set<(event: HypervisorEvent) => void>()
   /** Ids whose domain is known to carry the mark; the others are asked for each time. */
   const marked = new Set<string>()
   const tell = (event: HypervisorEvent) => {
-  const measuring = new ReconnectingLibvirt({ path })
     for (const listener of listeners) listener(event)
   }
 
@@ -86,11 +87,11 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   looking.start()
   acting.start()
   asking.start()
+  measuring.start()
 
   function changed(event: DomainEvent): void {
     if (event.kind === 'lifecycle' && (event.change === 'defined' || event.change === 'undefined')) {
       marked.delete(event.domain.uuid)
-  measuring.start()
       // Our own definitions are no news; a foreign domain that comes or goes is.
     }
     tell({ kind: event.kind === 'agent_lifecycle' ? 'guest' : 'changed', id: event.domain.uuid })
@@ -255,10 +256,6 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       }
     },
 
-    async readConsoleLog(id, tail_bytes, follow) {
-      await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
-      return await readLog(consoleLogPath(host.log_directory, id), tail_bytes, follow)
-    },
     async openGraphics(id) {
       const socket_path = await on(looking, 'looking for the screen', async libvirt => {
         if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no screen.')
@@ -281,8 +278,14 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       return socket
     },
 
+    async readConsoleLog(id, tail_bytes, follow) {
+      await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
+      return await readLog(consoleLogPath(host.log_directory, id), tail_bytes, follow)
+    },
 
     ...guestAgentCalls((what, call) => on(asking, what, call), mayTouch),
+
+    samples: () => on(measuring, 'measuring the guests', measureGuests),
 
     versions: () =>
       on(looking, 'asking for versions', async libvirt => ({
@@ -296,6 +299,12 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   }
 }
 
+/** Where QEMU listens for VNC, in a running domain's XML; null when it does not, or only where others could reach it. */
+export function vncSocketOf(xml: string): string | null {
+  const vnc = /<graphics type='vnc'[^>]*>/.exec(xml)?.[0]
+  return (vnc && /\bsocket='([^']+)'/.exec(vnc)?.[1]) ?? null
+}
+
 export function powerOf(state: string, reason: string): Pick<Domain, 'power' | 'off_reason' | 'paused_reason'> {
   switch (state) {
     case 'shutoff':
@@ -307,12 +316,6 @@ export function powerOf(state: string, reason: string): Pick<Domain, 'power' | '
     case 'pmsuspended':
       return { power: 'paused', off_reason: null, paused_reason: pausedReason(reason) }
     default:
-/** Where QEMU listens for VNC, in a running domain's XML; null when it does not, or only where others could reach it. */
-export function vncSocketOf(xml: string): string | null {
-  const vnc = /<graphics type='vnc'[^>]*>/.exec(xml)?.[0]
-  return (vnc && /\bsocket='([^']+)'/.exec(vnc)?.[1]) ?? null
-}
-
       return { power: 'running', off_reason: null, paused_reason: null }
   }
 }

@@ -33,8 +33,15 @@ export interface DirectoryPoolOptions {
   readonly reserve_bytes?: number
 }
 
+export interface PoolRoom {
+  total_gib: number
+  free_gib: number
+  total_bytes: number
+  free_bytes: number
+}
+
 export interface DirectoryPool extends Storage {
-  room(): Promise<{ total_gib: number; free_gib: number }>
+  room(): Promise<PoolRoom>
 }
 
 export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<DirectoryPool> {
@@ -92,7 +99,13 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
     },
     async room() {
       const { blocks, bavail, bsize } = await statfs(volumes)
-      return { total_gib: Math.floor((blocks * bsize) / gib), free_gib: Math.floor((bavail * bsize) / gib) }
+      const [total_bytes, free_bytes] = [blocks * bsize, bavail * bsize]
+      return {
+        total_gib: Math.floor(total_bytes / gib),
+        free_gib: Math.floor(free_bytes / gib),
+        total_bytes,
+        free_bytes,
+      }
     },
   }
 }

@@ -1,0 +1,317 @@
+/**
+ * What is measured now: takes hosts' samples, keeps the latest of each resource, tells who watches, and hands whole minutes to the
+ * database, many hosts' together. One per controller: it knows the hosts whose links are here; of others it hears what someone
+ * here watches.
+ */
+import type { Logger } from 'pino'
+import type { Clock } from '../../lib/clock.ts'
+import { Together } from '../../lib/together.ts'
+import type { MetricKind, SeriesKey } from '../../model/metrics.ts'
+import type { HostSample, InstanceSample, SamplesFrame } from '../../protocol/samples.ts'
+import { channels, type Database } from '../store/database.ts'
+import { MetricStore, type PackedBlock } from '../store/metrics.ts'
+import { type Layout, layoutKey, layoutOf, standingOf, valuesOf } from './metric-rates.ts'
+
+/** What a resource was last seen with. */
+export interface Latest {
+  resource_id: string
+  kind: MetricKind
+  at_ms: number
+  series: readonly SeriesKey[]
+  values: ArrayLike<number>
+  /** Counters as they stand and gauges, in the order of the series; null for what another controller told. */
+  standing: Float64Array | null
+}
+
+interface Tracked extends Latest {
+  kind: 'instance' | 'host'
+  host_id: string
+  layout: Layout
+  standing: Float64Array
+  values: Float32Array
+  taken_ms: number
+  cpus: number
+  block: Open | null
+}
+
+/** A minute that is being filled. */
+interface Open {
+  at_ms: number
+  step_s: number
+  count: number
+  mean: Float32Array
+}
+
+export type MetricWatcher = (latest: Latest) => void
+
+const minute_ms = 60_000
+/** A host that falls silent is forgotten after this long; what it has not filled is written before. */
+const silent_ms_max = 90_000
+/** While the database does not take them, blocks wait; beyond this many the newest are lost. */
+const waiting_max = 200_000
+/** Interest in what other controllers have is told anew this often, and holds for twice as long. */
+const interest_ms = 30_000
+/** What a notice of PostgreSQL takes is 8000 bytes. */
+const notice_ids_max = 150
+const notice_bytes_max = 7900
+
+export class MetricHub {
+  readonly store: MetricStore
+  /** For the controller's own metrics. */
+  readonly counted = { samples: 0, blocks: 0, lost: 0 }
+  private readonly parts: { controller_id: string; database: Database; clock: Clock; log: Logger; interval_s(): number }
+  private readonly tracked = new Map<string, Tracked>()
+  private readonly layouts = new Map<string, Layout>()
+  private readonly writer: Together<PackedBlock[], undefined>
+  private readonly watchers = new Map<string, Set<MetricWatcher>>()
+  /** What someone at another controller watches, and until when. */
+  private readonly asked = new Map<string, number>()
+  private waiting = 0
+  private readonly writing = new Set<Promise<void>>()
+  private readonly stops: (() => void)[] = []
+
+  constructor(parts: MetricHub['parts']) {
+    this.parts = parts
+    this.store = new MetricStore(parts.database)
+    this.writer = new Together(async all => {
+      this.counted.lost += await this.store.write('seconds', all.flat())
+      return all.map(() => undefined)
+    })
+  }
+
+  start(): void {
+    this.stops.push(this.parts.database.listen(channels.metric, payload => this.hear(payload)))
+    this.askAgain()
+  }
+
+  /** Writes what is there. */
+  async close(): Promise<void> {
+    for (const stop of this.stops.splice(0)) stop()
+    const blocks = [...this.tracked.values()].flatMap(one => this.finish(one))
+    this.write(blocks)
+    await Promise.all(this.writing)
+  }
+
+  /** A host's samples. Of instances only those count that are placed there. */
+  take(host_id: string, placed: ReadonlyMap<string, unknown>, frame: SamplesFrame): void {
+    const finished: PackedBlock[] = []
+    const { taken_ms } = frame
+    if (frame.host) finished.push(...this.note('host', host_id, host_id, frame.host, taken_ms))
+    for (const sample of frame.instances) {
+      if (placed.has(sample.id)) finished.push(...this.note('instance', sample.id, host_id, sample, taken_ms))
+    }
+    this.write(finished)
+  }
+
+  private note(
+    kind: 'instance' | 'host',
+    resource_id: string,
+    host_id: string,
+    sample: InstanceSample | HostSample,
+    taken_ms: number,
+  ): PackedBlock[] {
+    const finished: PackedBlock[] = []
+    const at_ms = this.parts.clock.now_ms()
+    const key = layoutKey(kind, sample)
+    let before = this.tracked.get(resource_id)
+    if (before && (before.layout.key !== key || before.host_id !== host_id)) {
+      finished.push(...this.finish(before))
+      before = undefined
+    }
+    const layout = before?.layout ?? this.layoutFor(key, kind, sample)
+    const standing = standingOf(sample)
+    const between_s = before ? (taken_ms - before.taken_ms) / 1000 : 0
+    const values = valuesOf(layout, before?.standing ?? null, standing, between_s, sample.cpus)
+    const block = before?.block ?? null
+    const now = {
+      resource_id,
+      kind,
+      host_id,
+      layout,
+      series: layout.series,
+      standing,
+      values,
+      taken_ms,
+      at_ms,
+      block,
+      cpus: sample.cpus,
+    }
+    this.tracked.set(resource_id, now)
+    finished.push(...this.keep(now))
+    this.counted.samples += 1
+    this.tell(now)
+    return finished
+  }
+
+  /** Shared by all that have the same devices. */
+  private layoutFor(key: string, kind: MetricKind, sample: InstanceSample | HostSample): Layout {
+    const known = this.layouts.get(key)
+    if (known) return known
+    if (this.layouts.size > 20_000) this.layouts.clear()
+    const layout = layoutOf(kind, sample)
+    this.layouts.set(key, layout)
+    return layout
+  }
+
+  /** Puts the values into their place of the minute; the minute before is finished when they are the first of a new one. */
+  private keep(one: Tracked): PackedBlock[] {
+    const step_s = Math.max(1, this.parts.interval_s() || 10)
+    const grid_ms = Math.floor(one.at_ms / (step_s * 1000)) * step_s * 1000
+    const finished: PackedBlock[] = []
+    const { block } = one
+    const is_other =
+      block && (Math.floor(block.at_ms / minute_ms) !== Math.floor(grid_ms / minute_ms) || block.step_s !== step_s)
+    if (is_other) finished.push(...this.finish(one))
+    const width = one.layout.series.length
+    if (!one.block) {
+      const room = Math.max(1, Math.ceil(60 / step_s))
+      one.block = { at_ms: grid_ms, step_s, count: 0, mean: new Float32Array(room * width).fill(Number.NaN) }
+    }
+    const place = Math.round((grid_ms - one.block.at_ms) / (step_s * 1000))
+    if (place < 0 || (place + 1) * width > one.block.mean.length) return finished
+    one.block.mean.set(one.values, place * width)
+    one.block.count = Math.max(one.block.count, place + 1)
+    return finished
+  }
+
+  /** Takes the open block away, as it is to be written. */
+  private finish(one: Tracked): PackedBlock[] {
+    const { block, layout, resource_id, standing } = one
+    one.block = null
+    if (!block || block.count === 0) return []
+    const { at_ms, step_s } = block
+    const mean = block.mean.slice(0, block.count * layout.series.length)
+    const counters = Float64Array.from(layout.counters, place => standing[place] ?? 0)
+    return [{ resource_id, at_ms, step_s, series: layout.series, mean, peak: null, counters }]
+  }
+
+  private write(blocks: PackedBlock[]): void {
+    if (blocks.length === 0) return
+    if (this.waiting + blocks.length > waiting_max) {
+      this.counted.lost += blocks.length
+      return
+    }
+    this.waiting += blocks.length
+    const done = this.writer
+      .ask(blocks)
+      .then(
+        () => {
+          this.counted.blocks += blocks.length
+        },
+        (error: unknown) => {
+          this.counted.lost += blocks.length
+          this.parts.log.warn({ err: error, blocks: blocks.length }, 'metrics could not be written and are lost')
+        },
+      )
+      .finally(() => {
+        this.waiting -= blocks.length
+        this.writing.delete(done)
+      })
+    this.writing.add(done)
+  }
+
+  /** Writes what silent hosts have left, and forgets it. */
+  sweep(): void {
+    const now_ms = this.parts.clock.now_ms()
+    const silent = [...this.tracked.values()].filter(one => now_ms - one.at_ms > silent_ms_max)
+    for (const { resource_id } of silent) this.tracked.delete(resource_id)
+    this.write(silent.flatMap(one => this.finish(one)))
+    for (const [id, until_ms] of this.asked) if (until_ms < now_ms) this.asked.delete(id)
+  }
+
+  /** For tests and shutdown: writes all that is open, and waits for it. */
+  async flush(): Promise<void> {
+    this.write([...this.tracked.values()].flatMap(one => this.finish(one)))
+    await Promise.all(this.writing)
+  }
+
+  latest(id: string): Latest | undefined {
+    return this.tracked.get(id)
+  }
+
+  all(): Iterable<Latest> {
+    return this.tracked.values()
+  }
+
+  /** The minute that is not in the database yet. */
+  openBlock(id: string): PackedBlock | null {
+    const one = this.tracked.get(id)
+    if (!one?.block) return null
+    const { at_ms, step_s, mean } = one.block
+    return { resource_id: id, at_ms, step_s, series: one.layout.series, mean, peak: null, counters: null }
+  }
+
+  /** Calls for each new sample of these, until the returned function is called. */
+  watch(ids: readonly string[], watcher: MetricWatcher): () => void {
+    for (const id of ids) this.watchers.set(id, (this.watchers.get(id) ?? new Set()).add(watcher))
+    this.askFor(ids)
+    return () => {
+      for (const id of ids) {
+        const all = this.watchers.get(id)
+        all?.delete(watcher)
+        if (all?.size === 0) this.watchers.delete(id)
+      }
+    }
+  }
+
+  private tell(latest: Latest): void {
+    for (const watcher of this.watchers.get(latest.resource_id) ?? []) watcher(latest)
+    if ((this.asked.get(latest.resource_id) ?? 0) > this.parts.clock.now_ms())
+      this.notify(told(this.parts.controller_id, latest))
+  }
+
+  private askFor(ids: readonly string[]): void {
+    const elsewhere = ids.filter(id => !this.tracked.has(id))
+    for (let n = 0; n < elsewhere.length; n += notice_ids_max) {
+      this.notify(JSON.stringify({ by: this.parts.controller_id, asks: elsewhere.slice(n, n + notice_ids_max) }))
+    }
+  }
+
+  private askAgain(): void {
+    const timer = this.parts.clock.after(interest_ms, () => {
+      this.askFor([...this.watchers.keys()])
+      this.askAgain()
+    })
+    this.stops.splice(1, 1, () => timer.cancel())
+  }
+
+  private notify(payload: string): void {
+    if (Buffer.byteLength(payload) > notice_bytes_max) return
+    this.store.notify(payload).catch((error: unknown) => {
+      this.parts.log.debug({ err: error }, 'other controllers could not be told of metrics')
+    })
+  }
+
+  /** What another controller asks for, or has measured. */
+  private hear(payload: string | null): void {
+    if (payload === null) return
+    const notice = JSON.parse(payload) as { by: string; asks?: string[]; tells?: Told }
+    if (notice.by === this.parts.controller_id) return
+    const until_ms = this.parts.clock.now_ms() + 2 * interest_ms
+    for (const id of notice.asks ?? []) this.asked.set(id, until_ms)
+    if (!notice.tells) return
+    const { id, kind, at_ms, values } = notice.tells
+    const latest = { resource_id: id, kind, at_ms, series: Object.keys(values), standing: null }
+    const numbers = Object.values(values).map(value => value ?? Number.NaN)
+    for (const watcher of this.watchers.get(id) ?? []) watcher({ ...latest, values: numbers })
+  }
+}
+
+interface Told {
+  id: string
+  kind: MetricKind
+  at_ms: number
+  values: Record<string, number | null>
+}
+
+function told(by: string, { resource_id, kind, at_ms, series, values }: Latest): string {
+  const round = (value: number | undefined) =>
+    value === undefined || Number.isNaN(value) ? null : Number(value.toPrecision(6))
+  const tells: Told = {
+    id: resource_id,
+    kind,
+    at_ms,
+    values: Object.fromEntries(series.map((key, n) => [key, round(values[n])])),
+  }
+  return JSON.stringify({ by, tells })
+}

@@ -1,0 +1,93 @@
+/**
+ * From what a host measured to values: which series a sample has, and rates from counters, over resets. Pure. A host is not
+ * trusted: whatever it says, the outcome is a finite number or nothing.
+ */
+import type { MetricKind, MetricName, SeriesKey } from '../../model/metrics.ts'
+import { metricOf } from '../../model/metrics.ts'
+import type { DiskSample, HostSample, InstanceSample, NicSample } from '../../protocol/samples.ts'
+
+/** The series of a resource in their order; the same for all that have the same devices. */
+export interface Layout {
+  readonly key: string
+  readonly series: readonly SeriesKey[]
+  /** Which of them are rates of counters, by place. */
+  readonly counters: readonly number[]
+}
+
+/** Beyond these, rates would say nothing: a link was away, or the host's clock is no clock. */
+const between_s_min = 0.5
+const between_s_max = 600
+
+const diskMetrics = {
+  disk_read_bytes_per_s: 'read_bytes',
+  disk_write_bytes_per_s: 'write_bytes',
+  disk_read_ops_per_s: 'read_ops',
+  disk_write_ops_per_s: 'write_ops',
+} as const satisfies Partial<Record<MetricName, keyof DiskSample>>
+
+const nicMetrics = {
+  net_receive_bytes_per_s: 'receive_bytes',
+  net_transmit_bytes_per_s: 'transmit_bytes',
+  net_receive_packets_per_s: 'receive_packets',
+  net_transmit_packets_per_s: 'transmit_packets',
+  net_drops_per_s: 'drops',
+} as const satisfies Partial<Record<MetricName, keyof NicSample>>
+
+const diskEntries = Object.entries(diskMetrics)
+const nicEntries = Object.entries(nicMetrics)
+
+type Sample = InstanceSample | HostSample
+
+/** Two samples with the same devices have the same key. */
+export function layoutKey(kind: MetricKind, sample: Sample): string {
+  const pools = 'pools' in sample ? sample.pools.map(one => one.name) : []
+  const names = (all: readonly { name: string }[]) => all.map(one => one.name).join()
+  return `${kind}|${pools.join()}|${names(sample.disks)}|${names(sample.nics)}`
+}
+
+export function layoutOf(kind: MetricKind, sample: Sample): Layout {
+  const series: SeriesKey[] = ['cpu_percent', 'memory_used_bytes', 'memory_size_bytes']
+  if ('load1' in sample) series.push('load1')
+  if ('pools' in sample)
+    for (const { name } of sample.pools) series.push(`pool_used_bytes/${name}`, `pool_size_bytes/${name}`)
+  for (const { name } of sample.disks) for (const [metric] of diskEntries) series.push(`${metric}/${name}`)
+  for (const { name } of sample.nics) for (const [metric] of nicEntries) series.push(`${metric}/${name}`)
+  return { key: layoutKey(kind, sample), series, counters: countersOf(series) }
+}
+
+/** The places of those series that are rates of counters. */
+export function countersOf(series: readonly SeriesKey[]): number[] {
+  return series.flatMap((key, at) => (metricOf(key.split('/', 1)[0] as MetricName).counter === undefined ? [] : at))
+}
+
+/** In the layout's order: gauges, and counters as they stand. NaN for what the host cannot tell. */
+export function standingOf(sample: Sample): Float64Array {
+  const values: number[] = [sample.cpu_s, sample.memory_used_bytes ?? Number.NaN, sample.memory_size_bytes]
+  if ('load1' in sample) values.push(sample.load1)
+  if ('pools' in sample) for (const { used_bytes, size_bytes } of sample.pools) values.push(used_bytes, size_bytes)
+  for (const disk of sample.disks) for (const [, field] of diskEntries) values.push(disk[field])
+  for (const nic of sample.nics) for (const [, field] of nicEntries) values.push(nic[field])
+  return Float64Array.from(values)
+}
+
+/**
+ * What to keep of a sample: gauges as they are, and each counter's growth a second since the sample before. A counter that
+ * went back began anew at 0. Without a sample before, or after too long, there are no rates.
+ */
+export function valuesOf(
+  layout: Layout,
+  before: Float64Array | null,
+  now: Float64Array,
+  between_s: number,
+  cpus: number,
+): Float32Array {
+  const values = Float32Array.from(now)
+  const has_rates = before !== null && between_s >= between_s_min && between_s <= between_s_max
+  for (const at of layout.counters) {
+    const [last = 0, next = 0] = [before?.[at], now[at]]
+    const grown = next < last ? next : next - last
+    const rate = has_rates ? grown / between_s : Number.NaN
+    values[at] = layout.series[at] === 'cpu_percent' ? Math.min(100, (rate * 100) / cpus) : rate
+  }
+  return values
+}

@@ -1,0 +1,58 @@
+/**
+ * What a host measures: counters as they stand (they only grow, but for a reset) and gauges. Bounded, as all that hosts say; rates and
+ * history are the controller's.
+ */
+import Type, { type Static } from 'typebox'
+
+const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
+const Bytes = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+/** As the kernel or libvirt name a device. */
+const Device = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,32}$' })
+
+const DiskSample = Type.Object({
+  name: Device,
+  read_bytes: Bytes,
+  write_bytes: Bytes,
+  read_ops: Bytes,
+  write_ops: Bytes,
+})
+const NicSample = Type.Object({
+  name: Device,
+  receive_bytes: Bytes,
+  transmit_bytes: Bytes,
+  receive_packets: Bytes,
+  transmit_packets: Bytes,
+  drops: Bytes,
+})
+export type DiskSample = Static<typeof DiskSample>
+export type NicSample = Static<typeof NicSample>
+
+const measured = {
+  cpus: Type.Integer({ minimum: 1, maximum: 65_536 }),
+  /** CPU time used since a beginning that may move. */
+  cpu_s: Type.Number({ minimum: 0, maximum: 2 ** 48 }),
+  /** Null where it cannot be told. */
+  memory_used_bytes: Type.Union([Bytes, Type.Null()]),
+  memory_size_bytes: Bytes,
+  disks: Type.Array(DiskSample, { maxItems: 64 }),
+  nics: Type.Array(NicSample, { maxItems: 64 }),
+}
+
+export const InstanceSample = Type.Object({ id: Uuid, ...measured })
+export type InstanceSample = Static<typeof InstanceSample>
+
+export const HostSample = Type.Object({
+  ...measured,
+  load1: Type.Number({ minimum: 0, maximum: 1_000_000 }),
+  pools: Type.Array(Type.Object({ name: Device, used_bytes: Bytes, size_bytes: Bytes }), { maxItems: 64 }),
+})
+export type HostSample = Static<typeof HostSample>
+
+export const SamplesFrame = Type.Object({
+  type: Type.Literal('samples'),
+  /** By a clock of the host that does not jump: the time between two samplings is what counts. */
+  taken_ms: Type.Number({ minimum: 0, maximum: 2 ** 52 }),
+  host: Type.Union([HostSample, Type.Null()]),
+  instances: Type.Array(InstanceSample, { maxItems: 16_384 }),
+})
+export type SamplesFrame = Static<typeof SamplesFrame>
