@@ -54,6 +54,7 @@ export const portRoutes = {
       network_id: Type.Optional(Uuid),
       instance_id: Type.Optional(Uuid),
       router_id: Type.Optional(Uuid),
+      security_group_id: Type.Optional(Uuid),
       kind: Type.Optional(oneOf(portKinds)),
     }),
     status: 200,

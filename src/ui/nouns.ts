@@ -1,9 +1,25 @@
 /** Every noun that has pages, one line each; navigation, addresses, search and command palette follow from it. */
 import { flavor } from './flavor/definition.tsx'
+import { floatingIp } from './floating-ip/definition.tsx'
 import { instance } from './instance/definition.tsx'
+import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
+import { port } from './port/definition.tsx'
+import { router } from './router/definition.tsx'
+import { securityGroup } from './security-group/definition.tsx'
+import { subnet } from './subnet/definition.tsx'
+import { topology } from './topology/page.ts'
 
-export const nouns: readonly NounDefinition[] = [instance, flavor]
+export const nouns: readonly NounDefinition[] = [
+  instance,
+  flavor,
+  network,
+  subnet,
+  router,
+  floatingIp,
+  securityGroup,
+  port,
+]
 
 /** Pages that are no noun's. */
-export const pages: readonly PageDefinition[] = []
+export const pages: readonly PageDefinition[] = [topology]

@@ -81,6 +81,7 @@ export interface PortFilter {
   network_id?: string | undefined
   instance_id?: string | undefined
   router_id?: string | undefined
+  security_group_id?: string | undefined
   kind?: PortKind | undefined
 }
 
@@ -91,6 +92,12 @@ async function list(db: Db, project_id: string | null, asked: PageAsked & PortFi
   for (const column of ['network_id', 'instance_id', 'router_id', 'kind'] as const) {
     const value = asked[column]
     if (value !== undefined) query = query.where(column, '=', value)
+  }
+  if (asked.security_group_id !== undefined) {
+    query = query.where(
+      sql<boolean>`port.id in (
+        select g.port_id from port_security_group g where g.security_group_id = ${asked.security_group_id})`,
+    )
   }
   const rows = await query
     .orderBy(keys.order_by)

@@ -109,6 +109,7 @@ export const instance = defineNoun<Instance>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    { id: 'nics', title: () => words('nics'), load: () => import('./nics.tsx'), needs: routes.port.list },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
     { id: 'placement', title: () => words('placement'), load: () => import('./placement.tsx') },
   ],

@@ -134,7 +134,7 @@ describe('controller/authorisation', () => {
   })
 
   /** Asked with a body, and yet only looking. */
-  const onlyLooking = new Set(['security-group.check'])
+  const onlyLooking = new Set(['instance.console', 'security-group.check'])
 
   test('a reader changes nothing', async () => {
     const changing = closed.filter(

@@ -1,0 +1,91 @@
+/** Networks: list, page, form; their subnets stand on their page. */
+import NetworkIcon from '@patternfly/react-icons/dist/esm/icons/network-wired-icon'
+import type { Network } from '../../api/network.ts'
+import { routes } from '../api/routes.ts'
+import { defineNoun } from '../noun/definition.ts'
+import { NameOf } from '../parts/name-of.tsx'
+import { Time } from '../parts/time.tsx'
+import { whyNotOurs } from './shared.ts'
+import { words } from './text.ts'
+
+export const network = defineNoun<Network>({
+  name: 'network',
+  path: 'networks',
+  area: 'network',
+  title: () => words('one'),
+  titles: () => words('many'),
+  icon: NetworkIcon,
+  list: routes.network.list,
+  default_sort: 'name',
+  shared_between_projects: true,
+  get: { route: routes.network.get, param: 'network' },
+  columns: [
+    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(9rem, 1.5fr)' },
+    { id: 'kind', title: () => words('kind'), cell: one => words(`kind.${one.kind}`) },
+    {
+      id: 'subnets',
+      title: () => words('subnets'),
+      cell: one => <Subnets ids={one.subnets} />,
+      width: 'minmax(9rem, 2fr)',
+    },
+    { id: 'shared', title: () => words('shared'), cell: one => words(one.shared ? 'shared.yes' : 'shared.no') },
+    { id: 'mtu', title: () => words('mtu'), cell: one => one.mtu, numeric: true },
+    { id: 'physical', title: () => words('physical_network'), cell: one => one.physical_network ?? '–', hidden: true },
+    { id: 'vlan', title: () => words('vlan'), cell: one => one.vlan ?? '–', numeric: true, hidden: true },
+    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+  ],
+  filters: [
+    {
+      field: 'kind',
+      title: () => words('kind'),
+      kind: 'choice',
+      options: (['overlay', 'external'] as const).map(kind => ({ value: kind, title: () => words(`kind.${kind}`) })),
+    },
+  ],
+  actions: [
+    {
+      id: 'edit',
+      title: () => words('edit'),
+      route: routes.network.update,
+      input: one => ({ params: { network: one.id } }),
+      whyNot: one => whyNotOurs(one),
+      primary: true,
+      dialog: () => import('./edit.tsx'),
+    },
+    {
+      id: 'delete',
+      title: () => words('delete'),
+      route: routes.network.delete,
+      input: one => ({ params: { network: one.id } }),
+      whyNot: one => whyNotOurs(one),
+      confirm: {
+        title: () => words('delete.title', { n: 1 }),
+        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
+      },
+      danger: true,
+      leads_to: 'list',
+    },
+  ],
+  tabs: [
+    { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    { id: 'ports', title: () => words('ports'), load: () => import('./ports.tsx') },
+    { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
+  ],
+  create: { route: routes.network.create, title: () => words('create'), load: () => import('./create.tsx') },
+  empty: () => words('empty'),
+})
+
+function Subnets({ ids }: { ids: readonly string[] }) {
+  if (ids.length === 0) return <>–</>
+  return (
+    <span>
+      {ids.slice(0, 3).map((id, n) => (
+        <span key={id}>
+          {n > 0 && ', '}
+          <NameOf noun="subnet" id={id} />
+        </span>
+      ))}
+      {ids.length > 3 && ` +${ids.length - 3}`}
+    </span>
+  )
+}
