@@ -1,7 +1,7 @@
 /** Consoles: who sits at an instance's now, what they may do there, and links by which somebody without an account looks on. */
 import Type, { type Static } from 'typebox'
 import { consoleKinds, linkMinutesMax } from '../model/console.ts'
-import { closed, Name, nullable, oneOf, Time, Uuid } from './common.ts'
+import { closed, Name, nullable, oneOf, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const ConsoleKind = oneOf(consoleKinds)
@@ -10,6 +10,7 @@ export type ConsoleKind = Static<typeof ConsoleKind>
 export const ConsoleTicket = closed({
   url: Type.String({ description: 'To be opened as a WebSocket; good once, for a minute' }),
   ticket: Type.String(),
+  console_id: uuidOf('Of the viewer that opens it'),
   kind: ConsoleKind,
   view_only: Type.Boolean({ description: 'What is typed there goes nowhere' }),
   expires_at: Time,

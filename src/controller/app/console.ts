@@ -28,6 +28,12 @@ function newSecret(cloud: Cloud): { secret: string; secret_sha256: Buffer } {
   return { secret, secret_sha256: sha256(secret) }
 }
 
+/** Known with the ticket, so that who opens it finds itself among the viewers; tells nothing of the ticket (RFC 9562, 5.8). */
+function viewerIdOf(ticket: string): string {
+  const hex = sha256(`viewer ${ticket}`).toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
 const sha256 = (secret: string) => createHash('sha256').update(secret).digest()
 
 function mayAt(caller: Caller, found: { project_id: string }, permission: Permission): boolean {
@@ -72,22 +78,30 @@ async function issue(cloud: Cloud, tx: Tx, what: Ticket, replay_bytes: number): 
   await consoleTicket.insert(tx, { ...what, secret_sha256, expires_at })
   const url = `/v1/consoles/${ticket}${replay_bytes > 0 ? `?replay_bytes=${replay_bytes}` : ''}`
   const { kind, view_only } = what
-  return { url, ticket, kind, view_only, expires_at: expires_at.toISOString() }
+  return { url, ticket, console_id: viewerIdOf(ticket), kind, view_only, expires_at: expires_at.toISOString() }
+}
+
+/** What a ticket stood for. */
+export interface Taken {
+  /** Of the viewer that it makes. */
+  id: string
+  ticket: Ticket
+  at: Instance
 }
 
 /** What a ticket stands for, once. Null when it is unknown, used or too old, or its instance has no host any more. */
-export async function takeTicket(cloud: Cloud, ticket: string): Promise<{ ticket: Ticket; at: Instance } | null> {
+export async function takeTicket(cloud: Cloud, ticket: string): Promise<Taken | null> {
   const { db } = cloud.database
   const taken = await consoleTicket.take(db, sha256(ticket))
   const at = taken && (await instance.find(db, taken.instance_id))
   if (!taken || !at?.host_id || !(await holds(cloud, { ...taken, project_id: at.project_id }))) return null
-  return { ticket: taken, at }
+  return { id: viewerIdOf(ticket), ticket: taken, at }
 }
 
 /** The console as its host has it, dialled by that host. */
 export function dialConsole(
   cloud: Cloud,
-  { ticket, at }: { ticket: Ticket; at: Instance },
+  { ticket, at }: Taken,
   replay_bytes: number,
 ): Promise<WebSocket> {
   const host = { id: at.host_id ?? '', name: at.host ?? '' }
@@ -116,17 +130,11 @@ async function holds(
 }
 
 /** Somebody sits down: all who see the instance see it. */
-export async function arrive(
-  cloud: Cloud,
-  { ticket, at }: { ticket: Ticket; at: Instance },
-  address: string,
-): Promise<string> {
-  const id: string = makeId<never>(cloud)
+export async function arrive(cloud: Cloud, { id, ticket, at }: Taken, address: string): Promise<void> {
   await cloud.database.transaction(async tx => {
     await consoleViewer.insert(tx, { id, ...ticket, controller_id: cloud.self.id, address })
     await tell(tx, at, 'created', ticket.user_id)
   })
-  return id
 }
 
 export async function leave(cloud: Cloud, id: string, at: { id: string; project_id: string }): Promise<void> {

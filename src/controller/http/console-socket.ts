@@ -8,15 +8,13 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../../lib/clock.ts'
 import { MalformedRfb, RfbClient } from '../../lib/rfb.ts'
 import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
-import { arrive, dialConsole, forgetViewers, leave, standing, takeTicket, watchViewers } from '../app/console.ts'
+import { type Taken, arrive, dialConsole, forgetViewers, leave, standing, takeTicket, watchViewers } from '../app/console.ts'
 import type { Cloud } from '../cloud.ts'
 
 const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$/
 const frame_bytes_max = 1024 * 1024
 /** Proxies on the way hear something before they grow tired of a silent connection, and the dead are found. */
 const ping_every_ms = 20_000
-
-type Taken = NonNullable<Awaited<ReturnType<typeof takeTicket>>>
 
 /**
  * Answers upgrades on the API's server; anything that is not a console with a good ticket is refused. Returns what ends
@@ -116,8 +114,8 @@ class Sittings {
     host.on('error', error => this.#cloud.log.debug({ err: error }, 'a host’s console broke'))
     host.pause()
     try {
-      const id = await arrive(this.#cloud, taken, from.address)
-      this.#join(id, taken, viewer, host)
+      await arrive(this.#cloud, taken, from.address)
+      this.#join(taken, viewer, host)
     } catch (error) {
       this.#failed(error)
       host.terminate()
@@ -126,7 +124,7 @@ class Sittings {
     }
   }
 
-  #join(id: string, { ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
+  #join({ id, ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
     const input = inputOf(ticket.kind, ticket.view_only)
     const sitting = { at, viewer, host, input, lives: true }
     this.#all.set(id, sitting)

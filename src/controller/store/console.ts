@@ -52,6 +52,7 @@ async function ofInstance(db: Db, instance_id: string): Promise<ConsoleViewer[]>
   const rows = await shown(db.selectFrom('console_viewer'))
     .where('instance_id', '=', instance_id)
     .where(sql<boolean>`controller_id in (select id from controller where lease_until > croft_now())`)
+    .orderBy('opened_at')
     .orderBy('console_viewer.id')
     .execute()
   return rows.map(toViewer)

@@ -1,7 +1,7 @@
 /** The application: theme and language, who is signed in, the live stream, and below them the pages. */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
@@ -15,6 +15,7 @@ import { operations } from './operations.ts'
 import { makeRouter } from './router.tsx'
 
 const router = makeRouter()
+const SharedConsole = lazy(() => import('../console/shared.tsx'))
 
 export function App() {
   const { theme, language } = usePreferences()
@@ -28,6 +29,14 @@ export function App() {
   useEffect(() => {
     resume().catch(setFailure)
   }, [])
+  // For who has a link and no account.
+  if (location.pathname === '/ui/shared-console') {
+    return (
+      <Suspense>
+        <SharedConsole />
+      </Suspense>
+    )
+  }
   if (failure) return <ProblemAlert error={failure} />
   switch (state.kind) {
     case 'starting':

@@ -1,5 +1,5 @@
 /** The addresses of the UI: /ui/<nouns>, /ui/<nouns>/create, /ui/<nouns>/<id>/<tab>, and pages that are no noun's. */
-import { createRootRoute, createRoute, createRouter, useParams } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, Outlet, useLocation, useParams } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { nounAt, pageAt } from '../noun/registry.ts'
 import { NotFound } from '../parts/empty.tsx'
@@ -8,6 +8,7 @@ import { LazyPart } from '../parts/lazy.tsx'
 import { Frame } from './frame.tsx'
 
 const Dashboard = lazy(() => import('../dashboard/dashboard.tsx'))
+const ConsoleWindow = lazy(() => import('../console/window.tsx'))
 const ListPage = lazy(() => import('../parts/list-page.tsx'))
 const ResourcePage = lazy(() => import('../parts/resource-page.tsx'))
 const SettingsPage = lazy(() => import('./preferences-page.tsx'))
@@ -48,9 +49,15 @@ function ResourceRoute() {
   return noun?.get ? <ResourcePage key={`${noun.name} ${id}`} noun={noun} id={id} tab={tab} /> : <NotFound />
 }
 
+/** A console's window has nothing around it. */
+function Around() {
+  const bare = useLocation().pathname.startsWith('/console/')
+  return bare ? <Outlet /> : <Frame />
+}
+
 export function makeRouter() {
   const root = createRootRoute({
-    component: Frame,
+    component: Around,
     notFoundComponent: NotFound,
     validateSearch,
   })
@@ -63,6 +70,7 @@ export function makeRouter() {
   const routeTree = root.addChildren([
     createRoute({ getParentRoute: parent, path: '/', component: suspended(Dashboard) }),
     createRoute({ getParentRoute: parent, path: '/preferences', component: suspended(SettingsPage) }),
+    createRoute({ getParentRoute: parent, path: '/console/$id', component: suspended(ConsoleWindow) }),
     createRoute({ getParentRoute: parent, path: '/$nouns', component: suspended(ListRoute) }),
     createRoute({ getParentRoute: parent, path: '/$nouns/create', component: suspended(CreateRoute) }),
     createRoute({ getParentRoute: parent, path: '/$nouns/$id', component: suspended(ResourceRoute) }),

@@ -1,0 +1,73 @@
+/** Keys by name, for combinations, and texts as keys of a US keyboard: X keysyms (X11 keysymdef.h) and codes (W3C UI Events). */
+
+export interface Key {
+  keysym: number
+  code: string | null
+}
+
+const named: Readonly<Record<string, Key>> = {
+  Ctrl: { keysym: 0xffe3, code: 'ControlLeft' },
+  Alt: { keysym: 0xffe9, code: 'AltLeft' },
+  Shift: { keysym: 0xffe1, code: 'ShiftLeft' },
+  Super: { keysym: 0xffeb, code: 'MetaLeft' },
+  Delete: { keysym: 0xffff, code: 'Delete' },
+  Backspace: { keysym: 0xff08, code: 'Backspace' },
+  Tab: { keysym: 0xff09, code: 'Tab' },
+  Esc: { keysym: 0xff1b, code: 'Escape' },
+  SysRq: { keysym: 0xff61, code: 'PrintScreen' },
+  B: { keysym: 0x62, code: 'KeyB' },
+  C: { keysym: 0x63, code: 'KeyC' },
+}
+
+export function keyNamed(name: string): Key {
+  const number = /^F(\d{1,2})$/.exec(name)?.[1]
+  if (number !== undefined) return { keysym: 0xffbd + Number(number), code: name }
+  const key = named[name]
+  if (!key) throw new Error(`No key is called ${name}.`)
+  return key
+}
+
+/** Offered in the menu; F1 to F12 switch between a Linux guest's terminals. */
+export const combinations: readonly (readonly string[])[] = [
+  ['Ctrl', 'Alt', 'Delete'],
+  ['Ctrl', 'Alt', 'Backspace'],
+  ...[1, 2, 3, 4, 5, 6, 7].map(n => ['Ctrl', 'Alt', `F${n}`]),
+  ['Alt', 'Tab'],
+  ['Alt', 'F4'],
+  ['Super'],
+  ['Esc'],
+  ['Tab'],
+  ['Alt', 'SysRq', 'B'],
+]
+
+/** What these keys are on a serial line; null where it has none. */
+export function serialBytes(keys: readonly string[]): string | null {
+  return serial[keys.join('-')] ?? null
+}
+const serial: Readonly<Record<string, string>> = { Esc: '\x1b', Tab: '\t', 'Ctrl-C': '\x03' }
+
+/** For a serial line. */
+export const serialCombinations: readonly (readonly string[])[] = [['Ctrl', 'C'], ['Esc'], ['Tab']]
+
+const plain = "`1234567890-=[]\\;',./ "
+const shifted = '~!@#$%^&*()_+{}|:"<>?'
+const codes = [
+  ...['Backquote', ...Array.from({ length: 9 }, (_, n) => `Digit${n + 1}`), 'Digit0', 'Minus', 'Equal'],
+  ...['BracketLeft', 'BracketRight', 'Backslash', 'Semicolon', 'Quote', 'Comma', 'Period', 'Slash', 'Space'],
+]
+
+/** The key that makes a character on a US keyboard, and whether with Shift. Others go by their keysym alone. */
+export function keyOf(character: string): Key & { shift: boolean } {
+  const point = character.codePointAt(0) ?? 0
+  if (character === '\n') return { keysym: 0xff0d, code: 'Enter', shift: false }
+  if (character === '\t') return { ...keyNamed('Tab'), shift: false }
+  const keysym = point <= 0xff ? point : 0x1000000 | point
+  if (/[a-z]/i.test(character)) {
+    return { keysym, code: `Key${character.toUpperCase()}`, shift: character !== character.toLowerCase() }
+  }
+  const at = plain.indexOf(character)
+  if (at >= 0) return { keysym, code: codes[at] ?? null, shift: false }
+  const above = shifted.indexOf(character)
+  if (above >= 0) return { keysym, code: codes[above] ?? null, shift: true }
+  return { keysym, code: null, shift: false }
+}

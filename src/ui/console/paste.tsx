@@ -1,0 +1,99 @@
+/** A text on its way into the guest: typed, or into the guest's clipboard. */
+import {
+  Button,
+  Form,
+  FormGroup,
+  FormHelperText,
+  HelperText,
+  HelperTextItem,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  TextArea,
+} from '@patternfly/react-core'
+import { type RefObject, useEffect, useRef, useState } from 'react'
+import type { ConsoleKind } from '../../model/console.ts'
+import { number } from '../parts/time.tsx'
+import type { ConsoleSession } from './session.ts'
+import { words } from './text.ts'
+
+/** Two minutes of typing, and a good part of a file. */
+const most = { graphical: 4000, serial: 200_000 } as const
+
+export function PasteDialog({
+  kind,
+  session,
+  onClose,
+}: {
+  kind: ConsoleKind
+  session: RefObject<ConsoleSession | null>
+  onClose: () => void
+}) {
+  const [text, setText] = useState('')
+  const [typing, setTyping] = useState(false)
+  const stop = useRef(new AbortController())
+  useEffect(() => () => stop.current.abort(), [])
+  const max = most[kind]
+  const too_long = text.length > max
+  const type = async () => {
+    setTyping(true)
+    await session.current?.type(text, stop.current.signal)
+    onClose()
+  }
+  return (
+    <Modal isOpen variant="medium" onClose={onClose} aria-label={words('paste.title')}>
+      <ModalHeader title={words('paste.title')} description={words(`paste.${kind}`)} />
+      <ModalBody>
+        <Form onSubmit={event => event.preventDefault()}>
+          <FormGroup label={words('paste.text')} fieldId="paste-text">
+            <TextArea
+              id="paste-text"
+              value={text}
+              onChange={(_, value) => setText(value)}
+              rows={8}
+              autoFocus
+              className="croft-mono"
+              validated={too_long ? 'error' : 'default'}
+            />
+            {too_long && (
+              <FormHelperText>
+                <HelperText>
+                  <HelperTextItem variant="error">
+                    {words('paste.long', { n: number(text.length), max: number(max) })}
+                  </HelperTextItem>
+                </HelperText>
+              </FormHelperText>
+            )}
+          </FormGroup>
+        </Form>
+      </ModalBody>
+      <ModalFooter>
+        {typing ? (
+          <Button onClick={onClose}>{words('paste.stop')}</Button>
+        ) : (
+          <>
+            <Button isDisabled={text === '' || too_long} onClick={() => void type()}>
+              {words('paste.send')}
+            </Button>
+            {kind === 'graphical' && (
+              <Button
+                variant="secondary"
+                isDisabled={text === ''}
+                onClick={() => {
+                  session.current?.offerClipboard?.(text)
+                  onClose()
+                }}
+              >
+                {words('paste.offer')}
+              </Button>
+            )}
+            <Button variant="link" onClick={onClose}>
+              {words('cancel')}
+            </Button>
+          </>
+        )}
+      </ModalFooter>
+    </Modal>
+  )
+}

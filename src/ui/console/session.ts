@@ -1,0 +1,39 @@
+/** What a page can do with an open console, whichever kind it is; screen.ts and terminal.ts make one. */
+
+export interface ConsoleSession {
+  /** Types a text; resolves when all of it is sent. Stops when the signal fires. */
+  type(text: string, signal: AbortSignal): Promise<void>
+  /** Presses keys together, by their names in keys.ts. */
+  press(keys: readonly string[]): void
+  focus(): void
+  setScale(scale: Scale): void
+  setViewOnly(view_only: boolean): void
+  /** Puts what was copied into the guest's clipboard, where the guest has an agent for that. */
+  offerClipboard?(text: string): void
+  close(): void
+}
+
+/** The screen to the page's size; point by point; or the guest's screen made as large as the page. */
+export const scales = ['fit', 'native', 'resize'] as const
+export type Scale = (typeof scales)[number]
+
+export interface ConsoleEvents {
+  open(): void
+  /** Once, and nothing after it. */
+  closed(code: number, reason: string): void
+  /** The guest, or a selection in the terminal, gave a text. */
+  clipboard(text: string): void
+}
+
+export interface ConsoleAsked {
+  place: HTMLElement
+  url: string
+  label: string
+  view_only: boolean
+  scale: Scale
+  events: ConsoleEvents
+}
+
+export function socketUrl(path: string): string {
+  return `${location.origin.replace(/^http/, 'ws')}${path}`
+}

@@ -1,0 +1,65 @@
+/** A serial console in a place of the page: xterm.js over a socket. Loaded when needed. */
+import { FitAddon } from '@xterm/addon-fit'
+import { serialBytes } from './keys.ts'
+import { type ConsoleAsked, type ConsoleSession, socketUrl } from './session.ts'
+import { makeTerminal, openIn } from './xterm.ts'
+
+/** So that the guest's line discipline keeps up. */
+const piece_characters = 512
+
+export function openTerminal({ place, url, label, view_only, events }: ConsoleAsked): ConsoleSession {
+  const terminal = makeTerminal({
+    scrollback: 10_000,
+    disableStdin: view_only,
+    cursorBlink: true,
+    screenReaderMode: true,
+  })
+  const fit = new FitAddon()
+  terminal.loadAddon(fit)
+  openIn(terminal, place)
+  terminal.textarea?.setAttribute('aria-label', label)
+  fit.fit()
+  const sized = new ResizeObserver(() => fit.fit())
+  sized.observe(place)
+  const socket = new WebSocket(socketUrl(url), ['binary'])
+  socket.binaryType = 'arraybuffer'
+  const encoder = new TextEncoder()
+  const send = (text: string) => {
+    if (socket.readyState === socket.OPEN) socket.send(encoder.encode(text))
+  }
+  let only = view_only
+  terminal.onData(text => {
+    if (!only) send(text)
+  })
+  terminal.onSelectionChange(() => {
+    const text = terminal.getSelection()
+    if (text) events.clipboard(text)
+  })
+  socket.addEventListener('open', () => events.open())
+  socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => terminal.write(new Uint8Array(data)))
+  socket.addEventListener('close', event => events.closed(event.code, event.reason))
+  return {
+    async type(text, signal) {
+      const all = text.replaceAll(/\r\n|\n/g, '\r')
+      for (let at = 0; at < all.length && !signal.aborted; at += piece_characters) {
+        send(all.slice(at, at + piece_characters))
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    },
+    press(keys) {
+      const bytes = serialBytes(keys)
+      if (bytes !== null) send(bytes)
+    },
+    focus: () => terminal.focus(),
+    setScale: () => fit.fit(),
+    setViewOnly(next) {
+      only = next
+      terminal.options.disableStdin = next
+    },
+    close() {
+      sized.disconnect()
+      socket.close()
+      terminal.dispose()
+    },
+  }
+}

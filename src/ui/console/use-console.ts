@@ -1,0 +1,122 @@
+/**
+ * One console of a page through its life: asks a ticket, opens it, and after the network or the guest's host was away asks another by
+ * itself. Ends when somebody ended it, when it is not permitted, or when there is nothing to show.
+ */
+import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
+import type { ConsoleTicket } from '../../api/console.ts'
+import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
+import { ApiProblem } from '../../sdk/errors.ts'
+import type { ConsoleSession, Scale } from './session.ts'
+
+export type ConsoleState =
+  | { kind: 'connecting' }
+  | { kind: 'open' }
+  | { kind: 'reconnecting' }
+  | { kind: 'ended'; reason: string; error?: unknown }
+
+export interface ConsoleOptions {
+  kind: ConsoleKind
+  label: string
+  scale: Scale
+  /** A new ticket each time. It must stay the same function from one drawing to the next. */
+  ask: (kind: ConsoleKind, signal: AbortSignal) => Promise<ConsoleTicket>
+  onClipboard: (text: string) => void
+}
+
+export interface OpenConsole {
+  place: RefObject<HTMLDivElement | null>
+  state: ConsoleState
+  ticket: ConsoleTicket | null
+  session: RefObject<ConsoleSession | null>
+  again: () => void
+}
+
+const retry_ms = [300, 1000, 2000, 4000, 8000]
+
+export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOptions): OpenConsole {
+  const place = useRef<HTMLDivElement>(null)
+  const session = useRef<ConsoleSession | null>(null)
+  const [state, setState] = useState<ConsoleState>({ kind: 'connecting' })
+  const [ticket, setTicket] = useState<ConsoleTicket | null>(null)
+  const [round, setRound] = useState(0)
+  const shown = useRef({ scale, onClipboard, label })
+  useEffect(() => {
+    shown.current = { scale, onClipboard, label }
+    session.current?.setScale(scale)
+  })
+  useEffect(() => {
+    const stop = new AbortController()
+    let timer = 0
+    let failures = 0
+    const over = (reason: string, error?: unknown) => {
+      setState({ kind: 'ended', reason, error })
+    }
+    const later = () => {
+      setState({ kind: 'reconnecting' })
+      timer = window.setTimeout(open, retry_ms[Math.min(failures++, retry_ms.length - 1)])
+    }
+    const open = async () => {
+      try {
+        const got = await ask(kind, stop.signal)
+        const { openSession } = await loaders[kind]()
+        const at = place.current
+        if (stop.signal.aborted || !at) return
+        at.replaceChildren()
+        setTicket(got)
+        const { view_only, url } = got
+        session.current = openSession({
+          place: at,
+          url,
+          view_only,
+          scale: shown.current.scale,
+          label: shown.current.label,
+          events: {
+            open() {
+              failures = 0
+              setState({ kind: 'open' })
+              session.current?.focus()
+            },
+            clipboard: text => shown.current.onClipboard(text),
+            closed(code, reason) {
+              if (stop.signal.aborted) return
+              session.current?.close()
+              session.current = null
+              if (final.has(code)) over(reason)
+              else later()
+            },
+          },
+        })
+      } catch (error) {
+        if (stop.signal.aborted) return
+        // What is not permitted now, or not there, is not so a second later either.
+        if (error instanceof ApiProblem && error.status < 500) over('', error)
+        else later()
+      }
+    }
+    setState({ kind: 'connecting' })
+    void open()
+    const online = () => {
+      if (timer === 0) return
+      clearTimeout(timer)
+      failures = 0
+      later()
+    }
+    addEventListener('online', online)
+    return () => {
+      removeEventListener('online', online)
+      stop.abort()
+      clearTimeout(timer)
+      session.current?.close()
+      session.current = null
+    }
+  }, [kind, ask, round])
+  const again = useCallback(() => setRound(n => n + 1), [])
+  return { place, state, ticket, session, again }
+}
+
+const final: ReadonlySet<number> = new Set([consoleClosed.ended, consoleClosed.malformed, consoleClosed.unavailable])
+
+const loaders = {
+  graphical: async () => ({ openSession: (await import('./screen.ts')).openScreen }),
+  serial: async () => ({ openSession: (await import('./terminal.ts')).openTerminal }),
+} as const

@@ -1,0 +1,138 @@
+/**
+ * Consoles in the browser, over the real controller, proxy and tickets; the host's end is a stand-in (a serial port that echoes, a screen
+ * whose colour is the last key). A real guest's screen and serial line are in test/lab/console.test.ts.
+ */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import type { ConsoleViewer } from '../../src/api/console.ts'
+import { serveConsoles } from '../../src/controller/http/console-socket.ts'
+import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
+import { type ConsoleHost, serveConsolesOf } from '../support/console-host.ts'
+import { addHost, addImage, addNetwork } from '../support/obedient-host.ts'
+
+interface Canvas {
+  width: number
+  height: number
+  getContext(kind: '2d'): { getImageData(x: number, y: number, w: number, h: number): { data: Iterable<number> } }
+}
+/** Of the page, where the functions below run. */
+declare const document: { querySelector(selector: string): Canvas | null }
+
+/** The colour in the middle of the screen, as the browser drew it; '' before there is one, or while it is still this one. */
+function drawn(but: string): string {
+  const canvas = document.querySelector('.croft-console-place canvas')
+  if (!canvas || canvas.width < 100) return ''
+  const { data } = canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1)
+  const text = [...data].join(' ')
+  return [but, '0 0 0 0', '0 0 0 255'].includes(text) ? '' : text
+}
+
+async function untilColour(page: Page, but: string): Promise<string> {
+  return await (await page.waitForFunction(drawn, but)).jsonValue()
+}
+
+suite('consoles in the browser', () => {
+  let cloud: UiCloud
+  let served: ConsoleHost
+  let end: () => void
+  let id: string
+
+  before(async () => {
+    cloud = await uiCloud()
+    end = serveConsoles(cloud.cloud, cloud.server.server)
+    served = await serveConsolesOf(await addHost(cloud, 'host-1'), [cloud])
+    const flavors = await cloud.request('GET', '/v1/flavors?name=small')
+    const networks = [{ network_id: await addNetwork(cloud) }]
+    const body = { name: 'web-1', flavor_id: flavors.body.items?.[0]?.id, image_id: await addImage(cloud), networks }
+    const made = await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=10' } })
+    id = String(made.body.items?.[0]?.id)
+  })
+  after(async () => {
+    end()
+    await served.close()
+    await cloud.close()
+  })
+
+  const viewers = async () =>
+    (await cloud.request('GET', `/v1/instances/${id}/consoles`)).body.items as unknown as ConsoleViewer[]
+
+  test('a screen that changes as one types, taken over by another, and by a link only looked at', async () => {
+    const page = await cloud.open(`/ui/instances/${id}/console`)
+    await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+    const first = await untilColour(page, '')
+    await page.keyboard.press('a')
+    const second = await untilColour(page, first)
+    await page.getByRole('button', { name: 'Send keys' }).click()
+    await checkAccessible(page)
+    await page.getByRole('menuitem', { name: 'Ctrl + Alt + Delete' }).click()
+    await untilColour(page, second)
+    await page.getByRole('cell', { name: 'admin (you)' }).waitFor()
+
+    await page.getByRole('button', { name: 'Create a link' }).click()
+    const link = await page.getByRole('textbox', { name: 'Links to look on' }).inputValue()
+    const guest = await cloud.open(new URL(link).pathname + new URL(link).hash, { token: null })
+    await guest.getByRole('heading', { name: 'Looking on at web-1' }).waitFor()
+    await guest.getByText('view only').waitFor()
+    await untilColour(guest, '')
+    await guest.keyboard.press('z')
+    await checkAccessible(guest)
+    await page.getByRole('cell', { name: 'by a link of admin' }).waitFor()
+    await checkAccessible(page)
+    await page.getByRole('heading', { name: 'web-1' }).scrollIntoViewIfNeeded()
+    await picture(page, 'console')
+    assert.ok(!Buffer.concat(served.streams.at(-1)?.heard ?? []).includes(Buffer.of(4, 1, 0, 0, 0, 0, 0, 0x7a)))
+
+    await page.getByRole('button', { name: 'Take back' }).click()
+    await guest.getByText('This console was ended.').waitFor()
+    await guest.close()
+
+    const [own] = await viewers()
+    await cloud.request('PATCH', `/v1/instances/${id}/consoles/${own?.id}`, { body: { view_only: true } })
+    await page.getByText('view only').waitFor()
+    assert.ok(await page.getByRole('button', { name: 'Send keys' }).isDisabled())
+    await page.getByRole('button', { name: 'Give control to admin' }).click()
+    await page.getByText('view only').waitFor({ state: 'detached' })
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('a serial line in a window of its own: typed, pasted, back after the network was away', async () => {
+    const page = await cloud.open(`/ui/console/${id}?kind=serial`)
+    const terminal = page.locator('.xterm-accessibility')
+    await terminal.getByText('login:').first().waitFor()
+    await page.keyboard.type('root')
+    await terminal.getByText('login: root').waitFor()
+    await page.getByRole('button', { name: 'Paste text' }).click()
+    await page.getByLabel('Text', { exact: true }).fill(' and more')
+    await checkAccessible(page)
+    await page.getByRole('button', { name: 'Type it' }).click()
+    await terminal.getByText('root and more').waitFor()
+    served.streams.at(-1)?.socket.terminate()
+    await page.getByText('reconnecting').first().waitFor()
+    await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+    await page.keyboard.type('again')
+    await terminal.getByText('login: again').waitFor()
+    await checkAccessible(page)
+    await picture(page, 'console-serial')
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('the log is searched, and goes on; a stopped instance says why it has no console; at 400 px, dark', async () => {
+    const page = await cloud.open(`/ui/instances/${id}/log`, { dark: true, width: 400, height: 800 })
+    await page.locator('.xterm-accessibility').getByText('login:').first().waitFor()
+    await page.getByRole('textbox', { name: 'Search in the log' }).fill('nowhere')
+    await page.getByText('Nothing in the log matches.').waitFor()
+    await page.getByRole('textbox', { name: 'Search in the log' }).fill('login')
+    await page.getByText('Nothing in the log matches.').waitFor({ state: 'detached' })
+    await checkAccessible(page)
+    await picture(page, 'log-narrow-dark')
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400)
+    await cloud.request('POST', `/v1/instances/${id}/stop`, { body: {}, headers: { prefer: 'wait=10' } })
+    await page.getByRole('tab', { name: 'Console' }).click()
+    await page.getByText('The instance is stopped').waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+})

@@ -1,0 +1,106 @@
+/** A small VNC client (RFC 6143, raw encoding) over a WebSocket or any byte stream, for tests and figures. */
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { createWebSocketStream, type WebSocket } from 'ws'
+
+const within_ms = 20_000
+
+export class Vnc {
+  readonly width: number
+  readonly height: number
+  readonly #stream: Duplex
+  #said: Buffer
+
+  private constructor(stream: Duplex, said: Buffer, width: number, height: number) {
+    this.#stream = stream
+    this.#said = said
+    this.width = width
+    this.height = height
+  }
+
+  static async over(socket: WebSocket): Promise<Vnc> {
+    await once(socket, 'open')
+    return Vnc.of(createWebSocketStream(socket))
+  }
+
+  /** Shakes hands, and asks for 32 bits a pixel, raw. */
+  static async of(stream: Duplex): Promise<Vnc> {
+    const made = new Vnc(stream, Buffer.alloc(0), 0, 0)
+    await made.#take(12)
+    stream.write('RFB 003.008\n')
+    await made.#take((await made.#take(1))[0] ?? 0)
+    stream.write(Buffer.of(1))
+    if ((await made.#take(4)).readUInt32BE() !== 0) throw new Error('the server wants a password')
+    stream.write(Buffer.of(1))
+    const init = await made.#take(24)
+    await made.#take(init.readUInt32BE(20))
+    const format = Buffer.of(0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0)
+    stream.write(Buffer.concat([format, Buffer.of(2, 0, 0, 1, 0, 0, 0, 0)]))
+    return new Vnc(stream, made.#said, init.readUInt16BE(0), init.readUInt16BE(2))
+  }
+
+  press(keysym: number): void {
+    for (const down of [1, 0]) {
+      const said = Buffer.alloc(8)
+      said[0] = 4
+      said[1] = down
+      said.writeUInt32BE(keysym, 4)
+      this.#stream.write(said)
+    }
+  }
+
+  /** All of the screen as it is now. */
+  picture(): Promise<Buffer> {
+    return this.#update(0)
+  }
+
+  /** The next part of it that changes. Ask before what is to change it. */
+  change(): Promise<Buffer> {
+    return this.#update(1)
+  }
+
+  close(): void {
+    this.#stream.destroy()
+  }
+
+  async #update(incremental: number): Promise<Buffer> {
+    const asked = Buffer.alloc(10)
+    asked[0] = 3
+    asked[1] = incremental
+    asked.writeUInt16BE(this.width, 6)
+    asked.writeUInt16BE(this.height, 8)
+    this.#stream.write(asked)
+    for (;;) {
+      const type = (await this.#take(1))[0]
+      if (type === 2) continue
+      if (type === 3) {
+        await this.#take((await this.#take(7)).readUInt32BE(3))
+        continue
+      }
+      if (type !== 0) throw new Error(`the server said ${type}, which was not asked for`)
+      const count = (await this.#take(3)).readUInt16BE(1)
+      const parts: Buffer[] = []
+      for (let n = 0; n < count; n++) {
+        const head = await this.#take(12)
+        parts.push(await this.#take(head.readUInt16BE(4) * head.readUInt16BE(6) * 4))
+      }
+      return Buffer.concat(parts)
+    }
+  }
+
+  async #take(count: number): Promise<Buffer> {
+    const signal = AbortSignal.timeout(within_ms)
+    const parts = [this.#said]
+    let bytes = this.#said.length
+    while (bytes < count) {
+      const part = this.#stream.read() as Buffer | null
+      if (part) {
+        parts.push(part)
+        bytes += part.length
+      } else await once(this.#stream, 'readable', { signal })
+    }
+    const all = Buffer.concat(parts)
+    this.#said = all.subarray(count)
+    return all.subarray(0, count)
+  }
+}
