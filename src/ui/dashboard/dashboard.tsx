@@ -4,6 +4,7 @@ import CloudIcon from '@patternfly/react-icons/dist/esm/icons/cloud-icon'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Empty } from '../parts/empty.tsx'
+import { LazyPart } from '../parts/lazy.tsx'
 import { LinkButton, ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -12,6 +13,8 @@ import { number, size, Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
 import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
+
+const loadForecast = () => import('./forecast-card.tsx')
 
 export default function Dashboard() {
   const session = useSession()
@@ -37,6 +40,7 @@ export default function Dashboard() {
       </Title>
       {empty && may(session, routes.instance.create) && <FirstUse />}
       <div className="croft-cards">
+        {may(session, routes.host.list) && <LazyPart load={loadForecast} props={{}} />}
         {quota.data && <QuotaCard resources={quota.data.resources} />}
         {may(session, routes.operation.list) && <LatestOperations />}
       </div>
