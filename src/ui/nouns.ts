@@ -1,12 +1,16 @@
 /** Every noun that has pages, one line each; navigation, addresses, search and command palette follow from it. */
 import { flavor } from './flavor/definition.tsx'
 import { floatingIp } from './floating-ip/definition.tsx'
+import { cluster } from './cluster/definition.tsx'
+import { host } from './host/definition.tsx'
+import { zone } from './zone/definition.tsx'
 import { instance } from './instance/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { port } from './port/definition.tsx'
 import { router } from './router/definition.tsx'
 import { securityGroup } from './security-group/definition.tsx'
+import { settings } from './setting/page.ts'
 import { subnet } from './subnet/definition.tsx'
 import { topology } from './topology/page.ts'
 
@@ -19,7 +23,10 @@ export const nouns: readonly NounDefinition[] = [
   floatingIp,
   securityGroup,
   port,
+  host,
+  cluster,
+  zone,
 ]
 
 /** Pages that are no noun's. */
-export const pages: readonly PageDefinition[] = [topology]
+export const pages: readonly PageDefinition[] = [topology, settings]

@@ -48,6 +48,7 @@ export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boo
   if (filter.resource_id !== undefined && filter.resource_id !== row.resource_id) return false
   if (row.project_id !== null) return filter.all_projects === true || row.project_id === caller.project_id
   if (row.noun === 'flavor') return mayInProject(caller, 'flavor.read')
+  if (row.noun === 'image-key') return mayInProject(caller, 'image.read')
   const needs = systemNouns[row.noun]
   return needs !== undefined ? mayOnSystem(caller, needs) : row.user_id === caller.user_id
 }

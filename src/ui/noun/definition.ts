@@ -102,6 +102,8 @@ export interface NounDefinition<T extends Item = Item> {
   not_searched?: boolean
   /** Lists of a project also have things of others, such as public images. */
   shared_between_projects?: boolean
+  /** In the navigation only of who holds this; others come to it by links. */
+  listed_for?: Pick<Route, 'level' | 'needs'>
   /** Hidden from the navigation, such as what has its place on another noun's page. */
   unlisted?: boolean
 }

@@ -33,6 +33,8 @@ export interface FormField {
   required?: boolean
   /** Behind a number: GiB. */
   unit?: string
+  /** Of a number that need not be whole. */
+  step?: 'any'
   options?: readonly { value: string; title: string }[]
   /** The list of things to choose from; the field takes their ids. */
   from?: Route
@@ -125,6 +127,7 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
               value={text}
               min={shape?.minimum}
               max={shape?.maximum}
+              {...(field.step && { step: field.step })}
               onChange={(_, typed) => set(field.name, typed === '' ? undefined : Number(typed))}
             />
           </InputGroupItem>

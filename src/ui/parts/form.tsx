@@ -79,16 +79,20 @@ export function CreatePage({
   noun,
   aside,
   after,
+  onDone,
   ...props
 }: Props & {
   noun: NounDefinition
   aside?(values: Values): ReactNode
   /** Where to go then; without it the new thing's page, or the list. */
   after?(body: unknown): string
+  /** In place of going on: the answer is shown first. */
+  onDone?(body: unknown): void
 }) {
   const navigate = useNavigate()
   useTitle(noun.create?.title() ?? noun.title())
   const { values, set, failure, busy, submit, shapeOf, input } = useForm(props, (body, typed) => {
+    if (onDone) return onDone(body)
     const { operation, items, id } = body as Partial<Item> & { operation?: Operation; items?: Item[] }
     const title = `${noun.create?.title() ?? ''}: ${typed.name ?? ''}`
     if (operation) operations.started(title, operation)
@@ -133,10 +137,23 @@ export function CreatePage({
 }
 
 /** A dialog: changes a thing, or asks what an action needs to know. */
-export function FormDialog({ title, yes, done, ...props }: Props & { title: string; yes: string; done(): void }) {
+export function FormDialog({
+  title,
+  yes,
+  done,
+  made,
+  ...props
+}: Props & {
+  title: string
+  yes: string
+  done(): void
+  /** Hears the answer before the dialog closes, such as a secret that is shown once. */
+  made?(body: unknown): void
+}) {
   const id = useId()
   const { values, set, failure, busy, submit, shapeOf } = useForm(props, body => {
     const { operation } = (body ?? {}) as { operation?: Operation }
+    made?.(body)
     if (operation) operations.started(title, operation)
     done()
   })

@@ -20,7 +20,7 @@ export interface Place {
 export function placesOf(session: Session): Place[] {
   const shown = [
     ...allNouns()
-      .filter(noun => !noun.unlisted && may(session, noun.list))
+      .filter(noun => !noun.unlisted && may(session, noun.list) && may(session, noun.listed_for ?? noun.list))
       .map(noun => ({ ...noun, title: noun.titles() })),
     ...allPages()
       .filter(page => may(session, page.needs))

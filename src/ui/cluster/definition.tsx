@@ -1,0 +1,53 @@
+/** Clusters: hosts of one kind, and how far their CPUs and memory are promised. */
+import ClusterIcon from '@patternfly/react-icons/dist/esm/icons/cluster-icon'
+import type { Cluster } from '../../api/cluster.ts'
+import { routes } from '../api/routes.ts'
+import { defineNoun } from '../noun/definition.ts'
+import { NameOf } from '../parts/name-of.tsx'
+import { number, Time } from '../parts/time.tsx'
+import { words } from './text.ts'
+
+export const cluster = defineNoun<Cluster>({
+  name: 'cluster',
+  path: 'clusters',
+  area: 'operate',
+  title: () => words('one'),
+  titles: () => words('many'),
+  icon: ClusterIcon,
+  list: routes.cluster.list,
+  default_sort: 'name',
+  get: { route: routes.cluster.get, param: 'cluster' },
+  columns: [
+    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    { id: 'zone', title: () => words('zone'), cell: one => <NameOf noun="zone" id={one.zone_id} /> },
+    { id: 'cpu', title: () => words('cpu'), cell: one => `${number(one.cpu_overcommit, 2)} ×`, numeric: true },
+    { id: 'memory', title: () => words('memory'), cell: one => `${number(one.memory_overcommit, 2)} ×`, numeric: true },
+    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} /> },
+  ],
+  filters: [{ field: 'zone_id', title: () => words('zone'), kind: 'noun', noun: 'zone' }],
+  actions: [
+    {
+      id: 'edit',
+      title: () => words('edit'),
+      route: routes.cluster.update,
+      input: one => ({ params: { cluster: one.id } }),
+      primary: true,
+      dialog: () => import('./edit.tsx'),
+    },
+    {
+      id: 'delete',
+      title: () => words('delete'),
+      route: routes.cluster.delete,
+      input: one => ({ params: { cluster: one.id } }),
+      confirm: {
+        title: () => words('delete.title'),
+        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
+      },
+      danger: true,
+      leads_to: 'list',
+    },
+  ],
+  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  create: { route: routes.cluster.create, title: () => words('create'), load: () => import('./create.tsx') },
+  empty: () => words('empty'),
+})

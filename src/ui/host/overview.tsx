@@ -1,0 +1,105 @@
+/** How full a host is, what it runs, and what else is on it. */
+import { Alert, Card, CardBody, CardTitle } from '@patternfly/react-core'
+import type { Host } from '../../api/host.ts'
+import { Facts } from '../parts/facts.tsx'
+import { ThingLink, To } from '../parts/link.tsx'
+import { SimpleTable } from '../parts/simple-table.tsx'
+import { TagList } from '../parts/tags.tsx'
+import { number, size, Time } from '../parts/time.tsx'
+import { Bar } from './bar.tsx'
+import { factsOf, foreignOf } from './facts.ts'
+import { words } from './text.ts'
+
+export default function HostOverview({ item }: { item: Host }) {
+  const facts = factsOf(item)
+  const foreign = foreignOf(item)
+  return (
+    <div className="croft-stack">
+      {item.disagreements.length > 0 && (
+        <Alert isInline variant="warning" title={words('disagreements.n', { n: item.disagreements.length })}>
+          {words('disagreements.why')} <To to={`/hosts/${item.id}/disagreements`}>{words('disagreements.go')}</To>
+        </Alert>
+      )}
+      {item.state === 'unreachable' && (
+        <Alert isInline variant="danger" title={words('state.unreachable')}>
+          {words('state.unreachable.why')}
+        </Alert>
+      )}
+      <Card>
+        <CardTitle component="h2">{words('capacity')}</CardTitle>
+        <CardBody>
+          <div className="croft-capacity">
+            <Bar large title={words('vcpus')} used={item.vcpus_claimed} limit={item.vcpus_limit} show={number} />
+            <Bar
+              large
+              title={words('memory')}
+              used={item.memory_claimed_mib}
+              limit={item.memory_limit_mib}
+              show={value => size(value, 'MiB')}
+            />
+            <Bar
+              large
+              title={words('disk')}
+              used={item.disk_claimed_gib}
+              limit={item.disk_limit_gib}
+              show={value => size(value, 'GiB')}
+            />
+          </div>
+          <p className="croft-muted croft-small croft-above">{words('capacity.note')}</p>
+        </CardBody>
+      </Card>
+      <Card>
+        <CardBody>
+          <Facts
+            facts={[
+              [
+                words('cluster'),
+                <ThingLink key="cluster" noun="cluster" id={item.cluster_id}>
+                  {item.cluster}
+                </ThingLink>,
+              ],
+              [words('zone'), item.zone],
+              [words('schedulable'), item.schedulable ? words('yes') : words('closed')],
+              [words('instances'), number(item.instances)],
+              [words('labels'), <TagList key="labels" tags={item.labels} />],
+              [words('seen'), <Time key="seen" at={item.last_seen_at} />],
+              [words('joined'), <Time key="joined" at={item.created_at} />],
+              [words('hostname'), facts.hostname],
+              [words('os'), facts.os],
+              [words('kernel'), facts.kernel],
+              [words('agent'), facts.agent_version],
+              ['libvirt', facts.libvirt_version],
+              ['QEMU', facts.qemu_version],
+              ['Open vSwitch', facts.ovs_version],
+              ['OVN', facts.ovn_version],
+              [words('virtualisation'), facts.virtualisation && words(`virtualisation.${facts.virtualisation}`)],
+              [
+                words('tunnel'),
+                <span key="tunnel" className="croft-mono">
+                  {facts.tunnel_address}
+                </span>,
+              ],
+            ]}
+          />
+        </CardBody>
+      </Card>
+      <Card>
+        <CardTitle component="h2">{words('foreign')}</CardTitle>
+        <CardBody>
+          {foreign.length > 0 && <p className="croft-muted">{words('foreign.note')}</p>}
+          <SimpleTable
+            label={words('foreign')}
+            items={foreign}
+            keyOf={one => one.uuid}
+            empty={words('foreign.none')}
+            columns={[
+              { title: words('name'), cell: one => one.name },
+              { title: words('state'), cell: one => one.state },
+              { title: 'UUID', cell: one => <code className="croft-small">{one.uuid}</code> },
+            ]}
+          />
+        </CardBody>
+      </Card>
+    </div>
+  )
+}

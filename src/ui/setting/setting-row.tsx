@@ -1,0 +1,170 @@
+/** One setting: its control by what it takes. Yes and no, and choices, hold at once; what is typed, when it is saved. */
+import { Button, FormSelect, FormSelectOption, Label, Switch, TextInput } from '@patternfly/react-core'
+import { type FormEvent, useEffect, useState } from 'react'
+import type { Setting } from '../../api/setting.ts'
+import { call } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
+import { NameOf } from '../parts/name-of.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { number, Time } from '../parts/time.tsx'
+import { operations } from '../shell/operations.ts'
+import { summaryOf, words } from './text.ts'
+
+/** The parts of JSON Schema that settings use. */
+interface Expected {
+  type?: string
+  enum?: readonly (string | number)[]
+  minimum?: number
+  maximum?: number
+  pattern?: string
+}
+
+const textOf = (value: unknown) =>
+  typeof value === 'boolean'
+    ? words(value ? 'on' : 'off')
+    : typeof value === 'number'
+      ? number(value)
+      : typeof value === 'string'
+        ? value
+        : JSON.stringify(value)
+
+export function SettingRow({ setting, changes }: { setting: Setting; changes: boolean }) {
+  const [failure, setFailure] = useState<unknown>()
+  const [busy, setBusy] = useState(false)
+  const { name, value, default: standard } = setting
+  const expected = (setting.expected ?? {}) as Expected
+  const differs = JSON.stringify(value) !== JSON.stringify(standard)
+  const run = (work: Promise<unknown>, said: string) => {
+    setBusy(true)
+    setFailure(undefined)
+    work
+      .then(() => operations.said(said, { variant: 'success' }))
+      .catch(setFailure)
+      .finally(() => setBusy(false))
+  }
+  const put = (next: unknown) =>
+    run(
+      call(routes.setting.set, { params: { setting: name }, body: { value: next } }),
+      words('changed', { name, value: textOf(next) }),
+    )
+  const reset = () =>
+    run(call(routes.setting.reset, { params: { setting: name } }), words('changed', { name, value: textOf(standard) }))
+  return (
+    <section className="croft-setting" aria-label={name}>
+      <div className="croft-setting-what">
+        <span className="croft-mono">{name}</span>{' '}
+        {differs && (
+          <Label isCompact color="blue">
+            {words('differs')}
+          </Label>
+        )}
+        <div>{summaryOf(setting)}</div>
+        <div className="croft-muted croft-small">
+          {words('standard', { value: textOf(standard) })}
+          {limitsOf(expected)}
+          {setting.updated_at && (
+            <>
+              {' · '}
+              {words('updated')} <Time at={setting.updated_at} />
+              {setting.updated_by && (
+                <>
+                  {' '}
+                  {words('by')} <NameOf noun="user" id={setting.updated_by} />
+                </>
+              )}
+            </>
+          )}
+        </div>
+        <ProblemAlert error={failure} />
+      </div>
+      <div className="croft-setting-value">
+        <Control name={name} value={value} expected={expected} disabled={!changes || busy} put={put} />
+        {differs && changes && (
+          <Button
+            variant="link"
+            size="sm"
+            isInline
+            isDisabled={busy}
+            onClick={reset}
+            aria-label={words('reset.of', { name })}
+          >
+            {words('reset')}
+          </Button>
+        )}
+      </div>
+    </section>
+  )
+}
+
+function limitsOf({ minimum, maximum }: Expected): string {
+  if (minimum === undefined) return ''
+  return ` · ${maximum === undefined ? words('at_least', { minimum }) : words('between', { minimum, maximum })}`
+}
+
+interface ControlProps {
+  name: string
+  value: unknown
+  expected: Expected
+  disabled: boolean
+  put(value: unknown): void
+}
+
+function Control({ name, value, expected, disabled, put }: ControlProps) {
+  if (expected.type === 'boolean')
+    return (
+      <Switch
+        id={`setting-${name}`}
+        aria-label={name}
+        label={words(value === true ? 'on' : 'off')}
+        isChecked={value === true}
+        isDisabled={disabled}
+        onChange={(_, on) => put(on)}
+      />
+    )
+  if (expected.enum)
+    return (
+      <FormSelect
+        aria-label={name}
+        value={String(value)}
+        isDisabled={disabled}
+        onChange={(_, chosen) => put(expected.enum?.find(one => String(one) === chosen))}
+      >
+        {expected.enum.map(one => (
+          <FormSelectOption key={one} value={String(one)} label={textOf(one)} />
+        ))}
+      </FormSelect>
+    )
+  return <Typed name={name} value={value} expected={expected} disabled={disabled} put={put} />
+}
+
+function Typed({ name, value, expected, disabled, put }: ControlProps) {
+  const is_number = expected.type === 'integer' || expected.type === 'number'
+  const shown = typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value)
+  const [typed, setTyped] = useState(shown)
+  // Somebody else may change it meanwhile: what is true is shown.
+  useEffect(() => setTyped(shown), [shown])
+  const save = (event: FormEvent) => {
+    event.preventDefault()
+    put(is_number ? Number(typed) : typed)
+  }
+  return (
+    <form className="croft-setting-typed" onSubmit={save}>
+      <TextInput
+        aria-label={name}
+        type={is_number ? 'number' : 'text'}
+        value={typed}
+        isRequired
+        isDisabled={disabled}
+        min={expected.minimum}
+        max={expected.maximum}
+        pattern={is_number ? undefined : expected.pattern}
+        onChange={(_, text) => setTyped(text)}
+      />
+      {typed !== shown && (
+        <Button type="submit" variant="secondary" isDisabled={disabled || typed === ''}>
+          {words('save')}
+        </Button>
+      )}
+    </form>
+  )
+}

@@ -1,0 +1,49 @@
+/** Zones: places that fail apart from each other. Everyone may know their names; operators have their pages in the menu. */
+import ZoneIcon from '@patternfly/react-icons/dist/esm/icons/map-marker-icon'
+import type { Zone } from '../../api/zone.ts'
+import { routes } from '../api/routes.ts'
+import { defineNoun } from '../noun/definition.ts'
+import { Time } from '../parts/time.tsx'
+import { words } from './text.ts'
+
+export const zone = defineNoun<Zone>({
+  name: 'zone',
+  path: 'zones',
+  area: 'operate',
+  title: () => words('one'),
+  titles: () => words('many'),
+  icon: ZoneIcon,
+  list: routes.zone.list,
+  listed_for: routes.zone.create,
+  default_sort: 'name',
+  get: { route: routes.zone.get, param: 'zone' },
+  columns: [
+    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} /> },
+  ],
+  actions: [
+    {
+      id: 'edit',
+      title: () => words('edit'),
+      route: routes.zone.update,
+      input: one => ({ params: { zone: one.id } }),
+      primary: true,
+      dialog: () => import('./edit.tsx'),
+    },
+    {
+      id: 'delete',
+      title: () => words('delete'),
+      route: routes.zone.delete,
+      input: one => ({ params: { zone: one.id } }),
+      confirm: {
+        title: () => words('delete.title'),
+        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
+      },
+      danger: true,
+      leads_to: 'list',
+    },
+  ],
+  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  create: { route: routes.zone.create, title: () => words('create'), load: () => import('./create.tsx') },
+  empty: () => words('empty'),
+})
