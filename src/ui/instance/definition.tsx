@@ -111,6 +111,19 @@ export const instance = defineNoun<Instance>({
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
     { id: 'nics', title: () => words('nics'), load: () => import('./nics.tsx'), needs: routes.port.list },
+    {
+      id: 'console',
+      title: () => consoleWords('console'),
+      load: () => import('../console/instance-console.tsx'),
+      needs: routes.instance.console,
+    },
+    {
+      id: 'log',
+      title: () => consoleWords('log'),
+      load: () => import('../console/log.tsx'),
+      needs: routes.instance.log,
+    },
+    { id: 'metrics', title: () => words('metrics'), load: () => import('./metrics.tsx') },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
     { id: 'placement', title: () => words('placement'), load: () => import('./placement.tsx') },
   ],

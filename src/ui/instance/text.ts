@@ -55,6 +55,7 @@ export const words = catalogue({
     'why_not.recover': 'It is {state}: only a deleted instance can be recovered, and only until it is purged.',
     'why_not.purge': 'It is {state}: only a deleted instance can be purged. Delete it first.',
     overview: 'Overview',
+    metrics: 'Metrics',
     events: 'Events',
     placement: 'Placement',
     'placement.none': 'No decision is kept for this instance.',
@@ -142,6 +143,7 @@ export const words = catalogue({
     'why_not.purge':
       'Zustand „{state}“: nur eine gelöschte Instanz kann endgültig gelöscht werden. Löschen Sie sie zuerst.',
     overview: 'Überblick',
+    metrics: 'Messwerte',
     events: 'Ereignisse',
     placement: 'Platzierung',
     'placement.none': 'Zu dieser Instanz ist keine Entscheidung aufbewahrt.',

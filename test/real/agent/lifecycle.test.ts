@@ -143,6 +143,34 @@ describe('agent/lifecycle', () => {
     )
   })
 
+  test('it measures itself and its guests as often as it is told to, and no more', async () => {
+    const ways = { version: 1, ovn_southbound: '', physical_networks: {}, external_gateway: null }
+    const tell = (metrics_interval_s: number) => {
+      const forget = { forget_instances: [], forget_networks: [] }
+      const host = { ...ways, metrics_interval_s }
+      controller.send({ type: 'wanted', whole: false, host, instances: [], networks: [], ...forget })
+    }
+    tell(1)
+    const frame = await controller.until(() => {
+      const samples = controller.got.filter(one => one.type === 'samples')
+      return samples.length >= 2 && samples.at(-1)
+    })
+    tell(0)
+    assert.deepEqual(frame.instances.map(one => one.id).sort(), [uuid(1), uuid(2)])
+    for (const one of frame.instances) {
+      assert.ok(one.cpu_s > 0 && one.cpus === 1, JSON.stringify(one))
+      assert.equal(one.memory_size_bytes, 32 * 2 ** 20)
+      assert.ok((one.memory_used_bytes ?? 0) > 0, 'what QEMU holds, as no balloon driver is in it')
+      assert.ok(
+        one.disks.some(disk => disk.name === 'vda' && disk.read_bytes > 0 && disk.read_ops > 0),
+        'it booted from it',
+      )
+    }
+    const { host } = frame
+    assert.ok(host && host.cpu_s > 0 && host.cpus > 0 && (host.memory_used_bytes ?? 0) > 0)
+    assert.ok(host.pools.some(({ used_bytes, size_bytes }) => used_bytes > 0 && size_bytes > used_bytes))
+  })
+
   test('kill -9 of libvirtd, then of the agent: the same guests go on, adopted and not restarted', async () => {
     const before = await qemuPids()
     assert.equal(before.length, 2)

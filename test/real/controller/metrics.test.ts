@@ -1,11 +1,15 @@
 /** Metrics on a real PostgreSQL: what hosts send, who may see it, history that is put together and stays bounded, two controllers. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
+import { parse } from 'yaml'
 import type { Instance } from '../../../src/api/instance.ts'
 import type { MetricHistory, MetricsNow } from '../../../src/api/metrics.ts'
 import type { Latest } from '../../../src/controller/app/metric-hub.ts'
+import { everyExposedName } from '../../../src/controller/app/metric-exposition.ts'
 import { keepMetrics } from '../../../src/controller/reconcilers/metrics.ts'
 import { clusterCapacities, type PackedBlock } from '../../../src/controller/store/metrics.ts'
 import { realClock } from '../../../src/lib/clock.ts'
@@ -17,6 +21,14 @@ import { testDatabase } from '../../support/postgres.ts'
 import { makeTeam, type Team } from './authorisation/things.ts'
 
 const hour_ms = 3_600_000
+
+interface RuleFile {
+  groups: { rules: { alert: string; expr: string; labels: { severity: string } }[] }[]
+}
+interface Dashboard {
+  schemaVersion: number
+  panels: { id: number; type: string; targets?: { expr: string }[] }[]
+}
 
 let own: Awaited<ReturnType<typeof testDatabase>>
 let one: TestCloud
@@ -30,7 +42,17 @@ const ids = () => instances.map(each => each.id)
 function sampleOf(id: string, cpu_s: number): InstanceSample {
   const disk = { name: 'vda', read_bytes: cpu_s * 1000, write_bytes: 0, read_ops: 0, write_ops: 0 }
   const [memory_used_bytes, memory_size_bytes] = [300, 1000]
-  return { id, cpus: 1, cpu_s, memory_used_bytes, memory_size_bytes, disks: [disk, { ...disk, name: 'vdb' }], nics: [] }
+  const counters = { receive_bytes: 0, transmit_bytes: 0, receive_packets: 0, transmit_packets: 0, drops: 0 }
+  const nic = { name: 'nic0', ...counters }
+  return {
+    id,
+    cpus: 1,
+    cpu_s,
+    memory_used_bytes,
+    memory_size_bytes,
+    disks: [disk, { ...disk, name: 'vdb' }],
+    nics: [nic],
+  }
 }
 
 describe('controller/metrics', () => {
@@ -166,6 +188,35 @@ describe('controller/metrics', () => {
     }
     const text = await scrape(one, theirs.reader)
     assert.ok(!text.includes(id) && !text.includes('croft_host_') && !text.includes('croft_controller_'), text)
+  })
+
+  test('rules and dashboard name only what is there', async () => {
+    const folder = path.join(import.meta.dirname, '../../../docs/monitoring')
+    const rules = parse(await readFile(path.join(folder, 'rules.yaml'), 'utf8')) as RuleFile
+    const dashboard = JSON.parse(await readFile(path.join(folder, 'dashboard.json'), 'utf8')) as Dashboard
+    const told = new Set([...(await scrape(one, one.admin)).matchAll(/^# TYPE (\w+)/gm)].map(match => match[1]))
+    const alerts = rules.groups.flatMap(group => group.rules)
+    assert.ok(alerts.length >= 10 && alerts.every(({ alert, expr, labels }) => alert && expr && labels.severity))
+    assert.equal(new Set(alerts.map(({ alert }) => alert)).size, alerts.length)
+    const panels = dashboard.panels.filter(panel => panel.type !== 'row')
+    assert.ok(dashboard.schemaVersion >= 36 && panels.length >= 12 && panels.every(panel => panel.targets?.length))
+    assert.equal(new Set(dashboard.panels.map(panel => panel.id)).size, dashboard.panels.length)
+    const asked = [
+      ...alerts.map(({ expr }) => expr),
+      ...panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+    ]
+    const known = everyExposedName()
+    const names = new Set(asked.flatMap(expr => [...expr.matchAll(/\bcroft_\w+/g)].map(match => match[0])))
+    assert.ok(names.size >= 20)
+    assert.deepEqual(
+      [...names].filter(name => !told.has(name)),
+      [],
+      'a name that nothing tells of',
+    )
+    assert.deepEqual(
+      [...told].filter(name => !known.has(name ?? '') && !name?.startsWith('croft_controller_')),
+      [],
+    )
   })
 
   test('history is put together, once, whoever does it, and reads as one', async () => {
