@@ -9,6 +9,7 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./start.ts'),
   () => import('./memory.ts'),
   () => import('./guest.ts'),
+  () => import('./console.ts'),
   () => import('./libvirt.ts'),
   () => import('./ovsdb.ts'),
   () => import('./image.ts'),

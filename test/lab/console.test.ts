@@ -4,7 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { chromium } from 'playwright-core'
 import { WebSocket } from 'ws'
 import { consoleRoutes } from '../../src/api/console.ts'
 import { instanceRoutes } from '../../src/api/instance.ts'
@@ -12,6 +15,12 @@ import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud, controller_url } from './bed/cloud.ts'
 import { imageCache } from './bed/image-cache.ts'
 import { Vnc } from '../support/vnc.ts'
+
+/** Checked in: a real guest's screen, as people see it. */
+const picture = path.join(import.meta.dirname, '../../docs/pictures/console-guest.png')
+
+/** Of the page, where a function below runs. */
+declare const sessionStorage: { setItem(key: string, value: string): void }
 
 let bed: Bed
 let host: Host
@@ -35,20 +44,17 @@ async function open(body: { kind: 'serial' | 'graphical'; view_only?: boolean; r
   return new WebSocket(`${controller_url}${url}`.replace(/^http/, 'ws'), ['binary'], { agent: host.agent })
 }
 
-const a = 0x61
-const ret = 0xff0d
-
-void test('a screen is drawn, changes when keys are pressed, and not when who only looks on presses them', async () => {
+void test('what is typed at the screen reaches the guest and shows; what who only looks on types does not', async () => {
   const worker = await Vnc.over(await open({ kind: 'graphical' }))
   const looker = await Vnc.over(await open({ kind: 'graphical', view_only: true }))
   assert.ok(worker.width >= 640 && worker.height >= 400, `${worker.width} × ${worker.height}`)
   const first = await worker.picture()
-  assert.deepEqual((await looker.picture()).length, first.length)
-  // A getty or a shell of the guest's first terminal echoes.
-  const changed = worker.change()
-  worker.press(a)
-  worker.press(ret)
-  await changed
+  assert.equal((await looker.picture()).length, first.length)
+  looker.type('\ntee /dev/ttyS0\nlooker was here\n')
+  worker.type('\ntee /dev/ttyS0\nworker was here\n')
+  await cloud.logged(id, /worker was here/)
+  assert.notDeepEqual(await worker.picture(), first)
+  assert.doesNotMatch(await cloud.must('instance', 'log', 'hello'), /looker/)
   const client = await cloud.client()
   const { items } = await client.call(consoleRoutes.list, { params: { instance: id } })
   assert.deepEqual(items.map(one => one.view_only).toSorted(), [false, true])
@@ -79,6 +85,45 @@ void test('two sit at the serial line: both see what either types, and a newcome
   await read(three, /TINY READY[^]*is 42\s/)
   assert.doesNotMatch(seen.get(two) ?? '', /never/)
   for (const socket of [one, two, three]) socket.close()
+})
+
+void test('in Chromium: type in the serial console, see the framebuffer change', async () => {
+  await using undo = new AsyncDisposableStack()
+  // The browser is outside of the host: each of its connections is made as if on it.
+  const way_in = createServer(socket => {
+    socket.on('error', () => socket.destroy())
+    host.connect(7070).then(
+      inside => {
+        inside.on('error', () => socket.destroy())
+        socket.once('close', () => inside.destroy())
+        socket.pipe(inside).pipe(socket)
+      },
+      () => socket.destroy(),
+    )
+  })
+  undo.defer(() => void way_in.close())
+  await once(way_in.listen(0, '127.0.0.1'), 'listening')
+  const { port } = way_in.address() as AddressInfo
+  const token = (await host.must(['cat', '/var/lib/croft/local-admin.key'])).trim()
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+  undo.defer(() => browser.close())
+  const page = await browser.newPage({ viewport: { width: 1400, height: 860 } })
+  const problems: string[] = []
+  page.on('console', message => message.type() === 'error' && problems.push(message.text()))
+  page.on('pageerror', error => problems.push(String(error)))
+  await page.addInitScript(secret => sessionStorage.setItem('croft.token', secret), token)
+  await page.goto(`http://127.0.0.1:${port}/ui/console/${id}?kind=serial`)
+  await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+  await page.keyboard.type('\necho six times nine is $((6*9))\n')
+  await page.locator('.xterm-accessibility').getByText('six times nine is 54').first().waitFor()
+  await page.getByRole('button', { name: 'Graphical' }).click()
+  await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+  const canvas = page.locator('.croft-console-place canvas')
+  await canvas.waitFor()
+  await page.keyboard.type('seen by chromium\n')
+  await cloud.logged(id, /seen by chromium/)
+  await page.screenshot({ path: picture, animations: 'disabled' })
+  assert.deepEqual(problems, [])
 })
 
 void test('nothing of it listens on a port of the host', async () => {

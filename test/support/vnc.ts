@@ -4,6 +4,8 @@ import type { Duplex } from 'node:stream'
 import { createWebSocketStream, type WebSocket } from 'ws'
 
 const within_ms = 20_000
+const shift = 0xffe1
+const enter = 0xff0d
 
 export class Vnc {
   readonly width: number
@@ -40,13 +42,26 @@ export class Vnc {
   }
 
   press(keysym: number): void {
-    for (const down of [1, 0]) {
-      const said = Buffer.alloc(8)
-      said[0] = 4
-      said[1] = down
-      said.writeUInt32BE(keysym, 4)
-      this.#stream.write(said)
+    this.#key(keysym, 1)
+    this.#key(keysym, 0)
+  }
+
+  /** Letters, digits, space, slash and new line, as on a US keyboard. */
+  type(text: string): void {
+    for (const character of text) {
+      const upper = /[A-Z]/.test(character)
+      if (upper) this.#key(shift, 1)
+      this.press(character === '\n' ? enter : character.charCodeAt(0))
+      if (upper) this.#key(shift, 0)
     }
+  }
+
+  #key(keysym: number, down: 0 | 1): void {
+    const said = Buffer.alloc(8)
+    said[0] = 4
+    said[1] = down
+    said.writeUInt32BE(keysym, 4)
+    this.#stream.write(said)
   }
 
   /** All of the screen as it is now. */

@@ -128,10 +128,10 @@ const ctrl_right_bracket = 0x1d
 async function openConsole(context: Context, name: string): Promise<void> {
   const instance = await idOf(context, 'instance', name)
   const client = await context.client()
-  const { url } = await call(context, 'instance', 'console', { params: { instance } })
+  const { url, view_only } = await call(context, 'instance', 'console', { params: { instance }, body: {} })
   const socket = await client.console(url)
   const { stdin, stdout } = process
-  context.out.note(`Connected to ${name}. Leave with Ctrl-].`)
+  context.out.note(`Connected to ${name}${view_only ? ', to look on: you may not operate it' : ''}. Leave with Ctrl-].`)
   const type = (typed: Buffer) => {
     const leave = stdin.isTTY ? typed.indexOf(ctrl_right_bracket) : -1
     const sent = leave < 0 ? typed : typed.subarray(0, leave)
@@ -142,7 +142,9 @@ async function openConsole(context: Context, name: string): Promise<void> {
   if (stdin.isTTY) stdin.setRawMode(true)
   stdin.on('data', type)
   try {
-    await once(socket, 'close')
+    const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
+    // Why it ended, where it was not this end that did.
+    if (code >= 4000) context.out.note(`\r\n${reason.toString()}`)
   } finally {
     stdin.off('data', type)
     if (stdin.isTTY) stdin.setRawMode(false)

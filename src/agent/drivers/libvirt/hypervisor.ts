@@ -2,11 +2,8 @@
  * The hypervisor port over libvirt's RPC: guests of QEMU, defined from what is wanted. Decides nothing. Domains without Croft's
  * metadata are seen and never written to: every call that changes something checks the mark first.
  */
-import { once } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import {
-  consoleFlag,
   defineFlag,
   type DomainEvent,
   type DomainRef,
@@ -30,6 +27,7 @@ import {
   type OffReason,
 } from '../../ports.ts'
 import { readLog } from './console-log.ts'
+import { guestConsoles } from './consoles.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
@@ -237,46 +235,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
 
     subscribe: listener => void listeners.add(listener),
 
-    // A connection of its own: a slow reader holds up only itself.
-    async openConsole(id) {
-      const libvirt = await Libvirt.connect({ path }).catch(error => {
-        throw new Away('libvirtd does not answer', { cause: error })
-      })
-      try {
-        if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no console.')
-        const stream = await libvirt.guest.openConsole({ uuid: id }, null, consoleFlag.force)
-        stream.once('close', () => {
-          libvirt.close().catch(error => log.debug({ error }, 'a console’s connection did not close well'))
-        })
-        return stream
-      } catch (error) {
-        await libvirt.close()
-        if (isOperationInvalid(error)) throw new Failure('The guest is not running, so it has no console.')
-        throw error
-      }
-    },
-
-    async openGraphics(id) {
-      const socket_path = await on(looking, 'looking for the screen', async libvirt => {
-        if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no screen.')
-        const xml = await libvirt.domains.xml({ uuid: id })
-        if (!/<domain [^>]*\bid=/.test(xml)) throw new Failure('The guest is not running, so it has no screen.')
-        return vncSocketOf(xml)
-      })
-      if (socket_path === null) {
-        throw new Failure('The guest was started without a graphics device. Stop it and start it once, and it has one.')
-      }
-      const socket = connect(socket_path)
-      try {
-        await once(socket, 'connect')
-      } catch (error) {
-        throw new Failure('The guest’s screen cannot be reached; it may just have stopped.', {
-          passing: true,
-          cause: error,
-        })
-      }
-      return socket
-    },
+    ...guestConsoles({ path, log, mayTouch, look: (what, call) => on(looking, what, call) }),
 
     async readConsoleLog(id, tail_bytes, follow) {
       await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
@@ -297,12 +256,6 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       await Promise.all([looking, acting, asking, measuring].map(each => each.close()))
     },
   }
-}
-
-/** Where QEMU listens for VNC, in a running domain's XML; null when it does not, or only where others could reach it. */
-export function vncSocketOf(xml: string): string | null {
-  const vnc = /<graphics type='vnc'[^>]*>/.exec(xml)?.[0]
-  return (vnc && /\bsocket='([^']+)'/.exec(vnc)?.[1]) ?? null
 }
 
 export function powerOf(state: string, reason: string): Pick<Domain, 'power' | 'off_reason' | 'paused_reason'> {

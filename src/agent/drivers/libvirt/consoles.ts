@@ -1,0 +1,64 @@
+/** A guest's live consoles: its serial line by libvirt's stream, its screen by QEMU's VNC on a UNIX socket. Part of the hypervisor port. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { consoleFlag, isOperationInvalid, Libvirt } from '../../../lib/libvirt/index.ts'
+import { Away, Failure, type Hypervisor, type Log } from '../../ports.ts'
+
+interface Parts {
+  /** libvirtd's socket. */
+  path: string
+  log: Log
+  mayTouch: (libvirt: Libvirt, id: string) => Promise<boolean>
+  look: <T>(what: string, call: (libvirt: Libvirt) => Promise<T>) => Promise<T>
+}
+
+export function guestConsoles({ path, log, mayTouch, look }: Parts): Pick<Hypervisor, 'openConsole' | 'openGraphics'> {
+  return {
+    // A connection of its own: a slow reader holds up only itself.
+    async openConsole(id) {
+      const libvirt = await Libvirt.connect({ path }).catch(error => {
+        throw new Away('libvirtd does not answer', { cause: error })
+      })
+      try {
+        if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no console.')
+        const stream = await libvirt.guest.openConsole({ uuid: id }, null, consoleFlag.force)
+        stream.once('close', () => {
+          libvirt.close().catch(error => log.debug({ error }, 'a console’s connection did not close well'))
+        })
+        return stream
+      } catch (error) {
+        await libvirt.close()
+        if (isOperationInvalid(error)) throw new Failure('The guest is not running, so it has no console.')
+        throw error
+      }
+    },
+
+    async openGraphics(id) {
+      const socket_path = await look('looking for the screen', async libvirt => {
+        if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no screen.')
+        const xml = await libvirt.domains.xml({ uuid: id })
+        if (!/<domain [^>]*\bid=/.test(xml)) throw new Failure('The guest is not running, so it has no screen.')
+        return vncSocketOf(xml)
+      })
+      if (socket_path === null) {
+        throw new Failure('The guest was started without a graphics device. Stop it and start it once, and it has one.')
+      }
+      const socket = connect(socket_path)
+      try {
+        await once(socket, 'connect')
+      } catch (error) {
+        throw new Failure('The guest’s screen cannot be reached; it may just have stopped.', {
+          passing: true,
+          cause: error,
+        })
+      }
+      return socket
+    },
+  }
+}
+
+/** Where QEMU listens for VNC, in a running domain's XML; null when it does not, or only where others could reach it. */
+export function vncSocketOf(xml: string): string | null {
+  const vnc = /<graphics type='vnc'[^>]*>/.exec(xml)?.[0]
+  return (vnc && /\bsocket='([^']+)'/.exec(vnc)?.[1]) ?? null
+}
