@@ -45,6 +45,7 @@ function Give({
   if (first)
     return (
       <FormDialog
+        key="there"
         title={title}
         yes={words('floating.add')}
         route={routes['floating-ip'].update}
@@ -64,6 +65,7 @@ function Give({
     )
   return (
     <FormDialog
+      key="new"
       title={title}
       yes={words('floating.add')}
       route={routes['floating-ip'].create}

@@ -69,7 +69,7 @@ export const words = catalogue({
     join: 'Subnetz anschließen',
     'join.help': 'Der Router nimmt die Gateway-Adresse des Subnetzes.',
     leave: 'Trennen',
-    'leave.of': '{cidr} trennen',
+    'leave.of': 'Trennen: {cidr}',
     'leave.body': 'Instanzen von {cidr} erreichen andere Subnetze und draußen nicht mehr über diesen Router.',
     gateway: 'Gateway setzen',
     clear: 'Gateway nehmen',

@@ -92,6 +92,12 @@ export function columnsFor(count: number): number {
 
 export const chip = { width: 168, height: 46 }
 
+/** Of a collapsed box each instance is a dot of its state's colour; with its gap. */
+const dot_size = 10
+/** Dots side by side in the narrowest box that collapses. */
+const dots_per_row = 34
+export const dots_max = 680
+
 export function sizeOf(box: Box): { width: number; height: number } {
   if (box.kind === 'network') return { width: 220, height: 56 + 20 * Math.max(1, Math.min(4, box.subnets.length)) }
   if (box.kind === 'router') return { width: 190, height: 62 }
@@ -101,6 +107,10 @@ export function sizeOf(box: Box): { width: number; height: number } {
   const rows = Math.ceil(count / columns)
   return {
     width: Math.max(collapses ? 2 : 1, columns) * (chip.width + 8) + 16,
-    height: 40 + rows * (chip.height + 6) + (collapses ? 56 : 0),
+    height: 40 + rows * (chip.height + 6) + (collapses ? 48 + dotRows(box) * dot_size : 0),
   }
+}
+
+function dotRows({ instances, expanded }: Pick<Box & { kind: 'instances' }, 'instances' | 'expanded'>): number {
+  return expanded ? 0 : Math.ceil(Math.min(dots_max, instances.length) / dots_per_row)
 }

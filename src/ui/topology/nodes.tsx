@@ -7,7 +7,7 @@ import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
 import type { Instance } from '../../api/instance.ts'
 import { InstanceStateLabel } from '../instance/state.tsx'
 import { addressOf, To } from '../parts/link.tsx'
-import { type Box, columnsFor, drawn, shown_max } from './graph.ts'
+import { type Box, columnsFor, dots_max, drawn, shown_max } from './graph.ts'
 import { words } from './text.ts'
 
 interface BoxData extends Record<string, unknown> {
@@ -84,6 +84,7 @@ function InstancesBox({ box, toggle }: { box: Of<'instances'>; toggle(id: string
       {instances.length > shown_max && (
         <>
           <StateCounts instances={instances} />
+          {!expanded && <Dots instances={instances} />}
           <Button variant="link" isInline size="sm" aria-expanded={expanded} onClick={() => toggle(box.id)}>
             {expanded ? words('fewer') : words('all', { n: instances.length })}
           </Button>
@@ -107,6 +108,17 @@ function StateCounts({ instances }: { instances: readonly Instance[] }) {
         </span>
       ))}
     </p>
+  )
+}
+
+/** All of them at a glance; the counts above say the same in words. */
+function Dots({ instances }: { instances: readonly Instance[] }) {
+  return (
+    <div className="croft-dots" aria-hidden="true">
+      {instances.slice(0, dots_max).map(one => (
+        <span key={one.id} className={`croft-dot croft-dot-${one.state}`} title={one.name} />
+      ))}
+    </div>
   )
 }
 

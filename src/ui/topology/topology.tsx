@@ -38,13 +38,17 @@ function useWhole(noun: NounDefinition, search: Search) {
   return { items: items as readonly Item[], answer, cut: hasNextPage && items.length >= read_max }
 }
 
+/** A picture of many boxes says nothing on a telephone: the table is first there. */
+const standard_view = () => (matchMedia('(max-width: 40rem)').matches ? 'table' : 'picture')
+
 const loadPicture = () => import('./picture.tsx')
 const loadTable = () => import('./table.tsx')
 
 export default function Topology() {
   const session = useSession()
   const navigate = useNavigate()
-  const { view, all_projects } = useSearch({ strict: false }) as Search
+  const { view: asked, all_projects } = useSearch({ strict: false }) as Search
+  const view = asked ?? standard_view()
   const search = useMemo(() => (all_projects === 'true' ? { all_projects } : {}) as Search, [all_projects])
   useTitle(words('title'))
   const lists = {
@@ -65,7 +69,7 @@ export default function Topology() {
   )
   const all = Object.values(lists)
   const change = (changes: Readonly<Record<string, string | undefined>>) => {
-    const next = Object.entries({ view, all_projects, ...changes }).filter(([, value]) => value !== undefined)
+    const next = Object.entries({ view: asked, all_projects, ...changes }).filter(([, value]) => value !== undefined)
     void navigate({ to: '/topology', search: Object.fromEntries(next) as Search, replace: true })
   }
   const error = all.find(one => one.answer.error)?.answer.error
@@ -87,7 +91,7 @@ export default function Topology() {
               text={words('picture')}
               buttonId="view-picture"
               isSelected={view !== 'table'}
-              onChange={() => change({ view: undefined })}
+              onChange={() => change({ view: 'picture' })}
             />
             <ToggleGroupItem
               text={words('table')}
