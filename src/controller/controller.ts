@@ -93,6 +93,8 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   await cloud.events.start()
   metrics.start()
   cloud.agents.start()
+  // Some of them are told to hosts.
+  settings.changed = () => cloud.agents.wake(null)
   calls.start()
   return { cloud, admin_password, close: () => stop(cloud, loops) }
 }

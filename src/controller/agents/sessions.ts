@@ -315,8 +315,8 @@ export class AgentSessions {
     for (const [id, epoch] of held) if (!this.sessions.has(id)) await endSession(database, id, epoch)
   }
 
-  /** Null: notices may have been missed, so everyone looks. */
-  private wake(host_id: string | null): void {
+  /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */
+  wake(host_id: string | null): void {
     if (host_id !== null) return this.sessions.get(host_id)?.wake()
     for (const session of this.sessions.values()) session.wake()
   }

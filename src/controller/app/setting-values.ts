@@ -102,6 +102,8 @@ export class Settings {
   private values = new Map<string, unknown>()
   private readonly database: Database
   private stop: (() => void) | undefined
+  /** Called when values may have changed and are read. */
+  changed: (() => void) | undefined
 
   constructor(database: Database) {
     this.database = database
@@ -110,7 +112,7 @@ export class Settings {
   async start(onError: (error: unknown) => void): Promise<void> {
     await this.read(this.database.db)
     this.stop = this.database.listen('croft_setting', () => {
-      this.read(this.database.db).catch(onError)
+      this.read(this.database.db).then(() => this.changed?.(), onError)
     })
   }
 

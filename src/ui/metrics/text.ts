@@ -61,9 +61,9 @@ export const words = catalogue({
     'capacity.none': 'There is no host yet, so there is nothing to give.',
     'forecast.full': 'It is full: new instances find no room.',
     'forecast.full_in':
-      'If it goes on as in the last {history, plural, one {day} other {# days}}, it is full in about {days, plural, one {a day} other {# days}}.',
+      'If it goes on as in the last {history, plural, one {# day} other {# days}}, it is full in about {days, plural, one {a day} other {# days}}.',
     'forecast.not_soon':
-      'At the pace of the last {history, plural, one {day} other {# days}} it does not fill up any time soon.',
+      'At the pace of the last {history, plural, one {# day} other {# days}} it does not fill up any time soon.',
     'forecast.unsteady': 'It went up and down too much for a forecast.',
     'forecast.too_little': 'A forecast needs a day of history.',
     'forecast.how':
