@@ -1,18 +1,26 @@
 /** Every noun that has pages, one line each; navigation, addresses, search and command palette follow from it. */
+import { accountPage } from './account/page.ts'
+import { apiKey } from './api-key/definition.tsx'
+import { auditPage } from './audit/page.ts'
+import { cluster } from './cluster/definition.tsx'
+import { domain } from './domain/definition.tsx'
 import { flavor } from './flavor/definition.tsx'
 import { floatingIp } from './floating-ip/definition.tsx'
-import { cluster } from './cluster/definition.tsx'
 import { host } from './host/definition.tsx'
-import { zone } from './zone/definition.tsx'
 import { instance } from './instance/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { port } from './port/definition.tsx'
+import { project } from './project/definition.tsx'
+import { quotaPage } from './quota/page.ts'
+import { role } from './role/definition.tsx'
 import { router } from './router/definition.tsx'
 import { securityGroup } from './security-group/definition.tsx'
 import { settings } from './setting/page.ts'
 import { subnet } from './subnet/definition.tsx'
 import { topology } from './topology/page.ts'
+import { user } from './user/definition.tsx'
+import { zone } from './zone/definition.tsx'
 
 export const nouns: readonly NounDefinition[] = [
   instance,
@@ -26,7 +34,12 @@ export const nouns: readonly NounDefinition[] = [
   host,
   cluster,
   zone,
+  domain,
+  project,
+  user,
+  role,
+  apiKey,
 ]
 
 /** Pages that are no noun's. */
-export const pages: readonly PageDefinition[] = [topology, settings]
+export const pages: readonly PageDefinition[] = [topology, settings, quotaPage, auditPage, accountPage]

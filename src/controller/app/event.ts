@@ -26,7 +26,11 @@ const systemNouns: Readonly<Record<string, Permission>> = {
   setting: 'setting.read',
   flavor: 'flavor.read',
   project: 'project.read',
+  'role-grant': 'user.read',
+  quota: 'quota.read',
 }
+
+const ofAccess: ReadonlySet<string> = new Set(['domain', 'project', 'user', 'role', 'role-grant', 'quota'])
 
 interface EventFilter {
   noun?: string | undefined
@@ -46,6 +50,8 @@ export function mustHear(caller: Caller, filter: EventFilter): void {
 export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boolean {
   if (filter.noun !== undefined && filter.noun !== row.noun) return false
   if (filter.resource_id !== undefined && filter.resource_id !== row.resource_id) return false
+  // What one did oneself in a domain or project that one runs is no secret.
+  if (ofAccess.has(row.noun) && row.user_id === caller.user_id) return true
   if (row.project_id !== null) return filter.all_projects === true || row.project_id === caller.project_id
   if (row.noun === 'flavor') return mayInProject(caller, 'flavor.read')
   if (row.noun === 'image-key') return mayInProject(caller, 'image.read')

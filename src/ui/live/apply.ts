@@ -110,9 +110,13 @@ export class Applier {
   private followers(batch: readonly Event[]): void {
     const nouns = new Set(batch.map(event => event.noun))
     const ids = new Set(batch.map(event => event.resource_id))
+    const asked = batch.some(event => event.request_id !== null)
     for (const query of this.cache.getQueryCache().findAll({ queryKey: ['read'] })) {
       const { follows, of } = (query.meta ?? {}) as { follows?: readonly string[]; of?: string }
-      if (follows?.some(noun => nouns.has(noun)) && (of === undefined || ids.has(of))) this.refresh(query)
+      // What anyone asked for, whatever it is about; not what hosts report by themselves.
+      if (follows?.includes('*')) {
+        if (asked) this.refresh(query)
+      } else if (follows?.some(noun => nouns.has(noun)) && (of === undefined || ids.has(of))) this.refresh(query)
     }
   }
 

@@ -101,6 +101,12 @@ export function useSession(): Session {
   return now.session
 }
 
+/** The same outside of drawing, such as in a definition's whyNot. */
+export function sessionNow(): Session {
+  if (state.kind !== 'signed-in') throw new Error('Nobody is signed in.')
+  return state.session
+}
+
 export function client(): ApiClient {
   if (state.kind !== 'signed-in') throw new Error('Nobody is signed in.')
   return state.client
@@ -113,6 +119,12 @@ export function may({ permissions }: Session, { level, needs }: { level: Level; 
   if (level === 'system') return on_system
   if (level === 'domain') return on_system || permissions.domains.some(one => one.permissions.includes(needs))
   return on_system || permissions.project.includes(needs)
+}
+
+/** Whether the permission is held in this domain: by itself, from a domain above, or on the system. */
+export function mayIn({ permissions }: Session, needs: Permission, domain_id: string | null): boolean {
+  if (permissions.system.includes(needs)) return true
+  return permissions.domains.some(one => one.domain_id === domain_id && one.permissions.includes(needs))
 }
 
 /** Only operates what is there; runs a project; runs the cloud. Decides how much of the UI there is. */

@@ -1,0 +1,92 @@
+/** The form that makes an API key, and the one time that its secret is shown. */
+import { Alert, Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import type { NewApiKey } from '../../api/api-key.ts'
+import { routes } from '../api/routes.ts'
+import { CreatePage, plainInput, type Values } from '../parts/form.tsx'
+import { words as shared } from '../text/shared.ts'
+import { apiKey } from './definition.tsx'
+import { words } from './text.ts'
+
+const day_ms = 24 * 60 * 60 * 1000
+
+function toInput({ days, ...rest }: Values) {
+  return plainInput({
+    ...rest,
+    ...(typeof days === 'number' && { expires_at: new Date(Date.now() + days * day_ms).toISOString() }),
+  })
+}
+
+export default function CreateApiKey() {
+  const [made, setMade] = useState<NewApiKey>()
+  return (
+    <>
+      <CreatePage
+        noun={apiKey}
+        route={routes['api-key'].create}
+        initial={{ days: 90 }}
+        toInput={toInput}
+        fields={[
+          { name: 'name', title: words('name'), kind: 'text' },
+          {
+            name: 'days',
+            title: words('expires'),
+            kind: 'number',
+            unit: words('days'),
+            help: words('expires.help'),
+          },
+          {
+            name: 'project',
+            title: words('project'),
+            kind: 'noun',
+            from: routes.project.list,
+            query: { sort: 'name' },
+            help: words('project.help'),
+          },
+        ]}
+        onDone={body => setMade(body as NewApiKey)}
+      />
+      {made && <Secret made={made} />}
+    </>
+  )
+}
+
+function Secret({ made }: { made: NewApiKey }) {
+  const navigate = useNavigate()
+  const leave = () => void navigate({ to: `/${apiKey.path}`, search: {} })
+  const copy = (text: string, label: string) => (
+    <ClipboardCopy
+      isReadOnly
+      isCode
+      isBlock
+      variant="inline"
+      hoverTip={shared('copy')}
+      clickTip={shared('copied')}
+      textAriaLabel={label}
+    >
+      {text}
+    </ClipboardCopy>
+  )
+  return (
+    // No way out but the button: by a stray click the secret would be lost.
+    <Modal isOpen variant="medium" aria-labelledby="secret-title">
+      <ModalHeader title={words('secret.title', { name: made.name })} labelId="secret-title" />
+      <ModalBody>
+        {made.secret === null ? (
+          <Alert isInline variant="warning" title={words('secret.lost')} />
+        ) : (
+          <div className="croft-stack">
+            <Alert isInline variant="info" title={words('secret.once')} />
+            {copy(made.secret, words('secret.label'))}
+            <span className="croft-muted">{words('secret.use')}</span>
+            {copy(`export CROFT_URL=${location.origin} CROFT_TOKEN=${made.secret}`, words('secret.use'))}
+          </div>
+        )}
+      </ModalBody>
+      <ModalFooter>
+        <Button onClick={leave}>{words('secret.done')}</Button>
+      </ModalFooter>
+    </Modal>
+  )
+}

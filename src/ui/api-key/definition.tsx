@@ -1,0 +1,69 @@
+/** One's own API keys: list, form that shows the secret once, deletion. */
+import KeyIcon from '@patternfly/react-icons/dist/esm/icons/key-icon'
+import type { ApiKey } from '../../api/api-key.ts'
+import { routes } from '../api/routes.ts'
+import { PlaceName } from '../grant/names.tsx'
+import { defineNoun } from '../noun/definition.ts'
+import { StateLabel } from '../parts/state.tsx'
+import { Time } from '../parts/time.tsx'
+import { words } from './text.ts'
+
+const own = routes['api-key']
+
+export const apiKey = defineNoun<ApiKey>({
+  name: 'api-key',
+  path: 'api-keys',
+  area: 'access',
+  title: () => words('one'),
+  titles: () => words('many'),
+  icon: KeyIcon,
+  list: own.list,
+  default_sort: 'name',
+  get: { route: own.get, param: 'api_key' },
+  // They are a person's, and shown in whatever project one is.
+  shared_between_projects: true,
+  columns: [
+    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    {
+      id: 'project',
+      title: () => words('project'),
+      cell: one => (one.project_id ? <PlaceName noun="project" id={one.project_id} /> : '–'),
+    },
+    {
+      id: 'expires',
+      title: () => words('expires'),
+      cell: one => <Expires apiKey={one} />,
+      width: 'minmax(10rem, 1fr)',
+    },
+    {
+      id: 'last_used',
+      title: () => words('last_used'),
+      cell: one => (one.last_used_at ? <Time at={one.last_used_at} /> : words('last_used.never')),
+      width: 'minmax(10rem, 1fr)',
+    },
+    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+  ],
+  actions: [
+    {
+      id: 'delete',
+      title: () => words('delete'),
+      route: own.delete,
+      input: one => ({ params: { api_key: one.id } }),
+      confirm: {
+        title: () => words('delete.title', { n: 1 }),
+        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
+      },
+      danger: true,
+      leads_to: 'list',
+    },
+  ],
+  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  create: { route: own.create, title: () => words('create'), load: () => import('./create.tsx') },
+  empty: () => words('empty'),
+})
+
+export function Expires({ apiKey: { expires_at } }: { apiKey: ApiKey }) {
+  if (expires_at === null) return <>{words('expires.never')}</>
+  if (Date.parse(expires_at) > Date.now()) return <Time at={expires_at} />
+  return <StateLabel tone="off">{words('expires.over')}</StateLabel>
+}

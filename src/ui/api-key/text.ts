@@ -1,0 +1,63 @@
+/** Words of the pages of API keys. */
+import { catalogue } from '../text/catalogue.ts'
+
+export const words = catalogue({
+  en: {
+    one: 'API key',
+    many: 'API keys',
+    create: 'Create API key',
+    empty:
+      'An API key is a secret for a program, the CLI or Terraform: it acts as you, in one project. These are yours alone.',
+    name: 'Name',
+    project: 'Project',
+    'project.help': 'Where it may work. Without one: the project that you work in now.',
+    expires: 'Good until',
+    'expires.never': 'for ever',
+    'expires.over': 'run out',
+    'expires.help': 'Days from now. Empty: for ever.',
+    days: 'days',
+    last_used: 'Last used',
+    'last_used.never': 'never',
+    created: 'Created',
+    delete: 'Delete',
+    'delete.title': 'Delete {n, plural, one {this API key} other {# API keys}}?',
+    'delete.body': '{names}: programs that use it are refused at once.',
+    overview: 'Overview',
+    'secret.title': 'The secret of {name}',
+    'secret.once': 'It is shown only now. Copy it to where it is needed; nobody can show it again.',
+    'secret.lost': 'This answer was given before, without the secret. Delete the key and make another.',
+    'secret.label': 'Secret',
+    'secret.use': 'With the command line',
+    'secret.done': 'I have it',
+  },
+  de: {
+    one: 'API-Schlüssel',
+    many: 'API-Schlüssel',
+    create: 'API-Schlüssel anlegen',
+    empty:
+      'Ein API-Schlüssel ist ein Geheimnis für ein Programm, die CLI oder Terraform: es handelt als Sie, in einem Projekt. Diese gehören nur Ihnen.',
+    name: 'Name',
+    project: 'Projekt',
+    'project.help': 'Wo er arbeiten darf. Ohne Angabe: in dem Projekt, in dem Sie gerade sind.',
+    expires: 'Gültig bis',
+    'expires.never': 'unbegrenzt',
+    'expires.over': 'abgelaufen',
+    'expires.help': 'Tage ab jetzt. Leer: unbegrenzt.',
+    days: 'Tage',
+    last_used: 'Zuletzt benutzt',
+    'last_used.never': 'nie',
+    created: 'Angelegt',
+    delete: 'Löschen',
+    'delete.title': '{n, plural, one {Diesen API-Schlüssel} other {# API-Schlüssel}} löschen?',
+    'delete.body': '{names}: Programme, die ihn benutzen, werden sofort abgewiesen.',
+    overview: 'Überblick',
+    'secret.title': 'Das Geheimnis von {name}',
+    'secret.once':
+      'Es wird nur jetzt gezeigt. Kopieren Sie es dorthin, wo es gebraucht wird; niemand kann es wieder zeigen.',
+    'secret.lost':
+      'Diese Antwort gab es schon, ohne das Geheimnis. Löschen Sie den Schlüssel und legen Sie einen neuen an.',
+    'secret.label': 'Geheimnis',
+    'secret.use': 'Mit der Kommandozeile',
+    'secret.done': 'Ich habe es',
+  },
+})

@@ -1,0 +1,36 @@
+/** What a project is, and how much of its quota is used. */
+import { Card, CardBody } from '@patternfly/react-core'
+import type { Project } from '../../api/project.ts'
+import { PlaceName } from '../grant/names.tsx'
+import { EnabledLabel } from '../parts/enabled.tsx'
+import { Facts } from '../parts/facts.tsx'
+import { Time } from '../parts/time.tsx'
+import { mayIn, useSession } from '../session/session.ts'
+import { QuotaOf } from './quota.tsx'
+import { words } from './text.ts'
+
+export default function ProjectOverview({ item }: { item: Project }) {
+  const session = useSession()
+  const works_here = item.id === session.project?.id
+  const sees = works_here
+    ? session.permissions.project.includes('quota.read')
+    : mayIn(session, 'quota.read', item.domain_id)
+  return (
+    <div className="croft-stack">
+      <Card>
+        <CardBody>
+          <Facts
+            facts={[
+              [words('state'), <EnabledLabel key="state" on={item.enabled} />],
+              [words('domain'), <PlaceName key="domain" noun="domain" id={item.domain_id} />],
+              [words('description'), item.description || '–'],
+              [words('created'), <Time key="created" at={item.created_at} />],
+              works_here && ['', words('here')],
+            ]}
+          />
+        </CardBody>
+      </Card>
+      {sees && <QuotaOf item={item} />}
+    </div>
+  )
+}
