@@ -44,6 +44,21 @@ async function open(body: { kind: 'serial' | 'graphical'; view_only?: boolean; r
   return new WebSocket(`${controller_url}${url}`.replace(/^http/, 'ws'), ['binary'], { agent: host.agent })
 }
 
+async function serial(asked: { view_only?: boolean; replay_bytes?: number }) {
+  const socket = await open({ kind: 'serial', ...asked })
+  socket.on('message', (data: Buffer) => seen.set(socket, (seen.get(socket) ?? '') + data.toString('latin1')))
+  await once(socket, 'open')
+  return socket
+}
+
+/** What each socket said. */
+const seen = new Map<WebSocket, string>()
+
+async function read(socket: WebSocket, pattern: RegExp): Promise<void> {
+  const signal = AbortSignal.timeout(20_000)
+  while (!pattern.test(seen.get(socket) ?? '')) await once(socket, 'message', { signal })
+}
+
 void test('what is typed at the screen reaches the guest and shows; what who only looks on types does not', async () => {
   const worker = await Vnc.over(await open({ kind: 'graphical' }))
   const looker = await Vnc.over(await open({ kind: 'graphical', view_only: true }))
@@ -63,25 +78,14 @@ void test('what is typed at the screen reaches the guest and shows; what who onl
 })
 
 void test('two sit at the serial line: both see what either types, and a newcomer what was before', async () => {
-  const read = async (socket: WebSocket, pattern: RegExp) => {
-    const signal = AbortSignal.timeout(20_000)
-    let text = seen.get(socket) ?? ''
-    while (!pattern.test(text)) {
-      const [data] = (await once(socket, 'message', { signal })) as [Buffer]
-      text += data.toString('latin1')
-      seen.set(socket, text)
-    }
-  }
-  const seen = new Map<WebSocket, string>()
-  const one = await open({ kind: 'serial' })
-  const two = await open({ kind: 'serial', view_only: true })
-  await Promise.all([once(one, 'open'), once(two, 'open')])
+  const one = await serial({})
+  const two = await serial({ view_only: true })
   const both = Promise.all([read(one, /is 42\s/), read(two, /is 42\s/)])
   one.send('\r')
   two.send('echo never\r')
   one.send('echo six times seven is $((6*7))\r')
   await both
-  const three = await open({ kind: 'serial', replay_bytes: 65_536 })
+  const three = await serial({ replay_bytes: 65_536 })
   await read(three, /TINY READY[^]*is 42\s/)
   assert.doesNotMatch(seen.get(two) ?? '', /never/)
   for (const socket of [one, two, three]) socket.close()

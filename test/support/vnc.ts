@@ -20,8 +20,8 @@ export class Vnc {
     this.height = height
   }
 
-  static async over(socket: WebSocket): Promise<Vnc> {
-    await once(socket, 'open')
+  /** A socket that is being opened: the server speaks first, so nothing may be missed. */
+  static over(socket: WebSocket): Promise<Vnc> {
     return Vnc.of(createWebSocketStream(socket))
   }
 
