@@ -40,8 +40,10 @@ test('roles hold known permissions, each once; the reader only reads; the admini
 })
 
 test('what changes something never needs a permission to read only', () => {
+  // Asked with a body, and yet only looking.
+  const looking = new Set(['security-group.check'])
   for (const { name, method, needs } of allRoutes) {
-    if (method === 'GET' || (method as string) === 'HEAD' || needs === null) continue
+    if (method === 'GET' || (method as string) === 'HEAD' || needs === null || looking.has(name)) continue
     assert.doesNotMatch(needs, /\.read$/, name)
   }
 })
