@@ -66,7 +66,8 @@ export function simulatedSamples(
   const host = (): HostSample => {
     const [t_s, share, count] = [elapsed_s(), shareOf(name), guests.running().length]
     const memory_size_bytes = size.memory_mib * mib
-    const busy = Math.min(0.9, 0.08 + (0.5 * count) / size.cpus)
+    // Not by its guests: counters must not jump when one comes or goes.
+    const busy = 0.1 + 0.3 * share
     return {
       cpus: size.cpus,
       cpu_s: flow(t_s, size.cpus * busy, share),
@@ -74,7 +75,7 @@ export function simulatedSamples(
       memory_used_bytes: Math.min(memory_size_bytes, 2 * gib + Math.round(count * gib * 0.6)),
       memory_size_bytes,
       pools: [{ name: 'local', used_bytes: (40 + 3 * count) * gib, size_bytes: 2000 * gib }],
-      ...devices(t_s, share + 0.3 * count, 'nvme0n1', 'eth0'),
+      ...devices(t_s, share, 'nvme0n1', 'eth0'),
     }
   }
   return {

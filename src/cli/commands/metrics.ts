@@ -59,7 +59,7 @@ function rowsOf({ resources }: MetricHistory) {
       const average = known.reduce((sum, value) => sum + value, 0) / known.length
       const highest = Math.max(...(peak ?? mean).filter(value => value !== null))
       const text = (value: number | undefined) => textOf(unit, value)
-      const metric = device === null ? name : device
+      const metric = device === null ? name : `${name} ${device}`
       const figures = { last: text(known.at(-1)), mean: text(average), peak: text(highest) }
       return { resource: resource.name, metric, ...figures, curve: curve(mean, unit === 'percent' ? 100 : highest) }
     }),
