@@ -19,8 +19,21 @@ import { Vnc } from '../support/vnc.ts'
 /** Checked in: a real guest's screen, as people see it. */
 const picture = path.join(import.meta.dirname, '../../docs/pictures/console-guest.png')
 
-/** Of the page, where a function below runs. */
+interface Canvas {
+  width: number
+  height: number
+  toDataURL(): string
+}
+/** Of the page, where functions below run. */
 declare const sessionStorage: { setItem(key: string, value: string): void }
+declare const document: { querySelector(selector: string): Canvas | null }
+
+/** The screen as the browser drew it; '' before there is one, or while it is still this one. */
+function drawn(but: string): string {
+  const canvas = document.querySelector('.croft-console-place canvas')
+  const shown = canvas && canvas.width >= 640 ? canvas.toDataURL() : ''
+  return shown === but ? '' : shown
+}
 
 let bed: Bed
 let host: Host
@@ -122,10 +135,10 @@ void test('in Chromium: type in the serial console, see the framebuffer change',
   await page.locator('.xterm-accessibility').getByText('six times nine is 54').first().waitFor()
   await page.getByRole('button', { name: 'Graphical' }).click()
   await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
-  const canvas = page.locator('.croft-console-place canvas')
-  await canvas.waitFor()
+  const before = await (await page.waitForFunction(drawn, '')).jsonValue()
   await page.keyboard.type('seen by chromium\n')
   await cloud.logged(id, /seen by chromium/)
+  await page.waitForFunction(drawn, before)
   await page.screenshot({ path: picture, animations: 'disabled' })
   assert.deepEqual(problems, [])
 })
