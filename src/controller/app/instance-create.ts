@@ -37,7 +37,11 @@ interface Request {
 export async function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
   checkUserData(asked.user_data)
   try {
-    return await alike(cloud).ask(kindOf(caller, asked), { caller, asked })
+    const kind = kindOf(caller, asked)
+    if (kind !== null) return await alike(cloud).ask(kind, { caller, asked })
+    const [created] = await createAll(cloud, [{ caller, asked }])
+    if (!created) throw new Error('what was just made is not there')
+    return created
   } catch (error) {
     await keepRefusal(cloud, error)
     throw error
@@ -56,13 +60,13 @@ function alike(cloud: Cloud): TogetherByKey<Request, Created> {
   return known
 }
 
-/** The same for requests that may share a transaction; a request for something that only one can have is alone. */
-function kindOf(caller: Caller, { name: _, ...rest }: InstanceCreate): string {
+/** The same for requests that may share a transaction; null for one that is alone, as it asks for what only one can have. */
+function kindOf(caller: Caller, { name: _, ...rest }: InstanceCreate): string | null {
   const only_one =
     (rest.count ?? 1) > 1 ||
     rest.boot_volume_id !== undefined ||
-    rest.networks?.some(one => one.fixed_addresses?.length)
-  return only_one ? caller.request.id : JSON.stringify([caller.user_id, caller.project_id, rest])
+    rest.networks?.some(one => one.port_id !== undefined || one.fixed_addresses?.length)
+  return only_one ? null : JSON.stringify([caller.user_id, caller.project_id, rest])
 }
 
 /** Requests that are alike but for their names. */

@@ -126,4 +126,35 @@ describe('controller/together', () => {
       [202, 412, 202],
     )
   })
+
+  test('whoever sends the request id of another gets what they asked for themselves', async () => {
+    const project = await cloud.request('POST', '/v1/projects', {
+      body: { name: 'other', domain_id: cloud.domain_id },
+    })
+    await liftQuotas(cloud)
+    await cloud.cloud.database.db.updateTable('image').set({ visibility: 'public' }).execute()
+    const other_id = String(project.body.id)
+    const other = await cloud.tokenOf(cloud.admin_user_id, other_id)
+    const headers = { 'x-request-id': crypto.randomUUID() }
+    const createTwo = (name: string, token: string) =>
+      cloud.request('POST', '/v1/instances', {
+        body: { ...body, networks: [], name, count: 2, tags: { of: name } },
+        headers,
+        token,
+      })
+    // The first is under way while the others come.
+    const answers = await Promise.all([
+      createTwo('first', cloud.admin),
+      createTwo('mine', cloud.admin),
+      createTwo('theirs', other),
+    ])
+    const made = answers.map(({ body: { items } }) =>
+      (items as unknown as { project_id: string; tags: { of: string } }[]).map(one => [one.project_id, one.tags.of]),
+    )
+    assert.deepEqual(made, [
+      Array.from({ length: 2 }, () => [cloud.project_id, 'first']),
+      Array.from({ length: 2 }, () => [cloud.project_id, 'mine']),
+      Array.from({ length: 2 }, () => [other_id, 'theirs']),
+    ])
+  })
 })
