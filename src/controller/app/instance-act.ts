@@ -19,7 +19,7 @@ import { operation } from '../store/operation.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { volume } from '../store/volume.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
-import { changeTogether } from './change.ts'
+import { changeTogether, mayRedo } from './change.ts'
 import { mustSee } from './instance.ts'
 
 export interface Acted {
@@ -124,7 +124,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
 const lines = new WeakMap<Cloud, TogetherByKey<Asked & { act: Act }, Acted>>()
 
 function act(cloud: Cloud, asked: Asked, one: Act): Promise<Acted> {
-  const line = lines.get(cloud) ?? new TogetherByKey(all => actAll(cloud, all))
+  const line = lines.get(cloud) ?? new TogetherByKey(all => actAll(cloud, all), { mayRedo })
   lines.set(cloud, line)
   const { user_id, project_id } = asked.caller
   return line.ask(JSON.stringify([user_id, project_id, one.move, one.with]), { ...asked, act: one })

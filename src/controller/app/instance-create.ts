@@ -21,7 +21,7 @@ import { placement } from '../store/placement.ts'
 import { quota } from '../store/quota.ts'
 import { type Boot, bootOf, extraGib } from './boot-source.ts'
 import { by, type Caller, projectOf } from './caller.ts'
-import { changeTogether } from './change.ts'
+import { changeTogether, mayRedo } from './change.ts'
 import { keepRefusal, type Placed, placeAndClaim } from './placement.ts'
 import { insertDisks } from './instance-disks.ts'
 import { preparePorts } from './instance-ports.ts'
@@ -55,7 +55,7 @@ export async function createInstances(cloud: Cloud, caller: Caller, asked: Insta
 const lines = new WeakMap<Cloud, TogetherByKey<Request, Created>>()
 
 function alike(cloud: Cloud): TogetherByKey<Request, Created> {
-  const known = lines.get(cloud) ?? new TogetherByKey(requests => createAll(cloud, requests))
+  const known = lines.get(cloud) ?? new TogetherByKey(requests => createAll(cloud, requests), { mayRedo })
   lines.set(cloud, known)
   return known
 }
@@ -65,7 +65,7 @@ function kindOf(caller: Caller, { name: _, ...rest }: InstanceCreate): string | 
   const only_one =
     (rest.count ?? 1) > 1 ||
     rest.boot_volume_id !== undefined ||
-    rest.networks?.some(one => one.port_id !== undefined || one.fixed_addresses?.length)
+    rest.networks?.some(one => one.fixed_addresses?.length)
   return only_one ? null : JSON.stringify([caller.user_id, caller.project_id, rest])
 }
 

@@ -157,4 +157,31 @@ describe('controller/together', () => {
       Array.from({ length: 2 }, () => [other_id, 'theirs']),
     ])
   })
+
+  test('requests whose database went away as it committed are not done again', async () => {
+    const { database } = cloud.cloud
+    const lost = new Set<unknown>()
+    const transaction = database.transaction.bind(database)
+    const cut: typeof transaction = async work => {
+      const done = await transaction(work)
+      const isBatch = Array.isArray(done) && done.length > 1 && Object.hasOwn(done[0] as object, 'operation')
+      if (!isBatch || lost.size > 0) return done
+      lost.add(done)
+      throw new Error('Connection terminated unexpectedly')
+    }
+    Object.assign(database, { transaction: cut })
+    try {
+      const answers = await many(6, n => create(`once-${n}`))
+      assert.equal(lost.size, 1, 'a batch was cut')
+      for (const { status } of answers) assert.ok(status === 202 || status === 503, String(status))
+    } finally {
+      Object.assign(database, { transaction })
+    }
+    const { body: all } = await cloud.request('GET', '/v1/instances?limit=1000')
+    const names = (all.items ?? []).map(one => String(one.name)).filter(name => name.startsWith('once-'))
+    assert.deepEqual(
+      names.sort(),
+      Array.from({ length: 6 }, (_, n) => `once-${n}`),
+    )
+  })
 })
