@@ -116,6 +116,19 @@ describe('controller/together', () => {
     assert.match([statuses[0], statuses[5]].sort().join(' '), /^202 (404|409)$/)
   })
 
+  test('what else a request changes is told as its own', async () => {
+    const ids = (await many(4, n => create(`keep-${n}`))).map(answer => madeBy(answer).made.id)
+    const answers = await Promise.all(ids.map(id => cloud.request('DELETE', `/v1/instances/${id}?keep_root=true`)))
+    const requests = answers.map(({ headers }) => String(headers['x-request-id']))
+    const rows = await cloud.cloud.database.db
+      .selectFrom('event')
+      .select('request_id')
+      .where('noun', '=', 'volume')
+      .where('kind', '=', 'changed')
+      .execute()
+    assert.deepEqual(rows.map(row => row.request_id).sort(), requests.sort())
+  })
+
   test('a version that has changed refuses its own request alone', async () => {
     const ids = (await many(3, n => create(`old-${n}`))).map(answer => madeBy(answer).made.id)
     const stop = (id: string, n: number) =>
