@@ -69,6 +69,7 @@ const comforts: Readonly<Record<string, () => Promise<{ comfort: Comfort }>>> = 
   placement: () => import('./commands/placement.ts'),
   'key-pair': () => import('./commands/key-pair.ts'),
   image: () => import('./commands/image.ts'),
+  'image-key': () => import('./commands/image-key.ts'),
   host: () => import('./commands/host.ts'),
   'security-group': () => import('./commands/security-group.ts'),
 }
