@@ -95,7 +95,10 @@ function describe({ route }: CommandShape): string {
 
 function addWord(command: Command, shape: CommandShape, field: Field, many: boolean): void {
   const word = many ? `${field.flag}...` : field.flag
-  const argument = new Argument(field.required ? `<${word}>` : `[${word}]`, field.noun ? `name or id${many ? '; several may be named' : ''}` : field.summary)
+  const argument = new Argument(
+    field.required ? `<${word}>` : `[${word}]`,
+    field.noun ? `name or id${many ? '; several may be named' : ''}` : field.summary,
+  )
   fieldOf.set(argument, field)
   command.addArgument(argument)
   wordsOf.set(shape, [...(wordsOf.get(shape) ?? []), field])

@@ -8,6 +8,7 @@ import type { Session, SignedIn } from '../api/session.ts'
 import type { Route } from '../api/route.ts'
 import type { ClientEnvironment } from '../client-environment.ts'
 import { type Client, createClient } from '../sdk/client.ts'
+import { ConnectionFailed } from '../sdk/errors.ts'
 import type { Globals } from './context.ts'
 import type { Nouns } from './contract.ts'
 import { CommandFailed } from './failure.ts'
@@ -86,6 +87,7 @@ export async function connect(env: ClientEnvironment, asked: Asked, nouns: Nouns
   const place = await placeOf(env, asked)
   const expired = place.kept && Date.parse(place.kept.expires_at) <= Date.now()
   if (place.token === undefined || expired) {
+    if (asked.url ?? env.url) await mustAnswer(place)
     throw new CommandFailed(
       'not_signed_in',
       expired ? 'Your sign-in has expired.' : 'You are not signed in.',
@@ -97,6 +99,20 @@ export async function connect(env: ClientEnvironment, asked: Asked, nouns: Nouns
   if (project === undefined || isProject(place.kept?.project, project)) return client
   return createClient({ ...place, token: await tokenFor(env, place, client, project, nouns) })
 }
+
+/** To sign in helps only where there is a controller, so that a place that was named is tried first. Throws ConnectionFailed. */
+async function mustAnswer(place: Place): Promise<void> {
+  const signal = AbortSignal.timeout(answer_within_ms)
+  try {
+    // Any answer will do, also a refusal.
+    await createClient(place).raw('/v1/session', { method: 'GET', headers: { accept: 'application/json' }, signal })
+  } catch (error) {
+    // One that is only slow is asked to sign in at, as before.
+    if (error instanceof ConnectionFailed) throw error
+  }
+}
+
+const answer_within_ms = 3000
 
 function isProject(known: { id: string; name: string } | null | undefined, asked: string): boolean {
   return known?.name === asked || known?.id === asked

@@ -5,15 +5,7 @@
 import { Command } from 'commander'
 import type { ClientEnvironment } from '../client-environment.ts'
 import { version } from '../model/version.ts'
-import {
-  addCommonOptions,
-  addFields,
-  givenOf,
-  globalsOf,
-  type Options,
-  takesMany,
-  targetsOf,
-} from './build-command.ts'
+import { addCommonOptions, addFields, givenOf, globalsOf, type Options, takesMany, targetsOf } from './build-command.ts'
 import { type CommandShape, commandShape } from './command-shape.ts'
 import { comfortOf, handMade, type HandMade } from './comfort.ts'
 import { connect } from './connect.ts'

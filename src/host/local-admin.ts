@@ -4,7 +4,8 @@
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { type Config, isLoopback, joinAddress } from '../config.ts'
+import { type Config, joinAddress } from '../config.ts'
+import { isLoopback } from '../lib/ip.ts'
 import { ApiError, type ApiPlace, localApi } from './api.ts'
 import { isErrno } from '../lib/process.ts'
 import { connectable, controllerState } from './services/controller.ts'

@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FloatingIp } from '../../api/floating-ip.ts'
 import type { Instance } from '../../api/instance.ts'
 import type { Network } from '../../api/network.ts'
-import { type Config, isLoopback } from '../../config.ts'
+import type { Config } from '../../config.ts'
+import { isLoopback } from '../../lib/ip.ts'
 import type { Api } from '../api.ts'
 import { HostError } from '../error.ts'
 import { runOk } from '../../lib/process.ts'
@@ -154,7 +155,8 @@ export async function wakeGuest(api: Api, show: Show): Promise<FirstGuest | unde
   if (!found) return undefined
   // `down --guests stop` stopped it; asked to bring the machine up again, it runs again.
   // One that failed gets another try: what was wrong may be what this run has mended.
-  if (found.state === 'stopped' || found.state === 'error') await api.call('POST', `/v1/instances/${found.id}/start`, {})
+  if (found.state === 'stopped' || found.state === 'error')
+    await api.call('POST', `/v1/instances/${found.id}/start`, {})
   return await untilAnswers(api, found, show)
 }
 
