@@ -162,10 +162,9 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
       resource_id: row.id,
       targets: [{ resource_id: row.id, generation: generations.get(row.id) ?? row.generation }],
     }))
-    await operation.start(tx, operations)
-    await operation.endReached(tx, ids)
-    await event.record(
+    await operation.start(
       tx,
+      operations,
       operations.map(({ resource_id, project_id, user_id, request_id }) => ({
         noun: 'instance',
         kind: 'changed',
@@ -176,6 +175,7 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
       })),
       rows.map(row => row.host_id),
     )
+    await operation.endReached(tx, ids)
     return await answers(
       tx,
       operations.map(one => [one.resource_id, one.id]),

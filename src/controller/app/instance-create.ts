@@ -224,7 +224,7 @@ async function onlyNetwork(tx: Tx, project_id: string): Promise<string> {
     first
       ? `There is more than one network to choose from (${names}). Name one in networks.`
       : 'The project has no network. Make one with a subnet first: croft network create.',
-    { networks: candidates },
+    { field: 'networks', networks: candidates },
   )
 }
 
@@ -269,8 +269,7 @@ async function recordCreation(
   events: Parameters<typeof event.record>[1],
 ): Promise<void> {
   const all = parts.flatMap(({ caller, made }) => made.map(one => ({ one, ...by(caller) })))
-  await placement.insert(
-    tx,
+  const placements = placement.asRows(
     all.flatMap(({ one: { id, project_id }, request_id }, n) => {
       const decision = placed[n]?.decision
       return decision
@@ -278,8 +277,7 @@ async function recordCreation(
         : []
     }),
   )
-  const started = await operation.startNew(
-    tx,
+  const started = operation.asRows(
     parts.map(({ caller, made, operation_id }) => ({
       id: operation_id,
       project_id: projectOf(caller),
@@ -299,7 +297,8 @@ async function recordCreation(
   }))
   await event.record(
     tx,
-    [...started, ...created, ...events],
+    [...started.events, ...created, ...events],
     all.map(({ one }) => one.host_id),
+    [placements, ...started.rows],
   )
 }
