@@ -8,6 +8,6 @@ export const publicRoutes: ReadonlySet<string> = new Set([
 
 /** Nouns that are not a file of their own in every layer, and where they are. */
 export const nounsElsewhere: Readonly<Record<string, string>> = {
-  'image-upload': "the resumable way to an image's content: of the image in contract and store",
+  'image-upload': "the resumable way to an image's content: of the image in store",
   placement: 'why an instance is where it is: told with instances',
 }
