@@ -6,7 +6,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Operation } from '../../api/operation.ts'
 import type { Db, Tx } from './database.ts'
 import { event, type NewEvent } from './event.ts'
-import { insertRows } from './insert-rows.ts'
+import type { Beside } from './insert-rows.ts'
 import { heldReason } from './held.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
@@ -21,22 +21,35 @@ export interface NewOperation {
   targets: readonly { resource_id: string; generation: number }[]
 }
 
-/** A newer wish for the same things overtakes older operations on them: these end as cancelled, saying so. */
-async function start(tx: Tx, made: readonly NewOperation[]): Promise<void> {
+/**
+ * A newer wish for the same things overtakes older operations on them: these end as cancelled, saying so. `events` are told,
+ * and `hosts` woken, by the statement that adds the new ones.
+ */
+async function start(
+  tx: Tx,
+  made: readonly NewOperation[],
+  events: readonly NewEvent[] = [],
+  hosts: Iterable<string> = [],
+): Promise<void> {
   for (const [kind, alike] of Map.groupBy(made, one => one.kind)) {
     const ids = alike.flatMap(one => one.targets.map(target => target.resource_id))
     await cancelTargets(tx, ids, `overtaken by a newer ${kind}`)
   }
-  await event.record(tx, await startNew(tx, made))
+  const started = asRows(made)
+  await event.record(tx, [...started.events, ...events], hosts, started.rows)
 }
 
-/** Operations on what nothing else can have been wished for yet. Returns their events, for the caller to record. */
-async function startNew(tx: Tx, made: readonly NewOperation[]): Promise<NewEvent[]> {
-  const rows = made.map(({ targets, ...row }) => ({ ...row, targets: targets.length }))
+/** As rows with their events, for `event.record` to add; of what nothing else can have been wished for yet. */
+function asRows(made: readonly NewOperation[]): { events: NewEvent[]; rows: Beside[] } {
+  const operations = made.map(({ targets, ...row }) => ({ ...row, targets: targets.length }))
   const targets = made.flatMap(one => one.targets.map(target => ({ operation_id: one.id, ...target })))
-  await insertRows(tx, 'operation', rows)
-  await insertRows(tx, 'operation_target', targets)
-  return made.map(one => changed(one, 'created'))
+  return {
+    events: made.map(one => changed(one, 'created')),
+    rows: [
+      { table: 'operation', rows: operations },
+      { table: 'operation_target', rows: targets },
+    ],
+  }
 }
 
 /** `ended` goes with the event, so that who waits for it need not look. */
@@ -303,7 +316,7 @@ async function openTargets(tx: Tx, id: string): Promise<string[]> {
 
 export const operation = {
   start,
-  startNew,
+  asRows,
   end,
   endOn,
   endTargets,
