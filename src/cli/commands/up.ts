@@ -20,7 +20,9 @@ type Options = PlaceOptions & {
 export function register(program: Command): void {
   const command = program
     .command('up')
-    .description('make a cloud of this machine, or bring it back up; harmless to run again')
+    .description(
+      'Make a cloud of this machine, or bring it back up. Looks before each step and does only what is missing: harmless to run again. What is said here is kept for the next time.',
+    )
     .option('--dry-run', 'say what would be done, and do nothing')
     .option('--no-guest', 'make no networks, image and first guest')
     .option('--listen <address:port>', 'where API and UI listen (default: 127.0.0.1:7070; beyond loopback with TLS)')
