@@ -7,7 +7,7 @@ import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
 import { selectInstances, shownAt, shownByIds, stampsOf, stateOfRow } from './instance-shown.ts'
 import { heldBack } from './held.ts'
-import type { Claim } from './host.ts'
+import type { Claim } from './host-claim.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { InstanceTable } from './schema.ts'
 
