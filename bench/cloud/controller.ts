@@ -34,7 +34,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const agents = `127.0.0.1:${await freePort()}`
   const inspector = options.inspect ? `127.0.0.1:${await freePort()}` : null
   // Node, flags and environment as croft-controller has them as a service.
-  const [node = '', ...flags] = nodeArgv('src/controller/main.ts')
+  const [node = '', ...flags] = nodeArgv('plenty', 'src/controller/main.ts')
   const inspect = inspector ? [`--inspect=${inspector}`] : []
   const given = ['--database', options.database_url, '--state', options.state, '--log-level', 'warn']
   const child: ChildProcess = spawn(

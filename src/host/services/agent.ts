@@ -17,7 +17,7 @@ export function agentService(
     service: service({
       name: 'croft-agent',
       description: "Croft's agent on this host",
-      argv: nodeArgv('src/agent/main.ts', ...place, ...tunnel, ...nic),
+      argv: nodeArgv('few', 'src/agent/main.ts', ...place, ...tunnel, ...nic),
       env: { ...node_env },
       keeps_children: true,
       stop_timeout_ms: 20_000,

@@ -49,7 +49,7 @@ export async function controllerService(config: Config): Promise<Definition> {
     service: service({
       name: 'croft-controller',
       description: "Croft's controller",
-      argv: nodeArgv('src/controller/main.ts', ...args),
+      argv: nodeArgv('plenty', 'src/controller/main.ts', ...args),
       env: { ...node_env, PGPASSFILE: passfile },
       ready: { kind: 'tcp', address: connectable(config.agent_listen.host), port: config.agent_listen.port },
       stop_timeout_ms: 20_000,

@@ -9,11 +9,12 @@ export const root = path.join(import.meta.dirname, '../../..')
  * in a controller just linked to a hundred hosts) and is given back only by collections, which do not come while nothing
  * happens. malloc makes up to eight arenas for each core unless told (mallopt(3), M_ARENA_MAX), and every one keeps some.
  */
-const young_half_max_mib = 8
+const young_half_max_mib = { plenty: 16, few: 4 } as const
 export const node_env: Readonly<Record<string, string>> = { ...plain_env, MALLOC_ARENA_MAX: '2' }
 
-export function nodeArgv(program: string, ...args: readonly string[]): string[] {
+/** `work`: whether it has plenty to do at times, or never more than a little. */
+export function nodeArgv(work: keyof typeof young_half_max_mib, program: string, ...args: readonly string[]): string[] {
   const node = path.join(root, 'node_modules/.bin/node')
-  const flags = ['--disable-warning=ExperimentalWarning', `--max-semi-space-size=${young_half_max_mib}`]
+  const flags = ['--disable-warning=ExperimentalWarning', `--max-semi-space-size=${young_half_max_mib[work]}`]
   return [node, ...flags, path.join(root, program), ...args]
 }
