@@ -1,6 +1,6 @@
 /** The list of what is hand-made; each part is loaded when it is asked for. */
 import type { Command } from 'commander'
-import type { Comfort, Shop } from './program.ts'
+import type { Comfort, Shop } from './shop.ts'
 
 export interface HandMade {
   name: string

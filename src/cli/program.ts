@@ -13,32 +13,8 @@ import type { Context } from './context.ts'
 import type { Nouns } from './contract.ts'
 import { examplesText, first_examples } from './examples.ts'
 import { type Output, standardOutput } from './output.ts'
-import { type Prepare, runCommand } from './run.ts'
-
-/** What a hand-made command is given. */
-export interface Shop {
-  nouns: Nouns
-  env: ClientEnvironment
-  /** For the action of a command: what was said, and the way to the API. */
-  contextOf(command: Command): Context
-}
-
-export type Instead = (
-  context: Context,
-  command: Command,
-  words: readonly unknown[],
-  shape: CommandShape,
-) => Promise<void>
-
-/** What is hand-made about a noun, beside what the contract gives. */
-export interface Comfort {
-  /** Adds commands to the noun's, and options to those that are there. */
-  extend(noun: Command, shop: Shop): void
-  /** By verb: fills a request with what the added options say. */
-  prepare?: Readonly<Record<string, (context: Context, options: Options) => Prepare>>
-  /** By verb: runs it in place of the contract's way. */
-  instead?: Readonly<Record<string, Instead>>
-}
+import { runCommand } from './run.ts'
+import type { Comfort, Shop } from './shop.ts'
 
 /** `words`: the command line after `croft`; it decides what is built. */
 export async function buildProgram(words: readonly string[], nouns: Nouns, env: ClientEnvironment): Promise<Command> {

@@ -1,7 +1,7 @@
 /** What is hand-made about image keys: the public key comes from the file that openssl wrote. */
 import { UsageError } from '../failure.ts'
 import { readGiven } from '../files.ts'
-import type { Comfort } from '../program.ts'
+import type { Comfort } from '../shop.ts'
 
 export const comfort: Comfort = {
   extend() {
