@@ -70,13 +70,13 @@ async function localRoot(): Promise<Place | undefined> {
   if (!existsSync(config.state_dir)) return undefined
   try {
     const { place } = await localAdmin(config)
-    return { url: place.url, token: place.token, ca_pem: place.ca }
+    return { url: place.url, token: place.token, ca_pem: place.ca_pem }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new CommandFailed(
       'unreachable',
-      `${why.slice(0, 1).toUpperCase()}${why.slice(1)}.`,
-      'Bring the cloud up: croft up',
+      `${why.slice(0, 1).toUpperCase()}${why.slice(1).replace(/\.$/, '')}.`,
+      'Start it: croft start',
       { cause: error },
     )
   }

@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import type { ConfigFile } from '../../config.ts'
 import { localAdmin } from '../../host/local-admin.ts'
 import { planUp, type UpResult, up } from '../../host/up.ts'
-import { uploadImage } from '../../host/up/upload.ts'
 import { configOf, type PlaceOptions, placeOptions, progressHere, tellFailure } from './machine.ts'
 
 type Options = PlaceOptions & {
@@ -45,7 +44,7 @@ async function run(options: Options): Promise<void> {
     return
   }
   const progress = progressHere()
-  const result = await up({ config, said, guest: options.guest, upload: uploadImage }, progress.step)
+  const result = await up({ config, said, guest: options.guest }, progress.step)
   process.stdout.write(goodbye(result))
   // Shown, so it need not lie on disk any more.
   if (result.password !== undefined) await (await localAdmin(config)).forgetPassword()
