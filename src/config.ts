@@ -13,6 +13,7 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { parse } from 'yaml'
 import { HostError } from './host/error.ts'
+import { isLoopback } from './lib/ip.ts'
 import { isErrno } from './lib/process.ts'
 
 export { clientEnvironment } from './client-environment.ts'
@@ -178,8 +179,4 @@ export function splitAddress(text: string, setting: string): Address {
 
 export function joinAddress({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { node_env, nodeArgv } from '../../src/host/services/node.ts'
 
 export interface Controller {
   url: string
@@ -33,25 +33,15 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const listen = `127.0.0.1:${await freePort()}`
   const agents = `127.0.0.1:${await freePort()}`
   const inspector = options.inspect ? `127.0.0.1:${await freePort()}` : null
-  const main = fileURLToPath(new URL('../../src/controller/main.ts', import.meta.url))
-  const flags = ['--disable-warning=ExperimentalWarning', ...(inspector ? [`--inspect=${inspector}`] : [])]
+  // Node, flags and environment as croft-controller has them as a service.
+  const [node = '', ...flags] = nodeArgv('plenty', 'src/controller/main.ts')
+  const inspect = inspector ? [`--inspect=${inspector}`] : []
   const given = ['--database', options.database_url, '--state', options.state, '--log-level', 'warn']
   const child: ChildProcess = spawn(
     // However this process ends, the controller ends with it (setpriv(1)).
     'setpriv',
-    [
-      '--pdeathsig=TERM',
-      '--',
-      process.execPath,
-      ...flags,
-      main,
-      ...given,
-      '--listen',
-      listen,
-      '--agent-listen',
-      agents,
-    ],
-    { stdio: ['ignore', 'ignore', inspector ? 'ignore' : 'inherit', 'ipc'] },
+    ['--pdeathsig=TERM', '--', node, ...inspect, ...flags, ...given, '--listen', listen, '--agent-listen', agents],
+    { env: { ...node_env }, stdio: ['ignore', 'ignore', inspector ? 'ignore' : 'inherit', 'ipc'] },
   )
   const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
   if (said !== 'ready') throw new Error(`the controller did not start: ${String(said)}`)

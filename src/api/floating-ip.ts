@@ -78,7 +78,7 @@ export const floatingIpRoutes = {
     name: 'floating-ip.update',
     method: 'PATCH',
     path: '/v1/floating-ips/:floating_ip',
-    summary: 'Put it in front of another port or instance, or of none (null)',
+    summary: 'Put it in front of another port or instance, or of none',
     level: 'project',
     needs: 'floating-ip.manage',
     params,

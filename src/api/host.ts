@@ -193,6 +193,7 @@ export const hostRoutes = {
       token: Type.String({ description: 'Shown once' }),
       controller_url: Type.String(),
       command: Type.String({ description: 'To be run on the new host, as root' }),
+      warning: nullable(Type.String({ description: 'Why other machines cannot join in this way' })),
       expires_at: Time,
     }),
     errors: ['not_found'],

@@ -75,7 +75,8 @@ export const Image = closed({
 })
 export type Image = Static<typeof Image>
 
-const params = closed({ image: Uuid })
+export const imageParams = closed({ image: Uuid })
+const params = imageParams
 
 export const ImageMember = closed({
   image_id: Uuid,
@@ -86,7 +87,7 @@ export const ImageMember = closed({
 })
 export type ImageMember = Static<typeof ImageMember>
 
-const contentErrors = [
+export const contentErrors = [
   'not_found',
   'wrong_state',
   'conflict',
@@ -106,7 +107,9 @@ export const imageRoutes = {
     query: closed({
       ...pageQuery,
       name: Type.Optional(Name),
-      visibility: Type.Optional(oneOf(imageVisibilities, { description: 'Only these; community ones are listed no other way' })),
+      visibility: Type.Optional(
+        oneOf(imageVisibilities, { description: 'Only these; community ones are listed no other way' }),
+      ),
       member_status: Type.Optional(
         oneOf(memberStatuses, { description: 'Of what others share with the project: what it said to it (accepted)' }),
       ),
@@ -153,7 +156,11 @@ export const imageRoutes = {
         }),
       ),
       signing_key: Type.Optional(
-        Type.String({ minLength: 1, maxLength: 128, description: 'Name or id of the image key that it was signed with' }),
+        Type.String({
+          minLength: 1,
+          maxLength: 128,
+          description: 'Name or id of the image key that it was signed with',
+        }),
       ),
       signature_algorithm: Type.Optional(
         oneOf(signatureAlgorithms, { description: "The first of the key's own unless said otherwise" }),
@@ -274,50 +281,6 @@ export const imageRoutes = {
     takes: 'bytes',
     status: 200,
     reply: Image,
-    errors: contentErrors,
-    cli: { hidden: true },
-  }),
-}
-
-/** Resumable uploads, tus 1.0.0 (https://tus.io/protocols/resumable-upload): an upload's id is its image's. */
-export const imageUploadRoutes = {
-  create: route({
-    name: 'image-upload.create',
-    method: 'POST',
-    path: '/v1/image-uploads',
-    summary: 'Begin the upload of a waiting image, named by image_id in Upload-Metadata, from its first byte',
-    level: 'project',
-    needs: 'image.manage',
-    takes: 'bytes',
-    status: 201,
-    stream: 'bytes',
-    errors: contentErrors,
-    cli: { hidden: true },
-  }),
-  head: route({
-    name: 'image-upload.head',
-    method: 'HEAD',
-    path: '/v1/image-uploads/:image',
-    summary: 'How far an upload has come: Upload-Offset',
-    level: 'project',
-    needs: 'image.manage',
-    params,
-    status: 200,
-    stream: 'bytes',
-    errors: contentErrors,
-    cli: { hidden: true },
-  }),
-  patch: route({
-    name: 'image-upload.patch',
-    method: 'PATCH',
-    path: '/v1/image-uploads/:image',
-    summary: 'Send the content from Upload-Offset on; Upload-Length says how long it is, unless that is known',
-    level: 'project',
-    needs: 'image.manage',
-    params,
-    takes: 'bytes',
-    status: 204,
-    stream: 'bytes',
     errors: contentErrors,
     cli: { hidden: true },
   }),

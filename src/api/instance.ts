@@ -99,7 +99,12 @@ export const InstanceCreate = closed({
     ),
   ),
   key_names: Type.Optional(Type.Array(Name, { maxItems: 16, description: 'Your key pairs; without it, all of them' })),
-  public_keys: Type.Optional(Type.Array(Type.String({ maxLength: limits.key_length_max }), { maxItems: 16 })),
+  public_keys: Type.Optional(
+    Type.Array(Type.String({ maxLength: limits.key_length_max }), {
+      maxItems: 16,
+      description: 'In OpenSSH form, beside those of key pairs',
+    }),
+  ),
   user_data: Type.Optional(
     Type.String({
       maxLength: Math.ceil(limits.user_data_bytes_max / 3) * 4,
@@ -113,8 +118,12 @@ export const InstanceCreate = closed({
   ),
   zone_id: Type.Optional(Uuid),
   host_id: Type.Optional(Uuid),
-  config_drive: Type.Optional(Type.Boolean()),
-  watchdog_action: Type.Optional(oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'])),
+  config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
+  watchdog_action: Type.Optional(
+    oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'], {
+      description: 'When the guest no longer feeds its watchdog',
+    }),
+  ),
   start: Type.Optional(Type.Boolean({ description: 'false: made, but left stopped' })),
 })
 export type InstanceCreate = Static<typeof InstanceCreate>

@@ -66,8 +66,10 @@ export const networkRoutes = {
     needs: 'network.manage',
     body: closed({
       name: Name,
-      kind: Type.Optional(oneOf(networkKinds)),
-      shared: Type.Optional(Type.Boolean()),
+      kind: Type.Optional(
+        oneOf(networkKinds, { description: 'overlay: between guests on any host; external: the way outside' }),
+      ),
+      shared: Type.Optional(Type.Boolean({ description: 'All projects may use it' })),
       mtu: Type.Optional(Mtu),
       physical_network: Type.Optional(
         Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$', description: 'External only: as hosts name it' }),
@@ -87,7 +89,11 @@ export const networkRoutes = {
     level: 'project',
     needs: 'network.manage',
     params,
-    body: closed({ name: Type.Optional(Name), shared: Type.Optional(Type.Boolean()), mtu: Type.Optional(Mtu) }),
+    body: closed({
+      name: Type.Optional(Name),
+      shared: Type.Optional(Type.Boolean({ description: 'All projects may use it' })),
+      mtu: Type.Optional(Mtu),
+    }),
     status: 200,
     reply: Network,
     errors: ['not_found', 'in_use', 'changed_meanwhile'],

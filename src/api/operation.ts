@@ -49,7 +49,7 @@ export const operationRoutes = {
     name: 'operation.get',
     method: 'GET',
     path: '/v1/operations/:operation',
-    summary: 'One operation; with Prefer: wait=N, as it stands when it ends',
+    summary: 'One operation as it stands; who asks to wait is answered when it ends',
     level: 'project',
     needs: 'operation.read',
     params,

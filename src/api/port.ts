@@ -87,7 +87,9 @@ export const portRoutes = {
       mac: Type.Optional(MacText),
       fixed_addresses: Type.Optional(Type.Array(AddressText, { minItems: 1, maxItems: 8 })),
       security_groups: Type.Optional(SecurityGroups),
-      port_security: Type.Optional(Type.Boolean()),
+      port_security: Type.Optional(
+        Type.Boolean({ description: 'false: any address may send, and no security groups apply' }),
+      ),
       allowed_address_pairs: Type.Optional(AddressPairs),
     }),
     status: 201,
@@ -105,7 +107,9 @@ export const portRoutes = {
     body: closed({
       name: Type.Optional(PortName),
       security_groups: Type.Optional(SecurityGroups),
-      port_security: Type.Optional(Type.Boolean()),
+      port_security: Type.Optional(
+        Type.Boolean({ description: 'false: any address may send, and no security groups apply' }),
+      ),
       allowed_address_pairs: Type.Optional(AddressPairs),
       admin_up: Type.Optional(Type.Boolean()),
     }),

@@ -20,7 +20,9 @@ export type Router = Static<typeof Router>
 const params = closed({ router: Uuid })
 const gateway = {
   external_address: Type.Optional(AddressText),
-  snat: Type.Optional(Type.Boolean()),
+  snat: Type.Optional(
+    Type.Boolean({ description: 'false: instances without a floating address do not go outside by its address' }),
+  ),
 }
 
 export const routerRoutes = {
@@ -66,7 +68,7 @@ export const routerRoutes = {
     name: 'router.update',
     method: 'PATCH',
     path: '/v1/routers/:router',
-    summary: 'Rename a router, set or clear (null) its external gateway, turn SNAT on or off',
+    summary: 'Rename a router, set or clear its external gateway, turn SNAT on or off',
     level: 'project',
     needs: 'network.manage',
     params,

@@ -29,7 +29,7 @@ const changeable = {
   gateway: Type.Optional(nullable(AddressText)),
   dns: Type.Optional(Type.Array(AddressText, { maxItems: 8 })),
   host_routes: Type.Optional(Type.Array(HostRoute, { maxItems: 64, description: 'Routes that DHCP tells guests' })),
-  dhcp: Type.Optional(Type.Boolean()),
+  dhcp: Type.Optional(Type.Boolean({ description: 'false: without DHCP' })),
   pool_start: Type.Optional(AddressText),
   pool_end: Type.Optional(AddressText),
 }

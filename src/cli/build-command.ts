@@ -2,6 +2,7 @@
 import { Argument, type Command, Option } from 'commander'
 import { type CommandShape, type Field, placeholder } from './command-shape.ts'
 import type { Globals } from './context.ts'
+import { examples, examplesText } from './examples.ts'
 import { UsageError } from './failure.ts'
 import type { Given } from './run.ts'
 import type { Target } from './run-many.ts'
@@ -63,7 +64,9 @@ export function globalsOf(command: Command, program: Command): Globals {
  */
 export function takesMany({ route, fields, is_list }: CommandShape): boolean {
   const words = fields.filter(field => field.positional)
-  return words.length === 1 && words[0]?.part === 'params' && !is_list && !['PATCH', 'PUT'].includes(route.method)
+  const others = fields.some(field => field.required && !field.positional)
+  const changes_fields = ['PATCH', 'PUT'].includes(route.method) || others
+  return words.length === 1 && words[0]?.part === 'params' && !is_list && !changes_fields
 }
 
 export function addFields(command: Command, shape: CommandShape, many = false): void {
@@ -79,6 +82,7 @@ export function addFields(command: Command, shape: CommandShape, many = false): 
     extra('--watch', 'go on showing it as it changes')
   if (shape.route.errors.includes('changed_meanwhile'))
     extra('--if-version <n>', 'only if it is still at this version (If-Match)')
+  command.addHelpText('after', examplesText(examples[`${shape.noun} ${shape.verb}`]))
 }
 
 function describe({ route }: CommandShape): string {
@@ -95,7 +99,10 @@ function describe({ route }: CommandShape): string {
 
 function addWord(command: Command, shape: CommandShape, field: Field, many: boolean): void {
   const word = many ? `${field.flag}...` : field.flag
-  const argument = new Argument(field.required ? `<${word}>` : `[${word}]`, field.noun ? `name or id${many ? '; several may be named' : ''}` : field.summary)
+  const argument = new Argument(
+    field.required ? `<${word}>` : `[${word}]`,
+    field.noun ? `name or id${many ? '; several may be named' : ''}` : field.summary,
+  )
   fieldOf.set(argument, field)
   command.addArgument(argument)
   wordsOf.set(shape, [...(wordsOf.get(shape) ?? []), field])

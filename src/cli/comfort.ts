@@ -1,6 +1,6 @@
 /** The list of what is hand-made; each part is loaded when it is asked for. */
 import type { Command } from 'commander'
-import type { Comfort, Shop } from './program.ts'
+import type { Comfort, Shop } from './shop.ts'
 
 export interface HandMade {
   name: string
@@ -70,6 +70,7 @@ const comforts: Readonly<Record<string, () => Promise<{ comfort: Comfort }>>> = 
   'key-pair': () => import('./commands/key-pair.ts'),
   image: () => import('./commands/image.ts'),
   metrics: () => import('./commands/metrics.ts'),
+  'image-key': () => import('./commands/image-key.ts'),
   host: () => import('./commands/host.ts'),
   'security-group': () => import('./commands/security-group.ts'),
 }

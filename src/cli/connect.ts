@@ -7,6 +7,7 @@ import path from 'node:path'
 import type { Session, SignedIn } from '../api/session.ts'
 import type { Route } from '../api/route.ts'
 import type { ClientEnvironment } from '../client-environment.ts'
+import { ConnectionFailed } from '../sdk/errors.ts'
 import { type Client, createClient } from '../sdk/node-client.ts'
 import type { Globals } from './context.ts'
 import type { Nouns } from './contract.ts'
@@ -69,13 +70,13 @@ async function localRoot(): Promise<Place | undefined> {
   if (!existsSync(config.state_dir)) return undefined
   try {
     const { place } = await localAdmin(config)
-    return { url: place.url, token: place.token, ca_pem: place.ca }
+    return { url: place.url, token: place.token, ca_pem: place.ca_pem }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new CommandFailed(
       'unreachable',
-      `${why.slice(0, 1).toUpperCase()}${why.slice(1)}.`,
-      'Bring the cloud up: croft up',
+      `${why.slice(0, 1).toUpperCase()}${why.slice(1).replace(/\.$/, '')}.`,
+      'Start it: croft start',
       { cause: error },
     )
   }
@@ -86,6 +87,7 @@ export async function connect(env: ClientEnvironment, asked: Asked, nouns: Nouns
   const place = await placeOf(env, asked)
   const expired = place.kept && Date.parse(place.kept.expires_at) <= Date.now()
   if (place.token === undefined || expired) {
+    if (asked.url ?? env.url) await mustAnswer(place)
     throw new CommandFailed(
       'not_signed_in',
       expired ? 'Your sign-in has expired.' : 'You are not signed in.',
@@ -97,6 +99,20 @@ export async function connect(env: ClientEnvironment, asked: Asked, nouns: Nouns
   if (project === undefined || isProject(place.kept?.project, project)) return client
   return createClient({ ...place, token: await tokenFor(env, place, client, project, nouns) })
 }
+
+/** To sign in helps only where there is a controller, so that a place that was named is tried first. Throws ConnectionFailed. */
+async function mustAnswer(place: Place): Promise<void> {
+  const signal = AbortSignal.timeout(answer_within_ms)
+  try {
+    // Any answer will do, also a refusal.
+    await createClient(place).raw('/v1/session', { method: 'GET', headers: { accept: 'application/json' }, signal })
+  } catch (error) {
+    // One that is only slow is asked to sign in at, as before.
+    if (error instanceof ConnectionFailed) throw error
+  }
+}
+
+const answer_within_ms = 3000
 
 function isProject(known: { id: string; name: string } | null | undefined, asked: string): boolean {
   return known?.name === asked || known?.id === asked

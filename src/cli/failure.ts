@@ -54,7 +54,9 @@ const optionHints = new WeakMap<ApiProblem, string>()
  */
 export function hintOptions(problem: ApiProblem, fields: readonly Field[]): void {
   const { field, faults } = problem.document
-  const named = Array.isArray(faults) ? faults.map((fault: { at?: unknown }) => String(fault.at).split('/')[1]) : [field]
+  const named = Array.isArray(faults)
+    ? faults.map((fault: { at?: unknown }) => String(fault.at).split('/')[1])
+    : [field]
   const options = fields
     .filter(({ name, flag, positional }) => named.includes(name) && (positional || name !== flag))
     .map(one => (one.positional ? `the word ${one.flag.toUpperCase()}` : `--${one.flag} ${placeholder(one)}`))
@@ -95,6 +97,10 @@ export function exitCodeOf(error: unknown): ExitCode {
   return exit_codes.failed
 }
 
+const nothing_there = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND']
+const start_hint =
+  "Is that the right --url (or CROFT_URL)? On the controller's machine, root starts it again with croft start; croft up makes a new cloud."
+
 /** A failure as a person reads it. */
 export function describeFailure(error: unknown): string {
   if (error instanceof ApiProblem) {
@@ -103,7 +109,10 @@ export function describeFailure(error: unknown): string {
   }
   if (error instanceof CommandFailed) return `croft: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`
   if (!(error instanceof Error)) return `croft: ${String(error)}\n`
-  if (error instanceof ConnectionFailed) return `croft: ${error.message}\n`
+  if (error instanceof ConnectionFailed) {
+    const mend = nothing_there.includes(error.code) ? `  ${start_hint}\n` : ''
+    return `croft: ${error.message}\n${mend}`
+  }
   const mend = 'mend' in error && typeof error.mend === 'string' ? `  ${error.mend}\n` : ''
   const named = plain_errors.includes(error.name) || plain_errors.includes(error.constructor.name)
   // Something that nobody foresaw: where it happened helps whoever is told.

@@ -26,13 +26,16 @@ export interface OutputOptions {
   ci: boolean
 }
 
-export function standardOutput({ json, quiet, color, ci }: OutputOptions): Output {
-  const { stdout, stderr } = process
-  // The reader went away, as `head` does: there is nothing left to do, and nothing to complain of.
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
+/** The reader went away, as `head` does: there is nothing left to do, and nothing to complain of. */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
     process.exit(0)
   })
+}
+
+export function standardOutput({ json, quiet, color, ci }: OutputOptions): Output {
+  const { stdout, stderr } = process
   const live = stderr.isTTY && !ci && !json && !quiet
   return {
     live,

@@ -5,71 +5,44 @@
 import { Command } from 'commander'
 import type { ClientEnvironment } from '../client-environment.ts'
 import { version } from '../model/version.ts'
-import {
-  addCommonOptions,
-  addFields,
-  givenOf,
-  globalsOf,
-  type Options,
-  takesMany,
-  targetsOf,
-} from './build-command.ts'
+import { addCommonOptions, addFields, givenOf, globalsOf, type Options, takesMany, targetsOf } from './build-command.ts'
 import { type CommandShape, commandShape } from './command-shape.ts'
 import { comfortOf, handMade, type HandMade } from './comfort.ts'
 import { connect } from './connect.ts'
 import type { Context } from './context.ts'
 import type { Nouns } from './contract.ts'
+import { examplesText, first_examples } from './examples.ts'
 import { type Output, standardOutput } from './output.ts'
-import { type Prepare, runCommand } from './run.ts'
-
-/** What a hand-made command is given. */
-export interface Shop {
-  nouns: Nouns
-  env: ClientEnvironment
-  /** For the action of a command: what was said, and the way to the API. */
-  contextOf(command: Command): Context
-}
-
-export type Instead = (
-  context: Context,
-  command: Command,
-  words: readonly unknown[],
-  shape: CommandShape,
-) => Promise<void>
-
-/** What is hand-made about a noun, beside what the contract gives. */
-export interface Comfort {
-  /** Adds commands to the noun's, and options to those that are there. */
-  extend(noun: Command, shop: Shop): void
-  /** By verb: fills a request with what the added options say. */
-  prepare?: Readonly<Record<string, (context: Context, options: Options) => Prepare>>
-  /** By verb: runs it in place of the contract's way. */
-  instead?: Readonly<Record<string, Instead>>
-}
+import { runCommand } from './run.ts'
+import type { Comfort, Shop } from './shop.ts'
 
 /** `words`: the command line after `croft`; it decides what is built. */
 export async function buildProgram(words: readonly string[], nouns: Nouns, env: ClientEnvironment): Promise<Command> {
   const program = new Command('croft')
-    .description('Turns Linux servers into a cloud. Things are named by name or by id.')
+    .description('Turns Linux servers into a cloud: croft THING VERB … Things are named by name or by id.')
     .version(version, '-V, --version')
     .enablePositionalOptions()
     .showHelpAfterError('(--help tells what there is)')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'croft: ')) })
-  program.commandsGroup('Things:')
   addCommonOptions(program)
+  program.addHelpText('after', examplesText(first_examples))
   const [noun = '', verb = ''] = plainWords(words)
   const shop = shopOf(program, nouns, env)
+  for (const made of handMade) await addHandMade(program, made, noun, shop)
+  program.commandsGroup('Things, each with what can be done to it (croft THING --help):')
   for (const [name, routes] of Object.entries(nouns)) {
     const shown = Object.values(routes).filter(route => !route.cli?.hidden)
     const first = routes.list ?? shown[0]
     if (!first || shown.length === 0) continue
-    const command = program.command(name).summary(first.summary).description(first.summary)
+    const command = program.command(name).summary(shortened(first.summary)).description(first.summary)
     if (name === noun) await fillNoun(command, name, verb, shop)
   }
-  for (const made of handMade) await addHandMade(program, made, noun, shop)
   return program
 }
+
+/** In a list of all nouns it is enough to say what they are; which of them and in what order is in their own help. */
+const shortened = (summary: string) => summary.split(/[,:;]/, 1)[0] ?? summary
 
 /** The noun and the verb among the words, past options said before them. */
 function plainWords(words: readonly string[]): string[] {

@@ -30,7 +30,8 @@ export async function runMany(
 ): Promise<void> {
   if (modes.watch) throw new UsageError('--watch shows one thing; name one.')
   if (modes.if_version !== undefined) throw new UsageError('--if-version is of one thing; name one.')
-  const asked: { name: string; again?: () => Promise<unknown>; operation?: Operation | undefined; outcome: Outcome }[] = []
+  const asked: { name: string; again?: () => Promise<unknown>; operation?: Operation | undefined; outcome: Outcome }[] =
+    []
   for (const { name, given } of targets) {
     try {
       const request = await fillRequest(context, shape, given, modes, prepare)
@@ -69,7 +70,12 @@ const endsAll = (error: unknown) =>
 function tellFailures(outcomes: readonly Outcome[]): void {
   const failed = outcomes.flatMap(one => ('error' in one ? [one] : []))
   if (failed.length === 0) return
-  const lines = failed.map(({ name, error }) => `${name}: ${describeFailure(error).replace(/^croft: /, '').trimEnd()}`)
+  const lines = failed.map(
+    ({ name, error }) =>
+      `${name}: ${describeFailure(error)
+        .replace(/^croft: /, '')
+        .trimEnd()}`,
+  )
   const codes = new Set(failed.map(({ error }) => exitCodeOf(error)))
   const [only] = codes
   throw new TargetsFailed(lines.join('\n'), codes.size === 1 && only !== undefined ? only : 1)

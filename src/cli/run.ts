@@ -37,7 +37,7 @@ export async function runCommand(
 ): Promise<void> {
   const request = await fillRequest(context, shape, given, modes, prepare)
   if (modes.ask === false) return
-  if (shape.is_list) return runList(context, shape, request.query, modes)
+  if (shape.is_list) return runList(context, shape, request, modes)
   if (modes.watch) return runWatchOne(context, shape, request)
   return askAndShow(context, shape, request, modes)
 }
@@ -165,8 +165,13 @@ function mustBeWhole({ noun, verb, route, fields }: CommandShape, input: Record<
 
 const page_max = 1000
 
-async function runList(context: Context, shape: CommandShape, query: Filled, modes: Modes): Promise<void> {
-  const read = () => readAll(context, shape, query)
+async function runList(
+  context: Context,
+  shape: CommandShape,
+  { params, query }: Record<'params' | 'query', Filled>,
+  modes: Modes,
+): Promise<void> {
+  const read = () => readAll(context, shape, params, query)
   if (!modes.watch) return showList(context, shape, await read())
   const { watch, watchEvents } = await import('./watch.ts')
   // Events are what happens, and not things that change.
@@ -181,7 +186,7 @@ async function runList(context: Context, shape: CommandShape, query: Filled, mod
 }
 
 /** Page after page, until the list ends or --limit is reached. */
-async function readAll(context: Context, shape: CommandShape, query: Filled): Promise<Filled[]> {
+async function readAll(context: Context, shape: CommandShape, params: Filled, query: Filled): Promise<Filled[]> {
   const paged = shape.route.query?.properties?.limit !== undefined
   const wanted = typeof query.limit === 'number' ? query.limit : Number.POSITIVE_INFINITY
   const items: Filled[] = []
@@ -189,7 +194,7 @@ async function readAll(context: Context, shape: CommandShape, query: Filled): Pr
   do {
     const limit = Math.min(page_max, wanted - items.length)
     const page = { ...query, ...(paged && { limit }), ...(cursor && { cursor }) }
-    const { body } = await ask(context, shape.route, { query: page })
+    const { body } = await ask(context, shape.route, { params, query: page })
     const { items: some, next } = body as { items: Filled[]; next: string | null }
     items.push(...some)
     cursor = next

@@ -54,7 +54,9 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
     return out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
   }
   if (out.quiet && typeof rest.id === 'string' && !hasSecret(rest)) return showIds(context, [rest])
-  out.print(fieldsOf(context, body as Row))
+  const { warning, ...shown } = body as Row
+  out.print(fieldsOf(context, shown))
+  if (typeof warning === 'string') out.note(`\nWarning: ${warning}`)
 }
 
 /** What came of several things; of changes each with the name that it was asked for by. `problemOf` makes a failure JSON. */
@@ -77,7 +79,8 @@ export function showSeveral(
   }
   if (shape.has_operation) {
     const things = done.flatMap(({ answer }) => thingsOf(answer))
-    if (things.length > 0) out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
+    if (out.quiet) showIds(context, things)
+    else if (things.length > 0) out.print(tableOf(context, shape, things))
     return
   }
   for (const [at, { name, answer }] of done.entries()) {

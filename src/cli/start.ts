@@ -3,6 +3,7 @@ import { CommanderError } from 'commander'
 import type { ClientEnvironment } from '../client-environment.ts'
 import { loadNouns } from './contract.ts'
 import { describeFailure, exit_codes, exitCodeOf, failureDocument } from './failure.ts'
+import { endWithReader } from './output.ts'
 import { buildProgram } from './program.ts'
 
 /** Gives the exit code. */
@@ -11,6 +12,7 @@ export async function run(
   env: ClientEnvironment,
   cache_dir: string | undefined,
 ): Promise<number | undefined> {
+  endWithReader()
   const nouns = await loadNouns(cache_dir)
   if (words[0] === '__complete') {
     const { complete } = await import('./complete.ts')

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import pino from 'pino'
 import { realClock } from '../lib/clock.ts'
+import { isLoopback } from '../lib/ip.ts'
 import { openSealer } from '../lib/sealer.ts'
 import { version } from '../model/version.ts'
 import { buildLinkServer } from './agents/link-server.ts'
@@ -59,10 +60,6 @@ function splitAddress(text: string): { host: string; port: number } {
     throw new Error(`'${text}' is not ADDRESS:PORT, such as 127.0.0.1:7070 or [::1]:7070`)
   }
   return { host: match[1].replace(/^\[|\]$/g, ''), port: Number(match[2]) }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 /** The same id after a restart, so that its own old lease does not stand in its way. */

@@ -3,8 +3,7 @@
  * nobody's child, and the next `up` finds them. Where systemd runs, what the machine may use otherwise goes on, too.
  */
 import type { Config } from '../config.ts'
-import type { Instance } from '../api/instance.ts'
-import { localApi } from './api.ts'
+import { instanceRoutes } from '../api/instance.ts'
 import { stayDownAtBoot } from './boot.ts'
 import { HostError } from './error.ts'
 import { localAdmin } from './local-admin.ts'
@@ -12,6 +11,7 @@ import { hostServices, knownServices, serviceManager } from './manager.ts'
 import type { ServiceStatus } from './service.ts'
 import { ovnController } from './services/ovn-controller.ts'
 import type { Step } from './step.ts'
+import { until } from './until.ts'
 
 export type DownOptions = { config: Config; guests: 'keep' | 'stop' }
 
@@ -66,27 +66,20 @@ async function stopGuests(
     )
   const admin = await localAdmin(config)
   if (admin.place.token === undefined) throw new HostError('there is no key on this machine to stop guests with')
-  const api = localApi(admin.place)
+  const { client } = admin
   const list = async () => {
-    const found: Instance[] = []
-    let cursor = ''
-    do {
-      const page = await api.call<{ items: Instance[]; next: string | null }>(
-        'GET',
-        `/v1/instances?all_projects=true&limit=200${cursor}`,
-      )
-      found.push(...page.items)
-      cursor = page.next === null ? '' : `&cursor=${encodeURIComponent(page.next)}`
-    } while (cursor !== '')
-    return found.filter(({ state, host_id }) => host_id !== null && !['stopped', 'error', 'deleted'].includes(state))
+    const all = await Array.fromAsync(client.pages(instanceRoutes.list, { all_projects: true, limit: 200 }))
+    return all.filter(({ state, host_id }) => host_id !== null && !['stopped', 'error', 'deleted'].includes(state))
   }
   const alive = await list()
-  for (const { id, moves } of alive) if (moves.includes('stop')) await api.call('POST', `/v1/instances/${id}/stop`, {})
-  const gone = await api.until(async () => {
+  for (const { id, moves } of alive)
+    if (moves.includes('stop')) await client.call(instanceRoutes.stop, { params: { instance: id } })
+  const stopped = async () => {
     const left = await list()
     show(`${left.length} still run`)
     return left.length === 0 ? true : undefined
-  }, guests_within_ms)
+  }
+  const gone = await until(client, stopped, guests_within_ms)
   if (!gone) throw new HostError('some guests do not stop', 'See which: croft instance list; nothing else was stopped.')
   return alive.length
 }

@@ -82,6 +82,7 @@ async function main(): Promise<void> {
   if (!lock) {
     // A supervisor that was just killed gives the lock back within milliseconds, and leaves its number. One that was told to
     // end takes that away: what it did not look after any more, nobody asked us to.
+    log('another supervisor runs here: waiting in case it was killed')
     lock = await holdLock(lock_file, 3_000)
     if (lock && !existsSync(pid_file)) {
       lock.release()

@@ -7,11 +7,11 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { readIdentity } from '../agent/identity.ts'
 import { JoinFailed, joinHost } from '../agent/join.ts'
-import type { Host } from '../api/host.ts'
-import type { Session } from '../api/session.ts'
+import { hostRoutes } from '../api/host.ts'
+import { sessionRoutes } from '../api/session.ts'
 import { type Config, type ConfigFile, joinAddress } from '../config.ts'
-import { type Api, localApi } from './api.ts'
 import { bootStart, bootWay, startAtBoot } from './boot.ts'
+import type { Client } from '../sdk/client.ts'
 import { HostError } from './error.ts'
 import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
 import { hostServices, serviceManager } from './manager.ts'
@@ -27,6 +27,7 @@ import { keepSettings } from './settings.ts'
 import { bringPackages, startAll } from './start.ts'
 import { buildUi } from './up/ui.ts'
 import type { Step } from './step.ts'
+import { until } from './until.ts'
 import {
   ensureGuest,
   ensureKey,
@@ -38,7 +39,7 @@ import {
   wakeGuest,
 } from './up/first-cloud.ts'
 import { firstThings } from './up/first-things.ts'
-import { ensureTinyImage, findTinyImage, type Upload } from './up/image.ts'
+import { ensureTinyImage, findTinyImage } from './up/image.ts'
 import { preflight } from './up/preflight.ts'
 
 export type UpOptions = {
@@ -47,7 +48,6 @@ export type UpOptions = {
   said: ConfigFile
   /** Make the first guest, and what it needs. */
   guest: boolean
-  upload: Upload
 }
 
 export type UpResult = {
@@ -115,7 +115,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
     () => joinThisHost(config, admin),
     said => said,
   )
-  if (admin.place.token !== undefined) await markWayOutside(localApi(admin.place), config)
+  if (admin.place.token !== undefined) await markWayOutside(admin.client, config)
   await start('Agent', [agentService(config), ovnController()])
   await step(
     'Start at boot',
@@ -125,10 +125,10 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   const { url } = await localPlace(config)
   const result = { url, password: admin.first_password, manager: manager.kind }
   if (admin.place.token === undefined) return { ...result, guest: undefined, key_file: undefined }
-  const api = localApi(admin.place)
-  await step('Host is up', () => waitHostUp(api, config))
+  const { client } = admin
+  await step('Host is up', () => waitHostUp(client, config))
   if (!options.guest) return { ...result, guest: undefined, key_file: undefined }
-  return { ...result, ...(await firstGuest(api, options, step)) }
+  return { ...result, ...(await firstGuest(client, options, step)) }
 }
 
 /** In words what was done. */
@@ -142,7 +142,7 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
       'this machine has not joined the cloud, and there is no key here to invite it with (its database is from elsewhere)',
       'Make a token where you are signed in (croft host invite), then here: croft host join TOKEN',
     )
-  const { token } = await localApi(admin.place).call<{ token: string }>('POST', '/v1/host-invitations', {})
+  const { token } = await admin.client.call(hostRoutes.invite, { body: {} })
   const { host, port } = config.agent_listen
   const controller_url = `https://${joinAddress({ host: connectable(host), port })}`
   await mkdir(state_dir, { recursive: true, mode: 0o711 })
@@ -153,26 +153,34 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
 }
 
 async function isKnown(admin: LocalAdmin, host_id: string): Promise<boolean> {
-  const { items } = await localApi(admin.place).call<{ items: Host[] }>('GET', '/v1/hosts')
-  return items.some(({ id }) => id === host_id)
+  for await (const { id } of admin.client.pages(hostRoutes.list)) if (id === host_id) return true
+  return false
 }
 
 /** Floating addresses are on this machine's own network, so that it alone is the way outside, until told otherwise. */
-async function markWayOutside(api: Api, config: Config): Promise<void> {
-  const identity = await readIdentity(agentState(config))
-  const { labels } = await api.call<Host>('GET', `/v1/hosts/${identity?.host_id}`)
+async function markWayOutside(client: Client, config: Config): Promise<void> {
+  const params = await thisHost(config)
+  const { labels } = await client.call(hostRoutes.get, { params })
   if (labels.gateway !== undefined) return
-  await api.call('PATCH', `/v1/hosts/${identity?.host_id}`, { labels: { ...labels, gateway: 'true' } })
+  await client.call(hostRoutes.update, { params, body: { labels: { ...labels, gateway: 'true' } } })
+}
+
+/** As routes of one host take it. This machine must have joined. */
+async function thisHost(config: Config): Promise<{ host: string }> {
+  const identity = await readIdentity(agentState(config))
+  if (identity === null) throw new HostError('this machine has not joined the cloud')
+  return { host: identity.host_id }
 }
 
 const up_within_ms = 60_000
 
-async function waitHostUp(api: Api, config: Config): Promise<void> {
-  const identity = await readIdentity(agentState(config))
-  const is_up = await api.until(async () => {
-    const host = await api.call<Host>('GET', `/v1/hosts/${identity?.host_id}`)
-    return host.state === 'up' ? true : undefined
-  }, up_within_ms)
+async function waitHostUp(client: Client, config: Config): Promise<void> {
+  const params = await thisHost(config)
+  const isUp = async () => {
+    const { state } = await client.call(hostRoutes.get, { params })
+    return state === 'up' ? true : undefined
+  }
+  const is_up = await until(client, isUp, up_within_ms)
   if (!is_up)
     throw new HostError(
       `the agent has not linked to the controller within ${up_within_ms / 1000} s`,
@@ -180,8 +188,8 @@ async function waitHostUp(api: Api, config: Config): Promise<void> {
     )
 }
 
-async function firstGuest(api: Api, { config, upload }: UpOptions, step: Step) {
-  const { project } = await api.call<Session>('GET', '/v1/session')
+async function firstGuest(client: Client, { config }: UpOptions, step: Step) {
+  const { project } = await client.call(sessionRoutes.get)
   const first = await firstThings(config, project?.id ?? '')
   const orGone = (said: string) => (found: unknown) => (found === undefined ? gone : said)
   const image_id = await step(
@@ -189,8 +197,8 @@ async function firstGuest(api: Api, { config, upload }: UpOptions, step: Step) {
     show =>
       first.once(
         'image',
-        () => ensureTinyImage(api, config, upload, show),
-        () => findTinyImage(api),
+        () => ensureTinyImage(client, config, show),
+        () => findTinyImage(client),
       ),
     orGone('tiny'),
   )
@@ -199,16 +207,16 @@ async function firstGuest(api: Api, { config, upload }: UpOptions, step: Step) {
     () =>
       first.once(
         'network',
-        () => ensureNetworks(api, config),
-        () => findNetwork(api),
+        () => ensureNetworks(client, config),
+        () => findNetwork(client),
       ),
     orGone('default'),
   )
   const key = await ensureKey(config)
   const key_pair = await first.once(
     'key-pair',
-    () => ensureKeyPair(api, key),
-    () => findKeyPair(api),
+    () => ensureKeyPair(client, key),
+    () => findKeyPair(client),
   )
   if (image_id === undefined || network === undefined) return { guest: undefined, key_file: key.file }
   const guest = await step(
@@ -216,8 +224,8 @@ async function firstGuest(api: Api, { config, upload }: UpOptions, step: Step) {
     show =>
       first.once(
         'guest',
-        () => ensureGuest(api, { network, image_id, key_pair, show }),
-        () => wakeGuest(api, show),
+        () => ensureGuest(client, { network, image_id, key_pair, show }),
+        () => wakeGuest(client, show),
       ),
     found => (found === undefined ? gone : `${found.name} answers on ${found.address}`),
   )

@@ -12,6 +12,14 @@ export const sector_bytes = 512
 /** Where the partition begins: 1 MiB, as all partitioners do; GRUB's core has the room before it. */
 export const partition_offset_bytes = 1024 * 1024
 
+/** What a recipe needs that makes such a disk. */
+export const bootDiskPackages = [
+  { name: 'e2fsprogs', why: 'makes and fills the file system of built images (mkfs.ext4, debugfs)' },
+  { name: 'qemu-utils', why: 'packs disk images (qemu-img)' },
+  { name: 'grub-common', why: 'makes the boot loader of built images (grub-mkimage)' },
+  { name: 'grub-pc-bin', why: 'the parts of that boot loader for a PC BIOS' },
+] as const
+
 export interface GrubOptions {
   /** A script in GRUB's rescue language: one command a line. */
   script: string

@@ -7,7 +7,7 @@ import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFi
 import { dirname, join } from 'node:path'
 import { CommandError, runCommand } from '../lib/disk-image/command.ts'
 import { type AptSource, aptSources, sha256OfFile } from './apt.ts'
-import { makeBootDisk, packQcow2, partition_offset_bytes } from './boot-disk.ts'
+import { bootDiskPackages, makeBootDisk, packQcow2, partition_offset_bytes } from './boot-disk.ts'
 import { BuildError, type BuildOptions, type BuiltImage, type Recipe } from './build.ts'
 
 const suite = 'bookworm'
@@ -72,13 +72,7 @@ export const debian12: Recipe = {
   title: 'Debian 12',
   description: 'Debian 12 (bookworm) with cloud-init, guest agent and sshd; sign in as debian with your key.',
   needs_root: true,
-  packages: [
-    { name: 'mmdebstrap', why: 'puts a Debian system together for the debian-12 image' },
-    { name: 'e2fsprogs', why: 'makes and fills the file system of built images (mkfs.ext4, debugfs)' },
-    { name: 'qemu-utils', why: 'packs disk images (qemu-img)' },
-    { name: 'grub-common', why: 'makes the boot loader of built images (grub-mkimage)' },
-    { name: 'grub-pc-bin', why: 'the parts of that boot loader for a PC BIOS' },
-  ],
+  packages: [{ name: 'mmdebstrap', why: 'puts a Debian system together for the debian-12 image' }, ...bootDiskPackages],
   build: buildDebian12,
 }
 

@@ -14,7 +14,7 @@ import {
   sha256OfFile,
   unpackPackage,
 } from './apt.ts'
-import { makeBootDisk, packQcow2, partition_offset_bytes } from './boot-disk.ts'
+import { bootDiskPackages, makeBootDisk, packQcow2, partition_offset_bytes } from './boot-disk.ts'
 import { BuildError, type BuildOptions, type BuiltImage, type Recipe } from './build.ts'
 import { elfNeeds } from './elf.ts'
 import { makeExt4 } from './ext4.ts'
@@ -61,13 +61,7 @@ export const tiny: Recipe = {
   title: 'Tiny',
   description: 'Boots in seconds in 128 MiB: DHCP, metadata, ssh, a web page. For trying things and for tests.',
   needs_root: false,
-  packages: [
-    { name: 'e2fsprogs', why: 'makes and fills the file system of built images (mkfs.ext4, debugfs)' },
-    { name: 'qemu-utils', why: 'packs disk images (qemu-img)' },
-    { name: 'grub-common', why: 'makes the boot loader of built images (grub-mkimage)' },
-    { name: 'grub-pc-bin', why: 'the parts of that boot loader for a PC BIOS' },
-    { name: 'xz-utils', why: 'unpacks kernel modules' },
-  ],
+  packages: [...bootDiskPackages, { name: 'xz-utils', why: 'unpacks kernel modules' }],
   build: buildTiny,
 }
 

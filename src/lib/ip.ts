@@ -22,6 +22,11 @@ export interface Cidr {
 
 const widths = { 4: 32, 6: 128 } as const
 
+/** Whether what listens there, or is reached there, is this machine itself; also by the name `localhost`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
 /** Null when the text is not one plain address. */
 export function parseAddress(text: string): Address | null {
   if (isIPv4(text)) return { family: 4, value: toNumber(ipaddr.IPv4.parse(text).toByteArray()) }

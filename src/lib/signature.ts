@@ -28,17 +28,21 @@ export function readPublicKey(pem: string): PublicKey {
     throw new KeyRefused('This is a private key: keep it to yourself. The public one: openssl pkey -in KEY -pubout.')
   }
   if (!/^\s*-----BEGIN PUBLIC KEY-----/.test(pem)) {
-    throw new KeyRefused('This is no public key in PEM form (BEGIN PUBLIC KEY). Make one: openssl pkey -in KEY -pubout.')
+    throw new KeyRefused(
+      'This is no public key in PEM form (BEGIN PUBLIC KEY). Make one: openssl pkey -in KEY -pubout.',
+    )
   }
   let key: KeyObject
   try {
     key = createPublicKey({ key: pem, format: 'pem', type: 'spki' })
   } catch (cause) {
-    throw new KeyRefused('The public key cannot be read: it is damaged, or of a kind that is not known here.', { cause })
+    throw new KeyRefused('The public key cannot be read: it is damaged, or of a kind that is not known here.', {
+      cause,
+    })
   }
   const der = key.export({ type: 'spki', format: 'der' })
   const fingerprint = createHash('sha256').update(der).digest('hex')
-  return { key, kind: kindOf(key), fingerprint, pem: String(key.export({ type: 'spki', format: 'pem' })) }
+  return { key, kind: kindOf(key), fingerprint, pem: key.export({ type: 'spki', format: 'pem' }) }
 }
 
 function kindOf(key: KeyObject): PublicKey['kind'] {
@@ -73,7 +77,10 @@ export function verifier({ key, kind }: PublicKey, algorithm: string): Verifier 
   if (!match || kind.split('-')[0] !== family) throw new Error(`${algorithm} does not go with a key of kind ${kind}`)
   if (scheme === 'ed25519') {
     const hash = createHash(digest)
-    return { update: chunk => void hash.update(chunk), isGood: signature => verify(null, hash.digest(), key, signature) }
+    return {
+      update: chunk => void hash.update(chunk),
+      isGood: signature => verify(null, hash.digest(), key, signature),
+    }
   }
   const check = createVerify(digest)
   const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }

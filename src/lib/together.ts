@@ -9,8 +9,17 @@ interface Asked<In, Out> {
   reject(error: unknown): void
 }
 
+export interface TogetherOptions {
+  /** Batches under way, and items of one. */
+  atOnce?: number
+  batchMax?: number
+  /** Of what a batch failed with: nothing has changed for certain, and its items may do better one by one. Without it, always. */
+  mayRedo?: (error: unknown) => boolean
+}
+
 export class Together<In, Out> {
   private readonly work: (items: readonly In[]) => Promise<readonly Out[]>
+  private readonly mayRedo: (error: unknown) => boolean
   private readonly atOnce: number
   private readonly batchMax: number
   private waiting: Asked<In, Out>[] = []
@@ -18,13 +27,14 @@ export class Together<In, Out> {
 
   /**
    * `work` answers for its items in their order, or throws and has changed nothing. Then each item is done by itself, so that
-   * one that cannot be done fails alone. At most `atOnce` batches are under way, of at most `batchMax` items each.
+   * one that cannot be done fails alone; all fail together when the failure may not be redone.
    */
   constructor(
     work: (items: readonly In[]) => Promise<readonly Out[]>,
-    { atOnce = 1, batchMax = 100 }: { atOnce?: number; batchMax?: number } = {},
+    { atOnce = 1, batchMax = 100, mayRedo = () => true }: TogetherOptions = {},
   ) {
     this.work = work
+    this.mayRedo = mayRedo
     this.atOnce = atOnce
     this.batchMax = batchMax
   }
@@ -49,15 +59,29 @@ export class Together<In, Out> {
   }
 
   private async run(batch: readonly Asked<In, Out>[]): Promise<void> {
+    const failure = await this.attempt(batch)
+    if (!failure) return
+    let ended = batch.length === 1 || !this.mayRedo(failure.error) ? failure : undefined
+    for (const asked of batch) {
+      const failed = ended ?? (await this.attempt([asked]))
+      if (!failed) continue
+      asked.reject(failed.error)
+      // Nor would those after it do better.
+      if (!this.mayRedo(failed.error)) ended = failed
+    }
+  }
+
+  /** Does and answers them; or says why not. */
+  private async attempt(batch: readonly Asked<In, Out>[]): Promise<{ error: unknown } | undefined> {
     try {
       const answers = await this.work(batch.map(asked => asked.item))
       if (answers.length !== batch.length) {
         throw new Error(`${batch.length} things were asked for, and ${answers.length} were answered`)
       }
       for (const [n, asked] of batch.entries()) asked.resolve(answers[n] as Out)
+      return undefined
     } catch (error) {
-      if (batch.length === 1) return batch[0]?.reject(error)
-      for (const asked of batch) await this.run([asked])
+      return { error }
     }
   }
 }
@@ -66,13 +90,15 @@ export class Together<In, Out> {
 export class TogetherByKey<In, Out> {
   private readonly lines = new Map<string, { together: Together<In, Out>; asking: number }>()
   private readonly work: (items: readonly In[]) => Promise<readonly Out[]>
+  private readonly options: TogetherOptions
 
-  constructor(work: (items: readonly In[]) => Promise<readonly Out[]>) {
+  constructor(work: (items: readonly In[]) => Promise<readonly Out[]>, options: TogetherOptions = {}) {
     this.work = work
+    this.options = options
   }
 
   async ask(key: string, item: In): Promise<Out> {
-    const line = this.lines.get(key) ?? { together: new Together(this.work), asking: 0 }
+    const line = this.lines.get(key) ?? { together: new Together(this.work, this.options), asking: 0 }
     this.lines.set(key, line)
     line.asking += 1
     try {

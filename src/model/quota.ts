@@ -13,14 +13,6 @@ export const quotaResources = [
 export type QuotaResource = (typeof quotaResources)[number]
 export type QuotaCharge = Partial<Record<QuotaResource, number>>
 
-export function plus(one: QuotaCharge, other: QuotaCharge): QuotaCharge {
-  const sum: QuotaCharge = { ...one }
-  for (const resource of quotaResources) {
-    if (other[resource] !== undefined) sum[resource] = (one[resource] ?? 0) + other[resource]
-  }
-  return sum
-}
-
 export const projectQuotaDefaults: Record<QuotaResource, number> = {
   instances: 100,
   vcpus: 200,

@@ -74,7 +74,7 @@ async function* bytesOf(
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there. Is the controller running? On its host: croft up',
+  ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'no such name is known. Check the address',
   EAI_AGAIN: 'names cannot be looked up now',
   ECONNRESET: 'the connection was cut',

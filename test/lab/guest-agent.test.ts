@@ -71,7 +71,9 @@ void test('a user that is not there is refused in words', async () => {
 
 void test('an agent that hangs is told of within seconds, and everything else goes on', async () => {
   const hang = 'kill $(cat /run/qemu-ga.pid); while pidof qemu-ga >/dev/null; do sleep 1; done'
-  await cloud.mustSsh(address, `${hang}; (cat /dev/vport* >/dev/null 2>&1 &); sleep 1; pidof cat`)
+  // Holds the channel open and never reads from it.
+  const deaf = 'sleep 6000 3<>$(ls /dev/vport*) >/dev/null 2>&1 </dev/null & sleep 1; pidof sleep'
+  await cloud.mustSsh(address, `${hang}; ${deaf}`)
   await cloud.until(id, found => found.guest_agent === 'connected', 'seen with its new agent')
   const begun = Date.now()
   const hung = reset()
@@ -89,7 +91,7 @@ void test('an agent that hangs is told of within seconds, and everything else go
 })
 
 void test('without an agent it says what to do', async () => {
-  await cloud.mustSsh(address, 'kill $(pidof cat)')
+  await cloud.mustSsh(address, 'kill $(pidof sleep)')
   await cloud.until(id, found => found.guest_agent === 'disconnected', 'without its agent')
   assert.deepEqual((await cloud.instance('hello')).guest_addresses, [])
   const { code, stderr } = await reset()
@@ -100,7 +102,7 @@ void test('without an agent it says what to do', async () => {
 void test('a log without end takes no more of the host’s disk than its bound, and can be followed across it', async () => {
   const flood = 'dd if=/dev/zero bs=64k count=34 2>/dev/null | tr "\\0" x | fold -w 99'
   const follow = cloud.logged(id, /END OF THE FLOOD/)
-  await cloud.mustSsh(address, `(${flood}; echo END OF THE FLOOD) >/dev/console`)
+  await cloud.mustSsh(address, `(${flood}; echo END OF THE FLOOD) >/dev/console 2>/dev/null </dev/null &`)
   await follow
   const sizes = await host.must(['sh', '-c', `stat -c %s /var/lib/croft/agent/console/${id}.log*`])
   const bytes = sizes.trim().split('\n').map(Number)
@@ -112,7 +114,7 @@ void test('a log without end takes no more of the host’s disk than its bound, 
   )
 })
 
-const following = () => host.exec(['./croft', 'instance', 'log', 'hello', '--follow'], { timeout_ms: 60_000 })
+const following = () => host.exec(['./croft', 'instance', 'log', 'hello', '--follow'], { timeout_ms: 240_000 })
 
 void test('following a log goes on over a reboot, and ends when the guest is stopped or deleted', async () => {
   const begun = following()

@@ -8,7 +8,9 @@ type Options = PlaceOptions & { guests: 'keep' | 'stop' }
 export function register(program: Command): void {
   const command = program
     .command('down')
-    .description('stop what `croft up` started; nothing is deleted')
+    .description(
+      'Stop what `croft up` started, until `croft start` or `croft up`; nothing is deleted, and guests go on unless said otherwise.',
+    )
     .addOption(new Option('--guests <what>', 'whether guests go on').choices(['keep', 'stop']).default('keep'))
   placeOptions(command).action((options: Options) => tellFailure(() => run(options)))
 }

@@ -1,7 +1,7 @@
 /** What is hand-made about hosts: `croft host join`, run on the machine that is to be one. */
 import type { Command } from 'commander'
 import { addCommonOptions } from '../build-command.ts'
-import type { Comfort, Shop } from '../program.ts'
+import type { Comfort, Shop } from '../shop.ts'
 import { type PlaceOptions, placeOptions } from './machine.ts'
 
 interface JoinOptions extends PlaceOptions {

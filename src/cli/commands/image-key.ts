@@ -1,7 +1,7 @@
 /** What is hand-made about image keys: the public key comes from the file that openssl wrote. */
-import { readFile } from 'node:fs/promises'
 import { UsageError } from '../failure.ts'
-import type { Comfort } from '../program.ts'
+import { readGiven } from '../files.ts'
+import type { Comfort } from '../shop.ts'
 
 export const comfort: Comfort = {
   extend() {
@@ -18,18 +18,10 @@ export const comfort: Comfort = {
 
 /** `given`: a file, or the key itself. */
 async function publicKey(given: string): Promise<string> {
-  const text = given.includes('-----BEGIN') ? given : await readGiven(given)
+  const text = given.includes('-----BEGIN') ? given : (await readGiven(given)).toString()
   // It stays on this machine: nothing of it is sent.
   if (text.includes('PRIVATE KEY')) {
     throw new UsageError(`${given} is a private key.`, `The public one: openssl pkey -in ${given} -pubout`)
   }
   return text
-}
-
-async function readGiven(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`The file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`)
-  }
 }

@@ -14,7 +14,7 @@ import { call, type Context } from '../context.ts'
 import { UsageError } from '../failure.ts'
 import { sizeOfGiven } from '../files.ts'
 import { size } from '../format.ts'
-import type { Comfort, Shop } from '../program.ts'
+import type { Comfort, Shop } from '../shop.ts'
 import { runCommand } from '../run.ts'
 import { showAnswer } from '../show.ts'
 import { mustHaveSucceeded, waitForOperations } from '../wait.ts'
@@ -99,7 +99,7 @@ async function sha256Of(
 
 interface BuildOptions {
   name?: string
-  visibility?: 'public' | 'private'
+  visibility?: ImageCreate['visibility']
   output?: string
   workDir?: string
   wait?: boolean
@@ -111,7 +111,7 @@ function registerBuild(noun: Command, shop: Shop): void {
     .summary('Build an image from Debian packages on this machine, and upload it')
     .description('Build an image from Debian packages on this machine (tiny, debian-12), and upload it.')
     .option('--name <name>', "what to call it (default: the recipe's name)")
-    .option('--visibility <word>', 'public or private')
+    .option('--visibility <word>', 'private, shared, community or public')
     .option('--output <file>', 'write the qcow2 file there, and upload nothing')
     .option('--work-dir <dir>', 'where packages are kept between builds')
     .option('--wait', 'wait until it can be used')

@@ -7,7 +7,7 @@ import { rootKey } from '../connect.ts'
 import { call, type Context, idOf, routeOf } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
 import { readPassword } from '../password-prompt.ts'
-import type { Comfort, Shop } from '../program.ts'
+import type { Comfort, Shop } from '../shop.ts'
 import { showPlacement } from './placement.ts'
 
 export const comfort: Comfort = {

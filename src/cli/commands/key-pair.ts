@@ -1,7 +1,7 @@
 /** What is hand-made about key pairs: the public key from the file where ssh-keygen left it. */
 import { UsageError } from '../failure.ts'
 import { readGiven } from '../files.ts'
-import type { Comfort } from '../program.ts'
+import type { Comfort } from '../shop.ts'
 
 export const comfort: Comfort = {
   extend(noun) {

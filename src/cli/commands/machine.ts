@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { clientEnvironment, type Config, type ConfigFile, loadConfig } from '../../config.ts'
 import { HostError } from '../../host/error.ts'
 import { isErrno, ProgramError } from '../../lib/process.ts'
+import { ApiProblem, ConnectionFailed } from '../../sdk/errors.ts'
 import { standardProgress } from '../progress.ts'
 
 export type PlaceOptions = { state?: string; config?: string }
@@ -38,9 +39,10 @@ export async function tellFailure(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** What a program said of its failure is all that there is to say. */
+/** What a program or the API said of its failure is all that there is to say. */
 function asHostError(error: unknown): unknown {
-  return error instanceof ProgramError ? new HostError(error.message, undefined, { cause: error }) : error
+  const tells = error instanceof ProgramError || error instanceof ApiProblem || error instanceof ConnectionFailed
+  return tells ? new HostError(error.message, undefined, { cause: error }) : error
 }
 
 function diskFull(error: unknown): HostError {

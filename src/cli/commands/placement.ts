@@ -1,7 +1,7 @@
 /** A decision of the scheduler as a table: which hosts there were, what each scored, why others could not take it. */
 import type { Placement } from '../../api/instance.ts'
 import { call, type Context } from '../context.ts'
-import type { Comfort } from '../program.ts'
+import type { Comfort } from '../shop.ts'
 import { fieldsOf, ownTable } from '../show.ts'
 
 export const comfort: Comfort = {
@@ -16,20 +16,37 @@ export const comfort: Comfort = {
 export function showPlacement(context: Context, placement: Placement): void {
   const { out } = context
   if (out.json) return out.printJson(placement)
+  out.print(`${headline(placement)}\n\n`)
+  const weights = [...new Set(placement.hosts.flatMap(one => Object.keys(one.weights)))]
   const rows = placement.hosts.map(one => ({
     host: one.host,
     verdict: one.host_id === placement.host_id ? 'chosen' : one.refused === null ? 'fits' : 'refused',
-    score: one.score === null ? null : Math.round(one.score * 1000) / 1000,
-    why: one.refused ?? weightsOf(one.weights),
+    score: rounded(one.score),
+    ...Object.fromEntries(weights.map(name => [name, rounded(one.weights[name])])),
+    why_not: one.refused,
   }))
-  out.print(ownTable(context, ['host', 'verdict', 'score', 'why'], rows))
-  const refused = Object.entries(placement.refusals).filter(([, count]) => count > 0)
-  if (refused.length > 0) out.print(`\nHosts refused, by reason:\n${fieldsOf(context, Object.fromEntries(refused))}`)
-  out.print(`\nAsked for: ${fieldsOf(context, { asked: placement.asked }).replace(/^\S+\s+/, '')}`)
+  const why_not = rows.some(row => row.why_not !== null) ? ['why_not'] : []
+  if (rows.length > 0) out.print(ownTable(context, ['host', 'verdict', 'score', ...weights, ...why_not], rows))
+  const refusals = Object.entries(placement.refusals).filter(([, count]) => count > 0)
+  if (refusals.length > 0) {
+    const counted = refusals.map(([reason, hosts]) => ({ reason, hosts }))
+    out.print(`\nRefused, by reason:\n${ownTable(context, ['reason', 'hosts'], counted)}`)
+  }
+  const asked = Object.entries(placement.asked).filter(([, value]) => isSaid(value))
+  if (asked.length > 0) out.print(`\nAsked for:\n${fieldsOf(context, Object.fromEntries(asked))}`)
 }
 
-function weightsOf(weights: Placement['hosts'][number]['weights']): string {
-  return Object.entries(weights)
-    .map(([name, weight]) => `${name} ${Math.round(weight * 1000) / 1000}`)
-    .join(', ')
+function headline({ hosts, host_id }: Placement): string {
+  if (hosts.length === 0) return 'There was no host to choose from.'
+  const chosen = hosts.find(one => one.host_id === host_id)
+  if (chosen) return `${chosen.host} was chosen; the highest score wins, which is the sum of the columns right of it.`
+  return host_id === null ? 'No host could take it.' : 'The host that was chosen is gone since.'
+}
+
+const rounded = (value: number | null | undefined) => (value == null ? null : Math.round(value * 1000) / 1000)
+
+/** What asks for nothing is left out: no labels, no flags. */
+function isSaid(value: unknown): boolean {
+  if (value === null || value === undefined || value === '' || value === false) return false
+  return typeof value !== 'object' || Object.keys(value).length > 0
 }

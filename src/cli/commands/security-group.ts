@@ -4,7 +4,7 @@ import type { RuleAsked, SecurityGroupRule } from '../../api/security-group.ts'
 import { addCommonOptions } from '../build-command.ts'
 import { call, type Context, idOf } from '../context.ts'
 import { UsageError } from '../failure.ts'
-import type { Comfort, Shop } from '../program.ts'
+import type { Comfort, Shop } from '../shop.ts'
 import { fieldsOf, ownTable } from '../show.ts'
 
 export const comfort: Comfort = {

@@ -8,7 +8,7 @@ import { placeOf } from '../connect.ts'
 import { call, type Context, routeOf } from '../context.ts'
 import { UsageError } from '../failure.ts'
 import { readPassword } from '../password-prompt.ts'
-import type { Shop } from '../program.ts'
+import type { Shop } from '../shop.ts'
 import { readSession, removeSession, sessionFile, writeSession } from '../session-file.ts'
 import { fieldsOf } from '../show.ts'
 

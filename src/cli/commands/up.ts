@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import type { ConfigFile } from '../../config.ts'
 import { localAdmin } from '../../host/local-admin.ts'
 import { planUp, type UpResult, up } from '../../host/up.ts'
-import { uploadImage } from '../../host/up/upload.ts'
 import { configOf, type PlaceOptions, placeOptions, progressHere, tellFailure } from './machine.ts'
 
 type Options = PlaceOptions & {
@@ -20,7 +19,9 @@ type Options = PlaceOptions & {
 export function register(program: Command): void {
   const command = program
     .command('up')
-    .description('make a cloud of this machine, or bring it back up; harmless to run again')
+    .description(
+      'Make a cloud of this machine, or bring it back up. Looks before each step and does only what is missing: harmless to run again. What is said here is kept for the next time.',
+    )
     .option('--dry-run', 'say what would be done, and do nothing')
     .option('--no-guest', 'make no networks, image and first guest')
     .option('--listen <address:port>', 'where API and UI listen (default: 127.0.0.1:7070; beyond loopback with TLS)')
@@ -43,7 +44,7 @@ async function run(options: Options): Promise<void> {
     return
   }
   const progress = progressHere()
-  const result = await up({ config, said, guest: options.guest, upload: uploadImage }, progress.step)
+  const result = await up({ config, said, guest: options.guest }, progress.step)
   process.stdout.write(goodbye(result))
   // Shown, so it need not lie on disk any more.
   if (result.password !== undefined) await (await localAdmin(config)).forgetPassword()

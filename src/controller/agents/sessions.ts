@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
+import { isDatabaseAway } from '../../lib/database-away.ts'
 import { Together } from '../../lib/together.ts'
 import { linkUrlOf } from '../../protocol/join.ts'
 import { type AgentFrame, type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
@@ -57,8 +58,10 @@ class Shared {
   readonly reports: Together<SentReport, ReportOutcome>
 
   constructor({ database, rules }: SessionParts) {
-    this.frames = new Together(asked => wantedFrames(database.db, asked, rules()))
-    this.reports = new Together(sent => applyReports(database, sent))
+    // Who waits for a database that is away waits once, not in turn.
+    const mayRedo = (error: unknown) => !isDatabaseAway(error)
+    this.frames = new Together(asked => wantedFrames(database.db, asked, rules()), { mayRedo })
+    this.reports = new Together(sent => applyReports(database, sent), { mayRedo })
   }
 }
 

@@ -49,17 +49,15 @@ export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: 
   // What an operator has given up of what no row is there for; told once per link.
   const first = news.flatMap(one => (one.before ? [] : [one.host_id]))
   const purges = Map.groupBy(first.length > 0 ? await held.toPurge(db, first) : [], one => one.host_id)
-  const networksOf = await wanted.networkIds(
+  const networks = await instancePorts.wantedNetworks(
     db,
     news.map(one => one.host_id),
   )
-  const networks = await instancePorts.wantedNetworks(db, [...new Set([...networksOf.values()].flat())])
   for (const one of news) {
-    const here = new Set(networksOf.get(one.host_id))
     fill(
       one,
       [...(instances.get(one.host_id) ?? []), ...(purges.get(one.host_id) ?? [])].map(found => found.instance),
-      networks.filter(network => here.has(network.network_id)),
+      networks.flatMap(({ hosts, network }) => (hosts.includes(one.host_id) ? [network] : [])),
     )
   }
   return compared.map(({ made }) => made)

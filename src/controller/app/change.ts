@@ -2,6 +2,7 @@
  * The one way to change anything on a user's behalf: one transaction that holds the change, its audit row, and what an
  * Idempotency-Key shall answer when it is used again. Either all of it is there afterwards or nothing.
  */
+import { isDatabaseAway } from '../../lib/database-away.ts'
 import type { Cloud } from '../cloud.ts'
 import { CloudError } from '../../model/errors.ts'
 import { audit } from '../store/audit.ts'
@@ -81,3 +82,9 @@ function resourceIdOf(body: unknown): string | null {
 export function withoutKey(caller: Caller): Caller {
   return { ...caller, request: { ...caller.request, idempotency_key: null } }
 }
+
+/**
+ * Whether requests that failed together may be done one by one. Not when the database went away: their transaction may have
+ * been committed, and they would be done twice.
+ */
+export const mayRedo = (error: unknown): boolean => !isDatabaseAway(error)

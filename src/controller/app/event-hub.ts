@@ -11,7 +11,7 @@ export type Watcher = (events: readonly EventRow[]) => void
 
 const batch_max = 1000
 /** What is recorded within this time of a reading is read with the next: the more there is, the larger the batches. */
-const gather_ms = 4
+const gather_ms = 8
 /** How soon to look again while an open transaction hides events that are already there. */
 const hidden_retry_ms = 3
 const hidden_retry_ms_max = 200

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
+import { isLoopback } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { HostId } from '../../model/ids.ts'
 import { linkUrlOf } from '../../protocol/join.ts'
@@ -118,8 +119,21 @@ export async function inviteHost(
     const token = `croft1.${ca_fingerprint}.${secret}`
     const controller_url = cloud.self.agent_url
     const command = `./croft host join ${controller_url} ${token}`
-    return { token, controller_url, command, expires_at: expires_at.toISOString() }
+    return {
+      token,
+      controller_url,
+      command,
+      warning: loopbackWarning(controller_url),
+      expires_at: expires_at.toISOString(),
+    }
   })
+}
+
+/** `croft up` itself joins the controller's own machine in this way; nobody else can. */
+function loopbackWarning(controller_url: string): string | null {
+  const { hostname } = new URL(controller_url)
+  if (!isLoopback(hostname.replace(/^\[|\]$/g, ''))) return null
+  return `The controller listens for hosts at ${hostname}, which other machines cannot reach. To have more than one host, run on the controller's machine: croft up --cluster-address ADDRESS (its address on the network between hosts); then invite again.`
 }
 
 function hashOf(secret: string): Buffer {

@@ -19,7 +19,7 @@ import { operation } from '../store/operation.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { volume } from '../store/volume.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
-import { changeTogether } from './change.ts'
+import { changeTogether, mayRedo } from './change.ts'
 import { mustSee } from './instance.ts'
 
 export interface Acted {
@@ -39,8 +39,8 @@ interface Act {
   with?: unknown
   /** Throws what forbids it. False when what is asked for is wanted already: then nothing is written. */
   check(row: LockedInstance): boolean
-  /** What goes with the wish, in the same transaction. */
-  settle?(tx: Tx, rows: readonly LockedInstance[], caller: Caller): Promise<void>
+  /** What goes with the wish, in the same transaction. `callers`: who asks for each of the rows. */
+  settle?(tx: Tx, rows: readonly LockedInstance[], callers: ReadonlyMap<string, Caller>): Promise<void>
   wish(row: LockedInstance): Wish
 }
 
@@ -80,8 +80,8 @@ export function deleteInstance(
       move: 'delete',
       with: query,
       check: row => (row.deleted_at !== null && purge && !row.purging) || checkMove(row, 'delete'),
-      settle: async (tx, rows, asker) => {
-        if (keep_root !== undefined) await keepRoots(tx, asker, rows, keep_root)
+      settle: async (tx, rows, callers) => {
+        if (keep_root !== undefined) await keepRoots(tx, callers, rows, keep_root)
         const given = rows.filter(row => row.deleted_at === null)
         await projectQuota.releaseAll(
           tx,
@@ -113,8 +113,14 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
         )
       },
       settle: async (tx, rows) => {
-        for (const row of rows) await projectQuota.charge(tx, row.project_id, computeOf(row))
-        for (const row of rows) if (!row.compute_claimed) await claimAgain(tx, row)
+        await projectQuota.chargeAll(
+          tx,
+          rows.map(row => ({ project_id: row.project_id, amounts: computeOf(row) })),
+        )
+        await claimAgain(
+          tx,
+          rows.filter(row => !row.compute_claimed),
+        )
       },
       wish: () => ({ deleted_at: null, purge_at: null, compute_claimed: true }),
     },
@@ -124,7 +130,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
 const lines = new WeakMap<Cloud, TogetherByKey<Asked & { act: Act }, Acted>>()
 
 function act(cloud: Cloud, asked: Asked, one: Act): Promise<Acted> {
-  const line = lines.get(cloud) ?? new TogetherByKey(all => actAll(cloud, all))
+  const line = lines.get(cloud) ?? new TogetherByKey(all => actAll(cloud, all), { mayRedo })
   lines.set(cloud, line)
   const { user_id, project_id } = asked.caller
   return line.ask(JSON.stringify([user_id, project_id, one.move, one.with]), { ...asked, act: one })
@@ -144,7 +150,7 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
       return row
     })
     const changing = rows.filter(row => kind.check(row))
-    await kind.settle?.(tx, changing, caller)
+    await kind.settle?.(tx, changing, new Map(asked.map(one => [one.id, one.caller])))
     const generations = new Map(rows.map(row => [row.id, row.generation]))
     for (const [id, generation] of await wantAll(tx, changing, kind)) generations.set(id, generation)
     const operations = rows.map((row, n) => ({
@@ -156,10 +162,9 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
       resource_id: row.id,
       targets: [{ resource_id: row.id, generation: generations.get(row.id) ?? row.generation }],
     }))
-    await operation.start(tx, operations)
-    await operation.endReached(tx, ids)
-    await event.record(
+    await operation.start(
       tx,
+      operations,
       operations.map(({ resource_id, project_id, user_id, request_id }) => ({
         noun: 'instance',
         kind: 'changed',
@@ -170,6 +175,7 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
       })),
       rows.map(row => row.host_id),
     )
+    await operation.endReached(tx, ids)
     return await answers(
       tx,
       operations.map(one => [one.resource_id, one.id]),
@@ -215,25 +221,28 @@ function checkMove(row: LockedInstance, move: InstanceMove): true {
   })
 }
 
-async function keepRoots(tx: Tx, caller: Caller, rows: readonly LockedInstance[], keep: boolean): Promise<void> {
-  const changed = []
-  for (const row of rows) changed.push(...(await volume.keepRoot(tx, row.id, keep)))
-  await event.record(
-    tx,
-    changed.map(one => ({
-      noun: 'volume',
-      kind: 'changed',
-      resource_id: one.id,
-      project_id: one.project_id,
-      ...by(caller),
-    })),
-  )
+async function keepRoots(
+  tx: Tx,
+  callers: ReadonlyMap<string, Caller>,
+  rows: readonly LockedInstance[],
+  keep: boolean,
+): Promise<void> {
+  const changed: Parameters<typeof event.record>[1][number][] = []
+  for (const row of rows) {
+    const caller = callers.get(row.id)
+    for (const { id, project_id } of await volume.keepRoot(tx, row.id, keep)) {
+      changed.push({ noun: 'volume', kind: 'changed', resource_id: id, project_id, ...(caller && by(caller)) })
+    }
+  }
+  await event.record(tx, changed)
 }
 
-/** Its disks are on its host, so it is there or nowhere. */
-async function claimAgain(tx: Tx, row: LockedInstance): Promise<void> {
+/** Their disks are on their hosts, so each is there or nowhere. All at once: so hosts are locked in one order. */
+async function claimAgain(tx: Tx, rows: readonly LockedInstance[]): Promise<void> {
+  const [row] = rows
+  const claims = rows.map(({ host_id, vcpus, memory_mib }) => ({ host_id, vcpus, memory_mib, disk_gib: 0 }))
+  if (!row || (await host.claim(tx, claims))) return
   const { host_id, vcpus, memory_mib } = row
-  if (await host.claim(tx, [{ host_id, vcpus, memory_mib, disk_gib: 0 }])) return
   throw new CloudError(
     'no_capacity',
     `The host ${row.host}, which has the disks of ${row.name}, has not ${vcpus} vCPUs and ${memory_mib} MiB free any more, or does not answer. Free some room there and try again.`,

@@ -21,7 +21,7 @@ import { placement } from '../store/placement.ts'
 import { quota } from '../store/quota.ts'
 import { type Boot, bootOf, extraGib } from './boot-source.ts'
 import { by, type Caller, projectOf } from './caller.ts'
-import { changeTogether } from './change.ts'
+import { changeTogether, mayRedo } from './change.ts'
 import { keepRefusal, type Placed, placeAndClaim } from './placement.ts'
 import { insertDisks } from './instance-disks.ts'
 import { preparePorts } from './instance-ports.ts'
@@ -37,7 +37,11 @@ interface Request {
 export async function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
   checkUserData(asked.user_data)
   try {
-    return await alike(cloud).ask(kindOf(caller, asked), { caller, asked })
+    const kind = kindOf(caller, asked)
+    if (kind !== null) return await alike(cloud).ask(kind, { caller, asked })
+    const [created] = await createAll(cloud, [{ caller, asked }])
+    if (!created) throw new Error('what was just made is not there')
+    return created
   } catch (error) {
     await keepRefusal(cloud, error)
     throw error
@@ -51,18 +55,18 @@ export async function createInstances(cloud: Cloud, caller: Caller, asked: Insta
 const lines = new WeakMap<Cloud, TogetherByKey<Request, Created>>()
 
 function alike(cloud: Cloud): TogetherByKey<Request, Created> {
-  const known = lines.get(cloud) ?? new TogetherByKey(requests => createAll(cloud, requests))
+  const known = lines.get(cloud) ?? new TogetherByKey(requests => createAll(cloud, requests), { mayRedo })
   lines.set(cloud, known)
   return known
 }
 
-/** The same for requests that may share a transaction; a request for something that only one can have is alone. */
-function kindOf(caller: Caller, { name: _, ...rest }: InstanceCreate): string {
+/** The same for requests that may share a transaction; null for one that is alone, as it asks for what only one can have. */
+function kindOf(caller: Caller, { name: _, ...rest }: InstanceCreate): string | null {
   const only_one =
     (rest.count ?? 1) > 1 ||
     rest.boot_volume_id !== undefined ||
     rest.networks?.some(one => one.fixed_addresses?.length)
-  return only_one ? caller.request.id : JSON.stringify([caller.user_id, caller.project_id, rest])
+  return only_one ? null : JSON.stringify([caller.user_id, caller.project_id, rest])
 }
 
 /** Requests that are alike but for their names. */
@@ -220,7 +224,7 @@ async function onlyNetwork(tx: Tx, project_id: string): Promise<string> {
     first
       ? `There is more than one network to choose from (${names}). Name one in networks.`
       : 'The project has no network. Make one with a subnet first: croft network create.',
-    { networks: candidates },
+    { field: 'networks', networks: candidates },
   )
 }
 
@@ -265,8 +269,7 @@ async function recordCreation(
   events: Parameters<typeof event.record>[1],
 ): Promise<void> {
   const all = parts.flatMap(({ caller, made }) => made.map(one => ({ one, ...by(caller) })))
-  await placement.insert(
-    tx,
+  const placements = placement.asRows(
     all.flatMap(({ one: { id, project_id }, request_id }, n) => {
       const decision = placed[n]?.decision
       return decision
@@ -274,8 +277,7 @@ async function recordCreation(
         : []
     }),
   )
-  const started = await operation.startNew(
-    tx,
+  const started = operation.asRows(
     parts.map(({ caller, made, operation_id }) => ({
       id: operation_id,
       project_id: projectOf(caller),
@@ -295,7 +297,8 @@ async function recordCreation(
   }))
   await event.record(
     tx,
-    [...started, ...created, ...events],
+    [...started.events, ...created, ...events],
     all.map(({ one }) => one.host_id),
+    [placements, ...started.rows],
   )
 }

@@ -206,14 +206,7 @@ export async function releasePorts(
   caller: Caller | null,
 ): Promise<NewEvent[]> {
   if (instance_ids.length === 0) return []
-  const { floating, freed, deleted } = await instancePorts.release(tx, instance_ids)
-  await event.notify(tx, channels.network, '')
   const who = caller ? by(caller) : {}
-  const events = (noun: string, kind: string, rows: readonly { id: string; project_id: string }[]) =>
-    rows.map(row => ({ noun, kind, resource_id: row.id, project_id: row.project_id, ...who }))
-  return [
-    ...events('floating-ip', 'changed', floating),
-    ...events('port', 'changed', freed),
-    ...events('port', 'deleted', deleted),
-  ]
+  const released = await instancePorts.release(tx, instance_ids)
+  return released.map(({ id, ...what }) => ({ ...what, resource_id: id, ...who }))
 }

@@ -8,7 +8,7 @@ import type { EventRow } from '../store/event.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import { type Caller, mayOnSystem, visibleProject } from './caller.ts'
-import { change } from './change.ts'
+import { change, mayRedo } from './change.ts'
 import { stopWanting } from './instance-cancel.ts'
 
 export function listOperations(
@@ -83,10 +83,13 @@ const looksOf = new WeakMap<Cloud, Together<string, boolean>>()
 function looks(cloud: Cloud): Together<string, boolean> {
   const known =
     looksOf.get(cloud) ??
-    new Together<string, boolean>(async ids => {
-      const open = await operation.openAmong(cloud.database.db, ids)
-      return ids.map(id => open.has(id))
-    })
+    new Together<string, boolean>(
+      async ids => {
+        const open = await operation.openAmong(cloud.database.db, ids)
+        return ids.map(id => open.has(id))
+      },
+      { mayRedo },
+    )
   looksOf.set(cloud, known)
   return known
 }

@@ -5,7 +5,7 @@
 import { Readable } from 'node:stream'
 import { DataStore, type Locker, Server, Upload } from '@tus/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { imageUploadRoutes } from '../../api/image.ts'
+import { imageUploadRoutes } from '../../api/image-upload.ts'
 import { CloudError } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
 import type { Caller } from '../app/caller.ts'

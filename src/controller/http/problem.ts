@@ -1,4 +1,5 @@
 /** Every failure as a problem document (RFC 9457): one place where errors meet HTTP. */
+import { isDatabaseAway } from '../../lib/database-away.ts'
 import { CloudError, errorTable } from '../../model/errors.ts'
 
 export interface ProblemBody {
@@ -40,16 +41,6 @@ export function toCloudError(error: unknown, request_id: string): CloudError {
   }
   const message = `Something went wrong inside Croft; the log has it under request ${request_id}. ${look}`
   return new CloudError('internal', message, {}, { cause: error })
-}
-
-/** Connections refused, lost or not to be had in time: of sockets, of the server's shutdown (57P), of SQLSTATE class 08. */
-function isDatabaseAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const code = 'code' in error ? String(error.code) : ''
-  return (
-    /^(08...|57P0[123]|53300|25P03|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT)$/.test(code) ||
-    /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message)
-  )
 }
 
 export function problem(error: CloudError, request_id: string): ProblemBody {

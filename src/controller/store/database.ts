@@ -6,7 +6,7 @@ import { Socket } from 'node:net'
 import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
 import pg from 'pg'
 import { Liveness } from './liveness.ts'
-import { isStalePlan, PreparingClient } from './prepared.ts'
+import { isStalePlan, preparingClient } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
 export type Db = Kysely<Schema>
@@ -133,7 +133,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     max: options.connections_max ?? 20,
     connectionTimeoutMillis: connection_wait_ms_max,
     types,
-    Client: PreparingClient,
+    Client: preparingClient(),
   })
   let closing = false
   pool.on('error', ({ message, stack }) => {

@@ -5,7 +5,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { channels, type Db, type Tx } from './database.ts'
 import { horizon, unseenRoles } from './horizon.ts'
-import { insertion } from './insert-rows.ts'
+import { type Beside, besides, insertion, insertRows } from './insert-rows.ts'
 
 export interface NewEvent {
   noun: string
@@ -32,10 +32,18 @@ export interface EventRow {
 
 /**
  * Adds events to the transaction and, in the same statement, the notice that wakes listeners when it commits; also the
- * controllers that hold the agents of `hosts`, whose wanted set has changed.
+ * controllers that hold the agents of `hosts`, whose wanted set has changed. Rows given as `beside` are added with it.
  */
-async function record(tx: Tx, events: readonly NewEvent[], hosts: Iterable<string> = []): Promise<void> {
-  if (events.length === 0) return wakeHosts(tx, hosts)
+async function record(
+  tx: Tx,
+  events: readonly NewEvent[],
+  hosts: Iterable<string> = [],
+  beside: readonly Beside[] = [],
+): Promise<void> {
+  if (events.length === 0) {
+    for (const { table, rows } of beside) await insertRows(tx, table, rows)
+    return wakeHosts(tx, hosts)
+  }
   const rows = events.map(event => ({
     noun: event.noun,
     resource_id: event.resource_id,
@@ -45,7 +53,7 @@ async function record(tx: Tx, events: readonly NewEvent[], hosts: Iterable<strin
     request_id: event.request_id ?? null,
     detail: event.detail ?? {},
   }))
-  await sql`with added as (${insertion('event', rows)})
+  await sql`with ${besides(beside)}added as (${insertion('event', rows)})
     select pg_notify(${channels.event}, '') union all
     select pg_notify(${channels.host}, id) from unnest(${[...new Set(hosts)]}::text[]) as woken (id)`.execute(tx)
 }

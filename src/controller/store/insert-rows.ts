@@ -14,6 +14,20 @@ export function insertion(table: keyof Schema, rows: readonly object[]): RawBuil
     select ${columns} from jsonb_populate_recordset(null::${into}, ${JSON.stringify(rows)}::jsonb)`
 }
 
+/** Rows of a table, to be added by a statement that does more: each statement costs as much as many rows. */
+export interface Beside {
+  table: keyof Schema
+  rows: readonly object[]
+}
+
+/** The insertions as the first parts of a WITH, each followed by a comma; nothing where there are no rows. */
+export function besides(all: readonly Beside[]): RawBuilder<unknown> {
+  const parts = all.flatMap(({ table, rows }, n) =>
+    rows.length > 0 ? [sql`${sql.ref(`beside_${n}`)} as (${insertion(table, rows)}), `] : [],
+  )
+  return parts.length > 0 ? sql.join(parts, sql``) : sql``
+}
+
 export async function insertRows(db: Db, table: keyof Schema, rows: readonly object[]): Promise<void> {
   if (rows.length > 0) await insertion(table, rows).execute(db)
 }

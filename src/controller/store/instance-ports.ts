@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { NicModel } from '../../model/nic.ts'
 import type { WantedNetwork, WantedPort } from '../../protocol/wanted.ts'
-import type { Db, Tx } from './database.ts'
+import { channels, type Db, type Tx } from './database.ts'
 import type { PortKind } from './port.ts'
 
 interface WantedRow {
@@ -39,18 +39,28 @@ async function wanted(db: Db, instance_ids: readonly string[]): Promise<Map<stri
   return byInstance
 }
 
-/** What hosts need for the metadata service of these networks; a network without a metadata port is left out. */
-async function wantedNetworks(db: Db, network_ids: readonly string[]): Promise<WantedNetwork[]> {
-  const { rows } = await sql<WantedNetwork>`
-    select n.id as network_id, n.version, n.mtu, p.id as metadata_port_id, p.mac::text as metadata_mac, coalesce((
+/**
+ * The networks that instances of these hosts have ports in, with what hosts need for the metadata service, and on which of the
+ * hosts; a network without a metadata port is left out.
+ */
+async function wantedNetworks(
+  db: Db,
+  host_ids: readonly string[],
+): Promise<{ hosts: string[]; network: WantedNetwork }[]> {
+  const { rows } = await sql<WantedNetwork & { hosts: string[] }>`
+    with reached as materialized (
+      select p.network_id, array_agg(distinct i.host_id::text) as hosts from instance i join port p on p.instance_id = i.id
+      where i.host_id = any(${[...host_ids]}::uuid[]) and i.deleted_at is null group by p.network_id
+    )
+    select r.hosts, n.id as network_id, n.version, n.mtu, p.id as metadata_port_id, p.mac::text as metadata_mac, coalesce((
       select json_agg(json_build_object(
           'address', host(a.address), 'prefix_length', masklen(s.cidr), 'gateway', host(s.gateway)
         ) order by family(a.address), a.address)
       from port_address a join subnet s on s.id = a.subnet_id where a.port_id = p.id
     ), '[]') as metadata_addresses
-    from network n join port p on p.network_id = n.id and p.kind = 'metadata'
-    where n.id = any(${network_ids}::uuid[]) order by n.id`.execute(db)
-  return rows
+    from reached r join network n on n.id = r.network_id join port p on p.network_id = n.id and p.kind = 'metadata'
+    order by n.id`.execute(db)
+  return rows.map(({ hosts, ...network }) => ({ hosts, network }))
 }
 
 /** Existing free ports of a project that instances may take, locked. */
@@ -82,16 +92,29 @@ async function attach(tx: Tx, port_id: string, instance_id: string, position: nu
  * addresses; floating addresses on either are let go, and kept.
  */
 async function release(tx: Tx, instance_ids: readonly string[]) {
-  const ids = sql`any(${instance_ids}::uuid[])`
-  const { rows: floating } = await sql<{ id: string; project_id: string }>`
-    update floating_ip set port_id = null, fixed_address = null, router_id = null, version = version + 1
-    where port_id in (select id from port where instance_id = ${ids}) returning id, project_id`.execute(tx)
-  const { rows: freed } = await sql<{ id: string; project_id: string }>`
-    update port set instance_id = null, kind = 'free', version = version + 1
-    where instance_id = ${ids} and kept returning id, project_id`.execute(tx)
-  const { rows: deleted } = await sql<{ id: string; project_id: string }>`
-    delete from port where instance_id = ${ids} returning id, project_id`.execute(tx)
-  return { floating, freed, deleted }
+  const { rows } = await sql<{
+    noun: 'floating-ip' | 'port'
+    kind: 'changed' | 'deleted'
+    id: string
+    project_id: string
+  }>`
+    with gone as (
+      select id, kept from port where instance_id = any(${instance_ids}::uuid[])
+    ), floating as (
+      update floating_ip set port_id = null, fixed_address = null, router_id = null, version = version + 1
+      where port_id in (select id from gone) returning id, project_id
+    ), freed as (
+      update port set instance_id = null, kind = 'free', version = version + 1
+      where id in (select id from gone where kept) returning id, project_id
+    ), deleted as (
+      delete from port where id in (select id from gone where not kept) returning id, project_id
+    )
+    select released.* from (
+      select 'floating-ip' as noun, 'changed' as kind, id, project_id from floating union all
+      select 'port', 'changed', id, project_id from freed union all
+      select 'port', 'deleted', id, project_id from deleted
+    ) released, (select pg_notify(${channels.network}, '')) told`.execute(tx)
+  return rows
 }
 
 export const instancePorts = { wanted, wantedNetworks, lockFree, attach, release }

@@ -7,7 +7,7 @@ import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
 import { selectInstances, shownAt, shownByIds, stampsOf, stateOfRow } from './instance-shown.ts'
 import { heldBack } from './held.ts'
-import type { Claim } from './host.ts'
+import type { Claim } from './host-claim.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { InstanceTable } from './schema.ts'
 
@@ -211,7 +211,7 @@ async function dueForPurge(db: Db, limit: number): Promise<string[]> {
     .selectFrom('instance')
     .select('id')
     .where('purge_at', '<=', sql<Date>`croft_now()`)
-    .where('purging', '=', false)
+    .where(sql<boolean>`not purging`)
     .where('held_generation', 'is', null)
     .orderBy('purge_at')
     .limit(limit)
@@ -225,7 +225,7 @@ async function goneFromHosts(db: Db, limit: number, host_id?: string): Promise<s
     .selectFrom('instance as i')
     .innerJoin('instance_observed as s', 's.instance_id', 'i.id')
     .select('i.id')
-    .where('i.purging', '=', true)
+    .where(sql<boolean>`i.purging`)
     .where('s.power', '=', 'absent')
     .whereRef('s.applied_generation', '>=', 'i.generation')
   if (host_id) query = query.where('i.host_id', '=', host_id)

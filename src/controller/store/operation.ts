@@ -6,7 +6,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Operation } from '../../api/operation.ts'
 import type { Db, Tx } from './database.ts'
 import { event, type NewEvent } from './event.ts'
-import { insertRows } from './insert-rows.ts'
+import type { Beside } from './insert-rows.ts'
 import { heldReason } from './held.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
@@ -21,22 +21,35 @@ export interface NewOperation {
   targets: readonly { resource_id: string; generation: number }[]
 }
 
-/** A newer wish for the same things overtakes older operations on them: these end as cancelled, saying so. */
-async function start(tx: Tx, made: readonly NewOperation[]): Promise<void> {
+/**
+ * A newer wish for the same things overtakes older operations on them: these end as cancelled, saying so. `events` are told,
+ * and `hosts` woken, by the statement that adds the new ones.
+ */
+async function start(
+  tx: Tx,
+  made: readonly NewOperation[],
+  events: readonly NewEvent[] = [],
+  hosts: Iterable<string> = [],
+): Promise<void> {
   for (const [kind, alike] of Map.groupBy(made, one => one.kind)) {
     const ids = alike.flatMap(one => one.targets.map(target => target.resource_id))
     await cancelTargets(tx, ids, `overtaken by a newer ${kind}`)
   }
-  await event.record(tx, await startNew(tx, made))
+  const started = asRows(made)
+  await event.record(tx, [...started.events, ...events], hosts, started.rows)
 }
 
-/** Operations on what nothing else can have been wished for yet. Returns their events, for the caller to record. */
-async function startNew(tx: Tx, made: readonly NewOperation[]): Promise<NewEvent[]> {
-  const rows = made.map(({ targets, ...row }) => ({ ...row, targets: targets.length }))
+/** As rows with their events, for `event.record` to add; of what nothing else can have been wished for yet. */
+function asRows(made: readonly NewOperation[]): { events: NewEvent[]; rows: Beside[] } {
+  const operations = made.map(({ targets, ...row }) => ({ ...row, targets: targets.length }))
   const targets = made.flatMap(one => one.targets.map(target => ({ operation_id: one.id, ...target })))
-  await insertRows(tx, 'operation', rows)
-  await insertRows(tx, 'operation_target', targets)
-  return made.map(one => changed(one, 'created'))
+  return {
+    events: made.map(one => changed(one, 'created')),
+    rows: [
+      { table: 'operation', rows: operations },
+      { table: 'operation_target', rows: targets },
+    ],
+  }
 }
 
 /** `ended` goes with the event, so that who waits for it need not look. */
@@ -68,10 +81,9 @@ async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string
   )
   return applyOutcomes(
     tx,
-    sql`update operation_target t set outcome = v.outcome, reason = v.reason
-      from (values ${sql.join(rows)}) as v (resource_id, generation, outcome, reason)
-      where t.resource_id = v.resource_id and t.generation <= v.generation and t.outcome is null
-      returning t.operation_id, t.outcome, t.reason`,
+    { outcome: sql`v.outcome`, reason: sql`v.reason` },
+    sql`join (values ${sql.join(rows)}) as v (resource_id, generation, outcome, reason) on t.resource_id = v.resource_id
+      where t.generation <= v.generation`,
   )
 }
 
@@ -82,13 +94,11 @@ async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string
 async function endReached(tx: Tx, resource_ids: readonly string[]): Promise<void> {
   await applyOutcomes(
     tx,
-    sql`update operation_target t set outcome = case when s.failure is null then 'succeeded' else 'failed' end,
-        reason = s.failure
-      from instance_observed s join instance i on i.id = s.instance_id join host h on h.id = i.host_id
-      where t.resource_id = any(${[...resource_ids]}::uuid[]) and s.instance_id = t.resource_id and t.generation <= s.applied_generation
-        and t.outcome is null
-        and h.session_controller_id is not null and i.held_generation is null
-      returning t.operation_id, t.outcome, t.reason`,
+    { outcome: sql`case when s.failure is null then 'succeeded' else 'failed' end`, reason: sql`s.failure` },
+    sql`join instance_observed s on s.instance_id = t.resource_id and t.generation <= s.applied_generation
+      join instance i on i.id = s.instance_id and i.held_generation is null
+      join host h on h.id = i.host_id and h.session_controller_id is not null
+      where t.resource_id = any(${[...resource_ids]}::uuid[])`,
   )
 }
 
@@ -96,13 +106,20 @@ async function cancelTargets(tx: Tx, resource_ids: readonly string[], reason: st
   if (resource_ids.length === 0) return []
   return applyOutcomes(
     tx,
-    sql`update operation_target t set outcome = 'cancelled', reason = ${reason}
-      where t.resource_id = any(${[...resource_ids]}::uuid[]) and t.outcome is null
-      returning t.operation_id, t.outcome, t.reason`,
+    { outcome: sql`'cancelled'`, reason: sql`${reason}::text` },
+    sql`where t.resource_id = any(${[...resource_ids]}::uuid[])`,
   )
 }
 
-async function applyOutcomes(tx: Tx, update: RawBuilder<unknown>): Promise<string[]> {
+/**
+ * Ends open targets (`t`, as `which` narrows them down), and the operations all of whose targets have ended then. Both are
+ * locked in the order of their ids: reports of many hosts and what people ask for meanwhile touch the same ones.
+ */
+async function applyOutcomes(
+  tx: Tx,
+  { outcome, reason }: { outcome: RawBuilder<unknown>; reason: RawBuilder<unknown> },
+  which: RawBuilder<unknown>,
+): Promise<string[]> {
   const { rows } = await sql<{
     id: string
     project_id: string | null
@@ -110,18 +127,27 @@ async function applyOutcomes(tx: Tx, update: RawBuilder<unknown>): Promise<strin
     request_id: string | null
     ended: boolean
   }>`
-    with done as (${update}),
-    sums as (
+    with open as materialized (
+      select t.operation_id, t.resource_id, ${outcome} as outcome, ${reason} as reason from operation_target t ${which}
+        and t.outcome is null
+      order by t.operation_id, t.resource_id for no key update of t
+    ), done as (
+      update operation_target t set outcome = open.outcome, reason = open.reason from open
+      where t.operation_id = open.operation_id and t.resource_id = open.resource_id
+      returning t.operation_id, t.outcome, t.reason
+    ), sums as (
       select operation_id, count(*) filter (where outcome = 'succeeded') as succeeded,
         count(*) filter (where outcome = 'failed') as failed,
         count(*) filter (where outcome = 'cancelled') as cancelled, min(reason) as reason
       from done group by operation_id
+    ), held as materialized (
+      select o.id from operation o where o.id in (select operation_id from sums) order by o.id for no key update of o
     )
     update operation o set succeeded = o.succeeded + s.succeeded, failed = o.failed + s.failed,
       cancelled = o.cancelled + s.cancelled, reason = coalesce(o.reason, s.reason),
       ended_at = case when o.succeeded + o.failed + o.cancelled + s.succeeded + s.failed + s.cancelled >= o.targets
         then croft_now() end
-    from sums s where o.id = s.operation_id
+    from sums s join held on held.id = s.operation_id where o.id = s.operation_id
     returning o.id, o.project_id, o.user_id, o.request_id, o.ended_at is not null as ended`.execute(tx)
   await event.record(
     tx,
@@ -290,7 +316,7 @@ async function openTargets(tx: Tx, id: string): Promise<string[]> {
 
 export const operation = {
   start,
-  startNew,
+  asRows,
   end,
   endOn,
   endTargets,

@@ -3,7 +3,7 @@ import type { Placement } from '../../api/instance.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Db } from './database.ts'
-import { insertRows } from './insert-rows.ts'
+import { type Beside, insertRows } from './insert-rows.ts'
 
 export interface NewPlacement {
   id: string
@@ -14,16 +14,19 @@ export interface NewPlacement {
   decision: Decision
 }
 
+/** As rows, to be added with what is told of them. */
+function asRows(made: readonly NewPlacement[]): Beside {
+  const rows = made.map(({ asked, decision, ...row }) => ({
+    ...row,
+    host_id: decision.host_id,
+    decision: { asked, hosts: decision.hosts, refusals: decision.refusals },
+  }))
+  return { table: 'placement', rows }
+}
+
 async function insert(db: Db, made: readonly NewPlacement[]): Promise<void> {
-  await insertRows(
-    db,
-    'placement',
-    made.map(({ asked, decision, ...row }) => ({
-      ...row,
-      host_id: decision.host_id,
-      decision: { asked, hosts: decision.hosts, refusals: decision.refusals },
-    })),
-  )
+  const { table, rows } = asRows(made)
+  await insertRows(db, table, rows)
 }
 
 function selectPlacements(db: Db) {
@@ -58,4 +61,4 @@ async function find(db: Db, id: string, project_id: string | null): Promise<Plac
   return row ? toPlacement(row) : null
 }
 
-export const placement = { insert, ofInstance, find }
+export const placement = { asRows, insert, ofInstance, find }

@@ -165,7 +165,7 @@ async function metadataOf(db: Db, network_id: string): Promise<string | null> {
     .selectFrom('port')
     .select('id')
     .where('network_id', '=', network_id)
-    .where('kind', '=', 'metadata')
+    .where(sql<boolean>`kind = 'metadata'`)
     .executeTakeFirst()
   return row?.id ?? null
 }

@@ -3,6 +3,8 @@
  * statement than on running it. Those of many parameters are made for one batch and are not kept.
  * A plan whose result has changed its shape (a newer controller has added a column) is refused by PostgreSQL
  * ("cached plan must not change result type"); then all plans are made anew.
+ * A plan that is kept knows no parameter's value: what must match an index's own condition (ON CONFLICT … WHERE, a partial
+ * index) is written into the statement and not given as a parameter.
  */
 import { createHash } from 'node:crypto'
 import pg from 'pg'
@@ -13,25 +15,34 @@ const parameters_max = 64
 /** What comes only now and then is not worth keeping. */
 const seen_min = 3
 
-/** How often each text was seen; undefined once it has a name. */
-const seen = new Map<string, number>()
-const names = new Map<string, string>()
-let epoch = 0
+/** The names of the statements of one database. */
+class Names {
+  /** How often each text was seen that has no name yet. */
+  private readonly seen = new Map<string, number>()
+  private readonly names = new Map<string, string>()
+  private epoch = 0
 
-function nameOf(text: string): string | undefined {
-  const name = names.get(text)
-  if (name !== undefined) return name
-  if (names.size >= kept_max) return undefined
-  const times = (seen.get(text) ?? 0) + 1
-  if (times < seen_min) {
-    if (seen.size >= 10 * kept_max) seen.clear()
-    seen.set(text, times)
-    return undefined
+  of(text: string): string | undefined {
+    const name = this.names.get(text)
+    if (name !== undefined) return name
+    if (this.names.size >= kept_max) return undefined
+    const times = (this.seen.get(text) ?? 0) + 1
+    if (times < seen_min) {
+      if (this.seen.size >= 10 * kept_max) this.seen.clear()
+      this.seen.set(text, times)
+      return undefined
+    }
+    this.seen.delete(text)
+    const made = `${this.epoch}.${createHash('sha256').update(text).digest('base64url').slice(0, 24)}`
+    this.names.set(text, made)
+    return made
   }
-  seen.delete(text)
-  const made = `${epoch}.${createHash('sha256').update(text).digest('base64url').slice(0, 24)}`
-  names.set(text, made)
-  return made
+
+  /** No plan that was kept so far is used again; connections drop theirs when they close. */
+  forget(): void {
+    this.epoch += 1
+    this.names.clear()
+  }
 }
 
 /** Whether PostgreSQL refused a kept plan because what the statement returns has another shape now. */
@@ -39,33 +50,30 @@ export function isStalePlan(error: unknown): boolean {
   return error instanceof Error && error.message.includes('cached plan must not change result type')
 }
 
-/** No plan that was kept so far is used again; connections drop theirs when they close. */
-function forgetPlans(): void {
-  epoch += 1
-  names.clear()
-}
-
 type Query = (text: unknown, values?: unknown, callback?: unknown) => unknown
 
-/** A client that names the statements which come often, so that they are planned once. */
-export class PreparingClient extends pg.Client {
-  constructor(config?: string | pg.ClientConfig) {
-    super(config)
-    const query = super.query.bind(this) as Query
-    const prepared: Query = (text, values, callback) => {
-      if (typeof text !== 'string' || !Array.isArray(values) || values.length > parameters_max || callback) {
-        return query(text, values, callback)
+/** The kind of client that a pool is to use so that statements which come often are planned once. */
+export function preparingClient(): typeof pg.Client {
+  const names = new Names()
+  return class PreparingClient extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      super(config)
+      const query = super.query.bind(this) as Query
+      const prepared: Query = (text, values, callback) => {
+        if (typeof text !== 'string' || !Array.isArray(values) || values.length > parameters_max || callback) {
+          return query(text, values, callback)
+        }
+        const name = names.of(text)
+        if (name === undefined) return query(text, values)
+        return (query({ text, values, name }) as Promise<unknown>).catch((error: unknown) => {
+          if (!isStalePlan(error)) throw error
+          names.forget()
+          // Within a transaction, which is spoilt now, all of it has to be done again: runTransaction does.
+          if (this.getTransactionStatus() !== 'I') throw error
+          return query(text, values)
+        })
       }
-      const name = nameOf(text)
-      if (name === undefined) return query(text, values)
-      return (query({ text, values, name }) as Promise<unknown>).catch((error: unknown) => {
-        if (!isStalePlan(error)) throw error
-        forgetPlans()
-        // Within a transaction, which is spoilt now, all of it has to be done again: runTransaction does.
-        if (this.getTransactionStatus() !== 'I') throw error
-        return query(text, values)
-      })
+      Object.assign(this, { query: prepared })
     }
-    Object.assign(this, { query: prepared })
   }
 }

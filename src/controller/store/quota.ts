@@ -5,7 +5,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { CloudError } from '../../model/errors.ts'
 import { projectQuotaDefaults, type QuotaCharge, type QuotaResource, quotaResources } from '../../model/quota.ts'
-import type { Db, Tx } from './database.ts'
+import { type Db, json, type Tx } from './database.ts'
 
 export type QuotaScope = 'domain' | 'project'
 
@@ -46,13 +46,33 @@ export interface ChargedTo {
   domain_id: string
 }
 
-/** Rows of the project and of all its domains that a charge touches, as `q`. */
-function touched({ project_id, domain_id }: ChargedTo): RawBuilder<boolean> {
-  return sql<boolean>`(q.scope = 'project' and q.scope_id = ${project_id}::uuid or q.scope = 'domain' and q.scope_id in (
-    with recursive above as (
-      select id, parent_id from domain where id = ${domain_id}::uuid
-      union all select d.id, d.parent_id from above join domain d on d.id = above.parent_id
-    ) select id from above))`
+export interface Share extends ChargedTo {
+  amounts: QuotaCharge
+}
+
+/**
+ * What counts where, of any number of projects: in each project, in its domain, and in every domain above, summed up. All rows
+ * are locked by one statement and in one order, so that two transactions never wait for each other in a circle.
+ */
+function locked(shares: readonly Share[]): RawBuilder<unknown> {
+  const rows = shares.flatMap(({ project_id, domain_id, amounts }) =>
+    entriesOf(amounts).map(([resource, amount]) => ({ project_id, domain_id, resource, amount })),
+  )
+  return sql`asked as (
+      select * from jsonb_to_recordset(${json(rows)}) as r (project_id uuid, domain_id uuid, resource text, amount bigint)
+    ), above as (
+      select d.id as of_id, d.id, d.parent_id from domain d where d.id in (select domain_id from asked)
+      union all select a.of_id, d.id, d.parent_id from above a join domain d on d.id = a.parent_id
+    ), sums as (
+      select scope, scope_id, resource, sum(amount)::bigint as amount from (
+        select 'project' as scope, project_id as scope_id, resource, amount from asked
+        union all select 'domain', above.id, resource, amount from asked join above on above.of_id = asked.domain_id
+      ) as each group by scope, scope_id, resource
+    ), locked as materialized (
+      select q.scope, q.scope_id, q.resource, q.used, q.limit_value, s.amount
+      from quota q join sums s on s.scope = q.scope and s.scope_id = q.scope_id and s.resource = q.resource
+      order by q.scope, q.scope_id, q.resource for update of q
+    )`
 }
 
 function entriesOf(charge: QuotaCharge): [QuotaResource, number][] {
@@ -64,20 +84,22 @@ function entriesOf(charge: QuotaCharge): [QuotaResource, number][] {
   })
 }
 
-/**
- * Adds `charge` to what is used, everywhere or nowhere; throws quota_exceeded, which must end the transaction. The rows
- * are locked until the transaction ends, in one order for all, so charge as late in it as you can.
- */
+/** Adds to what is used by one project: chargeAll. */
 async function charge(tx: Tx, to: ChargedTo, amounts: QuotaCharge): Promise<void> {
-  const entries = entriesOf(amounts)
-  if (entries.length === 0) return
-  const asked = sql`(values ${sql.join(entries.map(([name, amount]) => sql`(${name}, ${amount}::bigint)`))})`
+  await chargeAll(tx, [{ ...to, amounts }])
+}
+
+/**
+ * Adds to what is used, everywhere or nowhere; throws quota_exceeded, which must end the transaction. The rows are locked
+ * until the transaction ends, so charge as late in it as you can.
+ */
+async function chargeAll(tx: Tx, shares: readonly Share[]): Promise<void> {
+  const asked = new Set(
+    shares.flatMap(one => entriesOf(one.amounts).map(([resource]) => `${one.project_id} ${resource}`)),
+  )
+  if (asked.size === 0) return
   const { rows } = await sql<Counted>`
-    with asked (resource, amount) as ${asked}, locked as materialized (
-      select q.scope, q.scope_id, q.resource, q.used, q.limit_value, asked.amount
-      from quota q join asked on asked.resource = q.resource where ${touched(to)}
-      order by q.scope, q.scope_id, q.resource for update of q
-    ), charged as (
+    with recursive ${locked(shares)}, charged as (
       update quota q set used = q.used + l.amount from locked l
       where q.scope = l.scope and q.scope_id = l.scope_id and q.resource = l.resource
         and (q.limit_value is null or q.used + l.amount <= q.limit_value)
@@ -88,7 +110,9 @@ async function charge(tx: Tx, to: ChargedTo, amounts: QuotaCharge): Promise<void
     order by l.scope desc, l.resource`.execute(tx)
   const refused = rows.find(row => !row.charged)
   if (refused) throw await exceeded(tx, refused)
-  if (rows.length < entries.length * 2) throw new Error(`quota rows of project ${to.project_id} are missing`)
+  const projects = rows.filter(row => row.scope === 'project').length
+  if (projects < asked.size || projects === rows.length)
+    throw new Error(`quota rows are missing of: ${[...asked].join()}`)
 }
 
 interface Counted {
@@ -125,17 +149,16 @@ async function exceeded(tx: Tx, row: Counted): Promise<CloudError> {
   )
 }
 
-/** Takes back what was charged. */
+/** Takes back what was charged to one project: releaseAll. */
 async function release(tx: Tx, to: ChargedTo, amounts: QuotaCharge): Promise<void> {
-  const entries = entriesOf(amounts)
-  if (entries.length === 0) return
-  const given = sql`(values ${sql.join(entries.map(([name, amount]) => sql`(${name}, ${amount}::bigint)`))})`
+  await releaseAll(tx, [{ ...to, amounts }])
+}
+
+/** Takes back what was charged. */
+async function releaseAll(tx: Tx, shares: readonly Share[]): Promise<void> {
+  if (shares.every(one => entriesOf(one.amounts).length === 0)) return
   await sql`
-    with given (resource, amount) as ${given}, locked as materialized (
-      select q.scope, q.scope_id, q.resource, given.amount
-      from quota q join given on given.resource = q.resource where ${touched(to)}
-      order by q.scope, q.scope_id, q.resource for update of q
-    )
+    with recursive ${locked(shares)}
     update quota q set used = q.used - l.amount from locked l
     where q.scope = l.scope and q.scope_id = l.scope_id and q.resource = l.resource`.execute(tx)
 }
@@ -177,4 +200,4 @@ async function remove(tx: Tx, scope: QuotaScope, scope_id: string): Promise<void
   await tx.deleteFrom('quota').where('scope', '=', scope).where('scope_id', '=', scope_id).execute()
 }
 
-export const quota = { fillIn, create, charge, release, list, setLimits, remove }
+export const quota = { fillIn, create, charge, chargeAll, release, releaseAll, list, setLimits, remove }

@@ -134,7 +134,7 @@ async function findDefault(db: Db, project_id: string): Promise<string | null> {
     .selectFrom('security_group')
     .select('id')
     .where('project_id', '=', project_id)
-    .where('is_default', '=', true)
+    .where(sql<boolean>`is_default`)
     .executeTakeFirst()
   return row?.id ?? null
 }
@@ -144,7 +144,7 @@ async function insertDefault(tx: Tx, group: { id: string; project_id: string; de
   const { numInsertedOrUpdatedRows } = await tx
     .insertInto('security_group')
     .values({ ...group, name: 'default', is_default: true })
-    .onConflict(conflict => conflict.column('project_id').where('is_default', '=', true).doNothing())
+    .onConflict(conflict => conflict.column('project_id').where(sql<boolean>`is_default`).doNothing())
     .executeTakeFirstOrThrow()
   return numInsertedOrUpdatedRows === 1n
 }

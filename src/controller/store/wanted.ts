@@ -38,13 +38,17 @@ async function instances(
     .selectAll('instance')
     .leftJoin('image', join => join.onRef('image.id', '=', 'instance.image_id').on('instance.boot', '=', 'iso'))
     .select(['zone.name as zone', 'image.sha256', 'image.size_bytes', 'image.format'])
+    .select([
+      sql<string[]>`array(select host(f.address) from port p join floating_ip f on f.port_id = p.id
+        where p.instance_id = instance.id order by f.address)`.as('floating_addresses'),
+      sql<string[]>`array(select distinct g.name from port p join port_security_group pg on pg.port_id = p.id
+        join security_group g on g.id = pg.security_group_id where p.instance_id = instance.id order by g.name)`.as(
+        'security_groups',
+      ),
+    ])
     .where(sql<boolean>`instance.id = any(${[...ids]}::uuid[])`)
     .execute()
-  const [disks, ports, details] = [
-    await disksOf(db, ids),
-    await instancePorts.wanted(db, ids),
-    await networkDetails(db, ids),
-  ]
+  const [disks, ports] = [await disksOf(db, ids), await instancePorts.wanted(db, ids)]
   const toInstance = (row: (typeof rows)[number]): WantedInstance => ({
     id: row.id,
     generation: row.generation,
@@ -72,8 +76,8 @@ async function instances(
       user_data: row.user_data,
       tags: row.tags as Record<string, string>,
       created_at: row.created_at.toISOString(),
-      floating_addresses: details.get(row.id)?.floating_addresses ?? [],
-      security_groups: details.get(row.id)?.security_groups ?? [],
+      floating_addresses: row.floating_addresses,
+      security_groups: row.security_groups,
     },
   })
   return rows.map(row => ({ host_id: row.host_id, instance: toInstance(row) }))
@@ -138,32 +142,4 @@ function cdromOf(row: ImageRow & { id: string; boot: BootSource }): WantedDisk[]
   return [{ volume_id: row.id, role: 'cdrom', size_gib, image, bus: 'sata' }]
 }
 
-interface NetworkDetails {
-  instance_id: string
-  floating_addresses: string[]
-  security_groups: string[]
-}
-
-async function networkDetails(db: Db, ids: readonly string[]): Promise<Map<string, NetworkDetails>> {
-  const { rows } = await sql<NetworkDetails>`
-    select p.instance_id,
-      coalesce(array_agg(distinct host(f.address)) filter (where f.id is not null), '{}') as floating_addresses,
-      coalesce(array_agg(distinct g.name) filter (where g.id is not null), '{}') as security_groups
-    from port p
-    left join floating_ip f on f.port_id = p.id
-    left join port_security_group pg on pg.port_id = p.id
-    left join security_group g on g.id = pg.security_group_id
-    where p.instance_id = any(${[...ids]}::uuid[]) group by p.instance_id`.execute(db)
-  return new Map(rows.map(row => [row.instance_id, row]))
-}
-
-/** The networks that each host's instances have ports in. */
-async function networkIds(db: Db, host_ids: readonly string[]): Promise<Map<string, string[]>> {
-  const { rows } = await sql<{ host_id: string; networks: string[] }>`
-    select i.host_id, array_agg(distinct p.network_id::text) as networks
-    from instance i join port p on p.instance_id = i.id
-    where i.host_id = any(${[...host_ids]}::uuid[]) and i.deleted_at is null group by i.host_id`.execute(db)
-  return new Map(rows.map(row => [row.host_id, row.networks]))
-}
-
-export const wanted = { versions, instances, networkIds }
+export const wanted = { versions, instances }

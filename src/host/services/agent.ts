@@ -1,10 +1,9 @@
 /** The agent as a service. */
 import path from 'node:path'
 import type { Config } from '../../config.ts'
-import { plain_env } from '../../lib/process.ts'
 import { service } from '../service.ts'
 import type { Definition } from './definition.ts'
-import { nodeArgv } from './node.ts'
+import { node_env, nodeArgv } from './node.ts'
 
 export const agentState = (config: Pick<Config, 'state_dir'>) => path.join(config.state_dir, 'agent')
 
@@ -18,8 +17,8 @@ export function agentService(
     service: service({
       name: 'croft-agent',
       description: "Croft's agent on this host",
-      argv: nodeArgv('src/agent/main.ts', ...place, ...tunnel, ...nic),
-      env: { ...plain_env },
+      argv: nodeArgv('few', 'src/agent/main.ts', ...place, ...tunnel, ...nic),
+      env: { ...node_env },
       keeps_children: true,
       stop_timeout_ms: 20_000,
       // Stopped before the guests at a shutdown of the host: it must not take their end for their own wish.

@@ -3,10 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Config, joinAddress } from '../../config.ts'
 import { embeddedUrl } from '../postgres.ts'
-import { plain_env } from '../../lib/process.ts'
 import { service } from '../service.ts'
 import type { Definition } from './definition.ts'
-import { nodeArgv } from './node.ts'
+import { node_env, nodeArgv } from './node.ts'
 import { northbound_socket, southbound_socket } from './ovn-central.ts'
 import { postgresPlace } from './postgres.ts'
 
@@ -50,8 +49,8 @@ export async function controllerService(config: Config): Promise<Definition> {
     service: service({
       name: 'croft-controller',
       description: "Croft's controller",
-      argv: nodeArgv('src/controller/main.ts', ...args),
-      env: { ...plain_env, PGPASSFILE: passfile },
+      argv: nodeArgv('plenty', 'src/controller/main.ts', ...args),
+      env: { ...node_env, PGPASSFILE: passfile },
       ready: { kind: 'tcp', address: connectable(config.agent_listen.host), port: config.agent_listen.port },
       stop_timeout_ms: 20_000,
       after: ['croft-postgres.service', 'ovn-ovsdb-server-nb.service', 'ovn-ovsdb-server-sb.service'],

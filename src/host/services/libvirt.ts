@@ -102,7 +102,7 @@ type Parts = { own_conf: string; own_qemu_conf: string; hide_kvm: boolean }
 
 function libvirtd({ own_conf, own_qemu_conf, hide_kvm }: Parts): Service {
   const over = [`${own_qemu_conf}:${qemu_conf}`, ...(hide_kvm ? ['/dev/null:/dev/kvm'] : [])]
-  const mounts = nodeArgv('src/host/private-mounts.ts', ...over.flatMap(pair => ['--over', pair]))
+  const mounts = nodeArgv('few', 'src/host/private-mounts.ts', ...over.flatMap(pair => ['--over', pair]))
   const program = ['/usr/sbin/libvirtd', '--config', own_conf]
   return service({
     name: 'croft-libvirtd',

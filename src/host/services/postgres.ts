@@ -23,7 +23,7 @@ export function postgresService(config: Pick<Config, 'state_dir' | 'run_dir' | '
     service: service({
       name: 'croft-postgres',
       description: "Croft's PostgreSQL",
-      argv: nodeArgv('src/host/postgres/run.ts', ...where, ...settings),
+      argv: nodeArgv('few', 'src/host/postgres/run.ts', ...where, ...settings),
       ready: { kind: 'postgres', ...place },
       // Recovery after a power cut reads the whole log since the last checkpoint.
       ready_timeout_ms: 300_000,

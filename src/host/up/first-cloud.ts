@@ -7,34 +7,37 @@ import { mkdir, readFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { FloatingIp } from '../../api/floating-ip.ts'
-import type { Instance } from '../../api/instance.ts'
-import type { Network } from '../../api/network.ts'
-import { type Config, isLoopback } from '../../config.ts'
-import type { Api } from '../api.ts'
+import { flavorRoutes } from '../../api/flavor.ts'
+import { floatingIpRoutes } from '../../api/floating-ip.ts'
+import { type Instance, instanceRoutes } from '../../api/instance.ts'
+import { keyPairRoutes } from '../../api/key-pair.ts'
+import { type Network, networkRoutes } from '../../api/network.ts'
+import { routerRoutes } from '../../api/router.ts'
+import { type RuleAsked, securityGroupRoutes } from '../../api/security-group.ts'
+import { subnetRoutes } from '../../api/subnet.ts'
+import type { Config } from '../../config.ts'
+import { isLoopback } from '../../lib/ip.ts'
+import type { Client } from '../../sdk/client.ts'
 import { HostError } from '../error.ts'
 import { runOk } from '../../lib/process.ts'
 import { accepts } from '../ready.ts'
 import { external_network } from '../services/controller.ts'
 import type { Show } from '../step.ts'
+import { until } from '../until.ts'
 
 type Named = { id: string; name: string }
 
 const first_guest = 'hello'
 const first_key_pair = 'croft'
-type Page<T> = { items: T[] }
+const first_network = 'default'
 
-async function findNamed<T extends Named>(api: Api, noun: string, name: string): Promise<T | undefined> {
-  const { items } = await api.call<Page<T>>('GET', `/v1/${noun}?name=${encodeURIComponent(name)}`)
+/** The thing of this name in a list that can be asked for it. */
+async function byName<T extends Named>(
+  name: string,
+  list: (query: { name: string }) => Promise<{ items: readonly T[] }>,
+): Promise<T | undefined> {
+  const { items } = await list({ name })
   return items.find(item => item.name === name)
-}
-
-async function ensureNamed<T extends Named>(
-  api: Api,
-  noun: string,
-  body: { name: string; [field: string]: unknown },
-): Promise<T> {
-  return (await findNamed<T>(api, noun, body.name)) ?? (await api.call<T>('POST', `/v1/${noun}`, body))
 }
 
 /** The address of a network from its gateway's, with room for floating addresses: 172.31.240.1/24 → 172.31.240.0/24. */
@@ -52,32 +55,33 @@ export function networkOf(gateway: string): { cidr: string; gateway: string } {
 }
 
 /** Overlay network `default`, external network, and the router between them. */
-export async function ensureNetworks(api: Api, config: Pick<Config, 'external_gateway'>): Promise<Network> {
-  const outside = await ensureNamed<Network>(api, 'networks', {
-    name: external_network.name,
-    kind: 'external',
-    shared: true,
-    physical_network: external_network.name,
-  })
-  if (outside.subnets.length === 0) {
-    const { cidr, gateway } = networkOf(config.external_gateway)
-    const subnet = { name: external_network.name, network_id: outside.id, cidr, gateway, dhcp: false }
-    await api.call('POST', '/v1/subnets', subnet)
-  }
-  const inside = await ensureNamed<Network>(api, 'networks', { name: 'default' })
-  const subnet = await ensureNamed<Named>(api, 'subnets', {
-    name: 'default',
-    network_id: inside.id,
-    cidr: '10.64.0.0/16',
-    dns: nameServers(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
-  })
-  const router = await ensureNamed<Named & { interfaces?: { subnet_id: string }[] }>(api, 'routers', {
-    name: 'default',
-    external_network_id: outside.id,
-  })
-  if (!router.interfaces?.some(({ subnet_id }) => subnet_id === subnet.id))
-    await api.call('POST', `/v1/routers/${router.id}/interfaces`, { subnet_id: subnet.id })
+export async function ensureNetworks(client: Client, config: Pick<Config, 'external_gateway'>): Promise<Network> {
+  const outside = await ensureOutside(client, config)
+  const name = first_network
+  const inside = (await findNetwork(client)) ?? (await client.call(networkRoutes.create, { body: { name } }))
+  const dns = nameServers(await readFile('/etc/resolv.conf', 'utf8').catch(() => ''))
+  const subnet =
+    (await byName(name, query => client.call(subnetRoutes.list, { query }))) ??
+    (await client.call(subnetRoutes.create, { body: { name, network_id: inside.id, cidr: '10.64.0.0/16', dns } }))
+  const router =
+    (await byName(name, query => client.call(routerRoutes.list, { query }))) ??
+    (await client.call(routerRoutes.create, { body: { name, external_network_id: outside.id } }))
+  if (!router.interfaces.some(({ subnet_id }) => subnet_id === subnet.id))
+    await client.call(routerRoutes.addInterface, { params: { router: router.id }, body: { subnet_id: subnet.id } })
   return inside
+}
+
+async function ensureOutside(client: Client, config: Pick<Config, 'external_gateway'>): Promise<Network> {
+  const { name } = external_network
+  const outside =
+    (await byName(name, query => client.call(networkRoutes.list, { query }))) ??
+    (await client.call(networkRoutes.create, {
+      body: { name, kind: 'external', shared: true, physical_network: name },
+    }))
+  if (outside.subnets.length > 0) return outside
+  const body = { name, network_id: outside.id, ...networkOf(config.external_gateway), dhcp: false }
+  await client.call(subnetRoutes.create, { body })
+  return outside
 }
 
 /** The machine's own name servers, as far as guests can reach them, too (resolv.conf(5)). */
@@ -87,8 +91,8 @@ export function nameServers(resolv_conf: string): string[] {
 }
 
 /** The network that first guests are in, if it is there. */
-export function findNetwork(api: Api): Promise<Network | undefined> {
-  return findNamed<Network>(api, 'networks', 'default')
+export function findNetwork(client: Client): Promise<Network | undefined> {
+  return byName(first_network, query => client.call(networkRoutes.list, { query }))
 }
 
 /** A key of this machine's root, for `croft instance ssh`; gives the private key's path. */
@@ -107,34 +111,29 @@ export async function ensureKey(config: Pick<Config, 'state_dir'>): Promise<KeyF
 export type KeyFile = { file: string; public_key: string }
 
 /** Lets the cloud know that key. */
-export function ensureKeyPair(api: Api, { public_key }: KeyFile): Promise<Named> {
-  return ensureNamed(api, 'key-pairs', { name: first_key_pair, public_key })
+export async function ensureKeyPair(client: Client, { public_key }: KeyFile): Promise<Named> {
+  const body = { name: first_key_pair, public_key }
+  return (await findKeyPair(client)) ?? (await client.call(keyPairRoutes.create, { body }))
 }
 
-export function findKeyPair(api: Api): Promise<Named | undefined> {
-  return findNamed(api, 'key-pairs', first_key_pair)
+export function findKeyPair(client: Client): Promise<Named | undefined> {
+  return byName(first_key_pair, query => client.call(keyPairRoutes.list, { query }))
 }
+
+const let_in: readonly RuleAsked[] = [
+  ...[22, 80].map(port => ({ protocol: 'tcp', port_min: port, port_max: port })),
+  { protocol: 'icmp' },
+].map(rule => ({ direction: 'ingress', ethertype: 'ipv4', ...rule }))
 
 /** Reachable by ssh, web and ping from outside; all else stays closed. */
-async function ensureSecurityGroup(api: Api): Promise<Named> {
-  const name = 'hello'
-  const found = await findNamed<Named>(api, 'security-groups', name)
+async function ensureSecurityGroup(client: Client): Promise<Named> {
+  const name = first_guest
+  const found = await byName(name, query => client.call(securityGroupRoutes.list, { query }))
   if (found) return found
   const description = 'Lets ssh, web and ping in'
-  const made = await api.call<Named>('POST', '/v1/security-groups', { name, description })
-  for (const port of [22, 80])
-    await api.call('POST', `/v1/security-groups/${made.id}/rules`, {
-      direction: 'ingress',
-      ethertype: 'ipv4',
-      protocol: 'tcp',
-      port_min: port,
-      port_max: port,
-    })
-  await api.call('POST', `/v1/security-groups/${made.id}/rules`, {
-    direction: 'ingress',
-    ethertype: 'ipv4',
-    protocol: 'icmp',
-  })
+  const made = await client.call(securityGroupRoutes.create, { body: { name, description } })
+  for (const body of let_in)
+    await client.call(securityGroupRoutes.addRule, { params: { security_group: made.id }, body })
   return made
 }
 
@@ -143,41 +142,47 @@ export type FirstGuest = { name: string; address: string; instance: Instance }
 type GuestParts = { network: Network; image_id: string; key_pair: Named | undefined; show: Show }
 
 /** The guest `hello`, running, with a floating address that answers. */
-export async function ensureGuest(api: Api, parts: GuestParts): Promise<FirstGuest> {
-  const found = await wakeGuest(api, parts.show)
-  return found ?? (await untilAnswers(api, await createGuest(api, first_guest, parts), parts.show))
+export async function ensureGuest(client: Client, parts: GuestParts): Promise<FirstGuest> {
+  const found = await wakeGuest(client, parts.show)
+  return found ?? (await untilAnswers(client, await createGuest(client, first_guest, parts), parts.show))
 }
 
 /** The same if it is there; undefined if it is not. */
-export async function wakeGuest(api: Api, show: Show): Promise<FirstGuest | undefined> {
-  const found = await findNamed<Instance>(api, 'instances', first_guest)
+export async function wakeGuest(client: Client, show: Show): Promise<FirstGuest | undefined> {
+  const found = await byName(first_guest, query => client.call(instanceRoutes.list, { query }))
   if (!found) return undefined
   // `down --guests stop` stopped it; asked to bring the machine up again, it runs again.
   // One that failed gets another try: what was wrong may be what this run has mended.
-  if (found.state === 'stopped' || found.state === 'error') await api.call('POST', `/v1/instances/${found.id}/start`, {})
-  return await untilAnswers(api, found, show)
+  if (found.state === 'stopped' || found.state === 'error')
+    await client.call(instanceRoutes.start, { params: { instance: found.id } })
+  return await untilAnswers(client, found, show)
 }
 
-async function untilAnswers(api: Api, { id, name }: Instance, show: Show): Promise<FirstGuest> {
-  const instance = await waitRunning(api, id, show)
-  const { items } = await api.call<Page<FloatingIp>>('GET', `/v1/floating-ips?instance_id=${id}`)
-  const floating = items[0] ?? (await api.call<FloatingIp>('POST', '/v1/floating-ips', { instance_id: id }))
+async function untilAnswers(client: Client, { id, name }: Instance, show: Show): Promise<FirstGuest> {
+  const instance = await waitRunning(client, id, show)
+  const { items } = await client.call(floatingIpRoutes.list, { query: { instance_id: id } })
+  const floating = items[0] ?? (await client.call(floatingIpRoutes.create, { body: { instance_id: id } }))
   show(`waiting for ${floating.address} to answer`)
   await waitAnswers(floating.address)
   return { name, address: floating.address, instance }
 }
 
-async function createGuest(api: Api, name: string, { network, image_id, key_pair }: GuestParts): Promise<Instance> {
-  const flavor = await findNamed<Named>(api, 'flavors', 'tiny')
+async function createGuest(
+  client: Client,
+  name: string,
+  { network, image_id, key_pair }: GuestParts,
+): Promise<Instance> {
+  const flavor = await byName('tiny', query => client.call(flavorRoutes.list, { query }))
   if (!flavor) throw new HostError('there is no flavor "tiny" any more, so no first guest was made')
-  const group = await ensureSecurityGroup(api)
-  const made = await api.call<Page<Instance>>('POST', '/v1/instances', {
+  const group = await ensureSecurityGroup(client)
+  const body = {
     name,
     flavor_id: flavor.id,
     image_id,
     networks: [{ network_id: network.id, security_groups: [group.id] }],
     ...(key_pair && { key_names: [key_pair.name] }),
-  })
+  }
+  const made = await client.call(instanceRoutes.create, { body })
   const [instance] = made.items
   if (!instance) throw new HostError('the controller made no instance and did not say why')
   return instance
@@ -186,9 +191,9 @@ async function createGuest(api: Api, name: string, { network, image_id, key_pair
 const running_within_ms = 180_000
 const answers_within_ms = 180_000
 
-async function waitRunning(api: Api, id: string, show: Show): Promise<Instance> {
-  const running = await api.until(async () => {
-    const instance = await api.call<Instance>('GET', `/v1/instances/${id}`)
+async function waitRunning(client: Client, id: string, show: Show): Promise<Instance> {
+  const isRunning = async () => {
+    const instance = await client.call(instanceRoutes.get, { params: { instance: id } })
     if (instance.step !== null) show(instance.step, instance.percent ?? undefined)
     if (instance.state === 'running') return instance
     if (instance.state === 'error')
@@ -199,7 +204,8 @@ async function waitRunning(api: Api, id: string, show: Show): Promise<Instance> 
     if (instance.state === 'stopped' && instance.wanted_power === 'stopped')
       throw new HostError('the instance "hello" is stopped', 'Start it: croft instance start hello')
     return undefined
-  }, running_within_ms)
+  }
+  const running = await until(client, isRunning, running_within_ms)
   if (running) return running
   throw new HostError(`the first guest does not run after ${running_within_ms / 1000} s`, 'croft instance get hello')
 }

@@ -1,60 +1,54 @@
 /** The built-in image `tiny`: built on this machine and given to the controller like any other upload. */
+import { createReadStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../../config.ts'
 import { buildOnce } from '../../images/build-once.ts'
 import { BuildError, type BuiltImage } from '../../images/recipe.ts'
-import type { Api } from '../api.ts'
+import { type Image, imageRoutes } from '../../api/image.ts'
+import type { Client } from '../../sdk/client.ts'
+import { uploadByTus } from '../../sdk/tus.ts'
 import { HostError } from '../error.ts'
 import type { Show } from '../step.ts'
-
-type Image = { id: string; name: string; status: string; failure: string | null }
-
-/** Hands a file to the API and gives the id of the image that it becomes. */
-export type Upload = (api: Api, image: BuiltImage, show: Show) => Promise<string>
+import { until } from '../until.ts'
 
 const ready_within_ms = 120_000
 
-async function find(api: Api, name: string): Promise<Image | undefined> {
-  const { items } = await api.call<{ items: Image[] }>('GET', `/v1/images?name=${name}`)
+async function find(client: Client, name: string): Promise<Image | undefined> {
+  const { items } = await client.call(imageRoutes.list, { query: { name } })
   return items.find(image => image.name === name && image.status !== 'failed')
 }
 
 /** Id of the image if it is there. */
-export async function findTinyImage(api: Api): Promise<string | undefined> {
-  return (await find(api, 'tiny'))?.id
+export async function findTinyImage(client: Client): Promise<string | undefined> {
+  return (await find(client, 'tiny'))?.id
 }
 
 /** Id of the image, ready for use. */
 export async function ensureTinyImage(
-  api: Api,
+  client: Client,
   config: Pick<Config, 'image_cache_dir'>,
-  upload: Upload,
   show: Show,
 ): Promise<string> {
-  let found = await find(api, 'tiny')
+  let found = await find(client, 'tiny')
   // An upload that was cut short, by us at an earlier time: its content may be of an older build.
   if (found?.status === 'waiting') {
-    await api.call('DELETE', `/v1/images/${found.id}`)
+    await client.call(imageRoutes.delete, { params: { image: found.id } })
     found = undefined
   }
-  const id = found?.id ?? (await buildAndUpload(api, config, upload, show))
-  const ready = await api.until(async () => {
-    const image = await api.call<Image>('GET', `/v1/images/${id}`)
+  const id = found?.id ?? (await buildAndUpload(client, config, show))
+  const isReady = async () => {
+    const image = await client.call(imageRoutes.get, { params: { image: id } })
     if (image.status === 'failed')
       throw new HostError(`the image tiny was refused: ${image.failure ?? 'no reason given'}`)
     return image.status === 'ready' ? image : undefined
-  }, ready_within_ms)
+  }
+  const ready = await until(client, isReady, ready_within_ms)
   if (!ready) throw new HostError(`the image tiny is not ready after ${ready_within_ms / 1000} s`)
   return id
 }
 
-async function buildAndUpload(
-  api: Api,
-  config: Pick<Config, 'image_cache_dir'>,
-  upload: Upload,
-  show: Show,
-): Promise<string> {
+async function buildAndUpload(client: Client, config: Pick<Config, 'image_cache_dir'>, show: Show): Promise<string> {
   const work_dir = config.image_cache_dir
   await mkdir(work_dir, { recursive: true })
   const built = await buildOnce('tiny', {
@@ -65,5 +59,17 @@ async function buildAndUpload(
     throw error instanceof BuildError ? new HostError(error.message, undefined, { cause: error }) : error
   })
   show('uploading')
-  return await upload(api, built, show)
+  const id = await upload(client, built)
+  show('checking')
+  return id
+}
+
+async function upload(client: Client, built: BuiltImage): Promise<string> {
+  const { name, path: file, size_bytes, sha256, min_memory_mib } = built
+  const properties = { architecture: 'x86_64', os: name, user: 'root' } as const
+  const body = { name, visibility: 'public', size_bytes, sha256, min_memory_mib, properties } as const
+  const { image, upload_url } = await client.call(imageRoutes.create, { body })
+  if (upload_url === null) throw new HostError(`the controller gave no address to upload the image ${name} to`)
+  await uploadByTus(client, { path: upload_url, size_bytes, read: start => createReadStream(file, { start }) })
+  return image.id
 }

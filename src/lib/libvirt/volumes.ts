@@ -1,9 +1,9 @@
 /** Calls that move the bytes of storage volumes. Not its job: making pools and volumes. */
 import { nothing } from './domains.ts'
-import { remote } from './procedures.ts'
+import { type Procedure, remote } from './procedures.ts'
 import { readVolume, type VolumeRef, writeVolume } from './refs.ts'
 import type { Rpc } from './rpc.ts'
-import { LibvirtStream, type StreamOptions } from './stream.ts'
+import { LibvirtStream, type StreamDirection, type StreamOptions } from './stream.ts'
 
 /** A part of a volume; a length of 0 is all from the offset on. */
 export interface VolumeRange {
@@ -24,36 +24,29 @@ export class VolumeCalls {
   }
 
   /** virStorageVolUpload: write to the stream, then end it; 'finish' says that libvirtd has stored it all. */
-  async upload(volume: VolumeRef, range: VolumeRange = {}, options?: StreamOptions): Promise<LibvirtStream> {
-    const { stream } = await LibvirtStream.open(
-      this.#rpc,
-      remote.storage_vol_upload,
-      'write',
-      writer => {
-        writeVolume(writer, volume)
-        writer
-          .u64(range.offset_bytes ?? 0)
-          .u64(range.length_bytes ?? 0)
-          .u32(0)
-      },
-      nothing,
-      options,
-    )
-    return stream
+  upload(volume: VolumeRef, range?: VolumeRange, options?: StreamOptions): Promise<LibvirtStream> {
+    return this.#transfer(remote.storage_vol_upload, 'write', volume, range, options)
   }
 
   /** virStorageVolDownload. */
-  async download(volume: VolumeRef, range: VolumeRange = {}, options?: StreamOptions): Promise<LibvirtStream> {
+  download(volume: VolumeRef, range?: VolumeRange, options?: StreamOptions): Promise<LibvirtStream> {
+    return this.#transfer(remote.storage_vol_download, 'read', volume, range, options)
+  }
+
+  async #transfer(
+    procedure: Procedure,
+    direction: StreamDirection,
+    volume: VolumeRef,
+    { offset_bytes = 0, length_bytes = 0 }: VolumeRange = {},
+    options?: StreamOptions,
+  ): Promise<LibvirtStream> {
     const { stream } = await LibvirtStream.open(
       this.#rpc,
-      remote.storage_vol_download,
-      'read',
+      procedure,
+      direction,
       writer => {
         writeVolume(writer, volume)
-        writer
-          .u64(range.offset_bytes ?? 0)
-          .u64(range.length_bytes ?? 0)
-          .u32(0)
+        writer.u64(offset_bytes).u64(length_bytes).u32(0)
       },
       nothing,
       options,

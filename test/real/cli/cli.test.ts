@@ -113,7 +113,12 @@ describe('cli/cli', () => {
     assert.equal((await things('instance', 'list', '--limit', '2')).length, 2)
     const quiet = await ok('instance', 'list', '--quiet', '--sort', 'name')
     assert.deepEqual(quiet.trim().split('\n').sort(), made.items.map(one => one.id).sort())
-    assert.match(await ok('instance', 'explain', 'many-1'), /h1 +chosen/)
+    const explained = await ok('instance', 'explain', 'many-1')
+    assert.match(explained, /^h1 was chosen;/)
+    assert.match(explained, /^HOST +VERDICT +SCORE +\w+/m)
+    assert.match(explained, /^h1 +chosen +[\d.]+ +[\d.]+/m)
+    assert.match(explained, /Asked for:\n[\s\S]*memory_mib +128 MiB/)
+    assert.doesNotMatch(explained, /[{}"]/)
     for (const { name } of made.items) await ok('instance', 'delete', name, '--purge', '--wait')
   })
 
@@ -130,7 +135,7 @@ describe('cli/cli', () => {
   test('failures are told apart by exit code, in words for people and as JSON for programs', async () => {
     const cases: [number, RegExp, string[]][] = [
       [2, /missing required argument 'name'/, ['instance', 'create']],
-      [2, /instance create needs --flavor and --image\./, ['instance', 'create', 'x']],
+      [2, /flavor create needs --vcpus and --memory-mib/, ['flavor', 'create', 'x']],
       [2, /unknown option '--colour'/, ['instance', 'list', '--colour']],
       [2, /unknown command 'instanse'[\s\S]*instance\?/, ['instanse', 'list']],
       [
@@ -158,6 +163,87 @@ describe('cli/cli', () => {
     }
     const as_json = await home.run('flavor', 'get', crypto.randomUUID(), '--json')
     assert.equal((JSON.parse(as_json.stderr) as { code: string }).code, 'not_found')
+  })
+
+  test('one command for several things: each is done or told why not, and the exit code says which', async () => {
+    const base = ['--image', 'tiny', '--flavor', 'nano', '--network', 'red']
+    for (const name of ['s1', 's2', 's3']) await ok('instance', 'create', name, ...base, '--wait')
+    const stopped = await ok('instance', 'stop', 's1', 's2', 's1', '--wait')
+    assert.match(stopped, /s1 +stopped[\s\S]*s2 +stopped/)
+    assert.equal(stopped.match(/s1/g)?.length, 1, 'named twice, done once')
+    const two = JSON.parse(await ok('instance', 'get', 's1', 's3', '--json')) as Thing[]
+    assert.deepEqual(
+      two.map(({ name, state }) => `${name} ${state}`),
+      ['s1 stopped', 's3 running'],
+    )
+    const deleted = await home.run('instance', 'delete', 's1', 'nobody', 's2', '--purge', '--wait', '--json')
+    assert.equal(deleted.code, 4, deleted.stderr)
+    const outcomes = deleted.json() as { target: string; answer?: { operation: object }; error?: { detail: string } }[]
+    assert.deepEqual(
+      outcomes.map(({ target, answer }) => `${target} ${answer !== undefined}`),
+      ['s1 true', 'nobody false', 's2 true'],
+    )
+    assert.match(outcomes[1]?.error?.detail ?? '', /There is no instance "nobody"/)
+    assert.match((JSON.parse(deleted.stderr) as { detail: string }).detail, /^nobody: There is no instance "nobody"/)
+    const mixed = await home.run('instance', 'reboot', 's3', 'nobody', 's1')
+    assert.equal(mixed.code, 4)
+    assert.match(mixed.stdout, /s3 /)
+    assert.match(mixed.stderr, /^croft: nobody: There is no[\s\S]*^s1: There is no/m)
+    host.failure = 'the disk is broken'
+    const failed = await home.run('instance', 'reboot', 's3', '--hard', '--wait')
+    host.failure = null
+    assert.equal(failed.code, 1, 'one alone is as it always was')
+    assert.match(failed.stderr, /^croft: instance.reboot failed: the disk is broken$/m)
+    assert.equal((await home.run('instance', 'get', 's3', 'nobody', '--watch')).code, 2)
+    await ok('instance', 'delete', 's3', '--purge', '--wait')
+    for (const name of ['t1', 't2']) await ok('key-pair', 'create', name, '--quiet')
+    const gone = await home.run('key-pair', 'delete', 't1', 't2')
+    assert.match(gone.stderr, /Done: key pair delete t1\.\nDone: key pair delete t2\./)
+  })
+
+  test('files that cannot be read, and a URL where nobody is, are told plainly', async () => {
+    const empty = await cliHome()
+    const cases: [number, RegExp, string[]][] = [
+      [
+        2,
+        /The file \/nowhere\/x cannot be read: there is no such file\./,
+        ['image', 'create', 'x', '--file', '/nowhere/x'],
+      ],
+      [2, /The file \/etc cannot be read: it is a folder\./, ['image', 'create', 'x', '--file', '/etc']],
+      [2, /The file \/etc cannot be read: it is a folder\./, ['key-pair', 'create', 'x', '--file', '/etc']],
+      [
+        2,
+        /The certificates \/nowhere\/ca cannot be read: there is no such file/,
+        ['--ca', '/nowhere/ca', 'image', 'list'],
+      ],
+    ]
+    for (const [code, says, words] of cases) {
+      const ended = await home.run(...words)
+      assert.equal(ended.code, code, ended.stderr)
+      assert.match(ended.stderr, says)
+    }
+    const nobody = await empty.run('--url', 'http://127.0.0.1:9', 'instance', 'list')
+    assert.equal(nobody.code, 7, 'to sign in would not help')
+    assert.match(nobody.stderr, /^croft: http:\/\/127\.0\.0\.1:9 cannot be reached: nothing listens there\.$/m)
+    assert.match(nobody.stderr, /--url.*croft start.*croft up/)
+    const stranger = await empty.run('--url', url, 'instance', 'list')
+    assert.equal(stranger.code, 3)
+    assert.match(stranger.stderr, /You are not signed in[\s\S]*croft sign-in --url/)
+    await empty[Symbol.asyncDispose]()
+  })
+
+  test('a refused field is told by the option that gives it; an invitation warns of an address that nobody else reaches', async () => {
+    await ok('network', 'create', 'green')
+    await ok('subnet', 'create', 'green-4', '--network', 'green', '--cidr', '10.9.0.0/24')
+    const unsure = await home.run('instance', 'create', 'x', '--image', 'tiny', '--flavor', 'nano')
+    assert.equal(unsure.code, 2)
+    assert.match(unsure.stderr, /There is more than one network[\s\S]*^ {2}On the command line: --network NETWORK/m)
+    await ok('subnet', 'delete', 'green-4')
+    await ok('network', 'delete', 'green')
+    const { stdout, stderr, code } = await home.run('host', 'invite')
+    assert.equal(code, 0)
+    const loopback = /controller_url +https:\/\/(127\.|\[::1)/.test(stdout)
+    assert.equal(/Warning: .*--cluster-address/.test(stderr), loopback, `${stdout}${stderr}`)
   })
 
   test('one name of two things is no name', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { type Database, openDatabase } from '../../../src/controller/store/database.ts'
+import { testCloud } from '../../support/cloud.ts'
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts'
 
 describe('prepared statements', () => {
@@ -46,4 +47,19 @@ describe('prepared statements', () => {
       { id: 8, name: 'new', more: 3 },
     ])
   })
+})
+
+test('what is made often is made also by a plan that knows no parameters', async () => {
+  const cloud = await testCloud()
+  try {
+    // PostgreSQL takes a plan without parameters' values from the sixth time on (manual, PREPARE).
+    for (let n = 0; n < 12; n++) {
+      const { status } = await cloud.request('POST', '/v1/projects', {
+        body: { name: `often-${n}`, domain_id: cloud.domain_id },
+      })
+      assert.equal(status, 201)
+    }
+  } finally {
+    await cloud.close()
+  }
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
+import { projectQuota } from '../../../src/controller/store/project-quota.ts'
 import { quota } from '../../../src/controller/store/quota.ts'
 import { CloudError } from '../../../src/model/errors.ts'
 import type { QuotaCharge } from '../../../src/model/quota.ts'
@@ -98,6 +99,36 @@ describe('controller/quota', () => {
     await cloud.cloud.database.transaction(tx => quota.release(tx, to, { networks: 1 }))
     assert.equal(await used('domain', top, 'networks'), 1)
     assert.equal(await used('project', to.project_id, 'networks'), 1)
+  })
+
+  test('what projects of several domains give back at once waits for nobody in a circle', async () => {
+    const { database } = cloud.cloud
+    const [a, b] = [await makeDomain('circle-a'), await makeDomain('circle-b')]
+    const all: { project_id: string; domain_id: string }[] = []
+    for (const domain_id of [b, a, b]) {
+      const to = { project_id: await makeProject(`circle-${all.length}`, domain_id), domain_id }
+      await limit('project', to.project_id, { networks: null })
+      await charge(to, { networks: all.length === 1 ? 70 : 40 })
+      all.push(to)
+    }
+    // A transaction that a deadlock ended is tried again.
+    let attempts = 0
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) =>
+        database.transaction(tx => {
+          attempts += 1
+          const two = n % 2 ? all.slice(0, 2) : all.slice(1)
+          return projectQuota.releaseAll(
+            tx,
+            two.map(({ project_id }) => ({ project_id, amounts: { networks: 1 } })),
+          )
+        }),
+      ),
+    )
+    const left = await Promise.all(all.map(to => used('project', to.project_id, 'networks')))
+    assert.deepEqual(left, [10, 10, 10])
+    assert.deepEqual([await used('domain', a, 'networks'), await used('domain', b, 'networks')], [10, 20])
+    assert.equal(attempts, 60)
   })
 
   test('whatever is charged and released, in any order and at once: what is used is what was let in', async () => {

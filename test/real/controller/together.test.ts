@@ -116,6 +116,19 @@ describe('controller/together', () => {
     assert.match([statuses[0], statuses[5]].sort().join(' '), /^202 (404|409)$/)
   })
 
+  test('what else a request changes is told as its own', async () => {
+    const ids = (await many(4, n => create(`keep-${n}`))).map(answer => madeBy(answer).made.id)
+    const answers = await Promise.all(ids.map(id => cloud.request('DELETE', `/v1/instances/${id}?keep_root=true`)))
+    const requests = answers.map(({ headers }) => String(headers['x-request-id']))
+    const rows = await cloud.cloud.database.db
+      .selectFrom('event')
+      .select('request_id')
+      .where('noun', '=', 'volume')
+      .where('kind', '=', 'changed')
+      .execute()
+    assert.deepEqual(rows.map(row => row.request_id).sort(), requests.sort())
+  })
+
   test('a version that has changed refuses its own request alone', async () => {
     const ids = (await many(3, n => create(`old-${n}`))).map(answer => madeBy(answer).made.id)
     const stop = (id: string, n: number) =>
@@ -124,6 +137,64 @@ describe('controller/together', () => {
     assert.deepEqual(
       answers.map(({ status }) => status),
       [202, 412, 202],
+    )
+  })
+
+  test('whoever sends the request id of another gets what they asked for themselves', async () => {
+    const project = await cloud.request('POST', '/v1/projects', {
+      body: { name: 'other', domain_id: cloud.domain_id },
+    })
+    await liftQuotas(cloud)
+    await cloud.cloud.database.db.updateTable('image').set({ visibility: 'public' }).execute()
+    const other_id = String(project.body.id)
+    const other = await cloud.tokenOf(cloud.admin_user_id, other_id)
+    const headers = { 'x-request-id': crypto.randomUUID() }
+    const createTwo = (name: string, token: string) =>
+      cloud.request('POST', '/v1/instances', {
+        body: { ...body, networks: [], name, count: 2, tags: { of: name } },
+        headers,
+        token,
+      })
+    // The first is under way while the others come.
+    const answers = await Promise.all([
+      createTwo('first', cloud.admin),
+      createTwo('mine', cloud.admin),
+      createTwo('theirs', other),
+    ])
+    const made = answers.map(({ body: { items } }) =>
+      (items as unknown as { project_id: string; tags: { of: string } }[]).map(one => [one.project_id, one.tags.of]),
+    )
+    assert.deepEqual(made, [
+      Array.from({ length: 2 }, () => [cloud.project_id, 'first']),
+      Array.from({ length: 2 }, () => [cloud.project_id, 'mine']),
+      Array.from({ length: 2 }, () => [other_id, 'theirs']),
+    ])
+  })
+
+  test('requests whose database went away as it committed are not done again', async () => {
+    const { database } = cloud.cloud
+    const lost = new Set<unknown>()
+    const transaction = database.transaction.bind(database)
+    const cut: typeof transaction = async work => {
+      const done = await transaction(work)
+      const isBatch = Array.isArray(done) && done.length > 1 && Object.hasOwn(done[0] as object, 'operation')
+      if (!isBatch || lost.size > 0) return done
+      lost.add(done)
+      throw new Error('Connection terminated unexpectedly')
+    }
+    Object.assign(database, { transaction: cut })
+    try {
+      const answers = await many(6, n => create(`once-${n}`))
+      assert.equal(lost.size, 1, 'a batch was cut')
+      for (const { status } of answers) assert.ok(status === 202 || status === 503, String(status))
+    } finally {
+      Object.assign(database, { transaction })
+    }
+    const { body: all } = await cloud.request('GET', '/v1/instances?limit=1000')
+    const names = (all.items ?? []).map(one => String(one.name)).filter(name => name.startsWith('once-'))
+    assert.deepEqual(
+      names.sort(),
+      Array.from({ length: 6 }, (_, n) => `once-${n}`),
     )
   })
 })

@@ -184,12 +184,16 @@ describe('host/supervisor', () => {
 
   void test('who waited for a supervisor that is then told to end does not take its place', async () => {
     await Promise.all([ensureSupervisor(place), ensureSupervisor(place), ensureSupervisor(place)])
-    await client.shutDown()
     const file = path.join(place.log_dir, 'supervisor.log')
     const changed = watch(place.log_dir)
+    const twice = async (what: RegExp) => {
+      const count = async () => (await readFile(file, 'utf8')).match(what)?.length ?? 0
+      while ((await count()) < 2) await Promise.race([once(changed, 'change'), once(AbortSignal.timeout(50), 'abort')])
+    }
     try {
-      const left = async () => (await readFile(file, 'utf8')).match(/: leaving/g)?.length ?? 0
-      while ((await left()) < 2) await Promise.race([once(changed, 'change'), once(AbortSignal.timeout(50), 'abort')])
+      await twice(/: waiting in case/g)
+      await client.shutDown()
+      await twice(/: leaving/g)
     } finally {
       changed.close()
     }

@@ -5,8 +5,9 @@ import { after, before, describe, test } from 'node:test'
 import {
   affect,
   ConnectionError,
-  type DomainEvent,
+  consoleFlag,
   deviceFlag,
+  type DomainEvent,
   isAgentUnavailable,
   isNoDomain,
   isOperationInvalid,
@@ -166,7 +167,8 @@ describe('libvirt/qemu', () => {
     const first = await libvirt.guest.openConsole(tiny)
     first.destroy()
     await once(first, 'close')
-    const second = await libvirt.guest.openConsole(tiny)
+    // The daemon may be a moment late to notice.
+    const second = await libvirt.guest.openConsole(tiny, null, consoleFlag.force)
     second.resume().end()
     await once(second, 'close')
     const third = await libvirt.guest.openConsole(tiny)

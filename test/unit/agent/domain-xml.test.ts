@@ -7,6 +7,7 @@ import { type DomainHost, domainXml } from '../../../src/agent/drivers/libvirt/d
 import { element, renderXml } from '../../../src/agent/drivers/libvirt/xml.ts'
 import type { DomainSpec } from '../../../src/agent/ports.ts'
 import type { WantedDisk } from '../../../src/protocol/wanted.ts'
+import { nicModels } from '../../../src/model/nic.ts'
 import { uuid, wantedInstance } from './fakes.ts'
 
 const host: DomainHost = {
@@ -41,6 +42,20 @@ function spec(change: Partial<DomainSpec> = {}): DomainSpec {
   }
 }
 
+/** One NIC of every model there is. */
+function allNics(): DomainSpec {
+  const { instance, ...rest } = spec()
+  const [one] = instance.ports
+  assert.ok(one)
+  const ports = nicModels.map((model, n) => ({
+    ...one,
+    port_id: uuid(20 + n),
+    mac: `fa:16:3e:00:00:0${n}`,
+    model,
+  }))
+  return { ...rest, instance: { ...instance, ports } }
+}
+
 const parser = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: '',
@@ -54,6 +69,7 @@ const variants: Record<string, [DomainSpec, DomainHost]> = {
   passthrough: [spec(), { ...host, virtualisation: 'kvm', default_cpu_model: 'host-passthrough' }],
   'ARM, emulated': [spec(), { ...host, arch: 'aarch64' }],
   'ARM, KVM': [spec(), { ...host, arch: 'aarch64', virtualisation: 'kvm', datapath: 'system' }],
+  'all NIC models': [allNics(), host],
   'named model': [
     spec({ instance: wantedInstance({ cpu_model: 'Skylake-Server' }) }),
     { ...host, virtualisation: 'kvm' },
@@ -150,6 +166,12 @@ test('from the network: the first NIC with its program for it, then the disk', (
   assert.ok(nic.includes(`<boot order='1'/>`) && !nic.includes('<rom'), nic)
   assert.match(xml, /<disk type='file' device='disk'>[^]*?<boot order='2'\/>[^]*?<\/disk>/)
   assert.ok(domainXml(spec(), host).includes(`<rom enabled='no'/>`))
+})
+
+test('each NIC is of the model that its image asked for; what virtio alone knows is said to virtio alone', () => {
+  const xml = domainXml(allNics(), host)
+  for (const model of nicModels) assert.ok(xml.includes(`<model type='${model}'/>`), model)
+  assert.equal(xml.split(`csum='off'`).length, 2)
 })
 
 test('on ARM the guest has firmware, a 64-bit processor, and no parts of a PC', () => {

@@ -61,6 +61,42 @@ describe('lib/together', () => {
     )
   })
 
+  test('what may have been done is not done again', async () => {
+    const done: number[] = []
+    const together = new Together<number, number>(
+      async items => {
+        await turn()
+        done.push(...items)
+        throw new Error('lost')
+      },
+      { mayRedo: error => !(error instanceof Error && error.message === 'lost') },
+    )
+    const asked = await Promise.allSettled([1, 2, 3].map(item => together.ask(item)))
+    assert.deepEqual(
+      asked.map(one => one.status),
+      ['rejected', 'rejected', 'rejected'],
+    )
+    assert.deepEqual(done, [1, 2, 3])
+  })
+
+  test('nobody waits in turn for what is away', async () => {
+    const tried: (readonly number[])[] = []
+    const together = new Together<number, number>(
+      async items => {
+        await turn()
+        tried.push(items)
+        throw new Error(items.length > 1 ? 'no luck' : 'away')
+      },
+      { mayRedo: error => error instanceof Error && error.message !== 'away' },
+    )
+    const asked = await Promise.allSettled([1, 2, 3].map(item => together.ask(item)))
+    assert.deepEqual(
+      asked.map(one => (one.status === 'rejected' ? String(one.reason) : one.status)),
+      ['Error: away', 'Error: away', 'Error: away'],
+    )
+    assert.deepEqual(tried, [[1, 2, 3], [1]])
+  })
+
   test('an answer too few is an error and not a wait for ever', async () => {
     const together = new Together<number, number>(async items => items.slice(1))
     await assert.rejects(together.ask(1), /1 things were asked for, and 0 were answered/)

@@ -11,6 +11,6 @@ export const publicRoutes: ReadonlySet<string> = new Set([
 /** Nouns that are not a file of their own in every layer, and where they are. */
 export const nounsElsewhere: Readonly<Record<string, string>> = {
   'console-link': 'a way to a console: told with consoles',
-  'image-upload': "the resumable way to an image's content: of the image in contract and store",
+  'image-upload': "the resumable way to an image's content: of the image in store",
   placement: 'why an instance is where it is: told with instances',
 }

@@ -1,11 +1,12 @@
-/** The few calls of `croft up` to the API, against a small server of the test's own. */
+/** How `croft up` waits for what happens in the cloud, against a small server of the test's own. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
-import { ApiError, localApi } from '../../../src/host/api.ts'
+import { until } from '../../../src/host/until.ts'
 import { nameServers, networkOf } from '../../../src/host/up/first-cloud.ts'
+import { createClient } from '../../../src/sdk/client.ts'
 
 let stream: http.ServerResponse | undefined
 let looks = 0
@@ -13,12 +14,11 @@ const server = http.createServer((request, response) => {
   if (request.headers.authorization !== 'Bearer secret') {
     response.writeHead(401, { 'content-type': 'application/problem+json' })
     response.end(JSON.stringify({ status: 401, code: 'not_signed_in', detail: 'No token was sent.' }))
-  } else if (request.url === '/v1/event-stream') {
+  } else if (request.url === '/v1/event-stream?all_projects=true') {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.flushHeaders()
     stream = response
-  } else if (request.url === '/v1/echo') request.pipe(response)
-  else response.writeHead(204).end()
+  } else response.writeHead(404).end()
 })
 before(async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -26,40 +26,55 @@ before(async () => {
 after(() => server.closeAllConnections())
 after(() => server.close())
 
-const place = (token?: string) => ({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token })
-
-void test('values go there and come back; a problem becomes an error with its words and code', async () => {
-  const api = localApi(place('secret'))
-  assert.deepEqual(await api.call('POST', '/v1/echo', { a: 1 }), { a: 1 })
-  assert.equal(await api.call('DELETE', '/v1/nothing'), undefined)
-  await assert.rejects(localApi(place()).call('GET', '/v1/session'), (error: unknown) => {
-    assert(error instanceof ApiError)
-    assert.deepEqual([error.status, error.code, error.message], [401, 'not_signed_in', 'No token was sent.'])
-    return true
-  })
-  await assert.rejects(localApi({ url: 'http://127.0.0.1:1' }).call('GET', '/'), /does not answer: .*ECONNREFUSED/)
-})
+const client = (token?: string) =>
+  createClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token })
 
 void test('waiting looks at once, then after each event, and no more often', async () => {
   looks = 0
-  const found = localApi(place('secret')).until(async () => {
-    looks++
-    if (looks === 3) return 'there'
-    stream?.write(`id: 1\nevent: changed\ndata: {}\n\n`)
-    return undefined
-  }, 5_000)
+  const found = until(
+    client('secret'),
+    async () => {
+      looks++
+      if (looks === 3) return 'there'
+      stream?.write(`id: 1\nevent: changed\ndata: {}\n\n`)
+      return undefined
+    },
+    5_000,
+  )
   assert.equal(await found, 'there')
   assert.equal(looks, 3)
 })
 
-void test('waiting ends with its time, and with the controller', async () => {
-  const api = localApi(place('secret'))
-  assert.equal(await api.until(async () => undefined, 50), undefined)
-  const cut = api.until(async () => {
-    stream?.end()
-    return undefined
-  }, 5_000)
-  await assert.rejects(cut, /the event stream ended/)
+void test('waiting ends with its time, with what the look throws, and where nobody answers', async () => {
+  const api = client('secret')
+  assert.equal(await until(api, async () => undefined, 50), undefined)
+  await assert.rejects(
+    until(api, () => Promise.reject(new Error('broken')), 5_000),
+    /broken/,
+  )
+  await assert.rejects(
+    until(client(), async () => undefined, 5_000),
+    /No token was sent/,
+  )
+  const nobody = createClient({ url: 'http://127.0.0.1:1' })
+  await assert.rejects(
+    until(nobody, async () => undefined, 5_000),
+    /nothing listens there/,
+  )
+})
+
+void test('a stream that breaks is followed on, and looked at anew', async () => {
+  looks = 0
+  const found = until(
+    client('secret'),
+    async () => {
+      looks++
+      if (looks === 1) stream?.end()
+      return looks === 2 ? 'there' : undefined
+    },
+    5_000,
+  )
+  assert.equal(await found, 'there')
 })
 
 void test('the network of a gateway, and name servers that guests can reach', () => {

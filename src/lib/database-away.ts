@@ -1,0 +1,14 @@
+/**
+ * Which failures say that PostgreSQL could not be reached, or went away meanwhile: then it is not known whether what was
+ * asked has been done, and whoever asks again at once waits in vain. Not its job: what the server refuses.
+ */
+
+/** Connections refused, lost or not to be had in time: of sockets, of the server's shutdown (57P), of SQLSTATE class 08. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? String(error.code) : ''
+  return (
+    /^(08...|57P0[123]|53300|25P03|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT)$/.test(code) ||
+    /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message)
+  )
+}
