@@ -1,5 +1,5 @@
 /** Waits for something in the cloud by its events. Not its job: asking (sdk/). */
-import type { Client } from '../sdk/client.ts'
+import type { Client } from '../sdk/node-client.ts'
 
 /**
  * Looks with `check` as soon as the events are followed, and after each, until it gives something; undefined after the time.

@@ -5,7 +5,7 @@ import { addCommonOptions } from '../build-command.ts'
 import { call, idOf } from '../context.ts'
 import { UsageError } from '../failure.ts'
 import { size } from '../format.ts'
-import type { Comfort, Shop } from '../program.ts'
+import type { Comfort, Shop } from '../shop.ts'
 import { ownTable } from '../show.ts'
 
 export const comfort: Comfort = {

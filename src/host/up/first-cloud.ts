@@ -17,7 +17,7 @@ import { type RuleAsked, securityGroupRoutes } from '../../api/security-group.ts
 import { subnetRoutes } from '../../api/subnet.ts'
 import type { Config } from '../../config.ts'
 import { isLoopback } from '../../lib/ip.ts'
-import type { Client } from '../../sdk/client.ts'
+import type { Client } from '../../sdk/node-client.ts'
 import { HostError } from '../error.ts'
 import { runOk } from '../../lib/process.ts'
 import { accepts } from '../ready.ts'

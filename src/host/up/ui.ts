@@ -7,7 +7,7 @@ import type { Show } from '../step.ts'
 /** In words what was done. */
 export async function buildUi(show: Show): Promise<string> {
   show('built when it is new, which takes seconds')
-  const { code, stdout, stderr } = await run(nodeArgv('scripts/ui/build.ts'), { env: plain_env })
+  const { code, stdout, stderr } = await run(nodeArgv('plenty', 'scripts/ui/build.ts'), { env: plain_env })
   if (code !== 0)
     throw new HostError(
       `the web UI could not be built: ${stderr.trim().split('\n').slice(-5).join('\n')}`,

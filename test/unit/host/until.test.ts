@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { until } from '../../../src/host/until.ts'
 import { nameServers, networkOf } from '../../../src/host/up/first-cloud.ts'
-import { createClient } from '../../../src/sdk/client.ts'
+import { createClient } from '../../../src/sdk/node-client.ts'
 
 let stream: http.ServerResponse | undefined
 let looks = 0
