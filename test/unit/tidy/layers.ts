@@ -88,7 +88,6 @@ export const exceptions: Readonly<Record<string, string>> = {
     'the link answers plain HTTP before it is a link, with the problems that the API has',
   'src/cli/commands/host-join.ts -> src/agent/join.ts':
     '`croft host join` makes this machine a host, which is not asked of the API',
-  'src/ui/host/facts.ts -> src/protocol/messages.ts': 'types alone: the contract leaves what agents tell of hosts open',
   'src/cli/commands/image.ts -> src/images/recipe.ts': '`croft image build` builds on the machine it runs on',
   'src/host/up.ts -> src/agent/identity.ts': '`croft up` must know whether this host has joined already',
   'src/host/up.ts -> src/agent/join.ts': '`croft up` joins the host that it runs on',
