@@ -8,6 +8,10 @@ import { eventPage } from './event/page.ts'
 import { flavor } from './flavor/definition.tsx'
 import { floatingIp } from './floating-ip/definition.tsx'
 import { host } from './host/definition.tsx'
+import { image } from './image/definition.tsx'
+import { imageKey } from './image-key/definition.tsx'
+import { keyPair } from './key-pair/definition.tsx'
+import { volume } from './volume/definition.tsx'
 import { instance } from './instance/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
@@ -42,6 +46,10 @@ export const nouns: readonly NounDefinition[] = [
   user,
   role,
   apiKey,
+  image,
+  imageKey,
+  volume,
+  keyPair,
 ]
 
 /** Pages that are no noun's. */
