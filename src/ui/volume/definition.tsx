@@ -52,7 +52,7 @@ export const volume = defineNoun<Volume>({
         </ThingLink>
       ),
     },
-    { id: 'keep', title: () => words('keep.short'), cell: keptText },
+    { id: 'keep', title: () => words('keep.short'), cell: keptText, width: 'minmax(11rem, 1fr)' },
     {
       id: 'host',
       title: () => words('host'),
