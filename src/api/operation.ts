@@ -39,6 +39,9 @@ export const operationRoutes = {
       ...pageQuery,
       resource_id: Type.Optional(Uuid),
       open: Type.Optional(Type.Boolean({ description: 'Only those that have not ended' })),
+      failed: Type.Optional(
+        Type.Boolean({ description: 'Only those that ended with a failure, or only those without' }),
+      ),
     }),
     status: 200,
     reply: page(Operation),

@@ -3,7 +3,7 @@
 export interface Asked {
   method: string
   headers: Record<string, string>
-  body?: string | AsyncIterable<Uint8Array>
+  body?: string | Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>
   /** As the built-in fetch wants it of a body in pieces. */
   duplex?: 'half'
   signal?: AbortSignal

@@ -40,7 +40,7 @@ export function nodeFetch({ ca_pem, silence_max_ms = silence_default_ms }: Trans
       )
       request.on('error', failed)
       request.on('response', response => resolve(answered(url, response, signal)))
-      if (typeof asked.body === 'object') {
+      if (typeof asked.body === 'object' && !(asked.body instanceof Uint8Array)) {
         // The request's own 'error' tells of a broken pipe; what the source of the body throws is told here.
         pipeline(Readable.from(asked.body), request, error => error && failed(error))
       } else request.end(asked.body)

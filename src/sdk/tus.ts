@@ -6,15 +6,25 @@ import { ApiProblem, ConnectionFailed } from './errors.ts'
 import { type ApiClient, delay } from './client.ts'
 import type { Answered } from './fetch.ts'
 
-export interface TusUpload {
+interface TusCommon {
   /** Path of the upload below the API's address. */
   path: string
   size_bytes: number
-  /** The file's bytes from an offset on. Called again after each break. */
-  read(offset_bytes: number): AsyncIterable<Uint8Array>
   on_progress?: (sent_bytes: number) => void
   signal?: AbortSignal
 }
+
+interface StreamedUpload extends TusCommon {
+  /** The file's bytes from an offset on, sent in one request. Called again after each break. */
+  read(offset_bytes: number): AsyncIterable<Uint8Array>
+}
+
+interface PiecewiseUpload extends TusCommon {
+  /** One request's bytes from an offset on, for ways that cannot send a stream, such as a browser's. At least one byte. */
+  piece(offset_bytes: number): Promise<Uint8Array<ArrayBuffer>>
+}
+
+export type TusUpload = StreamedUpload | PiecewiseUpload
 
 const version = { 'tus-resumable': '1.0.0' }
 const retry_delays_ms = [200, 1000, 3000, 5000, 10_000]
@@ -28,7 +38,9 @@ export async function uploadByTus(client: ApiClient, upload: TusUpload): Promise
       // As long as it comes further, it may break as often as it likes.
       if (offset > reached) tried = 0
       reached = offset
-      if (offset < upload.size_bytes) await send(client, upload, offset, length_known)
+      if (offset >= upload.size_bytes) return
+      if ('piece' in upload) await sendPieces(client, upload, offset, length_known)
+      else await send(client, upload, offset, length_known)
       return
     } catch (error) {
       const pause_ms = retry_delays_ms[tried]
@@ -40,9 +52,14 @@ export async function uploadByTus(client: ApiClient, upload: TusUpload): Promise
   }
 }
 
+/** How much of an upload has arrived, such as before a broken one goes on. Rejects as uploadByTus does. */
+export async function uploadedBytes(client: ApiClient, upload: Pick<TusCommon, 'path' | 'signal'>): Promise<number> {
+  return (await stateOf(client, upload)).offset
+}
+
 async function stateOf(
   client: ApiClient,
-  { path, signal }: TusUpload,
+  { path, signal }: Pick<TusCommon, 'path' | 'signal'>,
 ): Promise<{ offset: number; length_known: boolean }> {
   const answer = await client.raw(path, { method: 'HEAD', headers: version, ...(signal && { signal }) })
   await mustBe(answer, [200, 204])
@@ -50,22 +67,42 @@ async function stateOf(
   return { offset: Number(headers.get('upload-offset') ?? 0), length_known: headers.get('upload-length') !== null }
 }
 
-async function send(client: ApiClient, upload: TusUpload, offset: number, length_known: boolean): Promise<void> {
-  const { path, size_bytes, signal } = upload
-  const headers = {
+function headersOf(offset: number, length: number, size_bytes: number, length_known: boolean): Record<string, string> {
+  return {
     ...version,
     'upload-offset': String(offset),
     // Said once only: tus refuses to be told again.
     ...(!length_known && { 'upload-length': String(size_bytes) }),
     'content-type': 'application/offset+octet-stream',
-    'content-length': String(size_bytes - offset),
+    'content-length': String(length),
   }
+}
+
+async function sendPieces(
+  client: ApiClient,
+  { path, size_bytes, piece, on_progress, signal }: PiecewiseUpload,
+  from: number,
+  length_known: boolean,
+): Promise<void> {
+  let known = length_known
+  for (let offset = from; offset < size_bytes; known = true) {
+    const body = await piece(offset)
+    const headers = headersOf(offset, body.byteLength, size_bytes, known)
+    await mustBe(await client.raw(path, { method: 'PATCH', headers, body, ...(signal && { signal }) }), [204])
+    offset += body.byteLength
+    on_progress?.(offset)
+  }
+}
+
+async function send(client: ApiClient, upload: StreamedUpload, offset: number, length_known: boolean): Promise<void> {
+  const { path, size_bytes, signal } = upload
+  const headers = headersOf(offset, size_bytes - offset, size_bytes, length_known)
   const body = counted(upload, offset)
   const answer = await client.raw(path, { method: 'PATCH', headers, body, duplex: 'half', ...(signal && { signal }) })
   await mustBe(answer, [204])
 }
 
-async function* counted(upload: TusUpload, offset: number): AsyncGenerator<Uint8Array> {
+async function* counted(upload: StreamedUpload, offset: number): AsyncGenerator<Uint8Array> {
   let sent = offset
   for await (const chunk of upload.read(offset)) {
     yield chunk

@@ -4,12 +4,18 @@ import { apiKey } from './api-key/definition.tsx'
 import { auditPage } from './audit/page.ts'
 import { cluster } from './cluster/definition.tsx'
 import { domain } from './domain/definition.tsx'
+import { eventPage } from './event/page.ts'
 import { flavor } from './flavor/definition.tsx'
 import { floatingIp } from './floating-ip/definition.tsx'
 import { host } from './host/definition.tsx'
+import { image } from './image/definition.tsx'
+import { imageKey } from './image-key/definition.tsx'
+import { keyPair } from './key-pair/definition.tsx'
+import { volume } from './volume/definition.tsx'
 import { instance } from './instance/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
+import { operation } from './operation/definition.tsx'
 import { port } from './port/definition.tsx'
 import { project } from './project/definition.tsx'
 import { quotaPage } from './quota/page.ts'
@@ -34,12 +40,17 @@ export const nouns: readonly NounDefinition[] = [
   host,
   cluster,
   zone,
+  operation,
   domain,
   project,
   user,
   role,
   apiKey,
+  image,
+  imageKey,
+  volume,
+  keyPair,
 ]
 
 /** Pages that are no noun's. */
-export const pages: readonly PageDefinition[] = [topology, settings, quotaPage, auditPage, accountPage]
+export const pages: readonly PageDefinition[] = [topology, settings, quotaPage, eventPage, auditPage, accountPage]

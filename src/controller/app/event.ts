@@ -118,6 +118,7 @@ export async function listEvents(
 ): Promise<Page<Event>> {
   visibleProject(caller, 'event.read', query.all_projects)
   const limit = query.limit ?? 100
+  if (query.latest) return latestEvents(cloud, caller, query, limit)
   let cursor = cursorOf(query.cursor)
   const heard: EventRow[] = []
   let more = true
@@ -132,6 +133,28 @@ export async function listEvents(
   const items = await toEvents(cloud.database.db, heard.slice(0, limit))
   if (heard.length > limit) return { items, next: items.at(-1)?.cursor ?? null }
   return { items, next: more ? textOf(cursor) : null }
+}
+
+/** The same from now into the past; `next` leads further back. */
+async function latestEvents(
+  cloud: Cloud,
+  caller: Caller,
+  query: QueryOf<typeof eventRoutes.list>,
+  limit: number,
+): Promise<Page<Event>> {
+  let cursor = query.cursor === undefined ? null : cursorOf(query.cursor)
+  const heard: EventRow[] = []
+  let more = true
+  for (let reads = 0; more && heard.length <= limit && reads < reads_max; reads++) {
+    const rows = await event.before(cloud.database.db, cursor, batch, within(caller, query))
+    heard.push(...rows.filter(row => mayHear(caller, query, row)))
+    const last = rows.at(-1)
+    if (last) cursor = cursorOf(last.cursor)
+    more = rows.length === batch
+  }
+  const items = await toEvents(cloud.database.db, heard.slice(0, limit))
+  if (heard.length > limit) return { items, next: items.at(-1)?.cursor ?? null }
+  return { items, next: more && cursor ? textOf(cursor) : null }
 }
 
 const batch = 1000

@@ -107,6 +107,24 @@ async function since(
   return { events, hidden: events.length < rows.length }
 }
 
+/** The newest settled events before `cursor`, or of all, newest first. */
+async function before(
+  db: Db,
+  cursor: { xid: string; seq: number } | null,
+  limit: number,
+  filter: EventFilter = {},
+): Promise<EventRow[]> {
+  const open_from = await horizon(db)
+  let query = db
+    .selectFrom('event')
+    .select([cursorColumn, ...columns])
+    .where(sql<boolean>`xid < ${String(open_from)}::xid8`)
+  if (cursor) query = query.where(sql<boolean>`(xid, seq) < (${cursor.xid}::xid8, ${cursor.seq})`)
+  if (filter.project_id) query = query.where(sql<boolean>`(project_id = ${filter.project_id} or project_id is null)`)
+  if (filter.resource_id) query = query.where('resource_id', '=', filter.resource_id)
+  return await query.orderBy('xid', 'desc').orderBy('seq', 'desc').limit(limit).execute()
+}
+
 /** The place just after everything settled so far. */
 async function head(db: Db): Promise<string> {
   const open_from = await horizon(db)
@@ -118,4 +136,4 @@ async function head(db: Db): Promise<string> {
   return rows[0]?.cursor ?? '0.0'
 }
 
-export const event = { record, notify, wakeHosts, since, head, unseenRoles }
+export const event = { record, notify, wakeHosts, since, before, head, unseenRoles }

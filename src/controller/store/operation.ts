@@ -261,6 +261,7 @@ export interface OperationFilter extends PageAsked {
   project_id: string | null
   resource_id?: string | undefined
   open?: boolean | undefined
+  failed?: boolean | undefined
 }
 
 async function list(db: Db, asked: OperationFilter): Promise<Page<Operation>> {
@@ -269,6 +270,10 @@ async function list(db: Db, asked: OperationFilter): Promise<Page<Operation>> {
   if (asked.project_id !== null) query = query.where('o.project_id', '=', asked.project_id)
   if (asked.resource_id) query = query.where('o.resource_id', '=', asked.resource_id)
   if (asked.open !== undefined) query = query.where('o.ended_at', asked.open ? 'is' : 'is not', null)
+  if (asked.failed !== undefined) {
+    const failed = sql<boolean>`(o.ended_at is not null and o.failed > 0)`
+    query = query.where(asked.failed ? failed : sql<boolean>`not ${failed}`)
+  }
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)

@@ -24,7 +24,7 @@ export async function ask(route: Route, input: LooseInput): Promise<Reply<unknow
 }
 
 export interface ReadOptions {
-  /** Nouns whose events make it be read again. */
+  /** Nouns whose events make it be read again; '*': all, '*asked': all that someone asked for. */
   follows?: readonly string[]
   /** Only events of this thing. */
   of?: string

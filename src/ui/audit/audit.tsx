@@ -114,7 +114,6 @@ function Filters({ search }: { search: Search }) {
       </InputGroup>
     </ToolbarItem>
   )
-  const chosen = Object.keys(search).length > 0
   return (
     <Toolbar className="croft-toolbar">
       <ToolbarContent>
@@ -159,7 +158,7 @@ function Filters({ search }: { search: Search }) {
         </ToolbarItem>
         {typed('since')}
         {typed('until')}
-        {chosen && (
+        {Object.keys(search).length > 0 && (
           <ToolbarItem alignSelf="center">
             <Button variant="link" isInline onClick={() => void navigate({ to: '/audit', search: {} })}>
               {words('clear')}

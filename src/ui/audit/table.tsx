@@ -31,7 +31,7 @@ export function AuditTable({ query }: { query: AuditQuery }) {
     initialPageParam: null as string | null,
     getNextPageParam: last => last.next,
     placeholderData: before => before,
-    meta: { follows: ['*'] },
+    meta: { follows: ['*asked'] },
   })
   if (answer.isPending) return <Loading />
   const rows = answer.data?.pages.flatMap(page => page.items) ?? []

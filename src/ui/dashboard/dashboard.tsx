@@ -1,50 +1,78 @@
-/** The first page: how the project stands; an empty one leads to the first instance. */
-import { Card, CardBody, CardTitle, ClipboardCopy, Progress, Title } from '@patternfly/react-core'
+/**
+ * The first page, for each persona: what needs an operator and how full the cloud is; how the project stands; one's own instances. An
+ * empty project leads to the first instance.
+ */
+import { Card, CardBody, CardTitle, ClipboardCopy, Title } from '@patternfly/react-core'
 import CloudIcon from '@patternfly/react-icons/dist/esm/icons/cloud-icon'
+import type { Quota } from '../../api/quota.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { OperationState, OperationThing } from '../operation/state.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
-import { LinkButton, ThingLink } from '../parts/link.tsx'
+import { LinkButton, ThingLink, To } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
-import { StateLabel, type Tone } from '../parts/state.tsx'
-import { number, size, Time } from '../parts/time.tsx'
-import { may, useSession } from '../session/session.ts'
+import { Time } from '../parts/time.tsx'
+import { useTitle } from '../parts/use-title.ts'
+import { QuotaBars, quotaFollows } from '../quota/bars.tsx'
+import { may, personaOf, useSession } from '../session/session.ts'
 import { words as shared } from '../text/shared.ts'
+import { InstancesCard } from './instances.tsx'
 import { words } from './text.ts'
+import './dashboard.css'
 
 const loadForecast = () => import('./forecast-card.tsx')
+const loadOperator = () => import('./operator.tsx')
+
+/** Counted on this page; of more than these it says so. */
+const instances_max = 500
 
 export default function Dashboard() {
   const session = useSession()
+  const { project } = session
+  const persona = personaOf(session)
+  useTitle(shared('dashboard'))
   const quota = useRead(
     routes.quota.get,
     {},
     {
-      follows: ['instance', 'volume', 'quota', 'network', 'image', 'router', 'floating-ip', 'security-group'],
-      enabled: may(session, routes.quota.get) && session.project !== null,
+      follows: quotaFollows,
+      enabled: may(session, routes.quota.get) && project !== null && persona !== 'portal',
     },
   )
+  const sees = may(session, routes.instance.list) && project !== null
   const instances = useRead(
     routes.instance.list,
-    { query: { limit: 1 } },
-    { follows: ['instance'], enabled: may(session, routes.instance.list) },
+    { query: { limit: instances_max, sort: '-created_at' } },
+    { follows: ['instance'], enabled: sees },
   )
   if (instances.isLoading) return <Loading />
-  const empty = instances.data?.items.length === 0
+  const items = instances.data?.items ?? []
   return (
     <div className="croft-stack">
-      <Title headingLevel="h1">
-        {session.project ? words('title', { project: session.project.name }) : words('title.none')}
-      </Title>
-      {empty && may(session, routes.instance.create) && <FirstUse />}
+      <Title headingLevel="h1">{project ? words('title', { project: project.name }) : words('title.none')}</Title>
+      {sees && items.length === 0 && (may(session, routes.instance.create) ? <FirstUse /> : <NothingGiven />)}
       <div className="croft-cards">
+        {persona === 'operator' && <LazyPart load={loadOperator} props={{}} />}
         {may(session, routes.host.list) && <LazyPart load={loadForecast} props={{}} />}
-        {quota.data && <QuotaCard resources={quota.data.resources} />}
-        {may(session, routes.operation.list) && <LatestOperations />}
+        {items.length > 0 && <InstancesCard items={items} more={instances.data?.next !== null} />}
+        {quota.data && <QuotaCard quota={quota.data} />}
+        {may(session, routes.operation.list) && project !== null && <LatestOperations />}
       </div>
     </div>
+  )
+}
+
+function NothingGiven() {
+  return (
+    <Card>
+      <CardBody>
+        <Empty title={words('instances.none')} icon={CloudIcon}>
+          {words('portal.none')}
+        </Empty>
+      </CardBody>
+    </Card>
   )
 }
 
@@ -74,47 +102,32 @@ function FirstUse() {
   )
 }
 
-function QuotaCard({ resources }: { resources: readonly { resource: string; used: number; limit: number | null }[] }) {
-  const shown = (resource: string, value: number) =>
-    resource.endsWith('_mib') ? size(value, 'MiB') : resource.endsWith('_gib') ? size(value, 'GiB') : number(value)
+function QuotaCard({ quota }: { quota: Quota }) {
   return (
     <Card>
-      <CardTitle component="h2">{words('quota')}</CardTitle>
-      <CardBody>
-        <div className="croft-quota-grid">
-          {resources.map(({ resource, used, limit }) => (
-            <Progress
-              key={resource}
-              size="sm"
-              title={words.maybe(`resource.${resource}`) ?? resource}
-              value={limit ? Math.min(100, (100 * used) / limit) : 0}
-              label={
-                limit === null
-                  ? words('unlimited', { used: shown(resource, used) })
-                  : words('used', { used: shown(resource, used), limit: shown(resource, limit) })
-              }
-              {...(limit !== null && limit > 0 && used >= limit && { variant: 'warning' as const })}
-            />
-          ))}
+      <CardTitle component="h2">
+        <div className="croft-card-head">
+          {words('quota')}
+          <To to="/quota">{words('all')}</To>
         </div>
+      </CardTitle>
+      <CardBody>
+        <QuotaBars resources={quota.resources} />
       </CardBody>
     </Card>
   )
-}
-
-const tones: Readonly<Record<string, Tone>> = {
-  running: 'busy',
-  waiting: 'warn',
-  succeeded: 'good',
-  failed: 'bad',
-  cancelled: 'off',
 }
 
 function LatestOperations() {
   const { data } = useRead(routes.operation.list, { query: { limit: 8 } }, { follows: ['operation'] })
   return (
     <Card>
-      <CardTitle component="h2">{words('operations')}</CardTitle>
+      <CardTitle component="h2">
+        <div className="croft-card-head">
+          {words('operations')}
+          <To to="/operations">{words('all')}</To>
+        </div>
+      </CardTitle>
       <CardBody>
         <SimpleTable
           label={words('operations')}
@@ -125,19 +138,13 @@ function LatestOperations() {
             {
               title: words('what'),
               cell: one => (
-                <ThingLink noun={one.noun} id={one.resource_id}>
+                <ThingLink noun="operation" id={one.id}>
                   {one.kind}
                 </ThingLink>
               ),
             },
-            {
-              title: words('state'),
-              cell: one => (
-                <StateLabel tone={tones[one.state] ?? 'off'} why={one.reason}>
-                  {shared.maybe(`operation.state.${one.state}`) ?? one.state}
-                </StateLabel>
-              ),
-            },
+            { title: words('thing'), cell: one => <OperationThing operation={one} /> },
+            { title: words('state'), cell: one => <OperationState operation={one} /> },
             { title: words('when'), cell: one => <Time at={one.created_at} /> },
           ]}
         />

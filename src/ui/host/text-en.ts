@@ -138,7 +138,7 @@ export const en = {
   'adopt.body':
     'Its record is made anew from what the host holds: project, size, disks, addresses. It stays as it is and goes on running.',
   purge: 'Remove for good',
-  'purge.of': 'Remove {name} for good',
+  'purge.of': 'Remove for good: {name}',
   'purge.name': 'Its name, to confirm',
   'purge.help': 'Type {name}. Its disks are gone then, and nothing brings them back.',
   purging: 'being removed',

@@ -113,10 +113,9 @@ export class Applier {
     const asked = batch.some(event => event.request_id !== null)
     for (const query of this.cache.getQueryCache().findAll({ queryKey: ['read'] })) {
       const { follows, of } = (query.meta ?? {}) as { follows?: readonly string[]; of?: string }
-      // What anyone asked for, whatever it is about; not what hosts report by themselves.
-      if (follows?.includes('*')) {
-        if (asked) this.refresh(query)
-      } else if (follows?.some(noun => nouns.has(noun)) && (of === undefined || ids.has(of))) this.refresh(query)
+      // Whatever it is about: all, or what someone asked for and no host told by itself.
+      if (follows?.includes('*') || (asked && follows?.includes('*asked'))) this.refresh(query)
+      else if (follows?.some(noun => nouns.has(noun)) && (of === undefined || ids.has(of))) this.refresh(query)
     }
   }
 

@@ -1,8 +1,14 @@
 /** Why an action cannot be taken now: by permission, or by the thing's state. One answer for buttons, menus and bulk actions. */
 import type { Session } from '../../api/session.ts'
-import { may } from '../session/session.ts'
+import { may, personaOf } from '../session/session.ts'
 import { words } from '../text/shared.ts'
-import type { Action, Item } from './definition.ts'
+import type { Action, Item, NounDefinition } from './definition.ts'
+
+/** Who only operates is not shown what is another's work; who runs more is told what they lack. */
+export function actionsFor(session: Session, noun: NounDefinition): readonly Action<Item>[] {
+  const all = (noun.actions ?? []) as readonly Action<Item>[]
+  return personaOf(session) === 'portal' ? all.filter(one => may(session, one.route)) : all
+}
 
 export function whyNot(session: Session, action: Action<Item>, items: readonly Item[]): string | undefined {
   if (!may(session, action.route)) return words('why_not.permission', { permission: action.route.needs ?? '' })

@@ -5,7 +5,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Action, Item, NounDefinition } from '../noun/definition.ts'
 import { runAction } from '../noun/run.ts'
-import { possible, whyNot } from '../noun/why-not.ts'
+import { actionsFor, possible, whyNot } from '../noun/why-not.ts'
 import { useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { ConfirmDialog } from './confirm.tsx'
@@ -30,7 +30,7 @@ export function Actions({
   const navigate = useNavigate()
   const [open, setOpen] = useState(false)
   const [chosen, setChosen] = useState<Chosen>()
-  const actions = (noun.actions ?? []) as readonly Action<Item>[]
+  const actions = actionsFor(session, noun)
   const run = ({ action, items }: Chosen) => {
     setChosen(undefined)
     void runAction(noun, action, items).then(() => {

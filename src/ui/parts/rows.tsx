@@ -3,6 +3,8 @@ import { Checkbox } from '@patternfly/react-core'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type CSSProperties, type KeyboardEvent, memo, useCallback, useEffect, useRef } from 'react'
 import { type Column, type Item, labelOf, type NounDefinition } from '../noun/definition.ts'
+import { actionsFor } from '../noun/why-not.ts'
+import { useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { Actions } from './actions.tsx'
 import { addressOf, To } from './link.tsx'
@@ -48,8 +50,9 @@ export function Rows(props: Props) {
     },
     [onSelect],
   )
-  const bulk = noun.actions?.some(action => !action.single && !action.dialog) ?? false
-  const acts = (noun.actions?.length ?? 0) > 0
+  const actions = actionsFor(useSession(), noun)
+  const bulk = actions.some(action => !action.single && !action.dialog)
+  const acts = actions.length > 0
   const template = [bulk && '2.75rem', ...columns.map(column => column.width ?? 'minmax(6rem, 1fr)'), acts && '3rem']
     .filter(Boolean)
     .join(' ')

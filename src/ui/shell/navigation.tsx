@@ -16,8 +16,12 @@ export interface Place {
   area: Area
 }
 
+/** What the calm portal of who only operates has; the rest is there by links from these, as far as one may see it. */
+const portal_paths: ReadonlySet<string> = new Set(['instances', 'key-pairs', 'operations', 'account'])
+
 /** Where one may go, in the menu's order. */
 export function placesOf(session: Session): Place[] {
+  const portal = personaOf(session) === 'portal'
   const shown = [
     ...allNouns()
       .filter(noun => !noun.unlisted && may(session, noun.list) && may(session, noun.listed_for ?? noun.list))
@@ -26,7 +30,9 @@ export function placesOf(session: Session): Place[] {
       .filter(page => may(session, page.needs))
       .map(page => ({ ...page, title: page.title() })),
   ]
-  return shown.toSorted((one, other) => areas.indexOf(one.area) - areas.indexOf(other.area))
+  return shown
+    .filter(place => !portal || portal_paths.has(place.path))
+    .toSorted((one, other) => areas.indexOf(one.area) - areas.indexOf(other.area))
 }
 
 export function SideMenu({ open }: { open: boolean }) {

@@ -1,0 +1,146 @@
+/** What has changed, newest first; the kind of thing is in the URL. */
+import {
+  Button,
+  FormSelect,
+  FormSelectOption,
+  Switch,
+  Title,
+  Toolbar,
+  ToolbarContent,
+  ToolbarItem,
+} from '@patternfly/react-core'
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { Event } from '../../api/event.ts'
+import { call } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
+import { UserName } from '../grant/names.tsx'
+import { live } from '../live/stream.ts'
+import { allNouns, nounNamed } from '../noun/registry.ts'
+import { ApiCallButton } from '../parts/api-call.tsx'
+import { ThingLink } from '../parts/link.tsx'
+import { Loading } from '../parts/loading.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { SimpleTable } from '../parts/simple-table.tsx'
+import { Time } from '../parts/time.tsx'
+import { useTitle } from '../parts/use-title.ts'
+import { may, useSession } from '../session/session.ts'
+import type { Search } from '../shell/router.tsx'
+import { words as shared } from '../text/shared.ts'
+import { words } from './text.ts'
+
+const page_size = 50
+
+export default function EventsPage() {
+  useTitle(words('title'))
+  const { noun, all_projects } = useSearch({ strict: false }) as Search
+  const query = { latest: true, ...(noun && { noun }), ...(all_projects === 'true' && { all_projects: true }) }
+  const answer = useInfiniteQuery({
+    queryKey: ['read', 'event.list', {}, query],
+    queryFn: async ({ pageParam, signal }) => {
+      await live.opened
+      const asked = { ...query, limit: page_size, ...(pageParam !== null && { cursor: pageParam }) }
+      return await call(routes.event.list, { query: asked, signal })
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: last => last.next,
+    placeholderData: before => before,
+    meta: { follows: ['*'] },
+  })
+  return (
+    <div className="croft-stack">
+      <header className="croft-head">
+        <Title headingLevel="h1">{words('title')}</Title>
+        <div className="croft-head-actions">
+          <ApiCallButton calls={() => [{ route: routes.event.list, input: { query } }]} />
+        </div>
+      </header>
+      <p className="croft-muted">{words('body')}</p>
+      <Filters noun={noun} all={all_projects === 'true'} />
+      <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
+      {answer.isPending ? <Loading /> : <Table events={answer.data?.pages.flatMap(page => page.items) ?? []} />}
+      {answer.hasNextPage && (
+        <div>
+          <Button
+            variant="link"
+            isLoading={answer.isFetchingNextPage}
+            onClick={() => {
+              if (!answer.isFetchingNextPage) void answer.fetchNextPage()
+            }}
+          >
+            {words('older')}
+          </Button>
+        </div>
+      )}
+    </div>
+  )
+}
+
+function Filters({ noun, all }: { noun: string | undefined; all: boolean }) {
+  const session = useSession()
+  const navigate = useNavigate()
+  const go = (next: Record<string, string>) => void navigate({ to: '/events', search: next as Search, replace: true })
+  const rest: Record<string, string> = all ? { all_projects: 'true' } : {}
+  return (
+    <Toolbar className="croft-toolbar">
+      <ToolbarContent>
+        <ToolbarItem>
+          <FormSelect
+            aria-label={words('noun')}
+            value={noun ?? ''}
+            onChange={(_, value) => go({ ...rest, ...(value && { noun: value }) })}
+          >
+            <FormSelectOption value="" label={words('any')} isPlaceholder />
+            {allNouns()
+              .filter(one => may(session, one.list))
+              .map(one => (
+                <FormSelectOption key={one.name} value={one.name} label={one.title()} />
+              ))}
+          </FormSelect>
+        </ToolbarItem>
+        {may(session, { level: 'system', needs: 'event.read' }) && (
+          <ToolbarItem alignSelf="center">
+            <Switch
+              id="all-projects"
+              label={words('all_projects')}
+              isChecked={all}
+              onChange={(_, on) => go({ ...(noun && { noun }), ...(on && { all_projects: 'true' }) })}
+            />
+          </ToolbarItem>
+        )}
+      </ToolbarContent>
+    </Toolbar>
+  )
+}
+
+function Table({ events }: { events: readonly Event[] }) {
+  return (
+    <SimpleTable
+      label={words('title')}
+      items={events}
+      keyOf={one => one.cursor}
+      empty={words('none')}
+      columns={[
+        { title: words('at'), cell: one => <Time at={one.at} /> },
+        { title: words('thing'), cell: one => <Thing event={one} /> },
+        { title: words('what'), cell: one => shared.maybe(`events.kind.${one.kind}`) ?? one.kind },
+        {
+          title: words('who'),
+          cell: one =>
+            one.user_id ? <UserName id={one.user_id} /> : <span className="croft-muted">{words('by_itself')}</span>,
+        },
+      ]}
+    />
+  )
+}
+
+function Thing({ event: { noun, kind, resource_id, resource } }: { event: Event }) {
+  const title = nounNamed(noun)?.title() ?? noun
+  const name = (resource as { name?: string } | null)?.name ?? resource_id.slice(-8)
+  if (kind === 'deleted') return <>{`${title} ${name}`}</>
+  return (
+    <ThingLink noun={noun} id={resource_id}>
+      {`${title} ${name}`}
+    </ThingLink>
+  )
+}

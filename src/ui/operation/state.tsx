@@ -1,0 +1,54 @@
+/** How an operation stands, and what it is about. */
+import { Progress } from '@patternfly/react-core'
+import type { Operation } from '../../api/operation.ts'
+import { nounNamed } from '../noun/registry.ts'
+import { ThingLink } from '../parts/link.tsx'
+import { NameOf } from '../parts/name-of.tsx'
+import { StateLabel, type Tone } from '../parts/state.tsx'
+import { words as shared } from '../text/shared.ts'
+import { words } from './text.ts'
+
+const tones: Readonly<Record<Operation['state'], Tone>> = {
+  running: 'busy',
+  waiting: 'warn',
+  succeeded: 'good',
+  failed: 'bad',
+  cancelled: 'off',
+}
+
+export function OperationState({ operation: { state, reason } }: { operation: Operation }) {
+  return (
+    <StateLabel tone={tones[state]} why={reason}>
+      {shared(`operation.state.${state}`)}
+    </StateLabel>
+  )
+}
+
+export function OperationProgress({ operation: { percent, ended_at } }: { operation: Operation }) {
+  if (ended_at !== null) return <>–</>
+  return <Progress value={percent} size="sm" measureLocation="outside" aria-label={words('progress')} />
+}
+
+/** By name where it is likely still there: to ask for what was deleted would be refused. */
+export function OperationThing({ operation: { noun, resource_id, kind, targets } }: { operation: Operation }) {
+  if (!resource_id)
+    return (
+      <>
+        {targets > 1
+          ? words('targets.text', { n: targets, succeeded: 0, failed: 0, cancelled: 0 }).split(':', 1)[0]
+          : '–'}
+      </>
+    )
+  const title = nounNamed(noun)?.title() ?? noun
+  if (!/\.(delete|purge|remove)$/.test(kind))
+    return (
+      <>
+        {title} <NameOf noun={noun} id={resource_id} />
+      </>
+    )
+  return (
+    <ThingLink noun={noun} id={resource_id}>
+      {`${title} ${resource_id.slice(-8)}`}
+    </ThingLink>
+  )
+}

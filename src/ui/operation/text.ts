@@ -1,0 +1,58 @@
+/** Words of the pages of operations. */
+import { catalogue } from '../text/catalogue.ts'
+
+export const words = catalogue({
+  en: {
+    one: 'Operation',
+    many: 'Operations',
+    empty:
+      'An operation is a change that takes time, with its progress and how it ended. Nothing has been asked for yet.',
+    kind: 'What',
+    thing: 'On what',
+    state: 'State',
+    progress: 'Progress',
+    user: 'Who',
+    created: 'Begun',
+    ended: 'Ended',
+    reason: 'Why',
+    step: 'Now',
+    targets: 'Things',
+    'targets.text':
+      '{n, plural, one {# thing} other {# things}}: {succeeded} done, {failed} failed, {cancelled} cancelled',
+    open: 'Only open ones',
+    failed: 'Only failed ones',
+    overview: 'Overview',
+    cancel: 'Cancel it',
+    'cancel.title': 'Cancel {n, plural, one {this operation} other {# operations}}?',
+    'cancel.body': '{names}: what has not begun stays undone; what is done stays.',
+    'why_not.ended': 'It has ended already: {state}.',
+    'why_not.image': 'To give up an image, delete the image.',
+    'why_not.kind': 'It cannot be taken back ({kind}). It ends by itself.',
+  },
+  de: {
+    one: 'Vorgang',
+    many: 'Vorgänge',
+    empty: 'Ein Vorgang ist eine Änderung, die dauert, mit Fortschritt und Ausgang. Es wurde noch nichts verlangt.',
+    kind: 'Was',
+    thing: 'Woran',
+    state: 'Zustand',
+    progress: 'Fortschritt',
+    user: 'Wer',
+    created: 'Begonnen',
+    ended: 'Beendet',
+    reason: 'Warum',
+    step: 'Jetzt',
+    targets: 'Dinge',
+    'targets.text':
+      '{n, plural, one {# Ding} other {# Dinge}}: {succeeded} erledigt, {failed} misslungen, {cancelled} abgebrochen',
+    open: 'Nur offene',
+    failed: 'Nur misslungene',
+    overview: 'Überblick',
+    cancel: 'Abbrechen',
+    'cancel.title': '{n, plural, one {Diesen Vorgang} other {# Vorgänge}} abbrechen?',
+    'cancel.body': '{names}: was nicht begonnen hat, bleibt ungetan; was getan ist, bleibt.',
+    'why_not.ended': 'Er ist schon zu Ende: {state}.',
+    'why_not.image': 'Um ein Abbild aufzugeben, löschen Sie das Abbild.',
+    'why_not.kind': 'Er lässt sich nicht zurücknehmen ({kind}). Er endet von selbst.',
+  },
+})

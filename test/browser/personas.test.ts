@@ -1,0 +1,106 @@
+/** The three everyday personas: each sees what is theirs and nothing that is refused to them; buttons say why not. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
+import { addHost, addImage, addNetwork } from '../support/obedient-host.ts'
+
+suite('personas in the browser', () => {
+  let cloud: UiCloud
+  const tokens = new Map<string, string>()
+  let instance_id = ''
+
+  before(async () => {
+    cloud = await uiCloud()
+    await addHost(cloud, 'host-1')
+    await addImage(cloud)
+    await addNetwork(cloud)
+    for (const role of ['operator', 'member', 'reader']) {
+      const { body } = await cloud.request('POST', '/v1/users', { body: { name: `${role}-1` } })
+      const user_id = String(body.id)
+      const grant = { user_id, role, scope: 'project', project_id: cloud.project_id }
+      assert.equal((await cloud.request('POST', '/v1/role-grants', { body: grant })).status, 201)
+      tokens.set(role, await cloud.tokenOf(user_id, cloud.project_id))
+    }
+    const { body: flavors } = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const { body: images } = await cloud.request('GET', '/v1/images')
+    const asked = { name: 'shop', flavor_id: flavors.items?.[0]?.id, image_id: images.items?.[0]?.id }
+    const { body } = await cloud.request('POST', '/v1/instances', { body: asked, headers: { prefer: 'wait=10' } })
+    instance_id = String(body.items?.[0]?.id)
+  })
+  after(() => cloud.close())
+
+  const open = (address: string, role: string) => cloud.open(address, { token: tokens.get(role) ?? null })
+
+  async function menuOf(page: Page): Promise<string[]> {
+    const links = page.getByRole('navigation', { name: 'Navigation' }).getByRole('link')
+    await links.first().waitFor()
+    return (await links.allTextContents()).map(text => text.trim())
+  }
+
+  test('who only operates: a calm portal with what is given to them', async () => {
+    const page = await open('/ui/', 'operator')
+    await page.getByRole('link', { name: 'shop' }).first().waitFor()
+    assert.deepEqual(
+      (await menuOf(page)).filter(place => place !== 'Key pairs'),
+      ['Overview', 'Instances', 'Operations', 'Your account'],
+    )
+    assert.equal(await page.getByRole('link', { name: /Create/ }).count(), 0)
+    await checkAccessible(page)
+    await picture(page, 'portal')
+    await page.getByRole('link', { name: 'shop' }).first().click()
+    await page.locator('header').getByText('running').waitFor()
+    await page.getByRole('button', { name: 'Start', exact: true }).hover()
+    await page.getByRole('tooltip').waitFor()
+    await page.getByRole('button', { name: 'Stop', exact: true }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop' }).click()
+    await page.locator('header').getByText('stopped').waitFor()
+    await page.getByRole('button', { name: 'Actions', exact: true }).click()
+    assert.equal(await page.getByRole('menuitem', { name: 'Delete' }).count(), 0, 'what is another’s work is not there')
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('who only looks has nothing to press', async () => {
+    const page = await open(`/ui/instances/${instance_id}`, 'reader')
+    await page.getByRole('heading', { name: 'shop' }).waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Stop', exact: true }).count(), 0)
+    assert.equal(await page.getByRole('button', { name: 'Actions', exact: true }).count(), 0)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('the power user: a project, its quota, and no cloud', async () => {
+    const page = await open('/ui/', 'member')
+    await page.getByRole('heading', { name: 'Quota' }).waitFor()
+    const menu = await menuOf(page)
+    for (const place of ['Instances', 'Networks', 'Quota', 'Operations', 'Events', 'Projects', 'API keys'])
+      assert.ok(menu.includes(place), `${place} is there`)
+    for (const place of ['Hosts', 'Users', 'Roles', 'Domains', 'Audit log', 'Settings'])
+      assert.ok(!menu.includes(place), `${place} is not`)
+    await checkAccessible(page)
+    await page.goto(`${cloud.url}/ui/projects/${cloud.project_id}/members`)
+    await page.getByRole('cell', { name: 'member-1', exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Add a member' }).hover()
+    await page.getByRole('tooltip').getByText('user.manage').waitFor()
+    await page.goto(`${cloud.url}/ui/quota`)
+    await page.getByRole('button', { name: 'Change limits' }).hover()
+    await page.getByRole('tooltip').waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('the operator: all of it, and first what needs them', async () => {
+    const page = await cloud.open('/ui/')
+    await page.getByRole('heading', { name: 'What needs you' }).waitFor()
+    await page.getByRole('cell', { name: 'host-1' }).waitFor()
+    const menu = await menuOf(page)
+    for (const place of ['Hosts', 'Users', 'Roles', 'Domains', 'Audit log', 'Operations'])
+      assert.ok(menu.includes(place), `${place} is there`)
+    await page.getByRole('heading', { name: 'Quota' }).waitFor()
+    await checkAccessible(page)
+    await picture(page, 'dashboard')
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+})
