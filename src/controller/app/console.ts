@@ -99,11 +99,7 @@ export async function takeTicket(cloud: Cloud, ticket: string): Promise<Taken | 
 }
 
 /** The console as its host has it, dialled by that host. */
-export function dialConsole(
-  cloud: Cloud,
-  { ticket, at }: Taken,
-  replay_bytes: number,
-): Promise<WebSocket> {
+export function dialConsole(cloud: Cloud, { ticket, at }: Taken, replay_bytes: number): Promise<WebSocket> {
   const host = { id: at.host_id ?? '', name: at.host ?? '' }
   const asked = { instance_id: at.id }
   return cloud.streams.open(

@@ -8,7 +8,16 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../../lib/clock.ts'
 import { MalformedRfb, RfbClient } from '../../lib/rfb.ts'
 import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
-import { type Taken, arrive, dialConsole, forgetViewers, leave, standing, takeTicket, watchViewers } from '../app/console.ts'
+import {
+  type Taken,
+  arrive,
+  dialConsole,
+  forgetViewers,
+  leave,
+  standing,
+  takeTicket,
+  watchViewers,
+} from '../app/console.ts'
 import type { Cloud } from '../cloud.ts'
 
 const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$/

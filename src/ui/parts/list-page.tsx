@@ -15,7 +15,7 @@ import {
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useState } from 'react'
-import type { Item, NounDefinition } from '../noun/definition.ts'
+import type { NounDefinition } from '../noun/definition.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
 import { words } from '../text/shared.ts'
@@ -171,5 +171,3 @@ function SearchByName({ value, onChange }: { value: string; onChange(value: stri
     />
   )
 }
-
-export type { Item }
