@@ -111,7 +111,7 @@ void test('a database that is not there is refused, before anything is changed',
 
 void test('up makes a cloud, shows the password once, and run again changes nothing', async () => {
   const first = await mustUp()
-  assert.match(first, /The cloud is up: http:\/\/127\.0\.0\.1:7070\n/)
+  assert.match(first, /web UI {4}http:\/\/127\.0\.0\.1:7070\/\n/)
   assert.match(first, /password {2}\S{20,}\n/)
   const before = await services()
   assert.deepEqual(before.map(({ name }) => name).sort(), all)

@@ -44,7 +44,7 @@ describe('a fresh machine with systemd', { skip }, () => {
 
   test('up makes a cloud of it, with a guest that answers', async () => {
     const said = await croft('up')
-    assert.match(said, /The cloud is up: http/)
+    assert.match(said, /web UI {4}http/)
     assert.match(said, /password {2}\S{12}/)
     await guestAnswers()
     await croft('doctor')

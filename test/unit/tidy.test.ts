@@ -257,3 +257,15 @@ test('everything that is shipped is free to ship, and NOTICE names it', () => {
     'NOTICE does not name:',
   )
 })
+
+test('the shell calls only what scripts/ensure.sh has', () => {
+  const here = (file: string) => readFileSync(path.join(root, file), 'utf8')
+  const defined = new Set(here('scripts/ensure.sh').match(/^\w+(?=\(\) \{)/gm))
+  const callers = ['croft', '.ci/run', ...globSync('scripts/*.sh', { cwd: root })]
+  const called = callers.flatMap(file => (here(file).match(/\bensure_\w+/g) ?? []).map(name => ({ file, name })))
+  assert.ok(called.length >= 4, `only ${called.length} calls were found`)
+  none(
+    called.filter(({ name }) => !defined.has(name)).map(({ file, name }) => `${file}: ${name}`),
+    'calls of what is not there:',
+  )
+})

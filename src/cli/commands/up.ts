@@ -63,7 +63,7 @@ function saidOf(options: Options): ConfigFile {
 }
 
 function goodbye({ url, password, guest, key_file }: UpResult): string {
-  const lines = ['', `The cloud is up: ${url}`]
+  const lines = ['', 'The cloud is up.', '', `  web UI    ${url}/`, `  API       ${url}/v1/`]
   if (password !== undefined)
     lines.push(
       '',
