@@ -73,7 +73,7 @@ suite('the shell in the browser', () => {
     await page.getByRole('link', { name: 'tiny' }).waitFor()
     await page.locator('[data-live="live"]').waitFor({ state: 'attached' })
     await page.context().setOffline(true)
-    await cloud.server.server.closeAllConnections()
+    cloud.server.server.closeAllConnections()
     await page.getByRole('status').getByText('not live').waitFor()
     await cloud.request('POST', '/v1/flavors', { body: { name: 'unheard', vcpus: 1, memory_mib: 64, disk_gib: 1 } })
     assert.equal(await page.getByRole('link', { name: 'unheard' }).count(), 0)
