@@ -13,14 +13,16 @@ suite('the shell in the browser', () => {
 
   test('the palette finds pages, things to do and things by name, by the keyboard alone', async () => {
     const page = await cloud.open('/ui/')
-    await page.getByRole('heading', { level: 1 }).waitFor()
+    await page.getByRole('heading', { name: 'Overview of default' }).waitFor()
     await page.keyboard.press('Control+k')
+    await page.getByRole('combobox', { name: 'Search' }).waitFor()
     await page.keyboard.type('mediu')
     await page.getByRole('option', { name: /medium/ }).waitFor()
     await checkAccessible(page)
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'medium' }).waitFor()
     await page.keyboard.press('Control+k')
+    await page.getByRole('combobox', { name: 'Search' }).waitFor()
     await page.keyboard.type('create proj')
     await page.getByRole('option', { name: /Create project/ }).waitFor()
     await page.keyboard.press('Enter')
