@@ -12,7 +12,7 @@ suite('personas in the browser', () => {
 
   before(async () => {
     cloud = await uiCloud()
-    await addHost(cloud, 'host-1')
+    for (const name of ['host-1', 'host-2', 'host-3']) await addHost(cloud, name)
     await addImage(cloud)
     await addNetwork(cloud)
     for (const role of ['operator', 'member', 'reader']) {

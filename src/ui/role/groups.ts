@@ -1,4 +1,4 @@
-/** Permissions by what they are about, in the order that pages show them. Every permission is in one; a test holds that. */
+/** Permissions by what they are about, in the order that pages show them. Every permission is in one. */
 import { type Permission, permissions } from '../../model/permissions.ts'
 
 const groupOf: Readonly<Record<string, string>> = {

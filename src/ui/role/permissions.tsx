@@ -3,7 +3,7 @@ import { Checkbox, Tooltip } from '@patternfly/react-core'
 import type { Permission } from '../../model/permissions.ts'
 import { useSession } from '../session/session.ts'
 import { permissionGroups } from './groups.ts'
-import { words } from './text.ts'
+import { permissionWords as words } from './permission-text.ts'
 import './role.css'
 
 interface Props {

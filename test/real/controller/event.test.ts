@@ -51,6 +51,34 @@ describe('controller/event', () => {
     assert.deepEqual((await kindsSince(parseCursor(all.last ?? '') ?? start)).kinds, [])
   })
 
+  test('the latest come first, page by page into the past, without a gap or a double', async () => {
+    for (const name of ['first', 'second', 'third']) await cloud.request('POST', '/v1/projects', { body: { name } })
+    const asked = '/v1/events?latest=true&all_projects=true&noun=project&limit=2'
+    const page = await cloud.request('GET', asked)
+    const older = await cloud.request('GET', `${asked}&cursor=${String(page.body.next)}`)
+    const forward = await cloud.request('GET', '/v1/events?all_projects=true&noun=project')
+    assert.deepEqual([...(page.body.items ?? []), ...(older.body.items ?? [])], forward.body.items?.toReversed())
+    assert.equal(older.body.next, null)
+  })
+
+  test('who runs one domain hears of what they did in it, and of nothing else', async () => {
+    const { body: domain } = await cloud.request('POST', '/v1/domains', { body: { name: 'heard' } })
+    const { body: user } = await cloud.request('POST', '/v1/users', { body: { name: 'ann', domain_id: domain.id } })
+    const grant = { user_id: user.id, role: 'domain-admin', scope: 'domain', domain_id: domain.id }
+    await cloud.request('POST', '/v1/role-grants', { body: grant })
+    const { body: project } = await cloud.request('POST', '/v1/projects', {
+      body: { name: 'hers', domain_id: domain.id },
+    })
+    const token = await cloud.tokenOf(String(user.id), String(project.id))
+    const { body: made } = await cloud.request('POST', '/v1/users', { token, body: { name: 'ben' } })
+    await cloud.request('POST', '/v1/users', { body: { name: 'not-hers' } })
+    const heard = await cloud.request('GET', '/v1/events?noun=user', { token })
+    assert.deepEqual(
+      heard.body.items?.map(one => one.resource_id),
+      [made.id],
+    )
+  })
+
   test('watchers hear everything once and in order, however transactions end', async () => {
     const heard: string[] = []
     const { promise, resolve } = Promise.withResolvers<void>()
