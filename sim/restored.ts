@@ -61,7 +61,9 @@ export class RestoredRun extends Run {
     this.note('backup')
     await this.engine.pglite.exec(`drop schema if exists backup cascade; create schema backup;
       do $$ declare t text; begin
-        for t in select tablename from pg_tables where schemaname = 'public' loop
+        -- A partitioned table's rows come with it, not once more with each of its parts.
+        for t in select c.relname from pg_class c
+            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition loop
           execute format('create table backup.%I as table public.%I', t, t);
         end loop; end $$`)
   }
