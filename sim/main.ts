@@ -1,7 +1,7 @@
 /**
- * The simulation as a program. `--seed N` replays one run and tells what happens; `--seeds N` runs many, with `--restored` those in which the
- * database is restored from an older copy; without either it
- * is a live playground: `--hosts N` simulated hosts under a real controller.
+ * The simulation as a program. `--seed N` replays one run and tells what happens; `--seeds N` runs many, with `--restored` those
+ * in which the database is restored from an older copy, each with `--trouble S` seconds of faults; without either it is a live
+ * playground: `--hosts N` simulated hosts under a real controller.
  */
 import { parseArgs } from 'node:util'
 import { VirtualClock } from './clock.ts'
@@ -17,17 +17,19 @@ const { values: options } = parseArgs({
     from: { type: 'string', default: '1' },
     hosts: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:7070' },
+    trouble: { type: 'string', default: '60' },
     restored: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 })
 
+const trouble_s = Number(options.trouble)
 const Kind = options.restored ? RestoredRun : Run
 
 async function replay(seed: string): Promise<boolean> {
   const engine = await Engine.open(new VirtualClock(0))
   const hosts = options.hosts ? { hosts: Number(options.hosts) } : {}
-  const result = await new Kind(engine, { seed, verbose: !options.quiet, ...hosts }).run()
+  const result = await new Kind(engine, { seed, trouble_s, verbose: !options.quiet, ...hosts }).run()
   console.log(result.violations.length === 0 ? `seed ${seed}: all holds` : `seed ${seed}: violated`)
   for (const one of result.violations) console.log(`  ${one}`)
   return result.violations.length === 0
@@ -37,7 +39,7 @@ async function many(count: number, from: number): Promise<boolean> {
   const engine = await Engine.open(new VirtualClock(0))
   let bad = 0
   for (let seed = from; seed < from + count; seed++) {
-    const result = await new Kind(engine, { seed: String(seed) }).run()
+    const result = await new Kind(engine, { seed: String(seed), trouble_s }).run()
     if (result.violations.length === 0) continue
     bad++
     console.log(`seed ${seed}: ${result.violations.length} violations, first: ${result.violations[0]}`)
