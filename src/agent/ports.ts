@@ -46,6 +46,8 @@ export interface Domain {
   readonly off_reason: OffReason | null
   /** Why it is paused, in plain words, when nobody asked for that; null otherwise. */
   readonly paused_reason: string | null
+  /** Paused in the middle of its start, when libvirt was killed: nobody asked for that either, and nothing forbids to go on. */
+  readonly left_paused?: boolean
 }
 
 /** A disk ready for use, as Storage made it. */

@@ -109,7 +109,7 @@ function keepRunning(at: Situation, domain: Domain): Plan {
   }
   if (done.reboot !== null || wanted.reboot_count > done.reboots_done) return rebootDown(at)
   if (domain.power === 'paused') {
-    if (done.applied_generation < wanted.generation) return act(at, 'resume')
+    if (done.applied_generation < wanted.generation || domain.left_paused === true) return act(at, 'resume')
     return settle(at, { ...done, ran_in_boot: at.boot_id, failure: domain.paused_reason })
   }
   // An earlier wish to stop may still be on its way through the guest: until then its going off is our doing, not its own.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { powerOf } from '../../../src/agent/drivers/libvirt/hypervisor.ts'
 import type { Domain } from '../../../src/agent/ports.ts'
 import { type Done, nothingDone } from '../../../src/agent/reconcilers/done.ts'
 import {
@@ -131,4 +132,13 @@ test('a paused guest is left alone until something new is wanted', () => {
   const plan = planInstance(at({}, ran, paused))
   assert.deepEqual([plan.act, plan.done.failure], [null, 'its disk cannot be written'])
   assert.equal(planInstance(at({ generation: 2 }, plan.done, paused)).act, 'resume')
+})
+
+test('a guest that was left paused in the middle of its start goes on', () => {
+  const left = domain({ power: 'paused', ...powerOf('paused', 'starting_up') })
+  assert.equal(planInstance(at({}, ran, left)).act, 'resume')
+  for (const reason of ['user', 'ioerror', 'watchdog', 'migration']) {
+    const asked = domain({ power: 'paused', ...powerOf('paused', reason) })
+    assert.equal(planInstance(at({}, ran, asked)).act, null, reason)
+  }
 })

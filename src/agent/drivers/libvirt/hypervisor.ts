@@ -258,7 +258,10 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   }
 }
 
-export function powerOf(state: string, reason: string): Pick<Domain, 'power' | 'off_reason' | 'paused_reason'> {
+export function powerOf(
+  state: string,
+  reason: string,
+): Pick<Domain, 'power' | 'off_reason' | 'paused_reason' | 'left_paused'> {
   switch (state) {
     case 'shutoff':
     case 'nostate':
@@ -266,6 +269,12 @@ export function powerOf(state: string, reason: string): Pick<Domain, 'power' | '
     case 'crashed':
       return { power: 'crashed', off_reason: null, paused_reason: null }
     case 'paused':
+      return {
+        power: 'paused',
+        off_reason: null,
+        paused_reason: pausedReason(reason),
+        left_paused: reason === 'starting_up' || reason === 'unknown',
+      }
     case 'pmsuspended':
       return { power: 'paused', off_reason: null, paused_reason: pausedReason(reason) }
     default:
