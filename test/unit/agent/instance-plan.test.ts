@@ -135,10 +135,10 @@ test('a paused guest is left alone until something new is wanted', () => {
 })
 
 test('a guest that was left paused in the middle of its start goes on', () => {
-  const left = domain({ power: 'paused', ...powerOf('paused', 'starting_up') })
+  const left = domain({ ...powerOf('paused', 'starting_up') })
   assert.equal(planInstance(at({}, ran, left)).act, 'resume')
   for (const reason of ['user', 'ioerror', 'watchdog', 'migration']) {
-    const asked = domain({ power: 'paused', ...powerOf('paused', reason) })
+    const asked = domain({ ...powerOf('paused', reason) })
     assert.equal(planInstance(at({}, ran, asked)).act, null, reason)
   }
 })
