@@ -3,6 +3,7 @@
  * key pressed. Real guests have tests of their own; these are for what stands between a host and a viewer.
  */
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { ObedientHost } from './obedient-host.ts'
@@ -32,15 +33,24 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
     },
   }
   const dial = async (token: string, kind: string) => {
-    const joined = once(server, 'connection')
-    const socket = new WebSocket(`ws://127.0.0.1:${port}`)
+    // Each by a path of its own: of two that are dialled at once, either may arrive first.
+    const path = `/${served.streams.length}`
+    const joined = new Promise<WebSocket>(resolve => {
+      const hear = (arrived: WebSocket, request: IncomingMessage) => {
+        if (request.url !== path) return
+        server.off('connection', hear)
+        resolve(arrived)
+      }
+      server.on('connection', hear)
+    })
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`)
     const heard: Buffer[] = []
     served.streams.push({ kind, heard, socket })
     socket.on('message', (data: Buffer) => heard.push(data))
     if (kind === 'graphics') screen(socket)
     else socket.on('message', (data: Buffer) => socket.send(data))
     if (socket.readyState !== socket.OPEN) await once(socket, 'open')
-    const [other] = (await joined) as [WebSocket]
+    const other = await joined
     if (!clouds.some(cloud => cloud.cloud.streams.arrive(host.id, token, other))) other.close()
     if (kind !== 'graphics') socket.send(Buffer.from('login: '))
   }

@@ -147,7 +147,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     return String(items?.[0]?.id)
   }
   return {
-    flavor: await first('/v1/flavors'),
+    flavor: await first('/v1/flavors?name=tiny'),
     zone: await first('/v1/zones'),
     cluster: await first('/v1/clusters'),
     host: await first('/v1/hosts'),
