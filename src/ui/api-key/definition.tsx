@@ -8,8 +8,6 @@ import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
 import { words } from './text.ts'
 
-const own = routes['api-key']
-
 export const apiKey = defineNoun<ApiKey>({
   name: 'api-key',
   path: 'api-keys',
@@ -17,9 +15,9 @@ export const apiKey = defineNoun<ApiKey>({
   title: () => words('one'),
   titles: () => words('many'),
   icon: KeyIcon,
-  list: own.list,
+  list: routes['api-key'].list,
   default_sort: 'name',
-  get: { route: own.get, param: 'api_key' },
+  get: { route: routes['api-key'].get, param: 'api_key' },
   // They are a person's, and shown in whatever project one is.
   shared_between_projects: true,
   columns: [
@@ -47,7 +45,7 @@ export const apiKey = defineNoun<ApiKey>({
     {
       id: 'delete',
       title: () => words('delete'),
-      route: own.delete,
+      route: routes['api-key'].delete,
       input: one => ({ params: { api_key: one.id } }),
       confirm: {
         title: () => words('delete.title', { n: 1 }),
@@ -58,7 +56,7 @@ export const apiKey = defineNoun<ApiKey>({
     },
   ],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
-  create: { route: own.create, title: () => words('create'), load: () => import('./create.tsx') },
+  create: { route: routes['api-key'].create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),
 })
 

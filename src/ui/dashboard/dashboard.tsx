@@ -7,7 +7,7 @@ import CloudIcon from '@patternfly/react-icons/dist/esm/icons/cloud-icon'
 import type { Quota } from '../../api/quota.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { OperationState, OperationThing } from '../operation/state.tsx'
+import { kindText, OperationState, OperationThing } from '../operation/state.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
 import { LinkButton, ThingLink, To } from '../parts/link.tsx'
@@ -139,7 +139,7 @@ function LatestOperations() {
               title: words('what'),
               cell: one => (
                 <ThingLink noun="operation" id={one.id}>
-                  {one.kind}
+                  {kindText(one.kind)}
                 </ThingLink>
               ),
             },

@@ -4,7 +4,7 @@ import type { Host } from '../../api/host.ts'
 import type { Operation } from '../../api/operation.ts'
 import { useChoices, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { OperationState, OperationThing } from '../operation/state.tsx'
+import { kindText, OperationState, OperationThing } from '../operation/state.tsx'
 import { ThingLink, To } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
@@ -92,7 +92,7 @@ function Trouble({ hosts, failed }: { hosts: readonly Host[]; failed: readonly O
                   title: words('what'),
                   cell: one => (
                     <ThingLink noun="operation" id={one.id}>
-                      {one.kind}
+                      {kindText(one.kind)}
                     </ThingLink>
                   ),
                 },

@@ -48,7 +48,7 @@ export const words = catalogue({
     'title.none': 'Überblick',
     'first.title': 'Willkommen in Ihrer Cloud',
     'first.body':
-      'Hier läuft noch nichts. Die erste Instanz braucht keine Minute: Abbild und Größe sind schon gewählt.',
+      'Hier läuft noch nichts. Die erste Instanz braucht keine Minute: Image und Größe sind schon gewählt.',
     'first.create': 'Erste Instanz anlegen',
     'first.cli': 'Oder auf der Kommandozeile',
     instances: 'Instanzen',

@@ -21,6 +21,20 @@ export const flavor = defineNoun<Flavor>({
     { id: 'vcpus', title: () => words('vcpus'), cell: one => one.vcpus, numeric: true },
     { id: 'memory', title: () => words('memory'), cell: one => size(one.memory_mib, 'MiB'), numeric: true },
     { id: 'disk', title: () => words('disk'), cell: one => size(one.disk_gib, 'GiB'), numeric: true },
+    {
+      id: 'ephemeral',
+      title: () => words('ephemeral'),
+      cell: one => (one.ephemeral_gib === 0 ? '–' : size(one.ephemeral_gib, 'GiB')),
+      numeric: true,
+      hidden: true,
+    },
+    {
+      id: 'swap',
+      title: () => words('swap'),
+      cell: one => (one.swap_mib === 0 ? '–' : size(one.swap_mib, 'MiB')),
+      numeric: true,
+      hidden: true,
+    },
     { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
   ],
   actions: [

@@ -58,10 +58,12 @@ export interface FieldProps {
   shape: FieldShape | undefined
   values: Values
   set(name: string, value: unknown): void
+  /** What the API says is wrong with it. */
+  fault?: string | undefined
 }
 
 export function FieldControl(props: FieldProps) {
-  const { field, shape, values, set } = props
+  const { field, shape, values, set, fault } = props
   if (field.when && !field.when(values)) return null
   const id = `field-${field.name}`
   const help = field.help ?? limitsOf(shape)
@@ -83,10 +85,11 @@ export function FieldControl(props: FieldProps) {
       {...((field.kind === 'nouns' || field.kind === 'tags') && { role: 'group' })}
     >
       <Control {...props} id={id} required={field.required ?? shape?.required ?? false} />
-      {help && (
+      {(help ?? fault) && (
         <FormHelperText>
-          <HelperText>
-            <HelperTextItem id={`${id}-help`}>{help}</HelperTextItem>
+          <HelperText id={`${id}-help`}>
+            {fault && <HelperTextItem variant="error">{fault}</HelperTextItem>}
+            {help && <HelperTextItem>{help}</HelperTextItem>}
           </HelperText>
         </FormHelperText>
       )}
@@ -100,10 +103,11 @@ function limitsOf(shape: FieldShape | undefined): string | undefined {
   return words('form.between', { minimum, maximum })
 }
 
-function Control({ field, shape, values, set, id, required }: FieldProps & { id: string; required: boolean }) {
+function Control({ field, shape, values, set, fault, id, required }: FieldProps & { id: string; required: boolean }) {
   const value = values[field.name]
   const text = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
-  const common = { id, 'aria-describedby': `${id}-help`, isRequired: required }
+  const validated = fault === undefined ? ('default' as const) : ('error' as const)
+  const common = { id, 'aria-describedby': `${id}-help`, isRequired: required, validated }
   switch (field.kind) {
     case 'text':
     case 'password':
@@ -151,6 +155,7 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
           id={id}
           value={text}
           required={required}
+          validated={validated}
           options={options}
           onChange={chosen => set(field.name, chosen)}
         />
@@ -169,7 +174,7 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
     case 'noun':
     case 'nouns':
       return field.from ? (
-        <NounControl from={field.from} field={field} value={value} id={id} required={required} set={set} />
+        <NounControl {...{ field, value, id, required, validated, set }} from={field.from} />
       ) : null
     case 'tags':
       return (
@@ -184,21 +189,32 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
   }
 }
 
+type Validated = 'default' | 'error'
+
 function Select({
   id,
   value,
   required,
+  validated,
   options,
   onChange,
 }: {
   id: string
   value: string
   required: boolean
+  validated: Validated
   options: readonly { value: string; title: string }[]
   onChange(value: string | undefined): void
 }) {
   return (
-    <FormSelect id={id} value={value} isRequired={required} onChange={(_, chosen) => onChange(chosen || undefined)}>
+    <FormSelect
+      id={id}
+      value={value}
+      isRequired={required}
+      validated={validated}
+      aria-describedby={`${id}-help`}
+      onChange={(_, chosen) => onChange(chosen || undefined)}
+    >
       <FormSelectOption value="" label={required ? words('form.choose') : words('form.standard')} isPlaceholder />
       {options.map(one => (
         <FormSelectOption key={one.value} value={one.value} label={one.title} />
@@ -213,6 +229,7 @@ function NounControl({
   value,
   id,
   required,
+  validated,
   set,
 }: {
   from: Route
@@ -220,6 +237,7 @@ function NounControl({
   value: unknown
   id: string
   required: boolean
+  validated: Validated
   set(name: string, value: unknown): void
 }) {
   const { data } = useChoices<Item>(from, { ...field.query }, { follows: [from.name.split('.', 1)[0] ?? ''] })
@@ -240,6 +258,7 @@ function NounControl({
         id={id}
         value={typeof value === 'string' ? value : ''}
         required={required}
+        validated={validated}
         options={items.map(item => ({ value: item.id, title: title(item) }))}
         onChange={chosen => set(field.name, chosen)}
       />
