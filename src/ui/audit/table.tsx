@@ -1,4 +1,4 @@
-/** Rows of the audit log, newest first, read on as one asks; a change anywhere by anyone reads them again. */
+/** Rows of the audit log, newest first, read on as one asks; what anyone does or tries anywhere reads them again. */
 import { Button } from '@patternfly/react-core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import type { AuditRow } from '../../api/audit.ts'
@@ -31,7 +31,7 @@ export function AuditTable({ query }: { query: AuditQuery }) {
     initialPageParam: null as string | null,
     getNextPageParam: last => last.next,
     placeholderData: before => before,
-    meta: { follows: ['*asked'] },
+    meta: { follows: ['*asked', 'audit'] },
   })
   if (answer.isPending) return <Loading />
   const rows = answer.data?.pages.flatMap(page => page.items) ?? []

@@ -31,6 +31,9 @@ import { words } from './text.ts'
 
 const page_size = 50
 
+/** What only the audit log has more of is read there. */
+const isChange = (one: Event) => one.noun !== 'audit'
+
 export default function EventsPage() {
   useTitle(words('title'))
   const { noun, all_projects } = useSearch({ strict: false }) as Search
@@ -58,7 +61,7 @@ export default function EventsPage() {
       <p className="croft-muted">{words('body')}</p>
       <Filters noun={noun} all={all_projects === 'true'} />
       <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
-      {answer.isPending ? <Loading /> : <Table events={answer.data?.pages.flatMap(page => page.items) ?? []} />}
+      {answer.isPending ? <Loading /> : <Table events={answer.data?.pages.flatMap(page => page.items.filter(isChange)) ?? []} />}
       {answer.hasNextPage && (
         <div>
           <Button
