@@ -173,9 +173,7 @@ function Control({ field, shape, values, set, fault, id, required }: FieldProps 
       )
     case 'noun':
     case 'nouns':
-      return field.from ? (
-        <NounControl {...{ field, value, id, required, validated, set }} from={field.from} />
-      ) : null
+      return field.from ? <NounControl {...{ field, value, id, required, validated, set }} from={field.from} /> : null
     case 'tags':
       return (
         <TagsControl id={id} value={(value ?? {}) as Record<string, string>} onChange={tags => set(field.name, tags)} />

@@ -76,7 +76,7 @@ function useForm({ route, initial, toInput = plainInput }: Props, done: (body: u
       .catch((error: unknown) => {
         unanswered.current = error instanceof ConnectionFailed ? { text, key: idempotency_key } : undefined
         setFailure(error)
-        setFaults(faultsByField(error))
+        setFaults(faultsByField(error, values))
       })
       .finally(() => setBusy(false))
   }

@@ -60,7 +60,10 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
     </LinkButton>
   )
   const can_all =
-    noun.list.level === 'project' && noun.list.needs !== null && session.permissions.system.includes(noun.list.needs)
+    !noun.of_the_cloud &&
+    noun.list.level === 'project' &&
+    noun.list.needs !== null &&
+    session.permissions.system.includes(noun.list.needs)
   return (
     <div className="croft-list-page">
       <header className="croft-head">

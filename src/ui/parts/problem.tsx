@@ -13,7 +13,8 @@ export function titleOf(error: unknown): string {
 
 export function sentenceOf(error: unknown): string {
   if (error instanceof ConnectionFailed) return words('error.connection.body')
-  if (error instanceof ApiProblem && error.code === 'not_croft') return words('error.not_croft.body', { status: error.status })
+  if (error instanceof ApiProblem && error.code === 'not_croft')
+    return words('error.not_croft.body', { status: error.status })
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -28,8 +29,8 @@ function faultsOf(error: unknown): Fault[] {
   return Array.isArray(faults) ? (faults as Fault[]) : []
 }
 
-/** What is wrong with single fields of a form, by their names, as far as the answer names them. */
-export function faultsByField(error: unknown): ReadonlyMap<string, string> {
+/** What is wrong with single fields of a form, by their names: as far as the answer names them, or quotes what one of them holds. */
+export function faultsByField(error: unknown, values: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   if (!(error instanceof ApiProblem)) return found
   for (const { at, problem } of faultsOf(error)) {
@@ -40,6 +41,12 @@ export function faultsByField(error: unknown): ReadonlyMap<string, string> {
   const { field } = error.document
   if (typeof field === 'string') found.set(field, sentenceOf(error))
   if (error.code === 'name_taken') found.set('name', sentenceOf(error))
+  if (found.size > 0 || error.status !== 422) return found
+  const quoted = Object.entries(values).filter(([, value]) =>
+    [value].flat().some(one => typeof one === 'string' && one !== '' && error.message.includes(`'${one.trim()}'`)),
+  )
+  const [only, ...others] = quoted
+  if (only && others.length === 0) found.set(only[0], sentenceOf(error))
   return found
 }
 

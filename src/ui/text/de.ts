@@ -33,7 +33,8 @@ export const de: Record<keyof typeof en, string> = {
   'error.changed_meanwhile': 'Es wurde inzwischen geändert',
   'error.conflict': 'Im Widerspruch zu dem, was es gibt',
   'error.connection': 'Der Controller antwortet nicht',
-  'error.connection.body': 'Es kam keine Antwort: Vielleicht startet er gerade neu, oder das Netz ist weg. Hier ist nichts verloren. Versuchen Sie es gleich noch einmal.',
+  'error.connection.body':
+    'Es kam keine Antwort: Vielleicht startet er gerade neu, oder das Netz ist weg. Hier ist nichts verloren. Versuchen Sie es gleich noch einmal.',
   'error.forbidden': 'Nicht erlaubt',
   'error.host_unreachable': 'Der Host antwortet nicht',
   'error.idempotency_mismatch': 'Dieselbe Anfrage wurde mit anderem Inhalt gesendet',
@@ -48,7 +49,8 @@ export const de: Record<keyof typeof en, string> = {
   'error.no_capacity': 'Kein Host kann sie aufnehmen',
   'error.no_capacity.why': 'Was jeder Host sagte',
   'error.not_croft': 'Etwas anderes als Croft hat geantwortet',
-  'error.not_croft.body': 'Die Antwort (HTTP-Status {status}) ist nicht von Croft: Wahrscheinlich kommt sie von einem Proxy dazwischen, während der Controller fort ist. Versuchen Sie es gleich noch einmal.',
+  'error.not_croft.body':
+    'Die Antwort (HTTP-Status {status}) ist nicht von Croft: Wahrscheinlich kommt sie von einem Proxy dazwischen, während der Controller fort ist. Versuchen Sie es gleich noch einmal.',
   'error.not_found': 'Nicht gefunden',
   'error.not_signed_in': 'Nicht angemeldet',
   'error.overlap': 'Adressbereiche überschneiden sich',

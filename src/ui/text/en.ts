@@ -31,7 +31,8 @@ export const en = {
   'error.changed_meanwhile': 'It has been changed meanwhile',
   'error.conflict': 'In conflict with what exists',
   'error.connection': 'The controller does not answer',
-  'error.connection.body': 'No answer came from it: it may be restarting, or the network is away. Nothing is lost here. Try again in a moment.',
+  'error.connection.body':
+    'No answer came from it: it may be restarting, or the network is away. Nothing is lost here. Try again in a moment.',
   'error.forbidden': 'Not permitted',
   'error.host_unreachable': 'The host does not answer',
   'error.idempotency_mismatch': 'The same request was sent with other content',
@@ -46,7 +47,8 @@ export const en = {
   'error.no_capacity': 'No host can take it',
   'error.no_capacity.why': 'What each host said',
   'error.not_croft': 'Something else than Croft answered',
-  'error.not_croft.body': 'The answer (HTTP status {status}) is not from Croft: most likely from a proxy in between, while the controller is away. Try again in a moment.',
+  'error.not_croft.body':
+    'The answer (HTTP status {status}) is not from Croft: most likely from a proxy in between, while the controller is away. Try again in a moment.',
   'error.not_found': 'Not found',
   'error.not_signed_in': 'Not signed in',
   'error.overlap': 'Address ranges overlap',
