@@ -13,7 +13,15 @@ import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
-import { type Caller, forbidden, mayInAnyDomain, mayInDomain, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
+import {
+  type Caller,
+  forbidden,
+  mayInAnyDomain,
+  mayInDomain,
+  mayInProject,
+  mayOnSystem,
+  visibleProject,
+} from './caller.ts'
 
 /** What one must be permitted to hear of a noun that belongs to no project. */
 const systemNouns: Readonly<Record<string, Permission>> = {

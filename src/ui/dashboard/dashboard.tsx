@@ -23,6 +23,7 @@ import { words } from './text.ts'
 import './dashboard.css'
 
 const loadForecast = () => import('./forecast-card.tsx')
+const loadProjects = () => import('./projects.tsx')
 const loadOperator = () => import('./operator.tsx')
 
 /** Counted on this page; of more than these it says so. */
@@ -57,6 +58,7 @@ export default function Dashboard() {
         {persona === 'operator' && <LazyPart load={loadOperator} props={{}} />}
         {may(session, routes.host.list) && <LazyPart load={loadForecast} props={{}} />}
         {items.length > 0 && <InstancesCard items={items} more={instances.data?.next !== null} />}
+        {persona === 'portal' && may(session, routes.project.list) && <LazyPart load={loadProjects} props={{}} />}
         {quota.data && <QuotaCard quota={quota.data} />}
         {may(session, routes.operation.list) && project !== null && <LatestOperations />}
       </div>

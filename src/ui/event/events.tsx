@@ -61,7 +61,11 @@ export default function EventsPage() {
       <p className="croft-muted">{words('body')}</p>
       <Filters noun={noun} all={all_projects === 'true'} />
       <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
-      {answer.isPending ? <Loading /> : <Table events={answer.data?.pages.flatMap(page => page.items.filter(isChange)) ?? []} />}
+      {answer.isPending ? (
+        <Loading />
+      ) : (
+        <Table events={answer.data?.pages.flatMap(page => page.items.filter(isChange)) ?? []} />
+      )}
       {answer.hasNextPage && (
         <div>
           <Button

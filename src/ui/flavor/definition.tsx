@@ -15,6 +15,7 @@ export const flavor = defineNoun<Flavor>({
   icon: FlavorIcon,
   list: routes.flavor.list,
   default_sort: 'name',
+  of_the_cloud: true,
   get: { route: routes.flavor.get, param: 'flavor' },
   columns: [
     { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },

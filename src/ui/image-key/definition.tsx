@@ -15,6 +15,7 @@ export const imageKey = defineNoun<ImageKey>({
   icon: KeyIcon,
   list: routes['image-key'].list,
   default_sort: 'name',
+  of_the_cloud: true,
   get: { route: routes['image-key'].get, param: 'image_key' },
   columns: [
     { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 1fr)' },

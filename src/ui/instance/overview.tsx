@@ -8,11 +8,15 @@ import { StateLabel } from '../parts/state.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
+import { may, useSession } from '../session/session.ts'
 import { InstanceStateLabel } from './state.tsx'
 import { words } from './text.ts'
 
 export default function InstanceOverview({ item }: { item: Instance }) {
   const { vcpus, memory_mib, disk_gib, guest_addresses } = item
+  const session = useSession()
+  // Who may not see users would be shown a piece of an id.
+  const names = item.user_id === session.user.id || may(session, { level: 'system', needs: 'user.read' })
   return (
     <div className="croft-stack">
       <Card>
@@ -62,7 +66,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
               [words('config_drive'), words(item.config_drive ? 'yes' : 'config_drive.no')],
               [words('keys'), item.key_names.join(', ') || '–'],
               [words('tags'), <TagList key="tags" tags={item.tags} />],
-              [words('owner'), <UserName key="owner" id={item.user_id} />],
+              names && [words('owner'), <UserName key="owner" id={item.user_id} />],
               [words('created'), <Time key="created" at={item.created_at} />],
               [words('started'), <Time key="started" at={item.started_at} />],
               item.deleted_at !== null && [words('deleted_at'), <Time key="deleted" at={item.deleted_at} />],

@@ -64,7 +64,7 @@ export function Decision({ placement: data }: { placement: Placement }) {
               ),
           },
           ...weights.map(weight => ({
-            title: weight,
+            title: words.maybe(`weight.${weight}`) ?? weight,
             cell: (host: (typeof hosts)[number]) =>
               host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
             numeric: true,

@@ -133,7 +133,8 @@ export const words = catalogue({
     'default.why': 'Instanzen, die keine Gruppe nennen, sind in dieser.',
     created: 'Angelegt',
     members: 'Mitglieder',
-    'members.none': 'Kein Port ist in dieser Gruppe. Wählen Sie sie, wenn Sie eine Instanz anlegen, oder bei deren NICs.',
+    'members.none':
+      'Kein Port ist in dieser Gruppe. Wählen Sie sie, wenn Sie eine Instanz anlegen, oder bei deren NICs.',
     check: 'Käme es durch?',
     events: 'Ereignisse',
     edit: 'Bearbeiten',

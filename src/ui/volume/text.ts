@@ -39,7 +39,8 @@ export const words = catalogue({
       'It is a disk of the flavor (ephemeral or swap) and goes with the instance. Root and data disks can be kept.',
     'why_not.keep_free': 'No instance has it, so it stays until it is deleted.',
     'why_not.deleting': 'It is being deleted.',
-    'why_not.delete': 'It is a disk of the instance {instance}, and goes when that is deleted for good (or stays then, if you have it kept).',
+    'why_not.delete':
+      'It is a disk of the instance {instance}, and goes when that is deleted for good (or stays then, if you have it kept).',
     rename: 'Rename',
     'rename.of': 'Rename {name}',
     delete: 'Delete',
