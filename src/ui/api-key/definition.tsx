@@ -4,6 +4,7 @@ import type { ApiKey } from '../../api/api-key.ts'
 import { routes } from '../api/routes.ts'
 import { PlaceName } from '../grant/names.tsx'
 import { defineNoun } from '../noun/definition.ts'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
 import { words } from './text.ts'
@@ -21,7 +22,7 @@ export const apiKey = defineNoun<ApiKey>({
   // They are a person's, and shown in whatever project one is.
   shared_between_projects: true,
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    nameColumn(() => words('name')),
     {
       id: 'project',
       title: () => words('project'),
@@ -39,22 +40,9 @@ export const apiKey = defineNoun<ApiKey>({
       cell: one => (one.last_used_at ? <Time at={one.last_used_at} /> : words('last_used.never')),
       width: 'minmax(10rem, 1fr)',
     },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
-  actions: [
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes['api-key'].delete,
-      input: one => ({ params: { api_key: one.id } }),
-      confirm: {
-        title: () => words('delete.title', { n: 1 }),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
-  ],
+  actions: [deleting(words, routes['api-key'].delete, 'api_key')],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   create: { route: routes['api-key'].create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),

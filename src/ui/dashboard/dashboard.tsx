@@ -7,12 +7,11 @@ import CloudIcon from '@patternfly/react-icons/dist/esm/icons/cloud-icon'
 import type { Quota } from '../../api/quota.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { kindText, OperationState, OperationThing } from '../operation/state.tsx'
+import { OperationTable } from '../operation/table.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
-import { LinkButton, ThingLink, To } from '../parts/link.tsx'
+import { LinkButton, To } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
-import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { useTitle } from '../parts/use-title.ts'
 import { QuotaBars, quotaFollows } from '../quota/bars.tsx'
@@ -131,24 +130,11 @@ function LatestOperations() {
         </div>
       </CardTitle>
       <CardBody>
-        <SimpleTable
+        <OperationTable
           label={words('operations')}
-          items={data?.items ?? []}
-          keyOf={one => one.id}
+          operations={data?.items ?? []}
           empty={words('operations.none')}
-          columns={[
-            {
-              title: words('what'),
-              cell: one => (
-                <ThingLink noun="operation" id={one.id}>
-                  {kindText(one.kind)}
-                </ThingLink>
-              ),
-            },
-            { title: words('thing'), cell: one => <OperationThing operation={one} /> },
-            { title: words('state'), cell: one => <OperationState operation={one} /> },
-            { title: words('when'), cell: one => <Time at={one.created_at} /> },
-          ]}
+          last={{ title: words('when'), cell: one => <Time at={one.created_at} /> }}
         />
       </CardBody>
     </Card>

@@ -21,7 +21,6 @@ export const words = catalogue({
     address: 'Address',
     do: 'Actions',
     all: 'All of them',
-    thing: 'On what',
     health: 'What needs you',
     'health.calm':
       '{n, plural, =0 {No hosts yet} one {All well: the host answers, nothing failed in a day} other {All well: # hosts answer, nothing failed in a day}}',
@@ -38,7 +37,6 @@ export const words = catalogue({
     operations: 'Latest operations',
     'operations.none': 'Nothing has been asked for yet.',
     used: '{used} of {limit}',
-    what: 'What',
     state: 'State',
     when: 'When',
     reason: 'Why',
@@ -64,7 +62,6 @@ export const words = catalogue({
     address: 'Adresse',
     do: 'Aktionen',
     all: 'Alle',
-    thing: 'Woran',
     health: 'Was Sie braucht',
     'health.calm':
       '{n, plural, =0 {Noch keine Hosts} one {Alles gut: der Host antwortet, seit einem Tag misslang nichts} other {Alles gut: # Hosts antworten, seit einem Tag misslang nichts}}',
@@ -81,7 +78,6 @@ export const words = catalogue({
     operations: 'Letzte Vorgänge',
     'operations.none': 'Es wurde noch nichts verlangt.',
     used: '{used} von {limit}',
-    what: 'Was',
     state: 'Zustand',
     when: 'Wann',
     reason: 'Warum',

@@ -3,7 +3,8 @@ import FlavorIcon from '@patternfly/react-icons/dist/esm/icons/ruler-combined-ic
 import type { Flavor } from '../../api/flavor.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
-import { size, Time } from '../parts/time.tsx'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
+import { size } from '../parts/time.tsx'
 import { words } from './text.ts'
 
 export const flavor = defineNoun<Flavor>({
@@ -18,7 +19,7 @@ export const flavor = defineNoun<Flavor>({
   of_the_cloud: true,
   get: { route: routes.flavor.get, param: 'flavor' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    nameColumn(() => words('name')),
     { id: 'vcpus', title: () => words('vcpus'), cell: one => one.vcpus, numeric: true },
     { id: 'memory', title: () => words('memory'), cell: one => size(one.memory_mib, 'MiB'), numeric: true },
     { id: 'disk', title: () => words('disk'), cell: one => size(one.disk_gib, 'GiB'), numeric: true },
@@ -36,22 +37,9 @@ export const flavor = defineNoun<Flavor>({
       numeric: true,
       hidden: true,
     },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
-  actions: [
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.flavor.delete,
-      input: one => ({ params: { flavor: one.id } }),
-      confirm: {
-        title: () => words('delete.title', { n: 1 }),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
-  ],
+  actions: [deleting(words, routes.flavor.delete, 'flavor')],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   create: { route: routes.flavor.create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),

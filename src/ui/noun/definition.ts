@@ -47,7 +47,7 @@ export interface Action<T> {
   whyNot?(item: T): string | undefined
   input(item: T): LooseInput
   /** Asked first. It names the thing, and says what is lost. */
-  confirm?: { title: Title; body(items: readonly T[]): string }
+  confirm?: { title(n: number): string; body(items: readonly T[]): string }
   danger?: boolean
   /** Among the page's buttons, and not in the menu. */
   primary?: boolean

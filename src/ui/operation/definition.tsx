@@ -74,7 +74,7 @@ export const operation = defineNoun<Operation>({
       whyNot: whyNotCancel,
       input: one => ({ params: { operation: one.id } }),
       confirm: {
-        title: () => words('cancel.title', { n: 1 }),
+        title: n => words('cancel.title', { n }),
         body: items => words('cancel.body', { names: items.map(one => kindText(one.kind)).join(', ') }),
       },
     },

@@ -102,7 +102,7 @@ export function Actions({
       )}
       {chosen?.action.confirm && (
         <ConfirmDialog
-          title={chosen.action.confirm.title()}
+          title={chosen.action.confirm.title(chosen.items.length)}
           body={chosen.action.confirm.body(chosen.items)}
           yes={chosen.action.title()}
           danger={chosen.action.danger === true}
