@@ -45,7 +45,7 @@ suite('the dashboard in the browser', () => {
     for (const one of hosts) one.failure = 'no bootable device'
     await create('broken', { prefer: 'wait=10' })
     await page.getByText('1 operation failed in the last day').waitFor()
-    await page.getByRole('cell', { name: 'no bootable device' }).waitFor()
+    await page.getByText('no bootable device', { exact: true }).first().waitFor()
     await checkAccessible(page)
     await picture(page, 'dashboard-trouble')
     for (const one of hosts) one.failure = null

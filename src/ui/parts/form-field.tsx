@@ -16,10 +16,10 @@ import {
 } from '@patternfly/react-core'
 import { type ReactNode, useEffect, useState } from 'react'
 import type { Route } from '../../api/route.ts'
-import { useChoices } from '../api/read.ts'
 import type { FieldShape } from '../api/shapes.ts'
 import type { Item } from '../noun/definition.ts'
 import { words } from '../text/shared.ts'
+import { useFinding } from './use-finding.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 
@@ -238,8 +238,9 @@ function NounControl({
   validated: Validated
   set(name: string, value: unknown): void
 }) {
-  const { data } = useChoices<Item>(from, { ...field.query }, { follows: [from.name.split('.', 1)[0] ?? ''] })
-  const listed = (data?.items ?? []).filter(item => field.only?.(item) ?? true)
+  const chosen = Array.isArray(value) ? (value as string[]) : typeof value === 'string' ? [value] : []
+  const found = useFinding(from, field.query ?? {}, chosen)
+  const listed = found.items.filter(item => field.only?.(item) ?? true)
   const items = field.order ? listed.toSorted(field.order) : listed
   const title = (item: Item) => {
     const name = item.name ?? item.id
@@ -249,21 +250,33 @@ function NounControl({
   useEffect(() => {
     if (field.first && first && value === undefined) set(field.name, field.kind === 'nouns' ? [first.id] : first.id)
   }, [field, first, value, set])
-  if (data && items.length === 0) return <p className="croft-muted">{words('form.nothing')}</p>
+  const look = found.typed !== undefined && (
+    <TextInput
+      type="search"
+      aria-label={words('form.look', { title: field.title })}
+      placeholder={words('form.look.placeholder')}
+      value={found.typed}
+      onChange={(_, typed) => found.type(typed)}
+    />
+  )
+  if (found.ready && items.length === 0 && !look) return <p className="croft-muted">{words('form.nothing')}</p>
   if (field.kind === 'noun')
     return (
-      <Select
-        id={id}
-        value={typeof value === 'string' ? value : ''}
-        required={required}
-        validated={validated}
-        options={items.map(item => ({ value: item.id, title: title(item) }))}
-        onChange={chosen => set(field.name, chosen)}
-      />
+      <>
+        {look}
+        <Select
+          id={id}
+          value={typeof value === 'string' ? value : ''}
+          required={required}
+          validated={validated}
+          options={items.map(item => ({ value: item.id, title: title(item) }))}
+          onChange={one => set(field.name, one)}
+        />
+      </>
     )
-  const chosen = Array.isArray(value) ? (value as string[]) : []
   return (
     <div className="croft-checks" id={id}>
+      {look}
       {items.map(item => (
         <Checkbox
           key={item.id}

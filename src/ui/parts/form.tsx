@@ -247,7 +247,13 @@ export function FormDialog({
     if (made?.(body) !== 'stay') done()
   })
   return (
-    <Modal isOpen variant="small" onClose={done} aria-labelledby={`${id}-title`}>
+    <Modal
+      isOpen
+      variant="small"
+      onClose={done}
+      aria-labelledby={`${id}-title`}
+      elementToFocus={`[id="${id}"] :is(input, select, textarea)`}
+    >
       <ModalHeader title={title} labelId={`${id}-title`} />
       <ModalBody>
         <Form id={id} onSubmit={submit}>

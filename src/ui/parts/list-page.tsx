@@ -167,6 +167,7 @@ function SearchByName({ value, onChange }: { value: string; onChange(value: stri
   return (
     <SearchInput
       aria-label={words('list.search')}
+      resetButtonLabel={words('list.search.clear')}
       placeholder={words('list.search')}
       value={typed}
       onChange={(_, text) => setTyped(text)}

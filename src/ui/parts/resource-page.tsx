@@ -96,6 +96,8 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
           activeKey={current?.id ?? ''}
           onSelect={(_, key) => void navigate({ to: addressOf(noun.path, item.id, String(key)), search: {} })}
           aria-label={labelOf(noun, item)}
+          backScrollAriaLabel={words('tabs.back')}
+          forwardScrollAriaLabel={words('tabs.on')}
           mountOnEnter
           unmountOnExit
         >

@@ -89,7 +89,7 @@ export function OperationsDrawer({ onClose }: { onClose(): void }) {
   const notices = useNotices()
   return (
     <NotificationDrawer>
-      <NotificationDrawerHeader title={words('operations')} onClose={onClose}>
+      <NotificationDrawerHeader title={words('operations')} closeButtonAriaLabel={words('close')} onClose={onClose}>
         <Button variant="link" isInline onClick={() => operations.clear()}>
           {words('operations.clear')}
         </Button>
