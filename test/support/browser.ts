@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import type { TestCloud } from './cloud.ts'
+import type { TestCloud, TestCloudOptions } from './cloud.ts'
 import { testCloud } from './cloud.ts'
 
 const root = path.join(import.meta.dirname, '../..')
@@ -30,9 +30,9 @@ export interface OpenOptions {
 }
 
 /** Builds the UI if it is not up to date. */
-export async function uiCloud(): Promise<UiCloud> {
+export async function uiCloud(options: Pick<TestCloudOptions, 'plugins'> = {}): Promise<UiCloud> {
   execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', path.join(root, 'scripts/ui/build.ts')])
-  const cloud = await testCloud({ ui: path.join(root, 'dist/ui') })
+  const cloud = await testCloud({ ui: path.join(root, 'dist/ui'), ...options })
   await cloud.server.listen({ host: '127.0.0.1', port: 0 })
   const address = cloud.server.server.address()
   assert.ok(typeof address === 'object' && address !== null)
