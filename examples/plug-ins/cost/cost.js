@@ -16,7 +16,8 @@
 export function linesOf(instance, prices) {
   const { per_month, flavors = {} } = prices
   const off = instance.state === 'stopped' || instance.state === 'deleted'
-  const part = (what, count, price) => ({ what, count, price, sum: count * price })
+  // To the cent, so that the lines shown add up to the sum shown.
+  const part = (what, count, price) => ({ what, count, price, sum: Math.round(count * price * 100) / 100 })
   const disk_gib = instance.disk_gib + instance.ephemeral_gib + instance.swap_mib / 1024
   const flat = Object.hasOwn(flavors, instance.flavor)
   const running = flat

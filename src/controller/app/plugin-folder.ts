@@ -9,6 +9,7 @@ import { open, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { PluginManifest } from '../../api/plugin.ts'
 import { plugin_limits } from '../../model/plugin.ts'
+import { guardedPage } from './plugin-document.ts'
 import { PluginRefused, parseManifest } from './plugin-manifest.ts'
 
 /** By a file's ending; others are not read, such as a README.md. */
@@ -142,7 +143,7 @@ class Reader {
     if (this.bytes > plugin_limits.plugin_bytes_max)
       throw new PluginRefused(`its files are larger than ${plugin_limits.plugin_bytes_max} bytes in all.`)
     this.hash.update(`${name}\n${bytes.length}\n`).update(bytes)
-    this.files.set(name, { type, bytes })
+    this.files.set(name, { type, bytes: name.endsWith('.html') ? guardedPage(bytes, name) : bytes })
   }
 }
 

@@ -88,7 +88,7 @@ export async function buildServer(
     )
   })
   if (options.ui) serveUi(server, options.ui)
-  servePlugins(cloud, server)
+  servePlugins(cloud, server, options.ui?.folder)
   server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server
 }

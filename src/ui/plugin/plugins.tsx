@@ -1,7 +1,7 @@
 /** All plug-ins, for operators: what each adds and may ask for, or why it is refused. */
 import { Alert, Button, Card, CardBody, CardTitle, Label, Title } from '@patternfly/react-core'
 import SyncIcon from '@patternfly/react-icons/dist/esm/icons/sync-alt-icon'
-import { Fragment, useState } from 'react'
+import { useState } from 'react'
 import type { Plugin } from '../../api/plugin.ts'
 import type { Route } from '../../api/route.ts'
 import { call, useRead } from '../api/read.ts'
@@ -59,7 +59,7 @@ export default function Plugins() {
       <ProblemAlert error={error} onRetry={() => void refetch()} />
       {isPending && <Loading />}
       {data?.items.length === 0 && <Empty title={words('empty')}>{words('empty.body')}</Empty>}
-      <div className="croft-cards">
+      <div className="croft-stack">
         {data?.items.map(plugin => (
           <PluginCard key={plugin.id} plugin={plugin} />
         ))}
@@ -155,12 +155,10 @@ function Routes({ names }: { names: readonly string[] }) {
       {names.map(name => {
         const changes = methods.get(name as Route['name']) !== 'GET'
         return (
-          <Fragment key={name}>
-            <Label isCompact color={changes ? 'orange' : 'grey'}>
-              {name}
-              {changes && ` (${words('routes.changes')})`}
-            </Label>
-          </Fragment>
+          <Label key={name} isCompact textMaxWidth="40ch" color={changes ? 'orange' : 'grey'}>
+            {name}
+            {changes && ` (${words('routes.changes')})`}
+          </Label>
         )
       })}
     </span>

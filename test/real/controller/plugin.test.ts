@@ -41,7 +41,7 @@ describe('controller/plugin', () => {
     for (const [name, text] of Object.entries(files)) await writeFile(path.join(place, name), text)
     return place
   }
-  const plain = (id: string) => ({ 'plugin.json': JSON.stringify({ ...manifest, id }), 'p.html': '<p>' })
+  const plain = (id: string) => ({ 'plugin.json': JSON.stringify({ ...manifest, id }), 'p.html': '<!doctype html><p>' })
 
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'croft-plugins-'))
@@ -92,6 +92,7 @@ describe('controller/plugin', () => {
     const policy = String(page.headers['content-security-policy'])
     for (const part of ['sandbox allow-scripts;', "default-src 'none'", "connect-src 'none'", "frame-ancestors 'self'"])
       assert.ok(policy.includes(part), part)
+    assert.match(page.body, /^<!doctype html><script>for .* delete globalThis\[way\]<\/script>/)
     assert.doesNotMatch(policy, /allow-same-origin|allow-top|allow-popups|allow-forms|unsafe/)
     assert.equal(page.headers['x-content-type-options'], 'nosniff')
     assert.equal(page.headers['set-cookie'], undefined)
@@ -104,7 +105,7 @@ describe('controller/plugin', () => {
       const answered = await get(`/plugins/${name}`)
       assert.equal(answered.statusCode, 200, name)
       assert.ok(String(answered.headers['content-type']).startsWith(type), name)
-      assert.match(String(answered.headers['content-security-policy']), /^sandbox allow-scripts;/)
+      assert.match(String(answered.headers['content-security-policy']), /^sandbox; default-src 'none';/)
     }
     assert.doesNotMatch((await get('/plugins/api.js')).body, /interface|satisfies/)
   })
@@ -162,6 +163,15 @@ describe('controller/plugin', () => {
     await refusedFor('many', /more than 256 files/)
     execFileSync('mkfifo', [path.join(await put('pipe', plain('pipe')), 'p.txt')])
     await refusedFor('pipe', /p\.txt is no plain file/)
+    await put('text', { ...plain('text'), 'p.html': '<p>' })
+    await refusedFor('text', /does not begin with <!doctype html>/)
+    await put('frames', { ...plain('frames'), 'p.html': '<!doctype html><iframe SRCdoc="x">' })
+    await refusedFor('frames', /frames made of text are not for plug-ins/)
+    await writeFile(
+      path.join(await put('wide', plain('wide')), 'p.html'),
+      Buffer.from('\ufeff<!doctype html>', 'utf16le'),
+    )
+    await refusedFor('wide', /p\.html is not UTF-8/)
     await put('empty', {})
     await refusedFor('empty', /no plugin\.json/)
     await put('Name', plain('Name'))
