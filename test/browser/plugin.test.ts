@@ -156,9 +156,9 @@ suite('plug-ins in the browser', () => {
     const frame = await frameOf(page)
     await page.frameLocator('iframe').getByRole('button', { name: 'Press me' }).waitFor()
     await frame.waitForFunction('globalThis.ready')
-    const told = (await frame.evaluate(
+    const told = await frame.evaluate<Record<string, string>>(
       `attack(${JSON.stringify(outside_url)}, ${JSON.stringify(ids.get('web'))})`,
-    )) as Record<string, string>
+    )
     const { own_route, context, cookie, ...attacks } = told
     assert.ok(Object.keys(attacks).length >= 30)
     for (const [name, ended] of Object.entries(attacks)) assert.match(ended, /^refused:/, name)

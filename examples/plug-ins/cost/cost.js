@@ -9,7 +9,8 @@
  */
 
 /**
- * @param {{ state: string, flavor: string, vcpus: number, memory_mib: number, disk_gib: number, ephemeral_gib: number, swap_mib: number }} instance
+ * @typedef {{ vcpus: number, memory_mib: number, disk_gib: number, ephemeral_gib: number, swap_mib: number }} Size
+ * @param {Size & { state: string, flavor: string }} instance
  * @param {{ per_month: { vcpu: number, memory_gib: number, disk_gib: number }, flavors?: Record<string, number> }} prices
  * @returns {{ what: 'flavor' | 'vcpu' | 'memory_gib' | 'disk_gib', count: number, price: number, sum: number }[]}
  */
@@ -55,11 +56,19 @@ const texts = {
   },
   instance: { en: 'Instance', de: 'Instanz' },
   state: { en: 'State', de: 'Zustand' },
-  none: { en: 'This project has no instances, so it costs nothing.', de: 'Dieses Projekt hat keine Instanzen und kostet daher nichts.' },
+  none: {
+    en: 'This project has no instances, so it costs nothing.',
+    de: 'Dieses Projekt hat keine Instanzen und kostet daher nichts.',
+  },
   project: { en: 'Cost a month of each instance', de: 'Kosten im Monat je Instanz' },
+  'state.running': { en: 'running', de: 'läuft' },
+  'state.stopped': { en: 'stopped', de: 'gestoppt' },
+  'state.starting': { en: 'starting', de: 'startet' },
+  'state.stopping': { en: 'stopping', de: 'fährt herunter' },
   failed: { en: 'The instances cannot be read: ', de: 'Die Instanzen können nicht gelesen werden: ' },
 }
-export const textIn = language => key => texts[key][language] ?? texts[key].en
+/** A word that is not known here, such as a rare state, is shown as it is. */
+export const textIn = language => key => texts[key]?.[language] ?? texts[key]?.en ?? key.replace(/^state\./, '')
 
 /** An element with its children; text is text, never markup. */
 export function element(name, attributes = {}, ...children) {

@@ -1,4 +1,4 @@
-/** The tab of an instance: what it costs, line by line. It needs no call: the UI hands over the instance, and again when it changes. */
+/** The tab of an instance: what it costs, line by line. No call is needed: the UI hands the instance over, and again when it changes. */
 import { connect } from '/plugins/api.js'
 import { element, formats, linesOf, sumOf, table, textIn } from './cost.js'
 
@@ -23,7 +23,6 @@ croft.show(context => {
   })
   const off = item.state === 'stopped'
   document.title = text('of')
-  document
-    .getElementById('place')
-    .replaceChildren(element('div', { class: 'card' }, shown, ...(off ? [element('p', { class: 'muted' }, text('stopped'))] : [])))
+  const note = off ? [element('p', { class: 'muted' }, text('stopped'))] : []
+  document.getElementById('place').replaceChildren(element('div', { class: 'card scroll' }, shown, ...note))
 })

@@ -26,7 +26,7 @@ function draw(context) {
   const shown = table({
     caption: text('project'),
     head: [text('instance'), text('flavor'), text('state'), text('month')],
-    rows: costs.map(({ one, sum }) => [link(one), one.flavor, one.state, money(sum)]),
+    rows: costs.map(({ one, sum }) => [link(one), one.flavor, text(`state.${one.state}`), money(sum)]),
     foot: [text('sum'), '', '', money(sumOf(costs))],
     numeric_from: 3,
   })

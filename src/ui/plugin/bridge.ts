@@ -59,7 +59,7 @@ export class Bridge {
   }
 
   private say(said: Said): void {
-    this.port.postMessage(said)
+    this.port.postMessage(said, [])
   }
 
   private hear(data: unknown): void {
@@ -76,7 +76,7 @@ export class Bridge {
         this.notice(asked)
         break
       case 'navigate':
-        if (typeof id === 'number') this.answer(id, async () => this.navigate(asked.to))
+        if (typeof id === 'number') void this.answer(id, async () => this.navigate(asked.to))
         break
       case 'call':
         if (typeof id === 'number') this.enqueue(id, () => this.call(asked.route, asked.input))
@@ -131,7 +131,9 @@ export class Bridge {
   /** In the order of asking, a few at once. */
   private enqueue(id: number, work: () => Promise<unknown>): void {
     if (this.queue.length >= calls_waiting_max) {
-      this.answer(id, () => Promise.reject(new Refused('Too many calls wait already. Wait for their answers first.')))
+      void this.answer(id, () =>
+        Promise.reject(new Refused('Too many calls wait already. Wait for their answers first.')),
+      )
       return
     }
     this.queue.push(() => this.answer(id, work))

@@ -13,7 +13,7 @@ const tokens: Readonly<Record<string, string>> = {
   good: token('color--status--success--default'),
   warn: token('color--status--warning--default'),
   danger: token('color--status--danger--default'),
-  radius: token('border--radius--small'),
+  radius: token('border--radius--medium'),
   font: token('font--family--body'),
   'heading-font': token('font--family--heading'),
   mono: token('font--family--mono'),

@@ -189,7 +189,7 @@ class Connection<S, I> implements Croft<S, I> {
   }
 
   private ask(asked: Asked): void {
-    this.port.postMessage(asked)
+    this.port.postMessage(asked, [])
   }
 
   private wait(ask: (id: number) => Asked): Promise<unknown> {
