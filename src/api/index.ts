@@ -23,6 +23,7 @@ import { auditRoutes } from './audit.ts'
 import { floatingIpRoutes } from './floating-ip.ts'
 import { metricsRoutes } from './metrics.ts'
 import { networkRoutes } from './network.ts'
+import { pluginRoutes } from './plugin.ts'
 import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
 import { routerRoutes } from './router.ts'
@@ -64,6 +65,7 @@ export const contract = {
   'floating-ip': floatingIpRoutes,
   'security-group': securityGroupRoutes,
   metrics: metricsRoutes,
+  plugin: pluginRoutes,
 } as const
 
 export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])

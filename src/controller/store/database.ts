@@ -44,6 +44,8 @@ export const channels = {
   metric: 'croft_metric',
   /** Payload: a console's viewer whose row changed or is gone. */
   console: 'croft_console',
+  /** An operator asks that plug-ins of the web UI be read again. */
+  plugin: 'croft_plugin',
 } as const
 
 const int8 = 20
