@@ -22,6 +22,8 @@ suite('instances in the browser', () => {
     await checkAccessible(page)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('heading', { name: 'Welcome to your cloud' }).waitFor()
+    for (const there of ['A host to run on: host-1, host-2', 'An image to start from: tiny', 'A network: net'])
+      await page.getByText(there).waitFor()
     await checkAccessible(page)
     await picture(page, 'first-use')
 
@@ -79,11 +81,20 @@ suite('instances in the browser', () => {
     await checkAccessible(page)
     await page.locator('#field-name').fill('many')
     await page.locator('#field-name').press('Enter')
+    // What happens while a first answer is on its way makes it be asked for again.
+    await page.route(
+      '**/v1/instances/plan',
+      async route => {
+        const response = await route.fetch()
+        await cloud.request('PATCH', `/v1/hosts/${id}`, { body: { schedulable: true } })
+        await route.fulfill({ response })
+      },
+      { times: 1 },
+    )
     await page.getByLabel('How many').fill('3')
     await page.getByText('All 3 would run').waitFor()
     assert.equal(await make.getAttribute('aria-disabled'), null)
     assert.equal((await cloud.request('GET', '/v1/instances?name=many')).body.items?.length, 0)
-    await cloud.request('PATCH', `/v1/hosts/${id}`, { body: { schedulable: true } })
     await hosts.getByText('takes no new instances').waitFor({ state: 'detached' })
     assert.deepEqual(problemsOf(page), [])
     await page.close()

@@ -60,7 +60,6 @@ function usePlan(body: Body) {
 export function Plan({ body, onWhyNot }: { body: Body; onWhyNot(why: string | undefined): void }) {
   const session = useSession()
   const { data, error, fresh, refetch } = usePlan(body)
-  const count = typeof body.count === 'number' ? body.count : 1
   const why = fresh ? data?.problems[0]?.detail : undefined
   useEffect(() => onWhyNot(why), [why, onWhyNot])
   // What is left is worth knowing also before there is anything to ask.
@@ -94,7 +93,9 @@ export function Plan({ body, onWhyNot }: { body: Body; onWhyNot(why: string | un
                 {one.detail}
               </Alert>
             ))}
-            {data?.placement && <Where placement={data.placement} count={count} />}
+            {data?.placement && (
+              <Where placement={data.placement} all={data.problems.every(one => one.code !== 'no_capacity')} />
+            )}
             {!data && !error && <p className="croft-muted">{words('where.not_yet')}</p>}
           </div>
         </CardBody>
@@ -106,9 +107,9 @@ export function Plan({ body, onWhyNot }: { body: Body; onWhyNot(why: string | un
   )
 }
 
-function Where({ placement, count }: { placement: NonNullable<InstancePlan['placement']>; count: number }) {
-  const { fitted, zones, hosts, refusals } = placement
-  const all = fitted >= count
+/** `all`: find room. */
+function Where({ placement, all }: { placement: NonNullable<InstancePlan['placement']>; all: boolean }) {
+  const { fitted: count, zones, hosts, refusals } = placement
   const names = zones.map(one => (zones.length > 1 ? `${one.zone} (${one.instances})` : one.zone)).join(', ')
   const chosen = hosts?.filter(one => one.instances > 0) ?? []
   const fitting = hosts?.filter(one => one.refused === null) ?? []
