@@ -171,7 +171,7 @@ async function serve(
     if (answered.version !== undefined) reply.header('etag', `"${answered.version}"`)
     return await reply.send(route.status === 204 ? undefined : answered.body)
   } catch (error) {
-    if (route.method !== 'GET' && route.method !== 'HEAD')
+    if (route.method !== 'GET' && route.method !== 'HEAD' && !route.only_looks)
       await auditRefusal(cloud, caller, toCloudError(error, request.id))
     throw error
   }
