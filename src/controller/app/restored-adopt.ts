@@ -32,7 +32,7 @@ import { ensureDefaultSecurityGroup } from './security-group.ts'
  */
 export function adoptInstance(cloud: Cloud, caller: Caller, host_id: string, instance_id: string): Promise<Host> {
   return change(cloud, caller, async tx => {
-    if (!(await host.find(tx, host_id))) throw notFound('host', host_id)
+    if (!(await host.lock(tx, host_id))) throw notFound('host', host_id)
     const { hold, wanted } = await lockOrphan(tx, host_id, instance_id)
     const owner = await project.find(tx, wanted.metadata.project_id)
     if (!owner) throw missing(wanted, `its project ${wanted.metadata.project_id}`)
