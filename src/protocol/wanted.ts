@@ -110,6 +110,8 @@ export const WantedInstance = Type.Object({
   memory_mib: Amount,
   /** 'host-model', 'host-passthrough', 'default' (the host's choice) or a model's name. */
   cpu_model: Type.String(),
+  /** The guest's system, where it needs a machine of its own kind: 'windows' keeps its clock in local time and knows Hyper-V's ways. */
+  os_family: Type.Optional(Type.Literal('windows')),
   /** As the guest sees them: the root disk first. */
   disks: Type.Array(WantedDisk),
   /** What firmware tries, in this order; without it the root disk alone. */
