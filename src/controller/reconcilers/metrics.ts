@@ -5,7 +5,8 @@
 import type { Cloud } from '../cloud.ts'
 import type { Block } from '../app/metric-blocks.ts'
 import { rollUp } from '../app/metric-blocks.ts'
-import { advanceRollup, type Capacity, clusterCapacities, type PackedBlock, rollupProgress } from '../store/metrics.ts'
+import { advanceRollup, rollupProgress } from '../store/metric-rollup.ts'
+import { type Capacity, clusterCapacities, type PackedBlock } from '../store/metrics.ts'
 import { Loop } from './loop.ts'
 
 const minute_ms = 60_000

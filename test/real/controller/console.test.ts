@@ -5,7 +5,6 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, suite, test } from 'node:test'
 import type { KyselyPlugin } from 'kysely'
-import { WebSocket } from 'ws'
 import type { ConsoleLink, ConsoleTicket, ConsoleViewer } from '../../../src/api/console.ts'
 import type { Cloud } from '../../../src/controller/cloud.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
@@ -15,40 +14,7 @@ import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { type ConsoleHost, serveConsolesOf } from '../../support/console-host.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
-
-class Viewer {
-  readonly socket: WebSocket
-  text = ''
-  bytes = 0
-  readonly closed: Promise<{ code: number; reason: string }>
-  #news = Promise.withResolvers<void>()
-
-  constructor(url: string) {
-    this.socket = new WebSocket(url, ['binary'])
-    this.socket.on('message', (data: Buffer) => {
-      this.text += data.toString('latin1')
-      this.bytes += data.length
-      this.#news.resolve()
-      this.#news = Promise.withResolvers()
-    })
-    this.closed = once(this.socket, 'close').then(([code, reason]) => ({
-      code: code as number,
-      reason: String(reason),
-    }))
-    this.closed.catch(() => undefined)
-  }
-
-  async until(done: () => boolean): Promise<void> {
-    const late = AbortSignal.timeout(5000)
-    while (!done()) {
-      await Promise.race([this.#news.promise, once(late, 'abort').then(() => Promise.reject(new Error(this.text)))])
-    }
-  }
-
-  says(text: string): Promise<void> {
-    return this.until(() => this.text.includes(text))
-  }
-}
+import { Viewer } from '../../support/viewer.ts'
 
 const hello = Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(1, 0)])
 const update = Buffer.of(3, 0, 0, 0, 0, 0, 2, 128, 1, 144)
