@@ -14,7 +14,7 @@ const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$
  */
 export const Version = Type.Integer({ minimum: 0, maximum: 2 ** 52 })
 export const RebootCount = Type.Integer({ minimum: 0, maximum: 2 ** 30 })
-const Amount = Type.Integer({ minimum: 1, maximum: 2 ** 32 })
+const Amount = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
 
 export const WantedDisk = Type.Object({
   volume_id: Uuid,
