@@ -43,8 +43,8 @@ export function ApiCalls({ calls }: { calls: readonly ApiCall[] }) {
     <div className="croft-calls">
       {calls.map(({ route, input }) => (
         <section key={route.name + JSON.stringify(input)}>
-          <p>{route.summary}</p>
-          {shapes[route.name] && !route.cli?.hidden && (
+          <p>{shapes[route.name]?.summary}</p>
+          {shapes[route.name] && !shapes[route.name]?.hidden && (
             <CopyBlock text={commandOf(route, shapes[route.name], input)} label={words('api_call.cli')} />
           )}
           <CopyBlock text={curlOf(route, input)} label={words('api_call.api')} />

@@ -47,6 +47,8 @@ export interface FormField {
   describe?(item: Item): string
   /** Choose the first by itself. */
   first?: boolean
+  /** Shown where there is nothing to choose from: what to do then. */
+  none?: ReactNode
   /** Not for every case. */
   when?(values: Values): boolean
   /** Of the kind 'own'. */
@@ -259,7 +261,8 @@ function NounControl({
       onChange={(_, typed) => found.type(typed)}
     />
   )
-  if (found.ready && items.length === 0 && !look) return <p className="croft-muted">{words('form.nothing')}</p>
+  if (found.ready && items.length === 0 && !look)
+    return <p className="croft-muted">{field.none ?? words('form.nothing')}</p>
   if (field.kind === 'noun')
     return (
       <>

@@ -7,6 +7,8 @@ import {
   Button,
   ExpandableSection,
   Form,
+  HelperText,
+  HelperTextItem,
   Modal,
   ModalBody,
   ModalFooter,
@@ -137,10 +139,13 @@ export function CreatePage({
   aside,
   after,
   onDone,
+  whyNot,
   ...props
 }: Props & {
   noun: NounDefinition
   aside?(values: Values): ReactNode
+  /** Why what is typed would be refused, as far as that is known. */
+  whyNot?: string | undefined
   /** Where to go then; without it the new thing's page, or the list. */
   after?(body: unknown): string
   /** In place of going on: the answer is shown first. */
@@ -172,7 +177,7 @@ export function CreatePage({
     <div className="croft-create">
       <Title headingLevel="h1">{noun.create?.title()}</Title>
       <div className="croft-create-columns">
-        <Form id={id} onSubmit={submit} className="croft-form">
+        <Form id={id} onSubmit={whyNot === undefined ? submit : event => event.preventDefault()} className="croft-form">
           {problem}
           {props.fields.map(control)}
           {props.more && (
@@ -181,13 +186,26 @@ export function CreatePage({
             </More>
           )}
           <ActionGroup>
-            <Button type="submit" isLoading={busy} isDisabled={busy}>
+            <Button
+              type="submit"
+              isLoading={busy}
+              isDisabled={busy}
+              isAriaDisabled={whyNot !== undefined}
+              {...(whyNot !== undefined && { 'aria-describedby': 'form-why-not' })}
+            >
               {noun.create?.title()}
             </Button>
             <Button variant="link" onClick={() => void navigate({ to: `/${noun.path}`, search: {} })}>
               {words('cancel')}
             </Button>
           </ActionGroup>
+          {whyNot !== undefined && (
+            <HelperText>
+              <HelperTextItem id="form-why-not" variant="error">
+                {whyNot}
+              </HelperTextItem>
+            </HelperText>
+          )}
         </Form>
         <aside className="croft-aside" aria-label={words('form.aside')}>
           {aside?.(values)}
