@@ -24,6 +24,7 @@ import { floatingIpRoutes } from './floating-ip.ts'
 import { metricsRoutes } from './metrics.ts'
 import { networkRoutes } from './network.ts'
 import { placementRoutes } from './placement.ts'
+import { pluginRoutes } from './plugin.ts'
 import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
 import { routerRoutes } from './router.ts'
@@ -65,6 +66,7 @@ export const contract = {
   'floating-ip': floatingIpRoutes,
   'security-group': securityGroupRoutes,
   metrics: metricsRoutes,
+  plugin: pluginRoutes,
 } as const
 
 export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])
