@@ -26,10 +26,11 @@ export function App() {
   useEffect(() => {
     document.documentElement.lang = spoken
   }, [spoken])
-  const { failure, again, setFailure } = useResumed()
+  const [unspoken, setUnspoken] = useState<unknown>()
   useEffect(() => {
-    speak(preferredLanguage(language)).catch(setFailure)
-  }, [language, setFailure])
+    speak(preferredLanguage(language)).catch(setUnspoken)
+  }, [language])
+  const { failure, again } = useResumed()
   // For who has a link and no account.
   if (location.pathname === '/ui/shared-console') {
     return (
@@ -38,11 +39,11 @@ export function App() {
       </Suspense>
     )
   }
-  if (failure) {
+  if (failure ?? unspoken) {
     return (
       <main className="croft-sign-in">
         <div className="croft-unreachable">
-          <ProblemAlert error={failure} onRetry={again} />
+          <ProblemAlert error={failure ?? unspoken} onRetry={again} />
         </div>
       </main>
     )
@@ -64,7 +65,7 @@ export function App() {
 const again_ms = 3000
 
 /** Goes on with the tab's session; where the controller is away, again and again until it is back. */
-function useResumed() {
+function useResumed(): { failure: unknown; again(): void } {
   const [failure, setFailure] = useState<unknown>()
   const again = useCallback(() => {
     resume().then(() => setFailure(undefined), setFailure)
@@ -75,7 +76,7 @@ function useResumed() {
     const timer = setTimeout(again, again_ms)
     return () => clearTimeout(timer)
   }, [failure, again])
-  return { failure, again, setFailure }
+  return { failure, again }
 }
 
 function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' }> }) {
