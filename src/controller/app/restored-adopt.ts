@@ -122,7 +122,7 @@ async function insertRecord(
   const zone_id = (await bootSource.zoneOfHost(tx, [hold.host_id])).get(hold.host_id)
   const root = wanted.disks.find(disk => disk.role === 'root')
   const image = root?.image ?? null
-  if (image && !(await bootSource.image(tx, image.image_id, metadata.project_id))) {
+  if (image && !(await bootSource.image(tx, image.image_id, metadata.project_id, true))) {
     throw missing(wanted, `its image ${metadata.image} (${image.image_id})`)
   }
   if (!zone_id || !root) throw missing(wanted, 'a root disk')

@@ -16,6 +16,7 @@ import { waitForOperation } from '../app/operation.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
+import { servePlugins } from './plugin-files.ts'
 import { problem, toCloudError } from './problem.ts'
 import { type Rate, rateOf, RequestLimits } from './rate-limit.ts'
 import { serialise } from './serialise.ts'
@@ -87,6 +88,7 @@ export async function buildServer(
     )
   })
   if (options.ui) serveUi(server, options.ui)
+  servePlugins(cloud, server, options.ui?.folder)
   server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server
 }
@@ -157,7 +159,7 @@ async function serve(
     if (answered.version !== undefined) reply.header('etag', `"${answered.version}"`)
     return await reply.send(route.status === 204 ? undefined : answered.body)
   } catch (error) {
-    if (route.method !== 'GET' && route.method !== 'HEAD')
+    if (route.method !== 'GET' && route.method !== 'HEAD' && !route.only_looks)
       await auditRefusal(cloud, caller, toCloudError(error, request.id))
     throw error
   }

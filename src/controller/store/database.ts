@@ -51,6 +51,8 @@ export const channels = {
   metric: 'croft_metric',
   /** Payload: a console's viewer whose row changed or is gone. */
   console: 'croft_console',
+  /** An operator asks that plug-ins of the web UI be read again. */
+  plugin: 'croft_plugin',
 } as const
 
 const int8 = 20
@@ -90,10 +92,19 @@ export function json(value: unknown): RawBuilder<never> {
 }
 
 /** The transaction runner that both kinds of Database share. */
-export async function runTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+export function runTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return again(() => db.transaction().execute(work))
+}
+
+/** Runs `work` on one snapshot, in a transaction that PostgreSQL itself keeps from writing, and from locking any row. */
+export function onlyLook<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return again(() => db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work))
+}
+
+async function again<T>(run: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction().execute(work)
+      return await run()
     } catch (error) {
       if (attempt >= 5 || !(tryAgainCodes.has(sqlState(error) ?? '') || isStalePlan(error))) throw error
     }
