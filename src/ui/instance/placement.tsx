@@ -1,4 +1,5 @@
 /** Why an instance runs where it does: what each host scored, or why it was refused. */
+import type { Instance } from '../../api/instance.ts'
 import type { Placement } from '../../api/placement.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { useRead } from '../api/read.ts'
