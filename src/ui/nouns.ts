@@ -54,4 +54,12 @@ export const nouns: readonly NounDefinition[] = [
 ]
 
 /** Pages that are no noun's. */
-export const pages: readonly PageDefinition[] = [topology, settings, pluginsPage, quotaPage, eventPage, auditPage, accountPage]
+export const pages: readonly PageDefinition[] = [
+  topology,
+  settings,
+  pluginsPage,
+  quotaPage,
+  eventPage,
+  auditPage,
+  accountPage,
+]
