@@ -1,7 +1,7 @@
 /** The application: theme and language, who is signed in, the live stream, and below them the pages. */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from 'react'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
@@ -10,7 +10,8 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { usePreferences } from '../session/preferences.ts'
 import { expire, may, resume, type SessionState, useSessionState } from '../session/session.ts'
 import { SignInPage } from '../session/sign-in.tsx'
-import { useLanguageOf } from '../text/language.ts'
+import { language as languageNow, onLanguage, preferredLanguage } from '../text/language.ts'
+import { speak } from '../text/speak.ts'
 import { operations } from './operations.ts'
 import { makeRouter } from './router.tsx'
 
@@ -19,16 +20,17 @@ const SharedConsole = lazy(() => import('../console/shared.tsx'))
 
 export function App() {
   const { theme, language } = usePreferences()
-  const spoken = useLanguageOf(language)
+  const spoken = useSyncExternalStore(onLanguage, languageNow)
   const state = useSessionState()
   useTheme(theme)
   useEffect(() => {
     document.documentElement.lang = spoken
   }, [spoken])
-  const [failure, setFailure] = useState<unknown>()
+  const [unspoken, setUnspoken] = useState<unknown>()
   useEffect(() => {
-    resume().catch(setFailure)
-  }, [])
+    speak(preferredLanguage(language)).catch(setUnspoken)
+  }, [language])
+  const { failure, again } = useResumed()
   // For who has a link and no account.
   if (location.pathname === '/ui/shared-console') {
     return (
@@ -37,7 +39,15 @@ export function App() {
       </Suspense>
     )
   }
-  if (failure) return <ProblemAlert error={failure} />
+  if (failure ?? unspoken) {
+    return (
+      <main className="croft-sign-in">
+        <div className="croft-unreachable">
+          <ProblemAlert error={failure ?? unspoken} onRetry={again} />
+        </div>
+      </main>
+    )
+  }
   switch (state.kind) {
     case 'starting':
       return null
@@ -49,6 +59,24 @@ export function App() {
     default:
       return state satisfies never
   }
+}
+
+/** Between one try to reach the controller and the next, while it does not answer. */
+const again_ms = 3000
+
+/** Goes on with the tab's session; where the controller is away, again and again until it is back. */
+function useResumed(): { failure: unknown; again(): void } {
+  const [failure, setFailure] = useState<unknown>()
+  const again = useCallback(() => {
+    resume().then(() => setFailure(undefined), setFailure)
+  }, [])
+  useEffect(again, [again])
+  useEffect(() => {
+    if (failure === undefined) return
+    const timer = setTimeout(again, again_ms)
+    return () => clearTimeout(timer)
+  }, [failure, again])
+  return { failure, again }
 }
 
 function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' }> }) {
