@@ -28,7 +28,7 @@ export const ImageProperties = closed({
     oneOf(['virtio', 'scsi', 'sata', 'ide'], { description: 'virtio unless said otherwise; ide is had as sata' }),
   ),
   nic_model: Type.Optional(oneOf(nicModels, { description: 'virtio unless said otherwise' })),
-  os: word('Such as debian; for people'),
+  os: word('Such as debian, or windows, whose guests get a clock in local time and, under KVM, what Hyper-V offers'),
   os_version: word('Such as 12'),
   user: Type.Optional(
     Type.String({ pattern: '^[a-z_][a-z0-9_-]{0,31}$', description: 'Account that the key pairs open' }),

@@ -16,9 +16,12 @@ import {
   leave,
   standing,
   takeTicket,
+  watchRights,
   watchViewers,
 } from '../app/console.ts'
+import { addressKey } from '../app/address-key.ts'
 import type { Cloud } from '../cloud.ts'
+import { RateLimiter, rateOf } from './rate-limit.ts'
 
 const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$/
 const frame_bytes_max = 1024 * 1024
@@ -40,16 +43,19 @@ export function serveConsoles(
     handleProtocols: offered => (offered.has('binary') ? 'binary' : false),
   })
   const sittings = new Sittings(cloud)
+  const rates = new RateLimiter(cloud.clock, rateOf(cloud.settings))
   server.on('upgrade', (request, socket, head) => {
     // Node's server lets go of an upgraded socket: an error on it that nobody listens to would end the whole process.
     socket.on('error', error => cloud.log.debug({ err: error }, 'a viewer hung up'))
     const [, ticket, replay_bytes] = path.exec(request.url ?? '') ?? []
+    const address = request.socket.remoteAddress ?? ''
+    // Requests for upgrades come by none of the server's hooks, and each asks the database.
+    if (!rates.takes(addressKey(address))) return refuse(socket, '429 Too Many Requests')
     const taking = ticket ? takeTicket(cloud, ticket) : Promise.resolve(null)
     taking
       .then(taken => {
         if (!taken) return refuse(socket, '403 Forbidden')
         if (socket.destroyed) return undefined
-        const address = request.socket.remoteAddress ?? ''
         sockets.handleUpgrade(request, socket, head, viewer => {
           void sittings.begin(viewer, taken, { address, replay_bytes: Number(replay_bytes ?? 0) })
         })
@@ -84,27 +90,37 @@ interface Sitting {
   input: Input
   /** Answered the last ping. */
   lives: boolean
+  host_lives: boolean
+  /** Its row is being read; and it has to be read anew after that. */
+  looking: boolean
+  again: boolean
 }
 
 /** All consoles that are open through this controller. */
 class Sittings {
   readonly #cloud: Cloud
   readonly #all = new Map<string, Sitting>()
-  readonly #stopListening: () => void
+  readonly #stops: (() => void)[]
+  /** Who left, and whose row could not be taken out. */
+  readonly #left = new Map<string, Taken['at']>()
   #timer: Timer
 
   constructor(cloud: Cloud) {
     this.#cloud = cloud
     // Of a former life.
     forgetViewers(cloud).catch(error => this.#failed(error))
-    this.#stopListening = watchViewers(cloud, id => {
-      for (const one of id === null ? this.#all.keys() : [id]) this.#check(one)
-    })
+    const checkAll = () => {
+      for (const id of this.#all.keys()) this.#check(id)
+    }
+    this.#stops = [
+      watchViewers(cloud, id => (id === null ? checkAll() : this.#check(id))),
+      watchRights(cloud, checkAll),
+    ]
     this.#timer = cloud.clock.after(ping_every_ms, () => this.#ping())
   }
 
   close(): void {
-    this.#stopListening()
+    for (const stop of this.#stops) stop()
     this.#timer.cancel()
     this.#all.clear()
   }
@@ -127,6 +143,8 @@ class Sittings {
       this.#join(taken, viewer, host)
     } catch (error) {
       this.#failed(error)
+      // It may have been written all the same.
+      this.#left.set(taken.id, taken.at)
       host.terminate()
       viewer.resume()
       closeWith(viewer, consoleClosed.unavailable, 'The console could not be opened. Try again.')
@@ -135,14 +153,17 @@ class Sittings {
 
   #join({ id, ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
     const input = inputOf(ticket.kind, ticket.view_only)
-    const sitting = { at, viewer, host, input, lives: true }
+    const sitting: Sitting = { at, viewer, host, input, lives: true, host_lives: true, looking: false, again: false }
     this.#all.set(id, sitting)
     viewer.on('pong', () => {
       sitting.lives = true
     })
+    host.on('pong', () => {
+      sitting.host_lives = true
+    })
     const gone = () => {
       this.#all.delete(id)
-      leave(this.#cloud, id, at).catch(error => this.#failed(error))
+      this.#leave(id, at)
     }
     if (viewer.readyState === viewer.CLOSED) gone()
     else viewer.once('close', gone)
@@ -153,28 +174,59 @@ class Sittings {
     this.#check(id)
   }
 
+  /** One that cannot be written now is tried again with the next ping: nobody is shown who is not there. */
+  #leave(id: string, at: Taken['at']): void {
+    leave(this.#cloud, id, at).catch(error => {
+      this.#left.set(id, at)
+      this.#failed(error)
+    })
+  }
+
   /** Its row changed, or is gone, or what it rests on is. */
   #check(id: string): void {
     const sitting = this.#all.get(id)
     if (!sitting) return
-    standing(this.#cloud, id, sitting.at)
-      .then(stands => {
-        if (!stands) return closeWith(sitting.viewer, consoleClosed.ended, 'This console was ended.')
+    sitting.again = true
+    if (!sitting.looking) void this.#look(id, sitting)
+  }
+
+  /** One look at a time: what was read first must not come to count after what was read later. */
+  async #look(id: string, sitting: Sitting): Promise<void> {
+    sitting.looking = true
+    while (sitting.again && this.#all.get(id) === sitting) {
+      sitting.again = false
+      try {
+        const stands = await standing(this.#cloud, id, sitting.at)
+        if (!stands) {
+          closeWith(sitting.viewer, consoleClosed.ended, 'This console was ended.')
+          break
+        }
         const freed = sitting.input.setViewOnly(stands.view_only)
         if (freed.length > 0) sitting.host.send(freed, { binary: true })
-        return undefined
-      })
-      // A database that is away is no reason to end what works.
-      .catch(error => this.#failed(error))
+      } catch (error) {
+        // A database that is away is no reason to end what works.
+        this.#failed(error)
+      }
+    }
+    sitting.looking = false
   }
 
   #ping(): void {
     this.#timer = this.#cloud.clock.after(ping_every_ms, () => this.#ping())
+    const left = [...this.#left]
+    this.#left.clear()
+    for (const [id, at] of left) this.#leave(id, at)
     for (const [id, sitting] of this.#all) {
       if (!sitting.lives) {
         sitting.viewer.terminate()
         continue
       }
+      // One that is not read, because its viewer reads slowly, cannot answer; one that is gone for good ends for its viewer too.
+      if (!sitting.host_lives && !sitting.host.isPaused) {
+        sitting.host.terminate()
+        continue
+      }
+      sitting.host_lives = false
       sitting.lives = false
       sitting.viewer.ping()
       sitting.host.ping()

@@ -66,7 +66,8 @@ export function ConsolePanel({ name, kind, onKind, ask, viewOnlyOf, onTicket, ex
         <Button variant="secondary" size="sm" isDisabled={!usable} onClick={() => setPasting(true)}>
           {words('paste')}
         </Button>
-        {copied !== '' && (
+        {/* Over plain HTTP beyond its own machine, a page has no clipboard. */}
+        {copied !== '' && 'clipboard' in navigator && (
           <Button variant="secondary" size="sm" onClick={() => void navigator.clipboard.writeText(copied)}>
             {words('clipboard.copy')}
           </Button>

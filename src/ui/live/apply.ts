@@ -162,7 +162,8 @@ export class Applier {
       query.invalidate()
       return
     }
-    const mark = { again: false }
+    // A first read that is under way may have looked before this happened, and Query would not begin it anew.
+    const mark = { again: query.state.fetchStatus === 'fetching' && query.state.data === undefined }
     this.reading.set(query.queryHash, mark)
     const from_ms = performance.now()
     void this.cache.invalidateQueries({ queryKey: query.queryKey, exact: true }).finally(() => {

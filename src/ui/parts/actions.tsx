@@ -11,7 +11,7 @@ import {
 } from '@patternfly/react-core'
 import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
 import { useNavigate } from '@tanstack/react-router'
-import { type Ref, type RefObject, useState } from 'react'
+import { type RefObject, useEffect, useRef, useState } from 'react'
 import type { Action, Item, NounDefinition } from '../noun/definition.ts'
 import { runAction } from '../noun/run.ts'
 import { actionsFor, possible, whyNot } from '../noun/why-not.ts'
@@ -26,8 +26,8 @@ interface Chosen {
 }
 
 /**
- * `layout`: 'page' shows primary actions as buttons; 'row' and 'bulk' have a menu, and buttons for all. `at`: the menu is already open, at
- * this button of a long list's own, and calls `onClose` when it is not any more.
+ * `layout`: 'page' shows primary actions as buttons; 'row' and 'bulk' have a menu, and buttons for all. `at`: the menu opens at once, at this
+ * button of a long list's own, and calls `onClose` when it is not any more.
  */
 export function Actions({
   noun,
@@ -44,12 +44,18 @@ export function Actions({
 }) {
   const session = useSession()
   const navigate = useNavigate()
-  const [opened, setOpened] = useState(at !== undefined)
+  const [opened, setOpened] = useState(false)
+  // Drawn closed first: that it opens is what moves the focus into it.
+  useEffect(() => {
+    if (at) setOpened(true)
+  }, [at])
   const setOpen = (next: boolean) => {
     setOpened(next)
     if (!next) onClose?.()
   }
   const [chosen, setChosen] = useState<Chosen>()
+  const own = useRef<HTMLButtonElement>(null)
+  const menu = at ?? own
   const actions = actionsFor(session, noun)
   const run = ({ action, items }: Chosen) => {
     setChosen(undefined)
@@ -71,9 +77,12 @@ export function Actions({
   const inMenu = layout === 'bulk' ? [] : actions.filter(one => !asButtons.includes(one))
   if (actions.length === 0) return null
   const label = layout === 'row' ? words('actions.of', { name: items[0]?.name ?? '' }) : words('actions')
-  const toggle = (ref: Ref<MenuToggleElement>) => (
+  const toggle = (ref: RefObject<MenuToggleElement | null>) => (
     <MenuToggle
-      ref={ref}
+      ref={element => {
+        own.current = element as HTMLButtonElement | null
+        ref.current = element
+      }}
       variant={layout === 'row' ? 'plain' : 'secondary'}
       isExpanded={opened}
       aria-label={label}
@@ -95,6 +104,7 @@ export function Actions({
       {inMenu.length > 0 && (
         <Dropdown
           isOpen={opened}
+          shouldFocusFirstItemOnOpen
           onOpenChange={setOpen}
           onSelect={() => setOpen(false)}
           popperProps={{ position: 'right' }}
@@ -112,7 +122,12 @@ export function Actions({
                   isDanger={action.danger === true && !why}
                   isAriaDisabled={why !== undefined}
                   {...(why && { description: why })}
-                  onClick={() => why === undefined && choose(action)}
+                  onClick={() => {
+                    if (why !== undefined) return
+                    // The menu closes: where a dialog gives the focus back to must still be there.
+                    menu.current?.focus()
+                    choose(action)
+                  }}
                 >
                   {action.title()}
                 </DropdownItem>,
@@ -123,7 +138,7 @@ export function Actions({
       )}
       {chosen?.action.confirm && (
         <ConfirmDialog
-          title={chosen.action.confirm.title()}
+          title={chosen.action.confirm.title(chosen.items.length)}
           body={chosen.action.confirm.body(chosen.items)}
           yes={chosen.action.title()}
           danger={chosen.action.danger === true}

@@ -1,11 +1,12 @@
 /** The page of one thing: what it is called and how it is, what can be done with it, and its tabs. */
-import { Breadcrumb, BreadcrumbItem, Tab, Tabs, TabTitleText, Title } from '@patternfly/react-core'
+import { Breadcrumb, BreadcrumbItem, ClipboardCopy, Tab, Tabs, TabTitleText, Title } from '@patternfly/react-core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { ask } from '../api/read.ts'
 import { live } from '../live/stream.ts'
 import { type Action, type Item, labelOf, type NounDefinition, type Tab as NounTab } from '../noun/definition.ts'
+import { usePluginTabs } from '../plugin/list.ts'
 import { may, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { Actions } from './actions.tsx'
@@ -50,7 +51,8 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
   const session = useSession()
   useTitle(labelOf(noun, item))
   const navigate = useNavigate()
-  const tabs = ((noun.tabs ?? []) as readonly NounTab<Item>[]).filter(
+  const added = usePluginTabs(noun.name)
+  const tabs = [...((noun.tabs ?? []) as readonly NounTab<Item>[]), ...added].filter(
     one => (!one.needs || may(session, one.needs)) && (one.when?.(item) ?? true),
   )
   const current = tabs.find(one => one.id === tab) ?? tabs[0]
@@ -76,6 +78,15 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
         <div className="croft-title">
           <Title headingLevel="h1">{labelOf(noun, item)}</Title>
           <span aria-live="polite">{noun.badge?.(item)}</span>
+          <ClipboardCopy
+            variant="inline-compact"
+            className="croft-id"
+            hoverTip={words('copy')}
+            clickTip={words('copied')}
+            copyAriaLabel={words('copy.id')}
+          >
+            {item.id}
+          </ClipboardCopy>
         </div>
         <div className="croft-head-actions">
           <Actions noun={noun} items={[item]} layout="page" />
@@ -87,6 +98,8 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
           activeKey={current?.id ?? ''}
           onSelect={(_, key) => void navigate({ to: addressOf(noun.path, item.id, String(key)), search: {} })}
           aria-label={labelOf(noun, item)}
+          backScrollAriaLabel={words('tabs.back')}
+          forwardScrollAriaLabel={words('tabs.on')}
           mountOnEnter
           unmountOnExit
         >

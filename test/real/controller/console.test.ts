@@ -1,50 +1,20 @@
 /** Consoles over HTTP and WebSockets: tickets, who sits there, taking over, links, and what is not let through. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, suite, test } from 'node:test'
-import { WebSocket } from 'ws'
+import type { KyselyPlugin } from 'kysely'
 import type { ConsoleLink, ConsoleTicket, ConsoleViewer } from '../../../src/api/console.ts'
+import type { Cloud } from '../../../src/controller/cloud.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
+import type { Clock } from '../../../src/lib/clock.ts'
 import { consoleClosed } from '../../../src/model/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { type ConsoleHost, serveConsolesOf } from '../../support/console-host.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
-
-class Viewer {
-  readonly socket: WebSocket
-  text = ''
-  bytes = 0
-  readonly closed: Promise<{ code: number; reason: string }>
-  #news = Promise.withResolvers<void>()
-
-  constructor(url: string) {
-    this.socket = new WebSocket(url, ['binary'])
-    this.socket.on('message', (data: Buffer) => {
-      this.text += data.toString('latin1')
-      this.bytes += data.length
-      this.#news.resolve()
-      this.#news = Promise.withResolvers()
-    })
-    this.closed = once(this.socket, 'close').then(([code, reason]) => ({
-      code: code as number,
-      reason: String(reason),
-    }))
-    this.closed.catch(() => undefined)
-  }
-
-  async until(done: () => boolean): Promise<void> {
-    const late = AbortSignal.timeout(5000)
-    while (!done()) {
-      await Promise.race([this.#news.promise, once(late, 'abort').then(() => Promise.reject(new Error(this.text)))])
-    }
-  }
-
-  says(text: string): Promise<void> {
-    return this.until(() => this.text.includes(text))
-  }
-}
+import { Viewer } from '../../support/viewer.ts'
 
 const hello = Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(1, 0)])
 const update = Buffer.of(3, 0, 0, 0, 0, 0, 2, 128, 1, 144)
@@ -299,6 +269,146 @@ suite('consoles', () => {
     await good.says('still here')
     good.socket.close()
     await listed(all => all.length === 0)
+  })
+
+  test('who loses the right is cut off by the event of it', async () => {
+    const { body: user } = await one.request('POST', '/v1/users', {
+      body: { name: 'leaver', domain_id: one.domain_id },
+    })
+    const grant = { user_id: user.id, role: 'member', scope: 'project', project_id: one.project_id }
+    const granted = await one.request('POST', '/v1/role-grants', { body: grant })
+    const token = await one.tokenOf(String(user.id), one.project_id)
+    const viewer = open(await ticket({}, other, token), other)
+    await viewer.says('login: ')
+    await listed(all => all.length === 1)
+    assert.equal((await one.request('DELETE', `/v1/role-grants/${String(granted.body.id)}`)).status, 204)
+    // Sooner than it would be looked at without.
+    const late = once(AbortSignal.timeout(5000), 'abort').then(() => null)
+    assert.equal((await Promise.race([viewer.closed, late]))?.code, consoleClosed.ended)
+    await listed(all => all.length === 0)
+  })
+
+  suite('with a clock of its own, and a database that fails', () => {
+    /** Another server of the same controller. */
+    async function another(change: Partial<Cloud>): Promise<{ pings(): void; at: TestCloud }> {
+      const due: (() => void)[] = []
+      const after: Clock['after'] = (delay_ms, callback) => {
+        if (delay_ms !== 20_000) return one.cloud.clock.after(delay_ms, callback)
+        due.push(callback)
+        return { cancel: () => undefined }
+      }
+      const server = http.createServer()
+      ends.push(serveConsoles({ ...one.cloud, clock: { ...one.cloud.clock, after }, ...change }, server))
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      ends.push(() => void server.close())
+      const at = { ...one }
+      ports.set(at, (server.address() as AddressInfo).port)
+      return { at, pings: () => due.pop()?.() }
+    }
+
+    /** What the viewer has said until now has arrived when this is answered. */
+    const answeredBy = async ({ socket }: Viewer) => {
+      socket.ping()
+      await once(socket, 'pong')
+    }
+
+    test('a host that lost power, and says nothing any more, ends the consoles on it', async () => {
+      const { at, pings } = await another({})
+      const viewer = open(await ticket(), at)
+      await viewer.says('login: ')
+      const answered = once(served.streams.at(-1)?.socket ?? viewer.socket, 'ping')
+      pings()
+      await Promise.all([answered, answeredBy(viewer)])
+      assert.equal(viewer.socket.readyState, viewer.socket.OPEN, 'both ends live')
+      served.streams.at(-1)?.socket.pause()
+      for (let n = 0; n < 3 && viewer.socket.readyState === viewer.socket.OPEN; n++) {
+        pings()
+        await Promise.race([answeredBy(viewer), viewer.closed])
+      }
+      const late = once(AbortSignal.timeout(2000), 'abort').then(() => null)
+      assert.equal((await Promise.race([viewer.closed, late]))?.code, consoleClosed.gone)
+      await listed(all => all.length === 0)
+    })
+
+    test('who left while the database was away is not shown for ever', async () => {
+      let away = false
+      const tried = Promise.withResolvers<void>()
+      const { database } = one.cloud
+      const { at, pings } = await another({
+        database: {
+          ...database,
+          transaction(work) {
+            if (!away) return database.transaction(work)
+            setImmediate(tried.resolve)
+            return Promise.reject(new Error('it is away'))
+          },
+        },
+      })
+      const viewer = open(await ticket(), at)
+      await viewer.says('login: ')
+      await listed(all => all.length === 1)
+      away = true
+      viewer.socket.close()
+      await tried.promise
+      away = false
+      pings()
+      await listed(all => all.length === 0)
+    })
+
+    test('what was found first counts no more than what was found later', async () => {
+      let hold: Promise<void> | null = null
+      const held = Promise.withResolvers<void>()
+      let looks = 0
+      const later = Promise.withResolvers<void>()
+      const slow: KyselyPlugin = {
+        transformQuery: ({ node }) => node,
+        async transformResult({ result }) {
+          if (hold && result.rows.some(row => 'view_only' in row)) {
+            looks += 1
+            if (looks === 1) await hold
+            else later.resolve()
+          }
+          return result
+        },
+      }
+      const { database } = one.cloud
+      const { at } = await another({ database: { ...database, db: database.db.withPlugin(slow) } })
+      const viewer = open(await ticket(), at)
+      await viewer.says('login: ')
+      const [sitting] = await listed(all => all.length === 1)
+      hold = held.promise
+      for (const view_only of [true, false])
+        assert.equal((await one.request('PATCH', path(sitting), { body: { view_only } })).status, 200)
+      // Either the second look overtakes the first, or it waits for it.
+      await Promise.race([later.promise, new Promise(resolve => setTimeout(resolve, 300))])
+      held.resolve()
+      await later.promise
+      // What comes before the last look is done goes nowhere.
+      for (let n = 0; n < 50 && !viewer.text.includes('typed'); n++) {
+        viewer.socket.send('typed')
+        await answeredBy(viewer)
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+      assert.match(viewer.text, /typed/)
+      viewer.socket.close()
+      await listed(all => all.length === 0)
+    })
+
+    test('guesses at tickets are bounded as requests are', async () => {
+      const asked: string[] = []
+      const { at } = await another({})
+      const read = Promise.withResolvers<void>()
+      one.cloud.settings.changed = read.resolve
+      const limit = { body: { value: 10 } }
+      assert.equal((await one.request('PUT', '/v1/settings/api.requests_per_s', limit)).status, 200)
+      await read.promise
+      for (let n = 0; n < 40; n++) {
+        const guess = open({ url: `/v1/consoles/${'x'.repeat(43)}` }, at)
+        await guess.closed.catch((error: unknown) => asked.push(String(error)))
+      }
+      assert.match(asked[0] ?? '', /403/)
+      assert.match(asked.at(-1) ?? '', /429/)
+    })
   })
 
   test('why a host shows nothing is told as the socket closes', async () => {
