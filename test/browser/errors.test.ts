@@ -218,10 +218,17 @@ suite('errors in the browser', { concurrency: 3 }, () => {
     await ends(page, 409)
   })
 
-  test('no capacity: what each host said', async () => {
+  test('no capacity: the form says so before; refused all the same, each host’s answer is there', async () => {
     const page = await cloud.open('/ui/instances/create')
     await page.locator('#field-name').fill('nowhere')
-    await page.getByRole('button', { name: 'Create instance' }).click()
+    const button = page.getByRole('button', { name: 'Create instance' })
+    await page.locator('#form-why-not').waitFor()
+    assert.equal(await button.getAttribute('aria-disabled'), 'true')
+    // Between what the form was told and what is asked of it, another may take the room: as if it had not been told.
+    await page.route('**/v1/instances/plan', route => route.abort('connectionrefused'))
+    await page.reload()
+    await page.locator('#field-name').fill('nowhere')
+    await button.click()
     const form = page.locator('form')
     await form.getByText('No host can take it').waitFor()
     await form.getByText('there is no host yet').waitFor()

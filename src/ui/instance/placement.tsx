@@ -1,4 +1,5 @@
 /** Why an instance runs where it does: what each host scored, or why it was refused. */
+import type { Instance } from '../../api/instance.ts'
 import type { Placement } from '../../api/placement.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { useRead } from '../api/read.ts'
@@ -9,6 +10,7 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { number, Time } from '../parts/time.tsx'
+import { words as created } from './create-text.ts'
 import { words } from './text.ts'
 
 export default function InstancePlacement({ item }: { item: Instance }) {
@@ -64,7 +66,7 @@ export function Decision({ placement: data }: { placement: Placement }) {
               ),
           },
           ...weights.map(weight => ({
-            title: words.maybe(`weight.${weight}`) ?? weight,
+            title: created.maybe(`weight.${weight}`) ?? weight,
             cell: (host: (typeof hosts)[number]) =>
               host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
             numeric: true,

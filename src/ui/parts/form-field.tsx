@@ -1,6 +1,5 @@
 /** One field of a form, by its kind. */
 import {
-  Button,
   Checkbox,
   FormGroup,
   FormHelperText,
@@ -14,11 +13,12 @@ import {
   TextArea,
   TextInput,
 } from '@patternfly/react-core'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import type { Route } from '../../api/route.ts'
 import type { FieldShape } from '../api/shapes.ts'
 import type { Item } from '../noun/definition.ts'
 import { words } from '../text/shared.ts'
+import { TagsControl } from './tags-control.tsx'
 import { useFinding } from './use-finding.ts'
 
 export type Values = Readonly<Record<string, unknown>>
@@ -289,57 +289,6 @@ function NounControl({
           onChange={(_, on) => set(field.name, on ? [...chosen, item.id] : chosen.filter(one => one !== item.id))}
         />
       ))}
-    </div>
-  )
-}
-
-/** Pairs, as rows of two inputs. An unfinished row is kept here until its key is there. */
-function TagsControl({
-  id,
-  value,
-  onChange,
-}: {
-  id: string
-  value: Readonly<Record<string, string>>
-  onChange(tags: Record<string, string>): void
-}) {
-  const [rows, setRows] = useState<readonly (readonly [string, string])[]>(() => Object.entries(value))
-  const change = (next: readonly (readonly [string, string])[]) => {
-    setRows(next)
-    onChange(Object.fromEntries(next.filter(([key]) => key !== '')))
-  }
-  return (
-    <div className="croft-stack" id={id}>
-      {rows.map(([key, text], n) => (
-        <InputGroup key={n}>
-          <InputGroupItem isFill>
-            <TextInput
-              aria-label={words('tags.key')}
-              placeholder={words('tags.key')}
-              value={key}
-              onChange={(_, typed) => change(rows.with(n, [typed, text]))}
-            />
-          </InputGroupItem>
-          <InputGroupItem isFill>
-            <TextInput
-              aria-label={words('tags.value')}
-              placeholder={words('tags.value')}
-              value={text}
-              onChange={(_, typed) => change(rows.with(n, [key, typed]))}
-            />
-          </InputGroupItem>
-          <InputGroupItem>
-            <Button variant="control" onClick={() => change(rows.toSpliced(n, 1))}>
-              {words('remove')}
-            </Button>
-          </InputGroupItem>
-        </InputGroup>
-      ))}
-      <div>
-        <Button variant="link" isInline onClick={() => change([...rows, ['', '']])}>
-          {words('tags.add')}
-        </Button>
-      </div>
     </div>
   )
 }
