@@ -1,5 +1,5 @@
 /**
- * The host's end of consoles, for obedient hosts: a serial port that echoes, and a screen (RFB 3.8, RFC 6143) whose colour is the last
+ * The host's end of consoles, for obedient hosts: a serial port that echoes, as SPICE does here, and a screen (RFB 3.8, RFC 6143) whose colour is the last
  * key pressed. Real guests have tests of their own; these are for what stands between a host and a viewer.
  */
 import { once } from 'node:events'
@@ -52,7 +52,7 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
     if (socket.readyState !== socket.OPEN) await once(socket, 'open')
     const other = await joined
     if (!clouds.some(cloud => cloud.cloud.streams.arrive(host.id, token, other))) other.close()
-    if (kind !== 'graphics') socket.send(Buffer.from('login: '))
+    if (kind !== 'graphics' && kind !== 'spice') socket.send(Buffer.from('login: '))
   }
   host.onCall = params => {
     if (params.method !== 'stream') return { error: 'not here' }

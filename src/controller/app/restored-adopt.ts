@@ -4,6 +4,7 @@
  */
 import type { Host } from '../../api/host.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { graphicsOf } from '../../model/graphics.ts'
 import type { WantedInstance, WantedPort } from '../../protocol/wanted.ts'
 import type { Cloud } from '../cloud.ts'
 import { address } from '../store/address.ts'
@@ -108,6 +109,7 @@ async function insertRecord(
       cpu_model: wanted.cpu_model,
       config_drive: wanted.config_drive,
       watchdog_action: wanted.watchdog_action,
+      ...graphicsOf(wanted, {}),
       user_data: metadata.user_data,
       wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
       public_keys: metadata.public_keys,

@@ -7,7 +7,8 @@ import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../../lib/clock.ts'
 import { MalformedRfb, RfbClient } from '../../lib/rfb.ts'
-import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
+import { MalformedSpice, SpiceLink } from '../../lib/spice.ts'
+import { consoleClosed } from '../../model/console.ts'
 import {
   type Taken,
   arrive,
@@ -89,7 +90,8 @@ interface Sitting {
 /** All consoles that are open through this controller. */
 class Sittings {
   readonly #cloud: Cloud
-  readonly #all = new Map<string, Sitting>()
+  /** By viewer, who has several with SPICE. */
+  readonly #all = new Map<string, Set<Sitting>>()
   readonly #stopListening: () => void
   #timer: Timer
 
@@ -134,15 +136,18 @@ class Sittings {
   }
 
   #join({ id, ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
-    const input = inputOf(ticket.kind, ticket.view_only)
+    const input = inputOf(ticket)
     const sitting = { at, viewer, host, input, lives: true }
-    this.#all.set(id, sitting)
+    const all = this.#all.get(id) ?? new Set()
+    this.#all.set(id, all.add(sitting))
     viewer.on('pong', () => {
       sitting.lives = true
     })
     const gone = () => {
-      this.#all.delete(id)
-      leave(this.#cloud, id, at).catch(error => this.#failed(error))
+      all.delete(sitting)
+      if (all.size === 0 && this.#all.get(id) === all) this.#all.delete(id)
+      // The others of a viewer end with its first: the news of it comes back here, and to every controller that has one.
+      if (ticket.viewer_id === null) leave(this.#cloud, id, at).catch(error => this.#failed(error))
     }
     if (viewer.readyState === viewer.CLOSED) gone()
     else viewer.once('close', gone)
@@ -155,13 +160,16 @@ class Sittings {
 
   /** Its row changed, or is gone, or what it rests on is. */
   #check(id: string): void {
-    const sitting = this.#all.get(id)
-    if (!sitting) return
-    standing(this.#cloud, id, sitting.at)
+    const sittings = this.#all.get(id)
+    const [one] = sittings ?? []
+    if (!sittings || !one) return
+    standing(this.#cloud, id, one.at)
       .then(stands => {
-        if (!stands) return closeWith(sitting.viewer, consoleClosed.ended, 'This console was ended.')
-        const freed = sitting.input.setViewOnly(stands.view_only)
-        if (freed.length > 0) sitting.host.send(freed, { binary: true })
+        for (const { viewer, host, input } of sittings) {
+          const freed = stands && input.setViewOnly(stands.view_only)
+          if (!freed) closeWith(viewer, consoleClosed.ended, 'This console was ended.')
+          else if (freed.length > 0) host.send(freed, { binary: true })
+        }
         return undefined
       })
       // A database that is away is no reason to end what works.
@@ -170,14 +178,16 @@ class Sittings {
 
   #ping(): void {
     this.#timer = this.#cloud.clock.after(ping_every_ms, () => this.#ping())
-    for (const [id, sitting] of this.#all) {
-      if (!sitting.lives) {
-        sitting.viewer.terminate()
-        continue
+    for (const [id, sittings] of this.#all) {
+      for (const sitting of sittings) {
+        if (!sitting.lives) {
+          sitting.viewer.terminate()
+          continue
+        }
+        sitting.lives = false
+        sitting.viewer.ping()
+        sitting.host.ping()
       }
-      sitting.lives = false
-      sitting.viewer.ping()
-      sitting.host.ping()
       this.#check(id)
     }
   }
@@ -187,7 +197,7 @@ class Sittings {
   }
 }
 
-/** What of a viewer's bytes goes on to the guest. `take` throws MalformedRfb. */
+/** What of a viewer's bytes goes on to the guest. `take` throws MalformedRfb or MalformedSpice. */
 interface Input {
   take(bytes: Buffer): Buffer
   /** Returns what the guest is told because of it. */
@@ -196,11 +206,12 @@ interface Input {
 
 const nothing = Buffer.alloc(0)
 
-function inputOf(kind: ConsoleKind, view_only: boolean): Input {
+function inputOf({ kind, view_only, viewer_id }: Taken['ticket']): Input {
   if (kind === 'graphical') {
     const client = new RfbClient(view_only)
     return { take: bytes => client.push(bytes), setViewOnly: next => client.setViewOnly(next) }
   }
+  if (kind === 'spice') return spiceInput(viewer_id === null)
   let only = view_only
   return {
     take: bytes => (only ? nothing : bytes),
@@ -208,6 +219,22 @@ function inputOf(kind: ConsoleKind, view_only: boolean): Input {
       only = next
       return nothing
     },
+  }
+}
+
+/** Nobody only looks on by SPICE: a ticket for that is not made. */
+function spiceInput(is_first: boolean): Input {
+  const link = new SpiceLink()
+  return {
+    take(bytes) {
+      const passed = link.push(bytes)
+      // A session whose first connection is another viewer's would outlive it.
+      if (link.channel !== null && (link.channel === 'main') !== is_first) {
+        throw new MalformedSpice(`the channel ${link.channel} on a ticket for ${is_first ? 'main' : 'another'}`)
+      }
+      return passed
+    },
+    setViewOnly: () => nothing,
   }
 }
 
@@ -229,8 +256,9 @@ function join(viewer: WebSocket, host: WebSocket, input: Input): void {
       const bytes = input.take(bytesOf(data))
       if (bytes.length > 0) carry(viewer, host, bytes)
     } catch (error) {
-      if (!(error instanceof MalformedRfb)) throw error
-      closeWith(viewer, consoleClosed.malformed, `This is not what a VNC client says: ${error.message}.`)
+      if (!(error instanceof MalformedRfb || error instanceof MalformedSpice)) throw error
+      const which = error instanceof MalformedRfb ? 'VNC' : 'SPICE'
+      closeWith(viewer, consoleClosed.malformed, `This is not what a ${which} client says: ${error.message}.`)
     }
   })
   host.on('message', data => carry(host, viewer, bytesOf(data)))

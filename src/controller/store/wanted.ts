@@ -65,6 +65,8 @@ async function instances(
     ports: ports.get(row.id) ?? [],
     config_drive: row.config_drive,
     watchdog_action: row.watchdog_action as WantedInstance['watchdog_action'],
+    graphics: row.graphics,
+    clipboard: row.clipboard,
     metadata: {
       hostname: row.hostname,
       name: row.name,

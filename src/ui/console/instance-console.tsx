@@ -4,7 +4,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
 import type { Instance } from '../../api/instance.ts'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ShownKind } from '../../model/console.ts'
 import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { words as instanceWords } from '../instance/text.ts'
@@ -19,12 +19,12 @@ const replay_bytes = 64 * 1024
 export default function InstanceConsole({ item, windowed = false }: { item: Instance; windowed?: boolean }) {
   const { id, name } = item
   const { kind: asked } = useSearch({ strict: false }) as { kind?: string }
-  const kind: ConsoleKind = asked === 'serial' ? 'serial' : 'graphical'
+  const kind: ShownKind = asked === 'serial' ? 'serial' : 'graphical'
   const navigate = useNavigate()
   const viewers = useViewers(id)
   const [own, setOwn] = useState<ConsoleTicket | null>(null)
   const ask = useCallback(
-    (kind: ConsoleKind, signal: AbortSignal) =>
+    (kind: ShownKind, signal: AbortSignal) =>
       call(routes.instance.console, {
         params: { instance: id },
         body: { kind, ...(kind === 'serial' && { replay_bytes }) },
@@ -64,6 +64,6 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
 }
 
 /** With an opener, so that the new window has this tab's session. */
-function openWindow(id: string, kind: ConsoleKind): void {
+function openWindow(id: string, kind: ShownKind): void {
   window.open(`/ui/console/${id}?kind=${kind}`, `console-${id}-${kind}`, 'popup,width=1100,height=820')
 }

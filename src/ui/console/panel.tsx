@@ -2,7 +2,7 @@
 import { Alert, Button, Label, ToggleGroup, ToggleGroupItem, Tooltip } from '@patternfly/react-core'
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import { type ConsoleKind, consoleKinds } from '../../model/console.ts'
+import { type ShownKind, shownKinds } from '../../model/console.ts'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import './console.css'
@@ -14,10 +14,10 @@ import { type ConsoleState, useConsole } from './use-console.ts'
 
 export interface PanelProps {
   name: string
-  kind: ConsoleKind
+  kind: ShownKind
   /** Null: this kind and no other. */
-  onKind: ((kind: ConsoleKind) => void) | null
-  ask: (kind: ConsoleKind, signal: AbortSignal) => Promise<ConsoleTicket>
+  onKind: ((kind: ShownKind) => void) | null
+  ask: (kind: ShownKind, signal: AbortSignal) => Promise<ConsoleTicket>
   /** What the list of viewers says about this one, once it is in it. */
   viewOnlyOf?: (ticket: ConsoleTicket | null) => boolean | undefined
   onTicket?: (ticket: ConsoleTicket | null) => void
@@ -46,7 +46,7 @@ export function ConsolePanel({ name, kind, onKind, ask, viewOnlyOf, onTicket, ex
         {onKind && (
           <Choice
             label={words('kind')}
-            options={consoleKinds.toReversed()}
+            options={shownKinds.toReversed()}
             chosen={kind}
             textOf={one => words(one)}
             onChoose={onKind}

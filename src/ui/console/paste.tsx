@@ -13,7 +13,7 @@ import {
   TextArea,
 } from '@patternfly/react-core'
 import { type RefObject, useEffect, useRef, useState } from 'react'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ShownKind } from '../../model/console.ts'
 import { number } from '../parts/time.tsx'
 import type { ConsoleSession } from './session.ts'
 import { words } from './text.ts'
@@ -26,7 +26,7 @@ export function PasteDialog({
   session,
   onClose,
 }: {
-  kind: ConsoleKind
+  kind: ShownKind
   session: RefObject<ConsoleSession | null>
   onClose: () => void
 }) {

@@ -4,7 +4,7 @@
  */
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
+import { consoleClosed, type ShownKind } from '../../model/console.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import type { ConsoleSession, Scale } from './session.ts'
 
@@ -15,11 +15,11 @@ export type ConsoleState =
   | { kind: 'ended'; reason: string; error?: unknown }
 
 export interface ConsoleOptions {
-  kind: ConsoleKind
+  kind: ShownKind
   label: string
   scale: Scale
   /** A new ticket each time. It must stay the same function from one drawing to the next. */
-  ask: (kind: ConsoleKind, signal: AbortSignal) => Promise<ConsoleTicket>
+  ask: (kind: ShownKind, signal: AbortSignal) => Promise<ConsoleTicket>
   onClipboard: (text: string) => void
 }
 

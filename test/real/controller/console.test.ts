@@ -1,50 +1,20 @@
 /** Consoles over HTTP and WebSockets: tickets, who sits there, taking over, links, and what is not let through. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { readFile, stat } from 'node:fs/promises'
+import { type AddressInfo, connect } from 'node:net'
+import { dirname } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { WebSocket } from 'ws'
 import type { ConsoleLink, ConsoleTicket, ConsoleViewer } from '../../../src/api/console.ts'
+import { serveSpice } from '../../../src/cli/spice-relay.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
 import { consoleClosed } from '../../../src/model/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { type ConsoleHost, serveConsolesOf } from '../../support/console-host.ts'
+import { Viewer } from '../../support/console-viewer.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
-
-class Viewer {
-  readonly socket: WebSocket
-  text = ''
-  bytes = 0
-  readonly closed: Promise<{ code: number; reason: string }>
-  #news = Promise.withResolvers<void>()
-
-  constructor(url: string) {
-    this.socket = new WebSocket(url, ['binary'])
-    this.socket.on('message', (data: Buffer) => {
-      this.text += data.toString('latin1')
-      this.bytes += data.length
-      this.#news.resolve()
-      this.#news = Promise.withResolvers()
-    })
-    this.closed = once(this.socket, 'close').then(([code, reason]) => ({
-      code: code as number,
-      reason: String(reason),
-    }))
-    this.closed.catch(() => undefined)
-  }
-
-  async until(done: () => boolean): Promise<void> {
-    const late = AbortSignal.timeout(5000)
-    while (!done()) {
-      await Promise.race([this.#news.promise, once(late, 'abort').then(() => Promise.reject(new Error(this.text)))])
-    }
-  }
-
-  says(text: string): Promise<void> {
-    return this.until(() => this.text.includes(text))
-  }
-}
+import { linkMessage, spiceChannel } from '../../support/spice.ts'
 
 const hello = Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(1, 0)])
 const update = Buffer.of(3, 0, 0, 0, 0, 0, 2, 128, 1, 144)
@@ -298,6 +268,111 @@ suite('consoles', () => {
     good.socket.send('still here')
     await good.says('still here')
     good.socket.close()
+    await listed(all => all.length === 0)
+  })
+
+  test('SPICE: where the instance has it, one viewer with all its connections, and nobody only looks on', async () => {
+    const asked = { kind: 'spice' }
+    const none = await one.request('POST', `/v1/instances/${id}/console`, { body: asked })
+    assert.equal(none.status, 409)
+    assert.match(String(none.body.detail), /has no SPICE.*--graphics spice/)
+    const set = await one.request('PATCH', `/v1/instances/${id}`, { body: { graphics: 'spice', clipboard: 'shared' } })
+    assert.deepEqual([set.status, set.body.graphics, set.body.clipboard], [200, 'spice', 'shared'])
+    for (const [body, status] of [
+      [{ ...asked, view_only: true }, 422],
+      [{ ...asked, viewer_id: id }, 404],
+      [{ kind: 'serial', viewer_id: id }, 404],
+    ] as const) {
+      assert.equal((await one.request('POST', `/v1/instances/${id}/console`, { body })).status, status)
+    }
+    const links = await one.request('POST', `/v1/instances/${id}/console-links`, { body: asked })
+    assert.equal(links.status, 422)
+
+    const made = await ticket(asked)
+    const main = open(made)
+    await once(main.socket, 'open')
+    const hello = linkMessage(spiceChannel.main, 0)
+    main.socket.send(hello.subarray(0, 20))
+    main.socket.send(hello.subarray(20))
+    await main.until(() => main.bytes === hello.length)
+    const [sitting] = await listed(all => all.length === 1)
+    assert.deepEqual([sitting?.id, sitting?.kind, sitting?.view_only], [made.console_id, 'spice', false])
+    assert.equal(served.streams.at(-1)?.kind, 'spice')
+
+    // Through the other controller, as a balancer may have it.
+    const further = await ticket({ ...asked, viewer_id: made.console_id }, other)
+    assert.equal(further.console_id, made.console_id)
+    const inputs = open(further, other)
+    await once(inputs.socket, 'open')
+    inputs.socket.send(linkMessage(spiceChannel.inputs, 7))
+    await inputs.until(() => inputs.bytes > 0)
+    assert.equal((await viewers()).length, 1)
+    const taken = await one.request('PATCH', path(sitting), { body: { view_only: true } })
+    assert.equal(taken.status, 409)
+    assert.match(String(taken.body.detail), /End that console instead/)
+
+    // What the ticket is not for, and what guests of a cloud are not given.
+    for (const said of [
+      linkMessage(spiceChannel.main, 0),
+      linkMessage(spiceChannel.usb, 7),
+      Buffer.from('RFB 003.008\n\n\n\n'),
+    ]) {
+      const viewer = open(await ticket({ ...asked, viewer_id: made.console_id }))
+      await once(viewer.socket, 'open')
+      viewer.socket.send(said)
+      assert.equal((await viewer.closed).code, consoleClosed.malformed)
+    }
+    assert.equal((await viewers()).length, 1, 'the viewer is still there')
+
+    assert.equal((await one.request('DELETE', path(sitting))).status, 204)
+    assert.equal((await main.closed).code, consoleClosed.ended)
+    assert.equal((await inputs.closed).code, consoleClosed.ended, 'all of it ends with its first')
+    const late = await one.request('POST', `/v1/instances/${id}/console`, {
+      body: { ...asked, viewer_id: made.console_id },
+    })
+    assert.equal(late.status, 404)
+    await listed(all => all.length === 0)
+  })
+
+  test('by SPICE from a program on one’s own machine: a socket that only its owner reaches, one ticket a connection', async () => {
+    const told: string[] = []
+    const relay = await serveSpice({
+      title: 'shown',
+      open: async viewer_id => {
+        const got = await ticket({ kind: 'spice', ...(viewer_id && { viewer_id }) })
+        const { socket } = open(got)
+        await once(socket, 'open')
+        return { socket, console_id: got.console_id }
+      },
+      said: text => told.push(text),
+    })
+    const socket_path = relay.url.replace('spice+unix://', '')
+    assert.equal((await stat(dirname(socket_path))).mode & 0o777, 0o700)
+    assert.match(
+      await readFile(relay.file, 'utf8'),
+      new RegExp(`^type=spice\nunix-path=${socket_path}\ntitle=shown$`, 'm'),
+    )
+    const main = connect(socket_path)
+    const said = linkMessage(spiceChannel.main, 0)
+    main.write(said.subarray(0, 3))
+    main.write(said.subarray(3))
+    assert.deepEqual((await once(main, 'data'))[0], said)
+    const inputs = connect(socket_path)
+    inputs.write(linkMessage(spiceChannel.inputs, 5))
+    await once(inputs, 'data')
+    const [sitting] = await listed(all => all.length === 1)
+    const stranger = connect(socket_path)
+    stranger.write('GET / HTTP/1.1\r\n\r\n')
+    await once(stranger, 'close')
+    assert.deepEqual(told, ['it does not begin as SPICE does'])
+    const ended = [once(main, 'close'), once(inputs, 'close')]
+    main.resume()
+    inputs.resume()
+    await one.request('DELETE', path(sitting))
+    await Promise.all(ended)
+    assert.equal(told.at(-1), 'This console was ended.')
+    await relay.close()
+    await assert.rejects(stat(dirname(socket_path)), { code: 'ENOENT' })
     await listed(all => all.length === 0)
   })
 
