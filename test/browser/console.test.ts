@@ -3,7 +3,9 @@
  * whose colour is the last key). A real guest's screen and serial line are in test/lab/console.test.ts.
  */
 import assert from 'node:assert/strict'
+import { on, once } from 'node:events'
 import { after, before, suite, test } from 'node:test'
+import { inflateSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import type { ConsoleViewer } from '../../src/api/console.ts'
 import { serveConsoles } from '../../src/controller/http/console-socket.ts'
@@ -30,6 +32,16 @@ function drawn(but: string): string {
 
 async function untilColour(page: Page, but: string): Promise<string> {
   return await (await page.waitForFunction(drawn, but)).jsonValue()
+}
+
+/** The next text that a viewer puts into the guest's clipboard, packed. */
+async function heardClipboard({ streams }: ConsoleHost): Promise<Buffer> {
+  const socket = streams.at(-1)?.socket
+  assert.ok(socket)
+  for await (const [data] of on(socket, 'message', { signal: AbortSignal.timeout(5000) }) as AsyncIterable<[Buffer]>) {
+    if (data[0] === 6 && data[8] === 0x10) return data.subarray(12)
+  }
+  throw new Error('it closed')
 }
 
 suite('consoles in the browser', () => {
@@ -93,6 +105,73 @@ suite('consoles in the browser', () => {
     assert.ok(await page.getByRole('button', { name: 'Send keys' }).isDisabled())
     await page.getByRole('button', { name: 'Give control to admin' }).click()
     await page.getByText('view only').waitFor({ state: 'detached' })
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('its clipboard, shared: what the guest copied is offered, what is typed here is put there; SPICE by a command', async () => {
+    const page = await cloud.open(`/ui/instances/${id}/console`)
+    await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+    await page.getByRole('button', { name: 'Paste text' }).click()
+    await page.getByText('The guest’s clipboard is not shared').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: 'Screen settings' }).click()
+    await page.getByLabel('Clipboard').selectOption('shared')
+    await checkAccessible(page)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Copy what the guest copied' }).click()
+    await page.getByRole('button', { name: 'Paste text' }).click()
+    await page.getByLabel('Text', { exact: true }).fill('to the guest\nin two lines')
+    await page.getByRole('button', { name: 'Put into the guest’s clipboard' }).click()
+    const packed = await heardClipboard(served)
+    assert.equal(inflateSync(packed).subarray(4).toString(), 'to the guest\nin two lines')
+
+    await page.getByRole('button', { name: 'Screen settings' }).click()
+    await page.getByLabel('Screen by').selectOption('spice')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('textbox', { name: 'Command' }).waitFor()
+    assert.equal(
+      await page.getByRole('textbox', { name: 'Command' }).inputValue(),
+      'croft instance console web-1 --spice',
+    )
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('on a phone: keys that it has not, held and pressed; and why a host shows nothing', async () => {
+    const page = await cloud.open(`/ui/console/${id}`, { width: 400, height: 800, dark: true })
+    await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+    await page.getByRole('button', { name: 'Keys on screen' }).click()
+    const typed = served.streams.at(-1)?.heard ?? []
+    const said = async (...messages: Buffer[]) => {
+      const late = AbortSignal.timeout(5000)
+      while (!Buffer.concat(typed).includes(Buffer.concat(messages))) {
+        const socket = served.streams.at(-1)?.socket
+        if (socket) await once(socket, 'message', { signal: late })
+      }
+    }
+    const key = (down: number, keysym: number) => Buffer.of(4, down, 0, 0, 0, 0, keysym >> 8, keysym & 255)
+    await page.getByRole('button', { name: 'Ctrl', exact: true }).click()
+    await page.getByRole('button', { name: 'Press F2', exact: true }).click()
+    await page.getByRole('button', { name: 'Ctrl', exact: true }).click()
+    await said(key(1, 0xffe3), key(1, 0xffbf), key(0, 0xffbf), key(0, 0xffe3))
+    await page.getByLabel('Type here').focus()
+    await page.keyboard.insertText('zu')
+    await page.keyboard.press('Enter')
+    await said(key(1, 0x7a), key(0, 0x7a), key(1, 0x75), key(0, 0x75), key(1, 0xff0d), key(0, 0xff0d))
+    await checkAccessible(page)
+    await picture(page, 'console-narrow-dark')
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400)
+
+    served.refuses = 'The guest was started without a graphics device. Stop it and start it once, and it has one.'
+    served.streams.at(-1)?.socket.terminate()
+    await page.getByText('The host cannot show this console').waitFor()
+    await page.getByText('started without a graphics device. Stop it and start it once').waitFor()
+    await checkAccessible(page)
+    served.refuses = null
+    await page.getByRole('button', { name: 'Use the serial console' }).click()
+    await page.locator('.xterm-accessibility').getByText('login:').first().waitFor()
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })

@@ -29,6 +29,22 @@ export function linkMessage(channel: number, session: number): Buffer {
   return Buffer.concat([head, body])
 }
 
+/** Keys of a US keyboard by their codes (IBM PC, set 1). */
+const codes = new Map(
+  [
+    ['1234567890', 2],
+    ['qwertyuiop', 16],
+    ['asdfghjkl', 30],
+    ['zxcvbnm', 44],
+    ['/', 53],
+    [' ', 57],
+    ['\n', 28],
+  ].flatMap(([keys, first]) => [...String(keys)].map((key, n): [string, number] => [key, Number(first) + n])),
+)
+const shift_code = 42
+/** A keyboard of QEMU's has room for a few keys, and nothing tells when there is some again. */
+const key_ms = 40
+
 export class SpiceChannelClient {
   readonly #stream: Duplex
   #said: Buffer = Buffer.alloc(0)
@@ -76,15 +92,24 @@ export class SpiceChannelClient {
     this.#stream.write(Buffer.concat([head, body]))
   }
 
-  /** Of inputs: presses keys by their codes (IBM PC, set 1). */
-  press(...codes: number[]): void {
-    for (const code of codes) {
-      const key = Buffer.alloc(4)
-      key.writeUInt32LE(code)
-      this.send(101, key)
-      key.writeUInt32LE(code | 0x80)
-      this.send(102, Buffer.from(key))
+  /** Of inputs: letters, digits, space, slash and new line. */
+  async type(text: string): Promise<void> {
+    for (const character of text) {
+      const code = codes.get(character.toLowerCase())
+      if (code === undefined) throw new Error(`no key is known for ${character}`)
+      const upper = character !== character.toLowerCase()
+      if (upper) this.#key(101, shift_code)
+      this.#key(101, code)
+      this.#key(102, code | 0x80)
+      if (upper) this.#key(102, shift_code | 0x80)
+      await new Promise(resolve => setTimeout(resolve, key_ms))
     }
+  }
+
+  #key(type: number, code: number): void {
+    const key = Buffer.alloc(4)
+    key.writeUInt32LE(code)
+    this.send(type, key)
   }
 
   close(): void {

@@ -10,6 +10,7 @@ import { routes } from '../api/routes.ts'
 import { words as instanceWords } from '../instance/text.ts'
 import { Empty } from '../parts/empty.tsx'
 import { ConsolePanel } from './panel.tsx'
+import { ScreenSettings, SpiceWay } from './screen-settings.tsx'
 import { words } from './text.ts'
 import { Links, useViewers, Viewers } from './viewers.tsx'
 
@@ -46,21 +47,32 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
       ask={ask}
       viewOnlyOf={viewOnlyOf}
       onTicket={setOwn}
+      {...whyNoClipboard(item)}
+      wake={`${item.state} ${item.started_at}`}
       extra={
         !windowed && (
-          <Button variant="secondary" size="sm" onClick={() => openWindow(id, kind)}>
-            {words('window')}
-          </Button>
+          <>
+            {kind === 'graphical' && <ScreenSettings item={item} />}
+            <Button variant="secondary" size="sm" onClick={() => openWindow(id, kind)}>
+              {words('window')}
+            </Button>
+          </>
         )
       }
       below={
         <>
           <Viewers instance={id} own={own?.console_id} />
+          {!windowed && <SpiceWay item={item} />}
           {!windowed && <Links instance={id} kind={kind} />}
         </>
       }
     />
   )
+}
+
+function whyNoClipboard({ graphics, clipboard }: Instance): { whyNoClipboard?: string } {
+  if (clipboard === 'none') return { whyNoClipboard: words('paste.not_shared') }
+  return graphics === 'spice' ? { whyNoClipboard: words('paste.spice') } : {}
 }
 
 /** With an opener, so that the new window has this tab's session. */

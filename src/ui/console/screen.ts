@@ -33,7 +33,7 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
     async type(text, signal) {
       const shift = keyNamed('Shift')
       for (const character of text.replaceAll('\r\n', '\n')) {
-        if (signal.aborted) return
+        if (signal.aborted || socket.readyState !== socket.OPEN) return
         const key = keyOf(character)
         if (key.shift) rfb.sendKey(shift.keysym, shift.code, true)
         rfb.sendKey(key.keysym, key.code)
@@ -45,6 +45,10 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
       const all = keys.map(keyNamed)
       for (const { keysym, code } of all) rfb.sendKey(keysym, code, true)
       for (const { keysym, code } of all.toReversed()) rfb.sendKey(keysym, code, false)
+    },
+    hold(key, down) {
+      const { keysym, code } = keyNamed(key)
+      rfb.sendKey(keysym, code, down)
     },
     focus: () => rfb.focus(),
     setScale,

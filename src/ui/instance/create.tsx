@@ -4,6 +4,7 @@ import type { Flavor } from '../../api/flavor.ts'
 import type { Image } from '../../api/image.ts'
 import { useChoices, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { screenFields } from '../console/screen-settings.tsx'
 import { CreatePage, plainInput, type Values } from '../parts/form.tsx'
 import { number, size } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
@@ -65,6 +66,7 @@ export default function CreateInstance() {
         { name: 'disk_gib', title: words('disk'), kind: 'number', unit: 'GiB', help: words('disk.help') },
         { name: 'tags', title: words('tags'), kind: 'tags' },
         { name: 'user_data', title: words('user_data'), kind: 'area', help: words('user_data.help') },
+        ...screenFields(),
         { name: 'start_now', title: words('start_now'), kind: 'yes' },
       ]}
       aside={values => <QuotaLeft values={values} />}
