@@ -1,7 +1,7 @@
 /** Consoles: who sits at an instance's now, what they may do there, and links by which somebody without an account looks on. */
 import Type, { type Static } from 'typebox'
 import { consoleKinds, linkMinutesMax, shownKinds } from '../model/console.ts'
-import { clipboardKinds, graphicsKinds } from '../model/graphics.ts'
+import { clipboardKinds, graphicsKinds, videoModels } from '../model/graphics.ts'
 import { closed, Name, nullable, oneOf, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
@@ -18,6 +18,10 @@ export const Clipboard = oneOf(clipboardKinds, {
   description:
     'shared: with whoever sits at its screen, where spice-vdagent runs in the guest. From its next start on. A running ' +
     'guest that shares it cannot be moved to another host before QEMU 10.1, unless graphics is spice',
+})
+
+export const VideoModel = oneOf(videoModels, {
+  description: 'Video card. With virtio its screen can take the size of who looks at it. From its next start on',
 })
 
 export const ConsoleTicket = closed({

@@ -1,6 +1,6 @@
 /** Images: disks that instances are made from. Their content is written once: uploaded, or fetched from an address. */
 import Type, { type Static } from 'typebox'
-import { clipboardKinds, graphicsKinds } from '../model/graphics.ts'
+import { clipboardKinds, graphicsKinds, videoModels } from '../model/graphics.ts'
 import { limits } from '../model/limits.ts'
 import { nicModels } from '../model/nic.ts'
 import { signatureAlgorithms } from '../model/signature.ts'
@@ -35,6 +35,7 @@ export const ImageProperties = closed({
   clipboard: Type.Optional(
     oneOf(clipboardKinds, { description: 'shared: spice-vdagent is on it; none unless said otherwise' }),
   ),
+  video_model: Type.Optional(oneOf(videoModels, { description: 'Of its instances, unless they say otherwise' })),
   os: word('Such as debian; for people'),
   os_version: word('Such as 12'),
   user: Type.Optional(

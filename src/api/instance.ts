@@ -5,7 +5,7 @@ import { type InstanceMove, instanceMoves, instanceStates } from '../model/insta
 import { limits } from '../model/limits.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
-import { Clipboard, ConsoleTicket, Graphics } from './console.ts'
+import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
 import { Operation } from './operation.ts'
 import { route } from './route.ts'
 
@@ -53,6 +53,7 @@ export const Instance = closed({
   config_drive: Type.Boolean(),
   graphics: Graphics,
   clipboard: Clipboard,
+  video_model: VideoModel,
   wanted_power: oneOf(['running', 'stopped']),
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',
@@ -128,6 +129,7 @@ export const InstanceCreate = closed({
   ),
   graphics: Type.Optional(Graphics),
   clipboard: Type.Optional(Clipboard),
+  video_model: Type.Optional(VideoModel),
   start: Type.Optional(Type.Boolean({ description: 'false: made, but left stopped' })),
 })
 export type InstanceCreate = Static<typeof InstanceCreate>
@@ -225,6 +227,7 @@ export const instanceRoutes = {
       tags: Type.Optional(Tags),
       graphics: Type.Optional(Graphics),
       clipboard: Type.Optional(Clipboard),
+      video_model: Type.Optional(VideoModel),
     }),
     status: 200,
     reply: Instance,

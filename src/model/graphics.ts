@@ -8,19 +8,24 @@ export type GraphicsKind = (typeof graphicsKinds)[number]
 export const clipboardKinds = ['none', 'shared'] as const
 export type ClipboardKind = (typeof clipboardKinds)[number]
 
+/** Video cards. Every system has a driver for vga; virtio is one too, and besides takes the size of who looks at it, where its driver is. */
+export const videoModels = ['vga', 'virtio'] as const
+export type VideoModel = (typeof videoModels)[number]
+
 export interface Graphics {
   graphics: GraphicsKind
   clipboard: ClipboardKind
+  video_model: VideoModel
 }
 
+type Words = { readonly [Key in keyof Graphics]?: string | undefined }
+
 /** What was asked for, else what the image asks for, else the first of each. Words that are not known ask for nothing. */
-export function graphicsOf(
-  asked: { readonly graphics?: string | undefined; readonly clipboard?: string | undefined },
-  properties: { readonly graphics?: string | undefined; readonly clipboard?: string | undefined },
-): Graphics {
+export function graphicsOf(asked: Words, properties: Words): Graphics {
   return {
     graphics: known(graphicsKinds, asked.graphics ?? properties.graphics),
     clipboard: known(clipboardKinds, asked.clipboard ?? properties.clipboard),
+    video_model: known(videoModels, asked.video_model ?? properties.video_model),
   }
 }
 

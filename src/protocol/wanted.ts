@@ -4,7 +4,14 @@
  * Nothing here says how; that is the agent's.
  */
 import Type, { type Static } from 'typebox'
-import { type ClipboardKind, clipboardKinds, type GraphicsKind, graphicsKinds } from '../model/graphics.ts'
+import {
+  type ClipboardKind,
+  clipboardKinds,
+  type GraphicsKind,
+  graphicsKinds,
+  type VideoModel,
+  videoModels,
+} from '../model/graphics.ts'
 import { type NicModel, nicModels } from '../model/nic.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
@@ -80,7 +87,7 @@ export type WantedMetadata = Static<typeof WantedMetadata>
 
 export const WantedInstance = Type.Object({
   id: Uuid,
-  /** Grows with every change below, but for `metadata`, `ports`, `graphics` and `clipboard`, which have a version of their own. */
+  /** Grows with every change below, but for `metadata`, `ports` and how the screen is shown, which have a version of their own. */
   generation: Type.Integer(),
   /** Changes when any of those does: nothing has to be done to a guest that runs. */
   details_version: Type.Integer(),
@@ -118,9 +125,10 @@ export const WantedInstance = Type.Object({
     Type.Literal('pause'),
     Type.Literal('dump'),
   ]),
-  /** Both from the next start on, and so of the details; without them VNC, and a clipboard that is nobody else's. */
+  /** These from the next start on, and so of the details; without them VNC, and a clipboard that is nobody else's. */
   graphics: Type.Optional(Type.Unsafe<GraphicsKind>({ type: 'string', enum: [...graphicsKinds] })),
   clipboard: Type.Optional(Type.Unsafe<ClipboardKind>({ type: 'string', enum: [...clipboardKinds] })),
+  video_model: Type.Optional(Type.Unsafe<VideoModel>({ type: 'string', enum: [...videoModels] })),
   metadata: WantedMetadata,
 })
 export type WantedInstance = Static<typeof WantedInstance>

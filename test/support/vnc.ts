@@ -74,6 +74,34 @@ export class Vnc {
     return this.#update(1)
   }
 
+  /** Asks for a screen of this size; the server's word on it (rfbproto, ExtendedDesktopSize): 0 done, 4 the guest was told, 3 it cannot. */
+  async resize(width: number, height: number): Promise<number> {
+    this.#stream.write(Buffer.from([2, 0, 0, 2, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xcc]))
+    const asked = Buffer.alloc(24)
+    asked[0] = 251
+    asked.writeUInt16BE(width, 2)
+    asked.writeUInt16BE(height, 4)
+    asked[6] = 1
+    asked.writeUInt16BE(width, 16)
+    asked.writeUInt16BE(height, 18)
+    this.#stream.write(asked)
+    for (;;) {
+      const [type, , , count = 0] = await this.#take(4)
+      if (type !== 0) throw new Error(`the server said ${type}, which was not asked for`)
+      for (let n = 0; n < count; n++) {
+        const head = await this.#take(12)
+        if (head.readInt32BE(8) !== -308) {
+          await this.#take(head.readUInt16BE(4) * head.readUInt16BE(6) * 4)
+          continue
+        }
+        const screens = await this.#take(4)
+        await this.#take(16 * (screens[0] ?? 0))
+        // 1: at this client's wish. The server tells the size as it is by itself, too.
+        if (head.readUInt16BE(0) === 1) return head.readUInt16BE(2)
+      }
+    }
+  }
+
   /** Says that it speaks of clipboards in the extended form (rfbproto), and what it can do with text: all. */
   async shareClipboard(): Promise<void> {
     const encodings = Buffer.from([2, 0, 0, 2, 0, 0, 0, 0, 0xc0, 0xa1, 0xe5, 0xce])

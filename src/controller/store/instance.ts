@@ -96,6 +96,7 @@ export type NewInstance = Pick<
   | 'watchdog_action'
   | 'graphics'
   | 'clipboard'
+  | 'video_model'
   | 'user_data'
   | 'wanted_power'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
@@ -165,6 +166,7 @@ async function describe(
       ...(set.tags !== undefined && { tags: json(set.tags) }),
       ...(set.graphics !== undefined && { graphics: set.graphics }),
       ...(set.clipboard !== undefined && { clipboard: set.clipboard }),
+      ...(set.video_model !== undefined && { video_model: set.video_model }),
       details_version: sql<number>`details_version + 1`,
       version: sql<number>`version + 1`,
     })

@@ -337,6 +337,7 @@ export interface InstanceTable {
   swap_mib: Generated<number>
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
+  video_model: Generated<'vga' | 'virtio'>
   version: Generated<number>
   created_at: Generated<Date>
 }

@@ -67,6 +67,7 @@ async function instances(
     watchdog_action: row.watchdog_action as WantedInstance['watchdog_action'],
     graphics: row.graphics,
     clipboard: row.clipboard,
+    video_model: row.video_model,
     metadata: {
       hostname: row.hostname,
       name: row.name,

@@ -2,7 +2,7 @@
 import { Button, Card, CardBody, CardTitle, ClipboardCopy } from '@patternfly/react-core'
 import { useState } from 'react'
 import type { Instance } from '../../api/instance.ts'
-import { clipboardKinds, graphicsKinds } from '../../model/graphics.ts'
+import { clipboardKinds, graphicsKinds, videoModels } from '../../model/graphics.ts'
 import { routes } from '../api/routes.ts'
 import { FormDialog, type FormField } from '../parts/form.tsx'
 import { may, useSession } from '../session/session.ts'
@@ -24,13 +24,20 @@ export const screenFields = (): FormField[] => [
     options: clipboardKinds.map(value => ({ value, title: words(`clipboard.${value}`) })),
     help: words('clipboard.help'),
   },
+  {
+    name: 'video_model',
+    title: words('video_model'),
+    kind: 'choice',
+    options: videoModels.map(value => ({ value, title: value })),
+    help: words('video_model.help'),
+  },
 ]
 
 export function ScreenSettings({ item }: { item: Instance }) {
   const session = useSession()
   const [open, setOpen] = useState(false)
   if (!may(session, routes.instance.update)) return null
-  const { graphics, clipboard } = item
+  const { graphics, clipboard, video_model } = item
   return (
     <>
       <Button variant="secondary" size="sm" onClick={() => setOpen(true)}>
@@ -41,7 +48,7 @@ export function ScreenSettings({ item }: { item: Instance }) {
           title={words('settings.of', { name: item.name })}
           yes={words('settings.save')}
           route={routes.instance.update}
-          initial={{ graphics, clipboard }}
+          initial={{ graphics, clipboard, video_model }}
           toInput={body => ({ params: { instance: item.id }, body, if_match: item.version })}
           fields={screenFields().map(field => ({ ...field, required: true }))}
           done={() => setOpen(false)}

@@ -10,7 +10,11 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
   const socket = new WebSocket(socketUrl(url), ['binary'])
   const rfb = new RFB(place, socket, { shared: true })
   // noVNC sets its own handlers as properties of the socket.
-  socket.addEventListener('close', event => events.closed(event.code, event.reason))
+  let is_over = false
+  socket.addEventListener('close', event => {
+    is_over = true
+    events.closed(event.code, event.reason)
+  })
   rfb.addEventListener('connect', () => {
     place.querySelector('canvas')?.setAttribute('aria-label', label)
     events.open()
@@ -56,6 +60,9 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
       rfb.viewOnly = next
     },
     offerClipboard: text => rfb.clipboardPasteFrom(text),
-    close: () => rfb.disconnect(),
+    close() {
+      // It has let go of everything as its socket closed.
+      if (!is_over) rfb.disconnect()
+    },
   }
 }

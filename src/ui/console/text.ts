@@ -76,7 +76,8 @@ export const words = catalogue({
     'link.delete': 'Take back',
     'link.bad': 'This link is not good',
     'shared.title': 'Looking on at {name}',
-    'scale.resize.help': "Where the guest's video card and system can follow.",
+    'scale.resize.help':
+      'Where the guest can follow: with the video card virtio (Screen settings), and a driver for it.',
     'ended.unavailable': 'The host cannot show this console',
     'ended.serial': 'Use the serial console',
     'clipboard.copied': 'Copied',
@@ -95,6 +96,9 @@ export const words = catalogue({
       'From the next start on. SPICE needs a host whose QEMU has it; without one the guest runs with VNC.',
     'clipboard.help':
       'From the next start on, where spice-vdagent runs in the guest. With VNC and QEMU before 10.1 the running guest can then neither be moved to another host nor be saved with its memory.',
+    video_model: 'Video card',
+    'video_model.help':
+      'From the next start on. With virtio, Resize the guest works where its system has a driver for it.',
     settings: 'Screen settings',
     'settings.of': 'Screen of {name}',
     'settings.save': 'Save',
@@ -196,7 +200,8 @@ export const words = catalogue({
     'link.delete': 'Zurücknehmen',
     'link.bad': 'Dieser Link gilt nicht',
     'shared.title': 'Zusehen bei {name}',
-    'scale.resize.help': 'Wo Grafikkarte und System des Gastes dem folgen können.',
+    'scale.resize.help':
+      'Wo der Gast folgen kann: mit der Grafikkarte virtio (Bildschirmeinstellungen) und einem Treiber dafür.',
     'ended.unavailable': 'Der Host kann diese Konsole nicht zeigen',
     'ended.serial': 'Zur seriellen Konsole',
     'clipboard.copied': 'Kopiert',
@@ -217,6 +222,9 @@ export const words = catalogue({
       'Ab dem nächsten Start. SPICE braucht einen Host, dessen QEMU es hat; sonst läuft der Gast mit VNC.',
     'clipboard.help':
       'Ab dem nächsten Start, wo im Gast spice-vdagent läuft. Mit VNC und QEMU vor 10.1 lässt sich der laufende Gast dann weder auf einen anderen Host verschieben noch mit seinem Speicher sichern.',
+    video_model: 'Grafikkarte',
+    'video_model.help':
+      'Ab dem nächsten Start. Mit virtio geht „Gast anpassen“, wo sein System einen Treiber dafür hat.',
     settings: 'Bildschirmeinstellungen',
     'settings.of': 'Bildschirm von {name}',
     'settings.save': 'Speichern',

@@ -75,33 +75,8 @@ function Modifiers({ session }: { session: Session }) {
 function TypeHere({ session }: { session: Session }) {
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => {
-    const stop = new AbortController()
-    const { signal } = stop
-    // One after the other: a fast typist's words stay in their order.
-    let line = Promise.resolve()
-    const type = (text: string) => {
-      line = line.then(() => session.current?.type(text, signal))
-    }
-    // React's event of this name is another, and tells nothing of what is deleted.
-    field.current?.addEventListener(
-      'beforeinput',
-      event => {
-        if (event.isComposing) return
-        event.preventDefault()
-        if (event.inputType.startsWith('deleteContentBackward')) session.current?.press(['Backspace'])
-        else if (event.data) type(event.data)
-      },
-      { signal },
-    )
-    field.current?.addEventListener(
-      'compositionend',
-      event => {
-        type(event.data)
-        if (field.current) field.current.value = kept
-      },
-      { signal },
-    )
-    return () => stop.abort()
+    const at = field.current
+    return at ? hearTyping(at, session) : undefined
   }, [session])
   return (
     <input
@@ -113,16 +88,52 @@ function TypeHere({ session }: { session: Session }) {
       autoComplete="off"
       autoCorrect="off"
       spellCheck={false}
-      defaultValue={kept}
-      onKeyDown={event => {
-        const key = event.key.replace(/^Arrow/, '').replace('Escape', 'Esc')
-        // Tab goes on through the page.
-        if (!['Enter', 'Backspace', 'Esc', 'Left', 'Up', 'Down', 'Right'].includes(key)) return
-        event.preventDefault()
-        session.current?.press([key])
-      }}
     />
   )
 }
-/** One thing to delete is always there: without it, Backspace on a screen's keyboard tells of nothing. */
+
+/** Returns how to stop. React's event for this is another, and tells nothing of what is deleted. */
+function hearTyping(field: HTMLInputElement, session: Session): () => void {
+  const stop = new AbortController()
+  const { signal } = stop
+  // Typing takes its time: what comes after it waits, so that all is in its order.
+  let line: Promise<unknown> = Promise.resolve()
+  const type = (text: string) => {
+    line = line.then(() => session.current?.type(text, signal))
+  }
+  const press = (key: string) => {
+    line = line.then(() => session.current?.press([key]))
+  }
+  const before = (event: InputEvent) => {
+    if (event.isComposing) return
+    event.preventDefault()
+    if (event.inputType.startsWith('deleteContentBackward')) press('Backspace')
+    else if (event.data) type(event.data)
+  }
+  const fill = () => {
+    field.value = kept
+  }
+  const empty = () => {
+    field.value = ''
+  }
+  const composed = (event: CompositionEvent) => {
+    type(event.data)
+    fill()
+  }
+  const pressed = (event: KeyboardEvent) => {
+    const key = event.key.replace(/^Arrow/, '').replace('Escape', 'Esc')
+    // Tab goes on through the page.
+    if (!['Enter', 'Backspace', 'Esc', 'Left', 'Up', 'Down', 'Right'].includes(key)) return
+    event.preventDefault()
+    press(key)
+  }
+  field.addEventListener('focus', fill, { signal })
+  field.addEventListener('blur', empty, { signal })
+  field.addEventListener('beforeinput', before, { signal })
+  field.addEventListener('compositionend', composed, { signal })
+  field.addEventListener('keydown', pressed, { signal })
+  return () => stop.abort()
+}
+
+/** One thing to delete is there while one types: without it, Backspace on a screen's keyboard tells of nothing. */
 const kept = '\u00a0'

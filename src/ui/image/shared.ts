@@ -1,6 +1,6 @@
 /** What the pages of images share: whose one is, and its properties in a form. */
 import type { Image } from '../../api/image.ts'
-import { clipboardKinds, graphicsKinds } from '../../model/graphics.ts'
+import { clipboardKinds, graphicsKinds, videoModels } from '../../model/graphics.ts'
 import { nicModels } from '../../model/nic.ts'
 import type { FormField, Values } from '../parts/form.tsx'
 import { sessionState } from '../session/session.ts'
@@ -58,6 +58,13 @@ export const propertyFields = (): FormField[] => [
     kind: 'choice',
     options: plain(clipboardKinds),
     help: words('property.clipboard.help'),
+  },
+  {
+    name: 'property.video_model',
+    title: words('property.video_model'),
+    kind: 'choice',
+    options: plain(videoModels),
+    help: words('property.video_model.help'),
   },
   {
     name: 'property.architecture',

@@ -105,6 +105,8 @@ export const de: Record<keyof typeof en, string> = {
   'property.graphics.help': 'vnc, oder spice daneben, wenn eine Instanz nichts anderes sagt.',
   'property.clipboard': 'Zwischenablage',
   'property.clipboard.help': 'shared, wo spice-vdagent darauf ist, wenn eine Instanz nichts anderes sagt.',
+  'property.video_model': 'Grafikkarte',
+  'property.video_model.help': 'vga, wenn nichts anderes gesagt ist; mit virtio lässt sich der Bildschirm anpassen.',
   'property.architecture': 'Architektur',
   'property.cpu_flags': 'CPU-Flags',
   'property.cpu_flags.help': 'Die der Host haben muss, mit Kommas dazwischen.',

@@ -100,6 +100,8 @@ export const en = {
   'property.graphics.help': 'vnc, or spice beside it, unless an instance says otherwise.',
   'property.clipboard': 'Clipboard',
   'property.clipboard.help': 'shared where spice-vdagent is on it, unless an instance says otherwise.',
+  'property.video_model': 'Video card',
+  'property.video_model.help': 'vga unless said otherwise; with virtio the screen can be resized.',
   'property.architecture': 'Architecture',
   'property.cpu_flags': 'CPU flags',
   'property.cpu_flags.help': 'That the host must have, with commas between.',

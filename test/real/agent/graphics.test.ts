@@ -106,6 +106,17 @@ describe('agent/graphics', () => {
     await end(3)
   })
 
+  test('a virtio video card takes the size of who looks at it, and vga does not', async () => {
+    const seen: number[] = []
+    for (const video_model of ['vga', 'virtio'] as const) {
+      const screen = await Vnc.of(reach(await start(4, { video_model }), 'vnc'))
+      seen.push(await screen.resize(1000, 700))
+      screen.close()
+      await end(4)
+    }
+    assert.deepEqual(seen, [3, 4])
+  })
+
   test('what this host can do is what its libvirt says', async () => {
     const capabilities = await libvirt.host.domainCapabilities({ arch: 'x86_64', machine: 'q35', virt_type: 'qemu' })
     const can = abilitiesOf(capabilities, await hypervisor.versions())

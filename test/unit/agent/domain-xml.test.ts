@@ -104,7 +104,7 @@ variants['every kind of disk, an ISO'] = [installing, host]
 variants['from the network'] = [fromNetwork, host]
 for (const graphics of graphicsKinds) {
   for (const clipboard of clipboardKinds) {
-    const instance = { ...spec().instance, graphics, clipboard }
+    const instance = { ...spec().instance, graphics, clipboard, video_model: 'virtio' as const }
     variants[`${graphics}, clipboard ${clipboard}`] = [spec({ instance }), host]
   }
 }

@@ -14,9 +14,9 @@ export async function asPossible(
   instance: WantedInstance,
   host: DomainHost,
 ): Promise<WantedInstance> {
-  const { graphics = 'vnc', clipboard = 'none' } = instance
+  const { graphics = 'vnc', clipboard = 'none', video_model = 'vga' } = instance
   // What most guests have: nothing has to be asked for them.
-  if (graphics === 'vnc' && clipboard === 'none') return instance
+  if (graphics === 'vnc' && clipboard === 'none' && video_model === 'vga') return instance
   const machine = { arch: host.arch, machine: machineOf(host), virt_type: virtTypeOf(host) }
   const capabilities = await libvirt.host.domainCapabilities(machine)
   return { ...instance, ...possible(instance, abilitiesOf(capabilities, await versionsOf(libvirt))) }

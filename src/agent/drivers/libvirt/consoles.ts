@@ -60,5 +60,4 @@ export function guestConsoles({ path, log, mayTouch, look }: Parts): Pick<Hyperv
 }
 
 const spiceMissing =
-  'The guest was started without SPICE: ask for it (graphics: spice), stop the guest and start it once. If it still has none, its host’s ' +
-  'QEMU or libvirt can do no SPICE. Its graphical console shows the same screen.'
+  'The guest was started without SPICE. Stop it and start it once; if that does not help, its host has no SPICE.'

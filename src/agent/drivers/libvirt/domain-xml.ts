@@ -166,7 +166,12 @@ function devices(spec: DomainSpec, host: DomainHost): Element {
     element(
       'video',
       {},
-      element('model', { type: host.arch === 'x86_64' ? 'vga' : 'virtio', heads: 1, primary: 'yes' }),
+      // ARM's machine knows no other than virtio.
+      element('model', {
+        type: host.arch === 'x86_64' ? (instance.video_model ?? 'vga') : 'virtio',
+        heads: 1,
+        primary: 'yes',
+      }),
     ),
     element('rng', { model: 'virtio' }, element('backend', { model: 'random' }, '/dev/urandom')),
     element(

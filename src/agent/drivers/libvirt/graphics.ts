@@ -7,6 +7,8 @@ export interface GraphicsAbilities {
   readonly spice: boolean
   /** QEMU's own end of a guest's clipboard (QEMU 6.1, libvirt 8.4), without SPICE. */
   readonly clipboard: boolean
+  /** A virtio video card. */
+  readonly virtio_video: boolean
 }
 
 /** From libvirt's domain capabilities (libvirt.org/formatdomaincaps.html), and versions such as 9.0.0. */
@@ -20,6 +22,7 @@ export function abilitiesOf(
   }
   return {
     spice: lists('graphics', 'spice'),
+    virtio_video: lists('video', 'virtio'),
     // libvirt 9.0 has it and does not say so.
     clipboard: lists('channel', 'qemu-vdagent') || (isSince(libvirt, 8, 4) && isSince(qemu, 6, 1)),
   }
@@ -32,9 +35,13 @@ function isSince(version: string, major: number, minor: number): boolean {
 
 /** What is wanted, as far as the host can do it: a guest that runs without is better than none. */
 export function possible(wanted: Partial<Graphics>, can: GraphicsAbilities): Graphics {
-  const { graphics = 'vnc', clipboard = 'none' } = wanted
+  const { graphics = 'vnc', clipboard = 'none', video_model = 'vga' } = wanted
   const spice = graphics === 'spice' && can.spice
-  return { graphics: spice ? 'spice' : 'vnc', clipboard: spice || can.clipboard ? clipboard : 'none' }
+  return {
+    graphics: spice ? 'spice' : 'vnc',
+    clipboard: spice || can.clipboard ? clipboard : 'none',
+    video_model: can.virtio_video ? video_model : 'vga',
+  }
 }
 
 /**
