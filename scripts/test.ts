@@ -1,11 +1,11 @@
 /**
- * Runs the tiers of tests in order, each within its own time, and ends with one line: N passed, N failed, N skipped.
+ * Runs the tiers of tests, one after the other or beside all others, each within its own time, and ends with one line: N passed, N failed, N skipped.
  * Ends with code 1 if anything failed, if a tier has no tests, or if a tier did not come to its end.
  *
  *   scripts/test.sh [slow] [check|unit|real|sim|browser|lab ...]
  */
-import { spawn } from 'node:child_process'
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ensurePackages } from '../src/host/packages.ts'
@@ -21,19 +21,35 @@ type Tier = {
    * taking the others with it.
    */
   together?: 'all' | 'folder' | 'file'
+  /**
+   * Begins with the first and runs beside the others at this niceness, shown when they are done. For what leaves a core at rest most of
+   * the time (whole hosts, which wait for guests to boot), and for what a busy machine cannot harm (simulations, with a clock of their own).
+   */
+  beside?: 0 | 19
 }
 
-/**
- * On two quiet cores the whole takes less than a quarter of an hour. The limits are far beyond that: they end what hangs, and
- * a busy machine is no failure.
- */
+/** The limits are far beyond what each takes on two quiet cores: they end what hangs, and a busy machine is no failure. */
 const tiers: Tier[] = [
   { name: 'check', limit_ms: 240_000, test_limit_ms: 0 },
   { name: 'unit', limit_ms: 180_000, test_limit_ms: 60_000, files: 'test/unit/**/*.test.ts', together: 'all' },
   { name: 'real', limit_ms: 900_000, test_limit_ms: 180_000, files: 'test/real/**/*.test.ts', together: 'folder' },
-  { name: 'sim', limit_ms: 900_000, test_limit_ms: 890_000, files: 'test/sim/**/*.test.ts', together: 'all' },
   { name: 'browser', limit_ms: 900_000, test_limit_ms: 300_000, files: 'test/browser/**/*.test.ts', together: 'file' },
-  { name: 'lab', limit_ms: 1_200_000, test_limit_ms: 600_000, files: 'test/lab/**/*.test.ts', together: 'file' },
+  {
+    name: 'lab',
+    limit_ms: 1_200_000,
+    test_limit_ms: 600_000,
+    files: 'test/lab/**/*.test.ts',
+    together: 'file',
+    beside: 0,
+  },
+  {
+    name: 'sim',
+    limit_ms: 1_800_000,
+    test_limit_ms: 1_790_000,
+    files: 'test/sim/**/*.test.ts',
+    together: 'all',
+    beside: 19,
+  },
 ]
 const slow: Tier = {
   name: 'slow',
@@ -49,25 +65,40 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 
 type Outcome = { code: number | null; late: boolean }
 
+/** `output`: where what it says goes, ours or an open file. */
+type Way = { output?: 'inherit' | number; niceness?: number }
+
+const running = new Set<ChildProcess>()
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    for (const child of running) killGroup(child)
+    process.exit(code)
+  })
+}
+
 /** Runs in a process group of its own, so that a tier out of time goes whole, and only it. */
-function runWhole(argv: string[], limit_ms: number): Promise<Outcome> {
-  const [program = '', ...args] = argv
-  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+function runWhole(argv: string[], limit_ms: number, { output = 'inherit', niceness = 0 }: Way = {}): Promise<Outcome> {
+  const [program = '', ...args] = niceness > 0 ? ['nice', '-n', String(niceness), ...argv] : argv
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', output, output], detached: true })
+  running.add(child)
   let late = false
   const timer = setTimeout(() => {
     late = true
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    killGroup(child)
   }, limit_ms)
-  const stop = (signal: NodeJS.Signals) => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    process.exit(signal === 'SIGINT' ? 130 : 143)
-  }
-  process.once('SIGINT', stop).once('SIGTERM', stop)
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', code => {
       clearTimeout(timer)
-      process.off('SIGINT', stop).off('SIGTERM', stop)
+      running.delete(child)
       resolve({ code, late })
     })
   })
@@ -76,7 +107,7 @@ function runWhole(argv: string[], limit_ms: number): Promise<Outcome> {
 type Group = { title: string; files: string[]; limit_ms: number; test_limit_ms: number }
 
 /** Runs tests in one process. What keeps it from its end counts as one more failure. */
-async function runGroup({ title, files, limit_ms, test_limit_ms }: Group): Promise<Counts> {
+async function runGroup({ title, files, limit_ms, test_limit_ms }: Group, way: Way): Promise<Counts> {
   const counted = path.join(scratch, `${title.replaceAll('/', '-')}.json`)
   const reporters = [
     ['reporter.ts', 'stdout'],
@@ -84,7 +115,7 @@ async function runGroup({ title, files, limit_ms, test_limit_ms }: Group): Promi
   ].flatMap(([reporter, to]) => [`--test-reporter=./scripts/${reporter}`, `--test-reporter-destination=${to}`])
   const limits = [`--test-timeout=${test_limit_ms}`, '--test-force-exit']
   const flags = ['--disable-warning=ExperimentalWarning', '--test', '--test-isolation=none', ...limits, ...reporters]
-  const { code, late } = await runWhole([process.execPath, ...flags, ...files], limit_ms)
+  const { code, late } = await runWhole([process.execPath, ...flags, ...files], limit_ms, way)
   let counts: Counts | undefined
   try {
     counts = JSON.parse(readFileSync(counted, 'utf8')) as Counts
@@ -92,7 +123,7 @@ async function runGroup({ title, files, limit_ms, test_limit_ms }: Group): Promi
     // Killed or crashed before it could count.
   }
   const fails = (why: string): Counts => {
-    console.log(`FAIL ${title} ${why}`)
+    say(way, `FAIL ${title} ${why}`)
     return { passed: counts?.passed ?? 0, failed: (counts?.failed ?? 0) + 1, skipped: counts?.skipped ?? 0 }
   }
   if (late) return fails('was not done in time')
@@ -110,42 +141,70 @@ function groupsOf(tier: Tier, files: readonly string[]): [string, string[]][] {
   return Object.entries(Object.groupBy(files, key)).map(([title, group]) => [title, group ?? []])
 }
 
-async function runTests(tier: Tier & { files: string }): Promise<Counts> {
+async function runTests(tier: Tier & { files: string }, way: Way): Promise<Counts> {
   const total: Counts = { passed: 0, failed: 0, skipped: 0 }
   const files = globSync(tier.files, { cwd: root }).sort()
   if (files.length === 0) {
-    console.log(`FAIL no tests in ${tier.files}: an empty tier proves nothing`)
+    say(way, `FAIL no tests in ${tier.files}: an empty tier proves nothing`)
     return { ...total, failed: 1 }
   }
   const deadline = performance.now() + tier.limit_ms
   for (const [title, group] of groupsOf(tier, files)) {
     const left_ms = deadline - performance.now()
     if (left_ms < 1000) {
-      console.log(`FAIL ${title} was not run: the tier ${tier.name} has ${tier.limit_ms / 1000} s, and they are over`)
+      say(way, `FAIL ${title} was not run: the tier ${tier.name} has ${tier.limit_ms / 1000} s, and they are over`)
       total.failed++
       continue
     }
-    add(total, await runGroup({ title, files: group, limit_ms: left_ms, test_limit_ms: tier.test_limit_ms }))
+    add(total, await runGroup({ title, files: group, limit_ms: left_ms, test_limit_ms: tier.test_limit_ms }, way))
   }
   return total
+}
+
+function say({ output }: Way, line: string): void {
+  if (typeof output === 'number') writeSync(output, `${line}\n`)
+  else console.log(line)
 }
 
 function add(total: Counts, counts: Counts): void {
   for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
 }
 
-async function runCheck(tier: Tier): Promise<Counts> {
-  const { code, late } = await runWhole(['sh', 'scripts/check.sh'], tier.limit_ms)
+async function runCheck(tier: Tier, way: Way): Promise<Counts> {
+  const { code, late } = await runWhole(['sh', 'scripts/check.sh'], tier.limit_ms, way)
   if (code === 0) return { passed: 1, failed: 0, skipped: 0 }
-  console.log(
-    late ? `FAIL the checks took more than ${tier.limit_ms / 1000} s` : 'FAIL types, lint, format or dead code',
-  )
+  const why = late ? `the checks took more than ${tier.limit_ms / 1000} s` : 'types, lint, format or dead code'
+  say(way, `FAIL ${why}`)
   return { passed: 0, failed: 1, skipped: 0 }
+}
+
+async function runTier(tier: Tier, way: Way = {}): Promise<Counts> {
+  const from = performance.now()
+  say(way, `— ${tier.name}`)
+  const counts =
+    tier.files === undefined ? await runCheck(tier, way) : await runTests({ ...tier, files: tier.files }, way)
+  const took_s = (performance.now() - from) / 1000
+  say(way, `— ${tier.name}: ${counts.failed ? 'FAILED' : 'ok'} in ${took_s.toFixed(1)} s\n`)
+  return counts
+}
+
+/** Begins a tier at once; keeps what it says until all others are done and its own end is awaited. */
+function runBeside(tier: Tier): () => Promise<Counts> {
+  const file = path.join(scratch, `${tier.name}.log`)
+  const output = openSync(file, 'a')
+  const done = runTier(tier, { output, niceness: tier.beside ?? 0 })
+  return async () => {
+    try {
+      return await done
+    } finally {
+      closeSync(output)
+      process.stdout.write(readFileSync(file))
+    }
+  }
 }
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2)
-  const all = asked.includes('slow') ? [...tiers, slow] : tiers
   const names = asked.filter(name => name !== 'slow')
   const unknown = names.filter(name => !tiers.some(tier => tier.name === name))
   if (unknown.length > 0) {
@@ -155,16 +214,11 @@ async function main(): Promise<void> {
   }
   await ensurePackages(['controller', 'host', 'image', 'test'], line => console.log(line))
   const total: Counts = { passed: 0, failed: 0, skipped: 0 }
-  for (const tier of all) {
-    if (names.length > 0 && tier !== slow && !names.includes(tier.name)) continue
-    const from = performance.now()
-    console.log(`— ${tier.name}`)
-    const counts = tier.files === undefined ? await runCheck(tier) : await runTests({ ...tier, files: tier.files })
-    for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
-    console.log(
-      `— ${tier.name}: ${counts.failed ? 'FAILED' : 'ok'} in ${((performance.now() - from) / 1000).toFixed(1)} s\n`,
-    )
-  }
+  const chosen = tiers.filter(tier => names.length === 0 || names.includes(tier.name))
+  const beside = chosen.filter(tier => tier.beside !== undefined).map(runBeside)
+  for (const tier of chosen) if (tier.beside === undefined) add(total, await runTier(tier))
+  for (const ended of beside) add(total, await ended())
+  if (asked.includes('slow')) add(total, await runTier(slow))
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
   process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
 }

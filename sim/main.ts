@@ -1,7 +1,7 @@
 /**
  * The simulation as a program. `--seed N` replays one run and tells what happens; `--seeds N` runs many, with `--restored` those
  * in which the database is restored from an older copy, each with `--trouble S` seconds of faults; without either it is a live
- * playground: `--hosts N` simulated hosts under a real controller.
+ * playground: `--hosts N` simulated hosts under a real controller, with the web UI's plug-ins of the folder `--plugins`.
  */
 import { parseArgs } from 'node:util'
 import { VirtualClock } from './clock.ts'
@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
     from: { type: 'string', default: '1' },
     hosts: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:7070' },
+    plugins: { type: 'string' },
     trouble: { type: 'string', default: '60' },
     restored: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
@@ -51,4 +52,4 @@ async function many(count: number, from: number): Promise<boolean> {
 if (options.seed !== undefined) process.exitCode = (await replay(options.seed)) ? 0 : 1
 else if (options.seeds !== undefined)
   process.exitCode = (await many(Number(options.seeds), Number(options.from))) ? 0 : 1
-else await playground({ hosts: Number(options.hosts ?? '3'), listen: options.listen })
+else await playground({ hosts: Number(options.hosts ?? '3'), listen: options.listen, plugins: options.plugins })

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import pino from 'pino'
 import type { Log } from '../src/agent/ports.ts'
 import { makeId } from '../src/controller/cloud.ts'
@@ -26,6 +26,8 @@ export interface PlaygroundOptions {
   hosts: number
   /** ADDRESS:PORT of the API, on loopback. */
   listen: string
+  /** Folder of plug-ins of the web UI. */
+  plugins?: string | undefined
 }
 
 const url = 'sim://playground'
@@ -48,6 +50,7 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
     log,
     sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
     images: { folder: join(folder, 'images') },
+    ...(options.plugins !== undefined && { plugins_folder: resolve(options.plugins) }),
     wanted_of_hosts: { ovn_southbound: '', physical_networks: {}, external_gateway: null },
   })
   const { cloud, admin_password } = running

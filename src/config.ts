@@ -31,6 +31,8 @@ export const ConfigFile = Type.Object(
     log_dir: Type.Optional(Type.String({ pattern: '^/' })),
     /** Packages that images are built from; may be emptied at any time. */
     image_cache_dir: Type.Optional(Type.String({ pattern: '^/' })),
+    /** The web UI's plug-ins, a folder each. */
+    plugin_dir: Type.Optional(Type.String({ pattern: '^/' })),
     /** Where API and UI listen: ADDRESS:PORT. Beyond loopback always TLS. */
     listen: Type.Optional(Type.String()),
     /** Where other hosts' agents dial in: ADDRESS:PORT. */
@@ -73,6 +75,7 @@ const from_environment = [
   'run_dir',
   'log_dir',
   'image_cache_dir',
+  'plugin_dir',
   'listen',
   'agent_listen',
   'cluster_address',
@@ -106,6 +109,7 @@ function complete(all: ConfigFile, config_file: string): Config {
     run_dir: path.resolve(all.run_dir ?? (apart ? path.join(state_dir, 'run') : '/run/croft')),
     log_dir: path.resolve(all.log_dir ?? (apart ? path.join(state_dir, 'log') : '/var/log/croft')),
     image_cache_dir: path.resolve(all.image_cache_dir ?? (apart ? path.join(state_dir, 'cache') : default_cache)),
+    plugin_dir: path.resolve(all.plugin_dir ?? path.join(state_dir, 'plugins')),
     listen,
     agent_listen: splitAddress(all.agent_listen ?? joinAddress({ host: agent_host, port: 7071 }), 'agent_listen'),
     cluster_address: all.cluster_address,

@@ -28,9 +28,9 @@ function slimRoutes(): Record<string, Record<string, object>> {
   const nouns: Record<string, Record<string, object>> = {}
   for (const route of allRoutes) {
     const [noun = '', verb = ''] = route.name.split('.')
-    const { name, method, path, summary, level, needs, status, stream, takes, body, cli } = route
+    const { name, method, path, level, needs, body } = route
     ;(nouns[noun] ??= {})[keyOf(noun, verb)] = {
-      ...{ name, method, path, summary, level, needs, status, stream, takes, cli },
+      ...{ name, method, path, level, needs },
       // Only that there is one: the client asks no more.
       ...(body && { body: true }),
     }
@@ -58,7 +58,8 @@ async function routeShapes(): Promise<Record<string, object>> {
       const { fields } = commandShape(route, nouns)
       const of = (part: 'params' | 'query' | 'body') =>
         fields.filter(field => field.part === part).map(field => shapeOf(field, route[part]))
-      return [route.name, { params: of('params'), query: of('query'), body: of('body') }]
+      const { summary, cli } = route
+      return [route.name, { summary, hidden: cli?.hidden, params: of('params'), query: of('query'), body: of('body') }]
     }),
   )
 }

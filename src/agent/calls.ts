@@ -13,6 +13,8 @@ const tailDefault_bytes = 64 * 1024
 const tailMax_bytes = 8 * 1024 * 1024
 /** Open streams on one host at a time. */
 const streamsMax = 200
+/** Of them for one instance: whoever has a link to one guest's console shuts nobody out of the other guests'. */
+export const streamsOfInstanceMax = 24
 
 /** Guests whose password is being set at one time; one that hangs takes its seconds. */
 const passwordsMax = 3
@@ -38,6 +40,8 @@ export interface Calls {
 
 export function createCalls({ hypervisor, dialler, instances, isOff, log }: CallOptions): Calls {
   const open = new Set<Duplex>()
+  /** How many streams each instance has, those included that are only being opened. */
+  const streams = new Map<string, number>()
   const followed = new Map<Duplex, { id: string; end: AbortController }>()
   const settingPasswords = new Set<string>()
   const consoles = new SharedConsoles(hypervisor)
@@ -75,22 +79,52 @@ export function createCalls({ hypervisor, dialler, instances, isOff, log }: Call
   async function carry(params: CallOf<'stream'>): Promise<unknown> {
     const id = params.instance_id
     mustHave(id)
-    if (open.size >= streamsMax) throw new Failure(`This host carries ${streamsMax} consoles and logs already.`)
-    const end = new AbortController()
-    const source = await sourceOf(params, end.signal)
+    const leave = takePlace(id)
+    let source: Duplex | Readable | undefined
     let socket: Duplex
+    const end = new AbortController()
     try {
+      source = await sourceOf(params, end.signal)
+      // It may break before anything reads of it: the pipeline finds it destroyed, and nobody else listens.
+      source.on('error', error => log.debug({ error, instance: id, kind: params.kind }, 'a stream’s source broke'))
       socket = await dialler.stream(params.url, params.token)
     } catch (error) {
-      source.destroy()
+      source?.destroy()
+      leave()
       throw error
     }
+    begin(params, { source, socket, end, leave })
+    return {}
+  }
+
+  /** Counts it before anything is waited for. Returns how it is given up. */
+  function takePlace(id: string): () => void {
+    const sum = [...streams.values()].reduce((all, one) => all + one, 0)
+    if (sum >= streamsMax) throw new Failure(`This host carries ${streamsMax} consoles and logs already.`)
+    const count = streams.get(id) ?? 0
+    if (count >= streamsOfInstanceMax) {
+      throw new Failure(`This instance has ${count} consoles and logs open already. Close some, or end others’.`)
+    }
+    streams.set(id, count + 1)
+    return () => {
+      const left = (streams.get(id) ?? 1) - 1
+      if (left > 0) streams.set(id, left)
+      else streams.delete(id)
+    }
+  }
+
+  function begin(
+    { instance_id: id, kind }: CallOf<'stream'>,
+    parts: { source: Duplex | Readable; socket: Duplex; end: AbortController; leave: () => void },
+  ): void {
+    const { source, socket, end, leave } = parts
     open.add(socket)
     followed.set(socket, { id, end })
     if (isOff(id)) end.abort()
     Promise.all([pipeline(source, socket), listen(socket, source)])
-      .catch(error => log.debug({ error, instance: id, kind: params.kind }, 'a stream ended early'))
+      .catch(error => log.debug({ error, instance: id, kind }, 'a stream ended early'))
       .finally(() => {
+        leave()
         open.delete(socket)
         followed.delete(socket)
         source.destroy()
@@ -99,7 +133,6 @@ export function createCalls({ hypervisor, dialler, instances, isOff, log }: Call
       .catch((): void => undefined)
     // Somebody who closes the page ends a log that is followed.
     socket.once('close', () => source.destroy())
-    return {}
   }
 
   return {

@@ -36,7 +36,7 @@ export const ImageProperties = closed({
     oneOf(clipboardKinds, { description: 'shared: spice-vdagent is on it; none unless said otherwise' }),
   ),
   video_model: Type.Optional(oneOf(videoModels, { description: 'Of its instances, unless they say otherwise' })),
-  os: word('Such as debian; for people'),
+  os: word('Such as debian, or windows, whose guests get a clock in local time and, under KVM, what Hyper-V offers'),
   os_version: word('Such as 12'),
   user: Type.Optional(
     Type.String({ pattern: '^[a-z_][a-z0-9_-]{0,31}$', description: 'Account that the key pairs open' }),

@@ -3,7 +3,7 @@ import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
 import { hostRoutes } from './host.ts'
-import { instanceRoutes, placementRoutes } from './instance.ts'
+import { instanceRoutes } from './instance.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
 import { projectRoutes } from './project.ts'
@@ -23,6 +23,8 @@ import { auditRoutes } from './audit.ts'
 import { floatingIpRoutes } from './floating-ip.ts'
 import { metricsRoutes } from './metrics.ts'
 import { networkRoutes } from './network.ts'
+import { placementRoutes } from './placement.ts'
+import { pluginRoutes } from './plugin.ts'
 import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
 import { routerRoutes } from './router.ts'
@@ -64,6 +66,7 @@ export const contract = {
   'floating-ip': floatingIpRoutes,
   'security-group': securityGroupRoutes,
   metrics: metricsRoutes,
+  plugin: pluginRoutes,
 } as const
 
 export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])

@@ -7,6 +7,7 @@ import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
 import { Operation } from './operation.ts'
+import { InstancePlan, Placement } from './placement.ts'
 import { route } from './route.ts'
 
 export const InstanceAddress = closed({
@@ -134,25 +135,6 @@ export const InstanceCreate = closed({
 })
 export type InstanceCreate = Static<typeof InstanceCreate>
 
-export const HostVerdict = closed({
-  host: Name,
-  host_id: Uuid,
-  refused: nullable(Type.String({ description: 'Why it could not take it' })),
-  score: nullable(Type.Number()),
-  weights: Type.Record(Type.String(), Type.Number()),
-})
-
-export const Placement = closed({
-  id: Uuid,
-  instance_id: nullable(Uuid),
-  host_id: nullable(Uuid),
-  asked: Type.Record(Type.String(), Type.Unknown()),
-  hosts: Type.Array(HostVerdict, { description: 'The best of those that fit, and examples of those that do not' }),
-  refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
-  created_at: Time,
-})
-export type Placement = Static<typeof Placement>
-
 function actRoute<const Verb extends string>(verb: Verb, summary: string, body = closed({})) {
   return route({
     name: `instance.${verb}`,
@@ -213,6 +195,20 @@ export const instanceRoutes = {
     reply: closed({ items: Type.Array(Instance), operation: Operation }),
     errors: ['not_found', 'invalid', 'quota_exceeded', 'no_capacity', 'no_address', 'conflict', 'wrong_state'],
     cli: { positional: ['name'] },
+  }),
+  plan: route({
+    name: 'instance.plan',
+    method: 'POST',
+    path: '/v1/instances/plan',
+    summary: 'What would come of making these instances: where, why, what is left of the quota; nothing is changed',
+    level: 'project',
+    needs: 'instance.manage',
+    only_looks: true,
+    body: closed({ ...InstanceCreate.properties, name: Type.Optional(Name) }),
+    status: 200,
+    reply: InstancePlan,
+    errors: ['not_found'],
+    cli: { hidden: true },
   }),
   update: route({
     name: 'instance.update',
@@ -375,20 +371,5 @@ export const instanceRoutes = {
     reply: ConsoleTicket,
     errors: ['not_found', 'invalid', 'forbidden', 'wrong_state', 'host_unreachable'],
     cli: { hidden: true },
-  }),
-}
-
-export const placementRoutes = {
-  get: route({
-    name: 'placement.get',
-    method: 'GET',
-    path: '/v1/placements/:placement',
-    summary: 'One decision of the scheduler, also a refused one',
-    level: 'project',
-    needs: 'instance.read',
-    params: closed({ placement: Uuid }),
-    status: 200,
-    reply: Placement,
-    errors: ['not_found'],
   }),
 }

@@ -34,6 +34,8 @@ export interface RouteShape<
   body?: Body
   /** In place of a JSON body: bytes of any length, which the handler reads from the request as they come. */
   takes?: 'bytes'
+  /** Asked with a body, and yet nothing is changed: who may not is refused, and it leaves no trace in the audit log. */
+  only_looks?: boolean
   /** Of success. 'stream' replies (SSE, WebSocket, bytes) have no JSON body. */
   status: 200 | 201 | 202 | 204
   reply?: Reply

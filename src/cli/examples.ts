@@ -14,6 +14,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'instance create': [
     'croft instance create web --image tiny --flavor small --wait',
     'croft instance create node --image debian-12 --flavor small --count 3 --user-data setup.sh --tag tier=worker',
+    'croft instance create web --image tiny --flavor small --dry-run        where it would run, and what it takes',
     'croft instance create db --image debian-12 --flavor medium --network default,fixed-address=10.64.0.5',
   ],
   'instance list': ['croft instance list --watch', 'croft instance list --deleted', 'croft instance list --json'],

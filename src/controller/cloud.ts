@@ -10,6 +10,7 @@ import type { AgentSessions } from './agents/sessions.ts'
 import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
 import type { MetricHub } from './app/metric-hub.ts'
+import type { PluginShelf } from './app/plugin.ts'
 import type { Settings } from './app/setting-values.ts'
 import type { Database } from './store/database.ts'
 
@@ -51,6 +52,7 @@ export interface Cloud {
   readonly streams: AgentStreams
   readonly sealer: Sealer
   readonly images: ImageStore
+  readonly plugins: PluginShelf
   /** Addresses that an image may not be fetched from unless allowed: see lib/download. */
   readonly allow_private_downloads: boolean
 }

@@ -9,6 +9,7 @@ import { AgentSessions, type WantedHostRules } from './agents/sessions.ts'
 import { AgentStreams } from './agents/streams.ts'
 import { EventHub } from './app/event-hub.ts'
 import { MetricHub } from './app/metric-hub.ts'
+import { PluginShelf } from './app/plugin.ts'
 import { Settings } from './app/setting-values.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
@@ -33,6 +34,8 @@ export interface ControllerParts {
   images: ImageStore
   wanted_of_hosts: WantedHostRules
   allow_private_downloads?: boolean
+  /** Folder of the web UI's plug-ins; without it there are none. */
+  plugins_folder?: string
   /** Loops besides those that every controller runs; closed with it. */
   loops?(cloud: Cloud): Loop[]
 }
@@ -83,6 +86,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     streams: new AgentStreams({ calls, clock, random, agent_url: self.agent_url }),
     sealer,
     images: parts.images,
+    plugins: new PluginShelf({ folder: parts.plugins_folder ?? null, database, clock, log }),
     allow_private_downloads: parts.allow_private_downloads ?? false,
   }
   await settings.start(error => log.warn({ err: error }, 'settings could not be read'))
@@ -96,6 +100,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   // Some of them are told to hosts.
   settings.changed = () => cloud.agents.wake(null)
   calls.start()
+  await cloud.plugins.start()
   return { cloud, admin_password, close: () => stop(cloud, loops) }
 }
 
@@ -140,6 +145,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
 async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   loops.stop_listening()
   await Promise.all(loops.all.map(loop => loop.close()))
+  cloud.plugins.close()
   await cloud.agents.close()
   await cloud.metrics.close()
   cloud.calls.close()

@@ -48,6 +48,8 @@ const { values: options } = parseArgs({
     'tls-name': { type: 'string', multiple: true, default: [] },
     /** Folder of the built web UI. */
     ui: { type: 'string', default: join(import.meta.dirname, '../../dist/ui') },
+    /** Folder of the web UI's plug-ins; made if it is missing. */
+    plugins: { type: 'string' },
     'log-level': { type: 'string', default: 'info' },
   },
 })
@@ -82,6 +84,7 @@ async function main(): Promise<void> {
   const agent_url = options['agent-url'] ?? `https://${options['agent-listen']}`
   const images = join(options.state, 'images')
   await mkdir(join(images, 'incoming'), { recursive: true, mode: 0o700 })
+  const plugins_folder = await pluginsFolder()
   const physical_networks = Object.fromEntries(options['physical-network'].map(pair => pair.split('=', 2)))
   const { 'ovn-nb': northbound, 'ovn-sb-local': local } = options
   const running = await startController({
@@ -93,6 +96,7 @@ async function main(): Promise<void> {
     clock: realClock,
     random: { bytes: count => randomBytes(count) },
     log,
+    plugins_folder,
     sealer: await openSealer(join(options.state, 'seal.key')),
     images: { folder: images },
     wanted_of_hosts: {
@@ -142,6 +146,15 @@ async function main(): Promise<void> {
       })
     })
   }
+}
+
+/** There to be found by who wants to put one in; a place that cannot be made is told by the list of plug-ins. */
+async function pluginsFolder(): Promise<string> {
+  const folder = options.plugins ?? join(options.state, 'plugins')
+  await mkdir(folder, { recursive: true, mode: 0o755 }).catch((error: unknown) =>
+    log.warn({ err: error, folder }, 'the folder of plug-ins cannot be made'),
+  )
+  return folder
 }
 
 async function apiCertificate(own: { key: string; cert: string }): Promise<{ key: string; cert: string }> {

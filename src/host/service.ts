@@ -89,4 +89,6 @@ export interface ServiceManager {
   restart(name: string): Promise<ServiceStatus>
   /** In the order in which they were first started. */
   status(): Promise<ServiceStatus[]>
+  /** The end of its log, for people. */
+  said(name: string): Promise<string>
 }

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { HostError } from './error.ts'
 import { readKept, stillRuns } from './kept-services.ts'
-import { openLog, readTail } from './log-file.ts'
+import { openLog, plainLog, readTail } from './log-file.ts'
 import { isErrno, lastLines, plain_env } from '../lib/process.ts'
 import { untilReady } from './ready.ts'
 import type { Service, ServiceManager, ServiceStatus } from './service.ts'
@@ -113,6 +113,7 @@ export function supervisorClient(place: SupervisorPlace): SupervisorClient {
       const reply = await ask(place, { ask: 'status' })
       return reply ? (reply.result as ServiceStatus[]) : leftBehind(place)
     },
+    said: name => Promise.resolve(lastLines(plainLog(readTail(path.join(place.log_dir, `${name}.log`))), 16)),
     async shutDown() {
       if (await ask(place, { ask: 'shutdown' })) return
       // The supervisor is dead but what it ran may live: a new one takes it over, and ends it.

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { unlessCrashing } from './crashes.ts'
 import { HostError } from './error.ts'
 import { plainLog } from './log-file.ts'
 import { lastLines, run, runOk } from '../lib/process.ts'
@@ -130,6 +131,19 @@ async function show(service: Pick<Service, 'name' | 'description' | 'debian_unit
   }
 }
 
+async function readyUnlessCrashing(service: Service): Promise<void> {
+  const late = AbortSignal.timeout(service.ready_timeout_ms)
+  await unlessCrashing(
+    signal => untilReady(service.ready, AbortSignal.any([signal, late])),
+    () => show(service),
+  )
+}
+
+async function said(unit: string): Promise<string> {
+  const journal = await run(['journalctl', '--no-pager', '--output=cat', '-n', '20', '-u', unit])
+  return lastLines(plainLog(journal.stdout), 16)
+}
+
 /**
  * `confine` says which services get the hardened form. `known` are the services that status() and stop() are about: systemd
  * itself does not tell ours from others'.
@@ -153,14 +167,11 @@ export function systemdManager(options: {
     const begun = await run(['systemctl', changed ? 'restart' : 'start', unit])
     const ready =
       begun.code === 0
-        ? await untilReady(service.ready, AbortSignal.timeout(service.ready_timeout_ms)).catch(
-            (error: unknown) => error,
-          )
+        ? await readyUnlessCrashing(service).catch((error: unknown) => error)
         : new Error(lastLines(begun.stderr, 3))
     if (!(ready instanceof Error)) return await show(service)
-    const journal = await run(['journalctl', '--no-pager', '--output=cat', '-n', '20', '-u', unit])
     throw new HostError(
-      `${service.name} does not start: ${ready.message}; it said:\n${lastLines(plainLog(journal.stdout), 16)}`,
+      `${service.name} does not start: ${ready.message}; it said:\n${await said(unit)}`,
       `All that it said: journalctl -u ${unit}`,
       { cause: ready },
     )
@@ -180,5 +191,6 @@ export function systemdManager(options: {
       return await show(find(name))
     },
     status: () => Promise.all([...known.values()].map(show)),
+    said: name => said(unitOf(find(name))),
   }
 }

@@ -2,16 +2,18 @@
 import type { Client } from '../sdk/node-client.ts'
 
 /**
- * Looks with `check` as soon as the events are followed, and after each, until it gives something; undefined after the time.
+ * Looks with `check` as soon as the events are followed, and after each, until it gives something; undefined after the time, or when `given_up` fires.
  * Rejects with what `check` throws, and where no controller answers at first; one that goes away is waited for.
  */
 export async function until<T>(
   client: Client,
   check: () => Promise<T | undefined>,
   timeout_ms: number,
+  given_up?: AbortSignal,
 ): Promise<T | undefined> {
   const done = new AbortController()
-  const signal = AbortSignal.any([done.signal, AbortSignal.timeout(timeout_ms)])
+  const signals = [done.signal, AbortSignal.timeout(timeout_ms), ...(given_up ? [given_up] : [])]
+  const signal = AbortSignal.any(signals)
   const { promise, resolve, reject } = Promise.withResolvers<T | undefined>()
   let looking = Promise.resolve()
   let waiting = false

@@ -12,6 +12,7 @@ import { sessionRoutes } from '../api/session.ts'
 import { type Config, type ConfigFile, joinAddress } from '../config.ts'
 import { bootStart, bootWay, startAtBoot } from './boot.ts'
 import type { Client } from '../sdk/node-client.ts'
+import { Crashing, unlessCrashing } from './crashes.ts'
 import { HostError } from './error.ts'
 import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
 import { hostServices, serviceManager } from './manager.ts'
@@ -126,7 +127,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   const result = { url, password: admin.first_password, manager: manager.kind }
   if (admin.place.token === undefined) return { ...result, guest: undefined, key_file: undefined }
   const { client } = admin
-  await step('Host is up', () => waitHostUp(client, config))
+  await step('Host is up', () => waitHostUp(client, config, manager))
   if (!options.guest) return { ...result, guest: undefined, key_file: undefined }
   return { ...result, ...(await firstGuest(client, options, step)) }
 }
@@ -174,18 +175,23 @@ async function thisHost(config: Config): Promise<{ host: string }> {
 
 const up_within_ms = 60_000
 
-async function waitHostUp(client: Client, config: Config): Promise<void> {
+async function waitHostUp(client: Client, config: Config, manager: ServiceManager): Promise<void> {
   const params = await thisHost(config)
+  const { name } = agentService(config).service
   const isUp = async () => {
     const { state } = await client.call(hostRoutes.get, { params })
     return state === 'up' ? true : undefined
   }
-  const is_up = await until(client, isUp, up_within_ms)
+  const agent = async () => (await manager.status()).find(one => one.name === name)
+  const all_said = `See all that it said: ${(await agent())?.log_file ?? config.log_dir}`
+  const is_up = await unlessCrashing(signal => until(client, isUp, up_within_ms, signal), agent).catch(
+    async (error: unknown) => {
+      if (!(error instanceof Crashing)) throw error
+      throw new HostError(`${name} ${error.message}; it said:\n${await manager.said(name)}`, all_said, { cause: error })
+    },
+  )
   if (!is_up)
-    throw new HostError(
-      `the agent has not linked to the controller within ${up_within_ms / 1000} s`,
-      `See why: ${config.log_dir}/croft-agent.log`,
-    )
+    throw new HostError(`the agent has not linked to the controller within ${up_within_ms / 1000} s`, all_said)
 }
 
 async function firstGuest(client: Client, { config }: UpOptions, step: Step) {

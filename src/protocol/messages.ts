@@ -5,7 +5,7 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { SamplesFrame } from './samples.ts'
-import { WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
+import { RebootCount, Version, WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
 
 /** Grows when a frame changes its meaning. A controller speaks this version and the one before it. */
 export const protocolVersion = 1
@@ -118,10 +118,10 @@ export const AgentFrame = Type.Union([
     holds: Type.Array(
       Type.Object({
         id: Uuid,
-        generation: Type.Integer(),
-        details_version: Type.Integer(),
+        generation: Version,
+        details_version: Version,
         power: Type.Optional(WantedInstance.properties.power),
-        reboot_count: Type.Optional(Type.Integer()),
+        reboot_count: Type.Optional(RebootCount),
       }),
       { maxItems: 65_536 },
     ),

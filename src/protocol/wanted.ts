@@ -16,6 +16,14 @@ import { type NicModel, nicModels } from '../model/nic.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 
+/**
+ * A host may show what it holds, and hosts are not trusted: the database goes beyond what is shown, and sums it up with what others
+ * have. Far more than there can be, and far less than where numbers are exact no more.
+ */
+export const Version = Type.Integer({ minimum: 0, maximum: 2 ** 52 })
+export const RebootCount = Type.Integer({ minimum: 0, maximum: 2 ** 30 })
+const Amount = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })
+
 export const WantedDisk = Type.Object({
   volume_id: Uuid,
   /**
@@ -31,9 +39,9 @@ export const WantedDisk = Type.Object({
   ]),
   /** Its host had content of it before: where it is not any more it is lost, and never made anew. */
   made: Type.Optional(Type.Boolean()),
-  size_gib: Type.Integer({ minimum: 1 }),
+  size_gib: Amount,
   /** Where it is no whole number of GiB. */
-  size_mib: Type.Optional(Type.Integer({ minimum: 1 })),
+  size_mib: Type.Optional(Amount),
   image: Type.Union([
     Type.Object({
       image_id: Uuid,
@@ -88,9 +96,9 @@ export type WantedMetadata = Static<typeof WantedMetadata>
 export const WantedInstance = Type.Object({
   id: Uuid,
   /** Grows with every change below, but for `metadata`, `ports` and how the screen is shown, which have a version of their own. */
-  generation: Type.Integer(),
+  generation: Version,
   /** Changes when any of those does: nothing has to be done to a guest that runs. */
-  details_version: Type.Integer(),
+  details_version: Version,
   /**
    * 'running', 'stopped': as the user wants. 'deleted': stopped, undefined from libvirt, disks kept for recovery.
    * 'purged': nothing of it may remain; the host then reports 'absent'.
@@ -102,14 +110,16 @@ export const WantedInstance = Type.Object({
     Type.Literal('purged'),
   ]),
   /** Grows with each wanted reboot; when it is more than what was done, the guest is rebooted once, `reboot_kind` saying how. */
-  reboot_count: Type.Integer(),
+  reboot_count: RebootCount,
   reboot_kind: Type.Union([Type.Literal('soft'), Type.Literal('hard')]),
   /** How long a guest may take to shut down before it is cut off. */
   stop_timeout_s: Type.Integer(),
-  vcpus: Type.Integer({ minimum: 1 }),
-  memory_mib: Type.Integer({ minimum: 1 }),
+  vcpus: Type.Integer({ minimum: 1, maximum: 65_536 }),
+  memory_mib: Amount,
   /** 'host-model', 'host-passthrough', 'default' (the host's choice) or a model's name. */
   cpu_model: Type.String(),
+  /** The guest's system, where it needs a machine of its own kind: 'windows' keeps its clock in local time and knows Hyper-V's ways. */
+  os_family: Type.Optional(Type.Literal('windows')),
   /** As the guest sees them: the root disk first. */
   disks: Type.Array(WantedDisk),
   /** What firmware tries, in this order; without it the root disk alone. */

@@ -9,6 +9,7 @@ import type { BodyOf, ParamsOf, QueryOf, ReplyOf, Route } from '../api/route.ts'
 import { ApiProblem, ConnectionFailed } from './errors.ts'
 import { readEventStream } from './event-stream.ts'
 import type { Answered, Asked, Fetch } from './fetch.ts'
+import { randomUuid } from './uuid.ts'
 
 export interface Server {
   /** Of any controller: http://127.0.0.1:7070 */
@@ -107,7 +108,7 @@ export function clientOver(options: Server, { calls: fetch, events: fetchEvents 
 
   function requestOf(route: Route, input: LooseInput): { url: string; asked: Asked } {
     const headers: Record<string, string> = { accept: 'application/json', ...credential }
-    if (route.method !== 'GET') headers['idempotency-key'] = input.idempotency_key ?? crypto.randomUUID()
+    if (route.method !== 'GET') headers['idempotency-key'] = input.idempotency_key ?? randomUuid()
     if (input.wait_s !== undefined) headers.prefer = `wait=${Math.ceil(input.wait_s)}`
     if (input.if_match !== undefined) headers['if-match'] = `"${input.if_match}"`
     const body = route.body && JSON.stringify(input.body ?? {})

@@ -16,6 +16,7 @@ import { instance } from './instance/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { operation } from './operation/definition.tsx'
+import { pluginsPage } from './plugin/page.ts'
 import { port } from './port/definition.tsx'
 import { project } from './project/definition.tsx'
 import { quotaPage } from './quota/page.ts'
@@ -53,4 +54,12 @@ export const nouns: readonly NounDefinition[] = [
 ]
 
 /** Pages that are no noun's. */
-export const pages: readonly PageDefinition[] = [topology, settings, quotaPage, eventPage, auditPage, accountPage]
+export const pages: readonly PageDefinition[] = [
+  topology,
+  settings,
+  pluginsPage,
+  quotaPage,
+  eventPage,
+  auditPage,
+  accountPage,
+]

@@ -2,14 +2,23 @@
 
 declare module 'virtual:croft-routes' {
   /**
-   * The contract without its schemas: of each route what a call needs (name, method, path, level, needs, summary, cli, whether it
-   * has a body). Typed as the contract is, so that calls are checked; schemas are not there at run time.
+   * The contract without its schemas: of each route what a call needs (name, method, path, level, needs, whether it has a
+   * body). Typed as the contract is, so that calls are checked; schemas are not there at run time.
    */
   export const routes: typeof import('../api/index.ts').contract
 }
 
 declare module 'virtual:croft-shapes' {
   export const shapes: Readonly<Record<string, import('./api/shapes.ts').RouteShapes>>
+}
+
+/** The words of all catalogues in one language (scripts/ui/words-plugin.ts), by the folder that a catalogue is in. */
+declare module 'virtual:croft-words/en' {
+  export const words: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+declare module 'virtual:croft-words/de' {
+  export const words: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
 declare module '*.css' {}

@@ -71,7 +71,7 @@ suite('hosts in the browser', () => {
     await picture(page, 'settings')
     await page.getByRole('button', { name: 'Back to standard: event.keep_days' }).click()
     await page.getByText('event.keep_days is 30 now').waitFor()
-    await page.waitForFunction('[...document.querySelectorAll("input[type=number]")].some(one => one.value === "30")')
+    await page.locator('input[type=number][value="30"]').waitFor()
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })

@@ -22,12 +22,15 @@ suite('instances in the browser', () => {
     await checkAccessible(page)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('heading', { name: 'Welcome to your cloud' }).waitFor()
+    for (const there of ['A host to run on: host-1, host-2', 'An image to start from: tiny', 'A network: net'])
+      await page.getByText(there).waitFor()
     await checkAccessible(page)
     await picture(page, 'first-use')
 
     await page.getByRole('link', { name: 'Create your first instance' }).click()
     await page.getByLabel('Name').fill('web-1')
-    await page.getByText('of 100 left').waitFor()
+    await page.getByText('It would run on host-').waitFor()
+    await page.getByText('99 of 100 left').waitFor()
     await checkAccessible(page)
     await picture(page, 'create-instance')
     let loads = 0
@@ -54,6 +57,71 @@ suite('instances in the browser', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Stop' }).click()
     await page.locator('header').getByText('stopped').waitFor()
     assert.equal(loads, 0, 'nothing was loaded again')
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('the form says where it would run, why not, and what is left, as the cloud changes', async () => {
+    const page = await cloud.open('/ui/instances/create')
+    const make = page.getByRole('button', { name: 'Create instance' })
+    const hosts = page.getByRole('table', { name: 'Hosts that were looked at' })
+    await page.getByText('It would run on host-').waitFor()
+    const row = hosts.getByRole('row').filter({ hasText: 'chosen' })
+    const chosen = (await row.getByRole('link').textContent()) ?? ''
+    const { body: known } = await cloud.request('GET', '/v1/hosts')
+    const id = String(known.items?.find(one => one.name === chosen)?.id)
+    await cloud.request('PATCH', `/v1/hosts/${id}`, { body: { schedulable: false } })
+    await hosts.getByText('takes no new instances').waitFor()
+    await page.getByText('It is the one host that fits.').waitFor()
+    await page.getByRole('button', { name: 'More choices' }).click()
+    await page.getByLabel('How many').fill('300')
+    await page.getByText('201 more than the 100 allowed').waitFor()
+    await page.locator('#form-why-not').getByText('may have 100 instances').waitFor()
+    assert.equal(await make.getAttribute('aria-disabled'), 'true')
+    await checkAccessible(page)
+    await page.locator('#field-name').fill('many')
+    await page.locator('#field-name').press('Enter')
+    // What happens while a first answer is on its way makes it be asked for again.
+    await page.route(
+      '**/v1/instances/plan',
+      async route => {
+        const response = await route.fetch()
+        await cloud.request('PATCH', `/v1/hosts/${id}`, { body: { schedulable: true } })
+        await route.fulfill({ response })
+      },
+      { times: 1 },
+    )
+    await page.getByLabel('How many').fill('3')
+    await page.getByText('All 3 would run').waitFor()
+    assert.equal(await make.getAttribute('aria-disabled'), null)
+    assert.equal((await cloud.request('GET', '/v1/instances?name=many')).body.items?.length, 0)
+    await hosts.getByText('takes no new instances').waitFor({ state: 'detached' })
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('who runs a project reads whether there is room, and nothing of hosts', async () => {
+    const { body: user } = await cloud.request('POST', '/v1/users', { body: { name: 'member-1' } })
+    const grant = { user_id: user.id, role: 'member', scope: 'project', project_id: cloud.project_id }
+    await cloud.request('POST', '/v1/role-grants', { body: grant })
+    const token = await cloud.tokenOf(String(user.id), cloud.project_id)
+    const giant = { name: 'giant', vcpus: 4, memory_mib: 390 * 1024, disk_gib: 1 }
+    await cloud.request('POST', '/v1/flavors', { body: giant })
+    const page = await cloud.open('/ui/instances/create', {
+      token,
+      dark: true,
+      locale: 'de-DE',
+      width: 400,
+      height: 1500,
+    })
+    await page.getByText('ist Platz für sie').waitFor()
+    await page.getByLabel('Größe').selectOption({ label: 'giant – 4 vCPUs, 390 GiB Speicher, 1 GiB Platte' })
+    await page.getByText('2 haben zu wenig Speicher frei').waitFor()
+    assert.equal(await page.getByText('host-1').count(), 0)
+    await page.getByRole('button', { name: 'Noch einmal nachsehen' }).waitFor()
+    await checkAccessible(page)
+    await picture(page, 'create-instance-refused')
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400)
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })

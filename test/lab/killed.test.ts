@@ -9,7 +9,7 @@ import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud } from './bed/cloud.ts'
 import { imageCache } from './bed/image-cache.ts'
 import { bootWithoutController, killService, killSupervisor, servicePids } from './bed/services.ts'
-import { leftOf, qemuPids } from './bed/traces.ts'
+import { leftInTheEnd, qemuPids } from './bed/traces.ts'
 
 let bed: Bed
 let host: Host
@@ -50,7 +50,7 @@ async function purge(id: string): Promise<void> {
   const client = await cloud.client()
   const { addresses } = await client.call(instanceRoutes.get, { params: { instance: id } })
   await cloud.must('instance', 'delete', id, '--purge', '--wait')
-  assert.deepEqual(await leftOf(host, id, addresses[0]?.port_id ?? id), [])
+  assert.deepEqual(await leftInTheEnd(host, id, addresses[0]?.port_id ?? id), [])
 }
 
 async function helloGoesOn(): Promise<void> {

@@ -10,7 +10,7 @@ import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud } from './bed/cloud.ts'
 import { imageCache } from './bed/image-cache.ts'
 import { bootSysvinit, haveSysvinit } from './bed/services.ts'
-import { leftOf, qemuPids } from './bed/traces.ts'
+import { leftInTheEnd, qemuPids } from './bed/traces.ts'
 
 let bed: Bed
 let alpha: Host
@@ -147,6 +147,6 @@ void test('a power cut of the second host: its guest is unknown, not off, and co
 void test('purged, nothing is left there; and the host can go', async () => {
   const { addresses } = await cloud.instance('away')
   await cloud.must('instance', 'delete', 'away', '--purge', '--wait')
-  assert.deepEqual(await leftOf(beta, away, addresses[0]?.port_id ?? away), [])
+  assert.deepEqual(await leftInTheEnd(beta, away, addresses[0]?.port_id ?? away), [])
   await cloud.must('host', 'remove', 'beta')
 })

@@ -60,6 +60,8 @@ export interface TestCloudOptions {
   database_url?: string
   /** Folder of the built web UI, to be served, too. */
   ui?: string
+  /** Folder of plug-ins of the web UI. */
+  plugins?: string
 }
 
 export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
@@ -76,6 +78,7 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
     log,
     sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
     images: { folder },
+    ...(options.plugins !== undefined && { plugins_folder: options.plugins }),
     wanted_of_hosts: { ovn_southbound: 'unix:/nonexistent', physical_networks: {}, external_gateway: null },
   })
   const { cloud, admin_password } = controller

@@ -16,6 +16,8 @@ import type { ImageSource } from './storage/image-cache.ts'
 const connectWithin_ms = 10_000
 /** A fetch without a byte for so long has broken. */
 const bodySilent_ms = 30_000
+/** On a stream where nothing passes for so long, the kernel asks whether the other end lives. */
+const streamAskAfter_ms = 30_000
 
 export interface ControllerClient extends LinkDialler {
   readonly images: ImageSource
@@ -80,6 +82,8 @@ function openStream(url: string, token: string, tls: Tls): Promise<Duplex> {
     const headers = { authorization: `Bearer ${token}` }
     const socket = new WebSocket(url, { ...tls, headers, handshakeTimeout: connectWithin_ms, maxPayload: 1024 * 1024 })
     socket.once('error', reject)
+    // A guest may say nothing for days: that the controller lost power is found out all the same.
+    socket.once('upgrade', ({ socket: tcp }) => tcp.setKeepAlive(true, streamAskAfter_ms))
     socket.once('open', () => {
       socket.off('error', reject)
       resolve(createWebSocketStream(socket))

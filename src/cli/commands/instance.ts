@@ -1,24 +1,37 @@
-/** What is hand-made about instances: ssh, log, a guest's password, and the explanation of a placement as a table. */
+/** What is hand-made about instances: a dry run, ssh, log, a guest's password, and the explanation of a placement as a table. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import type { Instance } from '../../api/instance.ts'
+import { givenOf, type Options } from '../build-command.ts'
 import { rootKey } from '../connect.ts'
 import { call, type Context, idOf, routeOf } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
 import { readPassword } from '../password-prompt.ts'
+import { type Filled, fillRequest, runCommand } from '../run.ts'
 import type { Comfort, Shop } from '../shop.ts'
 import { registerConsole } from './instance-console.ts'
+import { dryRun } from './instance-plan.ts'
 import { showPlacement } from './placement.ts'
 
 export const comfort: Comfort = {
   extend(noun, shop) {
+    const create = noun.commands.find(command => command.name() === 'create')
+    create?.option('--dry-run', 'make nothing: say whether it would be taken, where it would run and why')
     registerSsh(noun, shop)
     registerConsole(noun, shop)
     registerLog(noun, shop)
     registerResetPassword(noun, shop)
   },
   instead: {
+    async create(context, command, words, shape) {
+      const { dryRun: only_look, wait } = command.opts<Options>()
+      const given = givenOf(command, shape, words)
+      const modes = { wait: wait === true, watch: false }
+      if (only_look !== true) return runCommand(context, shape, given, modes)
+      const { body } = await fillRequest(context, shape, given, modes)
+      await dryRun(context, body as Filled)
+    },
     async explain(context, _, [name]) {
       const instance = await idOf(context, 'instance', String(name))
       showPlacement(context, await call(context, 'instance', 'explain', { params: { instance } }))

@@ -1,5 +1,5 @@
 /** A decision of the scheduler as a table: which hosts there were, what each scored, why others could not take it. */
-import type { Placement } from '../../api/instance.ts'
+import type { Placement } from '../../api/placement.ts'
 import { call, type Context } from '../context.ts'
 import type { Comfort } from '../shop.ts'
 import { fieldsOf, ownTable } from '../show.ts'

@@ -81,6 +81,8 @@ async function upgrade(
   if (!known) return refuse(socket, '401 Unauthorized')
   const token = /^\/agent\/v1\/streams\/([A-Za-z0-9_-]{43})$/.exec(request.url ?? '')?.[1]
   if (!token && request.url !== '/agent/v1/link') return refuse(socket, '404 Not Found')
+  // A followed log may be silent for days: that its host lost power is found out all the same.
+  request.socket.setKeepAlive(true, stream_ask_after_ms)
   sockets.handleUpgrade(request, socket, head, opened => {
     if (!token) carryLink(cloud, known, opened)
     else if (!cloud.streams.arrive(known.id, token, opened)) opened.close(4404, 'nobody waits for this')
@@ -90,6 +92,9 @@ async function upgrade(
 function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
+
+/** On a socket where nothing passes for so long, the kernel asks whether the other end lives. */
+const stream_ask_after_ms = 30_000
 
 /** WebSocket close reasons have at most 123 bytes (RFC 6455, section 5.5). */
 const reason_bytes_max = 120

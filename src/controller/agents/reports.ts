@@ -115,6 +115,8 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
     const ahead = new Set(applied.filter(row => isAhead(row, said.get(row.id))))
     // What a host has done by another wish than the database's ends no operation, and changes nothing that is wanted.
     const known = applied.filter(row => !ahead.has(row))
+    // Room first: operations come last of all that is locked (store/database.ts).
+    await follow(tx, known, said)
     await operation.endTargets(
       tx,
       known.flatMap(row => {
@@ -124,7 +126,6 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
         return [{ resource_id: row.id, generation: one.applied_generation, outcome, reason: one.failure }]
       }),
     )
-    await follow(tx, known, said)
     await event.record(
       tx,
       applied

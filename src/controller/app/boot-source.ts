@@ -31,8 +31,8 @@ export interface FlavorSize {
 
 type Asked = Pick<InstanceCreate, 'image_id' | 'boot_volume_id' | 'boot' | 'disk_gib' | 'count'>
 
-/** Locks or shares what is started from until the transaction ends. Throws invalid unless exactly one source is named. */
-export async function bootOf(tx: Tx, project_id: string, asked: Asked, size: FlavorSize): Promise<Boot> {
+/** `hold`: locks or shares what is started from until the transaction ends. Throws invalid unless exactly one source is named. */
+export async function bootOf(tx: Tx, project_id: string, asked: Asked, size: FlavorSize, hold: boolean): Promise<Boot> {
   const named = [asked.image_id, asked.boot_volume_id, asked.boot].filter(one => one !== undefined)
   if (named.length !== 1) {
     throw new CloudError(
@@ -42,8 +42,8 @@ export async function bootOf(tx: Tx, project_id: string, asked: Asked, size: Fla
     )
   }
   const disk_gib = asked.disk_gib ?? size.disk_gib
-  if (asked.image_id !== undefined) return fromImage(tx, asked.image_id, project_id, { ...size, disk_gib })
-  if (asked.boot_volume_id !== undefined) return fromVolume(tx, asked.boot_volume_id, project_id, asked)
+  if (asked.image_id !== undefined) return fromImage(tx, asked.image_id, project_id, { ...size, disk_gib }, hold)
+  if (asked.boot_volume_id !== undefined) return fromVolume(tx, asked.boot_volume_id, project_id, asked, hold)
   return {
     kind: 'network',
     image_id: null,
@@ -55,8 +55,8 @@ export async function bootOf(tx: Tx, project_id: string, asked: Asked, size: Fla
   }
 }
 
-async function fromImage(tx: Tx, id: string, project_id: string, size: FlavorSize): Promise<Boot> {
-  const image = await readyImage(tx, id, project_id)
+async function fromImage(tx: Tx, id: string, project_id: string, size: FlavorSize, hold: boolean): Promise<Boot> {
+  const image = await readyImage(tx, id, project_id, hold)
   const is_iso = image.format === 'iso'
   const needs_gib = diskOf(image)
   if (needs_gib > size.disk_gib) {
@@ -84,8 +84,8 @@ async function fromImage(tx: Tx, id: string, project_id: string, size: FlavorSiz
   }
 }
 
-async function fromVolume(tx: Tx, id: string, project_id: string, asked: Asked): Promise<Boot> {
-  const row = await volume.lockToBoot(tx, id)
+async function fromVolume(tx: Tx, id: string, project_id: string, asked: Asked, hold: boolean): Promise<Boot> {
+  const row = await volume.toBoot(tx, id, hold)
   if (!row || row.project_id !== project_id) throw notFound('volume', id)
   if (asked.count !== undefined && asked.count > 1)
     throw new CloudError('invalid', 'A volume is the root disk of one instance. Leave count out, or name an image.')
@@ -116,9 +116,9 @@ async function fromVolume(tx: Tx, id: string, project_id: string, asked: Asked):
   }
 }
 
-/** An image with content that the project may use; shared against its deletion. */
-async function readyImage(tx: Tx, id: string, project_id: string): Promise<BootImage> {
-  const image = await bootSource.image(tx, id, project_id)
+/** An image with content that the project may use. `hold`: against its deletion. */
+async function readyImage(tx: Tx, id: string, project_id: string, hold: boolean): Promise<BootImage> {
+  const image = await bootSource.image(tx, id, project_id, hold)
   if (!image) throw notFound('image', id)
   if (image.status === 'ready' && image.virtual_size_bytes !== null) return image
   throw new CloudError(
@@ -149,7 +149,7 @@ export async function volumeSource(
     if (asked.size_gib !== undefined) return { image_id: null, size_gib: asked.size_gib, bus: 'virtio' }
     throw new CloudError('invalid', 'How large shall it be? Name size_gib, or an image whose size it shall have.')
   }
-  const image = await readyImage(tx, asked.image_id, project_id)
+  const image = await readyImage(tx, asked.image_id, project_id, true)
   if (image.format === 'iso') {
     throw new CloudError(
       'invalid',
@@ -169,6 +169,9 @@ export function busOf(properties: Record<string, string>): string {
   const { disk_bus = 'virtio' } = properties
   return ['scsi', 'sata', 'ide'].includes(disk_bus) ? disk_bus : 'virtio'
 }
+
+/** Of the root disk that each instance gets; none is made for a volume that is there already. */
+export const newRootGib = (boot: Boot): number => (boot.volume ? 0 : boot.disk_gib)
 
 /** What the disks beside the root disk take together, as quota and host reckon. */
 export function extraGib(size: { ephemeral_gib: number; swap_mib: number }): number {

@@ -198,6 +198,15 @@ export function watchViewers(cloud: Cloud, notice: (id: string | null) => void):
   return cloud.database.listen(channels.console, notice)
 }
 
+const rightsAreOf: ReadonlySet<string> = new Set(['role-grant', 'role', 'user', 'project', 'domain'])
+
+/** Tells when somebody may have lost a right on which they sit at a console. Returns how to stop. */
+export function watchRights(cloud: Cloud, notice: () => void): () => void {
+  return cloud.events.watch(rows => {
+    if (rows.some(row => rightsAreOf.has(row.noun))) notice()
+  })
+}
+
 async function tell(
   tx: Tx,
   at: { id: string; project_id: string },

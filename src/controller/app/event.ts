@@ -54,6 +54,8 @@ export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boo
   if (ofAccess.has(row.noun) && row.user_id === caller.user_id) return true
   if (row.project_id !== null) return filter.all_projects === true || row.project_id === caller.project_id
   if (row.noun === 'flavor') return mayInProject(caller, 'flavor.read')
+  // Which tabs there are is everybody's; the list shows what is whose.
+  if (row.noun === 'plugin') return true
   if (row.noun === 'image-key') return mayInProject(caller, 'image.read')
   const needs = systemNouns[row.noun]
   return needs !== undefined ? mayOnSystem(caller, needs) : row.user_id === caller.user_id

@@ -59,7 +59,7 @@ export function updateHost(
  */
 export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boolean): Promise<null> {
   return change(cloud, caller, async tx => {
-    const found = await host.lock(tx, id)
+    const found = await host.lockWhole(tx, id)
     if (!found) throw notFound('host', id)
     const count = await host.instanceCount(tx, id)
     const volumes = await volume.looseCount(tx, id)

@@ -6,26 +6,24 @@ import type { Flavor } from '../../api/flavor.ts'
 import type { InstanceCreate, instanceRoutes } from '../../api/instance.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { TogetherByKey } from '../../lib/together.ts'
-import { CloudError, notFound } from '../../model/errors.ts'
 import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'
 import { graphicsOf } from '../../model/graphics.ts'
-import { limits } from '../../model/limits.ts'
 import { nicModelOf } from '../../model/nic.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { bootSource } from '../store/boot-source.ts'
+import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { flavor } from '../store/flavor.ts'
 import { instance, type NewInstance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import { placement } from '../store/placement.ts'
 import { quota } from '../store/quota.ts'
-import { type Boot, bootOf, extraGib } from './boot-source.ts'
+import { type Boot, bootOf, newRootGib } from './boot-source.ts'
 import { by, type Caller, projectOf } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
 import { keepRefusal, type Placed, placeAndClaim } from './placement.ts'
 import { insertDisks } from './instance-disks.ts'
 import { preparePorts } from './instance-ports.ts'
+import { chargedTo, chargeOf, checkUserData, keysFor, networksFor, placementAsked, sizeOf } from './instance-request.ts'
 
 type Created = ReplyOf<typeof instanceRoutes.create>
 
@@ -36,7 +34,7 @@ interface Request {
 }
 
 export async function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
-  checkUserData(asked.user_data)
+  checkUserData(asked)
   try {
     const kind = kindOf(caller, asked)
     if (kind !== null) return await alike(cloud).ask(kind, { caller, asked })
@@ -78,22 +76,11 @@ function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[
     const project_id = projectOf(caller)
     const names = requests.map(one => namesOf(one.asked))
     const count = names.flat().length
-    const size = await flavor.find(tx, asked.flavor_id)
-    if (!size) throw notFound('flavor', asked.flavor_id)
-    const boot = await bootOf(tx, project_id, asked, size)
+    const size = await sizeOf(tx, asked)
+    const boot = await bootOf(tx, project_id, asked, size, true)
     const public_keys = await keysFor(tx, caller, asked)
-    const networks = asked.networks ?? [{ network_id: await onlyNetwork(tx, project_id) }]
-    await quota.charge(
-      tx,
-      { project_id, domain_id: caller.project_domain_id ?? '' },
-      {
-        instances: count,
-        vcpus: count * size.vcpus,
-        memory_mib: count * size.memory_mib,
-        // A volume that is there already was charged when it was made.
-        storage_gib: count * (extraGib(size) + (boot.volume ? 0 : boot.disk_gib)),
-      },
-    )
+    const networks = await networksFor(tx, project_id, asked)
+    await quota.charge(tx, chargedTo(caller, project_id), chargeOf(size, newRootGib(boot), count))
     const wish = placementAsked(asked, size, boot)
     const placed = await placeAndClaim(cloud, tx, caller, wish, count)
     const made = newInstances(cloud, requests[0] as Request, { names: names.flat(), placed, size, boot, public_keys })
@@ -188,69 +175,6 @@ async function answers(tx: Tx, parts: readonly Part[]): Promise<Created[]> {
   })
 }
 
-function checkUserData(user_data: string | undefined): void {
-  if (user_data === undefined) return
-  const bytes = Buffer.from(user_data, 'base64')
-  if (bytes.toString('base64').replace(/=+$/, '') !== user_data.replace(/=+$/, '')) {
-    throw new CloudError('invalid', 'user_data is not base64. Encode it first, as in: base64 -w0 FILE.')
-  }
-  if (bytes.length > limits.user_data_bytes_max) {
-    throw new CloudError(
-      'invalid',
-      `user_data has ${bytes.length} bytes; at most ${limits.user_data_bytes_max} are taken.`,
-    )
-  }
-}
-
-async function keysFor(tx: Tx, caller: Caller, asked: InstanceCreate): Promise<{ name: string; public_key: string }[]> {
-  const found = await bootSource.keys(tx, caller.user_id, asked.key_names)
-  const missing = asked.key_names?.find(name => !found.some(key => key.name === name))
-  if (missing !== undefined) throw notFound('key pair', missing)
-  const given =
-    asked.public_keys?.map((public_key, n) => ({ name: `given-${n + 1}`, public_key: public_key.trim() })) ?? []
-  const bad = given.find(key => !/^(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}( [^\r\n]*)?$/.test(key.public_key))
-  if (bad) throw new CloudError('invalid', `${bad.name} is not an OpenSSH public key: one line, 'type base64 comment'.`)
-  return [...found, ...given]
-}
-
-/** The network of who names none: the project's own if there is one, else the one shared with it. */
-async function onlyNetwork(tx: Tx, project_id: string): Promise<string> {
-  const all = await bootSource.networks(tx, project_id)
-  const own = all.filter(network => network.own)
-  const candidates = own.length > 0 ? own : all
-  const [first] = candidates
-  if (first && candidates.length === 1) return first.id
-  const names = candidates.map(network => network.name).join(', ')
-  throw new CloudError(
-    'invalid',
-    first
-      ? `There is more than one network to choose from (${names}). Name one in networks.`
-      : 'The project has no network. Make one with a subnet first: croft network create.',
-    { field: 'networks', networks: candidates },
-  )
-}
-
-/** Flavor properties `label:KEY` and `cpu_flags`, and the image's `architecture`, bind the choice of host. */
-function placementAsked(asked: InstanceCreate, size: Flavor, boot: Boot) {
-  const labels = Object.entries(size.properties).flatMap(([key, value]) =>
-    key.startsWith('label:') ? [[key.slice('label:'.length), value]] : [],
-  )
-  const cpu_flags = [size.properties.cpu_flags, boot.properties.cpu_flags].flatMap(
-    flags => flags?.split(/[\s,]+/) ?? [],
-  )
-  return {
-    vcpus: size.vcpus,
-    memory_mib: size.memory_mib,
-    disk_gib: extraGib(size) + (boot.volume?.host_id ? 0 : boot.disk_gib),
-    zone_id: asked.zone_id ?? null,
-    host_id: asked.host_id ?? null,
-    arch: boot.properties.architecture ?? null,
-    ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
-    cpu_flags: cpu_flags.filter(flag => flag !== ''),
-    labels: Object.fromEntries(labels) as Record<string, string>,
-  }
-}
-
 /** A name as a host name (RFC 1123): lower case letters, digits and hyphens, at most 63. */
 export function hostnameOf(name: string): string {
   const hostname = name
@@ -267,7 +191,7 @@ async function recordCreation(
   cloud: Cloud,
   parts: readonly Part[],
   placed: readonly Placed[],
-  asked: ReturnType<typeof placementAsked>,
+  asked: PlacementAsked,
   events: Parameters<typeof event.record>[1],
 ): Promise<void> {
   const all = parts.flatMap(({ caller, made }) => made.map(one => ({ one, ...by(caller) })))

@@ -51,15 +51,13 @@ export async function preparePorts(
   cloud: Makes,
   asked: PortsAsked,
 ): Promise<{ ports: Map<string, PreparedPort[]>; events: NewEvent[] }> {
-  checkRequests(asked)
+  checkRequests(asked.requests, asked.instance_ids.length)
   const adopted = await adoptPorts(tx, asked)
-  const network_ids = [...new Set(asked.requests.flatMap(request => request.network_id ?? []))]
+  const network_ids = networksOf(asked.requests)
   const made: (NewPort & { instance_id: string })[] = []
   let allocations: Allocation[] = []
   if (network_ids.length > 0) {
-    const { default_group_id } = await checkNetworks(tx, asked.project_id, network_ids)
-    const named = [...new Set(asked.requests.flatMap(request => request.security_groups ?? []))]
-    await checkSecurityGroups(tx, asked.project_id, named)
+    const { default_group_id } = await checkNamed(tx, asked.project_id, asked.requests)
     const needsDefault = asked.requests.some(request => request.network_id && !request.security_groups)
     const fallback = needsDefault
       ? [default_group_id ?? (await ensureDefaultSecurityGroup(tx, cloud, asked.project_id))]
@@ -82,7 +80,38 @@ export async function preparePorts(
   return { ports: gather(asked, made, allocations, adopted), events: eventsOf(asked, made, adopted) }
 }
 
-function checkRequests({ instance_ids, requests }: PortsAsked): void {
+/** Whether `count` instances could have NICs on these networks now: throws what preparePorts would. Makes and locks nothing. */
+export async function tryPorts(
+  tx: Tx,
+  project_id: string,
+  requests: readonly PortRequest[],
+  count: number,
+): Promise<void> {
+  checkRequests(requests, count)
+  await checkNamed(tx, project_id, requests)
+  const wishes = Array.from({ length: count }, (_, n) =>
+    requests.map(({ network_id = '', fixed_addresses }, position) => ({
+      port_id: `${n} ${position}`,
+      network_id,
+      fixed: fixed_addresses,
+    })),
+  )
+  await address.tryOut(tx, networksOf(requests), wishes.flat())
+}
+
+function networksOf(requests: readonly PortRequest[]): string[] {
+  return [...new Set(requests.flatMap(request => request.network_id ?? []))]
+}
+
+/** The networks and security groups that are named. */
+async function checkNamed(tx: Tx, project_id: string, requests: readonly PortRequest[]) {
+  const checked = await checkNetworks(tx, project_id, networksOf(requests))
+  const groups = [...new Set(requests.flatMap(request => request.security_groups ?? []))]
+  await checkSecurityGroups(tx, project_id, groups)
+  return checked
+}
+
+function checkRequests(requests: readonly PortRequest[], count: number): void {
   if (requests.length > limits.ports_per_instance_max) {
     throw new CloudError(
       'invalid',
@@ -99,7 +128,7 @@ function checkRequests({ instance_ids, requests }: PortsAsked): void {
         `The port ${port_id} has its addresses and security groups already: change the port itself.`,
       )
     }
-    if (instance_ids.length > 1 && (port_id !== undefined || fixed_addresses?.length)) {
+    if (count > 1 && (port_id !== undefined || fixed_addresses?.length)) {
       throw new CloudError(
         'invalid',
         'A port or a fixed address can be had by one instance only, and several were asked for.',

@@ -1,5 +1,6 @@
 /** What users do with instances: each is a short transaction that writes what is wanted. Hosts do the rest. */
-import type { Instance, instanceRoutes, Placement } from '../../api/instance.ts'
+import type { Instance, instanceRoutes } from '../../api/instance.ts'
+import type { Placement } from '../../api/placement.ts'
 import type { BodyOf, QueryOf } from '../../api/route.ts'
 import { notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'

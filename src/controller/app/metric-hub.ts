@@ -10,7 +10,8 @@ import type { MetricKind, SeriesKey } from '../../model/metrics.ts'
 import type { HostSample, InstanceSample, SamplesFrame } from '../../protocol/samples.ts'
 import { channels, type Database } from '../store/database.ts'
 import { MetricStore, type PackedBlock } from '../store/metrics.ts'
-import { type Layout, layoutKey, layoutOf, standingOf, valuesOf } from './metric-rates.ts'
+import { MetricLayouts } from './metric-layouts.ts'
+import { type Layout, standingOf, valuesOf } from './metric-rates.ts'
 
 /** What a resource was last seen with. */
 export interface Latest {
@@ -61,7 +62,7 @@ export class MetricHub {
   readonly counted = { samples: 0, blocks: 0, lost: 0 }
   private readonly parts: { controller_id: string; database: Database; clock: Clock; log: Logger; interval_s(): number }
   private readonly tracked = new Map<string, Tracked>()
-  private readonly layouts = new Map<string, Layout>()
+  private readonly layouts: MetricLayouts
   private readonly writer: Together<PackedBlock[], undefined>
   private readonly watchers = new Map<string, Set<MetricWatcher>>()
   /** What someone at another controller watches, and until when. */
@@ -73,8 +74,11 @@ export class MetricHub {
   constructor(parts: MetricHub['parts']) {
     this.parts = parts
     this.store = new MetricStore(parts.database)
+    this.layouts = new MetricLayouts(parts.clock)
     this.writer = new Together(async all => {
-      this.counted.lost += await this.store.write('seconds', all.flat())
+      // Not `+= await`: what is counted meanwhile would be forgotten.
+      const left_out = await this.store.write('seconds', all.flat())
+      this.counted.lost += left_out
       return all.map(() => undefined)
     })
   }
@@ -112,13 +116,16 @@ export class MetricHub {
   ): PackedBlock[] {
     const finished: PackedBlock[] = []
     const at_ms = this.parts.clock.now_ms()
-    const key = layoutKey(kind, sample)
+    const layout = this.layouts.of(kind, sample, host_id)
+    if (!layout) {
+      this.counted.lost += 1
+      return []
+    }
     let before = this.tracked.get(resource_id)
-    if (before && (before.layout.key !== key || before.host_id !== host_id)) {
+    if (before && (before.layout !== layout || before.host_id !== host_id)) {
       finished.push(...this.finish(before))
       before = undefined
     }
-    const layout = before?.layout ?? this.layoutFor(key, kind, sample)
     const standing = standingOf(sample)
     const between_s = before ? (taken_ms - before.taken_ms) / 1000 : 0
     const values = valuesOf(layout, before?.standing ?? null, standing, between_s, sample.cpus)
@@ -141,16 +148,6 @@ export class MetricHub {
     this.counted.samples += 1
     this.tell(now)
     return finished
-  }
-
-  /** Shared by all that have the same devices. */
-  private layoutFor(key: string, kind: MetricKind, sample: InstanceSample | HostSample): Layout {
-    const known = this.layouts.get(key)
-    if (known) return known
-    if (this.layouts.size > 20_000) this.layouts.clear()
-    const layout = layoutOf(kind, sample)
-    this.layouts.set(key, layout)
-    return layout
   }
 
   /** Puts the values into their place of the minute; the minute before is finished when they are the first of a new one. */

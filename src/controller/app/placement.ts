@@ -1,8 +1,9 @@
 /** Places instances and claims the room, in the caller's transaction; keeps why, also when there is none. */
-import type { Placement } from '../../api/instance.ts'
+import type { Placement } from '../../api/placement.ts'
 import { CloudError, type ErrorDetail, notFound } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
+import { inWords } from '../scheduler/filters.ts'
 import { type Decision, place } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
@@ -38,6 +39,39 @@ export async function keepRefusal(cloud: Cloud, error: unknown): Promise<void> {
 /** Another transaction may take the room between looking and claiming; then it is looked at again. */
 const attempts_max = 5
 
+/** What would be decided now. */
+interface Plan {
+  /** One per instance, up to the first that no host can take. */
+  decisions: Decision[]
+  placed: Placed[]
+  /** Of all hosts, by id. */
+  zones: ReadonlyMap<string, string>
+}
+
+async function decide(tx: Tx, asked: PlacementAsked, count: number): Promise<Plan> {
+  const hosts = await host.snapshot(tx)
+  const decisions = place(hosts, asked, count)
+  const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
+  const placed = decisions.flatMap(decision => {
+    const { host_id } = decision
+    return host_id ? [{ host_id, zone_id: zones.get(host_id) ?? '', decision }] : []
+  })
+  return { decisions, placed, zones }
+}
+
+/** Decides as placeAndClaim does, and claims nothing; with what that would throw if not all find room. */
+export async function tryPlacing(
+  tx: Tx,
+  caller: Caller,
+  asked: PlacementAsked,
+  count: number,
+): Promise<Plan & { refused: CloudError | null }> {
+  const plan = await decide(tx, asked, count)
+  if (plan.placed.length === count) return { ...plan, refused: null }
+  const { sentence, detail } = noRoom(caller, asked, count, plan.decisions)
+  return { ...plan, refused: new CloudError('no_capacity', sentence, detail) }
+}
+
 /**
  * Decides for `count` like instances and claims on their hosts, all or nothing. Throws NoCapacity, with the explanation to
  * be kept under the id in the error's detail.
@@ -51,15 +85,10 @@ export async function placeAndClaim(
 ): Promise<Placed[]> {
   let decisions: Decision[] = []
   for (let attempt = 0; attempt < attempts_max; attempt++) {
-    const hosts = await host.snapshot(tx)
-    decisions = place(hosts, asked, count)
-    const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
-    const placed = decisions.flatMap(decision => {
-      const { host_id } = decision
-      return host_id ? [{ host_id, zone_id: zones.get(host_id) ?? '', decision }] : []
-    })
-    if (placed.length < count) break
-    if (await claimAll(tx, placed, asked)) return placed
+    const plan = await decide(tx, asked, count)
+    decisions = plan.decisions
+    if (plan.placed.length < count) break
+    if (await claimAll(tx, plan.placed, asked)) return plan.placed
   }
   throw refused(cloud, caller, asked, count, decisions)
 }
@@ -84,26 +113,44 @@ function refused(
   count: number,
   decisions: readonly Decision[],
 ): NoCapacity {
+  const { sentence, detail } = noRoom(caller, asked, count, decisions)
   const last = decisions.at(-1) ?? { host_id: null, hosts: [], refusals: {} }
   const id = makeId<PlacementId>(cloud)
   const none = { ...last, host_id: null }
+  return new NoCapacity(
+    `${sentence} The whole decision: croft placement get ${id}.`,
+    { placement_id: id, ...detail },
+    { id, project_id: projectOf(caller), instance_id: null, request_id: caller.request.id, asked, decision: none },
+  )
+}
+
+/** Hosts' names are for who may see hosts; others learn what it fails for. */
+export const maySeeHosts = (caller: Caller): boolean => mayOnSystem(caller, 'topology.read')
+
+function noRoom(
+  caller: Caller,
+  asked: PlacementAsked,
+  count: number,
+  decisions: readonly Decision[],
+): { sentence: string; detail: ErrorDetail } {
+  const last = decisions.at(-1) ?? { hosts: [], refusals: {} }
   const fitted = decisions.filter(decision => decision.host_id !== null).length
-  const why = last.hosts.flatMap(one => (one.refused === null ? [] : [`${one.host}: ${one.refused}`])).slice(0, 3)
+  const why = maySeeHosts(caller)
+    ? last.hosts.flatMap(one => (one.refused === null ? [] : [`${one.host}: ${one.refused}`])).slice(0, 3)
+    : Object.entries(last.refusals).map(([filter, hosts]) => inWords(filter, hosts))
   const most =
     count > 1
       ? `Only ${fitted} of ${count} would fit`
       : `No host can take ${asked.vcpus} vCPUs, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
   const reasons = why.length > 0 ? ` (${why.join('; ')})` : ' (there is no host yet: join one with croft host invite)'
-  const request_id = caller.request.id
-  return new NoCapacity(
-    `${most}${reasons}. Choose a smaller flavor, free some room, or add a host. The whole decision: croft placement get ${id}.`,
-    { placement_id: id, refusals: last.refusals, fitted },
-    { id, project_id: projectOf(caller), instance_id: null, request_id, asked, decision: none },
-  )
+  return {
+    sentence: `${most}${reasons}. Choose a smaller flavor, free some room, or add a host.`,
+    detail: { refusals: last.refusals, fitted },
+  }
 }
 
 export async function getPlacement(cloud: Cloud, caller: Caller, id: string): Promise<Placement> {
-  const project_id = mayOnSystem(caller, 'topology.read') ? null : projectOf(caller)
+  const project_id = maySeeHosts(caller) ? null : projectOf(caller)
   const found = await placement.find(cloud.database.db, id, project_id)
   if (!found) throw notFound('placement', id)
   return found

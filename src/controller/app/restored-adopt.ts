@@ -2,13 +2,19 @@
  * Makes the record of an instance anew that only its host knows, after a restore of the database from an older backup. All is
  * taken from what the host holds, so an operator vouches for it; it stays as it is and goes on running.
  */
+import Type from 'typebox'
+import { Value } from 'typebox/value'
+import { Name, Tags } from '../../api/common.ts'
 import type { Host } from '../../api/host.ts'
+import { InstanceCreate } from '../../api/instance.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { graphicsOf } from '../../model/graphics.ts'
+import { limits } from '../../model/limits.ts'
 import type { WantedInstance, WantedPort } from '../../protocol/wanted.ts'
 import type { Cloud } from '../cloud.ts'
 import { address } from '../store/address.ts'
 import { bootSource } from '../store/boot-source.ts'
+import { onConstraint } from '../store/constraint.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { flavor } from '../store/flavor.ts'
@@ -33,8 +39,9 @@ import { ensureDefaultSecurityGroup } from './security-group.ts'
  */
 export function adoptInstance(cloud: Cloud, caller: Caller, host_id: string, instance_id: string): Promise<Host> {
   return change(cloud, caller, async tx => {
-    if (!(await host.find(tx, host_id))) throw notFound('host', host_id)
+    if (!(await host.lock(tx, host_id))) throw notFound('host', host_id)
     const { hold, wanted } = await lockOrphan(tx, host_id, instance_id)
+    checkGiveable(wanted)
     const owner = await project.find(tx, wanted.metadata.project_id)
     if (!owner) throw missing(wanted, `its project ${wanted.metadata.project_id}`)
     const disk_gib = wanted.disks.reduce((sum, disk) => sum + (disk.role === 'cdrom' ? 0 : disk.size_gib), 0)
@@ -58,6 +65,43 @@ export function adoptInstance(cloud: Cloud, caller: Caller, host_id: string, ins
   })
 }
 
+/** Beyond what the protocol bounds. Hosts are not trusted: what they show may be made up, to be kept and shown to others. */
+const Giveable = Type.Object({
+  cpu_model: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
+  ports: Type.Array(
+    Type.Object({
+      mac: Type.String({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' }),
+      addresses: Type.Array(Type.Unknown(), { maxItems: 64 }),
+    }),
+    { maxItems: limits.ports_per_instance_max },
+  ),
+  disks: Type.Array(Type.Unknown(), { maxItems: 64 }),
+  metadata: Type.Object({
+    name: Name,
+    hostname: Type.String({ pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
+    image: Type.Union([Type.Literal(''), Name]),
+    tags: Tags,
+    user_data: Type.Union([InstanceCreate.properties.user_data, Type.Null()]),
+    public_keys: Type.Array(
+      Type.Object({
+        name: Type.String({ maxLength: limits.name_length_max }),
+        public_key: Type.String({ maxLength: limits.key_length_max }),
+      }),
+      { maxItems: 64 },
+    ),
+  }),
+})
+
+function checkGiveable(wanted: WantedInstance): void {
+  const [fault] = Value.Errors(Giveable, wanted)
+  if (!fault) return
+  throw new CloudError(
+    'wrong_state',
+    `What the host shows of this instance, no instance could have been given (${fault.instancePath} ${fault.message}): ` +
+      'the host may lie. No record is made of it.',
+  )
+}
+
 function missing(wanted: WantedInstance, what: string): CloudError {
   return new CloudError(
     'wrong_state',
@@ -79,7 +123,7 @@ async function insertRecord(
   const zone_id = (await bootSource.zoneOfHost(tx, [hold.host_id])).get(hold.host_id)
   const root = wanted.disks.find(disk => disk.role === 'root')
   const image = root?.image ?? null
-  if (image && !(await bootSource.image(tx, image.image_id, metadata.project_id))) {
+  if (image && !(await bootSource.image(tx, image.image_id, metadata.project_id, true))) {
     throw missing(wanted, `its image ${metadata.image} (${image.image_id})`)
   }
   if (!zone_id || !root) throw missing(wanted, 'a root disk')
@@ -130,7 +174,7 @@ async function insertDisks(tx: Tx, { host_id }: HeldRow, wanted: WantedInstance)
   const { name, project_id } = wanted.metadata
   for (const disk of wanted.disks) {
     if (disk.role === 'cdrom') continue
-    await held.insertDisk(tx, {
+    const inserted = held.insertDisk(tx, {
       id: disk.volume_id,
       project_id,
       instance_id: wanted.id,
@@ -144,6 +188,9 @@ async function insertDisks(tx: Tx, { host_id }: HeldRow, wanted: WantedInstance)
       keep: disk.keep === true,
       made: true,
     })
+    await onConstraint(inserted, {
+      volume_pkey: () => taken(wanted, `disk ${disk.volume_id} is a volume of something else`),
+    })
   }
 }
 
@@ -155,11 +202,12 @@ async function adoptPorts(cloud: Cloud, tx: Tx, wanted: WantedInstance): Promise
     const there = await port.find(tx, nic.port_id)
     if (there) {
       const [free] = await instancePorts.lockFree(tx, project_id, [nic.port_id])
-      if (free?.kind !== 'free') throw taken(wanted, `port ${nic.port_id}`)
+      if (free?.kind !== 'free') throw taken(wanted, `port ${nic.port_id} was given to something else`)
       await instancePorts.attach(tx, nic.port_id, wanted.id, position, nic.model)
       continue
     }
-    if (!(await network.find(tx, nic.network_id))) throw missing(wanted, `its network ${nic.network_id}`)
+    const [usable] = await network.usable(tx, project_id, [nic.network_id])
+    if (!usable) throw missing(wanted, `its network ${nic.network_id}`)
     await insertPort(cloud, tx, wanted, { nic, position, group })
   }
 }
@@ -191,7 +239,7 @@ async function insertPort(
 function taken(wanted: WantedInstance, what: string): CloudError {
   return new CloudError(
     'conflict',
-    `The ${what} of ${wanted.metadata.name} was given to something else after the restore. Free it first.`,
+    `The instance ${wanted.metadata.name} cannot have a record again: its ${what}, since the restore or because the host lies. Free it first.`,
   )
 }
 

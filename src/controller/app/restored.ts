@@ -24,22 +24,52 @@ type Outcome = ReplyOf<typeof hostRoutes.reconcile>
 /** Settles all that are ahead, or those named. What cannot be settled this way is left, with the reason; the rest commits. */
 export function reconcileHost(cloud: Cloud, caller: Caller, host_id: string, asked: Asked): Promise<Outcome> {
   return change(cloud, caller, async tx => {
-    if (!(await host.find(tx, host_id))) throw notFound('host', host_id)
+    if (!(await host.lock(tx, host_id))) throw notFound('host', host_id)
     const rows = await held.lock(tx, host_id, asked.instance_ids)
-    const outcome: Outcome = { settled: [], left: [] }
-    for (const hold of rows) {
-      if (hold.kind !== 'ahead' && !asked.instance_ids) continue
-      const row = hold.kind === 'ahead' ? await instance.lock(tx, hold.instance_id) : null
-      const reason = row ? await settle(cloud, tx, asked, hold, row) : whyNot(hold)
-      if (reason === null) outcome.settled.push(hold.instance_id)
-      else outcome.left.push({ instance_id: hold.instance_id, name: row?.name ?? nameOf(hold), reason })
-    }
     const missing = asked.instance_ids?.find(id => !rows.some(row => row.instance_id === id))
     if (missing) throw notFound('unsettled instance on this host', missing)
+    const ahead = rows.filter(hold => hold.kind === 'ahead')
+    // All before quota and claims are, as everybody does (store/database.ts).
+    const locked = await instance.lockAll(
+      tx,
+      ahead.map(hold => hold.instance_id),
+    )
+    const known = new Map(locked.map(row => [row.id, row]))
+    const outcome: Outcome = { settled: [], left: [] }
+    const settling: Settling[] = []
+    for (const hold of rows) {
+      if (hold.kind !== 'ahead' && !asked.instance_ids) continue
+      const row = known.get(hold.instance_id)
+      const settled = row && (await settle(cloud, tx, asked, hold, row))
+      if (settled && typeof settled === 'object') settling.push(settled)
+      else {
+        const reason = settled ?? whyNot(hold)
+        outcome.left.push({ instance_id: hold.instance_id, name: row?.name ?? nameOf(hold), reason })
+      }
+    }
+    await carryOut(tx, settling)
+    outcome.settled = settling.map(one => one.row.id)
     await held.remove(tx, host_id, outcome.settled)
     await tell(tx, caller, host_id, outcome.settled)
     return outcome
   })
+}
+
+/** What becomes of one instance. */
+interface Settling {
+  hold: HeldRow
+  row: LockedInstance
+  set: Parameters<typeof held.pass>[3]
+  /** Its size from now on, when the host's word counts. */
+  next?: { vcpus: number; memory_mib: number; gone: boolean }
+}
+
+async function carryOut(tx: Tx, settling: readonly Settling[]): Promise<void> {
+  await recount(tx, settling)
+  for (const { row, hold, set } of settling) await held.pass(tx, row.id, hold, set)
+  // What was asked before the host was heard is not what it does now.
+  const ids = settling.flatMap(one => (one.next ? one.row.id : []))
+  await operation.cancelTargets(tx, ids, 'what the host was told before the restore is wanted again')
 }
 
 async function tell(tx: Tx, caller: Caller, host_id: string, ids: readonly string[]): Promise<void> {
@@ -70,40 +100,47 @@ function whyNot(hold: HeldRow): string {
   return 'It was deleted just now.'
 }
 
-/** Null when it is settled, else why not. */
-async function settle(cloud: Cloud, tx: Tx, asked: Asked, hold: HeldRow, row: LockedInstance): Promise<string | null> {
+/** How, or why not. */
+async function settle(
+  cloud: Cloud,
+  tx: Tx,
+  asked: Asked,
+  hold: HeldRow,
+  row: LockedInstance,
+): Promise<Settling | string> {
   if (asked.take === 'host') return await takeHost(cloud, tx, hold, row)
   const alive = hold.power !== 'deleted' && hold.power !== 'purged'
   if (row.deleted_at !== null && alive && !asked.deleted_ids?.includes(row.id)) {
     return 'The database says that it is deleted, and the host keeps it: it was recovered after the backup. Name it in deleted_ids to have it deleted; or take what the host says.'
   }
-  await held.pass(tx, row.id, hold, {})
-  return null
+  return { hold, row, set: {} }
 }
 
-async function takeHost(cloud: Cloud, tx: Tx, hold: HeldRow, row: LockedInstance): Promise<string | null> {
+async function takeHost(cloud: Cloud, tx: Tx, hold: HeldRow, row: LockedInstance): Promise<Settling | string> {
   const { wanted } = hold
   if (!wanted)
     return 'The host has not shown yet what it holds. Ask again once it is up; its agent may have to be updated.'
   const strange = await otherDisks(tx, row.id, wanted)
   if (strange) return strange
   const gone = wanted.power === 'deleted' || wanted.power === 'purged'
-  await recount(tx, row, { vcpus: wanted.vcpus, memory_mib: wanted.memory_mib, gone })
   const now_ms = cloud.clock.now_ms()
   const minutes = wanted.power === 'purged' ? 0 : cloud.settings.get('instance.recovery_minutes')
   const deletion = gone
     ? { deleted_at: row.deleted_at ?? new Date(now_ms), purge_at: row.purge_at ?? new Date(now_ms + minutes * 60_000) }
     : { deleted_at: null, purge_at: null, compute_claimed: true }
-  await held.pass(tx, row.id, hold, {
-    wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
-    purging: wanted.power === 'purged',
-    vcpus: wanted.vcpus,
-    memory_mib: wanted.memory_mib,
-    ...deletion,
-  })
-  // What was asked before the host was heard is not what it does now.
-  await operation.cancelTargets(tx, [row.id], 'what the host was told before the restore is wanted again')
-  return null
+  const { vcpus, memory_mib } = wanted
+  return {
+    hold,
+    row,
+    next: { vcpus, memory_mib, gone },
+    set: {
+      wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
+      purging: wanted.power === 'purged',
+      vcpus,
+      memory_mib,
+      ...deletion,
+    },
+  }
 }
 
 /** Disks that were added or taken off after the backup are more than a record can be made of here. */
@@ -120,21 +157,35 @@ async function otherDisks(tx: Tx, id: string, wanted: WantedInstance): Promise<s
 }
 
 /** Quota first, then the host: the order in which every transaction takes its locks. */
-async function recount(
-  tx: Tx,
-  row: LockedInstance,
-  next: { vcpus: number; memory_mib: number; gone: boolean },
-): Promise<void> {
-  const { vcpus, memory_mib } = next
-  const { host_id } = row
-  if (row.deleted_at === null) {
-    await projectQuota.release(tx, row.project_id, { instances: 1, vcpus: row.vcpus, memory_mib: row.memory_mib })
-  }
-  if (!next.gone) await projectQuota.charge(tx, row.project_id, { instances: 1, vcpus, memory_mib })
-  if (row.compute_claimed)
-    await host.release(tx, [{ host_id, vcpus: row.vcpus, memory_mib: row.memory_mib, disk_gib: 0 }])
+async function recount(tx: Tx, settling: readonly Settling[]): Promise<void> {
+  const counted = settling.flatMap(({ row, next }) => (next ? { row, next } : []))
+  const project = (row: LockedInstance, { vcpus, memory_mib }: { vcpus: number; memory_mib: number }) => ({
+    project_id: row.project_id,
+    amounts: { instances: 1, vcpus, memory_mib },
+  })
+  await projectQuota.releaseAll(
+    tx,
+    counted.flatMap(({ row }) => (row.deleted_at === null ? project(row, row) : [])),
+  )
+  await projectQuota.chargeAll(
+    tx,
+    counted.flatMap(({ row, next }) => (next.gone ? [] : project(row, next))),
+  )
+  const claimOf = (row: LockedInstance, { vcpus, memory_mib }: { vcpus: number; memory_mib: number }) => ({
+    host_id: row.host_id,
+    vcpus,
+    memory_mib,
+    disk_gib: 0,
+  })
+  await host.release(
+    tx,
+    counted.flatMap(({ row }) => (row.compute_claimed ? claimOf(row, row) : [])),
+  )
   // One that goes off keeps its room until its host has said that it is off.
-  if (!next.gone || row.compute_claimed) await host.claimHeld(tx, [{ host_id, vcpus, memory_mib, disk_gib: 0 }])
+  await host.claimHeld(
+    tx,
+    counted.flatMap(({ row, next }) => (!next.gone || row.compute_claimed ? claimOf(row, next) : [])),
+  )
 }
 
 /** Removes from a host what only that host knows, once its name is given: its disks go for good. */

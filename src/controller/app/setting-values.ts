@@ -71,8 +71,7 @@ export const settingTable = {
   ),
   'metrics.interval_s': setting(
     Type.Unsafe<number>({ type: 'integer', enum: [0, 5, 10, 15, 20, 30, 60] }),
-    // A libvirtd killed while a guest starts, and measured as it comes back, leaves the guest's lock taken: off until that is mended.
-    0,
+    10,
     'How often hosts measure themselves and their instances, seconds; 0 for never',
   ),
 } as const

@@ -17,9 +17,12 @@ import {
   leave,
   standing,
   takeTicket,
+  watchRights,
   watchViewers,
 } from '../app/console.ts'
+import { addressKey } from '../app/address-key.ts'
 import type { Cloud } from '../cloud.ts'
+import { RateLimiter, rateOf } from './rate-limit.ts'
 
 const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$/
 const frame_bytes_max = 1024 * 1024
@@ -41,16 +44,19 @@ export function serveConsoles(
     handleProtocols: offered => (offered.has('binary') ? 'binary' : false),
   })
   const sittings = new Sittings(cloud)
+  const rates = new RateLimiter(cloud.clock, rateOf(cloud.settings))
   server.on('upgrade', (request, socket, head) => {
     // Node's server lets go of an upgraded socket: an error on it that nobody listens to would end the whole process.
     socket.on('error', error => cloud.log.debug({ err: error }, 'a viewer hung up'))
     const [, ticket, replay_bytes] = path.exec(request.url ?? '') ?? []
+    const address = request.socket.remoteAddress ?? ''
+    // Requests for upgrades come by none of the server's hooks, and each asks the database.
+    if (!rates.takes(addressKey(address))) return refuse(socket, '429 Too Many Requests')
     const taking = ticket ? takeTicket(cloud, ticket) : Promise.resolve(null)
     taking
       .then(taken => {
         if (!taken) return refuse(socket, '403 Forbidden')
         if (socket.destroyed) return undefined
-        const address = request.socket.remoteAddress ?? ''
         sockets.handleUpgrade(request, socket, head, viewer => {
           void sittings.begin(viewer, taken, { address, replay_bytes: Number(replay_bytes ?? 0) })
         })
@@ -85,6 +91,10 @@ interface Sitting {
   input: Input
   /** Answered the last ping. */
   lives: boolean
+  host_lives: boolean
+  /** Its row is being read; and it has to be read anew after that. */
+  looking: boolean
+  again: boolean
 }
 
 /** All consoles that are open through this controller. */
@@ -92,21 +102,27 @@ class Sittings {
   readonly #cloud: Cloud
   /** By viewer, who has several with SPICE. */
   readonly #all = new Map<string, Set<Sitting>>()
-  readonly #stopListening: () => void
+  readonly #stops: (() => void)[]
+  /** Who left, and whose row could not be taken out. */
+  readonly #left = new Map<string, Taken['at']>()
   #timer: Timer
 
   constructor(cloud: Cloud) {
     this.#cloud = cloud
     // Of a former life.
     forgetViewers(cloud).catch(error => this.#failed(error))
-    this.#stopListening = watchViewers(cloud, id => {
-      for (const one of id === null ? this.#all.keys() : [id]) this.#check(one)
-    })
+    const checkAll = () => {
+      for (const id of this.#all.keys()) this.#check(id)
+    }
+    this.#stops = [
+      watchViewers(cloud, id => (id === null ? checkAll() : this.#check(id))),
+      watchRights(cloud, checkAll),
+    ]
     this.#timer = cloud.clock.after(ping_every_ms, () => this.#ping())
   }
 
   close(): void {
-    this.#stopListening()
+    for (const stop of this.#stops) stop()
     this.#timer.cancel()
     this.#all.clear()
   }
@@ -129,6 +145,8 @@ class Sittings {
       this.#join(taken, viewer, host)
     } catch (error) {
       this.#failed(error)
+      // It may have been written all the same.
+      this.#left.set(taken.id, taken.at)
       host.terminate()
       viewer.resume()
       closeWith(viewer, consoleClosed.unavailable, 'The console could not be opened. Try again.')
@@ -137,17 +155,20 @@ class Sittings {
 
   #join({ id, ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
     const input = inputOf(ticket)
-    const sitting = { at, viewer, host, input, lives: true }
+    const sitting: Sitting = { at, viewer, host, input, lives: true, host_lives: true, looking: false, again: false }
     const all = this.#all.get(id) ?? new Set()
     this.#all.set(id, all.add(sitting))
     viewer.on('pong', () => {
       sitting.lives = true
     })
+    host.on('pong', () => {
+      sitting.host_lives = true
+    })
     const gone = () => {
       all.delete(sitting)
       if (all.size === 0 && this.#all.get(id) === all) this.#all.delete(id)
       // The others of a viewer end with its first: the news of it comes back here, and to every controller that has one.
-      if (ticket.viewer_id === null) leave(this.#cloud, id, at).catch(error => this.#failed(error))
+      if (ticket.viewer_id === null) this.#leave(id, at)
     }
     if (viewer.readyState === viewer.CLOSED) gone()
     else viewer.once('close', gone)
@@ -158,36 +179,50 @@ class Sittings {
     this.#check(id)
   }
 
+  /** One that cannot be written now is tried again with the next ping: nobody is shown who is not there. */
+  #leave(id: string, at: Taken['at']): void {
+    leave(this.#cloud, id, at).catch(error => {
+      this.#left.set(id, at)
+      this.#failed(error)
+    })
+  }
+
   /** Its row changed, or is gone, or what it rests on is. */
   #check(id: string): void {
-    const sittings = this.#all.get(id)
-    const [one] = sittings ?? []
-    if (!sittings || !one) return
-    standing(this.#cloud, id, one.at)
-      .then(stands => {
-        for (const { viewer, host, input } of sittings) {
-          const freed = stands && input.setViewOnly(stands.view_only)
-          if (!freed) closeWith(viewer, consoleClosed.ended, 'This console was ended.')
-          else if (freed.length > 0) host.send(freed, { binary: true })
+    for (const sitting of this.#all.get(id) ?? []) {
+      sitting.again = true
+      if (!sitting.looking) void this.#look(id, sitting)
+    }
+  }
+
+  /** One look at a time: what was read first must not come to count after what was read later. */
+  async #look(id: string, sitting: Sitting): Promise<void> {
+    sitting.looking = true
+    while (sitting.again && this.#all.get(id)?.has(sitting)) {
+      sitting.again = false
+      try {
+        const stands = await standing(this.#cloud, id, sitting.at)
+        if (!stands) {
+          closeWith(sitting.viewer, consoleClosed.ended, 'This console was ended.')
+          break
         }
-        return undefined
-      })
-      // A database that is away is no reason to end what works.
-      .catch(error => this.#failed(error))
+        const freed = sitting.input.setViewOnly(stands.view_only)
+        if (freed.length > 0) sitting.host.send(freed, { binary: true })
+      } catch (error) {
+        // A database that is away is no reason to end what works.
+        this.#failed(error)
+      }
+    }
+    sitting.looking = false
   }
 
   #ping(): void {
     this.#timer = this.#cloud.clock.after(ping_every_ms, () => this.#ping())
+    const left = [...this.#left]
+    this.#left.clear()
+    for (const [id, at] of left) this.#leave(id, at)
     for (const [id, sittings] of this.#all) {
-      for (const sitting of sittings) {
-        if (!sitting.lives) {
-          sitting.viewer.terminate()
-          continue
-        }
-        sitting.lives = false
-        sitting.viewer.ping()
-        sitting.host.ping()
-      }
+      for (const sitting of sittings) ping(sitting)
       this.#check(id)
     }
   }
@@ -195,6 +230,17 @@ class Sittings {
   #failed(error: unknown): void {
     this.#cloud.log.warn({ err: error }, 'who sits at consoles could not be kept')
   }
+}
+
+/** Ends who did not answer the last one. */
+function ping(sitting: Sitting): void {
+  if (!sitting.lives) return sitting.viewer.terminate()
+  // One that is not read, because its viewer reads slowly, cannot answer; one that is gone for good ends for its viewer too.
+  if (!sitting.host_lives && !sitting.host.isPaused) return sitting.host.terminate()
+  sitting.host_lives = false
+  sitting.lives = false
+  sitting.viewer.ping()
+  sitting.host.ping()
 }
 
 /** What of a viewer's bytes goes on to the guest. `take` throws MalformedRfb or MalformedSpice. */

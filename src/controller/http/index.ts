@@ -21,6 +21,7 @@ import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
 import { networkHandlers } from './network.ts'
+import { pluginHandlers } from './plugin.ts'
 import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
@@ -62,4 +63,5 @@ export const handlers: readonly Handled[] = [
   ...floatingIpHandlers,
   ...securityGroupHandlers,
   ...metricsHandlers,
+  ...pluginHandlers,
 ]

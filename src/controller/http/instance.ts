@@ -1,4 +1,5 @@
-import { instanceRoutes, placementRoutes } from '../../api/instance.ts'
+import { instanceRoutes } from '../../api/instance.ts'
+import { placementRoutes } from '../../api/placement.ts'
 import { explainInstance, getInstance, instancesById, listInstances, updateInstance } from '../app/instance.ts'
 import {
   type Acted,
@@ -12,9 +13,11 @@ import { openConsole } from '../app/console.ts'
 import { readLog } from '../app/instance-console.ts'
 import { createInstances } from '../app/instance-create.ts'
 import { resetPassword } from '../app/instance-password.ts'
+import { planInstances } from '../app/instance-plan.ts'
 import { getOperation } from '../app/operation.ts'
 import { getPlacement } from '../app/placement.ts'
 import { answer, handle, type Answer, type Input } from './handle.ts'
+import { problem } from './problem.ts'
 
 /** An act's answer: what waits for its operation gets both as they are then. */
 function acted({ cloud, caller }: Pick<Input<never>, 'cloud' | 'caller'>, body: Acted): Answer<Acted> {
@@ -46,6 +49,10 @@ export const instanceHandlers = [
         operation: await getOperation(cloud, caller, created.operation.id),
       }),
     }
+  }),
+  handle(instanceRoutes.plan, async ({ cloud, caller, body }) => {
+    const plan = await planInstances(cloud, caller, body)
+    return answer({ ...plan, problems: plan.problems.map(error => problem(error, caller.request.id)) })
   }),
   handle(instanceRoutes.update, async ({ cloud, caller, params, body }) => {
     const changed = await updateInstance(cloud, caller, params.instance, body)

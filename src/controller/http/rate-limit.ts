@@ -15,6 +15,18 @@ export interface Rate {
   readonly burst: number
 }
 
+/** What one caller may, followed as the setting changes. */
+export function rateOf(settings: { get(name: 'api.requests_per_s'): number }): Rate {
+  return {
+    get per_s() {
+      return settings.get('api.requests_per_s')
+    },
+    get burst() {
+      return settings.get('api.requests_per_s') * 2
+    },
+  }
+}
+
 interface Bucket {
   tokens: number
   filled_ms: number
@@ -34,6 +46,26 @@ export class RateLimiter {
 
   /** Takes one token of the caller's bucket. Throws too_many_requests, with Retry-After set, when there is none. */
   admit(key: string, reply: Pick<FastifyReply, 'header'>): void {
+    const bucket = this.bucketOf(key)
+    if (took(bucket)) return
+    const retry_s = Math.max(1, Math.ceil((1 - bucket.tokens) / this.rate.per_s))
+    reply.header('retry-after', String(retry_s))
+    throw new CloudError(
+      'too_many_requests',
+      `More requests than this server takes from one caller. Try again in ${retry_s} s.`,
+      {
+        retry_after_s: retry_s,
+        per_s: this.rate.per_s,
+      },
+    )
+  }
+
+  /** The same for where there is no reply yet: false when there is none. */
+  takes(key: string): boolean {
+    return took(this.bucketOf(key))
+  }
+
+  private bucketOf(key: string): Bucket {
     const now_ms = this.clock.now_ms()
     const bucket = this.buckets.get(key) ?? { tokens: this.rate.burst, filled_ms: now_ms }
     const gained = ((now_ms - bucket.filled_ms) / 1000) * this.rate.per_s
@@ -46,21 +78,14 @@ export class RateLimiter {
       const [oldest] = this.buckets.keys()
       if (oldest !== undefined) this.buckets.delete(oldest)
     }
-    if (bucket.tokens >= 1) {
-      bucket.tokens -= 1
-      return
-    }
-    const retry_s = Math.max(1, Math.ceil((1 - bucket.tokens) / this.rate.per_s))
-    reply.header('retry-after', String(retry_s))
-    throw new CloudError(
-      'too_many_requests',
-      `More requests than this server takes from one caller. Try again in ${retry_s} s.`,
-      {
-        retry_after_s: retry_s,
-        per_s: this.rate.per_s,
-      },
-    )
+    return bucket
   }
+}
+
+function took(bucket: Bucket): boolean {
+  if (bucket.tokens < 1) return false
+  bucket.tokens -= 1
+  return true
 }
 
 /** How many callers an address may carry, and how much of a caller's rate may be sign-ins. */

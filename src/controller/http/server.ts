@@ -16,8 +16,9 @@ import { waitForOperation } from '../app/operation.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
+import { servePlugins } from './plugin-files.ts'
 import { problem, toCloudError } from './problem.ts'
-import { type Rate, RequestLimits } from './rate-limit.ts'
+import { type Rate, rateOf, RequestLimits } from './rate-limit.ts'
 import { serialise } from './serialise.ts'
 import { serveUi, type UiOptions } from './ui.ts'
 import { checkSane, checkShape } from './validate.ts'
@@ -53,7 +54,7 @@ export async function buildServer(
       void sendProblem(cloud, error, request, reply)
     },
   }) as unknown as FastifyInstance
-  const rates = new RequestLimits(cloud.clock, options.rate ?? rateOf(cloud))
+  const rates = new RequestLimits(cloud.clock, options.rate ?? rateOf(cloud.settings))
   server.setValidatorCompiler(() => () => true)
   server.setSerializerCompiler(() => serialise)
   for (const schema of problemSchemas) server.addSchema(schema)
@@ -87,20 +88,9 @@ export async function buildServer(
     )
   })
   if (options.ui) serveUi(server, options.ui)
+  servePlugins(cloud, server, options.ui?.folder)
   server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   return server
-}
-
-/** Followed as the setting changes. */
-function rateOf({ settings }: Cloud): Rate {
-  return {
-    get per_s() {
-      return settings.get('api.requests_per_s')
-    },
-    get burst() {
-      return settings.get('api.requests_per_s') * 2
-    },
-  }
 }
 
 function register(cloud: Cloud, scope: FastifyInstance, handled: readonly Handled[]): void {
@@ -169,7 +159,7 @@ async function serve(
     if (answered.version !== undefined) reply.header('etag', `"${answered.version}"`)
     return await reply.send(route.status === 204 ? undefined : answered.body)
   } catch (error) {
-    if (route.method !== 'GET' && route.method !== 'HEAD')
+    if (route.method !== 'GET' && route.method !== 'HEAD' && !route.only_looks)
       await auditRefusal(cloud, caller, toCloudError(error, request.id))
     throw error
   }

@@ -5,7 +5,8 @@
 import type { Cloud } from '../cloud.ts'
 import type { Block } from '../app/metric-blocks.ts'
 import { rollUp } from '../app/metric-blocks.ts'
-import { type Capacity, clusterCapacities, lockRollup, noteRollup, type PackedBlock } from '../store/metrics.ts'
+import { advanceRollup, rollupProgress } from '../store/metric-rollup.ts'
+import { type Capacity, clusterCapacities, type PackedBlock } from '../store/metrics.ts'
 import { Loop } from './loop.ts'
 
 const minute_ms = 60_000
@@ -69,32 +70,31 @@ function capacityBlock(one: Capacity, at_ms: number): PackedBlock {
   return { resource_id: one.id, at_ms, step_s: 60, series: Object.keys(values), mean, peak: null, counters: null }
 }
 
-/** A period of some resources, by who locks it; true when there is more to do at once. */
+/**
+ * A period of some resources; true when there is more to do at once. Reading and reckoning take their time, so they come before
+ * the transaction, which only writes: of two controllers that did the same, the first counts.
+ */
 export async function putTogetherNext({ database, clock, metrics }: Parts, tier: Tier): Promise<boolean> {
   const { step_s, period_ms, grace_ms, back_ms } = tier
+  const { store } = metrics
   const now_ms = clock.now_ms()
   const startOf = (at_ms: number) => Math.floor(at_ms / period_ms) * period_ms
-  return await database.transaction(async tx => {
-    const progress = await lockRollup(tx, step_s, startOf(now_ms))
-    if (!progress) return false
-    const oldest_ms = startOf(now_ms - back_ms)
-    const from_ms = Math.max(progress.done_ms, oldest_ms)
-    const after = from_ms === progress.done_ms ? progress.after : null
-    const to_ms = from_ms + period_ms
-    if (to_ms + grace_ms > now_ms) return false
-    const ids = await metrics.store.resources(tier.from, from_ms, to_ms, after, resources_at_once)
-    const found = Map.groupBy(await metrics.store.read(tier.from, ids, from_ms, to_ms), one => one.resource_id)
-    const grid = { from_ms, step_s, points: period_ms / 1000 / step_s }
-    const blocks = [...found].flatMap(([resource_id, parts]) => packed(resource_id, rollUp(parts, grid)))
-    await metrics.store.write(tier.to, blocks, tx)
-    const is_done = ids.length < resources_at_once
-    await noteRollup(
-      tx,
-      step_s,
-      is_done ? { done_ms: to_ms, after: null } : { done_ms: from_ms, after: ids.at(-1) ?? null },
-    )
-    return true
+  const progress = await rollupProgress(database.db, step_s, startOf(now_ms))
+  const from_ms = Math.max(progress.done_ms, startOf(now_ms - back_ms))
+  const after = from_ms === progress.done_ms ? progress.after : null
+  const to_ms = from_ms + period_ms
+  if (to_ms + grace_ms > now_ms) return false
+  const ids = await store.resources(tier.from, from_ms, to_ms, after, resources_at_once)
+  const found = Map.groupBy(await store.read(tier.from, ids, from_ms, to_ms), one => one.resource_id)
+  const grid = { from_ms, step_s, points: period_ms / 1000 / step_s }
+  const blocks = [...found].flatMap(([resource_id, parts]) => packed(resource_id, rollUp(parts, grid)))
+  const { rows } = await store.prepareRows(tier.to, blocks)
+  const is_done = ids.length < resources_at_once
+  const next = is_done ? { done_ms: to_ms, after: null } : { done_ms: from_ms, after: ids.at(-1) ?? null }
+  await database.transaction(async tx => {
+    if (await advanceRollup(tx, step_s, progress, next)) await store.insert(tx, rows)
   })
+  return true
 }
 
 function packed(resource_id: string, block: Block | null): PackedBlock[] {

@@ -41,8 +41,10 @@ async function together(cloud: Pick<Cloud, 'database'>, ids: readonly string[], 
 }
 
 async function wantPurged(tx: Tx, ids: readonly string[]): Promise<void> {
-  // Some may have been recovered meanwhile.
-  const rows = (await instance.lockAll(tx, ids)).filter(row => !row.purging && row.purge_at !== null)
+  // Some may have been recovered meanwhile, and even deleted anew.
+  const locked = await instance.lockAll(tx, ids)
+  const due = new Set(await instance.dueForPurge(tx, ids.length, ids))
+  const rows = locked.filter(row => due.has(row.id))
   await instance.want(
     tx,
     rows.map(row => row.id),
@@ -56,7 +58,9 @@ async function wantPurged(tx: Tx, ids: readonly string[]): Promise<void> {
 }
 
 async function forget(tx: Tx, ids: readonly string[]): Promise<void> {
-  const rows = (await instance.lockAll(tx, ids)).filter(row => row.purging)
+  const locked = await instance.lockAll(tx, ids)
+  const gone = new Set(await instance.goneFromHosts(tx, ids.length, ids))
+  const rows = locked.filter(row => gone.has(row.id))
   await event.record(
     tx,
     await takeOut(tx, rows, 'the instance is gone'),

@@ -3,6 +3,26 @@ import type { Claims, HostSnapshot, PlacementAsked } from './snapshot.ts'
 
 export type Filter = (host: HostSnapshot, claims: Claims, asked: PlacementAsked) => string | null
 
+/** What a filter that refuses finds wrong, for who is not told of single hosts. */
+const faults: Readonly<Record<string, string>> = {
+  asked_host: 'not the host that was asked for',
+  volume: 'not where the volume is',
+  zone: 'in another zone',
+  answers: 'no answer',
+  schedulable: 'takes no new instances',
+  architecture: 'another architecture',
+  cpu_flags: 'CPU flags are missing',
+  labels: 'labels are missing',
+  vcpus: 'too few vCPUs are free',
+  memory: 'too little memory is free',
+  disk: 'too little disk is free',
+}
+
+/** "too little memory is free: 2 hosts" */
+export function inWords(filter: string, hosts: number): string {
+  return `${faults[filter] ?? filter}: ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`
+}
+
 function lacks(what: string, unit: string, asked: number, limit: number, claimed: number): string | null {
   const free = Math.max(0, limit - claimed)
   if (asked <= free) return null

@@ -1,9 +1,9 @@
 /** Subnets as pools of addresses, locked while addresses are taken from them (address.ts). */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { type Family, parseAddress, parseCidr } from '../../lib/ip.ts'
 import type { Tx } from './database.ts'
 
-/** A subnet whose row this transaction has locked. `next` moves with each allocation. */
+/** A subnet; to take addresses from it, its row must be locked. `next` moves with each allocation. */
 export interface Pool {
   readonly subnet_id: string
   readonly network_id: string
@@ -30,7 +30,12 @@ export function number(text: string): bigint {
  * Locks the networks' subnets until the transaction ends. Call it once for all networks that the transaction will take
  * addresses from, after quota was charged: one order of locks for everyone.
  */
-export async function lockPools(tx: Tx, network_ids: readonly string[]): Promise<Pool[]> {
+export function lockPools(tx: Tx, network_ids: readonly string[]): Promise<Pool[]> {
+  return readPools(tx, network_ids, sql`for no key update`)
+}
+
+/** Without a lock only to look: what is free now may be taken at once. */
+export async function readPools(tx: Tx, network_ids: readonly string[], lock: RawBuilder<unknown>): Promise<Pool[]> {
   const { rows } = await sql<{
     id: string
     network_id: string
@@ -42,7 +47,7 @@ export async function lockPools(tx: Tx, network_ids: readonly string[]): Promise
     next_address: string
     dhcp: boolean
   }>`select id, network_id, name, cidr, gateway, pool_start, pool_end, next_address, dhcp from subnet
-    where network_id = any(${network_ids}::uuid[]) order by id for no key update`.execute(tx)
+    where network_id = any(${network_ids}::uuid[]) order by id ${lock}`.execute(tx)
   return rows.map(row => {
     const cidr = parseCidr(row.cidr)
     if (!cidr) throw new Error(`subnet ${row.id} has the CIDR '${row.cidr}', which is none`)

@@ -7,7 +7,7 @@
 import { sql } from 'kysely'
 import { contains, type Family, formatAddress, formatCidr, isHostAddress, parseAddress } from '../../lib/ip.ts'
 import { CloudError } from '../../model/errors.ts'
-import { lockPools, number, type Pool } from './address-pool.ts'
+import { lockPools, number, type Pool, readPools } from './address-pool.ts'
 import { channels, type Tx } from './database.ts'
 
 /**
@@ -53,6 +53,26 @@ async function allocate(tx: Tx, pools: readonly Pool[], wishes: readonly Wish[])
   const order = new Map(wishes.map((wish, i) => [wish.port_id, i]))
   const given = [...fixed, ...guessed.given.filter(each => kept.has(each)), ...searched]
   return given.sort((a, b) => (order.get(a.port_id) ?? 0) - (order.get(b.port_id) ?? 0))
+}
+
+/** Whether `allocate` would do it now: throws what that would. Nothing is taken or locked. */
+async function tryOut(tx: Tx, network_ids: readonly string[], wishes: readonly Wish[]): Promise<void> {
+  const pools = await readPools(tx, network_ids, sql``)
+  const used: Used = new Map(pools.map(pool => [pool.subnet_id, new Set()]))
+  const fixed = wishes.flatMap(wish => (wish.fixed ?? []).map(text => fixedOne(pools, used, wish, text)))
+  const had = await firstTaken(tx, fixed)
+  if (had) throw taken(had)
+  const poolsFor = poolsBy(pools)
+  const needs = wishes.filter(wish => !wish.fixed?.length).flatMap(wish => needsOf(poolsFor, wish))
+  await search(tx, needs, needs, used)
+}
+
+async function firstTaken(tx: Tx, asked: readonly Allocation[]): Promise<string | undefined> {
+  if (asked.length === 0) return undefined
+  const { rows } = await sql<{ address: string }>`
+    select host(x.address) as address from jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) as x(network_id uuid, address inet)
+    join port_address a on a.network_id = x.network_id and a.address = x.address limit 1`.execute(tx)
+  return rows[0]?.address
 }
 
 /** Addresses given in this call, by subnet. */
@@ -262,4 +282,4 @@ async function insert(
   return new Set(given.filter(each => made.has(`${each.port_id} ${number(each.address)}`)))
 }
 
-export const address = { lock: lockPools, allocate }
+export const address = { lock: lockPools, allocate, tryOut }

@@ -14,15 +14,15 @@ export interface BootImage {
   properties: Record<string, string>
 }
 
-/** An image that the project may use, deleted ones not; shared against a deletion until the transaction ends. */
-async function image(db: Db, id: string, project_id: string): Promise<BootImage | null> {
+/** An image that the project may use, deleted ones not. `hold`: against a deletion until the transaction ends. */
+async function image(db: Db, id: string, project_id: string, hold: boolean): Promise<BootImage | null> {
   const row = await db
     .selectFrom('image')
     .select(['id', 'name', 'status', 'format', 'virtual_size_bytes', 'min_disk_gib', 'min_memory_mib', 'properties'])
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
     .where(mayBeUsedBy(project_id))
-    .forShare()
+    .$if(hold, query => query.forShare())
     .executeTakeFirst()
   return row ? { ...row, properties: row.properties as BootImage['properties'] } : null
 }

@@ -15,6 +15,13 @@ export type Tx = Transaction<Schema>
 /** What a listener is told: the payload, or null when notices may have been missed (the connection was lost and is back). */
 export type Notice = (payload: string | null) => void
 
+/**
+ * Locks on rows are taken in this order, and rows of one kind in that of their ids, so that two transactions do not wait for each
+ * other in a circle: host; held_instance; instance; volume; quota; host_claim; ports and addresses; operation and its targets. Who
+ * makes instances shares the host's row after host_claim, which only the removal of a host (host.lockWhole) excludes: a host that is
+ * linked, so that something is made on it, is removed only when it is empty. Should there be a circle all the same, PostgreSQL ends
+ * it, and `transaction` tries again.
+ */
 export interface Database {
   readonly db: Db
   /** Runs `work` in one transaction at read committed; again, up to five times, after a deadlock or serialisation failure. */
@@ -44,6 +51,8 @@ export const channels = {
   metric: 'croft_metric',
   /** Payload: a console's viewer whose row changed or is gone. */
   console: 'croft_console',
+  /** An operator asks that plug-ins of the web UI be read again. */
+  plugin: 'croft_plugin',
 } as const
 
 const int8 = 20
@@ -83,10 +92,19 @@ export function json(value: unknown): RawBuilder<never> {
 }
 
 /** The transaction runner that both kinds of Database share. */
-export async function runTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+export function runTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return again(() => db.transaction().execute(work))
+}
+
+/** Runs `work` on one snapshot, in a transaction that PostgreSQL itself keeps from writing, and from locking any row. */
+export function onlyLook<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return again(() => db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work))
+}
+
+async function again<T>(run: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction().execute(work)
+      return await run()
     } catch (error) {
       if (attempt >= 5 || !(tryAgainCodes.has(sqlState(error) ?? '') || isStalePlan(error))) throw error
     }

@@ -100,15 +100,22 @@ interface LockedHost {
   session_controller_id: string | null
 }
 
+/** The first lock of whoever takes it: store/database.ts. What is on it may still change. */
 async function lock(tx: Tx, id: string): Promise<LockedHost | null> {
-  const row = await tx
+  return (await present(tx, id).forNoKeyUpdate().executeTakeFirst()) ?? null
+}
+
+/** Nothing can be placed on it either. */
+async function lockWhole(tx: Tx, id: string): Promise<LockedHost | null> {
+  return (await present(tx, id).forUpdate().executeTakeFirst()) ?? null
+}
+
+function present(tx: Tx, id: string) {
+  return tx
     .selectFrom('host')
     .select(['id', 'name', 'session_controller_id'])
     .where('id', '=', id)
     .where('removed_at', 'is', null)
-    .forUpdate()
-    .executeTakeFirst()
-  return row ?? null
 }
 
 /** The host that this machine is, by the id that its system gave it. */
@@ -341,6 +348,7 @@ export const host = {
   byIds,
   find,
   lock,
+  lockWhole,
   byMachine,
   insert,
   renew,

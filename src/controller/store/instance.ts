@@ -215,21 +215,20 @@ async function remove(tx: Tx, ids: readonly string[]): Promise<void> {
 }
 
 /** Deleted instances whose time to be recovered is over. */
-async function dueForPurge(db: Db, limit: number): Promise<string[]> {
-  const rows = await db
+async function dueForPurge(db: Db, limit: number, among?: readonly string[]): Promise<string[]> {
+  let query = db
     .selectFrom('instance')
     .select('id')
     .where('purge_at', '<=', sql<Date>`croft_now()`)
     .where(sql<boolean>`not purging`)
     .where('held_generation', 'is', null)
-    .orderBy('purge_at')
-    .limit(limit)
-    .execute()
+  if (among) query = query.where(sql<boolean>`id = any(${[...among]}::uuid[])`)
+  const rows = await query.orderBy('purge_at').limit(limit).execute()
   return rows.map(row => row.id)
 }
 
 /** Purged instances of which their hosts have reported that nothing is left. */
-async function goneFromHosts(db: Db, limit: number, host_id?: string): Promise<string[]> {
+async function goneFromHosts(db: Db, limit: number, among?: readonly string[]): Promise<string[]> {
   let query = db
     .selectFrom('instance as i')
     .innerJoin('instance_observed as s', 's.instance_id', 'i.id')
@@ -237,7 +236,7 @@ async function goneFromHosts(db: Db, limit: number, host_id?: string): Promise<s
     .where(sql<boolean>`i.purging`)
     .where('s.power', '=', 'absent')
     .whereRef('s.applied_generation', '>=', 'i.generation')
-  if (host_id) query = query.where('i.host_id', '=', host_id)
+  if (among) query = query.where(sql<boolean>`i.id = any(${[...among]}::uuid[])`)
   return (await query.limit(limit).execute()).map(row => row.id)
 }
 

@@ -1,7 +1,7 @@
 /** Measured history in the database: rings of partitions, written by whole blocks and emptied by whole partitions. */
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
-import { channels, type Database, type Db, type Tx } from './database.ts'
+import { channels, type Database, type Db } from './database.ts'
 
 /** A ring: `slots` partitions from `first` on, of `period_s` each. */
 interface Ring {
@@ -50,6 +50,21 @@ export interface PackedBlock {
   counters: Float64Array | null
 }
 
+/** A block as a row. */
+export interface BlockRow {
+  slot: number
+  resource_id: string
+  at: string
+  step_s: number
+  layout_id: number
+  mean: string | null
+  peak: string | null
+  counters: string | null
+}
+
+/** Of one statement: a few megabytes, whatever has gathered. */
+const rows_at_once = 2000
+
 function hexOf(values: Float32Array | Float64Array | null): string | null {
   return values && Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('hex')
 }
@@ -76,27 +91,34 @@ export class MetricStore {
   }
 
   /** Adds blocks; those that are there already stay as they are. Returns how many had to be left out. */
-  async write(ring: RingName, blocks: readonly PackedBlock[], db: Db = this.database.db): Promise<number> {
-    if (blocks.length === 0) return 0
+  async write(ring: RingName, blocks: readonly PackedBlock[]): Promise<number> {
+    const { rows, left_out } = await this.prepareRows(ring, blocks)
+    for (let n = 0; n < rows.length; n += rows_at_once)
+      await this.insert(this.database.db, rows.slice(n, n + rows_at_once))
+    return left_out
+  }
+
+  /** Rows for `insert`, with the layouts that they name and the slots that they go to: outside of any transaction of the caller's. */
+  async prepareRows(ring: RingName, blocks: readonly PackedBlock[]): Promise<{ rows: BlockRow[]; left_out: number }> {
     await this.layoutsFor(blocks.map(one => one.series))
-    const rows: object[] = []
-    let left_out = 0
+    const rows: BlockRow[] = []
     for (const { series, mean, peak, counters, at_ms, ...block } of blocks) {
       const { slot, period } = placeOf(ring, at_ms)
       const layout_id = this.layoutIds.get(series.join(' '))
-      if (layout_id === undefined || !(await this.prepare(slot, period))) {
-        left_out += 1
-        continue
-      }
+      if (layout_id === undefined || !(await this.prepare(slot, period))) continue
       const packed = { mean: hexOf(mean), peak: hexOf(peak), counters: hexOf(counters) }
       rows.push({ ...block, slot, layout_id, at: new Date(at_ms).toISOString(), ...packed })
     }
+    return { rows, left_out: blocks.length - rows.length }
+  }
+
+  async insert(db: Db, rows: readonly BlockRow[]): Promise<void> {
+    if (rows.length === 0) return
     await sql`insert into metric_block (slot, resource_id, at, step_s, layout_id, mean, peak, counters)
       select slot, resource_id, at, step_s, layout_id, decode(mean, 'hex'), decode(peak, 'hex'), decode(counters, 'hex')
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(slot smallint, resource_id uuid, at timestamptz,
         step_s integer, layout_id integer, mean text, peak text, counters text)
       on conflict do nothing`.execute(db)
-    return left_out
   }
 
   /** Makes the slots of now and of the next period ready, so that no writer has to wait for that. */
@@ -214,33 +236,6 @@ export class MetricStore {
       order by resource_id limit ${limit}`.execute(this.database.db)
     return rows.map(row => row.resource_id)
   }
-}
-
-export interface RollupProgress {
-  done_ms: number
-  after: string | null
-}
-
-/** Up to when points of this distance were put together. */
-export async function rolledUp(db: Db, step_s: number): Promise<number | null> {
-  const { rows } = await sql<{ done_at: Date }>`select done_at from metric_rollup where step_s = ${step_s}`.execute(db)
-  return rows[0]?.done_at.getTime() ?? null
-}
-
-/** The same, for who puts together what follows; null while another one is at it. The first time it begins at `begin_ms`. */
-export async function lockRollup(tx: Tx, step_s: number, begin_ms: number): Promise<RollupProgress | null> {
-  await sql`insert into metric_rollup (step_s, done_at) values (${step_s}, ${new Date(begin_ms)}) on conflict do nothing`.execute(
-    tx,
-  )
-  const { rows } = await sql<{ done_at: Date; after: string | null }>`
-    select done_at, after from metric_rollup where step_s = ${step_s} for update skip locked`.execute(tx)
-  return rows[0] ? { done_ms: rows[0].done_at.getTime(), after: rows[0].after } : null
-}
-
-export async function noteRollup(tx: Tx, step_s: number, { done_ms, after }: RollupProgress): Promise<void> {
-  await sql`update metric_rollup set done_at = ${new Date(done_ms)}, after = ${after} where step_s = ${step_s}`.execute(
-    tx,
-  )
 }
 
 export interface Subject {

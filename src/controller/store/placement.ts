@@ -1,5 +1,5 @@
 /** Decisions of the scheduler, kept with what they placed; refused ones too, to be looked up for a while. */
-import type { Placement } from '../../api/instance.ts'
+import type { Placement } from '../../api/placement.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Db } from './database.ts'

@@ -54,7 +54,9 @@ export interface Share extends ChargedTo {
  * What counts where, of any number of projects: in each project, in its domain, and in every domain above, summed up. All rows
  * are locked by one statement and in one order, so that two transactions never wait for each other in a circle.
  */
-function locked(shares: readonly Share[]): RawBuilder<unknown> {
+const locked = (shares: readonly Share[]) => counted(shares, 'locked', sql`for update of q`)
+
+function counted(shares: readonly Share[], name: 'locked' | 'seen', lock: RawBuilder<unknown>): RawBuilder<unknown> {
   const rows = shares.flatMap(({ project_id, domain_id, amounts }) =>
     entriesOf(amounts).map(([resource, amount]) => ({ project_id, domain_id, resource, amount })),
   )
@@ -68,10 +70,10 @@ function locked(shares: readonly Share[]): RawBuilder<unknown> {
         select 'project' as scope, project_id as scope_id, resource, amount from asked
         union all select 'domain', above.id, resource, amount from asked join above on above.of_id = asked.domain_id
       ) as each group by scope, scope_id, resource
-    ), locked as materialized (
+    ), ${sql.raw(name)} as materialized (
       select q.scope, q.scope_id, q.resource, q.used, q.limit_value, s.amount
       from quota q join sums s on s.scope = q.scope and s.scope_id = q.scope_id and s.resource = q.resource
-      order by q.scope, q.scope_id, q.resource for update of q
+      order by q.scope, q.scope_id, q.resource ${lock}
     )`
 }
 
@@ -102,7 +104,7 @@ async function chargeAll(tx: Tx, shares: readonly Share[]): Promise<void> {
     with recursive ${locked(shares)}, charged as (
       update quota q set used = q.used + l.amount from locked l
       where q.scope = l.scope and q.scope_id = l.scope_id and q.resource = l.resource
-        and (q.limit_value is null or q.used + l.amount <= q.limit_value)
+        and ${allows('q', 'l')}
       returning q.scope, q.scope_id, q.resource
     )
     select l.*, c.resource is not null as charged
@@ -113,6 +115,20 @@ async function chargeAll(tx: Tx, shares: readonly Share[]): Promise<void> {
   const projects = rows.filter(row => row.scope === 'project').length
   if (projects < asked.size || projects === rows.length)
     throw new Error(`quota rows are missing of: ${[...asked].join()}`)
+}
+
+/** The one rule: what is used and what is asked for stay within the limit. */
+const allows = (row: 'q' | 's', amount: 'l' | 's') =>
+  sql.raw(`(${row}.limit_value is null or ${row}.used + ${amount}.amount <= ${row}.limit_value)`)
+
+/** What `charge` would throw now; null: nothing. Nothing is charged or locked. */
+async function refusal(tx: Tx, to: ChargedTo, amounts: QuotaCharge): Promise<CloudError | null> {
+  if (entriesOf(amounts).length === 0) return null
+  const { rows } = await sql<Counted>`
+    with recursive ${counted([{ ...to, amounts }], 'seen', sql``)}
+    select s.*, ${allows('s', 's')} as charged from seen s order by s.scope desc, s.resource`.execute(tx)
+  const refused = rows.find(row => !row.charged)
+  return refused ? await exceeded(tx, refused) : null
 }
 
 interface Counted {
@@ -200,4 +216,4 @@ async function remove(tx: Tx, scope: QuotaScope, scope_id: string): Promise<void
   await tx.deleteFrom('quota').where('scope', '=', scope).where('scope_id', '=', scope_id).execute()
 }
 
-export const quota = { fillIn, create, charge, chargeAll, release, releaseAll, list, setLimits, remove }
+export const quota = { fillIn, create, charge, chargeAll, refusal, release, releaseAll, list, setLimits, remove }

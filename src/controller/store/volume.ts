@@ -90,10 +90,11 @@ async function lock(tx: Tx, id: string): Promise<VolumeRow | null> {
   return row ?? null
 }
 
-/** Locked, with the name of its instance and of its image, to start an instance from. */
-async function lockToBoot(
+/** With the name of its instance and of its image, to start an instance from. `hold`: locked until the transaction ends. */
+async function toBoot(
   tx: Tx,
   id: string,
+  hold: boolean,
 ): Promise<(VolumeRow & { instance: string | null; image: string | null; image_properties: unknown }) | null> {
   const row = await tx
     .selectFrom('volume as v')
@@ -104,7 +105,7 @@ async function lockToBoot(
       eb.selectFrom('image as m').select('m.properties').whereRef('m.id', '=', 'v.image_id').as('image_properties'),
     ])
     .where('v.id', '=', id)
-    .forUpdate()
+    .$if(hold, query => query.forUpdate())
     .executeTakeFirst()
   return row ?? null
 }
@@ -261,7 +262,7 @@ export const volume = {
   list,
   find,
   lock,
-  lockToBoot,
+  toBoot,
   insert,
   update,
   bootFrom,

@@ -1,5 +1,6 @@
 /** What a host is to be told: its instances with disks, ports and metadata, read in a few queries for any number of them. */
 import { sql } from 'kysely'
+import { osFamilyOf } from '../../model/os.ts'
 import { type BootSource, volumeRoles } from '../../model/volume.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import type { Db } from './database.ts'
@@ -39,6 +40,7 @@ async function instances(
     .leftJoin('image', join => join.onRef('image.id', '=', 'instance.image_id').on('instance.boot', '=', 'iso'))
     .select(['zone.name as zone', 'image.sha256', 'image.size_bytes', 'image.format'])
     .select([
+      sql<string | null>`(select m.properties->>'os' from image m where m.id = instance.image_id)`.as('os'),
       sql<string[]>`array(select host(f.address) from port p join floating_ip f on f.port_id = p.id
         where p.instance_id = instance.id order by f.address)`.as('floating_addresses'),
       sql<string[]>`array(select distinct g.name from port p join port_security_group pg on pg.port_id = p.id
@@ -60,6 +62,7 @@ async function instances(
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
     cpu_model: row.cpu_model,
+    ...familyOf(row.os),
     disks: [...(disks.get(row.id) ?? []), ...cdromOf(row)],
     boot_order: bootOrders[row.boot],
     ports: ports.get(row.id) ?? [],
@@ -84,6 +87,11 @@ async function instances(
     },
   })
   return rows.map(row => ({ host_id: row.host_id, instance: toInstance(row) }))
+}
+
+function familyOf(os: string | null): Pick<WantedInstance, 'os_family'> {
+  const os_family = osFamilyOf(os)
+  return os_family ? { os_family } : {}
 }
 
 export function powerOf(row: Pick<InstanceRow, 'purging' | 'deleted_at' | 'wanted_power'>): WantedInstance['power'] {

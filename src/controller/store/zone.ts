@@ -26,6 +26,16 @@ async function find(db: Db, id: string): Promise<Zone | null> {
   return row ? toZone(row) : null
 }
 
+async function names(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('zone')
+    .select(['id', 'name'])
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .execute()
+  return new Map(rows.map(row => [row.id, row.name]))
+}
+
 /** Throws the database's own error (zone_name_key) when the name is taken. */
 async function insert(tx: Tx, made: { id: string; name: string }): Promise<Zone> {
   return toZone(await tx.insertInto('zone').values(made).returningAll().executeTakeFirstOrThrow())
@@ -47,4 +57,4 @@ async function remove(tx: Tx, id: string): Promise<boolean> {
   return numDeletedRows === 1n
 }
 
-export const zone = { list, find, insert, update, remove }
+export const zone = { list, find, names, insert, update, remove }

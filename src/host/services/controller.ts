@@ -36,6 +36,7 @@ export async function controllerService(config: Config): Promise<Definition> {
   const options = {
     database: database.url,
     state,
+    plugins: config.plugin_dir,
     listen: joinAddress(config.listen),
     'agent-listen': joinAddress(config.agent_listen),
     'ovn-nb': `unix:${northbound_socket}`,

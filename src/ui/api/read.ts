@@ -2,7 +2,7 @@
  * Reading and changing by the API's routes, over TanStack Query. What was read stays true by the event stream (live/): nothing is
  * read again by the clock.
  */
-import { useMutation, useQuery, type UseQueryResult } from '@tanstack/react-query'
+import { keepPreviousData, useMutation, useQuery, type UseQueryResult } from '@tanstack/react-query'
 import type { Route, ReplyOf } from '../../api/route.ts'
 import type { InputOf, LooseInput, Reply } from '../../sdk/client.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
@@ -29,6 +29,8 @@ export interface ReadOptions {
   /** Only events of this thing. */
   of?: string
   enabled?: boolean
+  /** While another question of the same kind is under way, the last one's answer stays (isPlaceholderData). */
+  keep?: boolean
 }
 
 /** The answer of any route that reads. */
@@ -37,15 +39,16 @@ export function useRead<R extends Route>(
   input: InputOf<R>,
   options: ReadOptions = {},
 ): UseQueryResult<ReplyOf<R>> {
-  const { params, query } = input as LooseInput
+  const { params, query, body } = input as LooseInput
   return useQuery({
-    queryKey: ['read', route.name, params ?? {}, query ?? {}],
+    queryKey: ['read', route.name, params ?? {}, query ?? {}, ...(body === undefined ? [] : [body])],
     queryFn: async ({ signal }) => {
       await live.opened
       return await call(route, { ...input, signal })
     },
     meta: { follows: options.follows ?? [], of: options.of },
     enabled: options.enabled ?? true,
+    ...(options.keep && { placeholderData: keepPreviousData }),
   })
 }
 

@@ -25,6 +25,9 @@ export interface FieldShape {
 }
 
 export interface RouteShapes {
+  summary: string
+  /** There is no command for it. */
+  hidden?: boolean
   params: readonly FieldShape[]
   query: readonly FieldShape[]
   body: readonly FieldShape[]

@@ -2,7 +2,7 @@
  * The first page, for each persona: what needs an operator and how full the cloud is; how the project stands; one's own instances. An
  * empty project leads to the first instance.
  */
-import { Card, CardBody, CardTitle, ClipboardCopy, Title } from '@patternfly/react-core'
+import { Card, CardBody, CardTitle, Title } from '@patternfly/react-core'
 import CloudIcon from '@patternfly/react-icons/dist/esm/icons/cloud-icon'
 import type { Quota } from '../../api/quota.ts'
 import { useRead } from '../api/read.ts'
@@ -10,7 +10,7 @@ import { routes } from '../api/routes.ts'
 import { OperationState, OperationThing } from '../operation/state.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
-import { LinkButton, ThingLink, To } from '../parts/link.tsx'
+import { ThingLink, To } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
@@ -22,6 +22,7 @@ import { InstancesCard } from './instances.tsx'
 import { words } from './text.ts'
 import './dashboard.css'
 
+const loadFirstUse = () => import('./first-use.tsx')
 const loadForecast = () => import('./forecast-card.tsx')
 const loadOperator = () => import('./operator.tsx')
 
@@ -52,7 +53,9 @@ export default function Dashboard() {
   return (
     <div className="croft-stack">
       <Title headingLevel="h1">{project ? words('title', { project: project.name }) : words('title.none')}</Title>
-      {sees && items.length === 0 && (may(session, routes.instance.create) ? <FirstUse /> : <NothingGiven />)}
+      {sees &&
+        items.length === 0 &&
+        (may(session, routes.instance.create) ? <LazyPart load={loadFirstUse} props={{}} /> : <NothingGiven />)}
       <div className="croft-cards">
         {persona === 'operator' && <LazyPart load={loadOperator} props={{}} />}
         {may(session, routes.host.list) && <LazyPart load={loadForecast} props={{}} />}
@@ -70,32 +73,6 @@ function NothingGiven() {
       <CardBody>
         <Empty title={words('instances.none')} icon={CloudIcon}>
           {words('portal.none')}
-        </Empty>
-      </CardBody>
-    </Card>
-  )
-}
-
-function FirstUse() {
-  return (
-    <Card>
-      <CardBody>
-        <Empty
-          title={words('first.title')}
-          icon={CloudIcon}
-          actions={<LinkButton to="/instances/create">{words('first.create')}</LinkButton>}
-        >
-          <p>{words('first.body')}</p>
-          <p className="croft-muted">{words('first.cli')}</p>
-          <ClipboardCopy
-            isReadOnly
-            isCode
-            hoverTip={shared('copy')}
-            clickTip={shared('copied')}
-            textAriaLabel={words('first.cli')}
-          >
-            croft instance create mine --image tiny --flavor small --wait
-          </ClipboardCopy>
         </Empty>
       </CardBody>
     </Card>

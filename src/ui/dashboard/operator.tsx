@@ -52,7 +52,9 @@ function Trouble({ hosts, failed }: { hosts: readonly Host[]; failed: readonly O
       <CardBody className="croft-stack">
         {calm && (
           <div>
-            <StateLabel tone="good">{words('health.calm', { n: hosts.length })}</StateLabel>
+            <StateLabel tone={hosts.length === 0 ? 'off' : 'good'}>
+              {words('health.calm', { n: hosts.length })}
+            </StateLabel>
           </div>
         )}
         {silent.length > 0 && (

@@ -93,7 +93,7 @@ export const de: Record<keyof typeof en, string> = {
   properties: 'Was der Gast bekommt',
   'properties.none': 'Nichts Besonderes: virtio-Platten und -Netzwerkkarten.',
   'property.os': 'System',
-  'property.os.help': 'Etwa debian.',
+  'property.os.help': 'Etwa debian; windows macht Maschinen, wie Windows sie will.',
   'property.os_version': 'Version',
   'property.user': 'Nutzer',
   'property.user.help': 'Konto, das Schlüsselpaare öffnen, etwa debian.',

@@ -88,7 +88,7 @@ export const en = {
   properties: 'What the guest is given',
   'properties.none': 'Nothing in particular: virtio disks and network cards.',
   'property.os': 'System',
-  'property.os.help': 'Such as debian.',
+  'property.os.help': 'Such as debian; windows makes machines as Windows wants them.',
   'property.os_version': 'Version',
   'property.user': 'User',
   'property.user.help': 'Account that key pairs open, such as debian.',

@@ -2,17 +2,20 @@
  * What events change of what the page has read: a thing is replaced where it stands, a new one is put where its list's order has it,
  * a deleted one goes. Only what cannot be known from the events is read again, by id.
  */
-import type { InfiniteData, Query, QueryClient } from '@tanstack/react-query'
+import { hashKey, type InfiniteData, notifyManager, type Query, type QueryClient } from '@tanstack/react-query'
 import type { Event } from '../../api/event.ts'
 import { ask } from '../api/read.ts'
 import type { Item, NounDefinition } from '../noun/definition.ts'
-import { insert, type Pages, remove, replace } from './pages.ts'
+import { contains, insert, type Pages, replace } from './pages.ts'
 
 export type ListQuery = Readonly<Record<string, unknown>>
 type Data = InfiniteData<Pages[number]>
 
 /** More things than this of one noun at once: their lists are read again instead. */
 const single_reads_max = 20
+/** Between two readings of the same thing: at least so long, and so many times what the last one took. */
+const pause_min_ms = 200
+const pause_share = 3
 
 export class Applier {
   private readonly cache: QueryClient
@@ -33,8 +36,10 @@ export class Applier {
     void this.cache.invalidateQueries()
   }
 
+  /** All that a frame has brought: each list is gone through once, and whoever looks at it is told once. */
   events(batch: readonly Event[]): void {
-    const unknown = new Map<string, Map<string, boolean>>()
+    const known = new Map<string, Map<string, Item | null>>()
+    const unknown = new Map<string, Set<string>>()
     // Of many events of one thing only the last matters; that it was created may be said by an earlier one.
     const last = new Map<string, { event: Event; created: boolean }>()
     for (const event of batch) {
@@ -43,33 +48,50 @@ export class Applier {
     }
     for (const { event, created } of last.values()) {
       const { noun, resource_id: id } = event
-      if (event.kind === 'deleted') this.gone(noun, id)
-      else if (event.resource) this.is(noun, event.resource as Item)
-      else if (this.nouns.get(noun)?.get && this.concerns(noun, id, created)) {
-        const ids = unknown.get(noun) ?? new Map<string, boolean>()
-        unknown.set(noun, ids.set(id, created))
-      }
+      if (event.kind === 'deleted') entry(known, noun, newMap).set(id, null)
+      else if (event.resource) entry(known, noun, newMap).set(id, event.resource as Item)
+      else if (this.nouns.get(noun)?.get && this.concerns(noun, id, created)) entry(unknown, noun, newSet).add(id)
     }
-    for (const [noun, ids] of unknown) this.readAgain(noun, [...ids.keys()])
+    notifyManager.batch(() => {
+      for (const [noun, things] of known) this.are(noun, things)
+    })
+    for (const [noun, ids] of unknown) this.readAgain(noun, [...ids])
     this.followers(batch)
   }
 
-  /** A thing as it is now. */
-  private is(noun: string, item: Item): void {
-    this.cache.setQueriesData({ queryKey: ['item', noun, item.id] }, item)
-    for (const query of this.lists(noun)) {
-      const definition = this.nouns.get(noun)
-      const asked = (query.queryKey[2] ?? {}) as ListQuery
-      const verdict =
-        definition?.matches?.(item, asked) ?? (this.isOurs(definition, item, asked) && matches(item, asked))
-      this.change(query, data => {
-        if (verdict === false) return remove(data.pages, item.id)
-        const replaced = replace(data.pages, item)
-        if (replaced !== data.pages || verdict === null) return replaced
-        return insert(data.pages, item, String(asked.sort ?? definition?.default_sort ?? 'id'))
-      })
-      if (verdict === null && !this.contains(query, item.id)) this.refresh(query)
+  /** Things as they are now; null: gone. */
+  private are(noun: string, things: ReadonlyMap<string, Item | null>): void {
+    for (const [id, item] of things) {
+      const page = this.item(noun, id)
+      if (!page) continue
+      if (item === null) this.refresh(page)
+      else if (page.state.data !== undefined) this.cache.setQueryData(page.queryKey, item)
     }
+    for (const query of this.lists(noun)) this.changeList(query, noun, things)
+  }
+
+  private changeList(query: Query, noun: string, things: ReadonlyMap<string, Item | null>): void {
+    const data = query.state.data as Data | undefined
+    if (!data) return
+    const definition = this.nouns.get(noun)
+    const asked = (query.queryKey[2] ?? {}) as ListQuery
+    const verdicts = new Map<string, boolean | null>()
+    const now = new Map<string, Item | null>()
+    for (const [id, item] of things) {
+      const verdict = item !== null && this.belongs(definition, item, asked)
+      verdicts.set(id, verdict)
+      now.set(id, verdict === false ? null : item)
+    }
+    const { pages: replaced, missing } = replace(data.pages, now)
+    const fresh = [...missing].flatMap(id => (verdicts.get(id) === true ? (now.get(id) ?? []) : []))
+    const pages = insert(replaced, fresh, String(asked.sort ?? definition?.default_sort ?? 'id'))
+    if (pages !== data.pages) this.cache.setQueryData(query.queryKey, { ...data, pages })
+    if ([...missing].some(id => verdicts.get(id) === null)) this.refresh(query)
+  }
+
+  /** Null: it cannot be told. */
+  private belongs(definition: NounDefinition | undefined, item: Item, asked: ListQuery): boolean | null {
+    return definition?.matches?.(item, asked) ?? (this.isOurs(definition, item, asked) && matches(item, asked))
   }
 
   /** Null: what other projects share may be in the list. */
@@ -79,14 +101,12 @@ export class Applier {
     return definition?.shared_between_projects ? null : false
   }
 
-  private gone(noun: string, id: string): void {
-    for (const query of this.lists(noun)) this.change(query, data => remove(data.pages, id))
-    for (const query of this.cache.getQueryCache().findAll({ queryKey: ['item', noun, id] })) this.refresh(query)
-  }
-
   private concerns(noun: string, id: string, created: boolean): boolean {
-    const shown = this.cache.getQueryCache().findAll({ queryKey: ['item', noun, id], type: 'active' }).length > 0
-    return shown || this.lists(noun).some(query => created || this.contains(query, id))
+    if (this.item(noun, id)?.isActive()) return true
+    return this.lists(noun).some(query => {
+      const data = query.state.data as Data | undefined
+      return created || (data !== undefined && contains(data.pages, id))
+    })
   }
 
   private readAgain(noun: string, ids: readonly string[]): void {
@@ -99,9 +119,9 @@ export class Applier {
     const { route, param } = definition.get
     for (const id of ids) {
       ask(route, { params: { [param]: id } }).then(
-        ({ body }) => this.is(noun, body as Item),
+        ({ body }) => this.are(noun, new Map([[id, body as Item]])),
         // Gone meanwhile, or not for our eyes: its list would not have it either.
-        () => this.gone(noun, id),
+        () => this.are(noun, new Map([[id, null]])),
       )
     }
   }
@@ -123,19 +143,15 @@ export class Applier {
     return this.cache.getQueryCache().findAll({ queryKey: ['list', noun] })
   }
 
-  private contains(query: Query, id: string): boolean {
-    const data = query.state.data as Data | undefined
-    return data?.pages.some(page => page.items.some(item => item.id === id)) ?? false
+  /** What is known of one thing: its page's, and of those that name it. */
+  private item(noun: string, id: string): Query | undefined {
+    return this.cache.getQueryCache().get(hashKey(['item', noun, id]))
   }
 
-  private change(query: Query, work: (data: Data) => Pages): void {
-    const data = query.state.data as Data | undefined
-    if (!data) return
-    const pages = work(data)
-    if (pages !== data.pages) this.cache.setQueryData(query.queryKey, { ...data, pages })
-  }
-
-  /** Not twice at once, and once more if something happened meanwhile: a storm of events is a row of reads, not a heap. */
+  /**
+   * At once when it is the first for a while. Not twice at once, and once more after a pause if something happened meanwhile: a storm of
+   * events is a slow row of reads that leaves most of the time to other things, not a heap.
+   */
   private refresh(query: Query): void {
     const under_way = this.reading.get(query.queryHash)
     if (under_way) {
@@ -146,13 +162,30 @@ export class Applier {
       query.invalidate()
       return
     }
-    const mark = { again: false }
+    // A first read that is under way may have looked before this happened, and Query would not begin it anew.
+    const mark = { again: query.state.fetchStatus === 'fetching' && query.state.data === undefined }
     this.reading.set(query.queryHash, mark)
+    const from_ms = performance.now()
     void this.cache.invalidateQueries({ queryKey: query.queryKey, exact: true }).finally(() => {
-      this.reading.delete(query.queryHash)
-      if (mark.again) this.refresh(query)
+      const took_ms = performance.now() - from_ms
+      setTimeout(
+        () => {
+          this.reading.delete(query.queryHash)
+          if (mark.again) this.refresh(query)
+        },
+        Math.max(pause_min_ms, pause_share * took_ms),
+      )
     })
   }
+}
+
+const newMap = () => new Map<string, Item | null>()
+const newSet = () => new Set<string>()
+
+function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
+  const value = map.get(key) ?? make()
+  map.set(key, value)
+  return value
 }
 
 /** Values of fields are words, numbers, yes and no; what is more than that equals nothing that a filter asks for. */

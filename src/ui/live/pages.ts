@@ -1,34 +1,82 @@
-/** Lists as pages, changed by one thing at a time. Pure: gives the same pages when nothing changes. */
+/**
+ * Lists as pages, changed by many things at once: what that costs grows with how many things have changed, hardly with how long the
+ * list is. Pure: gives the same pages when nothing changes, and the same page where nothing in it does.
+ */
 import type { Item } from '../noun/definition.ts'
 
-export type Pages = { items: Item[]; next: string | null }[]
+interface ItemPage {
+  items: Item[]
+  next: string | null
+}
+export type Pages = ItemPage[]
 
-export function replace(pages: Pages, item: Item): Pages {
-  for (const [n, page] of pages.entries()) {
-    const at = page.items.findIndex(one => one.id === item.id)
-    if (at >= 0) return pages.with(n, { ...page, items: page.items.with(at, item) })
-  }
-  return pages
+/** Pages never change, so where things stand on one is found out once. */
+const places = new WeakMap<ItemPage, Map<string, number>>()
+
+function placesOn(page: ItemPage): Map<string, number> {
+  const known = places.get(page) ?? new Map(page.items.map((item, at) => [item.id, at]))
+  places.set(page, known)
+  return known
 }
 
-export function remove(pages: Pages, id: string): Pages {
-  for (const [n, page] of pages.entries()) {
-    const at = page.items.findIndex(one => one.id === id)
-    if (at >= 0) return pages.with(n, { ...page, items: page.items.toSpliced(at, 1) })
-  }
-  return pages
+export function contains(pages: Pages, id: string): boolean {
+  return pages.some(page => placesOn(page).has(id))
 }
 
-/** Where the order has it; nowhere when it belongs to pages that are not read yet. `sort` as the API takes it. */
-export function insert(pages: Pages, item: Item, sort: string): Pages {
+/** By id what each thing is now; null for one that is not to be in the list. `missing`: those that are on none of its pages. */
+export function replace(pages: Pages, now: ReadonlyMap<string, Item | null>): { pages: Pages; missing: Set<string> } {
+  const missing = new Set(now.keys())
+  let next = pages
+  for (const [n, page] of pages.entries()) {
+    if (missing.size === 0) break
+    const at = placesOn(page)
+    const here =
+      missing.size < at.size ? [...missing].filter(id => at.has(id)) : [...at.keys()].filter(id => missing.has(id))
+    if (here.length === 0) continue
+    for (const id of here) missing.delete(id)
+    const touched = new Set(here)
+    const items = page.items.flatMap(item => (touched.has(item.id) ? (now.get(item.id) ?? []) : item))
+    const fresh = { ...page, items }
+    // The same things in the same places.
+    if (items.length === page.items.length) places.set(fresh, at)
+    next = next.with(n, fresh)
+  }
+  return { pages: next, missing }
+}
+
+/** Each where the order has it; nowhere when it belongs to pages that are not read yet. `sort` as the API takes it. */
+export function insert(pages: Pages, fresh: readonly Item[], sort: string): Pages {
   const after = comparing(sort)
-  for (const [n, page] of pages.entries()) {
-    const at = page.items.findIndex(one => after(one, item) > 0)
-    if (at >= 0) return pages.with(n, { ...page, items: page.items.toSpliced(at, 0, item) })
+  const changed = new Map<number, Item[]>()
+  for (const item of fresh) {
+    let n = firstWhere(pages.length, n => {
+      const last = (changed.get(n) ?? pages[n]?.items)?.at(-1)
+      return last !== undefined && after(last, item) > 0
+    })
+    if (n === pages.length) {
+      if (pages.at(-1)?.next !== null) continue
+      n--
+    }
+    const items = changed.get(n) ?? [...(pages[n]?.items ?? [])]
+    const at = firstWhere(items.length, at => after(items[at] as Item, item) > 0)
+    changed.set(n, items.toSpliced(at, 0, item))
   }
-  const last = pages.at(-1)
-  if (!last || last.next !== null) return pages
-  return pages.with(pages.length - 1, { ...last, items: [...last.items, item] })
+  if (changed.size === 0) return pages
+  return pages.map((page, n) => {
+    const items = changed.get(n)
+    return items ? { ...page, items } : page
+  })
+}
+
+/** The first of so many of which it holds, when it holds of all after it; `count` when of none. */
+function firstWhere(count: number, holds: (n: number) => boolean): number {
+  let [from, to] = [0, count]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (holds(middle)) to = middle
+    else from = middle + 1
+  }
+  return from
 }
 
 function comparing(sort: string): (one: Item, other: Item) => number {

@@ -23,6 +23,7 @@ class Live {
   /** Reads wait for it, so that nothing happens unheard between reading and hearing. Resolves also when there will be no stream. */
   opened: Promise<void> = Promise.resolve()
   private readonly listeners = new Set<() => void>()
+  private readonly followers = new Set<(batch: readonly Event[] | null) => void>()
   private waiting: Event[] = []
   private missed = false
   private frame: number | undefined
@@ -33,6 +34,12 @@ class Live {
   }
 
   readonly snapshot = (): LiveState => this.state
+
+  /** Called with each batch, after what is shown was changed by it; with null when some may have been missed. Until the returned function is called. */
+  follow(follower: (batch: readonly Event[] | null) => void): () => void {
+    this.followers.add(follower)
+    return () => this.followers.delete(follower)
+  }
 
   /** Until the returned function is called. */
   start(client: ApiClient, all_projects: boolean, heard: Heard): () => void {
@@ -45,7 +52,7 @@ class Live {
         signal: stopped.signal,
         ...(all_projects && { all_projects }),
         on_open: (gap: boolean) => {
-          if (gap) heard.gap()
+          if (gap) this.missedSome(heard)
           this.become('live')
           open.resolve()
         },
@@ -79,10 +86,18 @@ class Live {
       this.frame = undefined
       const batch = this.waiting
       this.waiting = []
-      if (this.missed) heard.gap()
-      else heard.events(batch)
+      if (this.missed) this.missedSome(heard)
+      else {
+        heard.events(batch)
+        for (const follower of this.followers) follower(batch)
+      }
       this.missed = false
     })
+  }
+
+  private missedSome(heard: Heard): void {
+    heard.gap()
+    for (const follower of this.followers) follower(null)
   }
 
   private become(state: LiveState): void {

@@ -42,8 +42,8 @@ export function ApiCalls({ calls }: { calls: readonly ApiCall[] }) {
     <div className="croft-calls">
       {calls.map(({ route, input }) => (
         <section key={route.name + JSON.stringify(input)}>
-          <p>{route.summary}</p>
-          {shapes[route.name] && !route.cli?.hidden && (
+          <p>{shapes[route.name]?.summary}</p>
+          {shapes[route.name] && !shapes[route.name]?.hidden && (
             <Copy text={commandOf(route, shapes[route.name], input)} label={words('api_call.cli')} />
           )}
           <Copy text={curlOf(route, input)} label={words('api_call.api')} />

@@ -47,6 +47,8 @@ export interface FormField {
   describe?(item: Item): string
   /** Choose the first by itself. */
   first?: boolean
+  /** Shown where there is nothing to choose from: what to do then. */
+  none?: ReactNode
   /** Not for every case. */
   when?(values: Values): boolean
   /** Of the kind 'own'. */
@@ -233,7 +235,7 @@ function NounControl({
   useEffect(() => {
     if (field.first && first && value === undefined) set(field.name, field.kind === 'nouns' ? [first.id] : first.id)
   }, [field, first, value, set])
-  if (data && items.length === 0) return <p className="croft-muted">{words('form.nothing')}</p>
+  if (data && items.length === 0) return <p className="croft-muted">{field.none ?? words('form.nothing')}</p>
   if (field.kind === 'noun')
     return (
       <Select

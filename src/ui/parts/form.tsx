@@ -7,6 +7,8 @@ import {
   Button,
   ExpandableSection,
   Form,
+  HelperText,
+  HelperTextItem,
   Modal,
   ModalBody,
   ModalFooter,
@@ -80,10 +82,13 @@ export function CreatePage({
   aside,
   after,
   onDone,
+  whyNot,
   ...props
 }: Props & {
   noun: NounDefinition
   aside?(values: Values): ReactNode
+  /** Why what is typed would be refused, as far as that is known. */
+  whyNot?: string | undefined
   /** Where to go then; without it the new thing's page, or the list. */
   after?(body: unknown): string
   /** In place of going on: the answer is shown first. */
@@ -108,7 +113,7 @@ export function CreatePage({
     <div className="croft-create">
       <Title headingLevel="h1">{noun.create?.title()}</Title>
       <div className="croft-create-columns">
-        <Form onSubmit={submit} className="croft-form">
+        <Form onSubmit={whyNot === undefined ? submit : event => event.preventDefault()} className="croft-form">
           <ProblemAlert error={failure} />
           {props.fields.map(control)}
           {props.more && (
@@ -117,13 +122,26 @@ export function CreatePage({
             </ExpandableSection>
           )}
           <ActionGroup>
-            <Button type="submit" isLoading={busy} isDisabled={busy}>
+            <Button
+              type="submit"
+              isLoading={busy}
+              isDisabled={busy}
+              isAriaDisabled={whyNot !== undefined}
+              {...(whyNot !== undefined && { 'aria-describedby': 'form-why-not' })}
+            >
               {noun.create?.title()}
             </Button>
             <Button variant="link" onClick={() => void navigate({ to: `/${noun.path}`, search: {} })}>
               {words('cancel')}
             </Button>
           </ActionGroup>
+          {whyNot !== undefined && (
+            <HelperText>
+              <HelperTextItem id="form-why-not" variant="error">
+                {whyNot}
+              </HelperTextItem>
+            </HelperText>
+          )}
         </Form>
         <aside className="croft-aside" aria-label={words('form.aside')}>
           {aside?.(values)}

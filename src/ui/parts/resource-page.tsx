@@ -6,6 +6,7 @@ import { ApiProblem } from '../../sdk/errors.ts'
 import { ask } from '../api/read.ts'
 import { live } from '../live/stream.ts'
 import { type Action, type Item, labelOf, type NounDefinition, type Tab as NounTab } from '../noun/definition.ts'
+import { usePluginTabs } from '../plugin/list.ts'
 import { may, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { Actions } from './actions.tsx'
@@ -50,7 +51,8 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
   const session = useSession()
   useTitle(labelOf(noun, item))
   const navigate = useNavigate()
-  const tabs = ((noun.tabs ?? []) as readonly NounTab<Item>[]).filter(
+  const added = usePluginTabs(noun.name)
+  const tabs = [...((noun.tabs ?? []) as readonly NounTab<Item>[]), ...added].filter(
     one => (!one.needs || may(session, one.needs)) && (one.when?.(item) ?? true),
   )
   const current = tabs.find(one => one.id === tab) ?? tabs[0]

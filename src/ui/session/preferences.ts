@@ -1,6 +1,6 @@
 /** What one person likes on one browser: kept in localStorage, heard of by every tab. Never anything secret. */
 import { useSyncExternalStore } from 'react'
-import type { Language } from '../text/catalogue.ts'
+import type { Language } from '../text/language.ts'
 
 export interface Preferences {
   theme: 'system' | 'light' | 'dark'

@@ -1,7 +1,7 @@
 /** The application: theme and language, who is signed in, the live stream, and below them the pages. */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
@@ -10,7 +10,8 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { usePreferences } from '../session/preferences.ts'
 import { expire, may, resume, type SessionState, useSessionState } from '../session/session.ts'
 import { SignInPage } from '../session/sign-in.tsx'
-import { useLanguageOf } from '../text/language.ts'
+import { language as languageNow, onLanguage, preferredLanguage } from '../text/language.ts'
+import { speak } from '../text/speak.ts'
 import { operations } from './operations.ts'
 import { makeRouter } from './router.tsx'
 
@@ -19,13 +20,16 @@ const SharedConsole = lazy(() => import('../console/shared.tsx'))
 
 export function App() {
   const { theme, language } = usePreferences()
-  const spoken = useLanguageOf(language)
+  const spoken = useSyncExternalStore(onLanguage, languageNow)
   const state = useSessionState()
   useTheme(theme)
   useEffect(() => {
     document.documentElement.lang = spoken
   }, [spoken])
   const [failure, setFailure] = useState<unknown>()
+  useEffect(() => {
+    speak(preferredLanguage(language)).catch(setFailure)
+  }, [language])
   useEffect(() => {
     resume().catch(setFailure)
   }, [])

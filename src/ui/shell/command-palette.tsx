@@ -9,7 +9,7 @@ import { allNouns } from '../noun/registry.ts'
 import { addressOf } from '../parts/link.tsx'
 import { may, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
-import { placesOf } from './navigation.tsx'
+import { usePlaces } from './navigation.tsx'
 
 interface Hit {
   key: string
@@ -99,9 +99,10 @@ export function CommandPalette({ onClose }: { onClose(): void }) {
 
 function useCommands(asked: string): Hit[] {
   const session = useSession()
+  const places = usePlaces()
   const all: Hit[] = [
     { key: 'home', kind: words('search.go'), title: words('dashboard'), to: '/' },
-    ...placesOf(session).map(({ path, title }) => ({
+    ...places.map(({ path, title }) => ({
       key: `go ${path}`,
       kind: words('search.go'),
       title,

@@ -6,6 +6,7 @@ import type { ComponentType } from 'react'
 import type { Session } from '../../api/session.ts'
 import { areas, type Area } from '../noun/definition.ts'
 import { allNouns, allPages } from '../noun/registry.ts'
+import { usePluginPlaces } from '../plugin/list.ts'
 import { may, personaOf, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 
@@ -19,8 +20,17 @@ export interface Place {
 /** What the calm portal of who only operates has; the rest is there by links from these, as far as one may see it. */
 const portal_paths: ReadonlySet<string> = new Set(['instances', 'key-pairs', 'operations', 'account'])
 
-/** Where one may go, in the menu's order. */
-export function placesOf(session: Session): Place[] {
+/** Where one may go, in the menu's order; pages of plug-ins come last in their areas. */
+export function usePlaces(): Place[] {
+  const session = useSession()
+  const plugins = usePluginPlaces()
+  return inOrder([...placesOf(session), ...plugins])
+}
+
+const inOrder = (places: readonly Place[]) =>
+  places.toSorted((one, other) => areas.indexOf(one.area) - areas.indexOf(other.area))
+
+function placesOf(session: Session): Place[] {
   const portal = personaOf(session) === 'portal'
   const shown = [
     ...allNouns()
@@ -30,15 +40,13 @@ export function placesOf(session: Session): Place[] {
       .filter(page => may(session, page.needs))
       .map(page => ({ ...page, title: page.title() })),
   ]
-  return shown
-    .filter(place => !portal || portal_paths.has(place.path))
-    .toSorted((one, other) => areas.indexOf(one.area) - areas.indexOf(other.area))
+  return shown.filter(place => !portal || portal_paths.has(place.path))
 }
 
 export function SideMenu({ open }: { open: boolean }) {
   const session = useSession()
   const { pathname } = useLocation()
-  const places = placesOf(session)
+  const places = usePlaces()
   const item = ({ path, title, icon: Icon }: Pick<Place, 'path' | 'title' | 'icon'>) => {
     const active = path === '' ? pathname === '/' : pathname === `/${path}` || pathname.startsWith(`/${path}/`)
     return (

@@ -21,6 +21,7 @@ const kept_max = 50
 
 class Operations {
   private notices: readonly Notice[] = []
+  private count = 0
   private readonly listeners = new Set<() => void>()
 
   readonly snapshot = (): readonly Notice[] => this.notices
@@ -35,7 +36,7 @@ class Operations {
   }
 
   said(title: string, outcome: NonNullable<Notice['outcome']>): void {
-    this.put({ id: crypto.randomUUID(), title, operation: null, outcome, hidden: false })
+    this.put({ id: `said ${(this.count += 1)}`, title, operation: null, outcome, hidden: false })
   }
 
   hide(id: string): void {

@@ -5,12 +5,14 @@ import { nounAt, pageAt } from '../noun/registry.ts'
 import { NotFound } from '../parts/empty.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
+import { isPluginPath } from '../plugin/list.ts'
 import { Frame } from './frame.tsx'
 
 const Dashboard = lazy(() => import('../dashboard/dashboard.tsx'))
 const ConsoleWindow = lazy(() => import('../console/window.tsx'))
 const ListPage = lazy(() => import('../parts/list-page.tsx'))
 const ResourcePage = lazy(() => import('../parts/resource-page.tsx'))
+const PluginPage = lazy(() => import('../plugin/plugin-page.tsx'))
 const SettingsPage = lazy(() => import('./preferences-page.tsx'))
 
 export type Search = Readonly<Record<string, string>>
@@ -35,6 +37,7 @@ function ListRoute() {
   const { path, noun } = useNoun()
   const page = pageAt(path)
   if (page) return <LazyPart key={path} load={page.load} props={{}} />
+  if (isPluginPath(path)) return <PluginPage key={path} path={path} />
   return noun ? <ListPage key={path} noun={noun} /> : <NotFound />
 }
 

@@ -2,28 +2,51 @@
  * Words in the user's language. A catalogue has the same keys in every language, held by its type; messages take {name} and
  * {n, plural, one {# host} other {# hosts}}, as ICU has them. No more of ICU than that.
  */
-import { language } from './language.ts'
-
-export const languages = ['en', 'de'] as const
-export type Language = (typeof languages)[number]
+import { type Language, language } from './language.ts'
 
 export type Values = Readonly<Record<string, string | number>>
 export type Words<K extends string> = {
   (key: K, values?: Values): string
   /** For a key that is known at run time only, such as a state's; null when there is none. */
   maybe(key: string, values?: Values): string | null
-  /** All messages, for the test that holds languages together. */
+  /** All messages: for the build, and the test that holds languages together. Not there in a browser. */
   messages: Readonly<Record<Language, Readonly<Record<K, string>>>>
 }
+type Messages<K extends string> = Readonly<Record<K, string>>
 
+/** All languages side by side. The build takes them apart (scripts/ui/words-plugin.ts). */
 export function catalogue<K extends string>(messages: {
   en: Record<K, string>
   de: Record<NoInfer<K>, string>
 }): Words<K> {
-  const words = (key: K, values: Values = {}) => format(messages[language()][key], values)
+  return Object.assign(
+    wordsFrom<K>(() => messages[language()]),
+    { messages },
+  )
+}
+
+/** By language and catalogue: only the languages that were used. */
+const loaded = new Map<Language, Readonly<Record<string, Messages<string>>>>()
+
+export function addWords(language: Language, words: Readonly<Record<string, Messages<string>>>): void {
+  loaded.set(language, words)
+}
+
+/** What the build makes of a catalogue: its words come from the file of the language in use. */
+export function builtCatalogue<K extends string>(name: string): Omit<Words<K>, 'messages'> {
+  return wordsFrom<K>(() => {
+    const messages = loaded.get(language())?.[name]
+    if (!messages)
+      throw new Error(`The words of '${name}' were asked for before the language ${language()} was loaded.`)
+    return messages
+  })
+}
+
+function wordsFrom<K extends string>(messages: () => Messages<K>) {
+  const words = (key: K, values: Values = {}) => format(messages()[key], values)
   const maybe = (key: string, values: Values = {}) =>
-    Object.hasOwn(messages.en, key) ? format(messages[language()][key as K], values) : null
-  return Object.assign(words, { messages, maybe })
+    Object.hasOwn(messages(), key) ? format(messages()[key as K], values) : null
+  return Object.assign(words, { maybe })
 }
 
 const plurals = new Map<Language, Intl.PluralRules>()

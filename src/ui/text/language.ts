@@ -1,17 +1,30 @@
 /** The language in force: the preference, or the browser's. Its own module, so that catalogues need nothing else. */
-import type { Language } from './catalogue.ts'
+
+export const languages = ['en', 'de'] as const
+export type Language = (typeof languages)[number]
 
 let current: Language | undefined
+const listeners = new Set<() => void>()
 
 export function language(): Language {
   current ??= ofBrowser()
   return current
 }
 
-/** The page is drawn anew by whoever calls this (shell/app.tsx). */
-export function useLanguageOf(preference: Language | 'auto'): Language {
-  current = preference === 'auto' ? ofBrowser() : preference
-  return current
+/** Called when another language is in force. */
+export function onLanguage(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+/** Once its words are there (speak.ts). */
+export function becomeLanguage(next: Language): void {
+  current = next
+  for (const listener of listeners) listener()
+}
+
+export function preferredLanguage(preference: Language | 'auto'): Language {
+  return preference === 'auto' ? ofBrowser() : preference
 }
 
 function ofBrowser(): Language {

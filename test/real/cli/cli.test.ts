@@ -78,6 +78,20 @@ describe('cli/cli', () => {
     await ok('instance', 'delete', 'web-a', '--purge', '--wait')
   })
 
+  test('a dry run says where it would run and what it takes, makes nothing, and ends as creating would', async () => {
+    const words = ['instance', 'create', 'dry', '--image', 'tiny', '--flavor', 'nano', '--dry-run']
+    const told = await ok(...words)
+    assert.match(told, /^Nothing was made. It would be taken now, and run in default\.$/m)
+    assert.match(told, /^h1 +default +chosen +1 /m)
+    assert.match(told, /^vcpus +\d+ +1 /m)
+    const plan = JSON.parse(await ok(...words, '--json')) as { possible: boolean }
+    assert.equal(plan.possible, true)
+    const refused = await home.run(...words, '--disk-gib', '60000')
+    assert.equal(refused.code, 6, refused.stderr)
+    assert.match(refused.stdout, /^Quota exceeded: /m)
+    assert.deepEqual(await things('instance', 'list', '--name', 'dry'), [])
+  })
+
   test('a batch is one command; lists follow all pages unless limited; explain tells of hosts', async () => {
     const user_data = path.join(home.folder, 'user-data')
     await writeFile(user_data, '#!/bin/sh\necho hello\n')

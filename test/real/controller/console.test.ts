@@ -1,20 +1,20 @@
 /** Consoles over HTTP and WebSockets: tickets, who sits there, taking over, links, and what is not let through. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, stat } from 'node:fs/promises'
-import { type AddressInfo, connect } from 'node:net'
-import { dirname } from 'node:path'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, suite, test } from 'node:test'
+import type { KyselyPlugin } from 'kysely'
 import type { ConsoleLink, ConsoleTicket, ConsoleViewer } from '../../../src/api/console.ts'
-import { serveSpice } from '../../../src/cli/spice-relay.ts'
+import type { Cloud } from '../../../src/controller/cloud.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
+import type { Clock } from '../../../src/lib/clock.ts'
 import { consoleClosed } from '../../../src/model/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { type ConsoleHost, serveConsolesOf } from '../../support/console-host.ts'
-import { Viewer } from '../../support/console-viewer.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
-import { linkMessage, spiceChannel } from '../../support/spice.ts'
+import { Viewer } from '../../support/viewer.ts'
 
 const hello = Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(1, 0)])
 const update = Buffer.of(3, 0, 0, 0, 0, 0, 2, 128, 1, 144)
@@ -271,109 +271,144 @@ suite('consoles', () => {
     await listed(all => all.length === 0)
   })
 
-  test('SPICE: where the instance has it, one viewer with all its connections, and nobody only looks on', async () => {
-    const asked = { kind: 'spice' }
-    const none = await one.request('POST', `/v1/instances/${id}/console`, { body: asked })
-    assert.equal(none.status, 409)
-    assert.match(String(none.body.detail), /has no SPICE.*--graphics spice/)
-    const set = await one.request('PATCH', `/v1/instances/${id}`, { body: { graphics: 'spice', clipboard: 'shared' } })
-    assert.deepEqual([set.status, set.body.graphics, set.body.clipboard], [200, 'spice', 'shared'])
-    for (const [body, status] of [
-      [{ ...asked, view_only: true }, 422],
-      [{ ...asked, viewer_id: id }, 404],
-      [{ kind: 'serial', viewer_id: id }, 404],
-    ] as const) {
-      assert.equal((await one.request('POST', `/v1/instances/${id}/console`, { body })).status, status)
-    }
-    const links = await one.request('POST', `/v1/instances/${id}/console-links`, { body: asked })
-    assert.equal(links.status, 422)
-
-    const made = await ticket(asked)
-    const main = open(made)
-    await once(main.socket, 'open')
-    const hello = linkMessage(spiceChannel.main, 0)
-    main.socket.send(hello.subarray(0, 20))
-    main.socket.send(hello.subarray(20))
-    await main.until(() => main.bytes === hello.length)
-    const [sitting] = await listed(all => all.length === 1)
-    assert.deepEqual([sitting?.id, sitting?.kind, sitting?.view_only], [made.console_id, 'spice', false])
-    assert.equal(served.streams.at(-1)?.kind, 'spice')
-
-    // Through the other controller, as a balancer may have it.
-    const further = await ticket({ ...asked, viewer_id: made.console_id }, other)
-    assert.equal(further.console_id, made.console_id)
-    const inputs = open(further, other)
-    await once(inputs.socket, 'open')
-    inputs.socket.send(linkMessage(spiceChannel.inputs, 7))
-    await inputs.until(() => inputs.bytes > 0)
-    assert.equal((await viewers()).length, 1)
-    const taken = await one.request('PATCH', path(sitting), { body: { view_only: true } })
-    assert.equal(taken.status, 409)
-    assert.match(String(taken.body.detail), /End that console instead/)
-
-    // What the ticket is not for, and what guests of a cloud are not given.
-    for (const said of [
-      linkMessage(spiceChannel.main, 0),
-      linkMessage(spiceChannel.usb, 7),
-      Buffer.from('RFB 003.008\n\n\n\n'),
-    ]) {
-      const viewer = open(await ticket({ ...asked, viewer_id: made.console_id }))
-      await once(viewer.socket, 'open')
-      viewer.socket.send(said)
-      assert.equal((await viewer.closed).code, consoleClosed.malformed)
-    }
-    assert.equal((await viewers()).length, 1, 'the viewer is still there')
-
-    assert.equal((await one.request('DELETE', path(sitting))).status, 204)
-    assert.equal((await main.closed).code, consoleClosed.ended)
-    assert.equal((await inputs.closed).code, consoleClosed.ended, 'all of it ends with its first')
-    const late = await one.request('POST', `/v1/instances/${id}/console`, {
-      body: { ...asked, viewer_id: made.console_id },
+  test('who loses the right is cut off by the event of it', async () => {
+    const { body: user } = await one.request('POST', '/v1/users', {
+      body: { name: 'leaver', domain_id: one.domain_id },
     })
-    assert.equal(late.status, 404)
+    const grant = { user_id: user.id, role: 'member', scope: 'project', project_id: one.project_id }
+    const granted = await one.request('POST', '/v1/role-grants', { body: grant })
+    const token = await one.tokenOf(String(user.id), one.project_id)
+    const viewer = open(await ticket({}, other, token), other)
+    await viewer.says('login: ')
+    await listed(all => all.length === 1)
+    assert.equal((await one.request('DELETE', `/v1/role-grants/${String(granted.body.id)}`)).status, 204)
+    // Sooner than it would be looked at without.
+    const late = once(AbortSignal.timeout(5000), 'abort').then(() => null)
+    assert.equal((await Promise.race([viewer.closed, late]))?.code, consoleClosed.ended)
     await listed(all => all.length === 0)
   })
 
-  test('by SPICE from a program on one’s own machine: a socket that only its owner reaches, one ticket a connection', async () => {
-    const told: string[] = []
-    const relay = await serveSpice({
-      title: 'shown',
-      open: async viewer_id => {
-        const got = await ticket({ kind: 'spice', ...(viewer_id && { viewer_id }) })
-        const { socket } = open(got)
-        await once(socket, 'open')
-        return { socket, console_id: got.console_id }
-      },
-      said: text => told.push(text),
+  suite('with a clock of its own, and a database that fails', () => {
+    /** Another server of the same controller. */
+    async function another(change: Partial<Cloud>): Promise<{ pings(): void; at: TestCloud }> {
+      const due: (() => void)[] = []
+      const after: Clock['after'] = (delay_ms, callback) => {
+        if (delay_ms !== 20_000) return one.cloud.clock.after(delay_ms, callback)
+        due.push(callback)
+        return { cancel: () => undefined }
+      }
+      const server = http.createServer()
+      ends.push(serveConsoles({ ...one.cloud, clock: { ...one.cloud.clock, after }, ...change }, server))
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      ends.push(() => void server.close())
+      const at = { ...one }
+      ports.set(at, (server.address() as AddressInfo).port)
+      return { at, pings: () => due.pop()?.() }
+    }
+
+    /** What the viewer has said until now has arrived when this is answered. */
+    const answeredBy = async ({ socket }: Viewer) => {
+      socket.ping()
+      await once(socket, 'pong')
+    }
+
+    test('a host that lost power, and says nothing any more, ends the consoles on it', async () => {
+      const { at, pings } = await another({})
+      const viewer = open(await ticket(), at)
+      await viewer.says('login: ')
+      const answered = once(served.streams.at(-1)?.socket ?? viewer.socket, 'ping')
+      pings()
+      await Promise.all([answered, answeredBy(viewer)])
+      assert.equal(viewer.socket.readyState, viewer.socket.OPEN, 'both ends live')
+      served.streams.at(-1)?.socket.pause()
+      for (let n = 0; n < 3 && viewer.socket.readyState === viewer.socket.OPEN; n++) {
+        pings()
+        await Promise.race([answeredBy(viewer), viewer.closed])
+      }
+      const late = once(AbortSignal.timeout(2000), 'abort').then(() => null)
+      assert.equal((await Promise.race([viewer.closed, late]))?.code, consoleClosed.gone)
+      await listed(all => all.length === 0)
     })
-    const socket_path = relay.url.replace('spice+unix://', '')
-    assert.equal((await stat(dirname(socket_path))).mode & 0o777, 0o700)
-    assert.match(
-      await readFile(relay.file, 'utf8'),
-      new RegExp(`^type=spice\nunix-path=${socket_path}\ntitle=shown$`, 'm'),
-    )
-    const main = connect(socket_path)
-    const said = linkMessage(spiceChannel.main, 0)
-    main.write(said.subarray(0, 3))
-    main.write(said.subarray(3))
-    assert.deepEqual((await once(main, 'data'))[0], said)
-    const inputs = connect(socket_path)
-    inputs.write(linkMessage(spiceChannel.inputs, 5))
-    await once(inputs, 'data')
-    const [sitting] = await listed(all => all.length === 1)
-    const stranger = connect(socket_path)
-    stranger.write('GET / HTTP/1.1\r\n\r\n')
-    await once(stranger, 'close')
-    assert.deepEqual(told, ['it does not begin as SPICE does'])
-    const ended = [once(main, 'close'), once(inputs, 'close')]
-    main.resume()
-    inputs.resume()
-    await one.request('DELETE', path(sitting))
-    await Promise.all(ended)
-    assert.equal(told.at(-1), 'This console was ended.')
-    await relay.close()
-    await assert.rejects(stat(dirname(socket_path)), { code: 'ENOENT' })
-    await listed(all => all.length === 0)
+
+    test('who left while the database was away is not shown for ever', async () => {
+      let away = false
+      const tried = Promise.withResolvers<void>()
+      const { database } = one.cloud
+      const { at, pings } = await another({
+        database: {
+          ...database,
+          transaction(work) {
+            if (!away) return database.transaction(work)
+            setImmediate(tried.resolve)
+            return Promise.reject(new Error('it is away'))
+          },
+        },
+      })
+      const viewer = open(await ticket(), at)
+      await viewer.says('login: ')
+      await listed(all => all.length === 1)
+      away = true
+      viewer.socket.close()
+      await tried.promise
+      away = false
+      pings()
+      await listed(all => all.length === 0)
+    })
+
+    test('what was found first counts no more than what was found later', async () => {
+      let hold: Promise<void> | null = null
+      const held = Promise.withResolvers<void>()
+      let looks = 0
+      const later = Promise.withResolvers<void>()
+      const slow: KyselyPlugin = {
+        transformQuery: ({ node }) => node,
+        async transformResult({ result }) {
+          if (hold && result.rows.some(row => 'view_only' in row)) {
+            looks += 1
+            if (looks === 1) await hold
+            else later.resolve()
+          }
+          return result
+        },
+      }
+      const { database } = one.cloud
+      const { at } = await another({ database: { ...database, db: database.db.withPlugin(slow) } })
+      const viewer = open(await ticket(), at)
+      await viewer.says('login: ')
+      const [sitting] = await listed(all => all.length === 1)
+      hold = held.promise
+      for (const view_only of [true, false])
+        assert.equal((await one.request('PATCH', path(sitting), { body: { view_only } })).status, 200)
+      // Either the second look overtakes the first, or it waits for it.
+      await Promise.race([later.promise, new Promise(resolve => setTimeout(resolve, 300))])
+      held.resolve()
+      await later.promise
+      // What comes before the last look is done goes nowhere.
+      for (let n = 0; n < 50 && !viewer.text.includes('typed'); n++) {
+        viewer.socket.send('typed')
+        await answeredBy(viewer)
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+      assert.match(viewer.text, /typed/)
+      viewer.socket.close()
+      await listed(all => all.length === 0)
+    })
+
+    test('guesses at tickets are bounded as requests are', async () => {
+      const asked: string[] = []
+      const { at } = await another({})
+      const read = Promise.withResolvers<void>()
+      one.cloud.settings.changed = read.resolve
+      const limit = { body: { value: 10 } }
+      assert.equal((await one.request('PUT', '/v1/settings/api.requests_per_s', limit)).status, 200)
+      await read.promise
+      for (let n = 0; n < 40; n++) {
+        const guess = open({ url: `/v1/consoles/${'x'.repeat(43)}` }, at)
+        await guess.closed.catch((error: unknown) => asked.push(String(error)))
+      }
+      assert.match(asked[0] ?? '', /403/)
+      assert.match(asked.at(-1) ?? '', /429/)
+    })
   })
 
   test('why a host shows nothing is told as the socket closes', async () => {

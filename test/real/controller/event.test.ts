@@ -45,18 +45,23 @@ describe('controller/event', () => {
     const early = await kindsSince(from)
     assert.deepEqual(early, { kinds: [], hidden: true, last: undefined })
     await endFirst()
-    const all = await kindsSince(from)
+    // The cloud's own background work has transactions, too, that hold events back for a moment.
+    let all = await kindsSince(from)
+    while (all.hidden) all = await kindsSince(from)
     assert.deepEqual(all.kinds, ['first', 'second'])
-    assert.equal(all.hidden, false)
     assert.deepEqual((await kindsSince(parseCursor(all.last ?? '') ?? start)).kinds, [])
   })
 
   test('the latest come first, page by page into the past, without a gap or a double', async () => {
-    for (const name of ['first', 'second', 'third']) await cloud.request('POST', '/v1/projects', { body: { name } })
+    const ids: unknown[] = []
+    for (const name of ['first', 'second', 'third'])
+      ids.push((await cloud.request('POST', '/v1/projects', { body: { name } })).body.id)
+    const told = () => cloud.request('GET', '/v1/events?all_projects=true&noun=project')
+    let forward = await told()
+    while (forward.body.items?.at(-1)?.resource_id !== ids.at(-1)) forward = await told()
     const asked = '/v1/events?latest=true&all_projects=true&noun=project&limit=2'
     const page = await cloud.request('GET', asked)
     const older = await cloud.request('GET', `${asked}&cursor=${String(page.body.next)}`)
-    const forward = await cloud.request('GET', '/v1/events?all_projects=true&noun=project')
     assert.deepEqual([...(page.body.items ?? []), ...(older.body.items ?? [])], forward.body.items?.toReversed())
     assert.equal(older.body.next, null)
   })

@@ -11,7 +11,8 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { Value } from 'typebox/value'
 import { instancePorts } from '../../../src/controller/store/instance-ports.ts'
-import { WantedPort } from '../../../src/protocol/wanted.ts'
+import { wanted } from '../../../src/controller/store/wanted.ts'
+import { WantedInstance, WantedPort } from '../../../src/protocol/wanted.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost } from '../../support/obedient-host.ts'
 import { makeTeam, type Team } from './authorisation/things.ts'
@@ -119,10 +120,10 @@ describe('controller/image-sharing', () => {
     assert.equal((await we.ask('PATCH', `/v1/images/${id}`, { properties: { nic_modle: 'e1000' } })).status, 422)
   })
 
-  void test('the NIC model that an image asks for is that of its instances, as their host is told', async () => {
+  void test('the NIC model and the system that an image names are those of its instances, as their host is told', async () => {
     const we = as(ours)
     const { image, flavor, network } = ours.things
-    const set = await we.ask('PATCH', `/v1/images/${image}`, { properties: { nic_model: 'e1000e' } })
+    const set = await we.ask('PATCH', `/v1/images/${image}`, { properties: { nic_model: 'e1000e', os: 'Windows 11' } })
     assert.equal(set.status, 200, JSON.stringify(set.body))
     const networks = [{ network_id: network }, { network_id: network }]
     const body = { name: 'old', flavor_id: flavor, image_id: image, networks }
@@ -134,6 +135,9 @@ describe('controller/image-sharing', () => {
       ports.map(one => one.model),
       ['e1000e', 'e1000e'],
     )
+    const [told] = await wanted.instances(cloud.cloud.database.db, [id], { stop_timeout_s: 1 })
+    assert.equal(told?.instance.os_family, 'windows')
+    assert.ok(Value.Check(WantedInstance, told.instance), JSON.stringify(told))
     // What the host takes by its own schema.
     for (const one of ports) assert.ok(Value.Check(WantedPort, one), JSON.stringify(one))
   })

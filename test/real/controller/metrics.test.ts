@@ -8,9 +8,10 @@ import { sql } from 'kysely'
 import { parse } from 'yaml'
 import type { Instance } from '../../../src/api/instance.ts'
 import type { MetricHistory, MetricsNow } from '../../../src/api/metrics.ts'
-import type { Latest } from '../../../src/controller/app/metric-hub.ts'
+import { type Latest, MetricHub } from '../../../src/controller/app/metric-hub.ts'
 import { everyExposedName } from '../../../src/controller/app/metric-exposition.ts'
 import { keepMetrics } from '../../../src/controller/reconcilers/metrics.ts'
+import { openDatabase } from '../../../src/controller/store/database.ts'
 import { clusterCapacities, type PackedBlock } from '../../../src/controller/store/metrics.ts'
 import { realClock } from '../../../src/lib/clock.ts'
 import type { InstanceSample } from '../../../src/protocol/samples.ts'
@@ -258,6 +259,60 @@ describe('controller/metrics', () => {
       series?.peak,
       Array.from({ length: 12 }, (_, n) => n * 10 + 9 + 5),
     )
+  })
+
+  test('a host that makes up devices uses up its own share, and nobody else’s', async () => {
+    const { db } = one.cloud.database
+    const count = async () =>
+      (await sql<{ n: number }>`select count(*)::int as n from metric_layout`.execute(db)).rows[0]?.n ?? 0
+    const sampled = await simulatedSamples('h2', realClock, { running: () => [] }, { cpus: 8, memory_mib: 1000 }).host()
+    const before = await count()
+    for (let n = 0; n < 200; n++) {
+      const pools = [{ name: `made-up-${n}`, used_bytes: 0, size_bytes: 1 }]
+      await elsewhere.measure({ taken_ms: n * 1000, host: { ...sampled, pools }, instances: [] })
+    }
+    await one.cloud.metrics.flush()
+    const made_up = (await count()) - before
+    assert.ok(made_up > 10 && made_up < 100, `${made_up} layouts of one host`)
+    const { lost } = one.cloud.metrics.counted
+    assert.ok(lost >= 100, `${lost} counted as lost`)
+    // What it had before it may go on to say, and others may say new things.
+    const pools = [{ name: 'made-up-0', used_bytes: 1, size_bytes: 1 }]
+    await elsewhere.measure({ taken_ms: 1_000_000, host: { ...sampled, pools }, instances: [] })
+    assert.ok(one.cloud.metrics.latest(elsewhere.id)?.series.includes('pool_used_bytes/made-up-0'))
+    await host.measure({
+      taken_ms: 1_000_000,
+      host: { ...sampled, pools: [{ ...pools[0], name: 'new' } as never] },
+      instances: [],
+    })
+    assert.ok(one.cloud.metrics.latest(host.id)?.series.includes('pool_used_bytes/new'))
+  })
+
+  test('points are put together by the one connection that holds the work', async () => {
+    const single = openDatabase({ url: own.url, connections_max: 1, onError: console.error })
+    const now_ms = Math.floor(Date.now() / hour_ms) * hour_ms + hour_ms / 2
+    const metrics = new MetricHub({
+      controller_id: randomUUID(),
+      database: single,
+      clock: realClock,
+      log: one.cloud.log,
+      interval_s: () => 10,
+    })
+    try {
+      const [id = ''] = ids()
+      const at_ms = now_ms - 1.5 * hour_ms
+      const mean = Float32Array.of(1, 2, 3)
+      const block = { resource_id: id, at_ms, step_s: 10, series: ['cpu_percent'], mean, peak: null, counters: null }
+      await metrics.store.write('seconds', [block])
+      const clock = { ...realClock, now_ms: () => now_ms }
+      await sql`delete from metric_rollup`.execute(single.db)
+      await sql`insert into metric_rollup (step_s, done_at) values (300, ${new Date(now_ms - 1.5 * hour_ms)})`.execute(
+        single.db,
+      )
+      while (await keepMetrics({ database: single, metrics, clock }));
+    } finally {
+      await single.close()
+    }
   })
 
   test('the size is bounded: what is old goes as new comes, whole partitions at a time', async () => {

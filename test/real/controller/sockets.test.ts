@@ -1,7 +1,7 @@
 /** Sockets of people and agents that behave badly: whoever hangs up, holds out or floods harms nobody but themselves. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:https'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { WebSocket } from 'ws'
+import { createControllerClient } from '../../../src/agent/drivers/controller-client.ts'
 import type { Identity } from '../../../src/agent/identity.ts'
 import { joinHost } from '../../../src/agent/join.ts'
 import { buildLinkServer } from '../../../src/controller/agents/link-server.ts'
@@ -135,6 +136,46 @@ describe('controller/sockets', () => {
       })
       .execute()
     assert.equal(await read(), 200)
+  })
+
+  /** Connections of the port, either end's, by how Linux sees them (proc_pid_net(5)); whether the kernel asks if the other end lives. */
+  async function connections(port: number): Promise<Map<string, boolean>> {
+    const hex = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+    const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map(line => line.trim().split(/\s+/))
+    const established = rows.filter(
+      ([, own, other, state]) => state === '01' && (own?.endsWith(hex) || other?.endsWith(hex)),
+    )
+    return new Map(established.map(row => [`${row[1]} ${row[2]}`, row[5]?.startsWith('02:') ?? false]))
+  }
+
+  test('a stream on which nobody says anything ends when the other end lost power, at either end', async () => {
+    const identity = await enrol()
+    const asked = Promise.withResolvers<string>()
+    const stop = cloud.cloud.database.listen('croft_call', payload => {
+      if (payload) asked.resolve((JSON.parse(payload) as { params: { token: string } }).params.token)
+    })
+    const opening = cloud.cloud.streams.open(
+      { id: identity.host_id, name: identity.name },
+      { kind: 'log', instance_id: crypto.randomUUID(), tail_bytes: 1, follow: true },
+    )
+    const token = await asked.promise
+    stop()
+    const before_ = await connections(Number(agents.port))
+    const client = createControllerClient(identity)
+    const stream = await client.stream(
+      new URL(`/agent/v1/streams/${token}`, agents).href.replace('https', 'wss'),
+      token,
+    )
+    const held = await opening
+    const made = [...(await connections(Number(agents.port)))].filter(([name]) => !before_.has(name))
+    assert.deepEqual(
+      made.map(([, is_kept_alive]) => is_kept_alive),
+      [true, true],
+      'the agent’s end and the controller’s',
+    )
+    held.terminate()
+    stream.destroy()
+    client.close()
   })
 
   test('a controller that stops does not wait for ever for the agents that are linked', async () => {

@@ -9,6 +9,7 @@ import type { DomainSpec } from '../../../src/agent/ports.ts'
 import type { WantedDisk } from '../../../src/protocol/wanted.ts'
 import { clipboardKinds, graphicsKinds } from '../../../src/model/graphics.ts'
 import { nicModels } from '../../../src/model/nic.ts'
+import { osFamilyOf } from '../../../src/model/os.ts'
 import { uuid, wantedInstance } from './fakes.ts'
 
 const host: DomainHost = {
@@ -68,6 +69,8 @@ const variants: Record<string, [DomainSpec, DomainHost]> = {
   tcg: [spec(), host],
   kvm: [spec(), { ...host, virtualisation: 'kvm', datapath: 'system' }],
   passthrough: [spec(), { ...host, virtualisation: 'kvm', default_cpu_model: 'host-passthrough' }],
+  windows: [spec({ instance: wantedInstance({ os_family: 'windows' }) }), { ...host, virtualisation: 'kvm' }],
+  'windows, emulated': [spec({ instance: wantedInstance({ os_family: 'windows' }) }), host],
   'ARM, emulated': [spec(), { ...host, arch: 'aarch64' }],
   'ARM, KVM': [spec(), { ...host, arch: 'aarch64', virtualisation: 'kvm', datapath: 'system' }],
   'all NIC models': [allNics(), host],
@@ -205,4 +208,28 @@ test('no name, however odd, gets out of its place', () => {
     }),
     { numRuns: 40 },
   )
+})
+
+test('Windows has its clock in local time, and under KVM what Hyper-V offers; others neither', () => {
+  const xmlOf = (name: string) => {
+    const [given, on] = variants[name] ?? assert.fail(name)
+    return domainXml(given, on)
+  }
+  const windows = xmlOf('windows')
+  assert.match(windows, /<clock offset=["']localtime["']/)
+  assert.match(windows, /<timer name=["']hypervclock["'] present=["']yes["']\/>/)
+  for (const feature of ['relaxed', 'vapic', 'spinlocks', 'vpindex', 'synic', 'stimer'])
+    assert.match(windows, new RegExp(`<${feature} state=["']on["']`), feature)
+  // QEMU without KVM knows none of it.
+  const emulated = xmlOf('windows, emulated')
+  assert.match(emulated, /<clock offset=["']localtime["']/)
+  assert.doesNotMatch(emulated, /hyperv/)
+  const other = xmlOf('kvm')
+  assert.match(other, /<clock offset=["']utc["']/)
+  assert.doesNotMatch(other, /hyperv/)
+})
+
+test('Windows is known by what an image says of itself', () => {
+  for (const os of ['windows', 'Windows Server 2022', 'win2k22']) assert.equal(osFamilyOf(os), 'windows', os)
+  for (const os of ['debian', 'darwin', '', null, undefined]) assert.equal(osFamilyOf(os), null, String(os))
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { powerOf } from '../../../src/agent/drivers/libvirt/hypervisor.ts'
+import { powerOf } from '../../../src/agent/drivers/libvirt/power.ts'
 import type { Domain } from '../../../src/agent/ports.ts'
 import { type Done, nothingDone } from '../../../src/agent/reconcilers/done.ts'
 import {

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compareHolds, type Holds } from '../../../src/controller/agents/holds.ts'
 import type { KnownInstance } from '../../../src/controller/store/held.ts'
+import { factsOf } from '../../../sim/facts.ts'
+import { BadFrame, parseAgentFrame } from '../../../src/protocol/messages.ts'
 
 const row = (change: Partial<KnownInstance> = {}): KnownInstance => ({
   id: 'i',
@@ -68,3 +70,62 @@ test('later details of the same generation are passed by themselves', () => {
   const compared = compareHolds('h', [row()], [hold({ details_version: 4 })])
   assert.deepEqual([compared.differing, compared.details], [[], [{ id: 'i', details_version: 4 }]])
 })
+
+test('a host cannot say numbers beyond which the database could not be read any more', () => {
+  const id = crypto.randomUUID()
+  const said = (change: object) =>
+    JSON.stringify({
+      type: 'held',
+      instances: [{ ...shown, id, disks: [{ ...disk, volume_id: id }], ...change }],
+    })
+  assert.equal(parseAgentFrame(said({})).type, 'held')
+  const beyond = Number.MAX_SAFE_INTEGER
+  const whole = { ...shown, id }
+  for (const change of [
+    { generation: beyond },
+    { generation: -1 },
+    { details_version: beyond },
+    { reboot_count: 2 ** 31 - 1 },
+    { memory_mib: beyond },
+    { vcpus: beyond },
+    { disks: [{ ...disk, volume_id: id, size_gib: beyond }] },
+    { disks: [{ ...disk, volume_id: id, size_mib: beyond }] },
+  ])
+    assert.throws(() => parseAgentFrame(said(change)), BadFrame, JSON.stringify(change))
+  const hello = (held: object) =>
+    JSON.stringify({ type: 'hello', protocol: 1, facts: factsOf('h', { memory_mib: 1024 }), holds: [held] })
+  const holds = { id, generation: whole.generation, details_version: whole.details_version }
+  assert.equal(parseAgentFrame(hello(holds)).type, 'hello')
+  for (const change of [{ generation: beyond }, { details_version: beyond }, { reboot_count: beyond }])
+    assert.throws(() => parseAgentFrame(hello({ ...holds, ...change })), BadFrame, JSON.stringify(change))
+})
+
+const disk = { role: 'root', size_gib: 1, image: null, bus: 'virtio' }
+const shown = {
+  generation: 5,
+  details_version: 2,
+  power: 'running',
+  reboot_count: 1,
+  reboot_kind: 'soft',
+  stop_timeout_s: 60,
+  vcpus: 1,
+  memory_mib: 128,
+  cpu_model: 'default',
+  ports: [],
+  config_drive: false,
+  watchdog_action: 'none',
+  metadata: {
+    hostname: 'web',
+    name: 'web',
+    project_id: crypto.randomUUID(),
+    zone: 'z',
+    flavor: 'tiny',
+    image: 'tiny',
+    public_keys: [],
+    user_data: null,
+    tags: {},
+    created_at: '2026-01-01T00:00:00Z',
+    floating_addresses: [],
+    security_groups: [],
+  },
+}

@@ -7,6 +7,7 @@ import { contract } from '../../../src/api/index.ts'
 import { ApiProblem, ConnectionFailed, createClient, event_stream_path } from '../../../src/sdk/index.ts'
 import { readEventStream } from '../../../src/sdk/event-stream.ts'
 import { uploadByTus } from '../../../src/sdk/tus.ts'
+import { operations } from '../../../src/ui/shell/operations.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void
 let server: http.Server | undefined
@@ -93,6 +94,26 @@ test('a lost connection is tried again with the same key; a server that was neve
   assert.match(String(keys[0]), /^[0-9a-f-]{36}$/)
   const nobody = createClient({ url: 'http://127.0.0.1:9' }).call(contract.network.create, { body })
   await assert.rejects(nobody, (error: unknown) => error instanceof ConnectionFailed && error.code === 'ECONNREFUSED')
+})
+
+test('changes are made, and told of, where the page came over plain HTTP and there is no crypto.randomUUID', async () => {
+  const keys: unknown[] = []
+  const url = await serve((request, response) => {
+    keys.push(request.headers['idempotency-key'])
+    json(response, { id: 'x' }, 201)
+  })
+  // Not even there, as in browsers (secure contexts, W3C).
+  Object.defineProperty(crypto, 'randomUUID', { value: undefined, configurable: true })
+  try {
+    for (let n = 0; n < 2; n++) await createClient({ url }).call(contract.network.create, { body: { name: 'n' } })
+    for (const title of ['Rename it', 'Rename it again']) operations.said(title, { variant: 'success' })
+  } finally {
+    Reflect.deleteProperty(crypto, 'randomUUID')
+  }
+  for (const key of keys)
+    assert.match(String(key), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  assert.equal(new Set(keys).size, 2)
+  assert.equal(new Set(operations.snapshot().map(one => one.id)).size, 2)
 })
 
 test('too many requests: comes back when told to', async () => {

@@ -12,5 +12,6 @@ export const publicRoutes: ReadonlySet<string> = new Set([
 export const nounsElsewhere: Readonly<Record<string, string>> = {
   'console-link': 'a way to a console: told with consoles',
   'image-upload': "the resumable way to an image's content: of the image in store",
+  plugin: 'a folder on the controller: the database knows nothing of it',
   placement: 'why an instance is where it is: told with instances',
 }

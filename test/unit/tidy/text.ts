@@ -102,6 +102,9 @@ export const longFiles: Readonly<Record<string, { reason: string; max?: number }
   'src/lib/libvirt/rpc.ts': {
     reason: "libvirt's protocol on one socket: calls, replies, events and streams belong together",
   },
+  'test/real/controller/console.test.ts': {
+    reason: 'one cloud of two controllers, and all that befalls a console there',
+  },
   'test/real/controller/image.test.ts': { reason: 'one server and one set of hostile files for all uploads' },
   'test/unit/agent/agent.test.ts': { reason: 'the whole agent over fakes, story by story' },
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { insert, type Pages, remove, replace } from '../../../src/ui/live/pages.ts'
+import { contains, insert, type Pages, replace } from '../../../src/ui/live/pages.ts'
 
 const items = fc.uniqueArray(fc.record({ id: fc.uuid(), name: fc.constantFrom('a', 'b', 'c', 'd') }), {
   selector: one => one.id,
@@ -28,32 +28,53 @@ function paged(all: readonly Named[], size: number, read: number): Pages {
 
 const flat = (pages: Pages) => pages.flatMap(page => page.items.map(item => item.id))
 
+const of = (...things: readonly [string, Named | null][]) => new Map(things)
+
 suite('lists that follow events', () => {
-  test('a new thing stands where the server would have it', () => {
+  test('new things stand where the server would have them, as far as the list was read', () => {
+    const sorts = fc.constantFrom('name', '-name')
     fc.assert(
-      fc.property(items, fc.constantFrom('name', '-name'), fc.integer({ min: 1, max: 7 }), (all, sort, size) => {
-        const [fresh, ...before] = all as [Named, ...Named[]]
-        const pages = paged(sorted(before, sort), size, 3)
+      fc.property(items, sorts, fc.integer({ min: 1, max: 7 }), fc.nat(5), (all, sort, size, count) => {
+        const fresh = all.slice(0, count)
+        const pages = paged(sorted(all.slice(count), sort), size, 3)
         const after = insert(pages, fresh, sort)
         const expected = sorted(all, sort).map(one => one.id)
         assert.deepEqual(flat(after), expected.slice(0, flat(after).length))
+        for (const one of fresh) assert.equal(contains(after, one.id), flat(after).includes(one.id))
+        if (pages.at(-1)?.next === null) assert.equal(flat(after).length, all.length)
       }),
     )
   })
 
-  test('replacing and removing leave the rest alone', () => {
+  test('things change and go where they stand, all at once, and leave the rest alone', () => {
     fc.assert(
-      fc.property(items, fc.integer({ min: 1, max: 7 }), (all, size) => {
+      fc.property(items, fc.integer({ min: 1, max: 7 }), fc.nat(9), fc.nat(9), (all, size, changing, going) => {
         const pages = paged(all, size, 99)
-        const [one] = all as [Named, ...Named[]]
-        assert.deepEqual(
-          flat(remove(pages, one.id)),
-          flat(pages).filter(id => id !== one.id),
+        const changed = all.slice(0, changing)
+        const gone = all.slice(changing, changing + going)
+        const now = of(
+          ...changed.map((one): [string, Named] => [one.id, { ...one, name: 'z' }]),
+          ...gone.map((one): [string, null] => [one.id, null]),
+          ['nowhere', null],
         )
-        const changed = replace(pages, { ...one, name: 'z' })
-        assert.deepEqual(flat(changed), flat(pages))
-        assert.equal(remove(pages, 'none'), pages)
+        const { pages: after, missing } = replace(pages, now)
+        assert.deepEqual([...missing], ['nowhere'])
+        const rest = all.filter(one => !gone.includes(one))
+        assert.deepEqual(
+          flat(after),
+          rest.map(one => one.id),
+        )
+        const named = after.flatMap(page => page.items as Named[]).filter(one => one.name === 'z')
+        assert.deepEqual(
+          named.map(one => one.id),
+          changed.map(one => one.id),
+        )
+        for (const one of all) assert.equal(contains(after, one.id), rest.includes(one))
+        // What is not touched is the same as before, so that it is not drawn anew.
+        assert.ok(after.every((page, n) => page === pages[n] || pages[n]?.items.some(one => now.has(one.id))))
       }),
     )
+    const pages = paged([{ id: 'a', name: 'a' }], 5, 1)
+    assert.equal(replace(pages, of(['b', null])).pages, pages)
   })
 })

@@ -3,6 +3,7 @@
  * metadata are seen and never written to: every call that changes something checks the mark first.
  */
 import { mkdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import {
   defineFlag,
   type DomainEvent,
@@ -17,15 +18,7 @@ import {
   TimeoutError,
   undefineFlag,
 } from '../../../lib/libvirt/index.ts'
-import {
-  Away,
-  type Domain,
-  Failure,
-  type Hypervisor,
-  type HypervisorEvent,
-  type Log,
-  type OffReason,
-} from '../../ports.ts'
+import { Away, type Domain, Failure, type Hypervisor, type HypervisorEvent, type Log } from '../../ports.ts'
 import { readLog } from './console-log.ts'
 import { guestConsoles } from './consoles.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
@@ -33,6 +26,8 @@ import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
 import { asPossible, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
+import { powerOf } from './power.ts'
+import { clearUnborn } from './unborn.ts'
 
 export interface LibvirtHypervisorOptions {
   /** libvirtd's socket. */
@@ -55,7 +50,8 @@ const listAtOnce = 64
 
 /**
  * Four connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting, nor anything
- * behind a guest that does not answer, nor behind measuring. 'connected' is told when all are there and events flow.
+ * behind a guest that does not answer, nor behind measuring. 'connected' is told when all are there, events flow, and no guest
+ * is left that libvirt cannot end.
  */
 export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): LibvirtHypervisor {
   const { path, host, log } = options
@@ -73,14 +69,22 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     for (const listener of listeners) listener(event)
   }
 
-  function up(): void {
-    if ([looking, acting, asking].some(each => each.current === null)) return
+  async function up(): Promise<void> {
+    const allThere = () => [looking, acting, asking].every(each => each.current !== null)
+    if (!allThere()) return
     marked.clear()
-    tell({ kind: 'connected' })
+    try {
+      const domains = await clearUnborn(join(dirname(path), 'qemu'))
+      if (domains.length > 0) {
+        log.warn({ domains }, 'libvirtd can never end these starts; their records are removed, and it is started anew')
+        return
+      }
+    } catch (error) {
+      log.error({ error }, 'libvirtd may have starts that it can never end: guests that stay paused, whatever is done')
+    }
+    if (allThere()) tell({ kind: 'connected' })
   }
-  looking.on('up', up)
-  acting.on('up', up)
-  asking.on('up', up)
+  for (const each of [looking, acting, asking]) each.on('up', () => void up())
   looking.on('down', () => tell({ kind: 'lost' }))
   looking.on('event', event => changed(event))
   looking.start()
@@ -254,52 +258,6 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       await Promise.all([looking, acting, asking, measuring].map(each => each.close()))
     },
   }
-}
-
-export function powerOf(
-  state: string,
-  reason: string,
-): Pick<Domain, 'power' | 'off_reason' | 'paused_reason' | 'left_paused'> {
-  switch (state) {
-    case 'shutoff':
-    case 'nostate':
-      return { power: 'off', off_reason: offReason(reason), paused_reason: null }
-    case 'crashed':
-      return { power: 'crashed', off_reason: null, paused_reason: null }
-    case 'paused':
-      return {
-        power: 'paused',
-        off_reason: null,
-        paused_reason: pausedReason(reason),
-        left_paused: reason === 'starting_up' || reason === 'unknown',
-      }
-    case 'pmsuspended':
-      return { power: 'paused', off_reason: null, paused_reason: pausedReason(reason) }
-    default:
-      return { power: 'running', off_reason: null, paused_reason: null }
-  }
-}
-
-function offReason(reason: string): OffReason {
-  switch (reason) {
-    case 'shutdown':
-      return 'guest'
-    case 'destroyed':
-      return 'cut'
-    case 'crashed':
-      return 'crashed'
-    case 'failed':
-      return 'failed'
-    default:
-      return 'unknown'
-  }
-}
-
-function pausedReason(reason: string): string | null {
-  if (reason === 'ioerror') {
-    return 'The guest was paused because a disk could not be read or written; most likely the pool is full. Free some room and start it again.'
-  }
-  return reason === 'watchdog' ? 'The guest’s watchdog ran out and paused it. Start it again to go on.' : null
 }
 
 /** libvirt's sentences are good; its machinery at the end is for the log. */

@@ -68,6 +68,14 @@ const byRoute: Readonly<Record<string, Record<string, unknown>>> = {
   'security-group.check': { protocol: 'tcp', destination_port: 22, remote_address: '192.0.2.1', security_groups: [] },
 }
 
+const newInstances = (theirs: Things, own: Things) => [
+  { name: 'vm', flavor_id: own.flavor, image_id: theirs.image },
+  { name: 'vm', flavor_id: own.flavor, boot_volume_id: theirs.volume },
+  ...[{ network_id: theirs.network }, { network_id: own.network, security_groups: [theirs.security_group] }].map(
+    one => ({ name: 'vm', flavor_id: own.flavor, image_id: own.image, networks: [one] }),
+  ),
+]
+
 /** Whole variants, where one field asks for another. */
 const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => Record<string, unknown>[]>> = {
   'role-grant.create': (theirs, own) => [
@@ -76,13 +84,8 @@ const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => 
     { user_id: own.user, role: 'reader', scope: 'domain', domain_id: theirs.domain },
   ],
   // It starts from exactly one thing.
-  'instance.create': (theirs, own) => [
-    { name: 'vm', flavor_id: own.flavor, image_id: theirs.image },
-    { name: 'vm', flavor_id: own.flavor, boot_volume_id: theirs.volume },
-    ...[{ network_id: theirs.network }, { network_id: own.network, security_groups: [theirs.security_group] }].map(
-      one => ({ name: 'vm', flavor_id: own.flavor, image_id: own.image, networks: [one] }),
-    ),
-  ],
+  'instance.create': newInstances,
+  'instance.plan': newInstances,
   // To name another's project is what sharing is for.
   'image.share': () => [],
   'session.project': theirs => [{ project: theirs.project }],

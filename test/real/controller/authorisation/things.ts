@@ -154,5 +154,6 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     image_key: await imageKey(cloud),
     role: await first('/v1/roles?name=operator'),
     setting: 'instance.stop_timeout_s',
+    plugin: 'cost',
   }
 }

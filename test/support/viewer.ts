@@ -1,4 +1,4 @@
-/** Somebody at a console, by its WebSocket: what came, as text, and how it ended. */
+/** A viewer of a console, as far as its socket goes: what it was told, and how it ended. */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 

@@ -1,0 +1,82 @@
+/** Where instances run and why: decisions of the scheduler that were made, and what it would decide (a dry run). */
+import Type, { type Static } from 'typebox'
+import { quotaResources } from '../model/quota.ts'
+import { closed, Name, nullable, oneOf, Problem, Time, Uuid } from './common.ts'
+import { route } from './route.ts'
+
+export const HostVerdict = closed({
+  host: Name,
+  host_id: Uuid,
+  refused: nullable(Type.String({ description: 'Why it could not take it' })),
+  score: nullable(Type.Number()),
+  weights: Type.Record(Type.String(), Type.Number()),
+})
+
+export const Placement = closed({
+  id: Uuid,
+  instance_id: nullable(Uuid),
+  host_id: nullable(Uuid),
+  asked: Type.Record(Type.String(), Type.Unknown()),
+  hosts: Type.Array(HostVerdict, { description: 'The best of those that fit, and examples of those that do not' }),
+  refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
+  created_at: Time,
+})
+export type Placement = Static<typeof Placement>
+
+export const InstancePlan = closed({
+  possible: Type.Boolean({ description: 'Whether create would take it now' }),
+  problems: Type.Array(Problem, {
+    description: 'What create would refuse, in the order that it meets it: the first is what it would answer',
+  }),
+  quota: nullable(
+    Type.Array(
+      closed({
+        resource: oneOf(quotaResources),
+        used: Type.Integer({ description: 'Now' }),
+        limit: nullable(Type.Integer({ description: "The project's; its domain may have another" })),
+        asked: Type.Integer({ description: 'By this request' }),
+        after: Type.Integer(),
+      }),
+      { description: 'What the request takes of the project; null: that needs quota.read' },
+    ),
+  ),
+  placement: nullable(
+    closed(
+      {
+        fitted: Type.Integer({ description: 'How many would find room' }),
+        zones: Type.Array(closed({ zone_id: Uuid, zone: Name, instances: Type.Integer() })),
+        hosts: nullable(
+          Type.Array(
+            closed({
+              ...HostVerdict.properties,
+              zone: Name,
+              instances: Type.Integer({ description: 'How many of them would run there' }),
+            }),
+            {
+              description:
+                'The best of those that fit, and examples of those that do not; null: that needs topology.read on the system',
+            },
+          ),
+        ),
+        refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
+      },
+      { description: 'Null: what it would start from is refused, so hosts were not looked at' },
+    ),
+  ),
+})
+export type InstancePlan = Static<typeof InstancePlan>
+
+export const placementRoutes = {
+  get: route({
+    name: 'placement.get',
+    method: 'GET',
+    path: '/v1/placements/:placement',
+    summary: 'One decision of the scheduler, also a refused one',
+    level: 'project',
+    needs: 'instance.read',
+    params: closed({ placement: Uuid }),
+    status: 200,
+    reply: Placement,
+    errors: ['not_found'],
+  }),
+}

@@ -1,0 +1,109 @@
+/**
+ * What a request for instances comes to: of which size, from what, with whose keys, on which networks, what it takes of the quota and
+ * asks of a host. Each step is the same for making them (instance-create.ts) and for only looking (instance-plan.ts).
+ * Not its job: to take or make anything.
+ */
+import type { Flavor } from '../../api/flavor.ts'
+import type { InstanceCreate } from '../../api/instance.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import { limits } from '../../model/limits.ts'
+import type { QuotaCharge } from '../../model/quota.ts'
+import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import { bootSource } from '../store/boot-source.ts'
+import type { Tx } from '../store/database.ts'
+import { flavor } from '../store/flavor.ts'
+import { type Boot, extraGib } from './boot-source.ts'
+import type { Caller } from './caller.ts'
+
+export type InstanceRequest = Omit<InstanceCreate, 'name'>
+type Networks = NonNullable<InstanceCreate['networks']>
+
+export function checkUserData({ user_data }: InstanceRequest): void {
+  if (user_data === undefined) return
+  const bytes = Buffer.from(user_data, 'base64')
+  if (bytes.toString('base64').replace(/=+$/, '') !== user_data.replace(/=+$/, '')) {
+    throw new CloudError('invalid', 'user_data is not base64. Encode it first, as in: base64 -w0 FILE.')
+  }
+  if (bytes.length > limits.user_data_bytes_max) {
+    throw new CloudError(
+      'invalid',
+      `user_data has ${bytes.length} bytes; at most ${limits.user_data_bytes_max} are taken.`,
+    )
+  }
+}
+
+export async function sizeOf(tx: Tx, { flavor_id }: InstanceRequest): Promise<Flavor> {
+  const size = await flavor.find(tx, flavor_id)
+  if (!size) throw notFound('flavor', flavor_id)
+  return size
+}
+
+export async function keysFor(
+  tx: Tx,
+  caller: Caller,
+  asked: InstanceRequest,
+): Promise<{ name: string; public_key: string }[]> {
+  const found = await bootSource.keys(tx, caller.user_id, asked.key_names)
+  const missing = asked.key_names?.find(name => !found.some(key => key.name === name))
+  if (missing !== undefined) throw notFound('key pair', missing)
+  const given =
+    asked.public_keys?.map((public_key, n) => ({ name: `given-${n + 1}`, public_key: public_key.trim() })) ?? []
+  const bad = given.find(key => !/^(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}( [^\r\n]*)?$/.test(key.public_key))
+  if (bad) throw new CloudError('invalid', `${bad.name} is not an OpenSSH public key: one line, 'type base64 comment'.`)
+  return [...found, ...given]
+}
+
+/** Of who names none: the project's own network if there is one, else the one shared with it. */
+export async function networksFor(tx: Tx, project_id: string, { networks }: InstanceRequest): Promise<Networks> {
+  if (networks) return networks
+  const all = await bootSource.networks(tx, project_id)
+  const own = all.filter(network => network.own)
+  const candidates = own.length > 0 ? own : all
+  const [first] = candidates
+  if (first && candidates.length === 1) return [{ network_id: first.id }]
+  const names = candidates.map(network => network.name).join(', ')
+  throw new CloudError(
+    'invalid',
+    first
+      ? `There is more than one network to choose from (${names}). Name one in networks.`
+      : 'The project has no network. Make one with a subnet first: croft network create.',
+    { field: 'networks', networks: candidates },
+  )
+}
+
+/** Where quota counts. */
+export const chargedTo = (caller: Caller, project_id: string) => ({
+  project_id,
+  domain_id: caller.project_domain_id ?? '',
+})
+
+/** `root_gib`: of each new root disk. A volume that is there already was charged when it was made. */
+export function chargeOf(size: Flavor, root_gib: number, count: number): QuotaCharge {
+  return {
+    instances: count,
+    vcpus: count * size.vcpus,
+    memory_mib: count * size.memory_mib,
+    storage_gib: count * (extraGib(size) + root_gib),
+  }
+}
+
+/** Flavor properties `label:KEY` and `cpu_flags`, and the image's `architecture`, bind the choice of host. */
+export function placementAsked(asked: InstanceRequest, size: Flavor, boot: Boot): PlacementAsked {
+  const labels = Object.entries(size.properties).flatMap(([key, value]) =>
+    key.startsWith('label:') ? [[key.slice('label:'.length), value]] : [],
+  )
+  const cpu_flags = [size.properties.cpu_flags, boot.properties.cpu_flags].flatMap(
+    flags => flags?.split(/[\s,]+/) ?? [],
+  )
+  return {
+    vcpus: size.vcpus,
+    memory_mib: size.memory_mib,
+    disk_gib: extraGib(size) + (boot.volume?.host_id ? 0 : boot.disk_gib),
+    zone_id: asked.zone_id ?? null,
+    host_id: asked.host_id ?? null,
+    arch: boot.properties.architecture ?? null,
+    ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
+    cpu_flags: cpu_flags.filter(flag => flag !== ''),
+    labels: Object.fromEntries(labels) as Record<string, string>,
+  }
+}

@@ -1,0 +1,10 @@
+/** UUIDs wherever the SDK runs. A page that came over plain HTTP from beyond its own machine has no crypto.randomUUID. */
+
+/** Random, of version 4 (RFC 9562, section 5.4). */
+export function randomUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
