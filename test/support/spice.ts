@@ -39,7 +39,11 @@ const codes = new Map(
     ['/', 53],
     [' ', 57],
     ['\n', 28],
-  ].flatMap(([keys, first]) => [...String(keys)].map((key, n): [string, number] => [key, Number(first) + n])),
+  ].flatMap(([keys, first]) =>
+    String(keys)
+      .split('')
+      .map((key, n): [string, number] => [key, Number(first) + n]),
+  ),
 )
 const shift_code = 42
 /** A keyboard of QEMU's has room for a few keys, and nothing tells when there is some again. */

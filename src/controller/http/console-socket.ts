@@ -198,7 +198,8 @@ class Sittings {
   /** One look at a time: what was read first must not come to count after what was read later. */
   async #look(id: string, sitting: Sitting): Promise<void> {
     sitting.looking = true
-    while (sitting.again && this.#all.get(id)?.has(sitting)) {
+    const sits = () => this.#all.get(id)?.has(sitting) === true
+    while (sitting.again && sits()) {
       sitting.again = false
       try {
         const stands = await standing(this.#cloud, id, sitting.at)
