@@ -120,12 +120,16 @@ suite('consoles in the browser', () => {
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Copy what the guest copied' }).click()
+    // In full screen nothing is seen but what is in it.
+    await page.getByRole('button', { name: 'Full screen' }).click()
+    await page.getByRole('button', { name: 'Leave full screen' }).waitFor()
     await page.getByRole('button', { name: 'Paste text' }).click()
     await page.getByLabel('Text', { exact: true }).fill('to the guest\nin two lines')
     await page.getByRole('button', { name: 'Put into the guest’s clipboard' }).click()
     const given = (one: Buffer) => one[0] === 6 && one[8] === 0x10
     const packed = (await heardOf(served, heard => heard.some(given))).find(given)
     assert.ok(packed)
+    await page.getByRole('button', { name: 'Leave full screen' }).click()
     assert.equal(inflateSync(packed.subarray(12)).subarray(4).toString(), 'to the guest\nin two lines')
 
     await page.getByRole('button', { name: 'Screen settings' }).click()

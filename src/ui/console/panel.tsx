@@ -101,7 +101,7 @@ export function ConsolePanel(props: PanelProps) {
           </Button>
         )}
         <FullScreenButton of={() => whole.current} />
-        {extra}
+        {extra && <span className="croft-console-acts croft-console-extra">{extra}</span>}
       </div>
       <div className="croft-console-frame">
         <div className="croft-console-place" ref={place} />

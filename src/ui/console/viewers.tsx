@@ -40,7 +40,8 @@ export function Viewers({ instance, own }: { instance: string; own: string | und
     const change = one.view_only ? 'give' : 'take'
     return (
       <span className="croft-console-acts">
-        {one.link_id === null && (
+        {/* SPICE cannot be held to looking on. */}
+        {one.link_id === null && one.kind !== 'spice' && (
           <Button
             variant="secondary"
             size="sm"
