@@ -6,8 +6,9 @@ import Type, { type Static } from 'typebox'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 const Bytes = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-/** As the kernel or libvirt name a device. */
-const Device = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,32}$' })
+/** As the kernel or libvirt name a device; one that is called otherwise is not measured. */
+export const deviceName = /^[A-Za-z0-9._:-]{1,32}$/
+const Device = Type.String({ pattern: deviceName.source })
 
 const DiskSample = Type.Object({
   name: Device,

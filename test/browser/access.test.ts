@@ -116,7 +116,10 @@ suite('access in the browser', () => {
     await page.getByRole('cell', { name: 'user.create' }).first().waitFor()
     await cloud.request('POST', '/v1/projects', { body: { name: 'heard' } })
     await page.getByRole('cell', { name: 'project.create' }).nth(1).waitFor()
+    await page.locator('[data-live="live"]').waitFor({ state: 'attached' })
     await cloud.request('POST', '/v1/users', { body: { name: 'ann' } })
+    // Nothing has changed, and yet it is there: a refusal is told, too.
+    await page.getByText('refused: name_taken').waitFor()
     await page.getByRole('button', { name: 'Check the chain' }).click()
     await page.getByText('Nothing was changed').waitFor()
     await checkAccessible(page)

@@ -96,6 +96,20 @@ suite('instances in the browser', () => {
     assert.equal(await make.getAttribute('aria-disabled'), null)
     assert.equal((await cloud.request('GET', '/v1/instances?name=many')).body.items?.length, 0)
     await hosts.getByText('takes no new instances').waitFor({ state: 'detached' })
+
+    // Other ways to start, and whose keys let in: all unless some are left out.
+    await cloud.request('POST', '/v1/key-pairs', { body: { name: 'laptop' } })
+    await page.getByLabel('laptop').uncheck()
+    await page.getByLabel('Start from').selectOption('network')
+    await page.getByLabel('How many').fill('1')
+    await page.getByLabel('Fixed addresses').fill('10.0.9.9')
+    const asked = page.waitForRequest(request => request.url().endsWith('/v1/instances') && request.method() === 'POST')
+    await page.locator('#form-why-not').waitFor({ state: 'detached' })
+    await make.click()
+    const { boot, image_id, key_names, networks } = (await asked).postDataJSON() as Record<string, unknown>
+    assert.deepEqual([boot, image_id, key_names], ['network', undefined, []])
+    assert.equal((networks as { fixed_addresses: string[] }[])[0]?.fixed_addresses[0], '10.0.9.9')
+    await page.locator('header').getByText('running').waitFor()
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })
@@ -134,7 +148,7 @@ suite('instances in the browser', () => {
     const asked = { name: 'db', count: 30, flavor_id: flavors.items?.[0]?.id, image_id: images.items?.[0]?.id }
     await cloud.request('POST', '/v1/instances', { body: asked })
     await page.getByRole('link', { name: 'db-1', exact: true }).waitFor()
-    await page.getByText('31 entries').waitFor()
+    await page.getByText('32 entries').waitFor()
     await checkAccessible(page)
     await picture(page, 'instances')
     await page.setViewportSize({ width: 400, height: 800 })

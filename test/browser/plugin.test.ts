@@ -197,4 +197,16 @@ suite('plug-ins in the browser', () => {
     assert.deepEqual(reached, [])
     await page.close()
   })
+
+  test('a page that says nothing is told of, in time', async () => {
+    const page = await cloud.open('/ui/plugins')
+    await page.clock.install()
+    await page.getByRole('link', { name: 'Silent: page' }).click()
+    await page.frameLocator('iframe').getByText('Nobody speaks here.').waitFor({ state: 'attached' })
+    await page.clock.runFor(10_500)
+    await page.getByText('“Silent” does not answer').waitFor()
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
 })

@@ -31,6 +31,26 @@ suite('the shell in the browser', () => {
     await page.close()
   })
 
+  test('menus and dialogs by the keyboard: the first field has the focus, and it comes back to where it was', async () => {
+    const { body } = await cloud.request('GET', '/v1/clusters')
+    const page = await cloud.open(`/ui/clusters/${String(body.items?.[0]?.id)}`)
+    const focused = () => page.evaluate<string>('document.activeElement?.id || document.activeElement?.textContent')
+    await page.getByRole('button', { name: 'Change', exact: true }).press('Enter')
+    await page.locator('#field-name:focus').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    assert.equal(await focused(), 'Change')
+    await page.getByRole('button', { name: 'Actions', exact: true }).press('Enter')
+    await page.locator('[role="menuitem"]:focus').waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    assert.equal(await focused(), 'Actions')
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('a view keeps filters and order under a name', async () => {
     const page = await cloud.open('/ui/flavors?search=l&sort=-name')
     await page.getByRole('link', { name: 'large' }).waitFor()

@@ -37,7 +37,7 @@ suite('volumes and key pairs in the browser', () => {
       .getByRole('row', { name: /in use/ })
       .getByRole('button')
       .click()
-    await page.getByText('It is a disk of the instance web.').waitFor()
+    await page.getByText('It is a disk of the instance web, and goes').waitFor()
     await page.getByRole('menuitem', { name: 'Keep when its instance goes' }).click()
     await page.getByText('stays', { exact: true }).waitFor()
     await checkAccessible(page)

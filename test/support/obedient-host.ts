@@ -22,6 +22,8 @@ export class ObedientHost {
   failure: string | null = null
   /** What it answers to a call; without it, nothing. */
   onCall: ((params: AgentCall, call: string) => { result?: unknown; error?: string }) | null = null
+  /** What it says on dialling that it holds. */
+  holds: { id: string; generation: number; details_version: number; power: 'running' | 'stopped' }[] = []
   /** While true, nothing is reported. */
   silent = false
   /** The controller that it dials next. */
@@ -52,7 +54,7 @@ export class ObedientHost {
       },
     })
     this.session = session
-    void session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: this.facts, holds: [] }))
+    void session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: this.facts, holds: this.holds }))
     await first.promise
     this.beat()
   }
@@ -96,6 +98,11 @@ export class ObedientHost {
       stopped_by_guest: false,
       ...(kept.length > 0 && { kept_volumes: kept }),
     }
+  }
+
+  /** Tells of guests that are not Croft's; resolves when the controller has taken it. */
+  async tellForeign(domains: { uuid: string; name: string; state: string }[]): Promise<void> {
+    await this.session?.receive(JSON.stringify({ type: 'foreign', domains }))
   }
 
   /** Sends what it measured; resolves when the controller has taken it. */

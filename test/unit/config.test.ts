@@ -25,6 +25,8 @@ void test('with a state folder of its own, all lies below it, its configuration 
   const config = loadConfig({ state_dir: folder }, {})
   assert.equal(config.run_dir, path.join(folder, 'run'))
   assert.equal(config.log_dir, path.join(folder, 'log'))
+  assert.equal(config.plugin_dir, path.join(folder, 'plugins'))
+  assert.equal(loadConfig({ state_dir: folder }, { CROFT_PLUGIN_DIR: '/theirs' }).plugin_dir, '/theirs')
   assert.equal(config.listen.port, 4444)
 })
 

@@ -1,6 +1,6 @@
 /** What the host itself uses, from /proc. Its NICs and disks are those that facts tell of: hardware, not taps and loops. */
 import { join } from 'node:path'
-import type { DiskSample, HostSample, NicSample } from '../../protocol/samples.ts'
+import { deviceName, type DiskSample, type HostSample, type NicSample } from '../../protocol/samples.ts'
 import { readDisks, readNics, readText } from '../facts/devices.ts'
 
 /** Linux tells CPU time in hundredths of a second on every architecture that there is (USER_HZ). */
@@ -24,7 +24,13 @@ export async function hostSample(
     readDisks(sys),
     room(),
   ])
-  const names = (all: readonly { name: string }[]) => new Set(all.slice(0, 64).map(one => one.name))
+  const names = (all: readonly { name: string }[]) =>
+    new Set(
+      all
+        .map(one => one.name)
+        .filter(name => deviceName.test(name))
+        .slice(0, 64),
+    )
   return {
     ...parseStat(stat),
     ...parseMemory(meminfo),

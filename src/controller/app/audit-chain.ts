@@ -4,6 +4,7 @@ import { SealBroken } from '../../lib/sealer.ts'
 import type { Cloud } from '../cloud.ts'
 import { auditChain, firstHash, type Link, linkHash } from '../store/audit-chain.ts'
 import type { Db } from '../store/database.ts'
+import { event } from '../store/event.ts'
 import { secret } from '../store/secret.ts'
 
 type Parts = Pick<Cloud, 'database' | 'sealer'>
@@ -45,6 +46,8 @@ export function sealNext(cloud: Parts): Promise<boolean> {
     }
     await auditChain.seal(tx, links)
     await secret.put(tx, headName, sealHead(cloud, head))
+    const resource_id = rows.at(-1)?.request_id ?? ''
+    await event.record(tx, [{ noun: 'audit', kind: 'changed', resource_id, project_id: null }])
     return rows.length === batch
   })
 }

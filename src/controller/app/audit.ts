@@ -13,7 +13,8 @@ export async function auditRefusal(cloud: Cloud, caller: Caller, error: CloudErr
   // Of a failed sign-in, the account that was tried.
   const resource_id = typeof error.detail.account === 'string' ? error.detail.account : null
   const outcome = { outcome: error.status, error: error.code, resource_id }
-  await audit.record(cloud.database.db, [{ caller, ...outcome }]).catch(cause => {
+  const domains = [caller.user_domain_id, caller.project_domain_id]
+  await audit.recordAndTell(cloud.database.db, { caller, ...outcome }, domains).catch(cause => {
     cloud.log.error({ err: cause, request_id: caller.request.id }, 'a refusal could not be written to the audit log')
   })
 }

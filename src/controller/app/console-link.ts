@@ -30,6 +30,8 @@ export async function createLink(
   // Without a key: the answer holds the secret, which must not be kept.
   return change(cloud, withoutKey(caller), async tx => {
     const { user_id } = caller
+    // Who makes another one meanwhile is counted, too.
+    await instance.lock(tx, id)
     await consoleLink.insert(tx, { id: link_id, instance_id: id, secret_sha256, user_id, kind, expires_at })
     const links = await consoleLink.ofInstance(tx, id)
     const made = links.find(one => one.id === link_id)

@@ -13,7 +13,15 @@ import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
-import { type Caller, forbidden, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
+import {
+  type Caller,
+  forbidden,
+  mayInAnyDomain,
+  mayInDomain,
+  mayInProject,
+  mayOnSystem,
+  visibleProject,
+} from './caller.ts'
 
 /** What one must be permitted to hear of a noun that belongs to no project. */
 const systemNouns: Readonly<Record<string, Permission>> = {
@@ -52,6 +60,7 @@ export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boo
   if (filter.resource_id !== undefined && filter.resource_id !== row.resource_id) return false
   // What one did oneself in a domain or project that one runs is no secret.
   if (ofAccess.has(row.noun) && row.user_id === caller.user_id) return true
+  if (row.noun === 'audit') return mayReadAudit(caller, row)
   if (row.project_id !== null) return filter.all_projects === true || row.project_id === caller.project_id
   if (row.noun === 'flavor') return mayInProject(caller, 'flavor.read')
   // Which tabs there are is everybody's; the list shows what is whose.
@@ -59,6 +68,14 @@ export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boo
   if (row.noun === 'image-key') return mayInProject(caller, 'image.read')
   const needs = systemNouns[row.noun]
   return needs !== undefined ? mayOnSystem(caller, needs) : row.user_id === caller.user_id
+}
+
+/** What was refused or signed in is told with the domains that it touches; that rows were sealed, to whoever reads any. */
+function mayReadAudit(caller: Caller, { detail }: EventRow): boolean {
+  const { domains } = (detail ?? {}) as { domains?: readonly string[] }
+  return domains
+    ? mayOnSystem(caller, 'audit.read') || domains.some(one => mayInDomain(caller, 'audit.read', one))
+    : mayInAnyDomain(caller, 'audit.read')
 }
 
 /** Events kept in memory for a reader that is slower than what happens. */

@@ -30,20 +30,16 @@ export async function signIn(
   const chosen = await chooseProject(cloud.database.db, account, asked.project)
   return cloud.database.transaction(async tx => {
     const signedIn = await issueToken(cloud, tx, account, chosen)
-    await audit.record(tx, [
-      {
-        caller: callerAs(caller, account, chosen),
-        outcome: caller.request.status,
-        error: null,
-        resource_id: account.id,
-      },
-    ])
+    const by = callerAs(caller, account, chosen)
+    const done = { caller: by, outcome: caller.request.status, error: null, resource_id: account.id }
+    await audit.recordAndTell(tx, done, [by.user_domain_id])
     return signedIn
   })
 }
 
 function callerAs(caller: Caller, account: Account, chosen: ChosenProject | null): Caller {
-  return { ...caller, user_id: account.id, user_name: account.name, project_id: chosen?.project.id ?? null }
+  const { id: user_id, name: user_name, domain_id: user_domain_id } = account
+  return { ...caller, user_id, user_name, user_domain_id, project_id: chosen?.project.id ?? null }
 }
 
 async function checkAccount(

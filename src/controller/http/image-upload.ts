@@ -121,7 +121,8 @@ function webRequest(request: FastifyRequest): Request {
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
   }
-  const url = `http://${request.host}${request.url}`
+  // Locations are relative: which host was asked for matters to nobody, and a made-up one may be no URL.
+  const url = `http://localhost${request.url}`
   if (request.method === 'HEAD') return new Request(url, { method: 'HEAD', headers })
   // Node takes a stream as a body only when told that it does not wait for its end (fetch standard, `duplex`).
   const init = { method: request.method, headers, body: Readable.toWeb(bytesOf(request)), duplex: 'half' as const }

@@ -8,6 +8,7 @@ import type { Db, Tx } from './database.ts'
 
 export interface ChainRow {
   seq: number
+  request_id: string
   /** The row's contents in one form for all time: a JSON array of texts and nulls, in the order of `contents`. */
   canonical: string
   sealed_seq: number | null
@@ -36,7 +37,7 @@ async function tryLock(tx: Tx): Promise<boolean> {
 }
 
 function read(db: Db) {
-  return db.selectFrom('audit').select(['seq', 'sealed_seq', 'hash', contents.as('canonical')])
+  return db.selectFrom('audit').select(['seq', 'request_id', 'sealed_seq', 'hash', contents.as('canonical')])
 }
 
 async function unsealed(db: Db, limit: number): Promise<ChainRow[]> {

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { AuditRow } from '../../api/audit.ts'
 import type { Db } from './database.ts'
+import { event, type NewEvent } from './event.ts'
 import { insertRows } from './insert-rows.ts'
 import type { Page } from './page.ts'
 
@@ -26,24 +27,40 @@ export interface AuditOutcome {
   resource_id: string | null
 }
 
-async function record(db: Db, done: readonly (AuditOutcome & { caller: AuditedBy })[]): Promise<void> {
-  await insertRows(
-    db,
-    'audit',
-    done.map(({ caller, outcome, error, resource_id }) => ({
-      user_id: caller.user_id,
-      user_name: caller.user_name,
-      project_id: caller.project_id,
-      request_id: caller.request.id,
-      address: caller.request.address,
-      method: caller.request.method,
-      path: caller.request.path,
-      action: caller.request.action,
-      outcome,
-      error,
-      resource_id,
-    })),
-  )
+type Done = AuditOutcome & { caller: AuditedBy }
+
+async function record(db: Db, done: readonly Done[]): Promise<void> {
+  await insertRows(db, 'audit', rowsOf(done))
+}
+
+/**
+ * The same of what no other event tells of, such as a refusal: with an event of its own, for those who may read the log, all of
+ * it or the part of one of these domains.
+ */
+async function recordAndTell(db: Db, done: Done, domains: readonly (string | null)[]): Promise<void> {
+  const { id } = done.caller.request
+  const told: NewEvent = {
+    ...{ noun: 'audit', kind: 'created', resource_id: id, request_id: id, project_id: null },
+    user_id: done.caller.user_id,
+    detail: { domains: domains.filter(one => one !== null) },
+  }
+  await event.record(db, [told], [], [{ table: 'audit', rows: rowsOf([done]) }])
+}
+
+function rowsOf(done: readonly Done[]): object[] {
+  return done.map(({ caller, outcome, error, resource_id }) => ({
+    user_id: caller.user_id,
+    user_name: caller.user_name,
+    project_id: caller.project_id,
+    request_id: caller.request.id,
+    address: caller.request.address,
+    method: caller.request.method,
+    path: caller.request.path,
+    action: caller.request.action,
+    outcome,
+    error,
+    resource_id,
+  }))
 }
 
 export interface AuditFilter {
@@ -89,4 +106,4 @@ async function list(db: Db, domains: readonly string[] | null, asked: AuditFilte
   return { items, next: rows.length > limit ? String(items.at(-1)?.seq) : null }
 }
 
-export const audit = { record, list }
+export const audit = { record, recordAndTell, list }

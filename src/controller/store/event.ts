@@ -35,7 +35,7 @@ export interface EventRow {
  * controllers that hold the agents of `hosts`, whose wanted set has changed. Rows given as `beside` are added with it.
  */
 async function record(
-  tx: Tx,
+  tx: Db,
   events: readonly NewEvent[],
   hosts: Iterable<string> = [],
   beside: readonly Beside[] = [],
@@ -64,7 +64,7 @@ async function notify(tx: Tx, channel: string, payload: string): Promise<void> {
 }
 
 /** Wakes the controllers that hold these hosts' agents: their wanted set has changed. */
-async function wakeHosts(tx: Tx, host_ids: Iterable<string>): Promise<void> {
+async function wakeHosts(tx: Db, host_ids: Iterable<string>): Promise<void> {
   const ids = [...new Set(host_ids)]
   if (ids.length === 0) return
   await sql`select pg_notify(${channels.host}, id) from unnest(${ids}::text[]) as woken (id)`.execute(tx)

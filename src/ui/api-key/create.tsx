@@ -1,11 +1,11 @@
 /** The form that makes an API key, and the one time that its secret is shown. */
-import { Alert, Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import { Alert, Button, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { NewApiKey } from '../../api/api-key.ts'
 import { routes } from '../api/routes.ts'
+import { CopyBlock } from '../parts/copy-block.tsx'
 import { CreatePage, plainInput, type Values } from '../parts/form.tsx'
-import { words as shared } from '../text/shared.ts'
 import { apiKey } from './definition.tsx'
 import { words } from './text.ts'
 
@@ -55,19 +55,7 @@ export default function CreateApiKey() {
 function Secret({ made }: { made: NewApiKey }) {
   const navigate = useNavigate()
   const leave = () => void navigate({ to: `/${apiKey.path}`, search: {} })
-  const copy = (text: string, label: string) => (
-    <ClipboardCopy
-      isReadOnly
-      isCode
-      isBlock
-      variant="inline"
-      hoverTip={shared('copy')}
-      clickTip={shared('copied')}
-      textAriaLabel={label}
-    >
-      {text}
-    </ClipboardCopy>
-  )
+  const copy = (text: string, label: string) => <CopyBlock text={text} label={label} />
   return (
     // No way out but the button: by a stray click the secret would be lost.
     <Modal isOpen variant="medium" aria-labelledby="secret-title">

@@ -4,11 +4,10 @@ import type { ApiKey } from '../../api/api-key.ts'
 import { routes } from '../api/routes.ts'
 import { PlaceName } from '../grant/names.tsx'
 import { defineNoun } from '../noun/definition.ts'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
 import { words } from './text.ts'
-
-const own = routes['api-key']
 
 export const apiKey = defineNoun<ApiKey>({
   name: 'api-key',
@@ -17,13 +16,13 @@ export const apiKey = defineNoun<ApiKey>({
   title: () => words('one'),
   titles: () => words('many'),
   icon: KeyIcon,
-  list: own.list,
+  list: routes['api-key'].list,
   default_sort: 'name',
-  get: { route: own.get, param: 'api_key' },
+  get: { route: routes['api-key'].get, param: 'api_key' },
   // They are a person's, and shown in whatever project one is.
   shared_between_projects: true,
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    nameColumn(() => words('name')),
     {
       id: 'project',
       title: () => words('project'),
@@ -41,24 +40,11 @@ export const apiKey = defineNoun<ApiKey>({
       cell: one => (one.last_used_at ? <Time at={one.last_used_at} /> : words('last_used.never')),
       width: 'minmax(10rem, 1fr)',
     },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
-  actions: [
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: own.delete,
-      input: one => ({ params: { api_key: one.id } }),
-      confirm: {
-        title: () => words('delete.title', { n: 1 }),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
-  ],
+  actions: [deleting(words, routes['api-key'].delete, 'api_key')],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
-  create: { route: own.create, title: () => words('create'), load: () => import('./create.tsx') },
+  create: { route: routes['api-key'].create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),
 })
 

@@ -15,12 +15,14 @@ import {
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { AuditVerdict } from '../../api/audit.ts'
+import type { Project } from '../../api/project.ts'
 import type { User } from '../../api/user.ts'
 import { call, useChange, useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { useTitle } from '../parts/use-title.ts'
+import { usePreferences } from '../session/preferences.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
 import { type AuditQuery, AuditTable } from './table.tsx'
@@ -29,15 +31,17 @@ import { words } from './text.ts'
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** From the URL to what the API takes; what is no time or no id yet is left out. */
-function queryOf(search: Search): AuditQuery {
-  const { user_id, action, resource_id, refused, since, until } = search
+function queryOf(search: Search, zone: 'local' | 'utc'): AuditQuery {
+  const { user_id, project_id, action, resource_id, refused, since, until } = search
   const time = (text: string | undefined) => {
-    const at = text ? Date.parse(text) : Number.NaN
+    // As the field has it, without a zone: in the one that times are shown in.
+    const at = text ? Date.parse(zone === 'utc' && !text.endsWith('Z') ? `${text}Z` : text) : Number.NaN
     return Number.isNaN(at) ? undefined : new Date(at).toISOString()
   }
   const [from, to] = [time(since), time(until)]
   return {
     ...(user_id && uuid.test(user_id) && { user_id }),
+    ...(project_id && uuid.test(project_id) && { project_id }),
     ...(action && { action }),
     ...(resource_id && { resource_id }),
     ...(refused && { refused: refused === 'true' }),
@@ -50,7 +54,7 @@ export default function AuditPage() {
   const session = useSession()
   useTitle(words('title'))
   const search = useSearch({ strict: false }) as Search
-  const query = queryOf(search)
+  const query = queryOf(search, usePreferences().time_zone)
   const check = useChange(() => call(routes.audit.verify, {}))
   return (
     <div className="croft-stack">
@@ -97,6 +101,11 @@ function Filters({ search }: { search: Search }) {
     { sort: 'name' },
     { follows: ['user'], enabled: may(session, routes.user.list) },
   )
+  const projects = useChoices<Project>(
+    routes.project.list,
+    { sort: 'name' },
+    { follows: ['project'], enabled: may(session, routes.project.list) },
+  )
   const change = (field: string, value: string) => {
     const next = Object.entries({ ...search, [field]: value }).filter(([, one]) => one !== '')
     void navigate({ to: '/audit', search: Object.fromEntries(next) as Search, replace: true })
@@ -114,23 +123,27 @@ function Filters({ search }: { search: Search }) {
       </InputGroup>
     </ToolbarItem>
   )
+  const named = (
+    field: 'user_id' | 'project_id',
+    items: readonly { id: string; name: string }[] = [],
+    label: string,
+    any: string,
+  ) =>
+    items.length > 0 && (
+      <ToolbarItem>
+        <FormSelect aria-label={label} value={search[field] ?? ''} onChange={(_, value) => change(field, value)}>
+          <FormSelectOption value="" label={any} isPlaceholder />
+          {items.map(one => (
+            <FormSelectOption key={one.id} value={one.id} label={one.name} />
+          ))}
+        </FormSelect>
+      </ToolbarItem>
+    )
   return (
     <Toolbar className="croft-toolbar">
       <ToolbarContent>
-        {(users.data?.items.length ?? 0) > 0 && (
-          <ToolbarItem>
-            <FormSelect
-              aria-label={words('who')}
-              value={search.user_id ?? ''}
-              onChange={(_, value) => change('user_id', value)}
-            >
-              <FormSelectOption value="" label={words('filter.user')} isPlaceholder />
-              {users.data?.items.map(one => (
-                <FormSelectOption key={one.id} value={one.id} label={one.name} />
-              ))}
-            </FormSelect>
-          </ToolbarItem>
-        )}
+        {named('user_id', users.data?.items, words('who'), words('filter.user'))}
+        {named('project_id', projects.data?.items, words('project'), words('filter.project'))}
         <ToolbarItem>
           <FormSelect
             aria-label={words('outcome')}

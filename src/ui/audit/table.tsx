@@ -1,15 +1,12 @@
-/** Rows of the audit log, newest first, read on as one asks; a change anywhere by anyone reads them again. */
-import { Button } from '@patternfly/react-core'
-import { useInfiniteQuery } from '@tanstack/react-query'
+/** Rows of the audit log, newest first, read on as one asks; what anyone does or tries anywhere reads them again. */
 import type { AuditRow } from '../../api/audit.ts'
 import type { QueryOf } from '../../api/route.ts'
 import type { auditRoutes } from '../../api/audit.ts'
-import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { UserName } from '../grant/names.tsx'
-import { live } from '../live/stream.ts'
 import { ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
+import { Older, useLog } from '../parts/older.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
@@ -18,23 +15,9 @@ import { words } from './text.ts'
 
 export type AuditQuery = QueryOf<typeof auditRoutes.list>
 
-const page_size = 50
-
 export function AuditTable({ query }: { query: AuditQuery }) {
-  const answer = useInfiniteQuery({
-    queryKey: ['read', 'audit.list', {}, query],
-    queryFn: async ({ pageParam, signal }) => {
-      await live.opened
-      const asked = { ...query, limit: page_size, ...(pageParam !== null && { cursor: pageParam }) }
-      return await call(routes.audit.list, { query: asked, signal })
-    },
-    initialPageParam: null as string | null,
-    getNextPageParam: last => last.next,
-    placeholderData: before => before,
-    meta: { follows: ['*asked'] },
-  })
+  const { answer, rows } = useLog<AuditRow>(routes.audit.list, query, ['*asked', 'audit'])
   if (answer.isPending) return <Loading />
-  const rows = answer.data?.pages.flatMap(page => page.items) ?? []
   return (
     <>
       <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
@@ -53,17 +36,7 @@ export function AuditTable({ query }: { query: AuditQuery }) {
           { title: words('sealed'), cell: one => <Seal row={one} /> },
         ]}
       />
-      {answer.hasNextPage && (
-        <Button
-          variant="link"
-          isLoading={answer.isFetchingNextPage}
-          onClick={() => {
-            if (!answer.isFetchingNextPage) void answer.fetchNextPage()
-          }}
-        >
-          {words('older')}
-        </Button>
-      )}
+      <Older answer={answer} title={words('older')} />
     </>
   )
 }

@@ -3,8 +3,9 @@ import ClusterIcon from '@patternfly/react-icons/dist/esm/icons/cluster-icon'
 import type { Cluster } from '../../api/cluster.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { NameOf } from '../parts/name-of.tsx'
-import { number, Time } from '../parts/time.tsx'
+import { number } from '../parts/time.tsx'
 import { words } from './text.ts'
 
 export const cluster = defineNoun<Cluster>({
@@ -18,11 +19,11 @@ export const cluster = defineNoun<Cluster>({
   default_sort: 'name',
   get: { route: routes.cluster.get, param: 'cluster' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    nameColumn(() => words('name')),
     { id: 'zone', title: () => words('zone'), cell: one => <NameOf noun="zone" id={one.zone_id} /> },
     { id: 'cpu', title: () => words('cpu'), cell: one => `${number(one.cpu_overcommit, 2)} ×`, numeric: true },
     { id: 'memory', title: () => words('memory'), cell: one => `${number(one.memory_overcommit, 2)} ×`, numeric: true },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} /> },
+    createdColumn(() => words('created'), false),
   ],
   filters: [{ field: 'zone_id', title: () => words('zone'), kind: 'noun', noun: 'zone' }],
   actions: [
@@ -34,18 +35,7 @@ export const cluster = defineNoun<Cluster>({
       primary: true,
       dialog: () => import('./edit.tsx'),
     },
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.cluster.delete,
-      input: one => ({ params: { cluster: one.id } }),
-      confirm: {
-        title: () => words('delete.title'),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
+    deleting(words, routes.cluster.delete, 'cluster'),
   ],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   create: { route: routes.cluster.create, title: () => words('create'), load: () => import('./create.tsx') },

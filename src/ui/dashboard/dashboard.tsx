@@ -7,12 +7,11 @@ import CloudIcon from '@patternfly/react-icons/dist/esm/icons/cloud-icon'
 import type { Quota } from '../../api/quota.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { OperationState, OperationThing } from '../operation/state.tsx'
+import { OperationTable } from '../operation/table.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
-import { ThingLink, To } from '../parts/link.tsx'
+import { To } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
-import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { useTitle } from '../parts/use-title.ts'
 import { QuotaBars, quotaFollows } from '../quota/bars.tsx'
@@ -24,6 +23,7 @@ import './dashboard.css'
 
 const loadFirstUse = () => import('./first-use.tsx')
 const loadForecast = () => import('./forecast-card.tsx')
+const loadProjects = () => import('./projects.tsx')
 const loadOperator = () => import('./operator.tsx')
 
 /** Counted on this page; of more than these it says so. */
@@ -60,6 +60,7 @@ export default function Dashboard() {
         {persona === 'operator' && <LazyPart load={loadOperator} props={{}} />}
         {may(session, routes.host.list) && <LazyPart load={loadForecast} props={{}} />}
         {items.length > 0 && <InstancesCard items={items} more={instances.data?.next !== null} />}
+        {persona === 'portal' && may(session, routes.project.list) && <LazyPart load={loadProjects} props={{}} />}
         {quota.data && <QuotaCard quota={quota.data} />}
         {may(session, routes.operation.list) && project !== null && <LatestOperations />}
       </div>
@@ -106,24 +107,11 @@ function LatestOperations() {
         </div>
       </CardTitle>
       <CardBody>
-        <SimpleTable
+        <OperationTable
           label={words('operations')}
-          items={data?.items ?? []}
-          keyOf={one => one.id}
+          operations={data?.items ?? []}
           empty={words('operations.none')}
-          columns={[
-            {
-              title: words('what'),
-              cell: one => (
-                <ThingLink noun="operation" id={one.id}>
-                  {one.kind}
-                </ThingLink>
-              ),
-            },
-            { title: words('thing'), cell: one => <OperationThing operation={one} /> },
-            { title: words('state'), cell: one => <OperationState operation={one} /> },
-            { title: words('when'), cell: one => <Time at={one.created_at} /> },
-          ]}
+          last={{ title: words('when'), cell: one => <Time at={one.created_at} /> }}
         />
       </CardBody>
     </Card>

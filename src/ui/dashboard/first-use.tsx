@@ -65,7 +65,7 @@ export default function FirstUse() {
   const known = steps.filter(one => one.there !== undefined)
   const missing = known.filter(one => one.there?.length === 0 && one.step !== 'key')
   const make = (
-    <div className="croft-stack">
+    <div className="croft-stack croft-first-ways">
       <div>
         <LinkButton to="/instances/create" variant={missing.length > 0 ? 'secondary' : 'primary'}>
           {words('first.create')}

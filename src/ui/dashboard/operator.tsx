@@ -4,7 +4,7 @@ import type { Host } from '../../api/host.ts'
 import type { Operation } from '../../api/operation.ts'
 import { useChoices, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { OperationState, OperationThing } from '../operation/state.tsx'
+import { OperationTable } from '../operation/table.tsx'
 import { ThingLink, To } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
@@ -84,24 +84,11 @@ function Trouble({ hosts, failed }: { hosts: readonly Host[]; failed: readonly O
                 {words('all')}
               </To>
             </div>
-            <SimpleTable
+            <OperationTable
               label={words('health.failed', { n: failed.length })}
-              items={failed.slice(0, 5)}
-              keyOf={one => one.id}
+              operations={failed.slice(0, 5)}
               empty=""
-              columns={[
-                {
-                  title: words('what'),
-                  cell: one => (
-                    <ThingLink noun="operation" id={one.id}>
-                      {one.kind}
-                    </ThingLink>
-                  ),
-                },
-                { title: words('thing'), cell: one => <OperationThing operation={one} /> },
-                { title: words('state'), cell: one => <OperationState operation={one} /> },
-                { title: words('reason'), cell: one => one.reason ?? '–' },
-              ]}
+              last={{ title: words('reason'), cell: one => one.reason ?? '–' }}
             />
           </div>
         )}

@@ -1,6 +1,5 @@
 /** What has changed, newest first; the kind of thing is in the URL. */
 import {
-  Button,
   FormSelect,
   FormSelectOption,
   Switch,
@@ -9,17 +8,15 @@ import {
   ToolbarContent,
   ToolbarItem,
 } from '@patternfly/react-core'
-import { useInfiniteQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { Event } from '../../api/event.ts'
-import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { UserName } from '../grant/names.tsx'
-import { live } from '../live/stream.ts'
 import { allNouns, nounNamed } from '../noun/registry.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
 import { ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
+import { Older, useLog } from '../parts/older.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
@@ -29,24 +26,14 @@ import type { Search } from '../shell/router.tsx'
 import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
-const page_size = 50
+/** What only the audit log has more of is read there. */
+const isChange = (one: Event) => one.noun !== 'audit'
 
 export default function EventsPage() {
   useTitle(words('title'))
   const { noun, all_projects } = useSearch({ strict: false }) as Search
   const query = { latest: true, ...(noun && { noun }), ...(all_projects === 'true' && { all_projects: true }) }
-  const answer = useInfiniteQuery({
-    queryKey: ['read', 'event.list', {}, query],
-    queryFn: async ({ pageParam, signal }) => {
-      await live.opened
-      const asked = { ...query, limit: page_size, ...(pageParam !== null && { cursor: pageParam }) }
-      return await call(routes.event.list, { query: asked, signal })
-    },
-    initialPageParam: null as string | null,
-    getNextPageParam: last => last.next,
-    placeholderData: before => before,
-    meta: { follows: ['*'] },
-  })
+  const { answer, rows } = useLog<Event>(routes.event.list, query, ['*'])
   return (
     <div className="croft-stack">
       <header className="croft-head">
@@ -58,20 +45,8 @@ export default function EventsPage() {
       <p className="croft-muted">{words('body')}</p>
       <Filters noun={noun} all={all_projects === 'true'} />
       <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
-      {answer.isPending ? <Loading /> : <Table events={answer.data?.pages.flatMap(page => page.items) ?? []} />}
-      {answer.hasNextPage && (
-        <div>
-          <Button
-            variant="link"
-            isLoading={answer.isFetchingNextPage}
-            onClick={() => {
-              if (!answer.isFetchingNextPage) void answer.fetchNextPage()
-            }}
-          >
-            {words('older')}
-          </Button>
-        </div>
-      )}
+      {answer.isPending ? <Loading /> : <Table events={rows.filter(isChange)} />}
+      <Older answer={answer} title={words('older')} />
     </div>
   )
 }

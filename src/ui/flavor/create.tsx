@@ -16,7 +16,17 @@ export default function CreateFlavor() {
         { name: 'memory_mib', title: words('memory'), kind: 'number', unit: 'MiB' },
         { name: 'disk_gib', title: words('disk'), kind: 'number', unit: 'GiB' },
       ]}
-      more={[{ name: 'properties', title: words('properties'), kind: 'tags' }]}
+      more={[
+        {
+          name: 'ephemeral_gib',
+          title: words('ephemeral'),
+          kind: 'number',
+          unit: 'GiB',
+          help: words('ephemeral.help'),
+        },
+        { name: 'swap_mib', title: words('swap'), kind: 'number', unit: 'MiB', help: words('swap.help') },
+        { name: 'properties', title: words('properties'), kind: 'tags' },
+      ]}
     />
   )
 }

@@ -86,7 +86,7 @@ export const floatingIp = defineNoun<FloatingIp>({
       route: routes['floating-ip'].delete,
       input: one => ({ params: { floating_ip: one.id } }),
       whyNot,
-      confirm: { title: () => words('delete.title', { n: 1 }), body: items => words('delete.body', namesOf(items)) },
+      confirm: { title: n => words('delete.title', { n }), body: items => words('delete.body', namesOf(items)) },
       danger: true,
       leads_to: 'list',
     },

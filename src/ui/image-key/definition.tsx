@@ -3,7 +3,7 @@ import KeyIcon from '@patternfly/react-icons/dist/esm/icons/certificate-icon'
 import type { ImageKey } from '../../api/image-key.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
-import { Time } from '../parts/time.tsx'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { words } from './text.ts'
 
 export const imageKey = defineNoun<ImageKey>({
@@ -15,9 +15,10 @@ export const imageKey = defineNoun<ImageKey>({
   icon: KeyIcon,
   list: routes['image-key'].list,
   default_sort: 'name',
+  of_the_cloud: true,
   get: { route: routes['image-key'].get, param: 'image_key' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 1fr)' },
+    nameColumn(() => words('name'), 'minmax(10rem, 1fr)'),
     { id: 'kind', title: () => words('kind'), cell: one => one.kind },
     {
       id: 'fingerprint',
@@ -26,22 +27,9 @@ export const imageKey = defineNoun<ImageKey>({
       width: 'minmax(10rem, 2fr)',
     },
     { id: 'description', title: () => words('description'), cell: one => one.description || '–' },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
-  actions: [
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes['image-key'].delete,
-      input: one => ({ params: { image_key: one.id } }),
-      confirm: {
-        title: () => words('delete.title'),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
-  ],
+  actions: [deleting(words, routes['image-key'].delete, 'image_key')],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   create: { route: routes['image-key'].create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),

@@ -1,9 +1,9 @@
 /** An image key, to be compared with what its owner says of it. */
-import { Card, CardBody, ClipboardCopy } from '@patternfly/react-core'
+import { Card, CardBody } from '@patternfly/react-core'
 import type { ImageKey } from '../../api/image-key.ts'
+import { CopyBlock } from '../parts/copy-block.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Time } from '../parts/time.tsx'
-import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 export default function ImageKeyOverview({ item }: { item: ImageKey }) {
@@ -21,17 +21,7 @@ export default function ImageKeyOverview({ item }: { item: ImageKey }) {
           <strong>{words('fingerprint')}</strong>
           <code>{item.fingerprint}</code>
           <strong>{words('public_key')}</strong>
-          <ClipboardCopy
-            isReadOnly
-            isCode
-            isBlock
-            variant="inline"
-            hoverTip={shared('copy')}
-            clickTip={shared('copied')}
-            textAriaLabel={words('public_key')}
-          >
-            {item.public_key}
-          </ClipboardCopy>
+          <CopyBlock text={item.public_key} label={words('public_key')} />
         </div>
       </CardBody>
     </Card>

@@ -3,12 +3,11 @@ import ImageIcon from '@patternfly/react-icons/dist/esm/icons/os-image-icon'
 import type { Image } from '../../api/image.ts'
 import { routes } from '../api/routes.ts'
 import { type Action, defineNoun } from '../noun/definition.ts'
+import { deleting, nameColumn } from '../noun/usual.tsx'
 import { size, Time } from '../parts/time.tsx'
 import { isOurs, visibilities, whyNotOurs, whyNotShared } from './shared.ts'
 import { ImageStatusLabel } from './state.tsx'
 import { words } from './text.ts'
-
-const namesOf = (items: readonly Image[]) => ({ names: items.map(one => one.name).join(', ') })
 
 function answer(status: 'accepted' | 'rejected'): Action<Image> {
   return {
@@ -32,7 +31,7 @@ export const image = defineNoun<Image>({
   get: { route: routes.image.get, param: 'image' },
   shared_between_projects: true,
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    nameColumn(() => words('name')),
     {
       id: 'status',
       title: () => words('status'),
@@ -109,16 +108,12 @@ export const image = defineNoun<Image>({
     answer('rejected'),
     protection(true),
     protection(false),
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.image.delete,
-      whyNot: one => whyNotOurs(one) ?? (one.protected ? words('why_not.protected') : undefined),
-      input: one => ({ params: { image: one.id } }),
-      confirm: { title: () => words('delete.title'), body: items => words('delete.body', namesOf(items)) },
-      danger: true,
-      leads_to: 'list',
-    },
+    deleting(
+      words,
+      routes.image.delete,
+      'image',
+      one => whyNotOurs(one) ?? (one.protected ? words('why_not.protected') : undefined),
+    ),
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },

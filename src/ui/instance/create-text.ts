@@ -52,6 +52,7 @@ export const words = catalogue({
       '{count, plural, one {It would run on {host}} other {All # would run, on {host}}}, in the zone {zones}.',
     'where.why':
       '{n, plural, one {It is the one host that fits.} other {Of the hosts that fit, the highest score wins: the more is free, the higher.}}',
+    'where.many': '{n} hosts',
     'where.tie': 'Several score the same, so one of these is taken.',
     'where.zones':
       '{count, plural, one {There is room for it in the zone {zones}.} other {There is room for all # in the zone {zones}.}} The host with the most room takes it.',
@@ -75,7 +76,7 @@ export const words = catalogue({
     'hosts.chosen': '{n, plural, one {chosen} other {chosen for #}}',
     'hosts.fits': 'fits',
     'hosts.refused': 'refused',
-    'hosts.all': 'All {n} that were looked at',
+    'hosts.all': 'Show all {n}',
     'hosts.fewer': 'Fewer',
     'weight.free_memory': 'memory free',
     'weight.free_vcpus': 'vCPUs free',
@@ -138,6 +139,7 @@ export const words = catalogue({
       '{count, plural, one {Sie würde auf {host} laufen} other {Alle # würden laufen, auf {host}}}, in der Zone {zones}.',
     'where.why':
       '{n, plural, one {Es ist der einzige Host, der passt.} other {Von den passenden Hosts gewinnt die höchste Wertung: je mehr frei ist, desto höher.}}',
+    'where.many': '{n} Hosts',
     'where.tie': 'Mehrere haben dieselbe Wertung; einer davon wird genommen.',
     'where.zones':
       '{count, plural, one {In der Zone {zones} ist Platz für sie.} other {In der Zone {zones} ist Platz für alle #.}} Der Host mit dem meisten Platz nimmt sie.',
@@ -161,7 +163,7 @@ export const words = catalogue({
     'hosts.chosen': '{n, plural, one {gewählt} other {gewählt für #}}',
     'hosts.fits': 'passt',
     'hosts.refused': 'abgelehnt',
-    'hosts.all': 'Alle {n}, die angesehen wurden',
+    'hosts.all': 'Alle {n} zeigen',
     'hosts.fewer': 'Weniger',
     'weight.free_memory': 'Speicher frei',
     'weight.free_vcpus': 'vCPUs frei',

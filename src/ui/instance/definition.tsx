@@ -25,6 +25,12 @@ function move(name: InstanceMove, changes: Partial<Action<Instance>> = {}): Acti
   }
 }
 
+/** As the controller says it (app/instance-password.ts). */
+function whyNotPassword(one: Instance): string | undefined {
+  if (one.state !== 'running') return words('why_not.password', { state: words(`state.${one.state}`) })
+  return one.guest_agent === 'connected' ? undefined : words('why_not.password.agent')
+}
+
 export const instance = defineNoun<Instance>({
   name: 'instance',
   path: 'instances',
@@ -95,11 +101,34 @@ export const instance = defineNoun<Instance>({
       input: one => ({ params: { instance: one.id }, body: { hard: true } }),
       confirm: { title: () => words('reboot.hard.title'), body: items => words('reboot.hard.body', namesOf(items)) },
     }),
+    {
+      id: 'edit',
+      title: () => words('edit'),
+      route: routes.instance.update,
+      whyNot: one => (one.deleted_at === null ? undefined : words('why_not.edit')),
+      input: one => ({ params: { instance: one.id }, body: { name: one.name, tags: one.tags } }),
+      dialog: () => import('./edit.tsx'),
+    },
+    {
+      id: 'password',
+      title: () => words('password'),
+      route: routes.instance.resetPassword,
+      whyNot: whyNotPassword,
+      input: one => ({ params: { instance: one.id }, body: { user: 'root' } }),
+      dialog: () => import('./password.tsx'),
+    },
     move('recover'),
     move('delete', {
       danger: true,
       input: one => ({ params: { instance: one.id } }),
       confirm: { title: () => words('delete.title'), body: items => words('delete.body', namesOf(items)) },
+    }),
+    move('delete', {
+      id: 'delete-keep',
+      title: () => words('delete.keep'),
+      danger: true,
+      input: one => ({ params: { instance: one.id }, query: { keep_root: true } }),
+      confirm: { title: () => words('delete.title'), body: items => words('delete.keep.body', namesOf(items)) },
     }),
     move('purge', {
       danger: true,
@@ -110,6 +139,7 @@ export const instance = defineNoun<Instance>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    { id: 'disks', title: () => words('disks'), load: () => import('./disks.tsx'), needs: routes.volume.list },
     { id: 'nics', title: () => words('nics'), load: () => import('./nics.tsx'), needs: routes.port.list },
     {
       id: 'console',

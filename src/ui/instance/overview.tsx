@@ -1,16 +1,22 @@
 /** What an instance is and where it runs. */
 import { Card, CardBody, CardTitle } from '@patternfly/react-core'
 import type { Instance } from '../../api/instance.ts'
+import { UserName } from '../grant/names.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink } from '../parts/link.tsx'
+import { StateLabel } from '../parts/state.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
+import { may, useSession } from '../session/session.ts'
 import { InstanceStateLabel } from './state.tsx'
 import { words } from './text.ts'
 
 export default function InstanceOverview({ item }: { item: Instance }) {
-  const { vcpus, memory_mib, disk_gib } = item
+  const { vcpus, memory_mib, disk_gib, guest_addresses } = item
+  const session = useSession()
+  // Who may not see users would be shown a piece of an id.
+  const names = item.user_id === session.user.id || may(session, { level: 'system', needs: 'user.read' })
   return (
     <div className="croft-stack">
       <Card>
@@ -18,11 +24,13 @@ export default function InstanceOverview({ item }: { item: Instance }) {
           <Facts
             facts={[
               [words('state'), <InstanceStateLabel key="state" instance={item} />],
-              item.reason !== null && ['', item.reason],
+              item.reason !== null && [words('reason'), item.reason],
               [
                 words('size'),
                 words('size.text', { vcpus, memory: size(memory_mib, 'MiB'), disk: size(disk_gib, 'GiB') }),
               ],
+              item.ephemeral_gib > 0 && [words('ephemeral'), size(item.ephemeral_gib, 'GiB')],
+              item.swap_mib > 0 && [words('swap'), size(item.swap_mib, 'MiB')],
               [
                 words('flavor'),
                 <ThingLink key="flavor" noun="flavor" id={item.flavor_id}>
@@ -35,6 +43,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
                   {item.image}
                 </ThingLink>,
               ],
+              [words('boot'), words(`boot.${item.boot}`)],
               [
                 words('host'),
                 <ThingLink key="host" noun="host" id={item.host_id}>
@@ -43,10 +52,25 @@ export default function InstanceOverview({ item }: { item: Instance }) {
               ],
               [words('zone'), item.zone],
               [words('hostname'), item.hostname],
+              item.guest_os !== null && [words('guest'), item.guest_os],
+              [
+                words('guest_agent'),
+                <StateLabel key="agent" tone={item.guest_agent === 'connected' ? 'good' : 'off'}>
+                  {words(`agent.${item.guest_agent}`)}
+                </StateLabel>,
+              ],
+              guest_addresses.length > 0 && [
+                words('guest_addresses'),
+                <code key="guest-addresses">{guest_addresses.join(', ')}</code>,
+              ],
+              [words('config_drive'), words(item.config_drive ? 'yes' : 'config_drive.no')],
               [words('keys'), item.key_names.join(', ') || '–'],
               [words('tags'), <TagList key="tags" tags={item.tags} />],
+              names && [words('owner'), <UserName key="owner" id={item.user_id} />],
               [words('created'), <Time key="created" at={item.created_at} />],
               [words('started'), <Time key="started" at={item.started_at} />],
+              item.deleted_at !== null && [words('deleted_at'), <Time key="deleted" at={item.deleted_at} />],
+              item.purge_at !== null && [words('purge_at'), <Time key="purge" at={item.purge_at} />],
             ]}
           />
         </CardBody>

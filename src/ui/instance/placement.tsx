@@ -1,5 +1,6 @@
 /** Why an instance runs where it does: what each host scored, or why it was refused. */
 import type { Instance } from '../../api/instance.ts'
+import type { Placement } from '../../api/placement.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
@@ -9,6 +10,7 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { number, Time } from '../parts/time.tsx'
+import { words as created } from './create-text.ts'
 import { words } from './text.ts'
 
 export default function InstancePlacement({ item }: { item: Instance }) {
@@ -21,14 +23,23 @@ export default function InstancePlacement({ item }: { item: Instance }) {
   if (error instanceof ApiProblem && error.status === 404)
     return <p className="croft-muted">{words('placement.none')}</p>
   if (error) return <ProblemAlert error={error} />
-  const weights = [...new Set(data.hosts.flatMap(host => Object.keys(host.weights)))].sort()
-  const hosts = data.hosts.toSorted((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity))
-  const refused = Object.entries(data.refusals)
   return (
     <div className="croft-stack">
       <p>
         <Time at={data.created_at} /> · {words('placement.about')}
       </p>
+      <Decision placement={data} />
+    </div>
+  )
+}
+
+/** What each host said: the best first, then those that refused. */
+export function Decision({ placement: data }: { placement: Placement }) {
+  const weights = [...new Set(data.hosts.flatMap(host => Object.keys(host.weights)))].sort()
+  const hosts = data.hosts.toSorted((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity))
+  const refused = Object.entries(data.refusals)
+  return (
+    <div className="croft-stack">
       <SimpleTable
         label={words('placement')}
         items={hosts}
@@ -55,7 +66,7 @@ export default function InstancePlacement({ item }: { item: Instance }) {
               ),
           },
           ...weights.map(weight => ({
-            title: weight,
+            title: created.maybe(`weight.${weight}`) ?? weight,
             cell: (host: (typeof hosts)[number]) =>
               host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
             numeric: true,

@@ -21,7 +21,7 @@ export function PlanHosts({ hosts }: { hosts: readonly Verdict[] }) {
       .join(' + ')
   return (
     <>
-      <table className="croft-table" aria-label={words('hosts')}>
+      <table className="croft-table croft-plan-hosts" aria-label={words('hosts')}>
         <thead>
           <tr>
             <th scope="col">{words('host')}</th>

@@ -107,11 +107,16 @@ export function Plan({ body, onWhyNot }: { body: Body; onWhyNot(why: string | un
   )
 }
 
+/** Of a batch's hosts; beyond, their number is said. */
+const named_max = 3
+
 /** `all`: find room. */
 function Where({ placement, all }: { placement: NonNullable<InstancePlan['placement']>; all: boolean }) {
   const { fitted: count, zones, hosts, refusals } = placement
   const names = zones.map(one => (zones.length > 1 ? `${one.zone} (${one.instances})` : one.zone)).join(', ')
   const chosen = hosts?.filter(one => one.instances > 0) ?? []
+  const on =
+    chosen.length > named_max ? words('where.many', { n: chosen.length }) : chosen.map(one => one.host).join(', ')
   const fitting = hosts?.filter(one => one.refused === null) ?? []
   const best = Math.max(...fitting.map(one => one.score ?? 0))
   const tie = count === 1 && fitting.filter(one => one.score === best).length > 1
@@ -120,8 +125,8 @@ function Where({ placement, all }: { placement: NonNullable<InstancePlan['placem
     <>
       {all && hosts && (
         <p>
-          {words('where.hosts', { host: chosen.map(one => one.host).join(', '), zones: names, count })}{' '}
-          {words('where.why', { n: fitting.length })} {tie && words('where.tie')}
+          {words('where.hosts', { host: on, zones: names, count })} {words('where.why', { n: fitting.length })}{' '}
+          {tie && words('where.tie')}
         </p>
       )}
       {all && !hosts && <p>{words('where.zones', { zones: names, count })}</p>}

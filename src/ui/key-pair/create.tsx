@@ -1,11 +1,11 @@
 /** Takes in a public key; without one a pair is made, and its private key shown this once. */
-import { Alert, Button, ClipboardCopy, Title } from '@patternfly/react-core'
+import { Alert, Button, Title } from '@patternfly/react-core'
 import { useState } from 'react'
 import type { NewKeyPair } from '../../api/key-pair.ts'
 import { routes } from '../api/routes.ts'
+import { CopyBlock } from '../parts/copy-block.tsx'
 import { CreatePage } from '../parts/form.tsx'
 import { addressOf, LinkButton } from '../parts/link.tsx'
-import { words as shared } from '../text/shared.ts'
 import { keyPair } from './definition.tsx'
 import { words } from './text.ts'
 
@@ -37,17 +37,7 @@ function Made({ pair: { id, name, fingerprint, private_key } }: { pair: NewKeyPa
           <Alert isInline variant="warning" title={words('private.title')}>
             {words('private.body', { name })}
           </Alert>
-          <ClipboardCopy
-            isReadOnly
-            isCode
-            isBlock
-            variant="inline"
-            hoverTip={shared('copy')}
-            clickTip={shared('copied')}
-            textAriaLabel={words('private')}
-          >
-            {private_key}
-          </ClipboardCopy>
+          <CopyBlock text={private_key} label={words('private')} />
           <div>
             <Button variant="secondary" onClick={() => save(name, private_key)}>
               {words('private.save')}

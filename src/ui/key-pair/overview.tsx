@@ -1,9 +1,9 @@
 /** A key pair: its fingerprint, and the public key. */
-import { Card, CardBody, ClipboardCopy } from '@patternfly/react-core'
+import { Card, CardBody } from '@patternfly/react-core'
 import type { KeyPair } from '../../api/key-pair.ts'
+import { CopyBlock } from '../parts/copy-block.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Time } from '../parts/time.tsx'
-import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 export default function KeyPairOverview({ item }: { item: KeyPair }) {
@@ -19,17 +19,7 @@ export default function KeyPairOverview({ item }: { item: KeyPair }) {
           />
           <p className="croft-muted">{words('fingerprint.help')}</p>
           <strong>{words('public_key')}</strong>
-          <ClipboardCopy
-            isReadOnly
-            isCode
-            isBlock
-            variant="inline"
-            hoverTip={shared('copy')}
-            clickTip={shared('copied')}
-            textAriaLabel={words('public_key')}
-          >
-            {item.public_key}
-          </ClipboardCopy>
+          <CopyBlock text={item.public_key} label={words('public_key')} />
         </div>
       </CardBody>
     </Card>

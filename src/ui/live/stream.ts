@@ -4,6 +4,7 @@
  */
 import type { Event } from '../../api/event.ts'
 import type { ApiClient } from '../../sdk/client.ts'
+import { delay } from '../../sdk/client.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 
 export type LiveState = 'connecting' | 'live' | 'lost' | 'off'
@@ -17,6 +18,14 @@ interface Heard {
 
 /** Beyond this, reading again what is shown is less work. */
 const waiting_max = 5000
+
+/** Between one try and the next to open a stream that could not be opened. */
+const again_ms = [1000, 3000, 10_000]
+
+/** Refused for good: signed out, or not permitted. */
+function isFinal(error: unknown): error is ApiProblem {
+  return error instanceof ApiProblem && error.status < 500 && error.status !== 429 && error.code !== 'not_croft'
+}
 
 class Live {
   state: LiveState = 'connecting'
@@ -47,26 +56,37 @@ class Live {
     const open = Promise.withResolvers<void>()
     this.opened = open.promise
     this.become('connecting')
-    const follow = async () => {
-      const options = {
-        signal: stopped.signal,
-        ...(all_projects && { all_projects }),
-        on_open: (gap: boolean) => {
-          if (gap) this.missedSome(heard)
-          this.become('live')
-          open.resolve()
-        },
-        on_lost: () => this.become('lost'),
-      }
-      for await (const event of client.events(options)) this.hold(event, heard)
+    let missed = false
+    const options = {
+      signal: stopped.signal,
+      ...(all_projects && { all_projects }),
+      on_open: (gap: boolean) => {
+        if (gap || missed) this.missedSome(heard)
+        missed = false
+        this.become('live')
+        open.resolve()
+      },
+      on_lost: () => this.become('lost'),
     }
-    follow()
-      .catch((error: unknown) => {
-        if (stopped.signal.aborted) return
-        this.become('off')
-        if (error instanceof ApiProblem) heard.refused(error)
-      })
-      .finally(open.resolve)
+    const follow = async () => {
+      for (let tried = 0; !stopped.signal.aborted; tried++) {
+        try {
+          for await (const event of client.events(options)) this.hold(event, heard)
+        } catch (error) {
+          if (stopped.signal.aborted) return
+          if (isFinal(error)) {
+            this.become('off')
+            return heard.refused(error)
+          }
+        }
+        // A controller that is away, or too busy for one more stream. Reads need not wait for it; what it would have told is missed.
+        missed = true
+        this.become('lost')
+        open.resolve()
+        await delay(again_ms[Math.min(tried, again_ms.length - 1)] ?? 0, stopped.signal).catch(() => undefined)
+      }
+    }
+    void follow().finally(open.resolve)
     return () => {
       stopped.abort()
       if (this.frame !== undefined) cancelAnimationFrame(this.frame)

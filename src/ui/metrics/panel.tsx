@@ -17,6 +17,7 @@ import type { Search } from '../shell/router.tsx'
 import { type Graph, graphs, linesOf, timesOf, unitOf, withSample } from './graphs.ts'
 import MetricGraph from './graph.tsx'
 import './metrics.css'
+import { MeasuringOff } from './off.tsx'
 import { useSamples } from './stream.ts'
 import { words } from './text.ts'
 
@@ -198,6 +199,7 @@ function Graphs({ kind, history, view, change }: BarProps & { kind: 'instance' |
   const shown = graphs.filter(graph => graph.kinds.includes(kind))
   return (
     <div className="croft-graphs">
+      {times.length === 0 && <MeasuringOff />}
       {shown.map(graph => (
         <GraphCard key={graph.id} graph={graph} times={times} history={history} view={view} change={change} />
       ))}

@@ -27,6 +27,11 @@ export const words = catalogue({
       'Values come from the host every few seconds while the instance runs and the host is connected. In this time there are none.',
     legend: 'Legend of {title}',
     summary: '{label}: last {last}, between {low} and {high}',
+    'off.title': 'Measuring is turned off',
+    'off.body':
+      'Hosts measure themselves and their instances only while the setting metrics.interval_s is above 0; every 10 seconds is usual.',
+    'off.link': 'To the setting',
+    'off.ask': 'Either the host does not answer, or measuring is turned off in this cloud. Who runs it can turn it on.',
     'summary.none': '{label}: nothing measured',
     time: 'Time',
     cpu: 'CPU',
@@ -94,6 +99,12 @@ export const words = catalogue({
       'Werte kommen alle paar Sekunden vom Host, solange die Instanz läuft und der Host verbunden ist. In dieser Zeit gibt es keine.',
     legend: 'Legende zu {title}',
     summary: '{label}: zuletzt {last}, zwischen {low} und {high}',
+    'off.title': 'Es wird nicht gemessen',
+    'off.body':
+      'Hosts messen sich und ihre Instanzen nur, solange die Einstellung metrics.interval_s über 0 liegt; alle 10 Sekunden ist üblich.',
+    'off.link': 'Zur Einstellung',
+    'off.ask':
+      'Entweder antwortet der Host nicht, oder in dieser Cloud wird nicht gemessen. Wer sie betreibt, kann es einschalten.',
     'summary.none': '{label}: nichts gemessen',
     time: 'Zeit',
     cpu: 'CPU',

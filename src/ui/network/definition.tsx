@@ -3,8 +3,8 @@ import NetworkIcon from '@patternfly/react-icons/dist/esm/icons/network-wired-ic
 import type { Network } from '../../api/network.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { NameOf } from '../parts/name-of.tsx'
-import { Time } from '../parts/time.tsx'
 import { whyNotOurs } from './shared.ts'
 import { words } from './text.ts'
 
@@ -20,7 +20,7 @@ export const network = defineNoun<Network>({
   shared_between_projects: true,
   get: { route: routes.network.get, param: 'network' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(9rem, 1.5fr)' },
+    nameColumn(() => words('name'), 'minmax(9rem, 1.5fr)'),
     { id: 'kind', title: () => words('kind'), cell: one => words(`kind.${one.kind}`) },
     {
       id: 'subnets',
@@ -32,7 +32,7 @@ export const network = defineNoun<Network>({
     { id: 'mtu', title: () => words('mtu'), cell: one => one.mtu, numeric: true },
     { id: 'physical', title: () => words('physical_network'), cell: one => one.physical_network ?? '–', hidden: true },
     { id: 'vlan', title: () => words('vlan'), cell: one => one.vlan ?? '–', numeric: true, hidden: true },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
   filters: [
     {
@@ -52,19 +52,7 @@ export const network = defineNoun<Network>({
       primary: true,
       dialog: () => import('./edit.tsx'),
     },
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.network.delete,
-      input: one => ({ params: { network: one.id } }),
-      whyNot: one => whyNotOurs(one),
-      confirm: {
-        title: () => words('delete.title', { n: 1 }),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
+    deleting(words, routes.network.delete, 'network', one => whyNotOurs(one)),
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },

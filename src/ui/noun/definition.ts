@@ -47,7 +47,7 @@ export interface Action<T> {
   whyNot?(item: T): string | undefined
   input(item: T): LooseInput
   /** Asked first. It names the thing, and says what is lost. */
-  confirm?: { title: Title; body(items: readonly T[]): string }
+  confirm?: { title(n: number): string; body(items: readonly T[]): string }
   danger?: boolean
   /** Among the page's buttons, and not in the menu. */
   primary?: boolean
@@ -100,6 +100,8 @@ export interface NounDefinition<T extends Item = Item> {
   matches?(item: T, query: Readonly<Record<string, unknown>>): boolean | null
   /** Its list cannot be searched by name. */
   not_searched?: boolean
+  /** Of the whole cloud: no list of all projects' things. */
+  of_the_cloud?: boolean
   /** Lists of a project also have things of others, such as public images. */
   shared_between_projects?: boolean
   /** In the navigation only of who holds this; others come to it by links. */

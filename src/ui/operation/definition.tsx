@@ -6,14 +6,16 @@ import { UserName } from '../grant/names.tsx'
 import { defineNoun } from '../noun/definition.ts'
 import { Time } from '../parts/time.tsx'
 import { words as shared } from '../text/shared.ts'
-import { OperationProgress, OperationState, OperationThing } from './state.tsx'
+import { kindText, OperationProgress, OperationState, OperationThing } from './state.tsx'
 import { words } from './text.ts'
 
 /** As the API decides: what was never begun can be taken back, and nothing else. */
 function whyNotCancel({ ended_at, state, kind }: Operation): string | undefined {
   if (ended_at !== null) return words('why_not.ended', { state: shared(`operation.state.${state}`) })
   if (kind === 'image.create') return words('why_not.image')
-  return kind === 'instance.create' || kind === 'instance.start' ? undefined : words('why_not.kind', { kind })
+  return kind === 'instance.create' || kind === 'instance.start'
+    ? undefined
+    : words('why_not.kind', { kind: kindText(kind) })
 }
 
 export const operation = defineNoun<Operation>({
@@ -27,9 +29,9 @@ export const operation = defineNoun<Operation>({
   default_sort: '-id',
   get: { route: routes.operation.get, param: 'operation' },
   not_searched: true,
-  label: one => one.kind,
+  label: one => kindText(one.kind),
   columns: [
-    { id: 'kind', title: () => words('kind'), cell: one => one.kind, width: 'minmax(9rem, 1fr)' },
+    { id: 'kind', title: () => words('kind'), cell: one => kindText(one.kind), width: 'minmax(9rem, 1fr)' },
     {
       id: 'thing',
       title: () => words('thing'),
@@ -72,8 +74,8 @@ export const operation = defineNoun<Operation>({
       whyNot: whyNotCancel,
       input: one => ({ params: { operation: one.id } }),
       confirm: {
-        title: () => words('cancel.title', { n: 1 }),
-        body: items => words('cancel.body', { names: items.map(one => one.kind).join(', ') }),
+        title: n => words('cancel.title', { n }),
+        body: items => words('cancel.body', { names: items.map(one => kindText(one.kind)).join(', ') }),
       },
     },
   ],

@@ -16,6 +16,14 @@ const tones: Readonly<Record<Operation['state'], Tone>> = {
   cancelled: 'off',
 }
 
+/** What was asked, as the button says that asks it: of `instance.start` "Start". */
+export function kindText(kind: string): string {
+  const [name = '', verb] = kind.split('.')
+  const noun = nounNamed(name)
+  const title = verb === 'create' ? noun?.create?.title : noun?.actions?.find(one => one.id === verb)?.title
+  return title?.() ?? kind
+}
+
 export function OperationState({ operation: { state, reason } }: { operation: Operation }) {
   return (
     <StateLabel tone={tones[state]} why={reason}>

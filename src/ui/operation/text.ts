@@ -52,7 +52,7 @@ export const words = catalogue({
     'cancel.title': '{n, plural, one {Diesen Vorgang} other {# Vorgänge}} abbrechen?',
     'cancel.body': '{names}: was nicht begonnen hat, bleibt ungetan; was getan ist, bleibt.',
     'why_not.ended': 'Er ist schon zu Ende: {state}.',
-    'why_not.image': 'Um ein Abbild aufzugeben, löschen Sie das Abbild.',
+    'why_not.image': 'Um ein Image aufzugeben, löschen Sie das Image.',
     'why_not.kind': 'Er lässt sich nicht zurücknehmen ({kind}). Er endet von selbst.',
   },
 })

@@ -2,7 +2,7 @@
 import { Button, Divider, Dropdown, DropdownItem, DropdownList, MenuToggle, Tooltip } from '@patternfly/react-core'
 import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import type { Action, Item, NounDefinition } from '../noun/definition.ts'
 import { runAction } from '../noun/run.ts'
 import { actionsFor, possible, whyNot } from '../noun/why-not.ts'
@@ -30,6 +30,7 @@ export function Actions({
   const navigate = useNavigate()
   const [open, setOpen] = useState(false)
   const [chosen, setChosen] = useState<Chosen>()
+  const menu = useRef<HTMLElement>(null)
   const actions = actionsFor(session, noun)
   const run = ({ action, items }: Chosen) => {
     setChosen(undefined)
@@ -64,12 +65,16 @@ export function Actions({
       {inMenu.length > 0 && (
         <Dropdown
           isOpen={open}
+          shouldFocusFirstItemOnOpen
           onOpenChange={setOpen}
           onSelect={() => setOpen(false)}
           popperProps={{ position: 'right' }}
           toggle={ref => (
             <MenuToggle
-              ref={ref}
+              ref={element => {
+                menu.current = element
+                ref.current = element
+              }}
               variant={layout === 'row' ? 'plain' : 'secondary'}
               isExpanded={open}
               aria-label={label}
@@ -91,7 +96,12 @@ export function Actions({
                   isDanger={action.danger === true && !why}
                   isAriaDisabled={why !== undefined}
                   {...(why && { description: why })}
-                  onClick={() => why === undefined && choose(action)}
+                  onClick={() => {
+                    if (why !== undefined) return
+                    // The menu closes: where a dialog gives the focus back to must still be there.
+                    menu.current?.focus()
+                    choose(action)
+                  }}
                 >
                   {action.title()}
                 </DropdownItem>,
@@ -102,7 +112,7 @@ export function Actions({
       )}
       {chosen?.action.confirm && (
         <ConfirmDialog
-          title={chosen.action.confirm.title()}
+          title={chosen.action.confirm.title(chosen.items.length)}
           body={chosen.action.confirm.body(chosen.items)}
           yes={chosen.action.title()}
           danger={chosen.action.danger === true}

@@ -1,11 +1,12 @@
 /** "The same as CLI / API call": what a page shows, or a form would do, as a command and as a request. Made from the routes. */
-import { Button, ClipboardCopy, Modal, ModalBody, ModalHeader } from '@patternfly/react-core'
+import { Button, Modal, ModalBody, ModalHeader } from '@patternfly/react-core'
 import CodeIcon from '@patternfly/react-icons/dist/esm/icons/code-icon'
 import { useEffect, useState } from 'react'
 import type { Route } from '../../api/route.ts'
 import type { LooseInput } from '../../sdk/client.ts'
 import { type FieldShape, loadShapes, type RouteShapes } from '../api/shapes.ts'
 import { words } from '../text/shared.ts'
+import { CopyBlock } from './copy-block.tsx'
 
 export interface ApiCall {
   route: Route
@@ -44,28 +45,12 @@ export function ApiCalls({ calls }: { calls: readonly ApiCall[] }) {
         <section key={route.name + JSON.stringify(input)}>
           <p>{shapes[route.name]?.summary}</p>
           {shapes[route.name] && !shapes[route.name]?.hidden && (
-            <Copy text={commandOf(route, shapes[route.name], input)} label={words('api_call.cli')} />
+            <CopyBlock text={commandOf(route, shapes[route.name], input)} label={words('api_call.cli')} />
           )}
-          <Copy text={curlOf(route, input)} label={words('api_call.api')} />
+          <CopyBlock text={curlOf(route, input)} label={words('api_call.api')} />
         </section>
       ))}
     </div>
-  )
-}
-
-function Copy({ text, label }: { text: string; label: string }) {
-  return (
-    <ClipboardCopy
-      isReadOnly
-      isCode
-      isBlock
-      hoverTip={words('copy')}
-      clickTip={words('copied')}
-      textAriaLabel={label}
-      variant="inline"
-    >
-      {text}
-    </ClipboardCopy>
   )
 }
 

@@ -7,10 +7,12 @@ import { ProblemAlert } from './problem.tsx'
 import { SimpleTable } from './simple-table.tsx'
 import { Time } from './time.tsx'
 
+const shown_max = 500
+
 export function EventTable({ noun, id }: { noun: string; id: string }) {
   const { data, error, isPending } = useRead(
     routes.event.list,
-    { query: { noun, resource_id: id, limit: 1000 } },
+    { query: { noun, resource_id: id, latest: true, limit: shown_max } },
     { follows: [noun], of: id },
   )
   if (isPending) return <Loading />
@@ -19,7 +21,7 @@ export function EventTable({ noun, id }: { noun: string; id: string }) {
       <ProblemAlert error={error} />
       <SimpleTable
         label={words('events')}
-        items={(data?.items ?? []).toReversed()}
+        items={data?.items ?? []}
         keyOf={one => one.cursor}
         empty={words('events.none')}
         columns={[

@@ -1,9 +1,10 @@
 /** One filter of a list, by its kind. */
-import { FormSelect, FormSelectOption, Switch } from '@patternfly/react-core'
-import { useChoices } from '../api/read.ts'
-import { type Filter, type Item, labelOf } from '../noun/definition.ts'
+import { FormSelect, FormSelectOption, InputGroup, InputGroupItem, Switch, TextInput } from '@patternfly/react-core'
+import { type Filter, labelOf } from '../noun/definition.ts'
 import { nounNamed } from '../noun/registry.ts'
 import { may, useSession } from '../session/session.ts'
+import { words } from '../text/shared.ts'
+import { useFinding } from './use-finding.ts'
 
 interface Props {
   filter: Filter
@@ -58,8 +59,24 @@ function NounFilter({ filter, value, onChange }: Props) {
 }
 
 function NounChoice({ noun, ...props }: Props & { noun: NonNullable<ReturnType<typeof nounNamed>> }) {
-  const { data } = useChoices<Item>(noun.list, { ...noun.list_query }, { follows: [noun.name] })
+  const found = useFinding(noun.list, noun.list_query ?? {}, props.value === undefined ? [] : [props.value])
   return (
-    <Choice {...props} options={(data?.items ?? []).map(item => ({ value: item.id, title: labelOf(noun, item) }))} />
+    <InputGroup>
+      {found.typed !== undefined && (
+        <InputGroupItem>
+          <TextInput
+            type="search"
+            className="croft-look"
+            aria-label={words('form.look', { title: props.filter.title() })}
+            placeholder={words('form.look.placeholder')}
+            value={found.typed}
+            onChange={(_, typed) => found.type(typed)}
+          />
+        </InputGroupItem>
+      )}
+      <InputGroupItem>
+        <Choice {...props} options={found.items.map(item => ({ value: item.id, title: labelOf(noun, item) }))} />
+      </InputGroupItem>
+    </InputGroup>
   )
 }

@@ -1,6 +1,5 @@
 /** One field of a form, by its kind. */
 import {
-  Button,
   Checkbox,
   FormGroup,
   FormHelperText,
@@ -14,12 +13,13 @@ import {
   TextArea,
   TextInput,
 } from '@patternfly/react-core'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import type { Route } from '../../api/route.ts'
-import { useChoices } from '../api/read.ts'
 import type { FieldShape } from '../api/shapes.ts'
 import type { Item } from '../noun/definition.ts'
 import { words } from '../text/shared.ts'
+import { TagsControl } from './tags-control.tsx'
+import { useFinding } from './use-finding.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 
@@ -60,10 +60,12 @@ export interface FieldProps {
   shape: FieldShape | undefined
   values: Values
   set(name: string, value: unknown): void
+  /** What the API says is wrong with it. */
+  fault?: string | undefined
 }
 
 export function FieldControl(props: FieldProps) {
-  const { field, shape, values, set } = props
+  const { field, shape, values, set, fault } = props
   if (field.when && !field.when(values)) return null
   const id = `field-${field.name}`
   const help = field.help ?? limitsOf(shape)
@@ -85,10 +87,11 @@ export function FieldControl(props: FieldProps) {
       {...((field.kind === 'nouns' || field.kind === 'tags') && { role: 'group' })}
     >
       <Control {...props} id={id} required={field.required ?? shape?.required ?? false} />
-      {help && (
+      {(help ?? fault) && (
         <FormHelperText>
-          <HelperText>
-            <HelperTextItem id={`${id}-help`}>{help}</HelperTextItem>
+          <HelperText id={`${id}-help`}>
+            {fault && <HelperTextItem variant="error">{fault}</HelperTextItem>}
+            {help && <HelperTextItem>{help}</HelperTextItem>}
           </HelperText>
         </FormHelperText>
       )}
@@ -102,10 +105,11 @@ function limitsOf(shape: FieldShape | undefined): string | undefined {
   return words('form.between', { minimum, maximum })
 }
 
-function Control({ field, shape, values, set, id, required }: FieldProps & { id: string; required: boolean }) {
+function Control({ field, shape, values, set, fault, id, required }: FieldProps & { id: string; required: boolean }) {
   const value = values[field.name]
   const text = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
-  const common = { id, 'aria-describedby': `${id}-help`, isRequired: required }
+  const validated = fault === undefined ? ('default' as const) : ('error' as const)
+  const common = { id, 'aria-describedby': `${id}-help`, isRequired: required, validated }
   switch (field.kind) {
     case 'text':
     case 'password':
@@ -153,6 +157,7 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
           id={id}
           value={text}
           required={required}
+          validated={validated}
           options={options}
           onChange={chosen => set(field.name, chosen)}
         />
@@ -170,9 +175,7 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
       )
     case 'noun':
     case 'nouns':
-      return field.from ? (
-        <NounControl from={field.from} field={field} value={value} id={id} required={required} set={set} />
-      ) : null
+      return field.from ? <NounControl {...{ field, value, id, required, validated, set }} from={field.from} /> : null
     case 'tags':
       return (
         <TagsControl id={id} value={(value ?? {}) as Record<string, string>} onChange={tags => set(field.name, tags)} />
@@ -186,21 +189,32 @@ function Control({ field, shape, values, set, id, required }: FieldProps & { id:
   }
 }
 
+type Validated = 'default' | 'error'
+
 function Select({
   id,
   value,
   required,
+  validated,
   options,
   onChange,
 }: {
   id: string
   value: string
   required: boolean
+  validated: Validated
   options: readonly { value: string; title: string }[]
   onChange(value: string | undefined): void
 }) {
   return (
-    <FormSelect id={id} value={value} isRequired={required} onChange={(_, chosen) => onChange(chosen || undefined)}>
+    <FormSelect
+      id={id}
+      value={value}
+      isRequired={required}
+      validated={validated}
+      aria-describedby={`${id}-help`}
+      onChange={(_, chosen) => onChange(chosen || undefined)}
+    >
       <FormSelectOption value="" label={required ? words('form.choose') : words('form.standard')} isPlaceholder />
       {options.map(one => (
         <FormSelectOption key={one.value} value={one.value} label={one.title} />
@@ -215,6 +229,7 @@ function NounControl({
   value,
   id,
   required,
+  validated,
   set,
 }: {
   from: Route
@@ -222,10 +237,12 @@ function NounControl({
   value: unknown
   id: string
   required: boolean
+  validated: Validated
   set(name: string, value: unknown): void
 }) {
-  const { data } = useChoices<Item>(from, { ...field.query }, { follows: [from.name.split('.', 1)[0] ?? ''] })
-  const listed = (data?.items ?? []).filter(item => field.only?.(item) ?? true)
+  const chosen = Array.isArray(value) ? (value as string[]) : typeof value === 'string' ? [value] : []
+  const found = useFinding(from, field.query ?? {}, chosen)
+  const listed = found.items.filter(item => field.only?.(item) ?? true)
   const items = field.order ? listed.toSorted(field.order) : listed
   const title = (item: Item) => {
     const name = item.name ?? item.id
@@ -235,20 +252,34 @@ function NounControl({
   useEffect(() => {
     if (field.first && first && value === undefined) set(field.name, field.kind === 'nouns' ? [first.id] : first.id)
   }, [field, first, value, set])
-  if (data && items.length === 0) return <p className="croft-muted">{field.none ?? words('form.nothing')}</p>
+  const look = found.typed !== undefined && (
+    <TextInput
+      type="search"
+      aria-label={words('form.look', { title: field.title })}
+      placeholder={words('form.look.placeholder')}
+      value={found.typed}
+      onChange={(_, typed) => found.type(typed)}
+    />
+  )
+  if (found.ready && items.length === 0 && !look)
+    return <p className="croft-muted">{field.none ?? words('form.nothing')}</p>
   if (field.kind === 'noun')
     return (
-      <Select
-        id={id}
-        value={typeof value === 'string' ? value : ''}
-        required={required}
-        options={items.map(item => ({ value: item.id, title: title(item) }))}
-        onChange={chosen => set(field.name, chosen)}
-      />
+      <>
+        {look}
+        <Select
+          id={id}
+          value={typeof value === 'string' ? value : ''}
+          required={required}
+          validated={validated}
+          options={items.map(item => ({ value: item.id, title: title(item) }))}
+          onChange={one => set(field.name, one)}
+        />
+      </>
     )
-  const chosen = Array.isArray(value) ? (value as string[]) : []
   return (
     <div className="croft-checks" id={id}>
+      {look}
       {items.map(item => (
         <Checkbox
           key={item.id}
@@ -258,57 +289,6 @@ function NounControl({
           onChange={(_, on) => set(field.name, on ? [...chosen, item.id] : chosen.filter(one => one !== item.id))}
         />
       ))}
-    </div>
-  )
-}
-
-/** Pairs, as rows of two inputs. An unfinished row is kept here until its key is there. */
-function TagsControl({
-  id,
-  value,
-  onChange,
-}: {
-  id: string
-  value: Readonly<Record<string, string>>
-  onChange(tags: Record<string, string>): void
-}) {
-  const [rows, setRows] = useState<readonly (readonly [string, string])[]>(() => Object.entries(value))
-  const change = (next: readonly (readonly [string, string])[]) => {
-    setRows(next)
-    onChange(Object.fromEntries(next.filter(([key]) => key !== '')))
-  }
-  return (
-    <div className="croft-stack" id={id}>
-      {rows.map(([key, text], n) => (
-        <InputGroup key={n}>
-          <InputGroupItem isFill>
-            <TextInput
-              aria-label={words('tags.key')}
-              placeholder={words('tags.key')}
-              value={key}
-              onChange={(_, typed) => change(rows.with(n, [typed, text]))}
-            />
-          </InputGroupItem>
-          <InputGroupItem isFill>
-            <TextInput
-              aria-label={words('tags.value')}
-              placeholder={words('tags.value')}
-              value={text}
-              onChange={(_, typed) => change(rows.with(n, [key, typed]))}
-            />
-          </InputGroupItem>
-          <InputGroupItem>
-            <Button variant="control" onClick={() => change(rows.toSpliced(n, 1))}>
-              {words('remove')}
-            </Button>
-          </InputGroupItem>
-        </InputGroup>
-      ))}
-      <div>
-        <Button variant="link" isInline onClick={() => change([...rows, ['', '']])}>
-          {words('tags.add')}
-        </Button>
-      </div>
     </div>
   )
 }

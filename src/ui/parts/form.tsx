@@ -16,10 +16,11 @@ import {
   Title,
 } from '@patternfly/react-core'
 import { useNavigate } from '@tanstack/react-router'
-import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import type { Operation } from '../../api/operation.ts'
 import type { Route } from '../../api/route.ts'
 import type { LooseInput } from '../../sdk/client.ts'
+import { ApiProblem, ConnectionFailed } from '../../sdk/errors.ts'
 import { ask } from '../api/read.ts'
 import { type FieldShape, loadShapes } from '../api/shapes.ts'
 import type { Item, NounDefinition } from '../noun/definition.ts'
@@ -29,7 +30,7 @@ import { ApiCalls } from './api-call.tsx'
 import { FieldControl, type FormField, type Values } from './form-field.tsx'
 import { addressOf } from './link.tsx'
 import { useTitle } from './use-title.ts'
-import { ProblemAlert } from './problem.tsx'
+import { faultsByField, ProblemAlert } from './problem.tsx'
 
 export type { FormField, Values }
 
@@ -57,23 +58,79 @@ function withoutEmpty(values: Values): Values {
 export const plainInput = (values: Values): LooseInput => ({ body: withoutEmpty(values) })
 
 function useForm({ route, initial, toInput = plainInput }: Props, done: (body: unknown, values: Values) => void) {
+  const id = useId()
   const [values, setValues] = useState<Values>(initial ?? {})
   const [failure, setFailure] = useState<unknown>()
+  const [faults, setFaults] = useState<Faults>(new Map())
   const [busy, setBusy] = useState(false)
   const [shapes, setShapes] = useState<readonly FieldShape[]>([])
   useEffect(() => void loadShapes().then(all => setShapes(all[route.name]?.body ?? [])), [route])
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
+  const unanswered = useRef<{ text: string; key: string }>(undefined)
+  const send = (input: LooseInput) => {
+    // Of what got no answer nobody knows whether it was done: asked again it must be the same request.
+    const text = JSON.stringify([input.params, input.body])
+    const idempotency_key = unanswered.current?.text === text ? unanswered.current.key : crypto.randomUUID()
     setBusy(true)
     setFailure(undefined)
-    ask(route, toInput(values))
+    setFaults(new Map())
+    ask(route, { ...input, idempotency_key })
       .then(({ body }) => done(body, values))
-      .catch(setFailure)
+      .catch((error: unknown) => {
+        unanswered.current = error instanceof ConnectionFailed ? { text, key: idempotency_key } : undefined
+        setFailure(error)
+        setFaults(faultsByField(error, values))
+      })
       .finally(() => setBusy(false))
   }
-  const set = (name: string, value: unknown) => setValues(before => ({ ...before, [name]: value }))
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    send(toInput(values))
+  }
+  /** What was changed here is put on top of what another has made of it meanwhile. */
+  const sendOnTop = () => {
+    const { if_match: _, ...input } = toInput(values)
+    const [now, before] = [input.body, toInput(initial ?? {}).body] as Record<string, unknown>[]
+    const changed = Object.entries(now ?? {}).filter(
+      ([name, value]) => JSON.stringify(value) !== JSON.stringify(before?.[name]),
+    )
+    send({ ...input, body: Object.fromEntries(changed) })
+  }
+  useEffect(() => {
+    if (failure === undefined) return
+    const form = document.getElementById(id)
+    const field = form?.querySelector<HTMLElement>('[aria-invalid="true"]')
+    if (field) field.focus()
+    else form?.querySelector('.croft-problem')?.scrollIntoView({ block: 'nearest' })
+  }, [failure, id])
+  const set = (name: string, value: unknown) => {
+    setValues(before => ({ ...before, [name]: value }))
+    setFaults(before => (before.has(name) ? new Map([...before].filter(([one]) => one !== name)) : before))
+  }
   const shapeOf = (name: string) => shapes.find(shape => shape.name === name)
-  return { values, set, failure, busy, submit, shapeOf, input: toInput(values) }
+  const problem = <Problem failure={failure} faults={faults} onTop={sendOnTop} />
+  return { id, values, set, faults, problem, busy, submit, shapeOf, input: toInput(values) }
+}
+
+type Faults = ReadonlyMap<string, string>
+
+/** What was refused, and the way on if another was quicker. */
+function Problem({ failure, faults, onTop }: { failure: unknown; faults: Faults; onTop(): void }) {
+  const overtaken = failure instanceof ApiProblem && failure.code === 'changed_meanwhile'
+  return (
+    <ProblemAlert
+      error={failure}
+      at_fields={faults}
+      actions={
+        overtaken && (
+          <Button variant="link" isInline onClick={onTop}>
+            {words('form.on_top')}
+          </Button>
+        )
+      }
+    >
+      {overtaken && <p>{words('form.overtaken')}</p>}
+    </ProblemAlert>
+  )
 }
 
 /** A page: the form on the left, and on the right what one should know while filling it in. */
@@ -96,30 +153,37 @@ export function CreatePage({
 }) {
   const navigate = useNavigate()
   useTitle(noun.create?.title() ?? noun.title())
-  const { values, set, failure, busy, submit, shapeOf, input } = useForm(props, (body, typed) => {
+  const { id, values, set, faults, problem, busy, submit, shapeOf, input } = useForm(props, (body, typed) => {
     if (onDone) return onDone(body)
-    const { operation, items, id } = body as Partial<Item> & { operation?: Operation; items?: Item[] }
+    const { operation, items, id: made_id } = body as Partial<Item> & { operation?: Operation; items?: Item[] }
     const title = `${noun.create?.title() ?? ''}: ${typed.name ?? ''}`
     if (operation) operations.started(title, operation)
     else operations.said(title, { variant: 'success' })
-    const made = id ?? (items?.length === 1 ? items[0]?.id : undefined)
+    const made = made_id ?? (items?.length === 1 ? items[0]?.id : undefined)
     const to = after?.(body) ?? (made && noun.get ? addressOf(noun.path, made) : `/${noun.path}`)
     void navigate({ to, search: {} })
   })
   const control = (field: FormField) => (
-    <FieldControl key={field.name} field={field} shape={shapeOf(field.name)} values={values} set={set} />
+    <FieldControl
+      key={field.name}
+      field={field}
+      shape={shapeOf(field.name)}
+      values={values}
+      set={set}
+      fault={faults.get(field.name)}
+    />
   )
   return (
     <div className="croft-create">
       <Title headingLevel="h1">{noun.create?.title()}</Title>
       <div className="croft-create-columns">
-        <Form onSubmit={whyNot === undefined ? submit : event => event.preventDefault()} className="croft-form">
-          <ProblemAlert error={failure} />
+        <Form id={id} onSubmit={whyNot === undefined ? submit : event => event.preventDefault()} className="croft-form">
+          {problem}
           {props.fields.map(control)}
           {props.more && (
-            <ExpandableSection toggleText={words('form.more')}>
-              <div className="croft-stack">{props.more.map(control)}</div>
-            </ExpandableSection>
+            <More form={id} faulty={props.more.some(field => faults.has(field.name))}>
+              {props.more.map(control)}
+            </More>
           )}
           <ActionGroup>
             <Button
@@ -154,6 +218,33 @@ export function CreatePage({
   )
 }
 
+/** Folded away until asked for, or until something in it is wrong: what is out of sight cannot be put right. */
+function More({ form, faulty, children }: { form: string; faulty: boolean; children: ReactNode }) {
+  const [open, setOpen] = useState(false)
+  useEffect(() => {
+    if (faulty) setOpen(true)
+  }, [faulty])
+  const unfold = () => {
+    if (open) return
+    setOpen(true)
+    // The browser points at it once it can be seen.
+    requestAnimationFrame(() => {
+      const element = document.getElementById(form)
+      if (element instanceof HTMLFormElement) element.reportValidity()
+    })
+  }
+  return (
+    <ExpandableSection
+      toggleText={words('form.more')}
+      isExpanded={open}
+      onToggle={(_, expanded) => setOpen(expanded)}
+      onInvalidCapture={unfold}
+    >
+      <div className="croft-stack">{children}</div>
+    </ExpandableSection>
+  )
+}
+
 /** A dialog: changes a thing, or asks what an action needs to know. */
 export function FormDialog({
   title,
@@ -165,24 +256,35 @@ export function FormDialog({
   title: string
   yes: string
   done(): void
-  /** Hears the answer before the dialog closes, such as a secret that is shown once. */
-  made?(body: unknown): void
+  /** Hears the answer before the dialog closes, such as a secret that is shown once; 'stay': it closes by itself later. */
+  made?(body: unknown): 'stay' | undefined | void
 }) {
-  const id = useId()
-  const { values, set, failure, busy, submit, shapeOf } = useForm(props, body => {
+  const { id, values, set, faults, problem, busy, submit, shapeOf } = useForm(props, body => {
     const { operation } = (body ?? {}) as { operation?: Operation }
-    made?.(body)
     if (operation) operations.started(title, operation)
-    done()
+    if (made?.(body) !== 'stay') done()
   })
   return (
-    <Modal isOpen variant="small" onClose={done} aria-labelledby={`${id}-title`}>
+    <Modal
+      isOpen
+      variant="small"
+      onClose={done}
+      aria-labelledby={`${id}-title`}
+      elementToFocus={`[id="${id}"] :is(input, select, textarea)`}
+    >
       <ModalHeader title={title} labelId={`${id}-title`} />
       <ModalBody>
         <Form id={id} onSubmit={submit}>
-          <ProblemAlert error={failure} />
+          {problem}
           {[...props.fields, ...(props.more ?? [])].map(field => (
-            <FieldControl key={field.name} field={field} shape={shapeOf(field.name)} values={values} set={set} />
+            <FieldControl
+              key={field.name}
+              field={field}
+              shape={shapeOf(field.name)}
+              values={values}
+              set={set}
+              fault={faults.get(field.name)}
+            />
           ))}
         </Form>
       </ModalBody>

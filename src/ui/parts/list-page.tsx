@@ -60,7 +60,10 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
     </LinkButton>
   )
   const can_all =
-    noun.list.level === 'project' && noun.list.needs !== null && session.permissions.system.includes(noun.list.needs)
+    !noun.of_the_cloud &&
+    noun.list.level === 'project' &&
+    noun.list.needs !== null &&
+    session.permissions.system.includes(noun.list.needs)
   return (
     <div className="croft-list-page">
       <header className="croft-head">
@@ -164,6 +167,7 @@ function SearchByName({ value, onChange }: { value: string; onChange(value: stri
   return (
     <SearchInput
       aria-label={words('list.search')}
+      resetButtonLabel={words('list.search.clear')}
       placeholder={words('list.search')}
       value={typed}
       onChange={(_, text) => setTyped(text)}

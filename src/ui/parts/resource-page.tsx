@@ -1,5 +1,5 @@
 /** The page of one thing: what it is called and how it is, what can be done with it, and its tabs. */
-import { Breadcrumb, BreadcrumbItem, Tab, Tabs, TabTitleText, Title } from '@patternfly/react-core'
+import { Breadcrumb, BreadcrumbItem, ClipboardCopy, Tab, Tabs, TabTitleText, Title } from '@patternfly/react-core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { ApiProblem } from '../../sdk/errors.ts'
@@ -78,6 +78,15 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
         <div className="croft-title">
           <Title headingLevel="h1">{labelOf(noun, item)}</Title>
           <span aria-live="polite">{noun.badge?.(item)}</span>
+          <ClipboardCopy
+            variant="inline-compact"
+            className="croft-id"
+            hoverTip={words('copy')}
+            clickTip={words('copied')}
+            copyAriaLabel={words('copy.id')}
+          >
+            {item.id}
+          </ClipboardCopy>
         </div>
         <div className="croft-head-actions">
           <Actions noun={noun} items={[item]} layout="page" />
@@ -89,6 +98,8 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
           activeKey={current?.id ?? ''}
           onSelect={(_, key) => void navigate({ to: addressOf(noun.path, item.id, String(key)), search: {} })}
           aria-label={labelOf(noun, item)}
+          backScrollAriaLabel={words('tabs.back')}
+          forwardScrollAriaLabel={words('tabs.on')}
           mountOnEnter
           unmountOnExit
         >

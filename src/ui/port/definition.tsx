@@ -70,7 +70,7 @@ export const port = defineNoun<Port>({
       input: one => ({ params: { port: one.id } }),
       whyNot: one => (one.kind === 'free' ? whyNotOurs(one) : words(`why_not.delete.${one.kind}`)),
       confirm: {
-        title: () => words('delete.title', { n: 1 }),
+        title: n => words('delete.title', { n }),
         body: items => words('delete.body', { names: items.map(labelOfPort).join(', ') }),
       },
       danger: true,

@@ -3,35 +3,16 @@ import ProjectIcon from '@patternfly/react-icons/dist/esm/icons/folder-icon'
 import type { Project } from '../../api/project.ts'
 import { routes } from '../api/routes.ts'
 import { PlaceName } from '../grant/names.tsx'
-import { type Action, defineNoun } from '../noun/definition.ts'
+import { defineNoun } from '../noun/definition.ts'
+import { createdColumn, deleting, enabling, nameColumn } from '../noun/usual.tsx'
 import { EnabledLabel } from '../parts/enabled.tsx'
-import { Time } from '../parts/time.tsx'
 import { mayIn, sessionNow } from '../session/session.ts'
 import { words } from './text.ts'
-
-const namesOf = (items: readonly Project[]) => ({ names: items.map(one => one.name).join(', ') })
 
 /** By the project's own domain; to manage another's is not enough. */
 function whyNotManage(one: Project): string | undefined {
   const permission = 'project.manage'
   return mayIn(sessionNow(), permission, one.domain_id) ? undefined : words('why_not.manage', { permission })
-}
-
-function turn(on: boolean): Action<Project> {
-  return {
-    id: on ? 'enable' : 'disable',
-    title: () => words(on ? 'enable' : 'disable'),
-    route: routes.project.update,
-    whyNot: one =>
-      whyNotManage(one) ?? (one.enabled === on ? words(on ? 'why_not.enabled' : 'why_not.disabled') : undefined),
-    input: one => ({ params: { project: one.id }, body: { enabled: on } }),
-    ...(!on && {
-      confirm: {
-        title: () => words('disable.title', { n: 1 }),
-        body: (items: readonly Project[]) => words('disable.body', namesOf(items)),
-      },
-    }),
-  }
 }
 
 export const project = defineNoun<Project>({
@@ -45,7 +26,7 @@ export const project = defineNoun<Project>({
   default_sort: 'name',
   get: { route: routes.project.get, param: 'project' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
+    nameColumn(() => words('name')),
     { id: 'state', title: () => words('state'), cell: one => <EnabledLabel on={one.enabled} /> },
     {
       id: 'domain',
@@ -53,7 +34,7 @@ export const project = defineNoun<Project>({
       cell: one => <PlaceName noun="domain" id={one.domain_id} />,
     },
     { id: 'description', title: () => words('description'), cell: one => one.description, width: 'minmax(8rem, 2fr)' },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
   filters: [{ field: 'domain_id', title: () => words('domain'), kind: 'noun', noun: 'domain' }],
   // A project's events are its own; the list holds those of others, too.
@@ -68,21 +49,8 @@ export const project = defineNoun<Project>({
       input: one => ({ params: { project: one.id }, body: { description: one.description } }),
       dialog: () => import('./edit.tsx'),
     },
-    turn(true),
-    turn(false),
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.project.delete,
-      whyNot: whyNotManage,
-      input: one => ({ params: { project: one.id } }),
-      confirm: {
-        title: () => words('delete.title', { n: 1 }),
-        body: items => words('delete.body', namesOf(items)),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
+    ...enabling(words, routes.project.update, 'project', whyNotManage),
+    deleting(words, routes.project.delete, 'project', whyNotManage),
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },

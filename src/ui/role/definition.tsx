@@ -4,8 +4,8 @@ import type { Role } from '../../api/role.ts'
 import { permissions } from '../../model/permissions.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { StateLabel } from '../parts/state.tsx'
-import { Time } from '../parts/time.tsx'
 import { words } from './text.ts'
 
 const whyNot = (one: Role) => (one.built_in ? words('built_in.why') : undefined)
@@ -22,7 +22,7 @@ export const role = defineNoun<Role>({
   default_sort: 'name',
   get: { route: routes.role.get, param: 'role' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 1fr)' },
+    nameColumn(() => words('name'), 'minmax(10rem, 1fr)'),
     { id: 'kind', title: () => words('kind'), cell: one => <RoleKind role={one} />, width: 'minmax(9rem, 1fr)' },
     {
       id: 'permissions',
@@ -31,7 +31,7 @@ export const role = defineNoun<Role>({
       numeric: true,
     },
     { id: 'description', title: () => words('description'), cell: one => one.description, width: 'minmax(12rem, 3fr)' },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
   actions: [
     {
@@ -51,19 +51,7 @@ export const role = defineNoun<Role>({
       input: one => ({ body: { name: `my ${one.name}`, permissions: one.permissions } }),
       dialog: () => import('./copy.tsx'),
     },
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.role.delete,
-      whyNot,
-      input: one => ({ params: { role: one.id } }),
-      confirm: {
-        title: () => words('delete.title', { n: 1 }),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
+    deleting(words, routes.role.delete, 'role', whyNot),
   ],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   badge: one => <RoleKind role={one} />,

@@ -78,7 +78,7 @@ export const router = defineNoun<Router>({
       input: one => ({ params: { router: one.id } }),
       whyNot: one =>
         one.interfaces.length > 0 ? words('why_not.delete', { n: one.interfaces.length }) : whyNotOurs(one),
-      confirm: { title: () => words('delete.title', { n: 1 }), body: items => words('delete.body', namesOf(items)) },
+      confirm: { title: n => words('delete.title', { n }), body: items => words('delete.body', namesOf(items)) },
       danger: true,
       leads_to: 'list',
     },

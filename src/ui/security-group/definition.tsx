@@ -5,7 +5,7 @@ import type { SecurityGroup } from '../../api/security-group.ts'
 import { routes } from '../api/routes.ts'
 import { whyNotOurs } from '../network/shared.ts'
 import { defineNoun } from '../noun/definition.ts'
-import { Time } from '../parts/time.tsx'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { words } from './text.ts'
 
 const rulesOf = (one: SecurityGroup, direction: 'ingress' | 'egress') =>
@@ -28,7 +28,7 @@ export const securityGroup = defineNoun<SecurityGroup>({
       </Label>
     ),
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(9rem, 1.5fr)' },
+    nameColumn(() => words('name'), 'minmax(9rem, 1.5fr)'),
     {
       id: 'description',
       title: () => words('description'),
@@ -37,7 +37,7 @@ export const securityGroup = defineNoun<SecurityGroup>({
     },
     { id: 'in', title: () => words('in'), cell: one => rulesOf(one, 'ingress') },
     { id: 'out', title: () => words('out'), cell: one => rulesOf(one, 'egress') },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
   actions: [
     {
@@ -49,19 +49,9 @@ export const securityGroup = defineNoun<SecurityGroup>({
       primary: true,
       dialog: () => import('./edit.tsx'),
     },
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes['security-group'].delete,
-      input: one => ({ params: { security_group: one.id } }),
-      whyNot: one => (one.is_default ? words('why_not.delete') : whyNotOurs(one, 'security-group.manage')),
-      confirm: {
-        title: () => words('delete.title', { n: 1 }),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
+    deleting(words, routes['security-group'].delete, 'security_group', one =>
+      one.is_default ? words('why_not.delete') : whyNotOurs(one, 'security-group.manage'),
+    ),
   ],
   tabs: [
     { id: 'rules', title: () => words('rules'), load: () => import('./rules.tsx') },

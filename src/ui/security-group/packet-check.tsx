@@ -21,14 +21,17 @@ export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'securit
   const [direction, setDirection] = useState<'ingress' | 'egress'>('ingress')
   const [protocol, setProtocol] = useState<string>('tcp')
   const [port, setPort] = useState('22')
+  const [rare, setRare] = useState('')
   const [remote_address, setRemote] = useState('198.51.100.7')
-  const number = /^\d{1,5}$/.test(port) ? Number(port) : undefined
+  const [number, other] = [port, rare].map(typed => (/^\d{1,5}$/.test(typed) ? Number(typed) : undefined))
   const asked: PacketAsked = {
     ...of,
     direction,
     protocol,
     ...(number !== undefined && withPorts.has(protocol) && { destination_port: number }),
     ...(number !== undefined && protocol === 'icmp' && { icmp_type: number }),
+    ...(other !== undefined && withPorts.has(protocol) && { source_port: other }),
+    ...(other !== undefined && protocol === 'icmp' && { icmp_code: other }),
     remote_address: remote_address.trim(),
   }
   const complete = asked.remote_address.length > 2 && (!withPorts.has(protocol) || number !== undefined)
@@ -41,6 +44,7 @@ export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'securit
   })
   const chooseProtocol = (chosen: string) => {
     setProtocol(chosen)
+    if (chosen === 'icmp' || protocol === 'icmp') setRare('')
     if (chosen === 'icmp' || protocol === 'icmp') setPort(chosen === 'icmp' ? '' : '22')
   }
   return (
@@ -69,6 +73,14 @@ export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'securit
             label={words(protocol === 'icmp' ? 'check.type' : 'check.port')}
             value={port}
             onChange={setPort}
+          />
+        )}
+        {(withPorts.has(protocol) || protocol === 'icmp') && (
+          <Text
+            id="check-rare"
+            label={words(protocol === 'icmp' ? 'check.code' : 'check.source_port')}
+            value={rare}
+            onChange={setRare}
           />
         )}
         <Text

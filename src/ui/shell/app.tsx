@@ -1,7 +1,7 @@
 /** The application: theme and language, who is signed in, the live stream, and below them the pages. */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from 'react'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
@@ -26,13 +26,11 @@ export function App() {
   useEffect(() => {
     document.documentElement.lang = spoken
   }, [spoken])
-  const [failure, setFailure] = useState<unknown>()
+  const [unspoken, setUnspoken] = useState<unknown>()
   useEffect(() => {
-    speak(preferredLanguage(language)).catch(setFailure)
+    speak(preferredLanguage(language)).catch(setUnspoken)
   }, [language])
-  useEffect(() => {
-    resume().catch(setFailure)
-  }, [])
+  const { failure, again } = useResumed()
   // For who has a link and no account.
   if (location.pathname === '/ui/shared-console') {
     return (
@@ -41,7 +39,15 @@ export function App() {
       </Suspense>
     )
   }
-  if (failure) return <ProblemAlert error={failure} />
+  if (failure ?? unspoken) {
+    return (
+      <main className="croft-sign-in">
+        <div className="croft-unreachable">
+          <ProblemAlert error={failure ?? unspoken} onRetry={again} />
+        </div>
+      </main>
+    )
+  }
   switch (state.kind) {
     case 'starting':
       return null
@@ -53,6 +59,24 @@ export function App() {
     default:
       return state satisfies never
   }
+}
+
+/** Between one try to reach the controller and the next, while it does not answer. */
+const again_ms = 3000
+
+/** Goes on with the tab's session; where the controller is away, again and again until it is back. */
+function useResumed(): { failure: unknown; again(): void } {
+  const [failure, setFailure] = useState<unknown>()
+  const again = useCallback(() => {
+    resume().then(() => setFailure(undefined), setFailure)
+  }, [])
+  useEffect(again, [again])
+  useEffect(() => {
+    if (failure === undefined) return
+    const timer = setTimeout(again, again_ms)
+    return () => clearTimeout(timer)
+  }, [failure, again])
+  return { failure, again }
 }
 
 function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' }> }) {

@@ -10,6 +10,7 @@ import {
   Progress,
 } from '@patternfly/react-core'
 import { useEffect } from 'react'
+import { ApiProblem } from '../../sdk/errors.ts'
 import { titleOf, sentenceOf } from '../parts/problem.tsx'
 import { words } from '../text/shared.ts'
 import { type Notice, operations, useNotices } from './operations.ts'
@@ -29,6 +30,11 @@ function Body({ notice: { operation, outcome } }: { notice: Notice }) {
       <>
         <strong>{titleOf(outcome.error)}</strong>
         <p>{sentenceOf(outcome.error)}</p>
+        {outcome.error instanceof ApiProblem && outcome.error.request_id && (
+          <p className="croft-request">
+            {words('error.request')} <code>{outcome.error.request_id}</code>
+          </p>
+        )}
       </>
     )
   if (outcome) return outcome.detail ? <p className="croft-lines">{outcome.detail}</p> : null
@@ -83,7 +89,7 @@ export function OperationsDrawer({ onClose }: { onClose(): void }) {
   const notices = useNotices()
   return (
     <NotificationDrawer>
-      <NotificationDrawerHeader title={words('operations')} onClose={onClose}>
+      <NotificationDrawerHeader title={words('operations')} closeButtonAriaLabel={words('close')} onClose={onClose}>
         <Button variant="link" isInline onClick={() => operations.clear()}>
           {words('operations.clear')}
         </Button>

@@ -5,8 +5,8 @@ import { routes } from '../api/routes.ts'
 import { whyNotOurs } from '../network/shared.ts'
 import { words } from '../network/text.ts'
 import { defineNoun } from '../noun/definition.ts'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { NameOf } from '../parts/name-of.tsx'
-import { Time } from '../parts/time.tsx'
 
 export const subnet = defineNoun<Subnet>({
   name: 'subnet',
@@ -21,13 +21,13 @@ export const subnet = defineNoun<Subnet>({
   unlisted: true,
   get: { route: routes.subnet.get, param: 'subnet' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(9rem, 2fr)' },
+    nameColumn(() => words('name'), 'minmax(9rem, 2fr)'),
     { id: 'cidr', title: () => words('cidr'), cell: one => <code>{one.cidr}</code>, width: 'minmax(9rem, 1fr)' },
     { id: 'network', title: () => words('one'), cell: one => <NameOf noun="network" id={one.network_id} /> },
     { id: 'gateway', title: () => words('gateway'), cell: one => <code>{one.gateway ?? '–'}</code> },
     { id: 'dhcp', title: () => words('dhcp'), cell: one => words(one.dhcp ? 'on' : 'off') },
     { id: 'dns', title: () => words('dns'), cell: one => one.dns.join(', ') || '–', hidden: true },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
+    createdColumn(() => words('created')),
   ],
   filters: [{ field: 'network_id', title: () => words('one'), kind: 'noun', noun: 'network' }],
   actions: [
@@ -40,19 +40,7 @@ export const subnet = defineNoun<Subnet>({
       primary: true,
       dialog: () => import('./edit.tsx'),
     },
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.subnet.delete,
-      input: one => ({ params: { subnet: one.id } }),
-      whyNot: one => whyNotOurs(one),
-      confirm: {
-        title: () => words('subnet.delete.title', { n: 1 }),
-        body: items => words('subnet.delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
+    deleting(words, routes.subnet.delete, 'subnet', one => whyNotOurs(one)),
   ],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   create: { route: routes.subnet.create, title: () => words('subnet.create'), load: () => import('./create.tsx') },

@@ -36,7 +36,7 @@ export const words = catalogue({
     picture: 'Bild',
     table: 'Tabelle',
     empty:
-      'Es gibt noch kein Netz. Lege eines an, dann einen Router, der hinausführt, dann Instanzen daran: sie werden hier gezeichnet, wie sie kommen.',
+      'Es gibt noch kein Netz. Legen Sie eines an, dann einen Router, der hinausführt, dann Instanzen daran: sie werden hier gezeichnet, wie sie kommen.',
     create: 'Netz anlegen',
     label: 'Netze, und was an ihnen ist',
     external: 'Externes Netz',

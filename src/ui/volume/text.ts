@@ -39,7 +39,8 @@ export const words = catalogue({
       'It is a disk of the flavor (ephemeral or swap) and goes with the instance. Root and data disks can be kept.',
     'why_not.keep_free': 'No instance has it, so it stays until it is deleted.',
     'why_not.deleting': 'It is being deleted.',
-    'why_not.delete': 'It is a disk of the instance {instance}. Detach it there, or delete the instance for good.',
+    'why_not.delete':
+      'It is a disk of the instance {instance}, and goes when that is deleted for good (or stays then, if you have it kept).',
     rename: 'Rename',
     'rename.of': 'Rename {name}',
     delete: 'Delete',
@@ -86,7 +87,7 @@ export const words = catalogue({
     'why_not.keep_free': 'Keine Instanz hat es, also bleibt es, bis es gelöscht wird.',
     'why_not.deleting': 'Es wird gelöscht.',
     'why_not.delete':
-      'Es ist eine Platte der Instanz {instance}. Lösen Sie es dort, oder löschen Sie die Instanz endgültig.',
+      'Es ist eine Platte der Instanz {instance} und geht, wenn diese endgültig gelöscht wird (oder bleibt dann, wenn Sie es behalten lassen).',
     rename: 'Umbenennen',
     'rename.of': '{name} umbenennen',
     delete: 'Löschen',

@@ -3,7 +3,7 @@ import ZoneIcon from '@patternfly/react-icons/dist/esm/icons/map-marker-icon'
 import type { Zone } from '../../api/zone.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
-import { Time } from '../parts/time.tsx'
+import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { words } from './text.ts'
 
 export const zone = defineNoun<Zone>({
@@ -17,10 +17,7 @@ export const zone = defineNoun<Zone>({
   listed_for: routes.zone.create,
   default_sort: 'name',
   get: { route: routes.zone.get, param: 'zone' },
-  columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
-    { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} /> },
-  ],
+  columns: [nameColumn(() => words('name')), createdColumn(() => words('created'), false)],
   actions: [
     {
       id: 'edit',
@@ -30,18 +27,7 @@ export const zone = defineNoun<Zone>({
       primary: true,
       dialog: () => import('./edit.tsx'),
     },
-    {
-      id: 'delete',
-      title: () => words('delete'),
-      route: routes.zone.delete,
-      input: one => ({ params: { zone: one.id } }),
-      confirm: {
-        title: () => words('delete.title'),
-        body: items => words('delete.body', { names: items.map(one => one.name).join(', ') }),
-      },
-      danger: true,
-      leads_to: 'list',
-    },
+    deleting(words, routes.zone.delete, 'zone'),
   ],
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   create: { route: routes.zone.create, title: () => words('create'), load: () => import('./create.tsx') },

@@ -122,9 +122,9 @@ export class Cloud {
     return this.#host.sshTo(address, ssh_key, command)
   }
 
-  /** What a command says in the guest; fails the test unless it ends with 0. */
+  /** What a command says in the guest; fails the test unless it ends with 0. On a busy machine a guest boots for a minute. */
   async mustSsh(address: string, command: string): Promise<string> {
-    const { code, stdout, stderr } = await this.ssh(address, command)
+    const { code, stdout, stderr } = await this.#host.sshTo(address, ssh_key, command, { timeout_ms: wait_within_ms })
     assert.equal(code, 0, `${command} in ${address}: ${stderr}`)
     return stdout.trim()
   }

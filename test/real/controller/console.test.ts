@@ -9,7 +9,7 @@ import type { ConsoleLink, ConsoleTicket, ConsoleViewer } from '../../../src/api
 import type { Cloud } from '../../../src/controller/cloud.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
-import { consoleClosed } from '../../../src/model/console.ts'
+import { consoleClosed, linksMax } from '../../../src/model/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { type ConsoleHost, serveConsolesOf } from '../../support/console-host.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
@@ -215,6 +215,17 @@ suite('consoles', () => {
     const late = await one.request('POST', '/v1/console-links/open', { body: { secret }, token: null })
     assert.equal(late.status, 404)
     await listed(all => all.length === 0)
+  })
+
+  test('links are bounded, also when many are asked for at once', async () => {
+    const links = `/v1/instances/${id}/console-links`
+    const made = await Promise.all(Array.from({ length: linksMax + 5 }, () => one.request('POST', links, { body: {} })))
+    assert.deepEqual(
+      [201, 409].map(status => made.filter(answered => answered.status === status).length),
+      [linksMax, 5],
+    )
+    for (const { status, body } of made)
+      if (status === 201) assert.equal((await one.request('DELETE', `${links}/${String(body.id)}`)).status, 204)
   })
 
   test('others’ consoles are not there, and who only reads looks on', async () => {

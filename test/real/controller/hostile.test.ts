@@ -43,6 +43,18 @@ describe('controller/hostile', () => {
     assert.equal((await cloud.request('POST', '/v1/projects', { body: fine })).status, 201)
   })
 
+  test('a Host header that is none harms no upload', async () => {
+    const made = await cloud.request('POST', '/v1/images', { body: { name: 'odd-host', size_bytes: 10 } })
+    const { id } = made.body.image as { id: string }
+    const asked = await cloud.server.inject({
+      method: 'HEAD',
+      url: `/v1/image-uploads/${id}`,
+      headers: { authorization: `Bearer ${cloud.admin}`, 'tus-resumable': '1.0.0', host: '[' },
+    })
+    assert.equal(asked.statusCode, 200, asked.body)
+    assert.equal(asked.headers['upload-length'], '10')
+  })
+
   test('cursors that were made up are refused', async () => {
     const cursor = (...parts: unknown[]) => Buffer.from(JSON.stringify(parts)).toString('base64url')
     for (const query of [

@@ -1,11 +1,10 @@
 /** From libvirt's bulk statistics to samples of instances. libvirt counts a NIC's traffic as the guest sees it. */
 import { type DomainRef, type Libvirt, listFlag, statsFlag, statsGroup } from '../../../lib/libvirt/index.ts'
-import type { DiskSample, InstanceSample, NicSample } from '../../../protocol/samples.ts'
+import { deviceName, type DiskSample, type InstanceSample, type NicSample } from '../../../protocol/samples.ts'
 
 type Values = Readonly<Record<string, number | string | boolean>>
 
 const devices_max = 64
-const deviceName = /^[A-Za-z0-9._:-]{1,32}$/
 
 /** One call for all guests that run, which waits for none that libvirt is busy with. */
 export async function measureGuests(libvirt: Libvirt): Promise<InstanceSample[]> {
