@@ -97,13 +97,17 @@ async function sitBySpice(context: Context, name: string, viewer: boolean): Prom
 /** Until the program ends. */
 async function show(file: string): Promise<void> {
   const child = spawn('remote-viewer', [file], { stdio: ['ignore', 'ignore', 'inherit'] })
-  const failed = once(child, 'error').then(([error]) => {
-    throw new CommandFailed(
-      'failed',
-      `remote-viewer cannot be started: ${String(error)}.`,
-      'Install the package virt-viewer, or use --no-viewer and connect with another SPICE client.',
-    )
-  })
-  const [code] = (await Promise.race([once(child, 'exit'), failed])) as [number | null]
+  const { promise, resolve, reject } = Promise.withResolvers<number | null>()
+  child.once('exit', resolve)
+  child.once('error', error =>
+    reject(
+      new CommandFailed(
+        'failed',
+        `remote-viewer cannot be started: ${error.message}.`,
+        'Install the package virt-viewer, or use --no-viewer and connect with another SPICE client.',
+      ),
+    ),
+  )
+  const code = await promise
   if (code) throw new CommandFailed('failed', `remote-viewer ended with ${code}.`)
 }

@@ -92,6 +92,17 @@ describe('cli/cli', () => {
     assert.deepEqual(await things('instance', 'list', '--name', 'dry'), [])
   })
 
+  test('a screen by SPICE needs a program, and which one is said', async () => {
+    const words = ['--image', 'tiny', '--flavor', 'nano', '--network', 'red', '--graphics', 'spice', '--wait']
+    await ok('instance', 'create', 'screen', ...words)
+    const env = { PATH: home.folder }
+    const { code, stderr } = await home.runWith({ env }, 'instance', 'console', 'screen', '--spice')
+    assert.notEqual(code, 0)
+    assert.match(stderr, /remote-viewer cannot be started: .*ENOENT/)
+    assert.match(stderr, /Install the package virt-viewer/)
+    await ok('instance', 'delete', 'screen', '--purge', '--wait')
+  })
+
   test('a batch is one command; lists follow all pages unless limited; explain tells of hosts', async () => {
     const user_data = path.join(home.folder, 'user-data')
     await writeFile(user_data, '#!/bin/sh\necho hello\n')
