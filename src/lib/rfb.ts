@@ -181,9 +181,11 @@ export class RfbClient {
   #clipboardSaid(body: Buffer, out: Buffer[]): void {
     // QEMU before 8.2 does not survive the form that was not agreed on (CVE-2023-6683).
     if (!this.#clipboard) throw new MalformedRfb('a clipboard in the extended form, which was not agreed on')
+    // Not even unpacked: that is work, and anybody who was given a link could ask for much of it.
+    if (this.#view_only && body.length >= 4 && !isCapabilities(body)) return
     try {
       const said = clipboardMessage(body)
-      if (said && (!this.#view_only || isCapabilities(body))) out.push(said)
+      if (said) out.push(said)
     } catch (error) {
       throw error instanceof MalformedClipboard ? new MalformedRfb(error.message, { cause: error }) : error
     }

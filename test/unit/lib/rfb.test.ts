@@ -166,7 +166,7 @@ void test('what is no RFB is refused', () => {
     Buffer.concat([hello, Buffer.of(6, 0, 0, 0, 128, 0, 0, 0)]),
   ]
   for (const said of refused)
-    assert.throws(() => new RfbClient(true).push(said), MalformedRfb, said.toString('hex', 0, 60))
+    assert.throws(() => new RfbClient(false).push(said), MalformedRfb, said.toString('hex', 0, 60))
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), bytes => {
       try {
@@ -175,6 +175,17 @@ void test('what is no RFB is refused', () => {
         assert(error instanceof MalformedRfb)
       }
     }),
+  )
+})
+
+void test('of who only looks on no clipboard is so much as unpacked', () => {
+  const client = new RfbClient(true)
+  client.push(Buffer.concat([hello, encodings]))
+  assert.equal(client.push(clipboard(0x10000001, Buffer.from('no zlib'))).length, 0)
+  assert.deepEqual(client.push(update), update)
+  assert.throws(
+    () => client.push(Buffer.concat([Buffer.of(6, 0, 0, 0, 255, 255, 255, 253), Buffer.alloc(3)])),
+    MalformedRfb,
   )
 })
 
