@@ -131,17 +131,23 @@ export class PluginShelf {
     })
   }
 
-  /** Where the kernel has no more watches, or the disk knows none: then it takes `croft plugin reload`. */
+  /**
+   * Anew with each reading: a watch is of the folder that was there, and another may have been put in its place. Where the kernel has
+   * no more watches, or the disk knows none, it takes `croft plugin reload`.
+   */
   private follow(folder: string): void {
-    if (this.closed || this.watched.has(folder)) return
+    if (this.closed) return
+    const before = this.watched.get(folder)
     try {
       const watcher = watch(folder, { persistent: false }, () => this.readSoon())
       watcher.on('error', error => {
         this.parts.log.warn({ err: error, folder }, 'a folder of plug-ins is not watched any more')
-        this.leave(folder)
+        if (this.watched.get(folder) === watcher) this.leave(folder)
       })
       this.watched.set(folder, watcher)
+      before?.close()
     } catch (error) {
+      this.leave(folder)
       this.parts.log.warn(
         { err: error, folder },
         'a folder of plug-ins cannot be watched: croft plugin reload reads it',

@@ -200,6 +200,32 @@ describe('controller/plugin', () => {
     assert.equal((await get(`${before}cost.js`)).statusCode, 404)
   })
 
+  test('one that is put in the place of another at once is followed as the other was', async () => {
+    await read()
+    const place = path.join(folder, 'cost')
+    const away = await mkdtemp(path.join(tmpdir(), 'croft-plugins-'))
+    const next = path.join(away, 'next')
+    await cp(example, next, { recursive: true })
+    // Until it is there in this content: what is read in between may be half of it.
+    const shows = (content: string) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const look = () => {
+        const [, , , digest = ''] = cloud.cloud.plugins.get('cost')?.address?.split('/') ?? []
+        if (cloud.cloud.plugins.file('cost', digest, 'cost.js')?.bytes.toString() === content) resolve()
+      }
+      const unwatch = cloud.cloud.events.watch(look)
+      look()
+      return promise.finally(unwatch)
+    }
+    await writeFile(path.join(next, 'cost.js'), '// another\n')
+    await rename(place, path.join(away, 'before'))
+    await rename(next, place)
+    await shows('// another\n')
+    await writeFile(path.join(place, 'cost.js'), '// edited\n')
+    await shows('// edited\n')
+    await rm(away, { recursive: true })
+  })
+
   test('a folder that cannot be read is told to operators, and is no plug-in for others', async () => {
     await rename(folder, `${folder}.away`)
     try {
