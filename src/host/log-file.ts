@@ -72,7 +72,9 @@ function messageOf(line: string): string {
     const { msg, err } = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown } }
     if (typeof msg !== 'string') return line
     const cause = err?.message
-    return typeof cause === 'string' && !msg.includes(cause) ? `${msg}: ${cause}` : msg
+    if (typeof cause !== 'string' || msg.includes(cause)) return msg
+    // Where the message is the error's own, pino has put the errors behind it there, too.
+    return cause.startsWith(msg) ? cause : `${msg}: ${cause}`
   } catch {
     // Cut off at the tail's beginning, or not JSON after all.
     return line

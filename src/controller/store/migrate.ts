@@ -29,7 +29,24 @@ async function readMigrations(): Promise<Record<string, Migration>> {
 
 /** A prepared statement holds one command, so a script runs command by command. */
 async function runScript(db: Db, script: string): Promise<void> {
-  for (const statement of splitScript(script)) await sql.raw(statement).execute(db)
+  for (const statement of splitScript(script)) {
+    const extension = /^create extension if not exists (\w+)/.exec(statement)?.[1]
+    const run = sql.raw(statement).execute(db)
+    await (extension === undefined
+      ? run
+      : run.catch((error: unknown) => Promise.reject(new NoExtension(extension, error))))
+  }
+}
+
+/** One that its PostgreSQL lacks, or that this role may not make: for who runs that to mend. */
+class NoExtension extends Error {
+  constructor(name: string, cause: unknown) {
+    super(
+      `It needs the extension ${name}, which could not be made. Have an administrator of PostgreSQL run "create extension ${name}" in it, ` +
+        'or grant its role "create" on it; where the extension is missing, it comes with the package postgresql-contrib',
+      { cause },
+    )
+  }
 }
 
 /** Splits at semicolons that end a line, outside $$ quotes. Our scripts put no other semicolon at a line's end. */

@@ -61,9 +61,14 @@ void test('one that came up after a crash or two is waited for, and looked at no
 void test('what a service said last is told for people', async () => {
   const log_dir = mkdtempSync(path.join(tmpdir(), 'said-'))
   try {
-    writeFileSync(path.join(log_dir, 'croft-agent.log'), 'plain\n{"msg":"no libvirt","err":{"message":"refused"}}\n')
+    const lines = [
+      'plain',
+      '{"msg":"no libvirt","err":{"message":"refused"}}',
+      '{"msg":"not brought up.","err":{"message":"not brought up.: no extension: denied"}}',
+    ]
+    writeFileSync(path.join(log_dir, 'croft-agent.log'), `${lines.join('\n')}\n`)
     const client = supervisorClient({ run_dir: log_dir, log_dir })
-    assert.equal(await client.said('croft-agent'), 'plain\nno libvirt: refused')
+    assert.equal(await client.said('croft-agent'), 'plain\nno libvirt: refused\nnot brought up.: no extension: denied')
     assert.equal(await client.said('never-ran'), '')
   } finally {
     rmSync(log_dir, { recursive: true })
