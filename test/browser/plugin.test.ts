@@ -171,8 +171,10 @@ suite('plug-ins in the browser', () => {
     assert.equal(page.context().pages().length, 1)
     // Chromium opens a connection before it asks the policy whether a frame may go there; nothing is sent over it.
     assert.deepEqual(reached, [])
-    await frame.evaluate('noise()')
-    await page.getByRole('button', { name: 'Press me' }).count()
+    assert.equal(await frame.evaluate('noise()'), 0, 'a second hello gives no second bridge')
+    const said = page.getByText(/Hostile: Sign in again/)
+    await said.first().waitFor()
+    assert.equal(await page.getByText(/Sign in again [2-9]\d/).count(), 0)
     assert.deepEqual(await frame.evaluate('heard.flat()'), [], 'instances were not among its nouns')
     await page.close()
   })

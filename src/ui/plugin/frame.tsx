@@ -56,8 +56,9 @@ export function PluginFrame({ plugin, page, title, noun, item }: Props) {
     const window = frame.current?.contentWindow
     if (!window || source !== window || origin !== 'null') return
     if ((data as { croft?: unknown } | null)?.croft !== hello) return
+    // One bridge for a page: with each new one what is bounded would begin anew.
+    if (bridge.current) return
     const { port1, port2 } = new MessageChannel()
-    bridge.current?.close()
     bridge.current = new Bridge(port1, ends)
     // It has no origin that could be named. Who hears it is the document that the plug-in's own policy is on.
     window.postMessage({ croft: welcome, context }, '*', [port2])

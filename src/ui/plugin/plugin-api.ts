@@ -108,11 +108,18 @@ export interface Croft<Settings = Readonly<Record<string, unknown>>, Item = Read
   text(texts: Texts): string
 }
 
-/** Resolves when the UI has answered. The page's height is followed, and language, colours and fonts are put on its root element. */
+let connected: Promise<unknown> | undefined
+
+/** Resolves when the UI has answered; all that a page asks for it are one connection. The page's height is followed, and language, colours and fonts are put on its root element. */
 export function connect<
   Settings = Readonly<Record<string, unknown>>,
   Item = Readonly<Record<string, unknown>>,
 >(): Promise<Croft<Settings, Item>> {
+  connected ??= greet<Settings, Item>()
+  return connected as Promise<Croft<Settings, Item>>
+}
+
+function greet<Settings, Item>(): Promise<Croft<Settings, Item>> {
   return new Promise(resolve => {
     addEventListener('message', ({ source, data, ports: [port] }: MessageEvent<unknown>) => {
       const said = data as { croft?: unknown; context?: Context<Settings, Item> } | null

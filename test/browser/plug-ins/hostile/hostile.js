@@ -21,7 +21,11 @@ const loaded = (element, attribute, url) =>
   })
 
 const seen = []
-addEventListener('message', event => seen.push(event.data))
+const ports = []
+addEventListener('message', event => {
+  seen.push(event.data)
+  ports.push(...event.ports)
+})
 
 /** `outside`: an HTTP server on another port, which nothing may reach. */
 globalThis.attack = async (outside, instance) => {
@@ -144,10 +148,14 @@ const attacks = async (outside, instance) => ({
   context: JSON.stringify(croft.context) + JSON.stringify(seen),
 })
 
-globalThis.noise = () => {
+/** Says too much, and hello again, so that it is counted anew. Returns how many more ways to speak that gave. */
+globalThis.noise = async () => {
   for (let n = 0; n < 100; n++) croft.notice(`Sign in again ${n}`)
-  parent.postMessage({ croft: 'croft-plugin-hello' }, '*')
   parent.postMessage(null, '*')
+  const welcomed = new Promise(resolve => addEventListener('message', resolve, { once: true }))
+  for (let n = 0; n < 3; n++) parent.postMessage({ croft: 'croft-plugin-hello' }, '*')
+  await Promise.race([welcomed, croft.call('instance.get', { params: { instance: croft.context.item.id } })])
+  return ports.length
 }
 
 globalThis.heard = []
