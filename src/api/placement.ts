@@ -17,7 +17,10 @@ export const Placement = closed({
   instance_id: nullable(Uuid),
   host_id: nullable(Uuid),
   asked: Type.Record(Type.String(), Type.Unknown()),
-  hosts: Type.Array(HostVerdict, { description: 'The best of those that fit, and examples of those that do not' }),
+  hosts: Type.Array(HostVerdict, {
+    description:
+      'The best of those that fit, and examples of those that do not; none for who has no topology.read on the system',
+  }),
   refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
   created_at: Time,
 })

@@ -36,8 +36,12 @@ export function showPlacement(context: Context, placement: Placement): void {
   if (asked.length > 0) out.print(`\nAsked for:\n${fieldsOf(context, Object.fromEntries(asked))}`)
 }
 
-function headline({ hosts, host_id }: Placement): string {
-  if (hosts.length === 0) return 'There was no host to choose from.'
+function headline({ hosts, host_id, refusals }: Placement): string {
+  const untold = 'Which hosts there were, and how each stood, is told to who holds topology.read on the system.'
+  if (hosts.length === 0 && host_id !== null) return `A host was chosen. ${untold}`
+  if (hosts.length === 0) {
+    return Object.keys(refusals).length === 0 ? 'There was no host to choose from.' : `No host could take it. ${untold}`
+  }
   const chosen = hosts.find(one => one.host_id === host_id)
   if (chosen) return `${chosen.host} was chosen; the highest score wins, which is the sum of the columns right of it.`
   return host_id === null ? 'No host could take it.' : 'The host that was chosen is gone since.'

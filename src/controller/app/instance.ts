@@ -12,6 +12,7 @@ import type { Page } from '../store/page.ts'
 import { placement } from '../store/placement.ts'
 import { by, type Caller, checkVersion, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
+import { asTold } from './placement.ts'
 
 export function listInstances(
   cloud: Cloud,
@@ -37,7 +38,7 @@ export async function explainInstance(cloud: Cloud, caller: Caller, id: string):
   await getInstance(cloud, caller, id)
   const found = await placement.ofInstance(cloud.database.db, id)
   if (!found) throw notFound('placement of instance', id)
-  return found
+  return asTold(caller, found)
 }
 
 function maySee(caller: Caller, found: { project_id: string }): boolean {

@@ -124,7 +124,7 @@ function refused(
   )
 }
 
-/** Hosts' names are for who may see hosts; others learn what it fails for. */
+/** Hosts' names, and how each stands, are for who may see hosts; others learn what it fails for. */
 export const maySeeHosts = (caller: Caller): boolean => mayOnSystem(caller, 'topology.read')
 
 function noRoom(
@@ -150,8 +150,13 @@ function noRoom(
 }
 
 export async function getPlacement(cloud: Cloud, caller: Caller, id: string): Promise<Placement> {
-  const project_id = maySeeHosts(caller) ? null : projectOf(caller)
+  const project_id = mayOnSystem(caller, 'instance.read') ? null : projectOf(caller)
   const found = await placement.find(cloud.database.db, id, project_id)
   if (!found) throw notFound('placement', id)
-  return found
+  return asTold(caller, found)
+}
+
+/** A decision, without the hosts that were looked at for who may not see hosts. */
+export function asTold(caller: Caller, decision: Placement): Placement {
+  return maySeeHosts(caller) ? decision : { ...decision, hosts: [] }
 }

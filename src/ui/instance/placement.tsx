@@ -33,56 +33,66 @@ export default function InstancePlacement({ item }: { item: Instance }) {
   )
 }
 
-/** What each host said: the best first, then those that refused. */
+/** What each host said, and for what the others were refused. */
 export function Decision({ placement: data }: { placement: Placement }) {
-  const weights = [...new Set(data.hosts.flatMap(host => Object.keys(host.weights)))].sort()
-  const hosts = data.hosts.toSorted((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity))
   const refused = Object.entries(data.refusals)
+  // Somebody who may not see hosts is told of none of them.
+  const is_untold = data.hosts.length === 0 && (data.host_id !== null || refused.length > 0)
   return (
     <div className="croft-stack">
-      <SimpleTable
-        label={words('placement')}
-        items={hosts}
-        keyOf={host => host.host_id}
-        empty={words('placement.none')}
-        columns={[
-          {
-            title: words('host'),
-            cell: host => (
-              <ThingLink noun="host" id={host.host_id}>
-                {host.host}
-              </ThingLink>
-            ),
-          },
-          {
-            title: words('placement.why'),
-            cell: host =>
-              host.refused !== null ? (
-                <StateLabel tone="off">{host.refused}</StateLabel>
-              ) : host.host_id === data.host_id ? (
-                <StateLabel tone="good">{words('placement.chosen')}</StateLabel>
-              ) : (
-                words('placement.fits')
-              ),
-          },
-          ...weights.map(weight => ({
-            title: created.maybe(`weight.${weight}`) ?? weight,
-            cell: (host: (typeof hosts)[number]) =>
-              host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
-            numeric: true,
-          })),
-          {
-            title: words('placement.score'),
-            cell: host => (host.score === null ? '–' : number(host.score, 3)),
-            numeric: true,
-          },
-        ]}
-      />
+      {is_untold ? <p className="croft-muted">{words('placement.untold')}</p> : <Hosts placement={data} />}
       {refused.length > 0 && (
         <p className="croft-muted">
-          {words('placement.refusals')}: {refused.map(([filter, count]) => `${filter} ${count}`).join(', ')}
+          {words('placement.refusals')}:{' '}
+          {refused.map(([filter, n]) => created.maybe(`filter.${filter}`, { n }) ?? `${filter} ${n}`).join(', ')}
         </p>
       )}
     </div>
+  )
+}
+
+/** The best first, then those that refused. */
+function Hosts({ placement: data }: { placement: Placement }) {
+  const weights = [...new Set(data.hosts.flatMap(host => Object.keys(host.weights)))].sort()
+  const hosts = data.hosts.toSorted((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity))
+  return (
+    <SimpleTable
+      label={words('placement')}
+      items={hosts}
+      keyOf={host => host.host_id}
+      empty={words('placement.none')}
+      columns={[
+        {
+          title: words('host'),
+          cell: host => (
+            <ThingLink noun="host" id={host.host_id}>
+              {host.host}
+            </ThingLink>
+          ),
+        },
+        {
+          title: words('placement.why'),
+          cell: host =>
+            host.refused !== null ? (
+              <StateLabel tone="off">{host.refused}</StateLabel>
+            ) : host.host_id === data.host_id ? (
+              <StateLabel tone="good">{words('placement.chosen')}</StateLabel>
+            ) : (
+              words('placement.fits')
+            ),
+        },
+        ...weights.map(weight => ({
+          title: created.maybe(`weight.${weight}`) ?? weight,
+          cell: (host: (typeof hosts)[number]) =>
+            host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
+          numeric: true,
+        })),
+        {
+          title: words('placement.score'),
+          cell: host => (host.score === null ? '–' : number(host.score, 3)),
+          numeric: true,
+        },
+      ]}
+    />
   )
 }

@@ -144,6 +144,14 @@ describe('cli/cli', () => {
     assert.match(explained, /^h1 +chosen +[\d.]+ +[\d.]+/m)
     assert.match(explained, /Asked for:\n[\s\S]*memory_mib +128 MiB/)
     assert.doesNotMatch(explained, /[{}"]/)
+    const { body: ada } = await cloud.request('POST', '/v1/users', { body: { name: 'ada' } })
+    const { project_id } = cloud
+    const grant = { user_id: ada.id, role: 'member', scope: 'project', project_id }
+    assert.equal((await cloud.request('POST', '/v1/role-grants', { body: grant })).status, 201)
+    const CROFT_TOKEN = await cloud.tokenOf(String(ada.id), project_id)
+    const told = await home.runWith({ env: { CROFT_TOKEN } }, 'instance', 'explain', 'many-1')
+    assert.match(told.stdout, /^A host was chosen\. .* topology\.read/, told.stderr)
+    assert.doesNotMatch(told.stdout, /\bh1\b/)
     for (const { name } of made.items) await ok('instance', 'delete', name, '--purge', '--wait')
   })
 

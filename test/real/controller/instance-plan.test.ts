@@ -51,6 +51,15 @@ describe('controller/instance-plan', () => {
     return body as unknown as InstancePlan
   }
 
+  /** One that is kept: what an operator reads of it, and that a member reads the same but for the hosts. */
+  async function checkDecision(url: string, host_id: string | null): Promise<void> {
+    const whole = await cloud.request('GET', url)
+    assert.deepEqual((whole.body.hosts as { host: string }[]).map(one => one.host).sort(), ['large', 'little'])
+    const told = await cloud.request('GET', url, { token: member })
+    assert.deepEqual([told.status, told.body], [200, { ...whole.body, hosts: [] }])
+    assert.equal(told.body.host_id, host_id)
+  }
+
   /** All that creating would add to or change. */
   async function everything(): Promise<unknown> {
     const { db } = cloud.cloud.database
@@ -171,8 +180,12 @@ describe('controller/instance-plan', () => {
         const refused = await cloud.request('POST', '/v1/instances', { body, token: member })
         assert.equal(refused.status, 409)
         assert.doesNotMatch(JSON.stringify(refused.body), /large:|little:/)
+        await checkDecision(`/v1/placements/${String(refused.body.placement_id)}`, null)
       }
     }
+    const made = await cloud.request('POST', '/v1/instances', { body: bodyOf(), token: member })
+    const items = made.body.items as unknown as Instance[]
+    await checkDecision(`/v1/instances/${items[0]?.id}/placement`, items[0]?.host_id ?? '')
     const giant = await plan({ flavor_id: flavors.get('giant') }, member)
     assert.deepEqual(giant.placement?.refusals, { vcpus: 2 })
     assert.match(String(giant.problems[0]?.detail), /too few vCPUs are free: 2 hosts/)
