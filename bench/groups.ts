@@ -10,6 +10,7 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./memory.ts'),
   () => import('./guest.ts'),
   () => import('./console.ts'),
+  () => import('./ui.ts'),
   () => import('./libvirt.ts'),
   () => import('./ovsdb.ts'),
   () => import('./image.ts'),

@@ -4,6 +4,7 @@
  */
 import { PGlite } from '@electric-sql/pglite'
 import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist'
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -58,7 +59,7 @@ export class Engine {
   }
 
   static async open(clock: VirtualClock): Promise<Engine> {
-    return new Engine(await PGlite.create({ extensions: { btree_gist }, parsers }), clock)
+    return new Engine(await PGlite.create({ extensions: { btree_gist, pg_trgm }, parsers }), clock)
   }
 
   /** The same engine under another run's clock. */

@@ -51,6 +51,27 @@ suite('the shell in the browser', () => {
     await page.close()
   })
 
+  test('a row’s menu opens at its button, by the keyboard too, and gives the focus back', async () => {
+    const page = await cloud.open('/ui/flavors')
+    const button = page.getByRole('button', { name: 'Actions of tiny' })
+    await button.focus()
+    await page.keyboard.press('Enter')
+    await page.locator('[role="menuitem"]:focus').waitFor()
+    assert.equal(await button.getAttribute('aria-expanded'), 'true')
+    await page.keyboard.press('Escape')
+    await page.getByRole('menuitem').first().waitFor({ state: 'detached' })
+    await page.locator('button[aria-label="Actions of tiny"]:focus').waitFor()
+    await button.click()
+    await page.getByRole('menuitem').first().waitFor()
+    await button.click()
+    await page.getByRole('menuitem').first().waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Actions of small' }).click()
+    await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByText('small').first().waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('a view keeps filters and order under a name', async () => {
     const page = await cloud.open('/ui/flavors?search=l&sort=-name')
     await page.getByRole('link', { name: 'large' }).waitFor()

@@ -26,6 +26,7 @@ class Names {
   private epoch = 0
 
   of(text: string): string | undefined {
+    if (text.includes(' ilike ')) return undefined
     const name = this.names.get(text)
     if (name !== undefined) return name
     if (this.names.size >= kept_max) return undefined

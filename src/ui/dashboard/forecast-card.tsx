@@ -31,7 +31,8 @@ export default function ForecastCard() {
   // Instances and hosts that come or go change it at once; the line through the past is another one every hour at most.
   const enabled = resource.length > 0
   const past = useRead(routes.metrics.get, { query: { resource, from, to, step_s: 3600 } }, { enabled })
-  const hosts = useChoices<HostRoom>(routes.host.list, { limit: 1000 }, { follows: ['host', 'instance'] })
+  // As the operator's other card asks (operator.tsx): read once for both.
+  const hosts = useChoices<HostRoom>(routes.host.list, { sort: 'name', limit: 1000 }, { follows: ['host', 'instance'] })
   if (!hosts.data || (enabled && !past.data && !past.error)) return null
   return (
     <Card>

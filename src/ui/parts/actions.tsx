@@ -1,8 +1,17 @@
 /** Buttons and menus of actions. One that cannot be taken stays in reach of the keyboard and says why. */
-import { Button, Divider, Dropdown, DropdownItem, DropdownList, MenuToggle, Tooltip } from '@patternfly/react-core'
+import {
+  Button,
+  Divider,
+  Dropdown,
+  DropdownItem,
+  DropdownList,
+  MenuToggle,
+  type MenuToggleElement,
+  Tooltip,
+} from '@patternfly/react-core'
 import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
 import { useNavigate } from '@tanstack/react-router'
-import { useRef, useState } from 'react'
+import { type RefObject, useEffect, useRef, useState } from 'react'
 import type { Action, Item, NounDefinition } from '../noun/definition.ts'
 import { runAction } from '../noun/run.ts'
 import { actionsFor, possible, whyNot } from '../noun/why-not.ts'
@@ -16,21 +25,37 @@ interface Chosen {
   items: readonly Item[]
 }
 
-/** `layout`: 'page' shows primary actions as buttons; 'row' and 'bulk' have a menu, and buttons for all. */
+/**
+ * `layout`: 'page' shows primary actions as buttons; 'row' and 'bulk' have a menu, and buttons for all. `at`: the menu opens at once, at this
+ * button of a long list's own, and calls `onClose` when it is not any more.
+ */
 export function Actions({
   noun,
   items,
   layout,
+  at,
+  onClose,
 }: {
   noun: NounDefinition
   items: readonly Item[]
   layout: 'page' | 'row' | 'bulk'
+  at?: RefObject<HTMLButtonElement | null>
+  onClose?(): void
 }) {
   const session = useSession()
   const navigate = useNavigate()
-  const [open, setOpen] = useState(false)
+  const [opened, setOpened] = useState(false)
+  // Drawn closed first: that it opens is what moves the focus into it.
+  useEffect(() => {
+    if (at) setOpened(true)
+  }, [at])
+  const setOpen = (next: boolean) => {
+    setOpened(next)
+    if (!next) onClose?.()
+  }
   const [chosen, setChosen] = useState<Chosen>()
-  const menu = useRef<HTMLElement>(null)
+  const own = useRef<HTMLButtonElement>(null)
+  const menu = at ?? own
   const actions = actionsFor(session, noun)
   const run = ({ action, items }: Chosen) => {
     setChosen(undefined)
@@ -52,6 +77,20 @@ export function Actions({
   const inMenu = layout === 'bulk' ? [] : actions.filter(one => !asButtons.includes(one))
   if (actions.length === 0) return null
   const label = layout === 'row' ? words('actions.of', { name: items[0]?.name ?? '' }) : words('actions')
+  const toggle = (ref: RefObject<MenuToggleElement | null>) => (
+    <MenuToggle
+      ref={element => {
+        own.current = element as HTMLButtonElement | null
+        ref.current = element
+      }}
+      variant={layout === 'row' ? 'plain' : 'secondary'}
+      isExpanded={opened}
+      aria-label={label}
+      onClick={() => setOpen(!opened)}
+    >
+      {layout === 'row' ? <EllipsisVIcon /> : words('actions')}
+    </MenuToggle>
+  )
   return (
     <>
       {asButtons.map(action => (
@@ -64,25 +103,12 @@ export function Actions({
       ))}
       {inMenu.length > 0 && (
         <Dropdown
-          isOpen={open}
+          isOpen={opened}
           shouldFocusFirstItemOnOpen
           onOpenChange={setOpen}
           onSelect={() => setOpen(false)}
           popperProps={{ position: 'right' }}
-          toggle={ref => (
-            <MenuToggle
-              ref={element => {
-                menu.current = element
-                ref.current = element
-              }}
-              variant={layout === 'row' ? 'plain' : 'secondary'}
-              isExpanded={open}
-              aria-label={label}
-              onClick={() => setOpen(!open)}
-            >
-              {layout === 'row' ? <EllipsisVIcon /> : words('actions')}
-            </MenuToggle>
-          )}
+          toggle={at ? { toggleNode: <></>, toggleRef: at } : toggle}
         >
           <DropdownList>
             {inMenu.map((action, n) => {

@@ -1,11 +1,15 @@
 /** Links within the UI. */
 import { Button, type ButtonProps } from '@patternfly/react-core'
-import { Link } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { Link, useNavigate } from '@tanstack/react-router'
+import type { MouseEvent, ReactNode } from 'react'
 import { nounNamed } from '../noun/registry.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
 
+/**
+ * A link to an address below /ui. It knows nothing of where one is, unlike the router's own, each of which looks at every change of the
+ * address: a long list has hundreds.
+ */
 export function To({
   to,
   search,
@@ -17,10 +21,26 @@ export function To({
   children: ReactNode
   className?: string
 }) {
+  const navigate = useNavigate()
+  const go = (event: MouseEvent) => {
+    // A new tab or window, and what is saved, are the browser's.
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
+      return
+    event.preventDefault()
+    void navigate({ to, search: search ?? {} })
+  }
+  const query = search && Object.keys(search).length > 0 ? `?${new URLSearchParams(search).toString()}` : ''
   return (
-    <Link to={to} search={search ?? {}} {...(className && { className })}>
+    <a href={`/ui${to}${query}`} onClick={go} {...(className && { className })}>
       {children}
-    </Link>
+    </a>
   )
 }
 

@@ -1,7 +1,8 @@
 /** Rows of a long list: a grid of which only the rows in view exist, moved through by the keyboard as a table is. */
 import { Checkbox } from '@patternfly/react-core'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type CSSProperties, type KeyboardEvent, memo, useCallback, useEffect, useRef } from 'react'
+import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
+import { type CSSProperties, type KeyboardEvent, memo, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { type Column, type Item, labelOf, type NounDefinition } from '../noun/definition.ts'
 import { actionsFor } from '../noun/why-not.ts'
 import { useSession } from '../session/session.ts'
@@ -22,6 +23,7 @@ interface Props {
 }
 
 const row_height_px = 40
+const rowHeight = () => row_height_px
 /** Read on when so many rows are left below. */
 const ahead = 60
 
@@ -31,8 +33,8 @@ export function Rows(props: Props) {
   const rows = useVirtualizer({
     count: items.length,
     getScrollElement: () => body.current,
-    estimateSize: () => row_height_px,
-    getItemKey: n => items[n]?.id ?? n,
+    // All rows are alike: with the same function each time, and no keys of its own, it need not count them all again when one changes.
+    estimateSize: rowHeight,
     overscan: 12,
   })
   const shown = rows.getVirtualItems()
@@ -40,6 +42,7 @@ export function Rows(props: Props) {
   useEffect(() => {
     if (more && last >= items.length - ahead) onMore()
   }, [more, last, items.length, onMore])
+  const placeOf = usePlaces(shown.flatMap(({ index }) => items[index]?.id ?? []))
   const selection = useRef(selected)
   selection.current = selected
   const toggle = useCallback(
@@ -50,6 +53,7 @@ export function Rows(props: Props) {
     },
     [onSelect],
   )
+  const menu = useRowMenu(items)
   const actions = actionsFor(useSession(), noun)
   const bulk = actions.some(action => !action.single && !action.dialog)
   const acts = actions.length > 0
@@ -82,25 +86,62 @@ export function Rows(props: Props) {
           </div>
         </div>
         <div role="rowgroup" className="croft-rows-body" style={{ height: rows.getTotalSize() }}>
-          {shown.map(({ index, key, start }) => {
+          {shown.map(({ index, start }) => {
             const item = items[index]
             return (
               item && (
                 <Row
-                  key={key}
+                  key={placeOf(item.id)}
                   {...{ noun, columns, item, index, start, bulk, acts, toggle }}
                   selected={selected.has(item.id)}
+                  expanded={menu.expanded === item.id}
+                  onMenu={menu.onMenu}
                 />
               )
             )
           })}
         </div>
       </div>
+      {menu.item && (
+        <Actions key={menu.key} noun={noun} items={[menu.item]} layout="row" at={menu.button} onClose={menu.onClose} />
+      )}
       <p className="croft-count croft-muted" aria-live="polite">
         {words(more ? 'list.count_more' : 'list.count', { n: items.length })}
       </p>
     </>
   )
+}
+
+/**
+ * The place of each thing shown: what scrolls out of view gives its place, elements and all, to what comes into it. Making elements
+ * anew takes several times as long as changing their words.
+ */
+function usePlaces(ids: readonly string[]): (id: string) => number {
+  const before = useRef<ReadonlyMap<string, number>>(new Map())
+  const kept = new Map(ids.flatMap(id => (before.current.has(id) ? [[id, before.current.get(id) ?? 0] as const] : [])))
+  const taken = new Set(kept.values())
+  let next = 0
+  for (const id of ids) {
+    if (kept.has(id)) continue
+    while (taken.has(next)) next++
+    kept.set(id, next++)
+  }
+  before.current = kept
+  return id => kept.get(id) ?? -1
+}
+
+/** One menu for all rows: there is no time for one in each while a list scrolls. It opens at the button that was pressed. */
+function useRowMenu(items: readonly Item[]) {
+  const [menu, setMenu] = useState<{ id: string; open: boolean; key: number }>()
+  const button = useRef<HTMLButtonElement>(null)
+  const onMenu = useCallback((id: string, pressed: HTMLButtonElement) => {
+    button.current = pressed
+    setMenu(before => (before?.open && before.id === id ? undefined : { id, open: true, key: (before?.key ?? 0) + 1 }))
+  }, [])
+  // What was chosen in it may still ask something: it stays until another one is opened.
+  const onClose = useCallback(() => setMenu(before => before && { ...before, open: false }), [])
+  const item = useMemo(() => menu && items.find(one => one.id === menu.id), [items, menu])
+  return { item, key: menu?.key, expanded: menu?.open ? menu.id : undefined, button, onMenu, onClose }
 }
 
 /** Arrow keys go from row to row by what the row's name links to. */
@@ -167,12 +208,23 @@ interface RowProps extends Pick<Props, 'noun' | 'columns'> {
   acts: boolean
   selected: boolean
   toggle(id: string): void
+  expanded: boolean
+  onMenu(id: string, button: HTMLButtonElement): void
 }
 
-const Row = memo(function Row({ noun, columns, item, index, start, bulk, acts, selected, toggle }: RowProps) {
+/** Plain elements with PatternFly's classes, where its components do more than a row has time for. */
+const Row = memo(function Row({ noun, columns, item, index, start, bulk, acts, ...row }: RowProps) {
+  const { selected, toggle, expanded, onMenu } = row
   const label = labelOf(noun, item)
+  const place = useRef<HTMLDivElement>(null)
+  // Another thing has come into this place: what one was at has scrolled away, and no key is to do anything with this one.
+  useEffect(() => {
+    const { activeElement } = document
+    if (activeElement instanceof HTMLElement && place.current?.contains(activeElement)) activeElement.blur()
+  }, [item.id])
   return (
     <div
+      ref={place}
       role="row"
       aria-rowindex={index + 2}
       data-index={index}
@@ -181,10 +233,11 @@ const Row = memo(function Row({ noun, columns, item, index, start, bulk, acts, s
     >
       {bulk && (
         <div role="cell" className="croft-cell">
-          <Checkbox
-            id={`select-${item.id}`}
+          <input
+            type="checkbox"
+            className="pf-v6-c-check__input"
             aria-label={words('bulk.one', { name: label })}
-            isChecked={selected}
+            checked={selected}
             onChange={() => toggle(item.id)}
           />
         </div>
@@ -202,7 +255,17 @@ const Row = memo(function Row({ noun, columns, item, index, start, bulk, acts, s
       ))}
       {acts && (
         <div role="cell" className="croft-cell croft-acts">
-          <Actions noun={noun} items={[item]} layout="row" />
+          <button
+            type="button"
+            className="pf-v6-c-menu-toggle pf-m-plain"
+            aria-label={words('actions.of', { name: label })}
+            aria-expanded={expanded}
+            onClick={event => onMenu(item.id, event.currentTarget)}
+          >
+            <span className="pf-v6-c-menu-toggle__icon">
+              <EllipsisVIcon />
+            </span>
+          </button>
         </div>
       )}
     </div>

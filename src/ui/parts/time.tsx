@@ -21,7 +21,13 @@ export function Time({ at }: { at: string | null | undefined }) {
   const { time_zone } = usePreferences()
   if (!at) return <>–</>
   return (
-    <time dateTime={at} title={timeText(at, time_zone, 'full')}>
+    // The exact one is made when somebody points at it: a list has many times, and the long form takes longer than all else of a row.
+    <time
+      dateTime={at}
+      onPointerEnter={event => {
+        event.currentTarget.title = timeText(at, time_zone, 'full')
+      }}
+    >
       {timeText(at, time_zone)}
       {time_zone === 'utc' ? ' UTC' : ''}
     </time>

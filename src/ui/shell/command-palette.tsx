@@ -2,7 +2,7 @@
 import { Modal, ModalBody, TextInput } from '@patternfly/react-core'
 import { useQueries } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { type KeyboardEvent, useDeferredValue, useId, useState } from 'react'
+import { type KeyboardEvent, useDeferredValue, useEffect, useId, useState } from 'react'
 import { ask } from '../api/read.ts'
 import { type Item, labelOf, type NounDefinition } from '../noun/definition.ts'
 import { allNouns } from '../noun/registry.ts'
@@ -19,6 +19,8 @@ interface Hit {
 }
 
 const hits_per_noun = 5
+/** Things are asked for once the hand rests: each noun's list is one request. */
+const typing_ms = 150
 
 export function CommandPalette({ onClose }: { onClose(): void }) {
   const navigate = useNavigate()
@@ -26,7 +28,10 @@ export function CommandPalette({ onClose }: { onClose(): void }) {
   const [at, setAt] = useState(0)
   const id = useId()
   const asked = useDeferredValue(text.trim())
-  const hits = [...useFound(asked), ...useCommands(asked)]
+  const rested = useRested(asked)
+  const found = useFound(rested)
+  const commands = useCommands(asked)
+  const hits = rested === asked ? [...found, ...commands] : commands
   const chosen = Math.min(at, hits.length - 1)
   const go = (hit: Hit | undefined) => {
     if (!hit) return
@@ -95,6 +100,15 @@ export function CommandPalette({ onClose }: { onClose(): void }) {
       </ModalBody>
     </Modal>
   )
+}
+
+function useRested(typed: string): string {
+  const [rested, setRested] = useState(typed)
+  useEffect(() => {
+    const timer = setTimeout(() => setRested(typed), typing_ms)
+    return () => clearTimeout(timer)
+  }, [typed])
+  return rested
 }
 
 function useCommands(asked: string): Hit[] {

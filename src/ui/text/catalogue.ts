@@ -32,7 +32,10 @@ export function addWords(language: Language, words: Readonly<Record<string, Mess
   loaded.set(language, words)
 }
 
-/** What the build makes of a catalogue: its words come from the file of the language in use. */
+/**
+ * What the build makes of a catalogue: its words come from the file of the language in use.
+ * @public The sources do not name it.
+ */
 export function builtCatalogue<K extends string>(name: string): Omit<Words<K>, 'messages'> {
   return wordsFrom<K>(() => {
     const messages = loaded.get(language())?.[name]

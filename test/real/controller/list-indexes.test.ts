@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { cleanUp } from '../../../src/controller/reconcilers/cleanup.ts'
+import { host } from '../../../src/controller/store/host.ts'
 import { instance } from '../../../src/controller/store/instance.ts'
 import type { Schema } from '../../../src/controller/store/schema.ts'
 import { volume } from '../../../src/controller/store/volume.ts'
@@ -112,6 +113,37 @@ describe('controller/list-indexes', { timeout: 180_000 }, () => {
         await mustBeShort(`volumes by ${sort}`, () => volume.list(db, project_id, { sort, limit: 100 }))
       }
     }
+  })
+
+  test('a part of a name is found without a look at all names', async () => {
+    const part = (await instance.list(db, { project_id: null, sort: '-name', limit: 1 })).items[0]?.name.slice(4, 12)
+    for (const search of [part, 'VM-0A1B', 'nowhere']) {
+      for (const project_id of [null, cloud.project_id]) {
+        for (const sort of ['id', 'name', '-created_at']) {
+          const what = `instances with ${search} by ${sort}`
+          await mustBeShort(what, () => instance.list(db, { project_id, sort, limit: 100, search }))
+        }
+        await mustBeShort(`volumes with ${search}`, () => volume.list(db, project_id, { limit: 5, search }))
+      }
+    }
+    const found = await instance.list(db, { project_id: null, search: part?.toUpperCase() })
+    assert.equal(found.items.length, 1)
+  })
+
+  test('hosts with how many instances each has', async () => {
+    await sql`vacuum instance`.execute(cloud.cloud.database.db)
+    asked = []
+    const { items } = await host.list(db, { limit: 1000 })
+    assert.equal(items.length, 100)
+    assert.ok(items.every(one => Number(one.instances) === count / 100))
+    const [first] = asked
+    const { rows } = await pool.query(`explain (format json) ${first?.sql ?? ''}`, [...(first?.parameters ?? [])])
+    const plan = (rows[0] as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan
+    assert.ok(plan)
+    const counting = [...nodesOf(plan)]
+      .filter(node => node['Relation Name'] === 'instance')
+      .map(node => node['Node Type'])
+    assert.ok(counting.includes('Index Only Scan'), counting.join(', '))
   })
 
   test('operations go some time after they have ended, with their targets, a few at once; open ones stay', async () => {

@@ -28,6 +28,14 @@ describe('prepared statements', () => {
     assert.equal(kept.rows[0]?.n, 1)
   })
 
+  test('a search is planned each time: how it is best done depends on what is looked for', async () => {
+    const search = (part: string) => sql`select id from shape where id::text ilike ${`%${part}%`}`.execute(database.db)
+    for (let n = 0; n < 9; n++) await search(String(n))
+    const kept = await sql<{ n: number }>`select count(*)::int as n from pg_prepared_statements
+      where statement like '%shape%ilike%'`.execute(database.db)
+    assert.equal(kept.rows[0]?.n, 0)
+  })
+
   test('a column added meanwhile is seen by the next statement', async () => {
     await sql`insert into shape values (7)`.execute(database.db)
     await read(0)
