@@ -66,7 +66,9 @@ export function createCalls({ hypervisor, dialler, instances, isOff, log }: Call
       case 'console':
         return consoles.open(params.instance_id, params.replay_bytes ?? 0)
       case 'graphics':
-        return hypervisor.openGraphics(params.instance_id)
+        return hypervisor.openGraphics(params.instance_id, 'vnc')
+      case 'spice':
+        return hypervisor.openGraphics(params.instance_id, 'spice')
       case 'log':
         return hypervisor.readConsoleLog(params.instance_id, tailOf(params), params.follow === true ? end : null)
       default:

@@ -103,8 +103,11 @@ export interface Hypervisor {
   subscribe(listener: (event: HypervisorEvent) => void): void
   /** The serial console, both ways. There is one at a time: another ends it. */
   openConsole(id: string): Promise<Duplex>
-  /** The screen, keyboard and mouse, as RFB (RFC 6143) without authentication. Each call is a viewer of its own. */
-  openGraphics(id: string): Promise<Duplex>
+  /**
+   * The screen, keyboard and mouse: as RFB (RFC 6143) without authentication, each call a viewer of its own; or one connection of
+   * SPICE, without a ticket.
+   */
+  openGraphics(id: string, kind: 'vnc' | 'spice'): Promise<Duplex>
   /**
    * The last `tail_bytes` of the kept console log, and with `follow` what the guest writes from then on, until that signal says
    * that it is off and will write no more.

@@ -1,11 +1,28 @@
 /** Consoles: who sits at an instance's now, what they may do there, and links by which somebody without an account looks on. */
 import Type, { type Static } from 'typebox'
-import { consoleKinds, linkMinutesMax } from '../model/console.ts'
+import { consoleKinds, linkMinutesMax, shownKinds } from '../model/console.ts'
+import { clipboardKinds, graphicsKinds, videoModels } from '../model/graphics.ts'
 import { closed, Name, nullable, oneOf, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const ConsoleKind = oneOf(consoleKinds)
 export type ConsoleKind = Static<typeof ConsoleKind>
+/** Links are for looking on, which SPICE cannot be held to. */
+const LinkKind = oneOf(shownKinds)
+
+/** Of an instance, beside its serial line. */
+export const Graphics = oneOf(graphicsKinds, {
+  description: 'How its screen is reached: vnc, in the page; spice, also by remote-viewer. From its next start on',
+})
+export const Clipboard = oneOf(clipboardKinds, {
+  description:
+    'shared: with whoever sits at its screen, where spice-vdagent runs in the guest. From its next start on. A running ' +
+    'guest that shares it cannot be moved to another host before QEMU 10.1, unless graphics is spice',
+})
+
+export const VideoModel = oneOf(videoModels, {
+  description: 'Video card. With virtio its screen can take the size of who looks at it. From its next start on',
+})
 
 export const ConsoleTicket = closed({
   url: Type.String({ description: 'To be opened as a WebSocket; good once, for a minute' }),
@@ -35,7 +52,7 @@ export const ConsoleLink = closed({
   instance_id: Uuid,
   user_id: Uuid,
   user: nullable(Type.String()),
-  kind: ConsoleKind,
+  kind: LinkKind,
   viewers: Type.Integer({ description: 'Who look on by it now' }),
   expires_at: Time,
   created_at: Time,
@@ -109,7 +126,7 @@ export const consoleLinkRoutes = {
     needs: 'instance.operate',
     params: ofInstance,
     body: closed({
-      kind: Type.Optional(ConsoleKind),
+      kind: Type.Optional(LinkKind),
       minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: linkMinutesMax, default: 15 })),
     }),
     status: 201,
@@ -140,7 +157,7 @@ export const consoleLinkRoutes = {
     needs: null,
     body: closed({ secret: Type.String({ minLength: 43, maxLength: 43, pattern: '^[A-Za-z0-9_-]*$' }) }),
     status: 201,
-    reply: closed({ ...ConsoleTicket.properties, instance: Name }),
+    reply: closed({ ...ConsoleTicket.properties, kind: LinkKind, instance: Name }),
     errors: ['not_found', 'wrong_state'],
     cli: { hidden: true },
   }),

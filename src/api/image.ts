@@ -1,5 +1,6 @@
 /** Images: disks that instances are made from. Their content is written once: uploaded, or fetched from an address. */
 import Type, { type Static } from 'typebox'
+import { clipboardKinds, graphicsKinds, videoModels } from '../model/graphics.ts'
 import { limits } from '../model/limits.ts'
 import { nicModels } from '../model/nic.ts'
 import { signatureAlgorithms } from '../model/signature.ts'
@@ -28,6 +29,13 @@ export const ImageProperties = closed({
     oneOf(['virtio', 'scsi', 'sata', 'ide'], { description: 'virtio unless said otherwise; ide is had as sata' }),
   ),
   nic_model: Type.Optional(oneOf(nicModels, { description: 'virtio unless said otherwise' })),
+  graphics: Type.Optional(
+    oneOf(graphicsKinds, { description: 'Of its instances, unless they say otherwise; vnc unless said otherwise' }),
+  ),
+  clipboard: Type.Optional(
+    oneOf(clipboardKinds, { description: 'shared: spice-vdagent is on it; none unless said otherwise' }),
+  ),
+  video_model: Type.Optional(oneOf(videoModels, { description: 'Of its instances, unless they say otherwise' })),
   os: word('Such as debian, or windows, whose guests get a clock in local time and, under KVM, what Hyper-V offers'),
   os_version: word('Such as 12'),
   user: Type.Optional(

@@ -5,7 +5,7 @@ import { type InstanceMove, instanceMoves, instanceStates } from '../model/insta
 import { limits } from '../model/limits.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
-import { ConsoleTicket } from './console.ts'
+import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
 import { Operation } from './operation.ts'
 import { InstancePlan, Placement } from './placement.ts'
 import { route } from './route.ts'
@@ -52,6 +52,9 @@ export const Instance = closed({
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
+  graphics: Graphics,
+  clipboard: Clipboard,
+  video_model: VideoModel,
   wanted_power: oneOf(['running', 'stopped']),
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',
@@ -125,6 +128,9 @@ export const InstanceCreate = closed({
       description: 'When the guest no longer feeds its watchdog',
     }),
   ),
+  graphics: Type.Optional(Graphics),
+  clipboard: Type.Optional(Clipboard),
+  video_model: Type.Optional(VideoModel),
   start: Type.Optional(Type.Boolean({ description: 'false: made, but left stopped' })),
 })
 export type InstanceCreate = Static<typeof InstanceCreate>
@@ -208,11 +214,17 @@ export const instanceRoutes = {
     name: 'instance.update',
     method: 'PATCH',
     path: '/v1/instances/:instance',
-    summary: 'Change name or tags',
+    summary: 'Change name, tags, or how its screen is reached from its next start on',
     level: 'project',
     needs: 'instance.manage',
     params,
-    body: closed({ name: Type.Optional(Name), tags: Type.Optional(Tags) }),
+    body: closed({
+      name: Type.Optional(Name),
+      tags: Type.Optional(Tags),
+      graphics: Type.Optional(Graphics),
+      clipboard: Type.Optional(Clipboard),
+      video_model: Type.Optional(VideoModel),
+    }),
     status: 200,
     reply: Instance,
     errors: ['not_found', 'changed_meanwhile'],
@@ -338,9 +350,12 @@ export const instanceRoutes = {
     body: closed({
       kind: Type.Optional(
         oneOf(consoleKinds, {
-          description: "serial: the bytes of its first serial port; graphical: RFB 3.8, as VNC's",
+          description:
+            "serial: the bytes of its first serial port; graphical: RFB 3.8, as VNC's; spice: one connection of SPICE, the main " +
+            'one first',
         }),
       ),
+      viewer_id: Type.Optional(uuidOf('spice: console_id of the main connection, for each further one')),
       view_only: Type.Optional(
         Type.Boolean({ description: 'Look on, and type nothing. Without it: when you may not operate the instance' }),
       ),
@@ -354,7 +369,7 @@ export const instanceRoutes = {
     }),
     status: 201,
     reply: ConsoleTicket,
-    errors: ['not_found', 'forbidden', 'wrong_state', 'host_unreachable'],
+    errors: ['not_found', 'invalid', 'forbidden', 'wrong_state', 'host_unreachable'],
     cli: { hidden: true },
   }),
 }

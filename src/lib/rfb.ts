@@ -1,13 +1,18 @@
 /**
  * What a VNC client says, as far as a proxy must understand it (RFC 6143, and the extensions that QEMU and noVNC speak): to let
  * those who only look on do nothing, to let nobody shut others out, and to stop what is no RFB. What the server says passes
- * unseen. Bytes come in pieces of any size; no more than a message's head is ever kept.
+ * unseen. Bytes come in pieces of any size; no more than a message's head is ever kept, but of encodings and clipboards.
  */
+import {
+  clipboardBytesMax,
+  clipboardMessage,
+  extendedClipboardEncoding,
+  isCapabilities,
+  MalformedClipboard,
+} from './rfb-clipboard.ts'
 
 export class MalformedRfb extends Error {}
 
-/** More than people paste; QEMU's own bound is 1 MiB. */
-export const cutTextBytesMax = 512 * 1024
 const encodingsMax = 1024
 
 const message = {
@@ -48,6 +53,9 @@ export class RfbClient {
   /** Bytes of the message begun that are still to come, and whether they go on to the server. */
   #rest = 0
   #passes = false
+  /** A message that is judged as a whole; of its body, what is not there yet is `#rest`. */
+  #kept: { head: Buffer; body: Buffer } | null = null
+  #clipboard = false
   #view_only: boolean
   /** How to let go of each key that is held down, and of the mouse. */
   readonly #pressed = new Map<string, Buffer>()
@@ -64,10 +72,11 @@ export class RfbClient {
     while (at < chunk.length) {
       if (this.#rest > 0) {
         const part = chunk.subarray(at, at + this.#rest)
-        if (this.#passes) out.push(part)
+        if (this.#kept) part.copy(this.#kept.body, this.#kept.body.length - this.#rest)
+        else if (this.#passes) out.push(part)
         at += part.length
         this.#rest -= part.length
-        if (this.#rest === 0) out.push(...this.#release.splice(0))
+        if (this.#rest === 0) this.#ended(out)
         continue
       }
       const missing = this.#wanted() - this.#head.length
@@ -88,7 +97,8 @@ export class RfbClient {
     this.#release.push(...this.#pressed.values())
     this.#pressed.clear()
     // Not into the middle of a message that goes on.
-    return this.#rest > 0 && this.#passes ? Buffer.alloc(0) : Buffer.concat(this.#release.splice(0))
+    const amid = this.#rest > 0 && this.#passes && !this.#kept
+    return amid ? Buffer.alloc(0) : Buffer.concat(this.#release.splice(0))
   }
 
   #wanted(): number {
@@ -138,10 +148,45 @@ export class RfbClient {
   #message(head: Buffer, out: Buffer[]): void {
     const type = head[0] ?? 0
     this.#rest = bodyBytes(head)
-    this.#passes = !this.#view_only || !acts(head)
+    const isExtended = type === message.cutText && head.readInt32BE(4) < 0
+    if (type === message.setEncodings || isExtended) {
+      this.#kept = { head, body: Buffer.alloc(this.#rest) }
+      if (this.#rest === 0) this.#ended(out)
+      return
+    }
+    // A clipboard in the old form is Latin-1 without an owner who can be asked for it again, which ended older QEMUs (CVE-2023-6683).
+    this.#passes = type !== message.cutText && (!this.#view_only || !acts(head))
     if (!this.#passes) return
     out.push(Buffer.from(head))
     if (type === message.key || type === message.pointer || type === message.qemu) this.#track(head)
+  }
+
+  /** All of a message is there. */
+  #ended(out: Buffer[]): void {
+    if (this.#kept) {
+      const { head, body } = this.#kept
+      this.#kept = null
+      if (head[0] === message.setEncodings) {
+        this.#clipboard ||= hasClipboard(body)
+        out.push(head, body)
+      } else this.#clipboardSaid(body, out)
+    }
+    out.push(...this.#release.splice(0))
+  }
+
+  /**
+   * Who only looks on neither gives a clipboard nor asks for the guest's: what is copied there, passwords among it, is not what is
+   * shown. It may say what it can do, so that it can take part when it is given control.
+   */
+  #clipboardSaid(body: Buffer, out: Buffer[]): void {
+    // QEMU before 8.2 does not survive the form that was not agreed on (CVE-2023-6683).
+    if (!this.#clipboard) throw new MalformedRfb('a clipboard in the extended form, which was not agreed on')
+    try {
+      const said = clipboardMessage(body)
+      if (said && (!this.#view_only || isCapabilities(body))) out.push(said)
+    } catch (error) {
+      throw error instanceof MalformedClipboard ? new MalformedRfb(error.message, { cause: error }) : error
+    }
   }
 
   #track(head: Buffer): void {
@@ -174,7 +219,7 @@ function bodyBytes(head: Buffer): number {
     case message.cutText: {
       // A negative length marks the extended clipboard.
       const length = Math.abs(head.readInt32BE(4))
-      if (length > cutTextBytesMax) throw new MalformedRfb(`a clipboard of ${length} bytes`)
+      if (length > clipboardBytesMax) throw new MalformedRfb(`a clipboard of ${length} bytes`)
       return length
     }
     case message.fence:
@@ -186,12 +231,18 @@ function bodyBytes(head: Buffer): number {
   }
 }
 
+function hasClipboard(encodings: Buffer): boolean {
+  for (let at = 0; at < encodings.length; at += 4) {
+    if (encodings.readUInt32BE(at) === extendedClipboardEncoding) return true
+  }
+  return false
+}
+
 /** Whether it does something to the guest: what who only looks on may not. */
 function acts(head: Buffer): boolean {
   switch (head[0]) {
     case message.key:
     case message.pointer:
-    case message.cutText:
     case message.power:
     case message.desktopSize:
       return true

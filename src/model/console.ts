@@ -1,6 +1,10 @@
 /** What consoles there are, and how one's WebSocket says why it closed. */
-export const consoleKinds = ['serial', 'graphical'] as const
+export const consoleKinds = ['serial', 'graphical', 'spice'] as const
 export type ConsoleKind = (typeof consoleKinds)[number]
+
+/** Those that a page shows, and that somebody can only look on at. */
+export const shownKinds = ['serial', 'graphical'] as const satisfies readonly ConsoleKind[]
+export type ShownKind = (typeof shownKinds)[number]
 
 /** A link to look on is for a session with somebody, not for good. */
 export const linkMinutesMax = 24 * 60

@@ -155,10 +155,10 @@ export type AgentFrame = Static<typeof AgentFrame>
 
 /** Acts, not states: what a controller asks of an agent once. */
 export const AgentCall = Type.Union([
-  /** Dial `url` with `token` and carry this stream on it: the serial console, the screen as RFB, or the kept console log. */
+  /** Dial `url` with `token` and carry this stream on it: the serial console, the screen as RFB, a connection of SPICE, or the kept console log. */
   Type.Object({
     method: Type.Literal('stream'),
-    kind: Type.Union([Type.Literal('console'), Type.Literal('graphics'), Type.Literal('log')]),
+    kind: Type.Union([Type.Literal('console'), Type.Literal('graphics'), Type.Literal('spice'), Type.Literal('log')]),
     instance_id: Uuid,
     url: Type.String(),
     token: Type.String(),

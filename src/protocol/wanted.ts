@@ -4,6 +4,14 @@
  * Nothing here says how; that is the agent's.
  */
 import Type, { type Static } from 'typebox'
+import {
+  type ClipboardKind,
+  clipboardKinds,
+  type GraphicsKind,
+  graphicsKinds,
+  type VideoModel,
+  videoModels,
+} from '../model/graphics.ts'
 import { type NicModel, nicModels } from '../model/nic.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
@@ -87,9 +95,9 @@ export type WantedMetadata = Static<typeof WantedMetadata>
 
 export const WantedInstance = Type.Object({
   id: Uuid,
-  /** Grows with every change below, but for `metadata` and `ports`, which have a version of their own. */
+  /** Grows with every change below, but for `metadata`, `ports` and how the screen is shown, which have a version of their own. */
   generation: Version,
-  /** Changes when anything in `metadata` or in a port's addresses changes: no restart is needed for these. */
+  /** Changes when any of those does: nothing has to be done to a guest that runs. */
   details_version: Version,
   /**
    * 'running', 'stopped': as the user wants. 'deleted': stopped, undefined from libvirt, disks kept for recovery.
@@ -127,6 +135,10 @@ export const WantedInstance = Type.Object({
     Type.Literal('pause'),
     Type.Literal('dump'),
   ]),
+  /** These from the next start on, and so of the details; without them VNC, and a clipboard that is nobody else's. */
+  graphics: Type.Optional(Type.Unsafe<GraphicsKind>({ type: 'string', enum: [...graphicsKinds] })),
+  clipboard: Type.Optional(Type.Unsafe<ClipboardKind>({ type: 'string', enum: [...clipboardKinds] })),
+  video_model: Type.Optional(Type.Unsafe<VideoModel>({ type: 'string', enum: [...videoModels] })),
   metadata: WantedMetadata,
 })
 export type WantedInstance = Static<typeof WantedInstance>

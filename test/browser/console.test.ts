@@ -3,7 +3,9 @@
  * whose colour is the last key). A real guest's screen and serial line are in test/lab/console.test.ts.
  */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, suite, test } from 'node:test'
+import { inflateSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import type { ConsoleViewer } from '../../src/api/console.ts'
 import { serveConsoles } from '../../src/controller/http/console-socket.ts'
@@ -30,6 +32,15 @@ function drawn(but: string): string {
 
 async function untilColour(page: Page, but: string): Promise<string> {
   return await (await page.waitForFunction(drawn, but)).jsonValue()
+}
+
+/** What the host heard last, once it is as expected. */
+async function heardOf({ streams }: ConsoleHost, check: (heard: readonly Buffer[]) => boolean): Promise<Buffer[]> {
+  const stream = streams.at(-1)
+  assert.ok(stream)
+  const signal = AbortSignal.timeout(5000)
+  while (!check(stream.heard)) await once(stream.socket, 'message', { signal })
+  return stream.heard
 }
 
 suite('consoles in the browser', () => {
@@ -94,6 +105,79 @@ suite('consoles in the browser', () => {
     await page.getByRole('button', { name: 'Give control to admin' }).click()
     await page.getByText('view only').waitFor({ state: 'detached' })
     assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('its clipboard, shared: what the guest copied is offered, what is typed here is put there; SPICE by a command', async () => {
+    const page = await cloud.open(`/ui/instances/${id}/console`)
+    await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+    await page.getByRole('button', { name: 'Paste text' }).click()
+    await page.getByText('The guest’s clipboard is not shared').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: 'Screen settings' }).click()
+    await page.getByLabel('Clipboard').selectOption('shared')
+    await checkAccessible(page)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Copy what the guest copied' }).click()
+    // In full screen nothing is seen but what is in it.
+    await page.getByRole('button', { name: 'Full screen' }).click()
+    await page.getByRole('button', { name: 'Leave full screen' }).waitFor()
+    await page.getByRole('button', { name: 'Paste text' }).click()
+    await page.getByLabel('Text', { exact: true }).fill('to the guest\nin two lines')
+    await page.getByRole('button', { name: 'Put into the guest’s clipboard' }).click()
+    const given = (one: Buffer) => one[0] === 6 && one[8] === 0x10
+    const packed = (await heardOf(served, heard => heard.some(given))).find(given)
+    assert.ok(packed)
+    await page.getByRole('button', { name: 'Leave full screen' }).click()
+    assert.equal(inflateSync(packed.subarray(12)).subarray(4).toString(), 'to the guest\nin two lines')
+
+    await page.getByRole('button', { name: 'Screen settings' }).click()
+    await page.getByLabel('Screen by').selectOption('spice')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('textbox', { name: 'Command' }).waitFor()
+    assert.equal(
+      await page.getByRole('textbox', { name: 'Command' }).inputValue(),
+      'croft instance console web-1 --spice',
+    )
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('on a phone: keys that it has not, held and pressed; and why a host shows nothing', async () => {
+    const page = await cloud.open(`/ui/console/${id}`, { width: 400, height: 800, dark: true })
+    await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
+    await page.getByRole('button', { name: 'Keys on screen' }).click()
+    // Each key is a message of its own; what is asked of the screen is between them.
+    const said = (...keys: Buffer[]) =>
+      heardOf(served, heard => Buffer.concat(heard.filter(one => one[0] === 4)).includes(Buffer.concat(keys)))
+    const key = (down: number, keysym: number) => Buffer.of(4, down, 0, 0, 0, 0, keysym >> 8, keysym & 255)
+    await page.getByRole('button', { name: 'Ctrl', exact: true }).click()
+    await page.getByRole('button', { name: 'Press F2', exact: true }).click()
+    await page.getByRole('button', { name: 'Ctrl', exact: true }).click()
+    await said(key(1, 0xffe3), key(1, 0xffbf), key(0, 0xffbf), key(0, 0xffe3))
+    await page.getByRole('button', { name: 'Ctrl', exact: true, pressed: false }).waitFor()
+    await page.getByLabel('Type here').focus()
+    await page.keyboard.insertText('zu')
+    await page.keyboard.press('Enter')
+    await said(key(1, 0x7a), key(0, 0x7a), key(1, 0x75), key(0, 0x75), key(1, 0xff0d), key(0, 0xff0d))
+    await checkAccessible(page)
+    await picture(page, 'console-narrow-dark')
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400)
+
+    served.refuses = 'The guest was started without a graphics device. Stop it and start it once, and it has one.'
+    served.streams.at(-1)?.socket.terminate()
+    await page.getByText('The host cannot show this console').waitFor()
+    await page.getByText('started without a graphics device. Stop it and start it once').waitFor()
+    await checkAccessible(page)
+    served.refuses = null
+    await page.getByRole('button', { name: 'Use the serial console' }).click()
+    await page.locator('.xterm-accessibility').getByText('login:').first().waitFor()
+    // noVNC's own word on it.
+    assert.deepEqual(
+      problemsOf(page).filter(text => !text.startsWith('Failed when connecting')),
+      [],
+    )
     await page.close()
   })
 

@@ -46,6 +46,39 @@ suite('volumes and key pairs in the browser', () => {
     await page.close()
   })
 
+  test('an instance’s disks, its name and tags; why no password yet; its root disk outlives it', async () => {
+    const { body: images } = await cloud.request('GET', '/v1/images')
+    const { body: flavors } = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const asked = { name: 'shop', image_id: images.items?.[0]?.id, flavor_id: flavors.items?.[0]?.id }
+    const { body } = await cloud.request('POST', '/v1/instances', { body: asked, headers: { prefer: 'wait=10' } })
+    const page = await cloud.open(`/ui/instances/${String(body.items?.[0]?.id)}/disks`)
+    await page.getByRole('cell', { name: 'root', exact: true }).waitFor()
+    await page.getByRole('cell', { name: 'goes, too' }).waitFor()
+    await checkAccessible(page)
+    const choose = async (action: string) => {
+      await page.getByRole('button', { name: 'Actions', exact: true }).click()
+      await page.getByRole('menuitem', { name: action }).click()
+    }
+    await choose('Change name and tags')
+    await page.getByRole('dialog').getByLabel('Name').fill('market')
+    await page.getByRole('dialog').getByRole('button', { name: 'Add a tag' }).click()
+    await page.getByRole('dialog').getByLabel('Key').fill('team')
+    await page.getByRole('dialog').getByLabel('Value').fill('blue')
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'market' }).waitFor()
+    await page.getByRole('tab', { name: 'Overview' }).click()
+    await page.getByText('team=blue').waitFor()
+    await page.getByRole('button', { name: 'Actions', exact: true }).click()
+    await page.getByRole('menuitem', { name: 'Set a password in the guest' }).getByText('No guest agent').waitFor()
+    await page.getByRole('menuitem', { name: 'Delete, keep its root disk' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete, keep its root disk' }).click()
+    await page.locator('header').getByText('deleted').waitFor()
+    await page.getByRole('tab', { name: 'Disks' }).click()
+    await page.getByRole('cell', { name: 'stays' }).waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('a key is pasted and known by its fingerprint; a pair is made and its private key shown once', async () => {
     const page = await cloud.open('/ui/key-pairs/create')
     await page.getByLabel('Name').fill('laptop')

@@ -1,16 +1,21 @@
 /**
  * Consoles of a real guest, through the agent's stream and the controller's proxy: its screen over VNC, which changes as keys are pressed
- * and not for who only looks on, and its serial line with two viewers. No port of the host listens for any of it.
+ * and not for who only looks on, and its serial line with two viewers; its clipboard; its screen by SPICE, as `croft instance console
+ * --spice` has it. No port of the host listens for any of it. The guest's end of the clipboard is spoken by its shell: spice-vdagent
+ * wants a desktop.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { inflateSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
 import { WebSocket } from 'ws'
 import { consoleRoutes } from '../../src/api/console.ts'
 import { instanceRoutes } from '../../src/api/instance.ts'
+import { provideText } from '../../src/lib/rfb-clipboard.ts'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud, controller_url } from './bed/cloud.ts'
 import { imageCache } from './bed/image-cache.ts'
@@ -139,8 +144,102 @@ void test('in Chromium: type in the serial console, see the framebuffer change',
   await page.keyboard.type('seen by chromium\n')
   await cloud.logged(id, /seen by chromium/)
   await page.waitForFunction(drawn, before)
+  // A German keyboard's Z lies where Y is on the guest's: the guest hears of the place, and makes of it what its own layout says.
+  const devtools = await page.context().newCDPSession(page)
+  const german = { key: 'z', code: 'KeyY', text: 'z', windowsVirtualKeyCode: 90 }
+  for (const type of ['keyDown', 'keyUp'] as const) await devtools.send('Input.dispatchKeyEvent', { type, ...german })
+  await page.keyboard.type('es by its place\n')
+  await cloud.logged(id, /yes by its place/)
   await page.screenshot({ path: picture, animations: 'disabled' })
   assert.deepEqual(problems, [])
+})
+
+/** From then on it is as was asked for since its last start. */
+let starts = 1
+async function restart(): Promise<void> {
+  await cloud.must('instance', 'stop', 'hello', '--wait')
+  await cloud.must('instance', 'start', 'hello', '--wait')
+  starts++
+  await cloud.logged(id, new RegExp(`(TINY READY[^]*){${starts}}`))
+}
+
+/** Of a guest's agent (spice-protocol, vd_agent.h): one message in one chunk, as printf writes it. */
+const type = { clipboard: 4, announce: 6, grab: 7, request: 8 } as const
+const utf8_text = 1
+const by_demand = 1 << 5
+
+function words(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length)
+  for (const [n, value] of values.entries()) bytes.writeUInt32LE(value, 4 * n)
+  return bytes
+}
+
+function message(kind: number, data: Buffer): Buffer {
+  return Buffer.concat([words(1, 20 + data.length), words(1, kind, 0, 0, data.length), data])
+}
+
+const printed = (bytes: Buffer) =>
+  `printf '${[...bytes].map(byte => `\\${byte.toString(8).padStart(3, '0')}`).join('')}' >&3\n`
+
+/** What the guest's shell shows of a message: its bytes, whatever way they are cut. */
+const shown = (kind: number, data: Buffer) =>
+  new RegExp([...message(kind, data).subarray(8)].map(b => b.toString(16).padStart(2, '0')).join('\\s*'))
+
+void test('what the guest copies reaches who sits there, and what that one copies the guest; not who looks on', async () => {
+  await cloud.must('instance', 'update', 'hello', '--clipboard', 'shared')
+  await restart()
+  const shell = await cloud.console(id)
+  shell.type(
+    '\rfor p in /sys/class/virtio-ports/*; do [ "$(cat $p/name)" = com.redhat.spice.0 ] && exec 3<>/dev/${p##*/}; done\r',
+  )
+  shell.type('while dd bs=4096 count=1 <&3 2>/dev/null; do :; done | hexdump -v -e \'/1 "%02x\\n"\' &\r')
+  shell.type(printed(message(type.announce, words(1, by_demand))))
+  const worker = await Vnc.over(await open({ kind: 'graphical' }))
+  const looker = await Vnc.over(await open({ kind: 'graphical', view_only: true }))
+  await worker.shareClipboard()
+  await looker.shareClipboard()
+
+  shell.type(printed(message(type.grab, words(utf8_text))))
+  // All hear that there is something; who looks on asks in vain.
+  await looker.clipboard(0x08000000)
+  looker.sayClipboard(0x02000001)
+  looker.sayClipboard(0x08000001)
+  await worker.clipboard(0x08000000)
+  worker.sayClipboard(0x02000001)
+  await shell.says(shown(type.request, words(utf8_text)))
+  shell.type(printed(message(type.clipboard, Buffer.concat([words(utf8_text), Buffer.from('aus dem Gast')]))))
+  const text = inflateSync(await worker.clipboard(0x10000000), { finishFlush: 2 })
+  assert.equal(text.subarray(4).toString().replace(/\0$/, ''), 'aus dem Gast')
+
+  worker.sayClipboard(0x08000001)
+  await shell.says(shown(type.grab, words(utf8_text)))
+  shell.type(printed(message(type.request, words(utf8_text))))
+  await worker.clipboard(0x02000000)
+  const given = provideText(Buffer.from('zwei\r\nZeilen\0'))
+  worker.sayClipboard(0x10000001, given.subarray(12))
+  const told = await shell.says(/7a\s*77\s*65\s*69[^]*6c\s*65\s*6e((\s*00)*)/)
+  assert.match(told[0].replaceAll(/\s/g, ''), /7a7765690a5a65696c656e$/, 'lines as guests end them, and no more')
+  for (const one of [worker, looker, shell]) one.close()
+})
+
+void test('by SPICE, from its next start on, a program on the user’s machine types into it', async () => {
+  const refused = await cloud.croft('instance', 'console', 'hello', '--spice')
+  assert.match(refused.stderr, /hello has no SPICE.*--graphics spice/)
+  await cloud.must('instance', 'update', 'hello', '--graphics', 'spice')
+  // In the folder that is on every host's PATH, and only this host's.
+  const folder = '/run/viewers'
+  const viewer = `${folder}/remote-viewer`
+  await mkdir(host.path(folder))
+  await writeFile(host.path(viewer), '#!/bin/sh\nexec sh scripts/node.sh test/support/spice-viewer.ts "$1"\n')
+  await chmod(host.path(viewer), 0o755)
+  const env = { ...(await imageCache()), PATH: `${folder}:${process.env['PATH']}` }
+  const sit = () => host.exec(['./croft', 'instance', 'console', 'hello', '--spice'], { env })
+  assert.match((await sit()).stderr, /started without SPICE/, 'it was started before')
+  await restart()
+  const { code, stderr } = await sit()
+  assert.equal(code, 0, stderr)
+  await cloud.logged(id, /typed by spice/)
+  assert.equal((await host.must(['sh', '-c', 'ls /tmp'])).includes('croft-spice-'), false)
 })
 
 void test('nothing of it listens on a port of the host', async () => {

@@ -1,11 +1,13 @@
 /**
- * The host's end of consoles, for obedient hosts: a serial port that echoes, and a screen (RFB 3.8, RFC 6143) whose colour is the last
- * key pressed. Real guests have tests of their own; these are for what stands between a host and a viewer.
+ * The host's end of consoles, for obedient hosts: a serial port that echoes, as SPICE does here, and a screen (RFB 3.8, RFC 6143) whose colour is the last
+ * key pressed, and whose clipboard (rfbproto, extended) holds what a viewer gave it last. Real guests have tests of their own; these
+ * are for what stands between a host and a viewer.
  */
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
+import { provideText } from '../../src/lib/rfb-clipboard.ts'
 import type { ObedientHost } from './obedient-host.ts'
 import type { TestCloud } from './cloud.ts'
 
@@ -52,7 +54,7 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
     if (socket.readyState !== socket.OPEN) await once(socket, 'open')
     const other = await joined
     if (!clouds.some(cloud => cloud.cloud.streams.arrive(host.id, token, other))) other.close()
-    if (kind !== 'graphics') socket.send(Buffer.from('login: '))
+    if (kind !== 'graphics' && kind !== 'spice') socket.send(Buffer.from('login: '))
   }
   host.onCall = params => {
     if (params.method !== 'stream') return { error: 'not here' }
@@ -73,6 +75,7 @@ function screen(socket: WebSocket): void {
   let colour = 0x203040
   let drawn = -1
   let asked = false
+  const clipboard = new Clipboard(socket)
   const draw = () => {
     if (!asked || drawn === colour) return
     asked = false
@@ -114,6 +117,7 @@ function screen(socket: WebSocket): void {
       if (size === null || said.length < size) return false
       const message = take(size)
       if (message[0] === 3) asked = true
+      clipboard.hear(message)
       if (message[0] === 4 && message[1] === 1) colour = (message.readUInt32BE(4) * 0x01_35_79) & 0xff_ff_ff
       draw()
     } else return false
@@ -124,6 +128,36 @@ function screen(socket: WebSocket): void {
     said = Buffer.concat([said, data])
     while (step()) continue
   })
+}
+
+/** Given 'copied in the guest' first. */
+class Clipboard {
+  readonly #socket: WebSocket
+  #held: Buffer = provideText(Buffer.from('copied in the guest\0'))
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket
+  }
+
+  hear(message: Buffer): void {
+    const extended = Buffer.of(0xc0, 0xa1, 0xe5, 0xce)
+    if (message[0] === 2 && message.includes(extended, 4)) {
+      this.#say(Buffer.of(0x1f, 0, 0, 1, 0, 0x10, 0, 0))
+      this.#say(Buffer.of(0x08, 0, 0, 1))
+    }
+    if (message[0] !== 6) return
+    const action = message[8]
+    if (action === 0x08) this.#say(Buffer.of(0x02, 0, 0, 1))
+    if (action === 0x02) this.#say(this.#held.subarray(8))
+    if (action === 0x10) this.#held = message
+  }
+
+  #say(body: Buffer): void {
+    const head = Buffer.alloc(8)
+    head[0] = 3
+    head.writeInt32BE(-body.length, 4)
+    this.#socket.send(Buffer.concat([head, body]))
+  }
 }
 
 function sizeOf(said: Buffer): number | null {

@@ -74,6 +74,65 @@ export class Vnc {
     return this.#update(1)
   }
 
+  /** Asks for a screen of this size; the server's word on it (rfbproto, ExtendedDesktopSize): 0 done, 4 the guest was told, 3 it cannot. */
+  async resize(width: number, height: number): Promise<number> {
+    this.#stream.write(Buffer.from([2, 0, 0, 2, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xcc]))
+    const asked = Buffer.alloc(24)
+    asked[0] = 251
+    asked.writeUInt16BE(width, 2)
+    asked.writeUInt16BE(height, 4)
+    asked[6] = 1
+    asked.writeUInt16BE(width, 16)
+    asked.writeUInt16BE(height, 18)
+    this.#stream.write(asked)
+    for (;;) {
+      const [type, , , count = 0] = await this.#take(4)
+      if (type !== 0) throw new Error(`the server said ${type}, which was not asked for`)
+      for (let n = 0; n < count; n++) {
+        const head = await this.#take(12)
+        if (head.readInt32BE(8) !== -308) {
+          await this.#take(head.readUInt16BE(4) * head.readUInt16BE(6) * 4)
+          continue
+        }
+        const screens = await this.#take(4)
+        await this.#take(16 * (screens[0] ?? 0))
+        // 1: at this client's wish. The server tells the size as it is by itself, too.
+        if (head.readUInt16BE(0) === 1) return head.readUInt16BE(2)
+      }
+    }
+  }
+
+  /** Says that it speaks of clipboards in the extended form (rfbproto), and what it can do with text: all. */
+  async shareClipboard(): Promise<void> {
+    const encodings = Buffer.from([2, 0, 0, 2, 0, 0, 0, 0, 0xc0, 0xa1, 0xe5, 0xce])
+    this.#stream.write(encodings)
+    await this.clipboard(0x01000000)
+    this.sayClipboard(0x1f000001, Buffer.from([0, 0x10, 0, 0]))
+  }
+
+  sayClipboard(flags: number, rest: Buffer = Buffer.alloc(0)): void {
+    const head = Buffer.alloc(12)
+    head[0] = 6
+    head.writeInt32BE(-4 - rest.length, 4)
+    head.writeInt32BE(flags, 8)
+    this.#stream.write(Buffer.concat([head, rest]))
+  }
+
+  /** What follows the flags of the next clipboard message with this action; others are passed over. No picture may be due. */
+  async clipboard(action: number): Promise<Buffer> {
+    for (;;) {
+      const type = (await this.#take(1))[0]
+      if (type !== 3) throw new Error(`the server said ${type} and not what is on its clipboard`)
+      const body = await this.#cutText()
+      if ((body.readUInt32BE() & 0xff000000 & action) !== 0) return body.subarray(4)
+    }
+  }
+
+  /** In either form: the extended one is marked by a negative length. */
+  async #cutText(): Promise<Buffer> {
+    return await this.#take(Math.abs((await this.#take(7)).readInt32BE(3)))
+  }
+
   close(): void {
     this.#stream.destroy()
   }
@@ -89,7 +148,7 @@ export class Vnc {
       const type = (await this.#take(1))[0]
       if (type === 2) continue
       if (type === 3) {
-        await this.#take((await this.#take(7)).readUInt32BE(3))
+        await this.#cutText()
         continue
       }
       if (type !== 0) throw new Error(`the server said ${type}, which was not asked for`)

@@ -1,4 +1,4 @@
-/** What is hand-made about instances: a dry run, ssh, console, log, a guest's password, and the explanation of a placement as a table. */
+/** What is hand-made about instances: a dry run, ssh, log, a guest's password, and the explanation of a placement as a table. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Command } from 'commander'
@@ -10,6 +10,7 @@ import { CommandFailed } from '../failure.ts'
 import { readPassword } from '../password-prompt.ts'
 import { type Filled, fillRequest, runCommand } from '../run.ts'
 import type { Comfort, Shop } from '../shop.ts'
+import { registerConsole } from './instance-console.ts'
 import { dryRun } from './instance-plan.ts'
 import { showPlacement } from './placement.ts'
 
@@ -126,44 +127,6 @@ async function userOf(context: Context, { image_id }: Instance): Promise<string>
   if (image_id === null) return 'root'
   const image = await call(context, 'image', 'get', { params: { image: image_id } }).catch((): undefined => undefined)
   return image?.properties.user ?? 'root'
-}
-
-function registerConsole(noun: Command, shop: Shop): void {
-  const command = noun
-    .command('console <instance>')
-    .summary("Sit at the guest's serial console; leave with Ctrl-]")
-    .description("Sit at the guest's serial console. Leave with Ctrl-].")
-  command.action((name: string) => openConsole(shop.contextOf(command), name))
-}
-
-const ctrl_right_bracket = 0x1d
-
-async function openConsole(context: Context, name: string): Promise<void> {
-  const instance = await idOf(context, 'instance', name)
-  const client = await context.client()
-  const { url, view_only } = await call(context, 'instance', 'console', { params: { instance }, body: {} })
-  const socket = await client.console(url)
-  const { stdin, stdout } = process
-  context.out.note(`Connected to ${name}${view_only ? ', to look on: you may not operate it' : ''}. Leave with Ctrl-].`)
-  const type = (typed: Buffer) => {
-    const leave = stdin.isTTY ? typed.indexOf(ctrl_right_bracket) : -1
-    const sent = leave < 0 ? typed : typed.subarray(0, leave)
-    if (sent.length > 0) socket.send(sent, { binary: true })
-    if (leave >= 0) socket.close()
-  }
-  socket.on('message', (data: Buffer) => stdout.write(data))
-  if (stdin.isTTY) stdin.setRawMode(true)
-  stdin.on('data', type)
-  try {
-    const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
-    // Why it ended, where it was not this end that did.
-    if (code >= 4000) context.out.note(`\r\n${reason.toString()}`)
-  } finally {
-    stdin.off('data', type)
-    if (stdin.isTTY) stdin.setRawMode(false)
-    stdin.pause()
-    context.out.note(`\r\nLeft the console of ${name}.`)
-  }
 }
 
 function registerLog(noun: Command, shop: Shop): void {

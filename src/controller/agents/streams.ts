@@ -10,7 +10,7 @@ import type { AgentCalls } from './calls.ts'
 
 export type StreamAsked =
   | { kind: 'console'; instance_id: string; replay_bytes: number }
-  | { kind: 'graphics'; instance_id: string }
+  | { kind: 'graphics' | 'spice'; instance_id: string }
   | { kind: 'log'; instance_id: string; tail_bytes: number; follow: boolean }
 
 interface Awaited {

@@ -1,16 +1,15 @@
 /**
- * Live consoles: tickets for them, who sits at one, taking over, and links to look on. Bytes do not pass here: the proxy is
- * http/console-socket.ts, the host's end is the agent's.
+ * Live consoles: tickets for them, who sits at one, taking over. Links to look on are console-link.ts's. Bytes do not pass here: the
+ * proxy is http/console-socket.ts, the host's end is the agent's.
  */
 import { createHash } from 'node:crypto'
 import type { WebSocket } from 'ws'
-import type { ConsoleLink, ConsoleTicket, ConsoleViewer, consoleLinkRoutes } from '../../api/console.ts'
+import type { ConsoleTicket, ConsoleViewer } from '../../api/console.ts'
 import type { Instance, instanceRoutes } from '../../api/instance.ts'
-import type { BodyOf, ReplyOf } from '../../api/route.ts'
-import { linksMax } from '../../model/console.ts'
+import type { BodyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { Permission } from '../../model/permissions.ts'
-import { type Cloud, makeId } from '../cloud.ts'
+import type { Cloud } from '../cloud.ts'
 import { consoleLink, consoleViewer } from '../store/console.ts'
 import { consoleTicket, type Ticket } from '../store/console-ticket.ts'
 import { credential } from '../store/credential.ts'
@@ -23,7 +22,7 @@ import { getInstance } from './instance.ts'
 
 const ticket_ms = 60_000
 
-function newSecret(cloud: Cloud): { secret: string; secret_sha256: Buffer } {
+export function newSecret(cloud: Cloud): { secret: string; secret_sha256: Buffer } {
   const secret = Buffer.from(cloud.random.bytes(32)).toString('base64url')
   return { secret, secret_sha256: sha256(secret) }
 }
@@ -34,20 +33,20 @@ function viewerIdOf(ticket: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-const sha256 = (secret: string) => createHash('sha256').update(secret).digest()
+export const sha256 = (secret: string) => createHash('sha256').update(secret).digest()
 
 function mayAt(caller: Caller, found: { project_id: string }, permission: Permission): boolean {
   if (mayOnSystem(caller, permission)) return true
   return found.project_id === caller.project_id && mayInProject(caller, permission)
 }
 
-async function operated(cloud: Cloud, caller: Caller, id: string): Promise<Instance> {
+export async function operated(cloud: Cloud, caller: Caller, id: string): Promise<Instance> {
   const found = await getInstance(cloud, caller, id)
   if (!mayAt(caller, found, 'instance.operate')) throw forbidden('instance.operate', 'in its project')
   return found
 }
 
-function mustRun(found: Pick<Instance, 'name' | 'state'>): void {
+export function mustRun(found: Pick<Instance, 'name' | 'state'>): void {
   const { name, state } = found
   if (state === 'running' || state === 'rebooting' || state === 'starting') return
   throw new CloudError('wrong_state', `The instance ${name} is ${state}; only a running one has a console.`)
@@ -63,27 +62,61 @@ export async function openConsole(
   // Before the transaction, which must not wait for a second connection while it holds its own.
   const found = await getInstance(cloud, caller, id)
   const may_type = mayAt(caller, found, 'instance.operate')
-  const { kind = 'serial', view_only = !may_type, replay_bytes = 0 } = asked
+  const { kind = 'serial', viewer_id = null, replay_bytes = 0 } = asked
+  const view_only = asked.view_only ?? (kind === 'spice' ? false : !may_type)
   if (!view_only && !may_type) throw forbidden('instance.operate', 'in its project')
   mustRun(found)
+  if (kind === 'spice') mustHaveSpice(found, view_only)
   const { user_id } = caller
-  return change(cloud, withoutKey(caller), tx =>
-    issue(cloud, tx, { instance_id: id, user_id, kind, view_only, link_id: null }, replay_bytes),
+  const what = { instance_id: id, user_id, kind, view_only, link_id: null, viewer_id }
+  if (viewer_id !== null && !(await isOwnSpice(cloud, what, viewer_id))) throw notFound('SPICE console', viewer_id)
+  return change(cloud, withoutKey(caller), tx => issue(cloud, tx, what, replay_bytes))
+}
+
+/** What a client says on its keyboard's and its agent's connections is SPICE's own business: nobody can be held to look on only. */
+function mustHaveSpice({ name, graphics }: Instance, view_only: boolean): void {
+  if (view_only) {
+    throw new CloudError('invalid', 'With SPICE nobody can only look on. Ask for the graphical console for that.')
+  }
+  if (graphics !== 'spice') {
+    throw new CloudError(
+      'wrong_state',
+      `The instance ${name} has no SPICE. Give it some (croft instance update ${name} --graphics spice), stop it and start it; ` +
+        'or use its graphical console, which is always there.',
+    )
+  }
+}
+
+/** Whether a further connection of this viewer may be made: the first is the same user's, and still there. */
+async function isOwnSpice(cloud: Cloud, ticket: Ticket, viewer_id: string): Promise<boolean> {
+  const found = await consoleViewer.find(cloud.database.db, viewer_id)
+  return (
+    ticket.kind === 'spice' &&
+    found?.kind === 'spice' &&
+    found.instance_id === ticket.instance_id &&
+    found.user_id === ticket.user_id
   )
 }
 
-async function issue(cloud: Cloud, tx: Tx, what: Ticket, replay_bytes: number): Promise<ConsoleTicket> {
+export async function issue(cloud: Cloud, tx: Tx, what: Ticket, replay_bytes: number): Promise<ConsoleTicket> {
   const { secret: ticket, secret_sha256 } = newSecret(cloud)
   const expires_at = new Date(cloud.clock.now_ms() + ticket_ms)
   await consoleTicket.insert(tx, { ...what, secret_sha256, expires_at })
   const url = `/v1/consoles/${ticket}${replay_bytes > 0 ? `?replay_bytes=${replay_bytes}` : ''}`
-  const { kind, view_only } = what
-  return { url, ticket, console_id: viewerIdOf(ticket), kind, view_only, expires_at: expires_at.toISOString() }
+  const { kind, view_only, viewer_id } = what
+  return {
+    url,
+    ticket,
+    console_id: viewer_id ?? viewerIdOf(ticket),
+    kind,
+    view_only,
+    expires_at: expires_at.toISOString(),
+  }
 }
 
 /** What a ticket stood for. */
 export interface Taken {
-  /** Of the viewer that it makes. */
+  /** Of the viewer that it makes, or belongs to. */
   id: string
   ticket: Ticket
   at: Instance
@@ -95,21 +128,22 @@ export async function takeTicket(cloud: Cloud, ticket: string): Promise<Taken | 
   const taken = await consoleTicket.take(db, sha256(ticket))
   const at = taken && (await instance.find(db, taken.instance_id))
   if (!taken || !at?.host_id || !(await holds(cloud, { ...taken, project_id: at.project_id }))) return null
-  return { id: viewerIdOf(ticket), ticket: taken, at }
+  if (taken.viewer_id !== null && !(await isOwnSpice(cloud, taken, taken.viewer_id))) return null
+  return { id: taken.viewer_id ?? viewerIdOf(ticket), ticket: taken, at }
 }
+
+const streams = { serial: 'console', graphical: 'graphics', spice: 'spice' } as const
 
 /** The console as its host has it, dialled by that host. */
 export function dialConsole(cloud: Cloud, { ticket, at }: Taken, replay_bytes: number): Promise<WebSocket> {
   const host = { id: at.host_id ?? '', name: at.host ?? '' }
   const asked = { instance_id: at.id }
-  return cloud.streams.open(
-    host,
-    ticket.kind === 'serial' ? { kind: 'console', ...asked, replay_bytes } : { kind: 'graphics', ...asked },
-  )
+  const kind = streams[ticket.kind]
+  return cloud.streams.open(host, kind === 'console' ? { kind, ...asked, replay_bytes } : { kind, ...asked })
 }
 
 /** Whether who opened it may still sit there. Links end with the right of who made them. */
-async function holds(
+export async function holds(
   cloud: Cloud,
   {
     user_id,
@@ -125,10 +159,12 @@ async function holds(
   return link_id === null || (await consoleLink.find(db, { id: link_id })) !== null
 }
 
-/** Somebody sits down: all who see the instance see it. */
+/** Somebody sits down: all who see the instance see it. A further connection of one who sits there is no news. */
 export async function arrive(cloud: Cloud, { id, ticket, at }: Taken, address: string): Promise<void> {
+  const { viewer_id, ...viewer } = ticket
+  if (viewer_id !== null) return
   await cloud.database.transaction(async tx => {
-    await consoleViewer.insert(tx, { id, ...ticket, controller_id: cloud.self.id, address })
+    await consoleViewer.insert(tx, { id, ...viewer, controller_id: cloud.self.id, address })
     await tell(tx, at, 'created', ticket.user_id)
   })
 }
@@ -196,6 +232,9 @@ export async function updateViewer(
   const { db } = cloud.database
   const before = await consoleViewer.find(db, params.console)
   if (!before || before.instance_id !== at.id) throw notFound('console', params.console)
+  if (before.kind === 'spice') {
+    throw new CloudError('wrong_state', 'Who sits there by SPICE cannot be held to look on. End that console instead.')
+  }
   if (!view_only) {
     const may = before.link_id === null && (await holds(cloud, { ...before, view_only, project_id: at.project_id }))
     if (!may)
@@ -228,77 +267,4 @@ export async function endViewer(
     ])
     return null
   })
-}
-
-export async function listLinks(cloud: Cloud, caller: Caller, id: string): Promise<{ items: ConsoleLink[] }> {
-  await operated(cloud, caller, id)
-  return { items: await consoleLink.ofInstance(cloud.database.db, id) }
-}
-
-export async function createLink(
-  cloud: Cloud,
-  caller: Caller,
-  id: string,
-  { kind = 'graphical', minutes = 15 }: BodyOf<typeof consoleLinkRoutes.create>,
-): Promise<ReplyOf<typeof consoleLinkRoutes.create>> {
-  const at = await operated(cloud, caller, id)
-  const link_id: string = makeId<never>(cloud)
-  const { secret, secret_sha256 } = newSecret(cloud)
-  const expires_at = new Date(cloud.clock.now_ms() + minutes * 60_000)
-  // Without a key: the answer holds the secret, which must not be kept.
-  return change(cloud, withoutKey(caller), async tx => {
-    const { user_id } = caller
-    // Who makes another one meanwhile is counted, too.
-    await instance.lock(tx, id)
-    await consoleLink.insert(tx, { id: link_id, instance_id: id, secret_sha256, user_id, kind, expires_at })
-    const links = await consoleLink.ofInstance(tx, id)
-    const made = links.find(one => one.id === link_id)
-    if (links.length > linksMax || !made) {
-      throw new CloudError(
-        'conflict',
-        `There are ${linksMax} links to ${at.name} already. Take one back, or wait until one runs out.`,
-      )
-    }
-    await event.record(tx, [
-      { noun: 'console-link', kind: 'created', resource_id: id, project_id: at.project_id, ...by(caller) },
-    ])
-    // After the #, so that no server and no log ever sees it.
-    return { ...made, secret, url: `/ui/shared-console#${secret}` }
-  })
-}
-
-export async function deleteLink(
-  cloud: Cloud,
-  caller: Caller,
-  params: { instance: string; console_link: string },
-): Promise<void> {
-  const at = await operated(cloud, caller, params.instance)
-  await change(cloud, caller, async tx => {
-    if (!(await consoleLink.remove(tx, at.id, params.console_link))) throw notFound('console link', params.console_link)
-    await event.record(tx, [
-      { noun: 'console-link', kind: 'deleted', resource_id: at.id, project_id: at.project_id, ...by(caller) },
-    ])
-    return null
-  })
-}
-
-/** Anybody who has the link. An unknown one, one that ran out and one taken back are told apart for nobody. */
-export async function openLink(
-  cloud: Cloud,
-  { secret }: BodyOf<typeof consoleLinkRoutes.open>,
-): Promise<ReplyOf<typeof consoleLinkRoutes.open>> {
-  const { db } = cloud.database
-  const link = await consoleLink.find(db, { secret_sha256: sha256(secret) })
-  const at = link && (await instance.find(db, link.instance_id))
-  const no = new CloudError(
-    'not_found',
-    'This link is not good, or not any more. Ask who gave it to you for a new one.',
-  )
-  if (!link || !at || at.deleted_at !== null) throw no
-  const { instance_id, user_id, kind } = link
-  const what: Ticket = { instance_id, user_id, kind, view_only: true, link_id: link.id }
-  if (!(await holds(cloud, { ...what, project_id: at.project_id }))) throw no
-  mustRun(at)
-  const ticket = await cloud.database.transaction(tx => issue(cloud, tx, what, 65_536))
-  return { ...ticket, instance: at.name }
 }

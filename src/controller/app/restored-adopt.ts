@@ -8,6 +8,7 @@ import { Name, Tags } from '../../api/common.ts'
 import type { Host } from '../../api/host.ts'
 import { InstanceCreate } from '../../api/instance.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { graphicsOf } from '../../model/graphics.ts'
 import { limits } from '../../model/limits.ts'
 import type { WantedInstance, WantedPort } from '../../protocol/wanted.ts'
 import type { Cloud } from '../cloud.ts'
@@ -152,6 +153,7 @@ async function insertRecord(
       cpu_model: wanted.cpu_model,
       config_drive: wanted.config_drive,
       watchdog_action: wanted.watchdog_action,
+      ...graphicsOf(wanted, {}),
       user_data: metadata.user_data,
       wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
       public_keys: metadata.public_keys,

@@ -7,7 +7,8 @@ import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../../lib/clock.ts'
 import { MalformedRfb, RfbClient } from '../../lib/rfb.ts'
-import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
+import { MalformedSpice, SpiceLink } from '../../lib/spice.ts'
+import { consoleClosed } from '../../model/console.ts'
 import {
   type Taken,
   arrive,
@@ -99,7 +100,8 @@ interface Sitting {
 /** All consoles that are open through this controller. */
 class Sittings {
   readonly #cloud: Cloud
-  readonly #all = new Map<string, Sitting>()
+  /** By viewer, who has several with SPICE. */
+  readonly #all = new Map<string, Set<Sitting>>()
   readonly #stops: (() => void)[]
   /** Who left, and whose row could not be taken out. */
   readonly #left = new Map<string, Taken['at']>()
@@ -152,9 +154,10 @@ class Sittings {
   }
 
   #join({ id, ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
-    const input = inputOf(ticket.kind, ticket.view_only)
+    const input = inputOf(ticket)
     const sitting: Sitting = { at, viewer, host, input, lives: true, host_lives: true, looking: false, again: false }
-    this.#all.set(id, sitting)
+    const all = this.#all.get(id) ?? new Set()
+    this.#all.set(id, all.add(sitting))
     viewer.on('pong', () => {
       sitting.lives = true
     })
@@ -162,8 +165,10 @@ class Sittings {
       sitting.host_lives = true
     })
     const gone = () => {
-      this.#all.delete(id)
-      this.#leave(id, at)
+      all.delete(sitting)
+      if (all.size === 0 && this.#all.get(id) === all) this.#all.delete(id)
+      // The others of a viewer end with its first: the news of it comes back here, and to every controller that has one.
+      if (ticket.viewer_id === null) this.#leave(id, at)
     }
     if (viewer.readyState === viewer.CLOSED) gone()
     else viewer.once('close', gone)
@@ -184,16 +189,17 @@ class Sittings {
 
   /** Its row changed, or is gone, or what it rests on is. */
   #check(id: string): void {
-    const sitting = this.#all.get(id)
-    if (!sitting) return
-    sitting.again = true
-    if (!sitting.looking) void this.#look(id, sitting)
+    for (const sitting of this.#all.get(id) ?? []) {
+      sitting.again = true
+      if (!sitting.looking) void this.#look(id, sitting)
+    }
   }
 
   /** One look at a time: what was read first must not come to count after what was read later. */
   async #look(id: string, sitting: Sitting): Promise<void> {
     sitting.looking = true
-    while (sitting.again && this.#all.get(id) === sitting) {
+    const sits = () => this.#all.get(id)?.has(sitting) === true
+    while (sitting.again && sits()) {
       sitting.again = false
       try {
         const stands = await standing(this.#cloud, id, sitting.at)
@@ -216,20 +222,8 @@ class Sittings {
     const left = [...this.#left]
     this.#left.clear()
     for (const [id, at] of left) this.#leave(id, at)
-    for (const [id, sitting] of this.#all) {
-      if (!sitting.lives) {
-        sitting.viewer.terminate()
-        continue
-      }
-      // One that is not read, because its viewer reads slowly, cannot answer; one that is gone for good ends for its viewer too.
-      if (!sitting.host_lives && !sitting.host.isPaused) {
-        sitting.host.terminate()
-        continue
-      }
-      sitting.host_lives = false
-      sitting.lives = false
-      sitting.viewer.ping()
-      sitting.host.ping()
+    for (const [id, sittings] of this.#all) {
+      for (const sitting of sittings) ping(sitting)
       this.#check(id)
     }
   }
@@ -239,7 +233,18 @@ class Sittings {
   }
 }
 
-/** What of a viewer's bytes goes on to the guest. `take` throws MalformedRfb. */
+/** Ends who did not answer the last one. */
+function ping(sitting: Sitting): void {
+  if (!sitting.lives) return sitting.viewer.terminate()
+  // One that is not read, because its viewer reads slowly, cannot answer; one that is gone for good ends for its viewer too.
+  if (!sitting.host_lives && !sitting.host.isPaused) return sitting.host.terminate()
+  sitting.host_lives = false
+  sitting.lives = false
+  sitting.viewer.ping()
+  sitting.host.ping()
+}
+
+/** What of a viewer's bytes goes on to the guest. `take` throws MalformedRfb or MalformedSpice. */
 interface Input {
   take(bytes: Buffer): Buffer
   /** Returns what the guest is told because of it. */
@@ -248,11 +253,12 @@ interface Input {
 
 const nothing = Buffer.alloc(0)
 
-function inputOf(kind: ConsoleKind, view_only: boolean): Input {
+function inputOf({ kind, view_only, viewer_id }: Taken['ticket']): Input {
   if (kind === 'graphical') {
     const client = new RfbClient(view_only)
     return { take: bytes => client.push(bytes), setViewOnly: next => client.setViewOnly(next) }
   }
+  if (kind === 'spice') return spiceInput(viewer_id === null)
   let only = view_only
   return {
     take: bytes => (only ? nothing : bytes),
@@ -260,6 +266,22 @@ function inputOf(kind: ConsoleKind, view_only: boolean): Input {
       only = next
       return nothing
     },
+  }
+}
+
+/** Nobody only looks on by SPICE: a ticket for that is not made. */
+function spiceInput(is_first: boolean): Input {
+  const link = new SpiceLink()
+  return {
+    take(bytes) {
+      const passed = link.push(bytes)
+      // A session whose first connection is another viewer's would outlive it.
+      if (link.channel !== null && (link.channel === 'main') !== is_first) {
+        throw new MalformedSpice(`the channel ${link.channel} on a ticket for ${is_first ? 'main' : 'another'}`)
+      }
+      return passed
+    },
+    setViewOnly: () => nothing,
   }
 }
 
@@ -281,8 +303,9 @@ function join(viewer: WebSocket, host: WebSocket, input: Input): void {
       const bytes = input.take(bytesOf(data))
       if (bytes.length > 0) carry(viewer, host, bytes)
     } catch (error) {
-      if (!(error instanceof MalformedRfb)) throw error
-      closeWith(viewer, consoleClosed.malformed, `This is not what a VNC client says: ${error.message}.`)
+      if (!(error instanceof MalformedRfb || error instanceof MalformedSpice)) throw error
+      const which = error instanceof MalformedRfb ? 'VNC' : 'SPICE'
+      closeWith(viewer, consoleClosed.malformed, `This is not what a ${which} client says: ${error.message}.`)
     }
   })
   host.on('message', data => carry(host, viewer, bytesOf(data)))

@@ -1,5 +1,6 @@
 import { consoleLinkRoutes, consoleRoutes } from '../../api/console.ts'
-import { createLink, deleteLink, endViewer, listLinks, listViewers, openLink, updateViewer } from '../app/console.ts'
+import { endViewer, listViewers, updateViewer } from '../app/console.ts'
+import { createLink, deleteLink, listLinks, openLink } from '../app/console-link.ts'
 import { answer, handle } from './handle.ts'
 
 export const consoleHandlers = [

@@ -10,6 +10,8 @@ export interface Ticket {
   view_only: boolean
   /** Of a link to look on. */
   link_id: string | null
+  /** Of SPICE: whose further connection this is; null for the first. */
+  viewer_id: string | null
 }
 
 async function insert(db: Db, ticket: Ticket & { secret_sha256: Buffer; expires_at: Date }) {
@@ -22,7 +24,7 @@ async function take(db: Db, secret_sha256: Buffer): Promise<Ticket | null> {
     .deleteFrom('console_ticket')
     .where('secret_sha256', '=', secret_sha256)
     .where('expires_at', '>', sql<Date>`croft_now()`)
-    .returning(['instance_id', 'user_id', 'kind', 'view_only', 'link_id'])
+    .returning(['instance_id', 'user_id', 'kind', 'view_only', 'link_id', 'viewer_id'])
     .executeTakeFirst()
   return row ?? null
 }

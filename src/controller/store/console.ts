@@ -1,7 +1,7 @@
 /** Who sits at consoles, and the links to look on. */
 import { type ExpressionBuilder, type SelectQueryBuilder, sql } from 'kysely'
 import type { ConsoleLink, ConsoleViewer } from '../../api/console.ts'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import { channels, type Db, type Tx } from './database.ts'
 import type { Schema } from './schema.ts'
 
@@ -103,7 +103,7 @@ export interface LinkRow {
   id: string
   instance_id: string
   user_id: string
-  kind: ConsoleKind
+  kind: ShownKind
   expires_at: Date
 }
 

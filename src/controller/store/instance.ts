@@ -1,6 +1,7 @@
 /** Instances in the database, as people see them. What hosts are told of them is in wanted.ts, what hosts say in observed.ts. */
 import { type Selectable, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
+import type { Graphics } from '../../model/graphics.ts'
 import type { InstanceState } from '../../model/instance.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import { type Db, json, type Tx } from './database.ts'
@@ -93,6 +94,9 @@ export type NewInstance = Pick<
   | 'cpu_model'
   | 'config_drive'
   | 'watchdog_action'
+  | 'graphics'
+  | 'clipboard'
+  | 'video_model'
   | 'user_data'
   | 'wanted_power'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
@@ -147,17 +151,22 @@ async function want(tx: Tx, ids: readonly string[], wish: Wish): Promise<Map<str
   return new Map(rows.map(row => [row.id, row.generation]))
 }
 
-/** Changes what needs no restart: the host gets it as details. */
+/** Changes what needs no restart, or waits for the next: the host gets it as details. */
 async function describe(
   tx: Tx,
   id: string,
-  set: { name?: string | undefined; tags?: Record<string, string> | undefined },
+  set: { name?: string | undefined; tags?: Record<string, string> | undefined } & {
+    [Key in keyof Graphics]?: Graphics[Key] | undefined
+  },
 ) {
   await tx
     .updateTable('instance')
     .set({
       ...(set.name !== undefined && { name: set.name }),
       ...(set.tags !== undefined && { tags: json(set.tags) }),
+      ...(set.graphics !== undefined && { graphics: set.graphics }),
+      ...(set.clipboard !== undefined && { clipboard: set.clipboard }),
+      ...(set.video_model !== undefined && { video_model: set.video_model }),
       details_version: sql<number>`details_version + 1`,
       version: sql<number>`version + 1`,
     })

@@ -3,7 +3,7 @@
  * Times come as Date, bigint as number (none of ours passes 2^53), inet, macaddr and xid8 as text, jsonb parsed.
  */
 import type { Generated } from 'kysely'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 
@@ -335,6 +335,9 @@ export interface InstanceTable {
   boot: Generated<'image' | 'volume' | 'iso' | 'network'>
   ephemeral_gib: Generated<number>
   swap_mib: Generated<number>
+  graphics: Generated<'vnc' | 'spice'>
+  clipboard: Generated<'none' | 'shared'>
+  video_model: Generated<'vga' | 'virtio'>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -442,6 +445,7 @@ export interface ConsoleTicketTable {
   kind: Generated<ConsoleKind>
   view_only: Generated<boolean>
   link_id: string | null
+  viewer_id: string | null
 }
 
 export interface ConsoleLinkTable {
@@ -449,7 +453,7 @@ export interface ConsoleLinkTable {
   instance_id: string
   secret_sha256: Buffer
   user_id: string
-  kind: ConsoleKind
+  kind: ShownKind
   expires_at: Date
   created_at: Generated<Date>
 }

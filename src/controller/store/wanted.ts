@@ -68,6 +68,9 @@ async function instances(
     ports: ports.get(row.id) ?? [],
     config_drive: row.config_drive,
     watchdog_action: row.watchdog_action as WantedInstance['watchdog_action'],
+    graphics: row.graphics,
+    clipboard: row.clipboard,
+    video_model: row.video_model,
     metadata: {
       hostname: row.hostname,
       name: row.name,

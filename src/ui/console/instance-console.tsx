@@ -4,12 +4,13 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
 import type { Instance } from '../../api/instance.ts'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ShownKind } from '../../model/console.ts'
 import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { words as instanceWords } from '../instance/text.ts'
 import { Empty } from '../parts/empty.tsx'
 import { ConsolePanel } from './panel.tsx'
+import { ScreenSettings, SpiceWay } from './screen-settings.tsx'
 import { words } from './text.ts'
 import { Links, useViewers, Viewers } from './viewers.tsx'
 
@@ -19,12 +20,12 @@ const replay_bytes = 64 * 1024
 export default function InstanceConsole({ item, windowed = false }: { item: Instance; windowed?: boolean }) {
   const { id, name } = item
   const { kind: asked } = useSearch({ strict: false }) as { kind?: string }
-  const kind: ConsoleKind = asked === 'serial' ? 'serial' : 'graphical'
+  const kind: ShownKind = asked === 'serial' ? 'serial' : 'graphical'
   const navigate = useNavigate()
   const viewers = useViewers(id)
   const [own, setOwn] = useState<ConsoleTicket | null>(null)
   const ask = useCallback(
-    (kind: ConsoleKind, signal: AbortSignal) =>
+    (kind: ShownKind, signal: AbortSignal) =>
       call(routes.instance.console, {
         params: { instance: id },
         body: { kind, ...(kind === 'serial' && { replay_bytes }) },
@@ -46,16 +47,22 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
       ask={ask}
       viewOnlyOf={viewOnlyOf}
       onTicket={setOwn}
+      {...whyNoClipboard(item)}
+      wake={`${item.state} ${item.started_at}`}
       extra={
         !windowed && (
-          <Button variant="secondary" size="sm" onClick={() => openWindow(id, kind)}>
-            {words('window')}
-          </Button>
+          <>
+            {kind === 'graphical' && <ScreenSettings item={item} />}
+            <Button variant="secondary" size="sm" onClick={() => openWindow(id, kind)}>
+              {words('window')}
+            </Button>
+          </>
         )
       }
       below={
         <>
           <Viewers instance={id} own={own?.console_id} />
+          {!windowed && <SpiceWay item={item} />}
           {!windowed && <Links instance={id} kind={kind} />}
         </>
       }
@@ -63,7 +70,12 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
   )
 }
 
+function whyNoClipboard({ graphics, clipboard }: Instance): { whyNoClipboard?: string } {
+  if (clipboard === 'none') return { whyNoClipboard: words('paste.not_shared') }
+  return graphics === 'spice' ? { whyNoClipboard: words('paste.spice') } : {}
+}
+
 /** With an opener, so that the new window has this tab's session. */
-function openWindow(id: string, kind: ConsoleKind): void {
+function openWindow(id: string, kind: ShownKind): void {
   window.open(`/ui/console/${id}?kind=${kind}`, `console-${id}-${kind}`, 'popup,width=1100,height=820')
 }

@@ -1,7 +1,7 @@
 /** Keys that a browser keeps for itself, to be sent from a menu. */
 import { Dropdown, DropdownItem, DropdownList, MenuToggle } from '@patternfly/react-core'
 import { useState } from 'react'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ShownKind } from '../../model/console.ts'
 import { combinations, serialCombinations } from './keys.ts'
 import { words } from './text.ts'
 
@@ -10,7 +10,7 @@ export function KeysMenu({
   isDisabled,
   onPress,
 }: {
-  kind: ConsoleKind
+  kind: ShownKind
   isDisabled: boolean
   onPress: (keys: readonly string[]) => void
 }) {

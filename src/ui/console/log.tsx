@@ -10,6 +10,7 @@ import { routes } from '../api/routes.ts'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { client } from '../session/session.ts'
+import { operations } from '../shell/operations.ts'
 import './console.css'
 import { words } from './text.ts'
 import { makeTerminal, openIn } from './xterm.ts'
@@ -59,7 +60,7 @@ export default function SerialLog({ item }: { item: Instance }) {
     return () => sized.disconnect()
   }, [wrap, label])
   const { state, error } = useLog(
-    item.id,
+    item,
     follow,
     bytes => parts.current?.terminal.write(bytes),
     () => parts.current?.terminal.reset(),
@@ -96,7 +97,15 @@ export default function SerialLog({ item }: { item: Instance }) {
         </span>
         <Switch label={words('log.follow')} isChecked={follow} onChange={(_, on) => setFollow(on)} />
         <Switch label={words('log.wrap')} isChecked={wrap} onChange={(_, on) => setWrap(on)} />
-        <Button variant="secondary" size="sm" onClick={() => void download(item)}>
+        <Button
+          variant="secondary"
+          size="sm"
+          onClick={() =>
+            download(item).catch((error: unknown) =>
+              operations.said(words('log.not_downloaded'), { variant: 'danger', error }),
+            )
+          }
+        >
           {words('log.download')}
         </Button>
       </div>
@@ -110,8 +119,13 @@ export default function SerialLog({ item }: { item: Instance }) {
   )
 }
 
-/** Reads, and reads anew after the connection was lost. */
-function useLog(instance: string, follow: boolean, write: (bytes: Uint8Array) => void, clear: () => void) {
+/** Reads, and reads anew after the connection was lost, and when a guest starts again: a log that is followed ends with its guest. */
+function useLog(
+  { id: instance, started_at }: Instance,
+  follow: boolean,
+  write: (bytes: Uint8Array) => void,
+  clear: () => void,
+) {
   const [state, setState] = useState<State>('loading')
   const [error, setError] = useState<unknown>()
   const out = useRef({ write, clear })
@@ -142,7 +156,7 @@ function useLog(instance: string, follow: boolean, write: (bytes: Uint8Array) =>
       stop.abort()
       clearTimeout(timer)
     }
-  }, [instance, follow])
+  }, [instance, follow, started_at])
   return { state, error }
 }
 

@@ -1,41 +1,54 @@
-/** A console with its bar: which kind, keys, paste, clipboard, size, full screen. Where it is shown is the caller's: tab, window, link. */
+/** A console with its bar: which kind, keys, paste, clipboard, size, full screen, keys to touch. Where it is shown is the caller's: tab, window, link. */
 import { Alert, Button, Label, ToggleGroup, ToggleGroupItem, Tooltip } from '@patternfly/react-core'
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import { type ConsoleKind, consoleKinds } from '../../model/console.ts'
+import { type ShownKind, shownKinds } from '../../model/console.ts'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
+import { CopyButton } from './clipboard.tsx'
 import './console.css'
 import { KeysMenu } from './keys-menu.tsx'
 import { PasteDialog } from './paste.tsx'
 import { type Scale, scales } from './session.ts'
 import { words } from './text.ts'
+import { TouchKeys } from './touch-keys.tsx'
 import { type ConsoleState, useConsole } from './use-console.ts'
 
 export interface PanelProps {
   name: string
-  kind: ConsoleKind
+  kind: ShownKind
   /** Null: this kind and no other. */
-  onKind: ((kind: ConsoleKind) => void) | null
-  ask: (kind: ConsoleKind, signal: AbortSignal) => Promise<ConsoleTicket>
+  onKind: ((kind: ShownKind) => void) | null
+  ask: (kind: ShownKind, signal: AbortSignal) => Promise<ConsoleTicket>
   /** What the list of viewers says about this one, once it is in it. */
   viewOnlyOf?: (ticket: ConsoleTicket | null) => boolean | undefined
   onTicket?: (ticket: ConsoleTicket | null) => void
+  /** Why a text cannot be put into the guest's clipboard; undefined: it can. */
+  whyNoClipboard?: string
+  /** When it changes, what the host could not show is worth another try: the instance's state. */
+  wake?: string
   /** More in the bar, such as a window of its own. */
   extra?: ReactNode
   below?: ReactNode
 }
 
+/** How long a console that the controller has forgotten may go on seeming open: its socket's end, if it comes, says more. */
+const forgotten_ms = 5000
 const tones = { connecting: 'busy', open: 'good', reconnecting: 'warn', ended: 'off' } as const
 
-export function ConsolePanel({ name, kind, onKind, ask, viewOnlyOf, onTicket, extra, below }: PanelProps) {
+export function ConsolePanel(props: PanelProps) {
+  const { name, kind, onKind, ask, viewOnlyOf, onTicket, whyNoClipboard, wake, extra, below } = props
   const [scale, setScale] = useState<Scale>('fit')
   const [copied, setCopied] = useState('')
   const [pasting, setPasting] = useState(false)
+  const [touching, setTouching] = useState(() => matchMedia('(pointer: coarse)').matches)
   const label = words(kind === 'serial' ? 'serial.of' : 'screen.of', { name })
   const onClipboard = useCallback((text: string) => setCopied(text), [])
   const { place, state, ticket, session, again } = useConsole({ kind, label, scale, ask, onClipboard })
-  const view_only = viewOnlyOf?.(ticket) ?? ticket?.view_only ?? false
+  const listed = viewOnlyOf?.(ticket)
+  const view_only = listed ?? ticket?.view_only ?? false
+  useForgotten(state.kind === 'open', ticket, listed !== undefined, again)
+  useWake(state, wake, again)
   useEffect(() => session.current?.setViewOnly(view_only), [session, view_only, state])
   useEffect(() => onTicket?.(ticket), [onTicket, ticket])
   const usable = state.kind === 'open' && !view_only
@@ -46,7 +59,7 @@ export function ConsolePanel({ name, kind, onKind, ask, viewOnlyOf, onTicket, ex
         {onKind && (
           <Choice
             label={words('kind')}
-            options={consoleKinds.toReversed()}
+            options={shownKinds.toReversed()}
             chosen={kind}
             textOf={one => words(one)}
             onChoose={onKind}
@@ -66,33 +79,41 @@ export function ConsolePanel({ name, kind, onKind, ask, viewOnlyOf, onTicket, ex
         <Button variant="secondary" size="sm" isDisabled={!usable} onClick={() => setPasting(true)}>
           {words('paste')}
         </Button>
-        {/* Over plain HTTP beyond its own machine, a page has no clipboard. */}
-        {copied !== '' && 'clipboard' in navigator && (
-          <Button variant="secondary" size="sm" onClick={() => void navigator.clipboard.writeText(copied)}>
-            {words('clipboard.copy')}
-          </Button>
-        )}
+        {copied !== '' && <CopyButton text={copied} />}
         {kind === 'graphical' && (
           <Choice
             label={words('scale')}
             options={view_only ? scales.filter(one => one !== 'resize') : scales}
             chosen={scale}
             textOf={one => words(`scale.${one}`)}
+            helpOf={one => (one === 'resize' ? words('scale.resize.help') : undefined)}
             onChoose={setScale}
           />
         )}
+        {!view_only && (
+          <Button
+            variant={touching ? 'primary' : 'secondary'}
+            size="sm"
+            aria-pressed={touching}
+            onClick={() => setTouching(!touching)}
+          >
+            {words('touch')}
+          </Button>
+        )}
         <FullScreenButton of={() => whole.current} />
-        {extra}
+        {extra && <span className="croft-console-acts croft-console-extra">{extra}</span>}
       </div>
       <div className="croft-console-frame">
         <div className="croft-console-place" ref={place} />
-        <Veil state={state} onAgain={again} />
+        <Veil state={state} onAgain={again} onSerial={kind === 'graphical' && onKind ? () => onKind('serial') : null} />
       </div>
+      {touching && usable && <TouchKeys key={ticket?.console_id} kind={kind} session={session} />}
       {below && <div className="croft-console-below croft-stack">{below}</div>}
       {pasting && (
         <PasteDialog
           kind={kind}
           session={session}
+          whyNoClipboard={whyNoClipboard}
           onClose={() => {
             setPasting(false)
             session.current?.focus()
@@ -108,12 +129,14 @@ function Choice<T extends string>({
   options,
   chosen,
   textOf,
+  helpOf,
   onChoose,
 }: {
   label: string
   options: readonly T[]
   chosen: T
   textOf: (one: T) => string
+  helpOf?: (one: T) => string | undefined
   onChoose: (one: T) => void
 }) {
   return (
@@ -124,6 +147,7 @@ function Choice<T extends string>({
           buttonId={`console-${one}`}
           text={textOf(one)}
           isSelected={one === chosen}
+          {...(helpOf?.(one) !== undefined && { title: helpOf(one) })}
           onChange={() => onChoose(one)}
         />
       ))}
@@ -145,14 +169,47 @@ function FullScreenButton({ of }: { of: () => HTMLElement | null }) {
     const { keyboard } = navigator as Navigator & { keyboard?: { lock(): Promise<void> } }
     await keyboard?.lock().catch(() => undefined)
   }
+  // Telephones of Apple have it for films alone.
+  if (!document.fullscreenEnabled) return null
   return (
-    <Button variant="secondary" size="sm" onClick={() => void toggle()}>
+    <Button variant="secondary" size="sm" onClick={() => void toggle().catch(() => undefined)}>
       {words(full ? 'full.leave' : 'full')}
     </Button>
   )
 }
 
-function Veil({ state, onAgain }: { state: ConsoleState; onAgain: () => void }) {
+/** The controller ends who does not answer it, which a page without network does not hear of: it sees that it is listed no more. */
+function useForgotten(isOpen: boolean, ticket: ConsoleTicket | null, isListed: boolean, again: () => void): void {
+  const known = useRef<string | null>(null)
+  useEffect(() => {
+    const id = ticket?.console_id ?? null
+    if (isListed) known.current = id
+    if (!isOpen || isListed || known.current === null || known.current !== id) return undefined
+    const timer = window.setTimeout(again, forgotten_ms)
+    return () => clearTimeout(timer)
+  }, [isOpen, ticket, isListed, again])
+}
+
+/** What a host could not show of a guest that was just starting, it can when the guest runs. */
+function useWake(state: ConsoleState, wake: string | undefined, again: () => void): void {
+  const seen = useRef(wake)
+  const waits = state.kind === 'ended' && state.unavailable
+  useEffect(() => {
+    if (seen.current === wake) return
+    seen.current = wake
+    if (waits) again()
+  }, [wake, waits, again])
+}
+
+function Veil({
+  state,
+  onAgain,
+  onSerial,
+}: {
+  state: ConsoleState
+  onAgain: () => void
+  onSerial: (() => void) | null
+}) {
   if (state.kind === 'open') return null
   if (state.kind !== 'ended') return <div className="croft-console-veil">{words(state.kind)}…</div>
   return (
@@ -160,12 +217,21 @@ function Veil({ state, onAgain }: { state: ConsoleState; onAgain: () => void }) 
       {state.error ? (
         <ProblemAlert error={state.error} />
       ) : (
-        <Alert variant="info" isInline title={words('ended.title')}>
+        <Alert
+          variant={state.unavailable ? 'warning' : 'info'}
+          isInline
+          title={words(state.unavailable ? 'ended.unavailable' : 'ended.title')}
+        >
           <p>{state.reason || words('ended.other')}</p>
         </Alert>
       )}
-      <div>
+      <div className="croft-console-acts">
         <Button onClick={onAgain}>{words('again')}</Button>
+        {state.unavailable && onSerial && (
+          <Button variant="secondary" onClick={onSerial}>
+            {words('ended.serial')}
+          </Button>
+        )}
       </div>
     </div>
   )

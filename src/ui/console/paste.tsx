@@ -13,8 +13,9 @@ import {
   TextArea,
 } from '@patternfly/react-core'
 import { type RefObject, useEffect, useRef, useState } from 'react'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ShownKind } from '../../model/console.ts'
 import { number } from '../parts/time.tsx'
+import { shownPlace } from './clipboard.tsx'
 import type { ConsoleSession } from './session.ts'
 import { words } from './text.ts'
 
@@ -24,10 +25,12 @@ const most = { graphical: 4000, serial: 200_000 } as const
 export function PasteDialog({
   kind,
   session,
+  whyNoClipboard,
   onClose,
 }: {
-  kind: ConsoleKind
+  kind: ShownKind
   session: RefObject<ConsoleSession | null>
+  whyNoClipboard: string | undefined
   onClose: () => void
 }) {
   const [text, setText] = useState('')
@@ -42,8 +45,8 @@ export function PasteDialog({
     onClose()
   }
   return (
-    <Modal isOpen variant="medium" onClose={onClose} aria-label={words('paste.title')}>
-      <ModalHeader title={words('paste.title')} description={words(`paste.${kind}`)} />
+    <Modal isOpen variant="medium" appendTo={shownPlace} onClose={onClose} aria-labelledby="paste-title">
+      <ModalHeader title={words('paste.title')} labelId="paste-title" description={words(`paste.${kind}`)} />
       <ModalBody>
         <Form onSubmit={event => event.preventDefault()}>
           <FormGroup label={words('paste.text')} fieldId="paste-text">
@@ -56,6 +59,13 @@ export function PasteDialog({
               className="croft-mono"
               validated={too_long ? 'error' : 'default'}
             />
+            {kind === 'graphical' && whyNoClipboard !== undefined && (
+              <FormHelperText>
+                <HelperText>
+                  <HelperTextItem>{whyNoClipboard}</HelperTextItem>
+                </HelperText>
+              </FormHelperText>
+            )}
             {too_long && (
               <FormHelperText>
                 <HelperText>
@@ -76,7 +86,7 @@ export function PasteDialog({
             <Button isDisabled={text === '' || too_long} onClick={() => void type()}>
               {words('paste.send')}
             </Button>
-            {kind === 'graphical' && (
+            {kind === 'graphical' && whyNoClipboard === undefined && (
               <Button
                 variant="secondary"
                 isDisabled={text === ''}
@@ -86,6 +96,14 @@ export function PasteDialog({
                 }}
               >
                 {words('paste.offer')}
+              </Button>
+            )}
+            {'clipboard' in navigator && (
+              <Button
+                variant="secondary"
+                onClick={() => void navigator.clipboard.readText().then(setText, () => undefined)}
+              >
+                {words('paste.mine')}
               </Button>
             )}
             <Button variant="link" onClick={onClose}>

@@ -10,7 +10,11 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
   const socket = new WebSocket(socketUrl(url), ['binary'])
   const rfb = new RFB(place, socket, { shared: true })
   // noVNC sets its own handlers as properties of the socket.
-  socket.addEventListener('close', event => events.closed(event.code, event.reason))
+  let is_over = false
+  socket.addEventListener('close', event => {
+    is_over = true
+    events.closed(event.code, event.reason)
+  })
   rfb.addEventListener('connect', () => {
     place.querySelector('canvas')?.setAttribute('aria-label', label)
     events.open()
@@ -33,7 +37,7 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
     async type(text, signal) {
       const shift = keyNamed('Shift')
       for (const character of text.replaceAll('\r\n', '\n')) {
-        if (signal.aborted) return
+        if (signal.aborted || socket.readyState !== socket.OPEN) return
         const key = keyOf(character)
         if (key.shift) rfb.sendKey(shift.keysym, shift.code, true)
         rfb.sendKey(key.keysym, key.code)
@@ -46,12 +50,19 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
       for (const { keysym, code } of all) rfb.sendKey(keysym, code, true)
       for (const { keysym, code } of all.toReversed()) rfb.sendKey(keysym, code, false)
     },
+    hold(key, down) {
+      const { keysym, code } = keyNamed(key)
+      rfb.sendKey(keysym, code, down)
+    },
     focus: () => rfb.focus(),
     setScale,
     setViewOnly: next => {
       rfb.viewOnly = next
     },
     offerClipboard: text => rfb.clipboardPasteFrom(text),
-    close: () => rfb.disconnect(),
+    close() {
+      // It has let go of everything as its socket closed.
+      if (!is_over) rfb.disconnect()
+    },
   }
 }

@@ -5,6 +5,8 @@ export interface ConsoleSession {
   type(text: string, signal: AbortSignal): Promise<void>
   /** Presses keys together, by their names in keys.ts. */
   press(keys: readonly string[]): void
+  /** Keeps a key down, by its name, or lets go of it. */
+  hold?(key: string, down: boolean): void
   focus(): void
   setScale(scale: Scale): void
   setViewOnly(view_only: boolean): void

@@ -1,7 +1,7 @@
 /** Looking on by a link, without an account: /ui/shared-console#<secret>. The secret never leaves the browser but in a request's body. */
 import { useCallback, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ShownKind } from '../../model/console.ts'
 import { browserWays } from '../../sdk/browser-transport.ts'
 import { clientOver } from '../../sdk/client.ts'
 import { routes } from '../api/routes.ts'
@@ -11,11 +11,11 @@ import { ConsolePanel } from './panel.tsx'
 import { words } from './text.ts'
 
 export default function SharedConsole() {
-  const [found, setFound] = useState<{ instance: string; kind: ConsoleKind }>({ instance: '', kind: 'graphical' })
+  const [found, setFound] = useState<{ instance: string; kind: ShownKind }>({ instance: '', kind: 'graphical' })
   const [secret] = useState(() => location.hash.slice(1))
   const { instance, kind } = found
   const ask = useCallback(
-    async (_: ConsoleKind, signal: AbortSignal): Promise<ConsoleTicket> => {
+    async (_: ShownKind, signal: AbortSignal): Promise<ConsoleTicket> => {
       const client = clientOver({ url: location.origin }, browserWays({ fetch: (url, asked) => fetch(url, asked) }))
       const got = await client.call(routes['console-link'].open, { body: { secret }, signal })
       setFound(before =>

@@ -31,6 +31,10 @@ export function openTerminal({ place, url, label, view_only, events }: ConsoleAs
   terminal.onData(text => {
     if (!only) send(text)
   })
+  // Where the pointer is, in the old way of telling: bytes that are no text.
+  terminal.onBinary(bytes => {
+    if (!only && socket.readyState === socket.OPEN) socket.send(Uint8Array.from(bytes, one => one.charCodeAt(0)))
+  })
   terminal.onSelectionChange(() => {
     const text = terminal.getSelection()
     if (text) events.clipboard(text)

@@ -4,7 +4,7 @@
  */
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import { consoleClosed, type ConsoleKind } from '../../model/console.ts'
+import { consoleClosed, type ShownKind } from '../../model/console.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import type { ConsoleSession, Scale } from './session.ts'
 
@@ -12,14 +12,15 @@ export type ConsoleState =
   | { kind: 'connecting' }
   | { kind: 'open' }
   | { kind: 'reconnecting' }
-  | { kind: 'ended'; reason: string; error?: unknown }
+  /** `unavailable`: the host cannot show it, as `reason` says. */
+  | { kind: 'ended'; reason: string; unavailable: boolean; error?: unknown }
 
 export interface ConsoleOptions {
-  kind: ConsoleKind
+  kind: ShownKind
   label: string
   scale: Scale
   /** A new ticket each time. It must stay the same function from one drawing to the next. */
-  ask: (kind: ConsoleKind, signal: AbortSignal) => Promise<ConsoleTicket>
+  ask: (kind: ShownKind, signal: AbortSignal) => Promise<ConsoleTicket>
   onClipboard: (text: string) => void
 }
 
@@ -48,14 +49,15 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
     const stop = new AbortController()
     let timer = 0
     let failures = 0
-    const over = (reason: string, error?: unknown) => {
-      setState({ kind: 'ended', reason, error })
+    const over = (reason: string, { unavailable = false, error }: { unavailable?: boolean; error?: unknown } = {}) => {
+      setState({ kind: 'ended', reason, unavailable, error })
     }
     const later = () => {
       setState({ kind: 'reconnecting' })
       timer = window.setTimeout(open, retry_ms[Math.min(failures++, retry_ms.length - 1)])
     }
     const open = async () => {
+      timer = 0
       try {
         const got = await ask(kind, stop.signal)
         const { openSession } = await loaders[kind]()
@@ -81,7 +83,7 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
               if (stop.signal.aborted) return
               session.current?.close()
               session.current = null
-              if (final.has(code)) over(reason)
+              if (final.has(code)) over(reason, { unavailable: code === consoleClosed.unavailable })
               else later()
             },
           },
@@ -89,17 +91,18 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
       } catch (error) {
         if (stop.signal.aborted) return
         // What is not permitted now, or not there, is not so a second later either.
-        if (error instanceof ApiProblem && error.status < 500) over('', error)
+        if (error instanceof ApiProblem && error.status < 500) over('', { error })
         else later()
       }
     }
     setState({ kind: 'connecting' })
     void open()
+    // Waits for its turn to try again: now is better.
     const online = () => {
       if (timer === 0) return
       clearTimeout(timer)
       failures = 0
-      later()
+      void open()
     }
     addEventListener('online', online)
     return () => {

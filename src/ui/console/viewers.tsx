@@ -3,7 +3,7 @@ import { Button, Card, CardBody, CardTitle, ClipboardCopy, FormSelect, FormSelec
 import { useState } from 'react'
 import type { ConsoleViewer } from '../../api/console.ts'
 import type { Route } from '../../api/route.ts'
-import type { ConsoleKind } from '../../model/console.ts'
+import type { ShownKind } from '../../model/console.ts'
 import type { LooseInput } from '../../sdk/client.ts'
 import { ask, call, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
@@ -40,7 +40,8 @@ export function Viewers({ instance, own }: { instance: string; own: string | und
     const change = one.view_only ? 'give' : 'take'
     return (
       <span className="croft-console-acts">
-        {one.link_id === null && (
+        {/* SPICE cannot be held to looking on. */}
+        {one.link_id === null && one.kind !== 'spice' && (
           <Button
             variant="secondary"
             size="sm"
@@ -89,7 +90,7 @@ const choices = [5, 15, 60, 480, 1440] as const
 const lengthOf = (minutes: number) =>
   minutes < 60 ? words('link.minutes.n', { n: minutes }) : words('link.hours.n', { n: minutes / 60 })
 
-export function Links({ instance, kind }: { instance: string; kind: ConsoleKind }) {
+export function Links({ instance, kind }: { instance: string; kind: ShownKind }) {
   const session = useSession()
   const operates = may(session, routes['console-link'].list)
   const answer = useRead(

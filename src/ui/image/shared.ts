@@ -1,5 +1,6 @@
 /** What the pages of images share: whose one is, and its properties in a form. */
 import type { Image } from '../../api/image.ts'
+import { clipboardKinds, graphicsKinds, videoModels } from '../../model/graphics.ts'
 import { nicModels } from '../../model/nic.ts'
 import type { FormField, Values } from '../parts/form.tsx'
 import { sessionState } from '../session/session.ts'
@@ -43,6 +44,27 @@ export const propertyFields = (): FormField[] => [
     kind: 'choice',
     options: plain(nicModels),
     help: words('property.nic_model.help'),
+  },
+  {
+    name: 'property.graphics',
+    title: words('property.graphics'),
+    kind: 'choice',
+    options: plain(graphicsKinds),
+    help: words('property.graphics.help'),
+  },
+  {
+    name: 'property.clipboard',
+    title: words('property.clipboard'),
+    kind: 'choice',
+    options: plain(clipboardKinds),
+    help: words('property.clipboard.help'),
+  },
+  {
+    name: 'property.video_model',
+    title: words('property.video_model'),
+    kind: 'choice',
+    options: plain(videoModels),
+    help: words('property.video_model.help'),
   },
   {
     name: 'property.architecture',

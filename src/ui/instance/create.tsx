@@ -8,6 +8,7 @@ import type { Image } from '../../api/image.ts'
 import type { Session } from '../../api/session.ts'
 import type { Volume } from '../../api/volume.ts'
 import { routes } from '../api/routes.ts'
+import { screenFields } from '../console/screen-settings.tsx'
 import { CreatePage, type FormField, plainInput, type Values } from '../parts/form.tsx'
 import { To } from '../parts/link.tsx'
 import { size } from '../parts/time.tsx'
@@ -179,6 +180,7 @@ function moreFields(session: Session): FormField[] {
     { name: 'user_data', title: words('user_data'), kind: 'area', help: words('user_data.help') },
     { name: 'watchdog_action', title: words('watchdog'), kind: 'choice', help: words('watchdog.help') },
     { name: 'config_drive', title: words('config_drive'), kind: 'yes', help: words('config_drive.help') },
+    ...screenFields(),
     { name: 'start_now', title: words('start_now'), kind: 'yes' },
   ]
 }

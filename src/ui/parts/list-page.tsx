@@ -15,6 +15,7 @@ import {
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useState } from 'react'
+import type { Session } from '../../api/session.ts'
 import type { NounDefinition } from '../noun/definition.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
@@ -35,6 +36,10 @@ import { useColumns } from './use-columns.ts'
 
 /** As one types: asked once the hand rests. */
 const typing_ms = 200
+
+function mayListAll({ list: { level, needs }, of_the_cloud }: NounDefinition, { permissions }: Session): boolean {
+  return !of_the_cloud && level === 'project' && needs !== null && permissions.system.includes(needs)
+}
 
 export default function ListPage({ noun }: { noun: NounDefinition }) {
   const session = useSession()
@@ -59,11 +64,6 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
       {noun.create.title()}
     </LinkButton>
   )
-  const can_all =
-    !noun.of_the_cloud &&
-    noun.list.level === 'project' &&
-    noun.list.needs !== null &&
-    session.permissions.system.includes(noun.list.needs)
   return (
     <div className="croft-list-page">
       <header className="croft-head">
@@ -90,7 +90,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
               />
             </ToolbarItem>
           ))}
-          {can_all && (
+          {mayListAll(noun, session) && (
             <ToolbarItem alignSelf="center">
               <Switch
                 id="all-projects"

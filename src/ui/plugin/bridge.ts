@@ -17,9 +17,11 @@ export interface BridgeEnds {
   routes: ReadonlyMap<string, Route>
   ask(route: Route, input: LooseInput): Promise<unknown>
   /** Whether the user has just clicked or pressed a key in the frame. */
-  activated(): boolean
+  activated(): Promise<boolean>
   navigate(path: string, search: Record<string, string>): void
-  notice(title: string, notice: { variant: 'success' | 'warning' | 'danger'; detail?: string; error?: unknown }): void
+  notice(title: string, notice: { variant: 'success' | 'warning' | 'danger'; detail?: string }): void
+  /** Tells the user of a change that was made, or refused, in their name. */
+  done(route: Route, outcome: { variant: 'success' | 'danger'; error?: unknown }): void
   resize(height_px: number): void
 }
 
@@ -76,7 +78,7 @@ export class Bridge {
         this.notice(asked)
         break
       case 'navigate':
-        if (typeof id === 'number') void this.answer(id, async () => this.navigate(asked.to))
+        if (typeof id === 'number') void this.answer(id, () => this.navigate(asked.to))
         break
       case 'call':
         if (typeof id === 'number') this.enqueue(id, () => this.call(asked.route, asked.input))
@@ -96,34 +98,35 @@ export class Bridge {
     })
   }
 
-  private navigate(to: unknown): undefined {
+  private async navigate(to: unknown): Promise<undefined> {
     const match = typeof to === 'string' ? /^(\/[A-Za-z0-9._/-]*)(?:\?(.*))?$/.exec(to) : null
     if (!match?.[1] || match[1].startsWith('//'))
       throw new Refused('navigate takes an address of the UI, such as /instances/ID?search=web.')
-    this.mustBeActivated('Leading to another page')
+    await this.mustBeActivated('Leading to another page')
     this.ends.navigate(match[1], Object.fromEntries(new URLSearchParams(match[2] ?? '')))
     return undefined
   }
 
-  private mustBeActivated(what: string): void {
-    if (!this.ends.activated()) throw new Refused(`${what} must come of a click or a key in the plug-in's page.`)
+  private async mustBeActivated(what: string): Promise<void> {
+    if (!(await this.ends.activated()))
+      throw new Refused(`${what} must come of a click or a key in the plug-in's page.`)
   }
 
   private async call(name: unknown, input: unknown): Promise<unknown> {
     const { plugin, routes } = this.ends
     const route = typeof name === 'string' && plugin.routes.includes(name) ? routes.get(name) : undefined
-    if (!route || route.stream || route.takes)
+    if (!route)
       throw new Refused(`The plug-in ${plugin.id} may not call "${String(name)}": its plugin.json does not name it.`)
     const checked = checkedInput(route, input)
     const changes = route.method !== 'GET'
-    if (changes) this.mustBeActivated(`${route.name}, which changes something,`)
+    if (changes) await this.mustBeActivated(`${route.name}, which changes something,`)
     try {
       const body = await this.ends.ask(route, checked)
       // What is done in someone's name is seen by them.
-      if (changes) this.ends.notice(route.summary, { variant: 'success' })
+      if (changes) this.ends.done(route, { variant: 'success' })
       return body
     } catch (error) {
-      if (changes) this.ends.notice(route.summary, { variant: 'danger', error })
+      if (changes) this.ends.done(route, { variant: 'danger', error })
       throw error
     }
   }

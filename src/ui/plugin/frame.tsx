@@ -7,8 +7,10 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react'
 import type { Plugin } from '../../api/plugin.ts'
 import type { Route } from '../../api/route.ts'
+import { delay } from '../../sdk/client.ts'
 import { ask } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { loadShapes } from '../api/shapes.ts'
 import { live } from '../live/stream.ts'
 import type { Item } from '../noun/definition.ts'
 import { Loading } from '../parts/loading.tsx'
@@ -131,6 +133,21 @@ function useContextOf(plugin: Plugin, noun: string | null, item: Item | null): C
   return kept.current
 }
 
+const activation_ms = 500
+const look_ms = 50
+
+/**
+ * A click in a frame counts for the page around it, too; the focus tells them apart. The frame is another process: what it says of
+ * the click may be here before the browser has told of the click itself, for which there is no event.
+ */
+async function activatedSoon(frame: HTMLIFrameElement | null): Promise<boolean> {
+  for (let waited_ms = 0; ; waited_ms += look_ms) {
+    if (navigator.userActivation.isActive && document.activeElement === frame) return true
+    if (waited_ms >= activation_ms) return false
+    await delay(look_ms)
+  }
+}
+
 function useEnds(
   plugin: Plugin,
   frame: React.RefObject<HTMLIFrameElement | null>,
@@ -142,11 +159,16 @@ function useEnds(
     plugin,
     routes: byName,
     ask: async (route: Route, input: Parameters<typeof ask>[1]) => (await ask(route, input)).body,
-    // A click in a frame counts for the page around it, too; the focus tells them apart.
-    activated: () => navigator.userActivation.isActive && document.activeElement === frame.current,
+    activated: () => activatedSoon(frame.current),
     navigate: (to: string, search: Record<string, string>) => void navigate({ to, search }),
-    notice: (title: string, notice: { variant: 'success' | 'warning' | 'danger'; detail?: string; error?: unknown }) =>
+    notice: (title: string, notice: { variant: 'success' | 'warning' | 'danger'; detail?: string }) =>
       operations.said(`${name}: ${title}`, notice),
+    done: (route: Route, outcome: { variant: 'success' | 'danger'; error?: unknown }) =>
+      void loadShapes()
+        .then(shapes => shapes[route.name]?.summary)
+        // What a route does could not be read: its name says it, too.
+        .catch(() => undefined)
+        .then(summary => operations.said(`${name}: ${summary ?? route.name}`, outcome)),
     resize,
   }
 }

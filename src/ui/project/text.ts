@@ -39,7 +39,7 @@ export const words = catalogue({
     many: 'Projekte',
     create: 'Projekt anlegen',
     empty:
-      'Einem Projekt gehören Instanzen, Datenträger und Netze; Kontingente begrenzen es, und es hält Gruppen auseinander.',
+      'Einem Projekt gehören Instanzen, Volumes und Netze; Kontingente begrenzen es, und es hält Gruppen auseinander.',
     name: 'Name',
     description: 'Beschreibung',
     domain: 'Domäne',

@@ -7,6 +7,7 @@ import { type DomainHost, domainXml } from '../../../src/agent/drivers/libvirt/d
 import { element, renderXml } from '../../../src/agent/drivers/libvirt/xml.ts'
 import type { DomainSpec } from '../../../src/agent/ports.ts'
 import type { WantedDisk } from '../../../src/protocol/wanted.ts'
+import { clipboardKinds, graphicsKinds } from '../../../src/model/graphics.ts'
 import { nicModels } from '../../../src/model/nic.ts'
 import { osFamilyOf } from '../../../src/model/os.ts'
 import { uuid, wantedInstance } from './fakes.ts'
@@ -104,6 +105,12 @@ const installing = spec({
 const fromNetwork = spec({ instance: { ...spec().instance, boot_order: ['network', 'disk'] } })
 variants['every kind of disk, an ISO'] = [installing, host]
 variants['from the network'] = [fromNetwork, host]
+for (const graphics of graphicsKinds) {
+  for (const clipboard of clipboardKinds) {
+    const instance = { ...spec().instance, graphics, clipboard, video_model: 'virtio' as const }
+    variants[`${graphics}, clipboard ${clipboard}`] = [spec({ instance }), host]
+  }
+}
 
 for (const [name, [given, on]] of Object.entries(variants)) {
   test(`domain XML (${name}) fits libvirt's schema`, t => {

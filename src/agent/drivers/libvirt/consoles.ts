@@ -1,8 +1,9 @@
-/** A guest's live consoles: its serial line by libvirt's stream, its screen by QEMU's VNC on a UNIX socket. Part of the hypervisor port. */
+/** A guest's live consoles: its serial line by libvirt's stream, its screen by QEMU's VNC or SPICE on a UNIX socket. Part of the hypervisor port. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { consoleFlag, isOperationInvalid, Libvirt } from '../../../lib/libvirt/index.ts'
 import { Away, Failure, type Hypervisor, type Log } from '../../ports.ts'
+import { socketOf } from './graphics.ts'
 
 interface Parts {
   /** libvirtd's socket. */
@@ -33,14 +34,15 @@ export function guestConsoles({ path, log, mayTouch, look }: Parts): Pick<Hyperv
       }
     },
 
-    async openGraphics(id) {
+    async openGraphics(id, kind) {
       const socket_path = await look('looking for the screen', async libvirt => {
         if (!(await mayTouch(libvirt, id))) throw new Failure('The guest is not running, so it has no screen.')
         const xml = await libvirt.domains.xml({ uuid: id })
         if (!/<domain [^>]*\bid=/.test(xml)) throw new Failure('The guest is not running, so it has no screen.')
-        return vncSocketOf(xml)
+        return socketOf(xml, kind)
       })
       if (socket_path === null) {
+        if (kind === 'spice') throw new Failure(spiceMissing)
         throw new Failure('The guest was started without a graphics device. Stop it and start it once, and it has one.')
       }
       const socket = connect(socket_path)
@@ -57,8 +59,5 @@ export function guestConsoles({ path, log, mayTouch, look }: Parts): Pick<Hyperv
   }
 }
 
-/** Where QEMU listens for VNC, in a running domain's XML; null when it does not, or only where others could reach it. */
-export function vncSocketOf(xml: string): string | null {
-  const vnc = /<graphics type='vnc'[^>]*>/.exec(xml)?.[0]
-  return (vnc && /\bsocket='([^']+)'/.exec(vnc)?.[1]) ?? null
-}
+const spiceMissing =
+  'The guest was started without SPICE. Stop it and start it once; if that does not help, its host has no SPICE.'

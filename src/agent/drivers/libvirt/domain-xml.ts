@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { WantedInstance, WantedPort } from '../../../protocol/wanted.ts'
 import type { DomainSpec, PreparedDisk } from '../../ports.ts'
 import { type Bus, busOf, diskNames } from '../disk-names.ts'
+import { graphicsDevices } from './graphics.ts'
 import { element, type Element, renderXml } from './xml.ts'
 
 /** Marks Croft's domains; what has no element of this namespace is foreign. */
@@ -35,13 +36,21 @@ export function domainName(id: string): string {
   return `croft-${id}`
 }
 
+export function virtTypeOf({ virtualisation }: DomainHost): 'kvm' | 'qemu' {
+  return virtualisation === 'kvm' ? 'kvm' : 'qemu'
+}
+
+export function machineOf({ arch }: DomainHost): string {
+  return arch === 'x86_64' ? 'q35' : 'virt'
+}
+
 export function domainXml(spec: DomainSpec, host: DomainHost): string {
   const { instance } = spec
   const { metadata } = instance
   return renderXml(
     element(
       'domain',
-      { type: host.virtualisation === 'kvm' ? 'kvm' : 'qemu' },
+      { type: virtTypeOf(host) },
       element('name', {}, domainName(instance.id)),
       element('uuid', {}, instance.id),
       element('title', {}, metadata.name.replaceAll(/[\r\n]/g, ' ') || instance.id),
@@ -62,7 +71,7 @@ export function domainXml(spec: DomainSpec, host: DomainHost): string {
         'os',
         // ARM's machine has no firmware of its own; libvirt finds the one that is installed.
         host.arch === 'aarch64' ? { firmware: 'efi' } : {},
-        element('type', { arch: host.arch, machine: host.arch === 'x86_64' ? 'q35' : 'virt' }, 'hvm'),
+        element('type', { arch: host.arch, machine: machineOf(host) }, 'hvm'),
         element('smbios', { mode: 'sysinfo' }),
       ),
       element('features', {}, element('acpi'), host.arch === 'x86_64' ? element('apic') : null, hyperv(instance, host)),
@@ -187,12 +196,16 @@ function devices(spec: DomainSpec, host: DomainHost): Element {
     element('channel', { type: 'unix' }, element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' })),
     element('input', { type: 'tablet', bus: 'usb' }),
     element('controller', { type: 'usb', index: 0, model: 'qemu-xhci' }),
-    // Nobody is thrown out because another comes. Where, is libvirt's choice: in a folder that the user QEMU runs as may write to and that its AppArmor profile names.
-    element('graphics', { type: 'vnc', sharePolicy: 'ignore' }, element('listen', { type: 'socket' })),
+    ...graphicsDevices(instance),
     element(
       'video',
       {},
-      element('model', { type: host.arch === 'x86_64' ? 'vga' : 'virtio', heads: 1, primary: 'yes' }),
+      // ARM's machine knows no other than virtio.
+      element('model', {
+        type: host.arch === 'x86_64' ? (instance.video_model ?? 'vga') : 'virtio',
+        heads: 1,
+        primary: 'yes',
+      }),
     ),
     element('rng', { model: 'virtio' }, element('backend', { model: 'random' }, '/dev/urandom')),
     element(

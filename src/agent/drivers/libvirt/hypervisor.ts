@@ -24,6 +24,7 @@ import { guestConsoles } from './consoles.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
+import { asPossible, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
 import { powerOf } from './power.ts'
 import { clearUnborn } from './unborn.ts'
@@ -176,7 +177,8 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       await mkdir(host.log_directory, { recursive: true, mode: 0o700 })
       await on(acting, 'defining the guest', async libvirt => {
         await mayTouch(libvirt, id)
-        await libvirt.domains.define(domainXml(spec, host), defineFlag.validate)
+        const xml = domainXml({ ...spec, instance: await asPossible(libvirt, spec.instance, host) }, host)
+        await libvirt.domains.define(xml, defineFlag.validate)
         marked.add(id)
       })
     },
@@ -250,11 +252,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
 
     samples: () => on(measuring, 'measuring the guests', measureGuests),
 
-    versions: () =>
-      on(looking, 'asking for versions', async libvirt => ({
-        libvirt: await libvirt.host.libvirtVersion(),
-        qemu: await libvirt.host.hypervisorVersion(),
-      })),
+    versions: () => on(looking, 'asking for versions', versionsOf),
 
     async close() {
       await Promise.all([looking, acting, asking, measuring].map(each => each.close()))

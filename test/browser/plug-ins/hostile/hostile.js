@@ -155,7 +155,7 @@ croft.follow(events => globalThis.heard.push(events))
 
 document.getElementById('press').addEventListener('click', async () => {
   const told = await attempt(() => croft.call('instance.stop', { params: { instance: croft.context.item.id } }))
-  document.getElementById('told').textContent = told.slice(0, 20)
+  document.getElementById('told').textContent = told.slice(0, 200)
 })
 
 globalThis.ready = true

@@ -1,0 +1,23 @@
+/** What a guest asks of its screen that this host's libvirt and QEMU can do, by asking them. */
+import type { Libvirt } from '../../../lib/libvirt/index.ts'
+import type { WantedInstance } from '../../../protocol/wanted.ts'
+import { type DomainHost, machineOf, virtTypeOf } from './domain-xml.ts'
+import { abilitiesOf, possible } from './graphics.ts'
+
+export async function versionsOf(libvirt: Libvirt): Promise<{ libvirt: string; qemu: string }> {
+  return { libvirt: await libvirt.host.libvirtVersion(), qemu: await libvirt.host.hypervisorVersion() }
+}
+
+/** The instance without what the host cannot give it. Asked each time: packages come and go, and libvirt keeps the answer itself. */
+export async function asPossible(
+  libvirt: Libvirt,
+  instance: WantedInstance,
+  host: DomainHost,
+): Promise<WantedInstance> {
+  const { graphics = 'vnc', clipboard = 'none', video_model = 'vga' } = instance
+  // What most guests have: nothing has to be asked for them.
+  if (graphics === 'vnc' && clipboard === 'none' && video_model === 'vga') return instance
+  const machine = { arch: host.arch, machine: machineOf(host), virt_type: virtTypeOf(host) }
+  const capabilities = await libvirt.host.domainCapabilities(machine)
+  return { ...instance, ...possible(instance, abilitiesOf(capabilities, await versionsOf(libvirt))) }
+}
