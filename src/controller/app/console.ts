@@ -65,11 +65,11 @@ export async function openConsole(
   const { kind = 'serial', viewer_id = null, replay_bytes = 0 } = asked
   const view_only = asked.view_only ?? (kind === 'spice' ? false : !may_type)
   if (!view_only && !may_type) throw forbidden('instance.operate', 'in its project')
-  mustRun(found)
-  if (kind === 'spice') mustHaveSpice(found, view_only)
   const { user_id } = caller
   const what = { instance_id: id, user_id, kind, view_only, link_id: null, viewer_id }
   if (viewer_id !== null && !(await isOwnSpice(cloud, what, viewer_id))) throw notFound('SPICE console', viewer_id)
+  mustRun(found)
+  if (kind === 'spice') mustHaveSpice(found, view_only)
   return change(cloud, withoutKey(caller), tx => issue(cloud, tx, what, replay_bytes))
 }
 

@@ -18,7 +18,8 @@ import { makeRouter } from './router.tsx'
 const router = makeRouter()
 const SharedConsole = lazy(() => import('../console/shared.tsx'))
 
-export function App() {
+/** `resumed`: the first try to go on with the tab's session, under way already. */
+export function App({ resumed }: { resumed: Promise<void> }) {
   const { theme, language } = usePreferences()
   const spoken = useSyncExternalStore(onLanguage, languageNow)
   const state = useSessionState()
@@ -30,7 +31,7 @@ export function App() {
   useEffect(() => {
     speak(preferredLanguage(language)).catch(setUnspoken)
   }, [language])
-  const { failure, again } = useResumed()
+  const { failure, again } = useResumed(resumed)
   // For who has a link and no account.
   if (location.pathname === '/ui/shared-console') {
     return (
@@ -65,12 +66,12 @@ export function App() {
 const again_ms = 3000
 
 /** Goes on with the tab's session; where the controller is away, again and again until it is back. */
-function useResumed(): { failure: unknown; again(): void } {
+function useResumed(first: Promise<void>): { failure: unknown; again(): void } {
   const [failure, setFailure] = useState<unknown>()
   const again = useCallback(() => {
     resume().then(() => setFailure(undefined), setFailure)
   }, [])
-  useEffect(again, [again])
+  useEffect(() => void first.catch(setFailure), [first])
   useEffect(() => {
     if (failure === undefined) return
     const timer = setTimeout(again, again_ms)

@@ -8,12 +8,24 @@ import { LazyPart } from '../parts/lazy.tsx'
 import { isPluginPath } from '../plugin/list.ts'
 import { Frame } from './frame.tsx'
 
-const Dashboard = lazy(() => import('../dashboard/dashboard.tsx'))
+const loads = {
+  dashboard: () => import('../dashboard/dashboard.tsx'),
+  list: () => import('../parts/list-page.tsx'),
+  resource: () => import('../parts/resource-page.tsx'),
+}
+const Dashboard = lazy(loads.dashboard)
 const ConsoleWindow = lazy(() => import('../console/window.tsx'))
-const ListPage = lazy(() => import('../parts/list-page.tsx'))
-const ResourcePage = lazy(() => import('../parts/resource-page.tsx'))
+const ListPage = lazy(loads.list)
+const ResourcePage = lazy(loads.resource)
 const PluginPage = lazy(() => import('../plugin/plugin-page.tsx'))
 const SettingsPage = lazy(() => import('./preferences-page.tsx'))
+
+/** Begins to load what the page at an address is made of, before it is known who looks at it. If that fails, it is said when it is drawn. */
+export function preload(pathname: string): void {
+  const [path = '', id] = pathname.replace(/^\/ui\/?/, '').split('/')
+  const load = path === '' ? loads.dashboard : nounAt(path) && (id ? loads.resource : loads.list)
+  load?.().catch(() => undefined)
+}
 
 export type Search = Readonly<Record<string, string>>
 

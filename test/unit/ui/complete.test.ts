@@ -32,6 +32,15 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /** Fields that forms leave out, each with the reason. */
 const fields: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['create', 'plan'].flatMap(verb =>
+      ['graphics', 'clipboard', 'video_model'].map(field => [
+        `instance.${verb} ${field}`,
+        'by the fields of src/ui/console/screen-settings.tsx',
+      ]),
+    ),
+  ),
+  'instance.console viewer_id': 'is for SPICE, which the page does not speak',
   'metrics.get devices': 'graphs show sums of disks and NICs',
   'metrics.stream devices': 'graphs show sums of disks and NICs',
   'security-group.check instance_id': 'the UI names the port, which an instance may have several of',

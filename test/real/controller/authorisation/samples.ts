@@ -86,6 +86,7 @@ const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => 
   // It starts from exactly one thing.
   'instance.create': newInstances,
   'instance.plan': newInstances,
+  'instance.console': theirs => [{ kind: 'spice', viewer_id: theirs.console }],
   // To name another's project is what sharing is for.
   'image.share': () => [],
   'session.project': theirs => [{ project: theirs.project }],
