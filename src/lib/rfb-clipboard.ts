@@ -3,6 +3,7 @@
  * QEMU, made anew. Only text is; QEMU takes nothing else. What a client compressed is unpacked here, within bounds, so that a small
  * message cannot become a large one in the QEMU of a host that others use too.
  */
+import { isUtf8 } from 'node:buffer'
 import { constants, deflateSync, inflateSync } from 'node:zlib'
 
 export class MalformedClipboard extends Error {}
@@ -20,8 +21,13 @@ const text_format = 1
 const formats_all = 0xffff
 const formats_max = 16
 
-/** `body`: flags and what follows them. Null: nothing of it goes on. Throws MalformedClipboard. */
-export function clipboardMessage(body: Buffer): Buffer | null {
+/** How much may be unpacked yet: what does it holds up everybody else. */
+export interface ClipboardAllowance {
+  bytes: number
+}
+
+/** `body`: flags and what follows them. Null: nothing of it goes on. Throws MalformedClipboard, also beyond what is allowed. */
+export function clipboardMessage(body: Buffer, allowance: ClipboardAllowance): Buffer | null {
   if (body.length < 4) throw new MalformedClipboard('a clipboard message without flags')
   const flags = body.readUInt32BE()
   const formats = flags & formats_all
@@ -41,7 +47,7 @@ export function clipboardMessage(body: Buffer): Buffer | null {
       // With no format a client says that it has nothing more to give.
       return messageOf(flagsOf((flags & ~formats_all) | (formats & text_format)))
     case action.provide:
-      return (formats & text_format) === 0 ? null : provided(body.subarray(4))
+      return (formats & text_format) === 0 ? null : provided(body.subarray(4), allowance)
     default:
       throw new MalformedClipboard(`the unknown clipboard action ${(flags >>> 24).toString(16)}`)
   }
@@ -56,12 +62,16 @@ export function isCapabilities(body: Buffer): boolean {
 export function provideText(text: Buffer): Buffer {
   const size = Buffer.alloc(4)
   size.writeUInt32BE(text.length)
-  return messageOf(Buffer.concat([flagsOf(action.provide | text_format), deflateSync(Buffer.concat([size, text]))]))
+  return messageOf(
+    Buffer.concat([flagsOf(action.provide | text_format), deflateSync(Buffer.concat([size, text]), { level: 1 })]),
+  )
 }
 
 /** Text is the lowest format, and so the first in the stream: its size, then itself. */
-function provided(packed: Buffer): Buffer {
+function provided(packed: Buffer, allowance: ClipboardAllowance): Buffer {
+  if (allowance.bytes <= 0) throw new MalformedClipboard('more clipboards in a short time than anybody copies')
   const content = unpack(packed)
+  allowance.bytes -= content.length
   const size = content.length < 4 ? Number.POSITIVE_INFINITY : content.readUInt32BE()
   if (size > clipboardTextBytesMax) throw new MalformedClipboard('a clipboard text that is too long, or none')
   if (4 + size > content.length) throw new MalformedClipboard('a clipboard text that breaks off')
@@ -84,7 +94,15 @@ function unpack(packed: Buffer): Buffer {
 /** VNC's text has CR LF and a zero at its end. QEMU hands it to the guest's agent as it is, whose text has neither (spice-protocol). */
 function asGuestsHaveIt(text: Buffer): Buffer {
   const end = text.indexOf(0)
-  return Buffer.from((end < 0 ? text : text.subarray(0, end)).toString('utf8').replaceAll('\r\n', '\n'))
+  const whole = end < 0 ? text : text.subarray(0, end)
+  const clean = isUtf8(whole) ? whole : Buffer.from(whole.toString('utf8'))
+  const kept = Buffer.alloc(clean.length)
+  let length = 0
+  for (let n = 0; n < clean.length; n++) {
+    if (clean[n] === 0x0d && clean[n + 1] === 0x0a) continue
+    kept[length++] = clean[n] ?? 0
+  }
+  return kept.subarray(0, length)
 }
 
 function flagsOf(flags: number): Buffer {

@@ -3,9 +3,12 @@
  * those who only look on do nothing, to let nobody shut others out, and to stop what is no RFB. What the server says passes
  * unseen. Bytes come in pieces of any size; no more than a message's head is ever kept, but of encodings and clipboards.
  */
+import { type Clock, realClock } from './clock.ts'
 import {
+  type ClipboardAllowance,
   clipboardBytesMax,
   clipboardMessage,
+  clipboardTextBytesMax,
   extendedClipboardEncoding,
   isCapabilities,
   MalformedClipboard,
@@ -45,6 +48,10 @@ const headBytes: Readonly<Record<number, number>> = {
 
 const pressedMax = 64
 
+/** Of clipboards, unpacked: two of the longest at once, and as much again in a quarter of a minute. */
+const clipboardBurstBytes = 2 * clipboardTextBytesMax
+const clipboardBytesPerSecond = 64 * 1024
+
 type Phase = 'version' | 'security' | 'init' | 'messages'
 
 export class RfbClient {
@@ -57,12 +64,17 @@ export class RfbClient {
   #kept: { head: Buffer; body: Buffer } | null = null
   #clipboard = false
   #view_only: boolean
+  readonly #clock: Pick<Clock, 'now_ms'>
+  readonly #allowance: ClipboardAllowance = { bytes: clipboardBurstBytes }
+  #allowed_at_ms: number
   /** How to let go of each key that is held down, and of the mouse. */
   readonly #pressed = new Map<string, Buffer>()
   #release: Buffer[] = []
 
-  constructor(view_only: boolean) {
+  constructor(view_only: boolean, clock: Pick<Clock, 'now_ms'> = realClock) {
     this.#view_only = view_only
+    this.#clock = clock
+    this.#allowed_at_ms = clock.now_ms()
   }
 
   /** What of this goes on to the server. Throws MalformedRfb. */
@@ -183,8 +195,12 @@ export class RfbClient {
     if (!this.#clipboard) throw new MalformedRfb('a clipboard in the extended form, which was not agreed on')
     // Not even unpacked: that is work, and anybody who was given a link could ask for much of it.
     if (this.#view_only && body.length >= 4 && !isCapabilities(body)) return
+    const now_ms = this.#clock.now_ms()
+    const gained = Math.max(0, ((now_ms - this.#allowed_at_ms) / 1000) * clipboardBytesPerSecond)
+    this.#allowed_at_ms = now_ms
+    this.#allowance.bytes = Math.min(clipboardBurstBytes, this.#allowance.bytes + gained)
     try {
-      const said = clipboardMessage(body)
+      const said = clipboardMessage(body, this.#allowance)
       if (said) out.push(said)
     } catch (error) {
       throw error instanceof MalformedClipboard ? new MalformedRfb(error.message, { cause: error }) : error

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
-import type { Timer } from '../../lib/clock.ts'
+import type { Clock, Timer } from '../../lib/clock.ts'
 import { MalformedRfb, RfbClient } from '../../lib/rfb.ts'
 import { MalformedSpice, SpiceLink } from '../../lib/spice.ts'
 import { consoleClosed } from '../../model/console.ts'
@@ -154,7 +154,7 @@ class Sittings {
   }
 
   #join({ id, ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
-    const input = inputOf(ticket)
+    const input = inputOf(ticket, this.#cloud.clock)
     const sitting: Sitting = { at, viewer, host, input, lives: true, host_lives: true, looking: false, again: false }
     const all = this.#all.get(id) ?? new Set()
     this.#all.set(id, all.add(sitting))
@@ -253,9 +253,9 @@ interface Input {
 
 const nothing = Buffer.alloc(0)
 
-function inputOf({ kind, view_only, viewer_id }: Taken['ticket']): Input {
+function inputOf({ kind, view_only, viewer_id }: Taken['ticket'], clock: Clock): Input {
   if (kind === 'graphical') {
-    const client = new RfbClient(view_only)
+    const client = new RfbClient(view_only, clock)
     return { take: bytes => client.push(bytes), setViewOnly: next => client.setViewOnly(next) }
   }
   if (kind === 'spice') return spiceInput(viewer_id === null)
