@@ -33,7 +33,13 @@ const tiers: Tier[] = [
   { name: 'check', limit_ms: 240_000, test_limit_ms: 0 },
   { name: 'unit', limit_ms: 180_000, test_limit_ms: 60_000, files: 'test/unit/**/*.test.ts', together: 'all' },
   { name: 'real', limit_ms: 900_000, test_limit_ms: 180_000, files: 'test/real/**/*.test.ts', together: 'folder' },
-  { name: 'browser', limit_ms: 900_000, test_limit_ms: 300_000, files: 'test/browser/**/*.test.ts', together: 'file' },
+  {
+    name: 'browser',
+    limit_ms: 900_000,
+    test_limit_ms: 300_000,
+    files: 'test/browser/**/*.test.ts',
+    together: 'folder',
+  },
   {
     name: 'lab',
     limit_ms: 1_200_000,

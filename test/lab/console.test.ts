@@ -127,7 +127,10 @@ void test('in Chromium: type in the serial console, see the framebuffer change',
   await once(way_in.listen(0, '127.0.0.1'), 'listening')
   const { port } = way_in.address() as AddressInfo
   const token = (await host.must(['cat', '/var/lib/croft/local-admin.key'])).trim()
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  })
   undo.defer(() => browser.close())
   const page = await browser.newPage({ viewport: { width: 1400, height: 860 } })
   const problems: string[] = []

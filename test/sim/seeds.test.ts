@@ -1,6 +1,6 @@
 /**
  * Hundreds of whole clouds under fire: real controllers, real agents, faults at any statement; each must end whole. A
- * failing seed is replayed by `npm run sim -- --seed N --trouble 30`. Longer troubles: test/slow/seeds.test.ts.
+ * failing seed is replayed by `npm run sim -- --seed N --trouble 20`. Longer troubles: test/slow/seeds.test.ts.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -19,7 +19,7 @@ const shares = [
 ]
 
 function runSeeds(from: number, seeds: number): Promise<{ code: number | null; output: string }> {
-  const argv = [program, '--seeds', String(seeds), '--from', String(from), '--trouble', '30']
+  const argv = [program, '--seeds', String(seeds), '--from', String(from), '--trouble', '20']
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -29,9 +29,13 @@ export interface OpenOptions {
   locale?: string
 }
 
-/** Builds the UI if it is not up to date. */
+let built = false
+
+/** Builds the UI, once a process and if it is not up to date. */
 export async function uiCloud(options: Pick<TestCloudOptions, 'plugins'> = {}): Promise<UiCloud> {
-  execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', path.join(root, 'scripts/ui/build.ts')])
+  if (!built)
+    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', path.join(root, 'scripts/ui/build.ts')])
+  built = true
   const cloud = await testCloud({ ui: path.join(root, 'dist/ui'), ...options })
   await cloud.server.listen({ host: '127.0.0.1', port: 0 })
   const address = cloud.server.server.address()
