@@ -78,6 +78,23 @@ quietly() {
   return 1
 }
 
+npm_ci() {
+  (cd "$here" && npm ci --no-audit --no-fund --loglevel=error >&2 </dev/null 9<&-)
+}
+
+# npm leaves out without a word what wants a newer Node than the one it runs under, and Debian 12's is too old for what builds the
+# web UI. Then Croft's own runs it; from a copy, for npm empties node_modules first.
+npm_ci_by_own_node() {
+  link_node || return 1
+  own=$here/.own-node
+  mkdir -p "$own" && cp "$here/node_modules/.bin/node" "$own/node" || return 1
+  say 'and once more by the Node.js that came with them: the one of this system is too old for some'
+  (PATH="$own:$PATH" && export PATH && npm_ci)
+  code=$?
+  rm -rf "$own"
+  return $code
+}
+
 ensure_node() {
   ready && return 0
   settle && return 0
@@ -98,10 +115,11 @@ ensure_node() {
     return 1
   fi
   say 'installing the npm packages of package-lock.json (about a minute the first time)'
-  (cd "$here" && npm ci --no-audit --no-fund --loglevel=error >&2 </dev/null 9<&-) || {
+  npm_ci || {
     say "npm ci failed (above). It needs the npm registry or a mirror of it; try again with:  cd $here && npm ci"
     return 1
   }
+  settle || npm_ci_by_own_node
   exec 9<&-
   settle && return 0
   if ! [ -x "$here/node_modules/.bin/node" ]; then

@@ -11,7 +11,7 @@ type Package = {
   optional?: boolean
   os?: string | string[]
   cpu?: string | string[]
-  optionalDependencies?: Record<string, string>
+  libc?: string[]
 }
 type Lock = { packages?: Record<string, Package> }
 
@@ -22,16 +22,16 @@ const wanted = read('package-lock.json').packages ?? {}
 // npm's record of what it installed, written when an installation has gone well.
 const present = read('node_modules/.package-lock.json').packages ?? {}
 
-// Optional to npm, as each is for one kind of machine: Node and PostgreSQL. Those for this kind are not optional to Croft,
-// and npm leaves one out without a word when it cannot set it up.
-const own = new Set(Object.keys(wanted['']?.optionalDependencies ?? {}).map(name => `node_modules/${name}`))
-const isHere = ({ os, cpu }: Package) => [os].flat().includes(process.platform) && [cpu].flat().includes(process.arch)
+// Optional to npm, as each is for one kind of machine: Node, PostgreSQL, what builds the web UI. Those for this kind are not
+// optional to Croft, and npm leaves one out without a word when it cannot set it up, or finds itself under too old a Node.
+const isHere = ({ os, cpu, libc = ['glibc'] }: Package) =>
+  [os].flat().includes(process.platform) && [cpu].flat().includes(process.arch) && libc.includes('glibc')
 
 const differs = Object.entries(wanted).some(([name, wants]) => {
   const { version, integrity, optional } = wants
   const there = present[name]
   if (name === '') return false
-  if (there === undefined) return optional !== true || (own.has(name) && isHere(wants))
+  if (there === undefined) return optional !== true || isHere(wants)
   return there.version !== version || there.integrity !== integrity
 })
 process.exitCode = differs || Object.keys(present).some(name => !(name in wanted)) ? 1 : 0
