@@ -4,6 +4,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { MigrationReport } from './migration.ts'
 import { SamplesFrame } from './samples.ts'
 import { RebootCount, Version, WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
 
@@ -67,6 +68,8 @@ export const HostFacts = Type.Object({
   datapath: Text,
   /** The address that other hosts' tunnels reach. */
   tunnel_address: Text,
+  /** The pool that root disks are in, by the mark in its directory: hosts that say the same share it. */
+  pool_id: Type.Optional(Uuid),
 })
 export type HostFacts = Static<typeof HostFacts>
 
@@ -103,6 +106,8 @@ export const InstanceReport = Type.Object({
   stopped_by_guest: Type.Boolean(),
   /** Of a purged instance: those of its volumes that were to be kept and are on this host. */
   kept_volumes: Type.Optional(Type.Array(Uuid, { maxItems: 1024 })),
+  /** How far this host is with the migration that is wanted of it. */
+  migration: Type.Optional(MigrationReport),
 })
 export type InstanceReport = Static<typeof InstanceReport>
 

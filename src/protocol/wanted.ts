@@ -13,6 +13,7 @@ import {
   videoModels,
 } from '../model/graphics.ts'
 import { type NicModel, nicModels } from '../model/nic.ts'
+import { WantedMigration } from './migration.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 
@@ -140,6 +141,8 @@ export const WantedInstance = Type.Object({
   clipboard: Type.Optional(Type.Unsafe<ClipboardKind>({ type: 'string', enum: [...clipboardKinds] })),
   video_model: Type.Optional(Type.Unsafe<VideoModel>({ type: 'string', enum: [...videoModels] })),
   metadata: WantedMetadata,
+  /** What this host does of a move to or from another one; changes the generation on neither host. */
+  migration: Type.Optional(WantedMigration),
 })
 export type WantedInstance = Static<typeof WantedInstance>
 
