@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
 import { isDatabaseAway } from '../../lib/database-away.ts'
 import { Together } from '../../lib/together.ts'
+import { leaseTimes } from '../../model/lease.ts'
 import { linkUrlOf } from '../../protocol/join.ts'
 import { type AgentFrame, type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
@@ -68,9 +69,8 @@ class Shared {
 /** Calls to one host that wait for their answer; beyond that the oldest is given up. */
 const unanswered_max = 1000
 
-export const heartbeat_ms = 5000
-/** Three heartbeats missed: the link is dead, whatever TCP thinks. */
-export const silence_ms_max = 3 * heartbeat_ms + 1000
+/** Silent for longer, the link is dead, whatever TCP thinks. */
+const { heartbeat_ms, silence_ms_max } = leaseTimes
 
 export class AgentSession {
   readonly host_id: string
