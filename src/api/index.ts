@@ -2,6 +2,8 @@
 import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
+import { haRestartRoutes } from './ha-restart.ts'
+import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
 import { operationRoutes } from './operation.ts'
@@ -37,6 +39,8 @@ export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
   host: hostRoutes,
+  'host-bmc': hostBmcRoutes,
+  'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
   placement: placementRoutes,
   console: consoleRoutes,

@@ -12,6 +12,7 @@ import type { EventHub } from './app/event-hub.ts'
 import type { MetricHub } from './app/metric-hub.ts'
 import type { PluginShelf } from './app/plugin.ts'
 import type { Settings } from './app/setting-values.ts'
+import type { Fencing } from './fencing/fence.ts'
 import type { Database } from './store/database.ts'
 
 export interface Random {
@@ -53,6 +54,8 @@ export interface Cloud {
   readonly sealer: Sealer
   readonly images: ImageStore
   readonly plugins: PluginShelf
+  /** Reaches hosts' management controllers, to cut their power. */
+  readonly fencing: Fencing
   /** Addresses that an image may not be fetched from unless allowed: see lib/download. */
   readonly allow_private_downloads: boolean
 }

@@ -12,6 +12,8 @@ import { MetricHub } from './app/metric-hub.ts'
 import { PluginShelf } from './app/plugin.ts'
 import { Settings } from './app/setting-values.ts'
 import { bootstrap } from './bootstrap.ts'
+import type { Fencing } from './fencing/fence.ts'
+import { realFencing } from './fencing/index.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
 import { sealAudit } from './reconcilers/audit-seal.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
@@ -34,6 +36,8 @@ export interface ControllerParts {
   images: ImageStore
   wanted_of_hosts: WantedHostRules
   allow_private_downloads?: boolean
+  /** Cuts hosts' power; without it by IPMI and Redfish. */
+  fencing?: Fencing
   /** Folder of the web UI's plug-ins; without it there are none. */
   plugins_folder?: string
   /** Loops besides those that every controller runs; closed with it. */
@@ -86,6 +90,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     streams: new AgentStreams({ calls, clock, random, agent_url: self.agent_url }),
     sealer,
     images: parts.images,
+    fencing: parts.fencing ?? realFencing(clock),
     plugins: new PluginShelf({ folder: parts.plugins_folder ?? null, database, clock, log }),
     allow_private_downloads: parts.allow_private_downloads ?? false,
   }

@@ -130,6 +130,8 @@ export const AgentFrame = Type.Union([
       }),
       { maxItems: 65_536 },
     ),
+    /** Calls that this agent knows beyond those of the first version; one that it does not know would end its link. */
+    knows_calls: Type.Optional(Type.Array(Text, { maxItems: 64 })),
   }),
   Type.Object({
     type: Type.Literal('report'),
@@ -180,6 +182,13 @@ export const AgentCall = Type.Union([
     user: Type.String({ minLength: 1, maxLength: 64 }),
     password: Type.String({ minLength: 1, maxLength: 256 }),
   }),
+  /** Find out whether another machine lives, by TCP to some ports of it; answered with a ProbeOutcome. */
+  Type.Object({
+    method: Type.Literal('probe'),
+    address: Type.String({ maxLength: 64, pattern: '^[0-9a-fA-F:.]+$' }),
+    ports: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), { minItems: 1, maxItems: 4 }),
+    timeout_ms: Type.Integer({ minimum: 100, maximum: 10_000 }),
+  }),
 ])
 export type AgentCall = Static<typeof AgentCall>
 
@@ -197,6 +206,15 @@ export const PasswordOutcome = Type.Object({
   ]),
 })
 export type PasswordOutcome = Static<typeof PasswordOutcome>
+
+/** Calls that not every agent knows: asked only of those that say so in their hello. */
+export const newerCalls: readonly AgentCall['method'][] = ['probe']
+
+/** 'service': something accepts there. 'machine': it refuses, so its kernel lives. 'none': no answer in time. */
+export const ProbeOutcome = Type.Object({
+  reached: Type.Union([Type.Literal('service'), Type.Literal('machine'), Type.Literal('none')]),
+})
+export type ProbeOutcome = Static<typeof ProbeOutcome>
 
 /** Controller to agent. */
 export const ControllerFrame = Type.Union([

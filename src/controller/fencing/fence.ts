@@ -3,9 +3,7 @@
  * a driver's: ipmi.ts, redfish.ts. Not its job: whether a host is to be fenced (model/host-loss.ts), and what follows.
  */
 import type { Clock } from '../../lib/clock.ts'
-
-export const bmcKinds = ['ipmi', 'redfish'] as const
-export type BmcKind = (typeof bmcKinds)[number]
+import type { BmcKind } from '../../model/bmc.ts'
 
 /** A management controller, and what it takes to be let in. */
 export interface Bmc {

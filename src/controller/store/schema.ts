@@ -4,6 +4,8 @@
  */
 import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
+import type { BmcKind } from '../../model/bmc.ts'
+import type { AbsenceCause, FencingMethod } from '../../model/host-state.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 
@@ -116,6 +118,7 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -138,6 +141,72 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
+}
+
+export interface HostBmcTable {
+  host_id: string
+  kind: BmcKind
+  address: string
+  port: number | null
+  user_name: string
+  sealed_password: Buffer
+  cipher_suite: Generated<number>
+  certificate_sha256: string | null
+  ca_pem: string | null
+  system: string | null
+  tested_at: Date | null
+  test_failure: string | null
+  updated_at: Generated<Date>
+}
+
+export interface HostAbsenceTable {
+  host_id: string
+  cause: AbsenceCause
+  since: Date
+  opinions: Generated<unknown>
+  asked_at: Date | null
+  dead_at: Date | null
+  fence_failure: string | null
+  fence_attempts: Generated<number>
+  fence_again_at: Date | null
+  fenced_at: Date | null
+  fenced_by: FencingMethod | null
+  fenced_user_id: string | null
+}
+
+export interface ZoneStormTable {
+  zone_id: string
+  since: Generated<Date>
+  gone: number
+  hosts: number
+  overridden_at: Date | null
+  overridden_user_id: string | null
+}
+
+export interface LeaderTable {
+  name: string
+  controller_id: string
+  lease_until: Date
+  steady_since: Date
+}
+
+export interface HaRestartTable {
+  id: string
+  instance_id: string
+  project_id: string
+  from_host_id: string
+  from_host: string
+  to_host_id: string | null
+  to_host: string | null
+  generation: number | null
+  fenced_by: FencingMethod
+  lost_at: Date
+  reason: string
+  verify_by: Date | null
+  outcome: 'running' | 'failed' | 'no_room' | 'given_up' | null
+  failure: string | null
+  begun_at: Generated<Date>
+  ended_at: Date | null
 }
 
 export interface HostClaimTable {
@@ -560,6 +629,11 @@ export interface Schema {
   zone: ZoneTable
   cluster: ClusterTable
   host: HostTable
+  host_bmc: HostBmcTable
+  host_absence: HostAbsenceTable
+  zone_storm: ZoneStormTable
+  leader: LeaderTable
+  ha_restart: HaRestartTable
   host_claim: HostClaimTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
