@@ -16,6 +16,7 @@ import type { Fencing } from './fencing/fence.ts'
 import { realFencing } from './fencing/index.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
 import { sealAudit } from './reconcilers/audit-seal.ts'
+import { balanceLoop } from './reconcilers/balance.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
@@ -139,7 +140,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     pass: () => cleanUp(cloud),
   })
   const woken = [purging, sealing, ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
-  const all = [lease, cleaning, metricLoop(cloud), ...woken]
+  const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {
     for (const loop of woken) loop.wake()

@@ -83,6 +83,8 @@ const { heartbeat_ms, silence_ms_max } = leaseTimes
 
 /** Two heartbeats missed: what other hosts think of it is asked, while there is still hope. */
 export const late_ms = 2 * heartbeat_ms + 1000
+/** For a host that is sent to another controller to dial it. */
+const handover_ms = 3000
 /** How often it is looked who is silent. */
 const look_every_ms = 1000
 /** So late itself, a controller has not read what came meanwhile: it is no judge of others' silence in this round. */
@@ -102,6 +104,8 @@ export class AgentSession {
   private turn: Promise<void> = Promise.resolve()
   private open = true
   private cause: AbsenceCause = 'closed'
+  /** Until when its host may take to dial another controller, before it counts as gone. */
+  private handover: Promise<unknown> | undefined
   /** It was noted that nothing is heard of it. */
   private late = false
   private knows_calls: readonly string[] = []
@@ -120,6 +124,10 @@ export class AgentSession {
 
   get begun(): boolean {
     return this.told !== undefined
+  }
+
+  get isIdle(): boolean {
+    return this.begun && this.open && this.asked.size === 0
   }
 
   /** Queues what came in; a frame that does not fit, or a failing database, ends the link, and the agent dials again. */
@@ -173,6 +181,15 @@ export class AgentSession {
     this.link.close(reason)
   }
 
+  /**
+   * Sends the host to another controller, of which it knows. Its instances are not shown as unknown meanwhile: by the time
+   * this link counts as ended the host has a newer one.
+   */
+  handOver(until: Promise<unknown>): void {
+    this.handover = until
+    this.end('another controller has fewer hosts', 'controller_gone')
+  }
+
   /** It has missed heartbeats. True the first time, until it is heard again. */
   becomesLate(): boolean {
     if (this.late || !this.begun || this.silentFor_ms() <= late_ms) return false
@@ -184,6 +201,7 @@ export class AgentSession {
   async closed(): Promise<void> {
     this.open = false
     await this.turn
+    await this.handover
     if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.cause)
   }
 
@@ -290,6 +308,9 @@ export class AgentSessions {
   private readonly stops: (() => void)[] = []
   /** Ends of links that are being written. */
   private readonly endings = new Set<Promise<void>>()
+  /** Hosts that were sent to another controller and may still be on their way. */
+  private readonly handedOver = new Set<string>()
+  private readonly stopped = Promise.withResolvers<void>()
 
   constructor(parts: SessionParts) {
     this.parts = parts
@@ -307,6 +328,7 @@ export class AgentSessions {
 
   async close(): Promise<void> {
     for (const stop of this.stops.splice(0)) stop()
+    this.stopped.resolve()
     const open = [...this.sessions.values()]
     for (const session of open) session.end('the controller stops', 'controller_gone')
     await Promise.all(open.map(session => this.closed(session)))
@@ -326,6 +348,18 @@ export class AgentSessions {
     const ending = session.closed().finally(() => this.endings.delete(ending))
     this.endings.add(ending)
     await ending
+  }
+
+  /** Sends so many hosts to other controllers; any, but for those that are about to answer a call. */
+  handOver(count: number): void {
+    const { clock } = this.parts
+    for (const session of [...this.sessions.values()].filter(one => one.isIdle).slice(0, count)) {
+      const { host_id } = session
+      this.handedOver.add(host_id)
+      const until = Promise.race([clock.sleep(handover_ms), this.stopped.promise])
+      void until.then(() => this.handedOver.delete(host_id))
+      session.handOver(until)
+    }
   }
 
   get count(): number {
@@ -352,7 +386,7 @@ export class AgentSessions {
       if (held.get(session.host_id) !== session.epoch) session.end(not_held)
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
     }
-    for (const [id, epoch] of held) if (!this.sessions.has(id)) await endSession(database, id, epoch, 'controller_gone')
+    for (const [id, epoch] of held) if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */

@@ -353,6 +353,14 @@ async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoc
     .execute()
 }
 
+/** How many links each of the controllers that are alive holds, those included that hold none. */
+async function linksByController(db: Db): Promise<Map<string, number>> {
+  const { rows } = await sql<{ id: string; links: number }>`
+    select c.id, count(h.id) as links from controller c left join host h on h.session_controller_id = c.id
+    where c.lease_until > croft_now() group by c.id`.execute(db)
+  return new Map(rows.map(row => [row.id, row.links]))
+}
+
 /** Hosts whose link a controller that is gone still seems to hold, with the epoch of that link. */
 async function orphaned(db: Db): Promise<{ id: string; epoch: number }[]> {
   return await db
@@ -410,6 +418,7 @@ export const host = {
   lockLink,
   noteReports,
   heldBy,
+  linksByController,
   orphaned,
   byCertificate,
   needsImage,
