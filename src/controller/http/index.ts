@@ -20,6 +20,7 @@ import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
+import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
 import { portHandlers } from './port.ts'
@@ -37,6 +38,7 @@ export const handlers: readonly Handled[] = [
   ...flavorHandlers,
   ...hostHandlers,
   ...instanceHandlers,
+  ...migrationHandlers,
   ...consoleHandlers,
   ...operationHandlers,
   ...eventHandlers,

@@ -6,6 +6,7 @@ import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
+import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 
 export interface ControllerTable {
   id: string
@@ -590,5 +591,8 @@ export interface Schema {
   event: EventTable
   audit: AuditTable
   placement: PlacementTable
+  migration: MigrationTable
+  maintenance: MaintenanceTable
+  maintenance_obstacle: MaintenanceObstacleTable
   idempotency: IdempotencyTable
 }
