@@ -6,6 +6,7 @@ import { haRestartRoutes } from './ha-restart.ts'
 import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
+import { migrationRoutes } from './migration.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
 import { projectRoutes } from './project.ts'
@@ -42,6 +43,7 @@ export const contract = {
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
+  migration: migrationRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
   'console-link': consoleLinkRoutes,

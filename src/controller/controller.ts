@@ -22,6 +22,7 @@ import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
 import { metricLoop } from './reconcilers/metrics.ts'
+import { migrationLoop } from './reconcilers/migration.ts'
 import { purge } from './reconcilers/purge.ts'
 import { controller } from './store/controller.ts'
 import { channels, type Database } from './store/database.ts'
@@ -139,7 +140,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     every_ms: clean_up_every_ms,
     pass: () => cleanUp(cloud),
   })
-  const woken = [purging, sealing, ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
+  const woken = [purging, sealing, migrationLoop(cloud), ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
   const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {

@@ -4,7 +4,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { MigrationReport } from './migration.ts'
+import { MigrationReport, WantedMigration } from './migration.ts'
 import { SamplesFrame } from './samples.ts'
 import { RebootCount, Version, WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
 
@@ -127,6 +127,8 @@ export const AgentFrame = Type.Union([
         details_version: Version,
         power: Type.Optional(WantedInstance.properties.power),
         reboot_count: Type.Optional(RebootCount),
+        /** What it was told last to do of a migration, if that is what it holds it for. */
+        migration: Type.Optional(Type.Pick(WantedMigration, ['id', 'step'])),
       }),
       { maxItems: 65_536 },
     ),

@@ -6,6 +6,7 @@ import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import type { Static } from 'typebox'
 import type { AbsenceCause } from '../../model/host-state.ts'
+import { followMigrations, type Said } from '../app/migration-steps.ts'
 import { absence } from '../store/absence.ts'
 import { controller } from '../store/controller.ts'
 import { channels, type Database, type Tx } from '../store/database.ts'
@@ -26,13 +27,13 @@ export function beginSession(
   facts: HostFacts,
   reserved_memory_mib: number,
   holds: Holds,
-): Promise<SessionRow & { show: string[]; agent_urls: string[] }> {
+): Promise<SessionRow & { show: string[]; forget: string[]; agent_urls: string[] }> {
   return database.transaction(async tx => {
     const session = await host.beginSession(tx, host_id, controller_id)
     await host.setFacts(tx, host_id, facts, reserved_memory_mib)
-    const show = await noteHolds(tx, host_id, holds)
+    const noted = await noteHolds(tx, host_id, holds)
     await hostChanged(tx, host_id, { back_from: await absence.end(tx, host_id) })
-    return { ...session, show, agent_urls: await controller.urls(tx) }
+    return { ...session, ...noted, agent_urls: await controller.urls(tx) }
   })
 }
 
@@ -139,6 +140,8 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
     // Before the hosts are locked: who changes a volume locks it before its host.
     await volume.noteMade(tx, sent.flatMap(keptVolumes))
     const outcomes = await host.noteReports(tx, sent)
+    // Before what they say is written: with the switch an instance becomes another host's.
+    await followMigrations(tx, saidOfMigrations(sent, outcomes))
     const said = new Map<string, InstanceReport>()
     const rows = sent.flatMap(({ host_id, report, instances }, n) =>
       outcomes[n] === 'applied' ? [...lastOfEach(instances)].map(one => ({ ...one, host_id, report })) : [],
@@ -180,6 +183,12 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
       outcome === 'applied' && unnoted.has(sent[n]?.host_id ?? '') ? 'ahead' : outcome,
     )
   })
+}
+
+function saidOfMigrations(sent: readonly SentReport[], outcomes: readonly ReportOutcome[]): Said[] {
+  return sent.flatMap(({ host_id, instances }, n) =>
+    outcomes[n] === 'applied' ? instances.map(({ id, power, migration }) => ({ id, power, migration, host_id })) : [],
+  )
 }
 
 /** The host goes by something newer than what is known here of the instance. */

@@ -272,13 +272,15 @@ export class AgentSession {
     if (show.length > 0) this.parts.log.warn({ host_id: this.host_id, instances: show.length }, newer_held)
     const link_urls = session.agent_urls.map(linkUrlOf)
     this.send({ type: 'welcome', protocol, host_id: this.host_id, heartbeat_ms, last_report, link_urls, show })
-    await this.tell(true)
+    await this.tell(true, session.forget)
   }
 
-  private async tell(whole: boolean): Promise<void> {
+  private async tell(whole: boolean, forget: readonly string[] = []): Promise<void> {
     const made = await this.shared.frames.ask({ host_id: this.host_id, told: whole ? undefined : this.told })
     this.told = made.told
-    if (made.frame) this.send(made.frame)
+    if (made.frame?.type !== 'wanted') return
+    const { forget_instances } = made.frame
+    this.send(forget.length === 0 ? made.frame : { ...made.frame, forget_instances: [...forget_instances, ...forget] })
   }
 
   private async report(report: number, instances: readonly InstanceReport[]): Promise<void> {

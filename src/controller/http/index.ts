@@ -20,6 +20,7 @@ import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
+import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
 import { portHandlers } from './port.ts'
@@ -41,6 +42,7 @@ export const handlers: readonly Handled[] = [
   ...hostBmcHandlers,
   ...haRestartHandlers,
   ...instanceHandlers,
+  ...migrationHandlers,
   ...consoleHandlers,
   ...operationHandlers,
   ...eventHandlers,

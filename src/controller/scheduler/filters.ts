@@ -6,6 +6,7 @@ export type Filter = (host: HostSnapshot, claims: Claims, asked: PlacementAsked)
 /** What a filter that refuses finds wrong, for who is not told of single hosts. */
 const faults: Readonly<Record<string, string>> = {
   asked_host: 'not the host that was asked for',
+  other_host: 'it is there, or some of it still is',
   volume: 'not where the volume is',
   zone: 'in another zone',
   answers: 'no answer',
@@ -35,6 +36,8 @@ function lacks(what: string, unit: string, asked: number, limit: number, claimed
 export const filters: Readonly<Record<string, Filter>> = {
   asked_host: (host, _, asked) =>
     asked.host_id !== null && asked.host_id !== host.id ? 'another host was asked for' : null,
+  other_host: (host, _, asked) =>
+    asked.not_host_ids?.includes(host.id) ? 'it is there now, or something of it is still to be cleared there' : null,
   volume: (host, _, asked) =>
     asked.volume_host_id !== undefined && asked.volume_host_id !== host.id
       ? 'the volume that it starts from is on another host'

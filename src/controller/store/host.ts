@@ -228,7 +228,8 @@ async function remove(tx: Tx, id: string): Promise<void> {
 /** Every host, as the scheduler wants it. */
 async function snapshot(db: Db): Promise<HostSnapshot[]> {
   const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
-    select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
+    select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers,
+      h.schedulable and not exists (select from maintenance x where x.host_id = h.id) as schedulable,
       coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
       h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib,
       k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, k.disk_gib as disk_claimed_gib
@@ -388,7 +389,11 @@ async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; 
 async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
   const { rows } = await sql`
     select from volume where image_id = ${image_id} and host_id = ${id}
-    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso' limit 1`.execute(
+    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso'
+    union all select from migration m join volume v on v.instance_id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and v.image_id = ${image_id}
+    union all select from migration m join instance i on i.id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and i.image_id = ${image_id} limit 1`.execute(
     db,
   )
   return rows.length > 0

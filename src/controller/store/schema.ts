@@ -8,6 +8,7 @@ import type { BmcKind } from '../../model/bmc.ts'
 import type { AbsenceCause, FencingMethod } from '../../model/host-state.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
+import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 
 export interface ControllerTable {
   id: string
@@ -664,5 +665,8 @@ export interface Schema {
   event: EventTable
   audit: AuditTable
   placement: PlacementTable
+  migration: MigrationTable
+  maintenance: MaintenanceTable
+  maintenance_obstacle: MaintenanceObstacleTable
   idempotency: IdempotencyTable
 }
