@@ -7,6 +7,7 @@ import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
 import { migrationRoutes } from './migration.ts'
+import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
 import { projectRoutes } from './project.ts'
@@ -44,6 +45,7 @@ export const contract = {
   'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
   migration: migrationRoutes,
+  'instance-group': instanceGroupRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
   'console-link': consoleLinkRoutes,

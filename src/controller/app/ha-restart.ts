@@ -5,7 +5,7 @@ import type { Cloud } from '../cloud.ts'
 import { haRestart } from '../store/ha-restart.ts'
 import type { Page } from '../store/page.ts'
 import { type Caller, visibleProject } from './caller.ts'
-import { maySeeHosts } from './placement.ts'
+import { maySeeHosts } from './placement-told.ts'
 
 export async function listHaRestarts(
   cloud: Cloud,

@@ -108,7 +108,7 @@ export async function beginMove(
 ): Promise<{ id: string; operation_id: string; target_host_id: string }> {
   const kind = kindOf(row, asked.kind)
   const wish = await wishOf(tx, row, { kind, host_id: asked.host_id })
-  const { decision, target_host_id } = await placeMove(tx, row, wish)
+  const { decision, target_host_id } = await placeMove(cloud, tx, row, wish)
   const id = makeId<MigrationId>(cloud)
   const operation_id = makeId<OperationId>(cloud)
   const who = { user_id: asked.who?.user_id ?? null, request_id: asked.who?.request_id ?? null }
@@ -219,7 +219,14 @@ async function wishOf(
     arch: before?.arch ?? null,
     cpu_flags: [...new Set([...(before?.cpu_flags ?? []), ...flags])],
     labels: before?.labels ?? {},
-    not_host_ids: [row.host_id, ...(await migration.uncleared(tx, row.id))],
+    around: {
+      excluded: new Map(
+        [row.host_id, ...(await migration.uncleared(tx, row.id))].map(id => [
+          id,
+          'it is there now, or something of it is still to be cleared there',
+        ]),
+      ),
+    },
   }
 }
 
@@ -230,6 +237,7 @@ const guestsSeeTheHost: ReadonlySet<string> = new Set(['default', 'host-model', 
 const attempts_max = 5
 
 async function placeMove(
+  cloud: Cloud,
   tx: Tx,
   row: LockedInstance,
   wish: PlacementAsked,
@@ -237,7 +245,7 @@ async function placeMove(
   let decision: Decision | undefined
   const { vcpus, memory_mib, disk_gib } = wish
   for (let attempt = 0; attempt < attempts_max; attempt++) {
-    const hosts = await host.snapshot(tx)
+    const hosts = await cloud.hosts.view(tx, { with_promised: true })
     if (wish.host_id !== null && !hosts.some(one => one.id === wish.host_id)) throw notFound('host', wish.host_id)
     ;[decision] = place(hosts, wish)
     if (!decision?.host_id) break

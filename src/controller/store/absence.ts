@@ -6,7 +6,7 @@ import { type Selectable, sql } from 'kysely'
 import type { Host } from '../../api/host.ts'
 import type { Absence, AbsenceCause, Opinion } from '../../model/host-state.ts'
 import { type Db, json, type Tx } from './database.ts'
-import type { HostAbsenceTable } from './schema.ts'
+import type { HostAbsenceTable } from './schema-lost-hosts.ts'
 
 export type AbsenceRow = Selectable<HostAbsenceTable>
 

@@ -3,7 +3,7 @@ import { type Insertable, type Selectable, sql } from 'kysely'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import type { Db, Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
-import type { HaRestartTable } from './schema.ts'
+import type { HaRestartTable } from './schema-lost-hosts.ts'
 
 export type HaRestartRow = Selectable<HaRestartTable>
 

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { HostBmc } from '../../api/host-bmc.ts'
 import type { Db, Tx } from './database.ts'
-import type { HostBmcTable } from './schema.ts'
+import type { HostBmcTable } from './schema-lost-hosts.ts'
 
 export type HostBmcRow = Selectable<HostBmcTable>
 

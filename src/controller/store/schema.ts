@@ -4,11 +4,11 @@
  */
 import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
-import type { BmcKind } from '../../model/bmc.ts'
-import type { AbsenceCause, FencingMethod } from '../../model/host-state.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
+import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -142,79 +142,9 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
-}
-
-export interface HostBmcTable {
-  host_id: string
-  kind: BmcKind
-  address: string
-  port: number | null
-  user_name: string
-  sealed_password: Buffer
-  cipher_suite: Generated<number>
-  certificate_sha256: string | null
-  ca_pem: string | null
-  system: string | null
-  tested_at: Date | null
-  test_failure: string | null
-  updated_at: Generated<Date>
-}
-
-export interface HostAbsenceTable {
-  host_id: string
-  cause: AbsenceCause
-  since: Date
-  opinions: Generated<unknown>
-  asked_at: Date | null
-  dead_at: Date | null
-  fence_failure: string | null
-  fence_attempts: Generated<number>
-  fence_again_at: Date | null
-  fenced_at: Date | null
-  fenced_by: FencingMethod | null
-  fenced_user_id: string | null
-}
-
-export interface ZoneStormTable {
-  zone_id: string
-  since: Generated<Date>
-  gone: number
-  hosts: number
-  overridden_at: Date | null
-  overridden_user_id: string | null
-}
-
-export interface LeaderTable {
-  name: string
-  controller_id: string
-  lease_until: Date
-  steady_since: Date
-}
-
-export interface HaRestartTable {
-  id: string
-  instance_id: string
-  project_id: string
-  from_host_id: string
-  from_host: string
-  to_host_id: string | null
-  to_host: string | null
-  generation: number | null
-  fenced_by: FencingMethod
-  lost_at: Date
-  reason: string
-  verify_by: Date | null
-  outcome: 'running' | 'failed' | 'no_room' | 'given_up' | null
-  failure: string | null
-  begun_at: Generated<Date>
-  ended_at: Date | null
-}
-
-export interface HostClaimTable {
-  host_id: string
-  vcpus: Generated<number>
-  memory_mib: Generated<number>
-  disk_gib: Generated<number>
+  /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
+  changes: Generated<number>
+  changed_xid: Generated<string>
 }
 
 export interface HeldInstanceTable {
@@ -408,6 +338,7 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  group_id: Generated<string | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -596,16 +527,6 @@ export interface AuditTable {
   hash: Buffer | null
 }
 
-export interface PlacementTable {
-  id: string
-  project_id: string
-  instance_id: string | null
-  request_id: string | null
-  host_id: string | null
-  decision: unknown
-  created_at: Generated<Date>
-}
-
 export interface IdempotencyTable {
   user_id: string
   key: string
@@ -648,6 +569,7 @@ export interface Schema {
   subnet: SubnetTable
   security_group: SecurityGroupTable
   security_group_rule: SecurityGroupRuleTable
+  instance_group: InstanceGroupTable
   instance: InstanceTable
   instance_observed: InstanceObservedTable
   volume: VolumeTable

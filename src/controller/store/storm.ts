@@ -1,7 +1,7 @@
 /** Zones of which so many hosts vanished at once that nothing is fenced nor restarted there. */
 import { type Selectable, sql } from 'kysely'
 import type { Db, Tx } from './database.ts'
-import type { ZoneStormTable } from './schema.ts'
+import type { ZoneStormTable } from './schema-lost-hosts.ts'
 
 async function list(db: Db): Promise<Map<string, Selectable<ZoneStormTable>>> {
   const rows = await db.selectFrom('zone_storm').selectAll().execute()
