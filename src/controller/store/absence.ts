@@ -154,6 +154,29 @@ async function witnesses(
   return rows
 }
 
+/** The pool that its disks are in, by what it said last; null: none that others could reach. */
+async function poolOf(db: Db, host_id: string): Promise<string | null> {
+  const { rows } = await sql<{ pool_id: string | null }>`
+    select facts->>'pool_id' as pool_id from host where id = ${host_id}::uuid`.execute(db)
+  return rows[0]?.pool_id ?? null
+}
+
+async function nameOf(db: Db, host_id: string): Promise<string | null> {
+  const row = await db.selectFrom('host').select('name').where('id', '=', host_id).executeTakeFirst()
+  return row?.name ?? null
+}
+
+/** Instances of fenced hosts that are to run elsewhere, the most important first. */
+async function toRestart(db: Db, limit: number): Promise<{ id: string; host_id: string; host: string }[]> {
+  const { rows } = await sql<{ id: string; host_id: string; host: string }>`
+    select i.id, h.id as host_id, h.name as host from host_absence a join host h on h.id = a.host_id
+    join instance i on i.host_id = h.id
+    where a.fenced_at is not null and h.session_controller_id is null and h.removed_at is null and i.availability = 'high'
+      and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null
+    order by i.ha_priority desc, i.id limit ${limit}`.execute(db)
+  return rows
+}
+
 type Noted = Partial<
   Pick<AbsenceRow, 'dead_at' | 'fence_failure' | 'fence_again_at' | 'fenced_by' | 'fenced_user_id'> & {
     opinions: readonly Opinion[]
@@ -198,6 +221,9 @@ export const absence = {
   list,
   presentByZone,
   witnesses,
+  poolOf,
+  nameOf,
+  toRestart,
   note,
   noteFenceFailure,
 }

@@ -39,8 +39,38 @@ async function list(db: Db, asked: RestartFilter): Promise<Page<HaRestart>> {
   return { items: items.map(shown), next }
 }
 
-async function insert(tx: Tx, made: Insertable<HaRestartTable>): Promise<void> {
-  await tx.insertInto('ha_restart').values(made).execute()
+type NewRestart = Omit<Insertable<HaRestartTable>, 'verify_by' | 'ended_at'> & { verify_s: number | null }
+
+/** With an outcome it has ended as it begins. */
+async function insert(tx: Tx, { verify_s, ...made }: NewRestart): Promise<void> {
+  const ended = made.outcome === null ? {} : { ended_at: sql<Date>`croft_now()` }
+  const verify = verify_s === null ? {} : { verify_by: sql<Date>`croft_now() + make_interval(secs => ${verify_s})` }
+  await tx
+    .insertInto('ha_restart')
+    .values({ ...made, ...ended, ...verify })
+    .execute()
+}
+
+/** Whatever is under way for the instance has come to nothing. */
+async function supersede(tx: Tx, instance_id: string, failure: string): Promise<void> {
+  await tx
+    .updateTable('ha_restart')
+    .set({ outcome: 'failed', failure, ended_at: sql<Date>`croft_now()` })
+    .where('instance_id', '=', instance_id)
+    .where('ended_at', 'is', null)
+    .execute()
+}
+
+async function hasNoRoomSince(tx: Tx, instance_id: string, lost_at_ms: number): Promise<boolean> {
+  const row = await tx
+    .selectFrom('ha_restart')
+    .select('id')
+    .where('instance_id', '=', instance_id)
+    .where('outcome', '=', 'no_room')
+    .where('begun_at', '>=', new Date(lost_at_ms))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 async function end(
@@ -98,4 +128,4 @@ async function triedSince(tx: Tx, instance_id: string, lost_at_ms: number): Prom
   return rows.flatMap(row => row.to_host_id ?? [])
 }
 
-export const haRestart = { list, insert, end, open, triedSince }
+export const haRestart = { list, insert, supersede, hasNoRoomSince, end, open, triedSince }
