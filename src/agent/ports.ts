@@ -64,6 +64,8 @@ export interface DomainSpec {
   readonly instance: WantedInstance
   readonly disks: readonly PreparedDisk[]
   readonly config_drive: string | null
+  /** CPUs of the host that are nobody's own, where guests without any of their own run; null or absent: all. */
+  readonly shared_cpus?: readonly number[] | null
 }
 
 export type HypervisorEvent =

@@ -119,7 +119,7 @@ export function matchesAlias(alias: Omit<PciAlias, 'name'>, device: Omit<PciDevi
   )
 }
 
-/** /proc/cpuinfo and libvirt write some flags differently: sse4_1 is sse4.1. */
+/** /proc/cpuinfo and libvirt write some flags differently: sse4_1 is sse4.1, avx512_vnni is avx512vnni. */
 export function sameFlag(flag: string): string {
-  return flag.toLowerCase().replaceAll(/[._-]/g, '_')
+  return flag.toLowerCase().replaceAll(/[._-]/g, '')
 }
