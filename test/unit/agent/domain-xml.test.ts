@@ -115,7 +115,10 @@ for (const graphics of graphicsKinds) {
 
 for (const [name, hardware] of Object.entries(hardwareVariants)) {
   const instance = { ...spec().instance, vcpus: 4, memory_mib: 1536, hardware }
-  variants[name] = [spec({ instance, shared_cpus: [0, 1, 2, 8] }), { ...host, virtualisation: 'kvm' }]
+  variants[name] = [
+    spec({ instance, shared: { all: [0, 1, 2, 8], nodes: new Map([[0, [0, 1, 2]]]) } }),
+    { ...host, virtualisation: 'kvm' },
+  ]
 }
 
 for (const [name, [given, on]] of Object.entries(variants)) {

@@ -65,7 +65,7 @@ export function domainXml(spec: DomainSpec, host: DomainHost): string {
           generation: instance.generation,
         }),
       ),
-      ...sizeElements(instance, spec.shared_cpus ?? null),
+      ...sizeElements(instance, spec.shared ?? null),
       sysinfo(instance),
       element(
         'os',

@@ -5,24 +5,14 @@
 import { dimmCount, dimmMib, memorySlots } from '../../../model/growth.ts'
 import type { WantedHardware } from '../../../protocol/hardware.ts'
 import type { WantedInstance, WantedPort } from '../../../protocol/wanted.ts'
+import type { SharedCpus } from '../../ports.ts'
 import type { DomainHost } from './domain-xml.ts'
+import { cpuList, pinsOf } from './pins.ts'
 import { element, type Element } from './xml.ts'
 
 type Sized = Pick<WantedInstance, 'vcpus' | 'memory_mib' | 'cpu_model' | 'hardware'>
 
 const none: WantedHardware = {}
-
-/** The kernel's list format, also libvirt's: '0-3,8'. */
-export function cpuList(cpus: readonly number[]): string {
-  const sorted = [...new Set(cpus)].sort((a, b) => a - b)
-  const ranges: [number, number][] = []
-  for (const cpu of sorted) {
-    const last = ranges.at(-1)
-    if (last && cpu === last[1] + 1) last[1] = cpu
-    else ranges.push([cpu, cpu])
-  }
-  return ranges.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`)).join(',')
-}
 
 const upTo = (n: number) => Array.from({ length: n }, (_, each) => each)
 
@@ -38,13 +28,12 @@ function dimmsOf(instance: Sized): number {
   return growth === null ? 0 : (dimmCount(instance.memory_mib, growth.base_mib, growth.max_mib) ?? 0)
 }
 
-/** In the order that libvirt's schema has them in: memory before vCPUs, tuning after. `shared_cpus`: where guests without pins run. */
-export function sizeElements(instance: Sized, shared_cpus: readonly number[] | null): (Element | null)[] {
+/** In the order that libvirt's schema has them in: memory before vCPUs, tuning after. `shared`: where guests without pins run. */
+export function sizeElements(instance: Sized, shared: SharedCpus | null): (Element | null)[] {
   const { vcpus, memory_mib, hardware = none } = instance
-  const { vcpus_max = vcpus, cells = [], page_size_kib } = hardware
+  const { vcpus_max = vcpus, page_size_kib } = hardware
   const growth = growthOf(instance)
-  const pinned = cells.some(cell => cell.cpus.length > 0)
-  const cpuset = pinned || shared_cpus === null ? undefined : cpuList(shared_cpus)
+  const cpuset = shared === null || hardware.cells?.length ? undefined : cpuList(shared.all)
   return [
     growth === null ? null : element('maxMemory', { slots: memorySlots, unit: 'MiB' }, String(growth.max_mib)),
     element('memory', { unit: 'MiB' }, String(memory_mib)),
@@ -56,26 +45,20 @@ export function sizeElements(instance: Sized, shared_cpus: readonly number[] | n
       { placement: 'static', cpuset, current: vcpus_max > vcpus ? vcpus : undefined },
       String(Math.max(vcpus_max, vcpus)),
     ),
-    cputune(hardware),
+    cputune(instance, shared),
     numatune(hardware),
   ]
 }
 
-/** Its own work (the emulator's) is done on the guest's own CPUs: it takes time from no other guest. */
-function cputune({ cells = [] }: WantedHardware): Element | null {
-  const pins = cells.flatMap(({ vcpus, cpus }) =>
-    vcpus.flatMap((vcpu, n) => {
-      const cpuset = cpus[n]
-      return cpuset === undefined ? [] : [{ vcpu, cpuset }]
-    }),
-  )
-  if (pins.length === 0) return null
-  const own = pins.map(pin => pin.cpuset)
+/** Guests without a place in NUMA are kept on shared CPUs by `cpuset`, which also counts for QEMU's own work. */
+function cputune(instance: Sized, shared: SharedCpus | null): Element | null {
+  const pins = instance.hardware?.cells?.length ? pinsOf(instance, shared) : null
+  if (pins === null) return null
   return element(
     'cputune',
     {},
-    ...pins.sort((a, b) => a.vcpu - b.vcpu).map(pin => element('vcpupin', pin)),
-    element('emulatorpin', { cpuset: cpuList(own) }),
+    ...pins.vcpus.map(({ vcpu, cpus }) => element('vcpupin', { vcpu, cpuset: cpuList(cpus) })),
+    element('emulatorpin', { cpuset: cpuList(pins.emulator) }),
   )
 }
 
