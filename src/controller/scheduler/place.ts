@@ -2,9 +2,9 @@
  * Placing: from a snapshot of hosts and what is asked to a plan and its explanation. Pure; store/ claims what the plan
  * says and checks again as it does.
  */
-import { filters } from './filters.ts'
+import { filters } from './filters/index.ts'
 import type { Claims, HostSnapshot, PlacementAsked } from './snapshot.ts'
-import { weights } from './weights.ts'
+import { weights } from './weights/index.ts'
 
 export interface Verdict {
   host: string
@@ -28,18 +28,19 @@ const told_refused_max = 10
 
 /** The first filter that refuses the host, with its words. */
 function refusal(host: HostSnapshot, claims: Claims, asked: PlacementAsked): { filter: string; why: string } | null {
-  for (const [filter, test] of Object.entries(filters)) {
-    const why = test(host, claims, asked)
-    if (why !== null) return { filter, why }
+  for (const [filter, one] of Object.entries(filters)) {
+    if (one.applies && !one.applies(asked)) continue
+    if (one.refuses(host, claims, asked)) return { filter, why: one.why(host, claims, asked) }
   }
   return null
 }
 
-function verdictOf(host: HostSnapshot, claims: Claims): Verdict {
+function verdictOf(host: HostSnapshot, claims: Claims, asked: PlacementAsked): Verdict {
   const parts: Record<string, number> = {}
   let score = 0
-  for (const [name, { factor, weigh }] of Object.entries(weights)) {
-    const part = factor * weigh(host, claims)
+  for (const [name, { factor, applies, weigh }] of Object.entries(weights)) {
+    if (applies && !applies(asked)) continue
+    const part = factor * weigh(host, claims, asked)
     parts[name] = Math.round(part * 1000) / 1000
     score += part
   }
@@ -72,7 +73,7 @@ export function place(hosts: readonly HostSnapshot[], asked: PlacementAsked, cou
     if (!claim) return
     const no = refusal(host, claim, asked)
     if (!no) {
-      fitting.set(host.id, { host, verdict: verdictOf(host, claim) })
+      fitting.set(host.id, { host, verdict: verdictOf(host, claim, asked) })
       return
     }
     fitting.delete(host.id)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { filters } from '../../../src/controller/scheduler/filters.ts'
+import { filters } from '../../../src/controller/scheduler/filters/index.ts'
 import { place } from '../../../src/controller/scheduler/place.ts'
 import type { HostSnapshot, PlacementAsked } from '../../../src/controller/scheduler/snapshot.ts'
 
@@ -62,7 +62,9 @@ function loaded(one: HostSnapshot, ask: PlacementAsked, n: number): HostSnapshot
 }
 
 function fits(one: HostSnapshot, ask: PlacementAsked): boolean {
-  return Object.values(filters).every(filter => filter(one, claimsOf(one), ask) === null)
+  return Object.values(filters).every(
+    filter => (filter.applies && !filter.applies(ask)) || !filter.refuses(one, claimsOf(one), ask),
+  )
 }
 
 test('the cases are worth trying: many are placed in part, some wholly, some not at all', () => {
