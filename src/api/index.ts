@@ -4,6 +4,7 @@ import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
+import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
 import { projectRoutes } from './project.ts'
@@ -38,6 +39,7 @@ export const contract = {
   flavor: flavorRoutes,
   host: hostRoutes,
   instance: instanceRoutes,
+  'instance-group': instanceGroupRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
   'console-link': consoleLinkRoutes,

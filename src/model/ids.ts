@@ -26,6 +26,7 @@ export type SecurityGroupId = Id<'security-group'>
 export type SecurityGroupRuleId = Id<'security-group-rule'>
 export type VolumeId = Id<'volume'>
 export type InstanceId = Id<'instance'>
+export type InstanceGroupId = Id<'instance-group'>
 export type OperationId = Id<'operation'>
 export type PlacementId = Id<'placement'>
 

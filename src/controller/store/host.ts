@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
-import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { claim, claimHeld, release } from './host-claim.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
@@ -182,19 +181,6 @@ async function remove(tx: Tx, id: string): Promise<void> {
     session_controller_id = null where id = ${id}`.execute(tx)
 }
 
-/** Every host, as the scheduler wants it. */
-async function snapshot(db: Db): Promise<HostSnapshot[]> {
-  const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
-    select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
-      coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
-      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib,
-      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, k.disk_gib as disk_claimed_gib
-    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id where h.removed_at is null order by h.id`.execute(
-    db,
-  )
-  return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
-}
-
 /** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
 function limitsOf(
   facts: HostFacts,
@@ -356,7 +342,6 @@ export const host = {
   update,
   instanceCount,
   remove,
-  snapshot,
   claim,
   claimHeld,
   release,
