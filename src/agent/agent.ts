@@ -3,7 +3,13 @@
  * each simulated host run exactly this; only the ports differ.
  */
 import type { Clock } from '../lib/clock.ts'
-import { type AgentFrame, type ControllerFrame, type HostFacts, protocolVersion } from '../protocol/messages.ts'
+import {
+  type AgentFrame,
+  type ControllerFrame,
+  type HostFacts,
+  newerCalls,
+  protocolVersion,
+} from '../protocol/messages.ts'
 import { createCalls } from './calls.ts'
 import { createGuestWatch } from './guests.ts'
 import { createLink } from './link.ts'
@@ -21,6 +27,7 @@ import type {
   Storage,
 } from './ports.ts'
 import { Away } from './ports.ts'
+import { type Probe, probeByTcp } from './probe.ts'
 import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
 import { createSharedCpus, type HostCpus } from './reconcilers/shared-cpus.ts'
@@ -52,6 +59,8 @@ export interface AgentOptions {
   readonly log: Log
   /** Kernel's boot id (or the simulation's): tells a power cut from a restart of the agent. */
   readonly boot_id: string
+  /** How it finds out whether another machine lives; by TCP where nothing else is given. */
+  readonly probe?: Probe
   /** Whether the host is being shut down. */
   readonly hostEnds?: () => Promise<boolean>
   /** Without it no guest is kept off CPUs that are another's own. */
@@ -79,7 +88,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const [wanted, said] = [instances.get(id), reporter.get(id)]
     return wanted === undefined || (said !== undefined && isAtRest(wanted, said))
   }
-  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, log })
+  const { probe = probeByTcp } = options
+  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
   const reconciling = { ...options, instances, reporter, guestOf, wentOff: calls.wentOff, networkReady: network.ready }
   const shared = createSharedCpus({
@@ -114,7 +124,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         power,
         reboot_count,
       }))
-      return { type: 'hello', protocol: protocolVersion, facts, holds }
+      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls] }
     },
     async welcomed(welcome, send) {
       await options.link.learn?.(welcome.link_urls ?? [])

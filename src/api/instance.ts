@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox'
 import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
+import { migrationKinds, migrationPhases } from '../model/migration.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
@@ -60,6 +61,17 @@ export const Instance = closed({
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',
   }),
+  migration: nullable(
+    closed(
+      {
+        id: Uuid,
+        kind: oneOf(migrationKinds),
+        phase: oneOf(migrationPhases),
+        percent: nullable(Type.Integer({ description: 'How much of memory and disks has gone over' })),
+      },
+      { description: 'While it is being moved to another host' },
+    ),
+  ),
   started_at: nullable(Time),
   deleted_at: nullable(Time),
   purge_at: nullable(Time),
