@@ -21,6 +21,7 @@ export interface DomainTable {
   parent_id: string | null
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -30,6 +31,7 @@ export interface ProjectTable {
   name: string
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -41,6 +43,7 @@ export interface UserTable {
   password_hash: string | null
   enabled: Generated<boolean>
   default_project_id: string | null
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -57,6 +60,7 @@ export interface RoleTable {
   description: Generated<string>
   permissions: string[]
   built_in: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -64,9 +68,10 @@ export interface RoleGrantTable {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: Generated<string | null>
   created_at: Generated<Date>
 }
 
