@@ -30,6 +30,7 @@ import { Away } from './ports.ts'
 import { type Probe, probeByTcp } from './probe.ts'
 import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
+import { createSharedCpus, type HostCpus } from './reconcilers/shared-cpus.ts'
 import { createVolumeRemoval } from './reconcilers/volume-removal.ts'
 import { createWorker } from './reconcilers/worker.ts'
 import { createReporter } from './reporter.ts'
@@ -62,6 +63,8 @@ export interface AgentOptions {
   readonly probe?: Probe
   /** Whether the host is being shut down. */
   readonly hostEnds?: () => Promise<boolean>
+  /** Without it no guest is kept off CPUs that are another's own. */
+  readonly cpus?: HostCpus
 }
 
 export interface Agent {
@@ -89,7 +92,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
   const reconciling = { ...options, instances, reporter, guestOf, wentOff: calls.wentOff, networkReady: network.ready }
-  const instance = await createInstanceReconciler(reconciling)
+  const shared = createSharedCpus({
+    ...options,
+    instances,
+    cpus: options.cpus ?? null,
+    runs: id => reporter.get(id)?.power === 'running',
+  })
+  const instance = await createInstanceReconciler({ ...reconciling, sharedCpus: shared.now })
   const foreign = createForeignWatch(frame => link.send(frame))
   const volumes = createVolumeRemoval({ ...options, instances, send: frame => link.send(frame) })
   const sampler = createSampler({
@@ -141,6 +150,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (change.network) network.wake()
     if (change.network) sampler.changed()
     for (const id of change.instances) instance.changed(id)
+    shared.wake()
     volumes.remove(frame.remove_volumes ?? [])
   }
 
@@ -161,6 +171,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (scope === 'all') {
         instance.survey(domains)
         for (const { id, ours } of domains) if (ours) guests.look(id)
+        shared.wake()
         void refreshFacts()
       }
       foreign.see(domains)
@@ -217,7 +228,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       calls.stop()
       guests.stop()
       sampler.stop()
-      await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop()])
+      await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop(), shared.stop()])
     },
   }
 }

@@ -39,9 +39,19 @@ export const HostFacts = Type.Object({
   sockets: Count,
   memory_mib: Count,
   huge_pages: Type.Array(Type.Object({ size_kib: Count, total: Count }), { maxItems: 64 }),
-  numa: Type.Array(Type.Object({ node: Count, cpus: Type.Array(Count, { maxItems: 65_536 }), memory_mib: Count }), {
-    maxItems: 1024,
-  }),
+  numa: Type.Array(
+    Type.Object({
+      node: Count,
+      cpus: Type.Array(Count, { maxItems: 65_536 }),
+      memory_mib: Count,
+      huge_pages: Type.Optional(Type.Array(Type.Object({ size_kib: Count, total: Count }), { maxItems: 64 })),
+    }),
+    { maxItems: 1024 },
+  ),
+  /** CPUs that are threads of one core. */
+  thread_siblings: Type.Optional(Type.Array(Type.Array(Count, { maxItems: 64 }), { maxItems: 65_536 })),
+  /** Models that a guest can have here, as libvirt says of its hypervisor. */
+  cpu_models: Type.Optional(Type.Array(Text, { maxItems: 1024 })),
   disks: Type.Array(Type.Object({ name: Text, size_bytes: Bytes, model: Text, rotational: Type.Boolean() }), {
     maxItems: 4096,
   }),
@@ -56,7 +66,23 @@ export const HostFacts = Type.Object({
     }),
     { maxItems: 4096 },
   ),
-  pci: Type.Array(Type.Object({ address: Text, vendor: Text, device: Text, class: Text }), { maxItems: 16_384 }),
+  pci: Type.Array(
+    Type.Object({
+      address: Text,
+      vendor: Text,
+      device: Text,
+      class: Text,
+      driver: Type.Optional(Text),
+      /** What is in one group cannot be kept apart; null: no IOMMU, and so nothing for guests. */
+      iommu_group: Type.Optional(Nullable(Text)),
+      numa_node: Type.Optional(Nullable(Count)),
+      /** Of a virtual function (SR-IOV): the device that it is one of. */
+      physical_function: Type.Optional(Text),
+      /** What the host itself needs it for ('disk sda', 'nic eth0'): never a guest's. */
+      used_by: Type.Optional(Nullable(Text)),
+    }),
+    { maxItems: 16_384 },
+  ),
   virtualisation: Type.Union([Type.Literal('kvm'), Type.Literal('tcg')]),
   /** Free room of the pool for root disks. */
   pool_total_gib: Count,

@@ -24,6 +24,7 @@ export interface DomainTable {
   parent_id: string | null
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -33,6 +34,7 @@ export interface ProjectTable {
   name: string
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -44,6 +46,7 @@ export interface UserTable {
   password_hash: string | null
   enabled: Generated<boolean>
   default_project_id: string | null
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -60,6 +63,7 @@ export interface RoleTable {
   description: Generated<string>
   permissions: string[]
   built_in: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -67,9 +71,10 @@ export interface RoleGrantTable {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: Generated<string | null>
   created_at: Generated<Date>
 }
 
