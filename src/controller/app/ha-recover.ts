@@ -51,13 +51,8 @@ async function lockLost(
   const lost = await absence.lock(tx, from.id)
   if (!locked || locked.session_controller_id !== null || !lost || lost.fenced_by === null) return null
   const row = await instance.lock(tx, instance_id)
-  const is_due =
-    row?.host_id === from.id &&
-    row.availability === 'high' &&
-    row.wanted_power === 'running' &&
-    row.deleted_at === null &&
-    row.held_generation === null
-  return row && is_due ? { row, lost: { ...lost, fenced_by: lost.fenced_by } } : null
+  if (row?.host_id !== from.id || !(await haRestart.isDue(tx, row.id))) return null
+  return { row, lost: { ...lost, fenced_by: lost.fenced_by } }
 }
 
 async function restart(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string): Promise<Recovered> {
