@@ -15,4 +15,5 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./libvirt.ts'),
   () => import('./ovsdb.ts'),
   () => import('./image.ts'),
+  () => import('./scale.ts'),
 ]

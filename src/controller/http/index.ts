@@ -21,12 +21,15 @@ import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
+import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
 import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
 import { subnetHandlers } from './subnet.ts'
+import { haRestartHandlers } from './ha-restart.ts'
+import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
@@ -37,8 +40,11 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...hostBmcHandlers,
+  ...haRestartHandlers,
   ...instanceGroupHandlers,
   ...instanceHandlers,
+  ...migrationHandlers,
   ...consoleHandlers,
   ...operationHandlers,
   ...eventHandlers,

@@ -6,7 +6,9 @@ import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
+import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
+import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -22,6 +24,7 @@ export interface DomainTable {
   parent_id: string | null
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -31,6 +34,7 @@ export interface ProjectTable {
   name: string
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -42,6 +46,7 @@ export interface UserTable {
   password_hash: string | null
   enabled: Generated<boolean>
   default_project_id: string | null
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -58,6 +63,7 @@ export interface RoleTable {
   description: Generated<string>
   permissions: string[]
   built_in: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -65,9 +71,10 @@ export interface RoleGrantTable {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: Generated<string | null>
   created_at: Generated<Date>
 }
 
@@ -117,6 +124,7 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -548,6 +556,11 @@ export interface Schema {
   zone: ZoneTable
   cluster: ClusterTable
   host: HostTable
+  host_bmc: HostBmcTable
+  host_absence: HostAbsenceTable
+  zone_storm: ZoneStormTable
+  leader: LeaderTable
+  ha_restart: HaRestartTable
   host_claim: HostClaimTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
@@ -579,5 +592,8 @@ export interface Schema {
   event: EventTable
   audit: AuditTable
   placement: PlacementTable
+  migration: MigrationTable
+  maintenance: MaintenanceTable
+  maintenance_obstacle: MaintenanceObstacleTable
   idempotency: IdempotencyTable
 }
