@@ -139,6 +139,7 @@ const caller: Caller = {
   on_system: new Set(['topology.read']),
   on_domains: new Map(),
   on_project: new Set(),
+  on_instances: new Map(),
   request: {
     id: crypto.randomUUID(),
     method: 'POST',
