@@ -3,6 +3,7 @@ import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
 import { hostRoutes } from './host.ts'
+import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
@@ -16,6 +17,8 @@ import { imageRoutes } from './image.ts'
 import { imageUploadRoutes } from './image-upload.ts'
 import { imageKeyRoutes } from './image-key.ts'
 import { keyPairRoutes } from './key-pair.ts'
+import { regionRoutes } from './region.ts'
+import { aggregateRoutes } from './aggregate.ts'
 import { zoneRoutes } from './zone.ts'
 import { clusterRoutes } from './cluster.ts'
 import { settingRoutes } from './setting.ts'
@@ -37,6 +40,7 @@ export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
   host: hostRoutes,
+  'host-registration': hostRegistrationRoutes,
   instance: instanceRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
@@ -55,8 +59,10 @@ export const contract = {
   'image-upload': imageUploadRoutes,
   'image-key': imageKeyRoutes,
   volume: volumeRoutes,
+  region: regionRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,
+  aggregate: aggregateRoutes,
   setting: settingRoutes,
   audit: auditRoutes,
   network: networkRoutes,

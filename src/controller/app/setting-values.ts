@@ -69,6 +69,11 @@ export const settingTable = {
     1024,
     'Memory of each host that is never given to instances, MiB',
   ),
+  'host.self_registration': setting(
+    Type.Boolean(),
+    false,
+    'Whether machines may ask to be hosts without a token, and wait for an operator to approve them',
+  ),
   'metrics.interval_s': setting(
     Type.Unsafe<number>({ type: 'integer', enum: [0, 5, 10, 15, 20, 30, 60] }),
     10,

@@ -13,6 +13,8 @@ import { imageHandlers } from './image.ts'
 import { imageUploadHandlers } from './image-upload.ts'
 import { imageKeyHandlers } from './image-key.ts'
 import { keyPairHandlers } from './key-pair.ts'
+import { regionHandlers } from './region.ts'
+import { aggregateHandlers } from './aggregate.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
 import { settingHandlers } from './setting.ts'
@@ -27,6 +29,7 @@ import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
 import { subnetHandlers } from './subnet.ts'
 import { hostHandlers } from './host.ts'
+import { hostRegistrationHandlers } from './host-registration.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
 import { sessionHandlers } from './session.ts'
@@ -36,6 +39,7 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...hostRegistrationHandlers,
   ...instanceHandlers,
   ...consoleHandlers,
   ...operationHandlers,
@@ -52,8 +56,10 @@ export const handlers: readonly Handled[] = [
   ...imageUploadHandlers,
   ...imageKeyHandlers,
   ...volumeHandlers,
+  ...regionHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
+  ...aggregateHandlers,
   ...settingHandlers,
   ...auditHandlers,
   ...networkHandlers,

@@ -18,6 +18,10 @@ const disagreements = sql<Host['disagreements']>`(
     ) order by d.instance_id), '[]')
   from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
 
+const aggregates = sql<Host['aggregates']>`(
+  select coalesce(json_agg(json_build_object('id', a.id, 'name', a.name) order by a.name), '[]')
+  from aggregate_host ah join aggregate a on a.id = ah.aggregate_id where ah.host_id = h.id)`.as('aggregates')
+
 function selectHosts(db: Db) {
   return db
     .selectFrom('host as h')
@@ -36,6 +40,7 @@ function selectHosts(db: Db) {
         .where('i.deleted_at', 'is', null)
         .as('instances'),
       disagreements,
+      aggregates,
     ])
     .where('h.removed_at', 'is', null)
 }
@@ -59,6 +64,10 @@ function toHost(row: HostRow): Host {
     disk_limit_gib: row.disk_limit_gib,
     disk_claimed_gib: row.disk_claimed_gib,
     instances: row.instances ?? 0,
+    reserved_memory_mib: row.reserved_memory_mib,
+    reserved_vcpus: row.reserved_vcpus,
+    aggregates: row.aggregates,
+    machine_id: row.machine_id,
     facts: row.facts,
     foreign_domains: row.foreign_domains,
     disagreements: row.disagreements,
@@ -69,12 +78,22 @@ function toHost(row: HostRow): Host {
 
 async function list(
   db: Db,
-  asked: PageAsked & { name?: string | undefined; cluster_id?: string | undefined },
+  asked: PageAsked & {
+    name?: string | undefined
+    cluster_id?: string | undefined
+    aggregate_id?: string | undefined
+  },
 ): Promise<Page<Host>> {
   const keys = keyset(asked, sql`h.id`, { name: { column: sql`h.name` } })
   let query = selectHosts(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('h.name', '=', asked.name)
   if (asked.cluster_id !== undefined) query = query.where('h.cluster_id', '=', asked.cluster_id)
+  if (asked.aggregate_id !== undefined) {
+    const { aggregate_id } = asked
+    query = query.where(
+      sql<boolean>`exists (select from aggregate_host x where x.host_id = h.id and x.aggregate_id = ${aggregate_id})`,
+    )
+  }
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)
@@ -118,51 +137,39 @@ function present(tx: Tx, id: string) {
     .where('removed_at', 'is', null)
 }
 
-/** The host that this machine is, by the id that its system gave it. */
-async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string; is_linked: boolean } | null> {
-  const row = await tx
-    .selectFrom('host')
-    .select(['id', sql<boolean>`session_controller_id is not null`.as('is_linked')])
-    .where('machine_id', '=', machine_id)
-    .forUpdate()
-    .executeTakeFirst()
-  return row ?? null
+export interface HostChange {
+  name?: string | undefined
+  schedulable?: boolean | undefined
+  labels?: unknown
+  reserved_memory_mib?: number | null | undefined
+  reserved_vcpus?: number | null | undefined
 }
 
-type NewHost = { id: string; name: string; cluster_id: string; machine_id: string; certificate_sha256: Buffer }
-
-async function insert(tx: Tx, made: NewHost): Promise<void> {
-  await tx.insertInto('host').values(made).execute()
-}
-
-/** A new certificate for a host that joins again; an old link ends with its next word. */
-async function renew(tx: Tx, id: string, certificate_sha256: Buffer): Promise<void> {
+/** Throws the database's own error (host_name_key) when the name is taken. */
+async function update(tx: Tx, id: string, set: HostChange): Promise<void> {
+  const { labels, ...plain } = set
+  const given = Object.entries(plain).filter(([, value]) => value !== undefined)
+  if (given.length === 0 && labels === undefined) return
   await tx
     .updateTable('host')
-    .set({ certificate_sha256, session_epoch: sql`session_epoch + 1` })
+    .set({ ...Object.fromEntries(given), ...(labels !== undefined && { labels: json(labels) }) })
     .where('id', '=', id)
     .execute()
 }
 
-/** The host name, with a number after it when another machine has it. */
-async function freeName(tx: Tx, hostname: string): Promise<string> {
-  const rows = await tx.selectFrom('host').select('name').where('name', 'like', `${hostname}%`).execute()
-  const taken = new Set(rows.map(row => row.name))
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? hostname : `${hostname}-${n}`
-    if (!taken.has(name)) return name
-  }
-}
-
-async function update(tx: Tx, id: string, set: { schedulable?: boolean | undefined; labels?: unknown }): Promise<void> {
-  await tx
-    .updateTable('host')
-    .set({
-      ...(set.schedulable !== undefined && { schedulable: set.schedulable }),
-      ...(set.labels !== undefined && { labels: json(set.labels) }),
-    })
-    .where('id', '=', id)
-    .execute()
+/** What may be promised of the hosts of a cluster, or of one of them, reckoned anew: as limitsOf does when a host reports its facts. */
+async function applyLimits(
+  tx: Tx,
+  of: { cluster_id: string } | { host_id: string },
+  reserved_mib: number,
+): Promise<void> {
+  const which = 'host_id' in of ? sql`h.id = ${of.host_id}::uuid` : sql`c.id = ${of.cluster_id}::uuid`
+  await sql`update host h set
+      vcpus_limit = greatest(0,
+        floor(((h.facts->>'cpus')::numeric - coalesce(h.reserved_vcpus, 0)) * c.cpu_overcommit))::int,
+      memory_limit_mib = greatest(0, floor(((h.facts->>'memory_mib')::numeric
+        - coalesce(h.reserved_memory_mib, ${reserved_mib}::int)) * c.memory_overcommit))::bigint
+    from cluster c where c.id = h.cluster_id and ${which} and h.facts is not null`.execute(tx)
 }
 
 /** How many instances, deleted ones included, are still placed on the host. */
@@ -177,6 +184,7 @@ async function instanceCount(db: Db, id: string): Promise<number> {
 
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('aggregate_host').where('host_id', '=', id).execute()
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
     machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
     session_controller_id = null where id = ${id}`.execute(tx)
@@ -195,29 +203,35 @@ async function snapshot(db: Db): Promise<HostSnapshot[]> {
   return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
 }
 
-/** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
+/** What may be promised of a host, from its facts, its cluster's overcommit and what is kept back. */
 function limitsOf(
   facts: HostFacts,
-  cluster: { cpu_overcommit: number; memory_overcommit: number },
+  row: {
+    cpu_overcommit: number
+    memory_overcommit: number
+    reserved_memory_mib: number | null
+    reserved_vcpus: number | null
+  },
   reserved_mib: number,
 ) {
+  const free_mib = facts.memory_mib - (row.reserved_memory_mib ?? reserved_mib)
   return {
-    vcpus_limit: Math.floor(facts.cpus * cluster.cpu_overcommit),
-    memory_limit_mib: Math.max(0, Math.floor((facts.memory_mib - reserved_mib) * cluster.memory_overcommit)),
+    vcpus_limit: Math.max(0, Math.floor((facts.cpus - (row.reserved_vcpus ?? 0)) * row.cpu_overcommit)),
+    memory_limit_mib: Math.max(0, Math.floor(free_mib * row.memory_overcommit)),
     disk_limit_gib: facts.pool_total_gib,
   }
 }
 
 async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: number): Promise<void> {
-  const cluster = await tx
+  const row = await tx
     .selectFrom('cluster')
     .innerJoin('host', 'host.cluster_id', 'cluster.id')
-    .select(['cpu_overcommit', 'memory_overcommit'])
+    .select(['cpu_overcommit', 'memory_overcommit', 'reserved_memory_mib', 'reserved_vcpus'])
     .where('host.id', '=', id)
     .executeTakeFirstOrThrow()
   await tx
     .updateTable('host')
-    .set({ facts: json(facts), ...limitsOf(facts, cluster, reserved_mib) })
+    .set({ facts: json(facts), ...limitsOf(facts, row, reserved_mib) })
     .where('id', '=', id)
     .execute()
 }
@@ -349,11 +363,8 @@ export const host = {
   find,
   lock,
   lockWhole,
-  byMachine,
-  insert,
-  renew,
-  freeName,
   update,
+  applyLimits,
   instanceCount,
   remove,
   snapshot,
