@@ -22,6 +22,7 @@ export const Aggregate = closed({
   description: Description,
   metadata: Metadata,
   project_ids: ProjectIds,
+  restricted: Type.Boolean({ description: 'For these projects alone, also when all of them are gone' }),
   hosts: Type.Integer({ description: 'How many hosts are in it: host.list with aggregate_id has them' }),
   version: Type.Integer(),
   created_at: Time,

@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox'
 import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
+import { migrationKinds, migrationPhases } from '../model/migration.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
@@ -49,6 +50,7 @@ export const Instance = closed({
     description: 'Addresses that the guest says it has; it may say anything',
   }),
   guest_os: nullable(Type.String({ description: 'The system that the guest says it runs' })),
+  group_id: nullable(uuidOf('The instance group that it is in')),
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
@@ -59,6 +61,17 @@ export const Instance = closed({
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',
   }),
+  migration: nullable(
+    closed(
+      {
+        id: Uuid,
+        kind: oneOf(migrationKinds),
+        phase: oneOf(migrationPhases),
+        percent: nullable(Type.Integer({ description: 'How much of memory and disks has gone over' })),
+      },
+      { description: 'While it is being moved to another host' },
+    ),
+  ),
   started_at: nullable(Time),
   deleted_at: nullable(Time),
   purge_at: nullable(Time),
@@ -122,6 +135,13 @@ export const InstanceCreate = closed({
   ),
   zone_id: Type.Optional(Uuid),
   host_id: Type.Optional(Uuid),
+  group_id: Type.Optional(uuidOf('The instance group that it comes into: it is placed by its policy')),
+  different_from: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On another host than each of these instances' }),
+  ),
+  same_as: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
+  ),
   config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
   watchdog_action: Type.Optional(
     oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'], {
@@ -143,6 +163,7 @@ function actRoute<const Verb extends string>(verb: Verb, summary: string, body =
     summary,
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body,
     status: 202,
@@ -159,11 +180,13 @@ export const instanceRoutes = {
     summary: 'Instances',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     query: closed({
       ...pageQuery,
       name: Type.Optional(Name),
       host_id: Type.Optional(Uuid),
       image_id: Type.Optional(Uuid),
+      group_id: Type.Optional(Uuid),
       deleted: Type.Optional(Type.Boolean({ description: 'Those deleted that can still be recovered, instead' })),
     }),
     status: 200,
@@ -178,6 +201,7 @@ export const instanceRoutes = {
     summary: 'One instance',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Instance,
@@ -217,6 +241,7 @@ export const instanceRoutes = {
     summary: 'Change name, tags, or how its screen is reached from its next start on',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({
       name: Type.Optional(Name),
@@ -238,6 +263,7 @@ export const instanceRoutes = {
     summary: 'Reboot: softly by asking the guest, or hard by resetting it',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({ hard: Type.Optional(Type.Boolean()) }),
     status: 202,
@@ -251,6 +277,7 @@ export const instanceRoutes = {
     summary: 'Delete an instance; until it is purged it can be recovered',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     query: closed({
       purge: Type.Optional(Type.Boolean({ description: 'At once and for good' })),
@@ -269,11 +296,12 @@ export const instanceRoutes = {
     summary: 'Take a deletion back; the instance is stopped then',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({}),
     status: 202,
     reply: acted,
-    errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
+    errors: ['not_found', 'wrong_state', 'conflict', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
   }),
   resetPassword: route({
     name: 'instance.reset-password',
@@ -283,6 +311,7 @@ export const instanceRoutes = {
       'Set a password in the running guest, through its guest agent; without one, a new one is made and shown once',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({
       user: Type.Optional(
@@ -317,6 +346,7 @@ export const instanceRoutes = {
     summary: 'Why it runs where it does: what each host scored, or why it was refused',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Placement,
@@ -329,6 +359,7 @@ export const instanceRoutes = {
     summary: 'What the guest wrote to its serial console',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     query: closed({
       tail_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 * 1024 * 1024, default: 65_536 })),
@@ -346,6 +377,7 @@ export const instanceRoutes = {
     summary: 'A one-time ticket for a console, to be opened as a WebSocket within a minute',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     body: closed({
       kind: Type.Optional(

@@ -36,6 +36,7 @@ function wrong({ name }: { name?: string | undefined }) {
 
 /** Hosts show the aggregates that they are in, so they have changed with it. */
 async function record(tx: Tx, caller: Caller, kind: string, id: string, host_ids: readonly string[] = []) {
+  await aggregate.noteHosts(tx, host_ids)
   await event.record(tx, [
     { noun: 'aggregate', kind, resource_id: id, project_id: null, ...by(caller) },
     ...host_ids.map(resource_id => ({ noun: 'host', kind: 'changed', resource_id, project_id: null, ...by(caller) })),
@@ -76,7 +77,7 @@ export function updateAggregate(
   return change(cloud, caller, async tx => {
     await lock(tx, caller, id)
     await onConstraint(aggregate.update(tx, id, asked), wrong(asked))
-    await record(tx, caller, 'changed', id, asked.name === undefined ? [] : await aggregate.hostIds(tx, id))
+    await record(tx, caller, 'changed', id, await aggregate.hostIds(tx, id))
     return await shown(tx, id)
   })
 }

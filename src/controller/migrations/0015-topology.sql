@@ -15,6 +15,8 @@ create table aggregate (
   name text not null unique,
   description text not null default '',
   metadata jsonb not null default '{}',
+  -- For the projects in aggregate_project alone, also when there are none of them any more.
+  restricted boolean not null default false,
   version bigint not null default 1,
   created_at timestamptz not null default croft_now()
 );

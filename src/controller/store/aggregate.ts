@@ -57,7 +57,13 @@ export interface AggregateChange {
 async function insert(tx: Tx, { project_ids, metadata, ...made }: AggregateChange & { id: string; name: string }) {
   await tx
     .insertInto('aggregate')
-    .values({ id: made.id, name: made.name, description: made.description ?? '', metadata: json(metadata ?? {}) })
+    .values({
+      id: made.id,
+      name: made.name,
+      description: made.description ?? '',
+      metadata: json(metadata ?? {}),
+      restricted: (project_ids ?? []).length > 0,
+    })
     .execute()
   await setProjects(tx, made.id, project_ids ?? [])
 }
@@ -70,6 +76,7 @@ async function update(tx: Tx, id: string, { project_ids, metadata, name, descrip
       ...(name !== undefined && { name }),
       ...(description !== undefined && { description }),
       ...(metadata !== undefined && { metadata: json(metadata) }),
+      ...(project_ids !== undefined && { restricted: project_ids.length > 0 }),
       version: sql<number>`version + 1`,
     })
     .where('id', '=', id)
@@ -124,10 +131,28 @@ async function removeHosts(tx: Tx, id: string, host_ids: readonly string[]): Pro
   return rows.map(row => row.host_id)
 }
 
+/** What the scheduler knows of these hosts has changed (migrations/0013). */
+async function noteHosts(tx: Tx, host_ids: readonly string[]): Promise<void> {
+  if (host_ids.length === 0) return
+  await sql`update host set changes = changes + 1 where id = any(${[...host_ids].sort()}::uuid[])`.execute(tx)
+}
+
 /** The hosts in it, by id. */
 async function hostIds(tx: Tx, id: string): Promise<string[]> {
   const rows = await tx.selectFrom('aggregate_host').select('host_id').where('aggregate_id', '=', id).execute()
   return rows.map(row => row.host_id)
 }
 
-export const aggregate = { list, find, lock, insert, update, remove, presentHosts, addHosts, removeHosts, hostIds }
+export const aggregate = {
+  list,
+  find,
+  lock,
+  insert,
+  update,
+  remove,
+  presentHosts,
+  addHosts,
+  removeHosts,
+  noteHosts,
+  hostIds,
+}

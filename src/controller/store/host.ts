@@ -2,10 +2,12 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
+import { hostAvailability } from '../../model/host-state.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
-import type { HostSnapshot } from '../scheduler/snapshot.ts'
+import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { claim, claimHeld, release } from './host-claim.ts'
+import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 /** What the host holds beyond the database; empty but after a restore. */
@@ -29,6 +31,17 @@ function selectHosts(db: Db) {
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
     .selectAll('h')
+    .leftJoin('host_absence as a', 'a.host_id', 'h.id')
+    .select([
+      'a.cause as absent_cause',
+      'a.since as absent_since',
+      'a.opinions as absent_opinions',
+      'a.asked_at as absent_asked_at',
+      'a.dead_at as absent_dead_at',
+      'a.fence_failure as absent_fence_failure',
+      'a.fenced_at as absent_fenced_at',
+      'a.fenced_by as absent_fenced_by',
+    ])
     .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
     .select(eb => [
       'c.name as cluster',
@@ -47,7 +60,32 @@ function selectHosts(db: Db) {
 
 type HostRow = Awaited<ReturnType<ReturnType<typeof selectHosts>['execute']>>[number]
 
+/** What was noted of it, when it is not there. */
+function absentRow(row: HostRow): AbsenceRow | null {
+  if (row.absent_cause === null || row.absent_since === null) return null
+  return {
+    host_id: row.id,
+    cause: row.absent_cause,
+    since: row.absent_since,
+    opinions: row.absent_opinions ?? [],
+    asked_at: row.absent_asked_at,
+    dead_at: row.absent_dead_at,
+    fence_failure: row.absent_fence_failure,
+    fence_attempts: 0,
+    fence_again_at: null,
+    fenced_at: row.absent_fenced_at,
+    fenced_by: row.absent_fenced_by,
+    fenced_user_id: null,
+  }
+}
+
 function toHost(row: HostRow): Host {
+  const absent = absentRow(row)
+  const { availability, why } = hostAvailability({
+    linked: row.session_controller_id !== null,
+    maintenance: false,
+    absence: absent && absence.toAbsence(absent),
+  })
   return {
     id: row.id,
     name: row.name,
@@ -55,6 +93,9 @@ function toHost(row: HostRow): Host {
     cluster: row.cluster,
     zone: row.zone,
     state: row.session_controller_id ? 'up' : 'unreachable',
+    availability,
+    availability_reason: why,
+    absence: absent && absence.shown(absent),
     schedulable: row.schedulable,
     labels: row.labels as Host['labels'],
     vcpus_limit: row.vcpus_limit,
@@ -157,21 +198,6 @@ async function update(tx: Tx, id: string, set: HostChange): Promise<void> {
     .execute()
 }
 
-/** What may be promised of the hosts of a cluster, or of one of them, reckoned anew: as limitsOf does when a host reports its facts. */
-async function applyLimits(
-  tx: Tx,
-  of: { cluster_id: string } | { host_id: string },
-  reserved_mib: number,
-): Promise<void> {
-  const which = 'host_id' in of ? sql`h.id = ${of.host_id}::uuid` : sql`c.id = ${of.cluster_id}::uuid`
-  await sql`update host h set
-      vcpus_limit = greatest(0,
-        floor(((h.facts->>'cpus')::numeric - coalesce(h.reserved_vcpus, 0)) * c.cpu_overcommit))::int,
-      memory_limit_mib = greatest(0, floor(((h.facts->>'memory_mib')::numeric
-        - coalesce(h.reserved_memory_mib, ${reserved_mib}::int)) * c.memory_overcommit))::bigint
-    from cluster c where c.id = h.cluster_id and ${which} and h.facts is not null`.execute(tx)
-}
-
 /** How many instances, deleted ones included, are still placed on the host. */
 async function instanceCount(db: Db, id: string): Promise<number> {
   const row = await db
@@ -185,41 +211,11 @@ async function instanceCount(db: Db, id: string): Promise<number> {
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('aggregate_host').where('host_id', '=', id).execute()
+  await tx.deleteFrom('host_absence').where('host_id', '=', id).execute()
+  await tx.deleteFrom('host_bmc').where('host_id', '=', id).execute()
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
     machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
     session_controller_id = null where id = ${id}`.execute(tx)
-}
-
-/** Every host, as the scheduler wants it. */
-async function snapshot(db: Db): Promise<HostSnapshot[]> {
-  const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
-    select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
-      coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
-      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib,
-      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, k.disk_gib as disk_claimed_gib
-    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id where h.removed_at is null order by h.id`.execute(
-    db,
-  )
-  return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
-}
-
-/** What may be promised of a host, from its facts, its cluster's overcommit and what is kept back. */
-function limitsOf(
-  facts: HostFacts,
-  row: {
-    cpu_overcommit: number
-    memory_overcommit: number
-    reserved_memory_mib: number | null
-    reserved_vcpus: number | null
-  },
-  reserved_mib: number,
-) {
-  const free_mib = facts.memory_mib - (row.reserved_memory_mib ?? reserved_mib)
-  return {
-    vcpus_limit: Math.max(0, Math.floor((facts.cpus - (row.reserved_vcpus ?? 0)) * row.cpu_overcommit)),
-    memory_limit_mib: Math.max(0, Math.floor(free_mib * row.memory_overcommit)),
-    disk_limit_gib: facts.pool_total_gib,
-  }
 }
 
 async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: number): Promise<void> {
@@ -324,6 +320,14 @@ async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoc
     .execute()
 }
 
+/** How many links each of the controllers that are alive holds, those included that hold none. */
+async function linksByController(db: Db): Promise<Map<string, number>> {
+  const { rows } = await sql<{ id: string; links: number }>`
+    select c.id, count(h.id) as links from controller c left join host h on h.session_controller_id = c.id
+    where c.lease_until > croft_now() group by c.id`.execute(db)
+  return new Map(rows.map(row => [row.id, row.links]))
+}
+
 /** Hosts whose link a controller that is gone still seems to hold, with the epoch of that link. */
 async function orphaned(db: Db): Promise<{ id: string; epoch: number }[]> {
   return await db
@@ -351,7 +355,11 @@ async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; 
 async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
   const { rows } = await sql`
     select from volume where image_id = ${image_id} and host_id = ${id}
-    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso' limit 1`.execute(
+    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso'
+    union all select from migration m join volume v on v.instance_id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and v.image_id = ${image_id}
+    union all select from migration m join instance i on i.id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and i.image_id = ${image_id} limit 1`.execute(
     db,
   )
   return rows.length > 0
@@ -364,10 +372,8 @@ export const host = {
   lock,
   lockWhole,
   update,
-  applyLimits,
   instanceCount,
   remove,
-  snapshot,
   claim,
   claimHeld,
   release,
@@ -378,6 +384,7 @@ export const host = {
   lockLink,
   noteReports,
   heldBy,
+  linksByController,
   orphaned,
   byCertificate,
   needsImage,

@@ -6,6 +6,15 @@ import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
+import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
+import type {
+  HaRestartTable,
+  HostAbsenceTable,
+  HostBmcTable,
+  LeaderTable,
+  ZoneStormTable,
+} from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -21,6 +30,7 @@ export interface DomainTable {
   parent_id: string | null
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -30,6 +40,7 @@ export interface ProjectTable {
   name: string
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -41,6 +52,7 @@ export interface UserTable {
   password_hash: string | null
   enabled: Generated<boolean>
   default_project_id: string | null
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -57,6 +69,7 @@ export interface RoleTable {
   description: Generated<string>
   permissions: string[]
   built_in: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -64,9 +77,10 @@ export interface RoleGrantTable {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: Generated<string | null>
   created_at: Generated<Date>
 }
 
@@ -115,6 +129,7 @@ export interface AggregateTable {
   name: string
   description: Generated<string>
   metadata: Generated<unknown>
+  restricted: Generated<boolean>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -165,6 +180,7 @@ export interface ClusterTable {
   cpu_baseline: Generated<unknown>
   cpu_baseline_version: Generated<number>
   cpu_baseline_at: Date | null
+  ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -191,13 +207,9 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
-}
-
-export interface HostClaimTable {
-  host_id: string
-  vcpus: Generated<number>
-  memory_mib: Generated<number>
-  disk_gib: Generated<number>
+  /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
+  changes: Generated<number>
+  changed_xid: Generated<string>
 }
 
 export interface HeldInstanceTable {
@@ -393,6 +405,7 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  group_id: Generated<string | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -581,16 +594,6 @@ export interface AuditTable {
   hash: Buffer | null
 }
 
-export interface PlacementTable {
-  id: string
-  project_id: string
-  instance_id: string | null
-  request_id: string | null
-  host_id: string | null
-  decision: unknown
-  created_at: Generated<Date>
-}
-
 export interface IdempotencyTable {
   user_id: string
   key: string
@@ -620,6 +623,11 @@ export interface Schema {
   host_registration: HostRegistrationTable
   cluster: ClusterTable
   host: HostTable
+  host_bmc: HostBmcTable
+  host_absence: HostAbsenceTable
+  zone_storm: ZoneStormTable
+  leader: LeaderTable
+  ha_restart: HaRestartTable
   host_claim: HostClaimTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
@@ -633,6 +641,7 @@ export interface Schema {
   subnet: SubnetTable
   security_group: SecurityGroupTable
   security_group_rule: SecurityGroupRuleTable
+  instance_group: InstanceGroupTable
   instance: InstanceTable
   instance_observed: InstanceObservedTable
   volume: VolumeTable
@@ -650,5 +659,8 @@ export interface Schema {
   event: EventTable
   audit: AuditTable
   placement: PlacementTable
+  migration: MigrationTable
+  maintenance: MaintenanceTable
+  maintenance_obstacle: MaintenanceObstacleTable
   idempotency: IdempotencyTable
 }

@@ -5,8 +5,21 @@ import type { Db, Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { ZoneTable } from './schema.ts'
 
-function toZone(row: Selectable<ZoneTable>): Zone {
-  return { ...row, created_at: row.created_at.toISOString() }
+type Row = Selectable<ZoneTable> & { storm?: Zone['storm'] }
+
+/** Why nothing is fenced there, as JSON. */
+const storm = sql<Zone['storm']>`(select json_build_object('since', s.since, 'gone', s.gone, 'hosts', s.hosts,
+  'overridden_at', s.overridden_at) from zone_storm s where s.zone_id = zone.id)`.as('storm')
+
+function toZone(row: Row): Zone {
+  const { id, name, region_id, created_at } = row
+  const time = (text: string) => new Date(text).toISOString()
+  const storming = row.storm && {
+    ...row.storm,
+    since: time(row.storm.since),
+    overridden_at: row.storm.overridden_at && time(row.storm.overridden_at),
+  }
+  return { id, name, region_id, storm: storming ?? null, created_at: created_at.toISOString() }
 }
 
 async function list(
@@ -14,7 +27,7 @@ async function list(
   asked: PageAsked & { name?: string | undefined; region_id?: string | undefined },
 ): Promise<Page<Zone>> {
   const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
-  let query = db.selectFrom('zone').selectAll().select(keys.key.as('sort_key')).where(keys.where)
+  let query = db.selectFrom('zone').selectAll().select(storm).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   if (asked.region_id !== undefined) query = query.where('region_id', '=', asked.region_id)
   const rows = await query
@@ -26,7 +39,7 @@ async function list(
 }
 
 async function find(db: Db, id: string): Promise<Zone | null> {
-  const row = await db.selectFrom('zone').selectAll().where('id', '=', id).executeTakeFirst()
+  const row = await db.selectFrom('zone').selectAll().select(storm).where('id', '=', id).executeTakeFirst()
   return row ? toZone(row) : null
 }
 
@@ -56,6 +69,7 @@ async function update(
     .set({ name: change.name ?? sql<string>`name`, region_id: change.region_id ?? sql<string>`region_id` })
     .where('id', '=', id)
     .returningAll()
+    .returning(storm)
     .executeTakeFirst()
   return row ? toZone(row) : null
 }

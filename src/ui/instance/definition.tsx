@@ -27,7 +27,8 @@ function move(name: InstanceMove, changes: Partial<Action<Instance>> = {}): Acti
 
 /** As the controller says it (app/instance-password.ts). */
 function whyNotPassword(one: Instance): string | undefined {
-  if (one.state !== 'running') return words('why_not.password', { state: words(`state.${one.state}`) })
+  if (one.state !== 'running' && one.state !== 'migrating')
+    return words('why_not.password', { state: words(`state.${one.state}`) })
   return one.guest_agent === 'connected' ? undefined : words('why_not.password.agent')
 }
 
@@ -155,6 +156,13 @@ export const instance = defineNoun<Instance>({
     },
     { id: 'metrics', title: () => words('metrics'), load: () => import('./metrics.tsx') },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
+    {
+      id: 'people',
+      title: () => words('people'),
+      load: () => import('./people.tsx'),
+      // Who gives instances to people knows the people.
+      needs: routes.user.list,
+    },
     { id: 'placement', title: () => words('placement'), load: () => import('./placement.tsx') },
   ],
   badge: one => <InstanceStateLabel instance={one} />,
