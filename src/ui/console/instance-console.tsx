@@ -14,7 +14,7 @@ import { ScreenSettings, SpiceWay } from './screen-settings.tsx'
 import { words } from './text.ts'
 import { Links, useViewers, Viewers } from './viewers.tsx'
 
-const shows: ReadonlySet<Instance['state']> = new Set(['running', 'rebooting', 'starting'])
+const shows: ReadonlySet<Instance['state']> = new Set(['running', 'migrating', 'rebooting', 'starting'])
 const replay_bytes = 64 * 1024
 
 export default function InstanceConsole({ item, windowed = false }: { item: Instance; windowed?: boolean }) {
