@@ -209,7 +209,7 @@ export interface Coming {
   /** What is to be told to the source when it asks after a break. */
   standing(): Promise<Standing>
   /** It is this host's now: the guest runs here, or its files are in place. Resolves when that is on disk. */
-  arrived(come: { readonly started_at: string | null }): Promise<void>
+  arrived(come: { readonly started_at: string | null; readonly progress: MigrationProgress | null }): Promise<void>
 }
 
 /** An instance that goes to another host. */

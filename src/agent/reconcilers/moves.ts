@@ -8,6 +8,7 @@ import type { Standing } from '../../protocol/peer.ts'
 import type { WantedInstance } from '../../protocol/wanted.ts'
 import {
   type Arrivals,
+  type Coming,
   type Domain,
   Failure,
   type GuestData,
@@ -19,6 +20,7 @@ import {
   type Storage,
 } from '../ports.ts'
 import { type Done, nothingDone } from './done.ts'
+import { sizeOf } from './instance-plan.ts'
 import { type Move, type MoveStage, parseMove } from './move.ts'
 import { type MoveAct, type MovePlan, neverThere, planMove, restarted } from './move-plan.ts'
 
@@ -58,6 +60,8 @@ export interface Moves {
 }
 
 export type Step = 'again' | 'rest' | 'usual'
+
+type Come = Parameters<Coming['arrived']>[0]
 
 interface Sending {
   readonly abort: AbortController
@@ -165,7 +169,7 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
       case 'expect':
         return expect(wanted)
       case 'take':
-        await take(wanted, null)
+        await take(wanted, { started_at: null, progress: null })
         return 'again'
       case 'define':
         return define(wanted)
@@ -242,7 +246,7 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
       instance: wanted,
       migration,
       standing: () => standing(wanted),
-      arrived: come => take(wanted, come.started_at),
+      arrived: come => take(wanted, come),
     })
     addresses.set(id, address)
     return 'again'
@@ -259,7 +263,7 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
   }
 
   /** It is this host's: as if it had been started here, with what it was started with there. */
-  async function take(wanted: WantedInstance, started_at: string | null): Promise<void> {
+  async function take(wanted: WantedInstance, { started_at, progress }: Come): Promise<void> {
     const { id } = wanted
     const move = moveOf(wanted)
     if (move === null || move.stage === 'taken') return
@@ -271,8 +275,9 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
       started_at: live ? (started_at ?? new Date(clock.now_ms()).toISOString()) : null,
       reboots_done: move.reboot_count,
       disks: wanted.disks.flatMap(disk => (disk.role === 'cdrom' ? [] : disk.volume_id)),
+      size: live ? sizeOf(wanted) : null,
     })
-    await note(id, { ...move, stage: 'taken' })
+    await note(id, { ...move, stage: 'taken', progress })
     log.info({ instance: id, migration: move.migration_id, kind: move.kind }, 'an instance has come to this host')
     options.wake(id)
   }

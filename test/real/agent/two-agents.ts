@@ -52,6 +52,11 @@ export class TestHost {
     await this.controller.linked()
   }
 
+  /** Stops it where it is, without its knowing. */
+  signalAgent(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#agent?.kill(signal)
+  }
+
   async killAgent(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const agent = this.#agent
     if (agent === null || agent.exitCode !== null || agent.signalCode !== null) return
@@ -168,6 +173,117 @@ export class TwoHosts {
       await host.daemon.stop()
     }
     await rm(this.work, { recursive: true, force: true })
+  }
+}
+
+type DriveStep = 'preparing' | 'sending' | 'leaving' | 'discarding' | 'ended'
+
+/** Does what a controller does of one move, by what both hosts report; see docs/design/0009. */
+export class Drive {
+  readonly move: WantedMigration
+  readonly instance: WantedInstance
+  readonly from: TestHost
+  readonly to: TestHost
+  /** 'moved' or 'stayed', and the reason that was told; once both hosts are clean. */
+  readonly ended: Promise<{ outcome: 'moved' | 'stayed'; told: MigrationReport }>
+  /** The last that the source told of it. */
+  readonly told: MigrationReport[] = []
+  #step: DriveStep = 'preparing'
+  #address = ''
+  #cancel = false
+  #why: MigrationReport | null = null
+  #resolve!: (end: { outcome: 'moved' | 'stayed'; told: MigrationReport }) => void
+  #stop: () => void
+
+  constructor(instance: WantedInstance, from: TestHost, to: TestHost, change: Partial<WantedMigration>) {
+    this.instance = instance
+    this.from = from
+    this.to = to
+    this.move = migration({ peer_host_id: from.controller.host_id, copied_volumes: [], ...change })
+    this.ended = new Promise(resolve => (this.#resolve = resolve))
+    const look = () => this.#look()
+    from.controller.on('frame', look)
+    to.controller.on('frame', look)
+    this.#stop = () => {
+      from.controller.off('frame', look)
+      to.controller.off('frame', look)
+    }
+    this.tell()
+  }
+
+  cancel(): void {
+    this.#cancel = true
+    this.tell()
+  }
+
+  /** What is wanted of both hosts now; to be called again once an agent has come back. */
+  tell(): void {
+    const { instance, move } = this
+    const [here, there] = [this.from.controller, this.to.controller]
+    const as = (step: WantedMigration['step'], peer: TestController, peer_address?: string): WantedInstance => ({
+      ...instance,
+      migration: { ...move, step, peer_host_id: peer.host_id, ...(peer_address !== undefined && { peer_address }) },
+    })
+    switch (this.#step) {
+      case 'preparing':
+        here.want(true, [instance])
+        there.want(true, [as('prepare', here)])
+        break
+      case 'sending':
+        there.want(true, [as('prepare', here)])
+        here.want(true, [as(this.#cancel ? 'cancel' : 'send', there, this.#address)])
+        break
+      case 'leaving':
+        there.want(true, [instance])
+        here.want(true, [as('leave', there)])
+        break
+      case 'discarding':
+        here.want(true, [instance])
+        there.want(true, [as('discard', here)])
+        break
+      case 'ended':
+        break
+      default:
+        this.#step satisfies never
+    }
+  }
+
+  #look(): void {
+    const { id } = this.instance
+    const [here, there] = [this.from.controller.reports.get(id), this.to.controller.reports.get(id)]
+    const word = (report: typeof here) => (report?.migration?.id === this.move.id ? report.migration : undefined)
+    const [source, target] = [word(here), word(there)]
+    if (source !== undefined) this.told.push(source)
+    const go = (step: DriveStep, why?: MigrationReport) => {
+      this.#step = step
+      this.#why = why ?? this.#why
+      this.tell()
+    }
+    if (this.#step === 'preparing' || this.#step === 'sending') {
+      if (source?.phase === 'switched' || target?.phase === 'switched') {
+        return go('leaving', source?.phase === 'switched' ? source : target)
+      }
+      if (source?.phase === 'failed' || source?.phase === 'cancelled') return go('discarding', source)
+      if (target?.phase === 'failed' && this.#step === 'preparing') return go('discarding', target)
+      if (target?.phase === 'ready' && target.address !== undefined && target.address !== this.#address) {
+        this.#address = target.address
+        go('sending')
+      }
+      return
+    }
+    const loser = this.#step === 'leaving' ? this.from : this.to
+    const gone = loser === this.from ? here : there
+    if (this.#step === 'ended' || gone?.power !== 'absent' || this.#why === null) return
+    const outcome = this.#step === 'leaving' ? ('moved' as const) : ('stayed' as const)
+    this.#step = 'ended'
+    this.#stop()
+    loser.controller.want(true, [], [id])
+    loser.controller.reports.delete(id)
+    const told = this.#why
+    // Frames are heeded one after the other: when this is answered the instance is forgotten.
+    const { url } = loser.controller
+    const probe = { method: 'stream' as const, kind: 'log' as const, instance_id: id, url, token: 'x' }
+    void loser.controller.call(probe).then(() => this.#resolve({ outcome, told }))
   }
 }
 

@@ -4,7 +4,8 @@
  * between takes its half-come guest with it, unless that runs here already.
  */
 import { mkdir, rm, chown } from 'node:fs/promises'
-import { Libvirt } from '../../../lib/libvirt/index.ts'
+import { jobStatsFlag, Libvirt } from '../../../lib/libvirt/index.ts'
+import type { MigrationProgress } from '../../../protocol/migration.ts'
 import { parsePeerRequest, type PeerReply, type PeerRequest } from '../../../protocol/peer.ts'
 import { Relay } from '../../peer/relay.ts'
 import type { RelayWord, Sockets } from '../../peer/relay-words.ts'
@@ -15,6 +16,7 @@ import { movedDomainXml, UnfitDomain } from '../libvirt/moved-domain.ts'
 import { mustFitProcessor } from './fitness.ts'
 import { qemuUser } from './libvirt-user.ts'
 import type { MoverOptions } from './mover.ts'
+import { progressOf } from './progress.ts'
 import { flagsOf, paramsOf, socketsOf, type Terms, text } from './terms.ts'
 
 /** Large guests: memory to be allocated, devices to be opened. */
@@ -214,13 +216,23 @@ export function createTarget(options: MoverOptions): Target {
     })
     session.prepared = false
     try {
-      await of.coming.arrived({ started_at: session.started_at })
+      await of.coming.arrived({ started_at: session.started_at, progress: await howItWas(libvirt, of.coming.instance.id) })
     } catch (error) {
       // It runs here all the same, and is found here.
       log.error({ error, instance: of.coming.instance.id }, 'a guest has come, and that cannot be kept on disk')
     }
     await libvirt.close()
     return finished.cookie
+  }
+
+  async function howItWas(libvirt: Libvirt, uuid: string): Promise<MigrationProgress | null> {
+    try {
+      const { values } = await libvirt.migration.jobStats({ uuid }, jobStatsFlag.completed)
+      return progressOf(values, false)
+    } catch (error) {
+      log.debug({ error, instance: uuid }, 'libvirt does not tell how the move was')
+      return null
+    }
   }
 
   async function filesOffered(of: Expected, session: Session, offer: RequestOf<'offer_files'>): Promise<PeerReply> {
@@ -245,7 +257,7 @@ export function createTarget(options: MoverOptions): Target {
     if (left === undefined || left.size > 0) throw new Failure('The source ends before all volumes have come.')
     relay?.relay.order({ do: 'files', migration: of.coming.migration.id, files: {} })
     await arrivals.settle(of.coming.instance, new Set(of.coming.migration.copied_volumes))
-    await of.coming.arrived({ started_at: null })
+    await of.coming.arrived({ started_at: null, progress: null })
     return { type: 'finished', ok: true, cookie: '', reason: null }
   }
 
