@@ -5,6 +5,7 @@ import { flavorRoutes } from './flavor.ts'
 import { haRestartRoutes } from './ha-restart.ts'
 import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
+import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
 import { migrationRoutes } from './migration.ts'
 import { instanceGroupRoutes } from './instance-group.ts'
@@ -20,6 +21,8 @@ import { imageRoutes } from './image.ts'
 import { imageUploadRoutes } from './image-upload.ts'
 import { imageKeyRoutes } from './image-key.ts'
 import { keyPairRoutes } from './key-pair.ts'
+import { regionRoutes } from './region.ts'
+import { aggregateRoutes } from './aggregate.ts'
 import { zoneRoutes } from './zone.ts'
 import { clusterRoutes } from './cluster.ts'
 import { settingRoutes } from './setting.ts'
@@ -41,6 +44,7 @@ export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
   host: hostRoutes,
+  'host-registration': hostRegistrationRoutes,
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
@@ -63,8 +67,10 @@ export const contract = {
   'image-upload': imageUploadRoutes,
   'image-key': imageKeyRoutes,
   volume: volumeRoutes,
+  region: regionRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,
+  aggregate: aggregateRoutes,
   setting: settingRoutes,
   audit: auditRoutes,
   network: networkRoutes,

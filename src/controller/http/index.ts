@@ -14,6 +14,8 @@ import { imageHandlers } from './image.ts'
 import { imageUploadHandlers } from './image-upload.ts'
 import { imageKeyHandlers } from './image-key.ts'
 import { keyPairHandlers } from './key-pair.ts'
+import { regionHandlers } from './region.ts'
+import { aggregateHandlers } from './aggregate.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
 import { settingHandlers } from './setting.ts'
@@ -31,6 +33,7 @@ import { subnetHandlers } from './subnet.ts'
 import { haRestartHandlers } from './ha-restart.ts'
 import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
+import { hostRegistrationHandlers } from './host-registration.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
 import { sessionHandlers } from './session.ts'
@@ -40,6 +43,7 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...hostRegistrationHandlers,
   ...hostBmcHandlers,
   ...haRestartHandlers,
   ...instanceGroupHandlers,
@@ -60,8 +64,10 @@ export const handlers: readonly Handled[] = [
   ...imageUploadHandlers,
   ...imageKeyHandlers,
   ...volumeHandlers,
+  ...regionHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
+  ...aggregateHandlers,
   ...settingHandlers,
   ...auditHandlers,
   ...networkHandlers,
