@@ -105,7 +105,7 @@ export const hostRoutes = {
     cli: {
       columns: [
         'name',
-        'state',
+        'availability',
         'schedulable',
         'instances',
         'vcpus_claimed',
@@ -180,7 +180,9 @@ export const hostRoutes = {
     needs: 'host.fence',
     params,
     body: closed({
-      name: Type.String({ maxLength: 255, description: "The host's name, to confirm" }),
+      name: Type.Optional(
+        Type.String({ maxLength: 255, description: "The host's name, to confirm; when given it must be right" }),
+      ),
       confirm_off: Type.Optional(
         Type.Boolean({
           description:
@@ -191,7 +193,6 @@ export const hostRoutes = {
     status: 202,
     reply: Host,
     errors: ['not_found', 'wrong_state', 'invalid', 'unavailable'],
-    cli: { positional: ['name'] },
   }),
   reconcile: route({
     name: 'host.reconcile',

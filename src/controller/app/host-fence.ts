@@ -25,7 +25,7 @@ export async function fenceHost(
 ): Promise<Host> {
   const found = await host.find(cloud.database.db, id)
   if (!found) throw notFound('host', id)
-  if (asked.name !== found.name)
+  if (asked.name !== undefined && asked.name !== found.name)
     throw new CloudError('invalid', `The host is called ${found.name}, not ${asked.name}. Give its name to confirm.`)
   mustBeGone(found.name, found.state)
   if (found.absence?.fenced_by) return found

@@ -31,6 +31,7 @@ function selectHosts(db: Db) {
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
     .selectAll('h')
+    .select(sql<boolean>`exists (select from maintenance x where x.host_id = h.id)`.as('in_maintenance'))
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
       'a.cause as absent_cause',
@@ -83,7 +84,7 @@ function toHost(row: HostRow): Host {
   const absent = absentRow(row)
   const { availability, why } = hostAvailability({
     linked: row.session_controller_id !== null,
-    maintenance: false,
+    maintenance: row.in_maintenance,
     absence: absent && absence.toAbsence(absent),
   })
   return {
