@@ -135,7 +135,8 @@ async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void>
     verify_s,
     outcome: null,
   })
-  const detail = { ha: 'restarted', reason, from_host_id: from.id, to_host_id }
+  // Who may not see hosts hears of this, too; the rest is in the restart's own record.
+  const detail = { ha: 'restarted', reason: 'its host was lost' }
   await event.record(
     tx,
     [
@@ -195,7 +196,7 @@ async function noteNoRoom(cloud: Cloud, tx: Tx, from: LostHost, instance_id: str
     outcome: 'no_room',
     failure,
   })
-  const detail = { ha: 'no_room', reason, failure }
+  const detail = { ha: 'no_room', reason: 'its host was lost, and no other one can take it' }
   await event.record(tx, [
     { noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id, detail },
   ])

@@ -42,7 +42,7 @@ async function end(
 ): Promise<void> {
   await cloud.database.transaction(async tx => {
     if (!(await haRestart.end(tx, one.id, outcome, failure))) return
-    const detail = { ha: outcome, ...(failure !== null && { failure }) }
+    const detail = { ha: outcome }
     const { instance_id: resource_id, project_id } = one
     await event.record(tx, [{ noun: 'instance', kind: 'changed', resource_id, project_id, detail }])
   })

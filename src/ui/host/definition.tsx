@@ -125,6 +125,12 @@ export const host = defineNoun<Host>({
       load: () => import('./disagreements.tsx'),
       when: one => one.disagreements.length > 0,
     },
+    {
+      id: 'fencing',
+      title: () => words('fencing'),
+      load: () => import('./fencing.tsx'),
+      needs: routes['host-bmc'].get,
+    },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
   ],
   badge: one => <HostStateLabel host={one} />,

@@ -1,13 +1,26 @@
 /** A host's state: whether its agent is linked, whether it takes instances, whether something is to be settled. */
 import type { Host } from '../../api/host.ts'
-import { StateLabel } from '../parts/state.tsx'
+import { StateLabel, type Tone } from '../parts/state.tsx'
 import { words } from './text.ts'
 
-export function HostStateLabel({ host: { state, schedulable, disagreements } }: { host: Host }) {
+const tones: Record<Host['availability'], Tone> = {
+  up: 'good',
+  maintenance: 'off',
+  late: 'warn',
+  silent: 'bad',
+  suspect: 'bad',
+  dead: 'bad',
+  fenced: 'off',
+}
+
+export function HostStateLabel({ host: { availability, schedulable, disagreements } }: { host: Host }) {
   return (
     <>
-      <StateLabel tone={state === 'up' ? 'good' : 'bad'} why={state === 'up' ? null : words('state.unreachable.why')}>
-        {words(`state.${state}`)}
+      <StateLabel
+        tone={tones[availability]}
+        why={availability === 'up' ? null : words(`availability.${availability}.why`)}
+      >
+        {words(`availability.${availability}`)}
       </StateLabel>
       {!schedulable && (
         <>
