@@ -30,6 +30,12 @@ export const Host = closed({
     description: "'unreachable': its agent holds no link; that says nothing of its instances",
   }),
   schedulable: Type.Boolean({ description: 'Whether new instances may be placed here' }),
+  maintenance: nullable(
+    closed(
+      { since: Time, drained: Type.Boolean({ description: 'Nothing is on it any more' }) },
+      { description: 'While it is in maintenance; see maintenance.get' },
+    ),
+  ),
   labels: Tags,
   vcpus_limit: Type.Integer({ description: 'After overcommit' }),
   vcpus_claimed: Type.Integer(),

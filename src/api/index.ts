@@ -4,6 +4,7 @@ import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
+import { maintenanceRoutes } from './maintenance.ts'
 import { migrationRoutes } from './migration.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
@@ -40,6 +41,7 @@ export const contract = {
   host: hostRoutes,
   instance: instanceRoutes,
   migration: migrationRoutes,
+  maintenance: maintenanceRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
   'console-link': consoleLinkRoutes,

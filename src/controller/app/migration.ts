@@ -90,6 +90,8 @@ export interface MoveAsked {
   kind?: 'live' | 'cold' | undefined
   /** Where to; without it the scheduler chooses. */
   host_id?: string | undefined
+  /** Where not. */
+  not_host_ids?: readonly string[]
   options: MigrationOptions
   cause: string
   /** Null: nobody in person. */
@@ -107,7 +109,7 @@ export async function beginMove(
   asked: MoveAsked,
 ): Promise<{ id: string; operation_id: string; target_host_id: string }> {
   const kind = kindOf(row, asked.kind)
-  const wish = await wishOf(tx, row, { kind, host_id: asked.host_id })
+  const wish = await wishOf(tx, row, { ...asked, kind })
   const { decision, target_host_id } = await placeMove(tx, row, wish)
   const id = makeId<MigrationId>(cloud)
   const operation_id = makeId<OperationId>(cloud)
@@ -200,7 +202,14 @@ export function kindOf(row: LockedInstance, asked: 'live' | 'cold' | undefined):
 async function wishOf(
   tx: Tx,
   row: LockedInstance,
-  { kind, host_id = null }: { kind: 'live' | 'cold'; host_id?: string | undefined | null },
+  {
+    kind,
+    host_id = null,
+    not_host_ids = [],
+  }: Pick<MoveAsked, 'not_host_ids'> & {
+    kind: 'live' | 'cold'
+    host_id?: string | null | undefined
+  },
 ): Promise<PlacementAsked> {
   const before = (await placement.ofInstance(tx, row.id))?.asked as Partial<PlacementAsked> | undefined
   const content = await migrationContent.content(tx, {
@@ -219,7 +228,7 @@ async function wishOf(
     arch: before?.arch ?? null,
     cpu_flags: [...new Set([...(before?.cpu_flags ?? []), ...flags])],
     labels: before?.labels ?? {},
-    not_host_ids: [row.host_id, ...(await migration.uncleared(tx, row.id))],
+    not_host_ids: [row.host_id, ...not_host_ids, ...(await migration.uncleared(tx, row.id))],
   }
 }
 

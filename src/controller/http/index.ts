@@ -20,6 +20,7 @@ import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
+import { maintenanceHandlers } from './maintenance.ts'
 import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
@@ -39,6 +40,7 @@ export const handlers: readonly Handled[] = [
   ...hostHandlers,
   ...instanceHandlers,
   ...migrationHandlers,
+  ...maintenanceHandlers,
   ...consoleHandlers,
   ...operationHandlers,
   ...eventHandlers,

@@ -24,7 +24,9 @@ function selectHosts(db: Db) {
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
+    .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .selectAll('h')
+    .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
     .select(eb => [
       'c.name as cluster',
@@ -51,6 +53,10 @@ function toHost(row: HostRow): Host {
     zone: row.zone,
     state: row.session_controller_id ? 'up' : 'unreachable',
     schedulable: row.schedulable,
+    maintenance: row.maintenance_since && {
+      since: row.maintenance_since.toISOString(),
+      drained: row.drained_at !== null,
+    },
     labels: row.labels as Host['labels'],
     vcpus_limit: row.vcpus_limit,
     vcpus_claimed: row.vcpus_claimed,
