@@ -6,6 +6,7 @@ import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
 import { maintenanceRoutes } from './maintenance.ts'
 import { migrationRoutes } from './migration.ts'
+import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
 import { projectRoutes } from './project.ts'
@@ -42,6 +43,7 @@ export const contract = {
   instance: instanceRoutes,
   migration: migrationRoutes,
   maintenance: maintenanceRoutes,
+  'instance-group': instanceGroupRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
   'console-link': consoleLinkRoutes,

@@ -50,6 +50,7 @@ export const Instance = closed({
     description: 'Addresses that the guest says it has; it may say anything',
   }),
   guest_os: nullable(Type.String({ description: 'The system that the guest says it runs' })),
+  group_id: nullable(uuidOf('The instance group that it is in')),
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
@@ -134,6 +135,13 @@ export const InstanceCreate = closed({
   ),
   zone_id: Type.Optional(Uuid),
   host_id: Type.Optional(Uuid),
+  group_id: Type.Optional(uuidOf('The instance group that it comes into: it is placed by its policy')),
+  different_from: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On another host than each of these instances' }),
+  ),
+  same_as: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
+  ),
   config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
   watchdog_action: Type.Optional(
     oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'], {
@@ -176,6 +184,7 @@ export const instanceRoutes = {
       name: Type.Optional(Name),
       host_id: Type.Optional(Uuid),
       image_id: Type.Optional(Uuid),
+      group_id: Type.Optional(Uuid),
       deleted: Type.Optional(Type.Boolean({ description: 'Those deleted that can still be recovered, instead' })),
     }),
     status: 200,
@@ -285,7 +294,7 @@ export const instanceRoutes = {
     body: closed({}),
     status: 202,
     reply: acted,
-    errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
+    errors: ['not_found', 'wrong_state', 'conflict', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
   }),
   resetPassword: route({
     name: 'instance.reset-password',

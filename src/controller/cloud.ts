@@ -9,6 +9,7 @@ import type { AgentCalls } from './agents/calls.ts'
 import type { AgentSessions } from './agents/sessions.ts'
 import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
+import type { HostBoard } from './app/host-board.ts'
 import type { MetricHub } from './app/metric-hub.ts'
 import type { PluginShelf } from './app/plugin.ts'
 import type { Settings } from './app/setting-values.ts'
@@ -47,6 +48,7 @@ export interface Cloud {
   readonly settings: Settings
   readonly events: EventHub
   readonly metrics: MetricHub
+  readonly hosts: HostBoard
   readonly agents: AgentSessions
   readonly calls: AgentCalls
   readonly streams: AgentStreams

@@ -8,6 +8,7 @@ import { AgentCalls } from './agents/calls.ts'
 import { AgentSessions, type WantedHostRules } from './agents/sessions.ts'
 import { AgentStreams } from './agents/streams.ts'
 import { EventHub } from './app/event-hub.ts'
+import { HostBoard } from './app/host-board.ts'
 import { MetricHub } from './app/metric-hub.ts'
 import { PluginShelf } from './app/plugin.ts'
 import { Settings } from './app/setting-values.ts'
@@ -71,6 +72,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     settings,
     events: new EventHub({ database, clock, log }),
     metrics,
+    hosts: new HostBoard({ database, clock, onError: error => log.warn({ err: error }, 'hosts could not be read') }),
     agents: new AgentSessions({
       controller_id: self.id,
       database,
@@ -98,6 +100,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   const loops = startLoops(cloud, parts)
   await cloud.events.start()
   metrics.start()
+  cloud.hosts.start()
   cloud.agents.start()
   // Some of them are told to hosts.
   settings.changed = () => cloud.agents.wake(null)
@@ -159,6 +162,7 @@ async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   await cloud.metrics.close()
   cloud.calls.close()
   await cloud.events.close()
+  cloud.hosts.close()
   cloud.settings.close()
   await controller.remove(cloud.database.db, cloud.self.id)
   await cloud.database.close()

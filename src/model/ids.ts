@@ -27,6 +27,7 @@ export type SecurityGroupRuleId = Id<'security-group-rule'>
 export type VolumeId = Id<'volume'>
 export type InstanceId = Id<'instance'>
 export type MigrationId = Id<'migration'>
+export type InstanceGroupId = Id<'instance-group'>
 export type OperationId = Id<'operation'>
 export type PlacementId = Id<'placement'>
 

@@ -22,6 +22,7 @@ import { volume } from '../store/volume.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
 import { mustSee } from './instance.ts'
+import { checkGroups } from './placement-around.ts'
 
 export interface Acted {
   instance: Instance
@@ -114,6 +115,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
         )
       },
       settle: async (tx, rows) => {
+        await checkGroups(tx, rows)
         await projectQuota.chargeAll(
           tx,
           rows.map(row => ({ project_id: row.project_id, amounts: computeOf(row) })),

@@ -55,6 +55,7 @@ export function startMaintenance(
     await maintenance.insert(tx, { host_id, ...by(caller), reason, operation_id })
     const made = { id: operation_id, project_id: null, ...by(caller), kind: 'host.maintenance', noun: 'host' }
     await operation.start(tx, [{ ...made, resource_id: host_id, targets: [] }], [hostChanged(host_id, by(caller))])
+    await host.touch(tx, host_id)
     await wake(tx)
     const [begun] = await operation.byIds(tx, [operation_id])
     const shown = await maintenance.find(tx, host_id)
@@ -82,6 +83,8 @@ export function endMaintenance(
   return change(cloud, caller, async tx => {
     const found = await maintenance.find(tx, host_id)
     if (!found) throw notFound('host in maintenance', host_id)
+    // Before instances: the order in which every transaction takes its locks.
+    await host.touch(tx, host_id)
     const moving = (await migration.openOfHost(tx, host_id)).filter(
       one => one.source_host_id === host_id && one.cause === 'maintenance' && isMoving(one.phase),
     )
@@ -145,14 +148,17 @@ export async function moveAway(
       return 'begun'
     } catch (error) {
       if (!(error instanceof CloudError)) throw error
-      if (error.code === 'no_capacity' && avoided.length > 0) continue
       // It might fit where others are just arriving.
       if (error.code === 'no_capacity' && busy_host_ids.length > 0) return 'waiting'
-      return await obstruct(error.message, error.code === 'no_capacity' ? again_s : look_again_s)
+      if (error.code === 'no_capacity' && avoided.length > 0) continue
+      return await obstruct(shortOf(error.message), error.code === 'no_capacity' ? again_s : look_again_s)
     }
   }
   return 'waiting'
 }
+
+/** Without the way to the whole decision, which is not kept for each try. */
+const shortOf = (message: string) => message.replace(/ The whole decision: .*$/, '')
 
 /** How long it rests after what failed last, seconds. */
 async function restOf(tx: Tx, failed: readonly { given_up_at: Date }[]): Promise<number> {

@@ -1,6 +1,7 @@
 /** Every route with its use case. */
 import { consoleHandlers } from './console.ts'
 import { eventHandlers } from './event.ts'
+import { instanceGroupHandlers } from './instance-group.ts'
 import { flavorHandlers } from './flavor.ts'
 import { domainHandlers } from './domain.ts'
 import { projectHandlers } from './project.ts'
@@ -38,6 +39,7 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...instanceGroupHandlers,
   ...instanceHandlers,
   ...migrationHandlers,
   ...maintenanceHandlers,

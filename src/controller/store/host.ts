@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
-import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { claim, claimHeld, release } from './host-claim.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
@@ -124,6 +123,21 @@ function present(tx: Tx, id: string) {
     .where('removed_at', 'is', null)
 }
 
+async function exists(db: Db, id: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('host')
+    .select('id')
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** What the scheduler knows of it is to be read anew, though it is not in its row. */
+async function touch(tx: Tx, id: string): Promise<void> {
+  await tx.updateTable('host').set({ changes: sql<number>`changes + 1` }).where('id', '=', id).execute()
+}
+
 /** The host that this machine is, by the id that its system gave it. */
 async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string; is_linked: boolean } | null> {
   const row = await tx
@@ -186,20 +200,6 @@ async function remove(tx: Tx, id: string): Promise<void> {
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
     machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
     session_controller_id = null where id = ${id}`.execute(tx)
-}
-
-/** Every host, as the scheduler wants it. */
-async function snapshot(db: Db): Promise<HostSnapshot[]> {
-  const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
-    select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers,
-      h.schedulable and not exists (select from maintenance x where x.host_id = h.id) as schedulable,
-      coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
-      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib,
-      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, k.disk_gib as disk_claimed_gib
-    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id where h.removed_at is null order by h.id`.execute(
-    db,
-  )
-  return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
 }
 
 /** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
@@ -360,6 +360,8 @@ export const host = {
   find,
   lock,
   lockWhole,
+  exists,
+  touch,
   byMachine,
   insert,
   renew,
@@ -367,7 +369,6 @@ export const host = {
   update,
   instanceCount,
   remove,
-  snapshot,
   claim,
   claimHeld,
   release,

@@ -20,6 +20,7 @@ export interface InstanceFilter extends PageAsked {
   name?: string | undefined
   host_id?: string | undefined
   image_id?: string | undefined
+  group_id?: string | undefined
   deleted?: boolean | undefined
 }
 
@@ -36,6 +37,7 @@ async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
   if (asked.name !== undefined) query = query.where('i.name', '=', asked.name)
   if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
   if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)
+  if (asked.group_id !== undefined) query = query.where('i.group_id', '=', asked.group_id)
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)
@@ -103,6 +105,7 @@ export type NewInstance = Pick<
   | 'video_model'
   | 'user_data'
   | 'wanted_power'
+  | 'group_id'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
 
 async function insert(tx: Tx, made: readonly NewInstance[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
 
 export interface ControllerTable {
   id: string
@@ -139,13 +140,9 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
-}
-
-export interface HostClaimTable {
-  host_id: string
-  vcpus: Generated<number>
-  memory_mib: Generated<number>
-  disk_gib: Generated<number>
+  /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
+  changes: Generated<number>
+  changed_xid: Generated<string>
 }
 
 export interface HeldInstanceTable {
@@ -339,6 +336,7 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  group_id: Generated<string | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -527,16 +525,6 @@ export interface AuditTable {
   hash: Buffer | null
 }
 
-export interface PlacementTable {
-  id: string
-  project_id: string
-  instance_id: string | null
-  request_id: string | null
-  host_id: string | null
-  decision: unknown
-  created_at: Generated<Date>
-}
-
 export interface IdempotencyTable {
   user_id: string
   key: string
@@ -574,6 +562,7 @@ export interface Schema {
   subnet: SubnetTable
   security_group: SecurityGroupTable
   security_group_rule: SecurityGroupRuleTable
+  instance_group: InstanceGroupTable
   instance: InstanceTable
   instance_observed: InstanceObservedTable
   volume: VolumeTable

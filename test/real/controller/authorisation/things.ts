@@ -100,6 +100,7 @@ async function makeResources(cloud: TestCloud, token: string, octet: number): Pr
     console_link: await idOf(`/v1/instances/${instance}/console-links`, {}),
     operation: String((made.operation as Body).id),
     placement: String(placement.id),
+    instance_group: await idOf('/v1/instance-groups', { name: 'group', policy: 'soft-affinity' }),
     floating_ip: await idOf('/v1/floating-ips', {}),
     api_key: await idOf('/v1/api-keys', { name: 'key' }),
     key_pair: await idOf('/v1/key-pairs', { name: 'key' }),
