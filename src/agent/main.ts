@@ -23,6 +23,7 @@ import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
 import { OvsNetwork } from './drivers/ovs/network.ts'
 import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
+import { readHostCpus } from './facts/devices.ts'
 import { chooseVirtualisation, libvirtArch, readBootId, readHostFacts } from './facts/host-facts.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
@@ -164,6 +165,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
           virtualisation,
           room: () => storage.room(),
           hypervisorVersions: () => hypervisor.versions(),
+          cpuModels: () => hypervisor.cpuModels(),
           network: () => factsWithoutWarnings(network, warned, log),
         }),
     },
@@ -177,6 +179,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     log,
     boot_id: await readBootId(),
     hostEnds,
+    cpus: await readHostCpus('/sys'),
   })
   late.agent = agent
   late.metadata = createMetadataService({ instances: agent.wanted.instances, clock: realClock, log })

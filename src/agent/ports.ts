@@ -64,6 +64,15 @@ export interface DomainSpec {
   readonly instance: WantedInstance
   readonly disks: readonly PreparedDisk[]
   readonly config_drive: string | null
+  /** Null or absent: no CPU is anybody's own, and guests run on all. */
+  readonly shared?: SharedCpus | null
+}
+
+/** CPUs of the host that are nobody's own, where guests without any of their own run. */
+export interface SharedCpus {
+  readonly all: readonly number[]
+  /** Of each NUMA node. */
+  readonly nodes: ReadonlyMap<number, readonly number[]>
 }
 
 export type HypervisorEvent =
@@ -100,6 +109,10 @@ export interface Hypervisor {
   undefine(id: string): Promise<void>
   /** Console log, sockets: what the hypervisor keeps of an id beside its definition. */
   forget(id: string): Promise<void>
+  /** Gives a running guest the vCPUs and memory that are wanted, as far as that is more than it has. */
+  grow(instance: WantedInstance): Promise<void>
+  /** Lets a running guest without CPUs of its own run on these. Not an error when it is off. */
+  confine(instance: WantedInstance, shared: SharedCpus): Promise<void>
   subscribe(listener: (event: HypervisorEvent) => void): void
   /** The serial console, both ways. There is one at a time: another ends it. */
   openConsole(id: string): Promise<Duplex>

@@ -2,8 +2,12 @@
 import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
+import { haRestartRoutes } from './ha-restart.ts'
+import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
+import { migrationRoutes } from './migration.ts'
+import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
 import { projectRoutes } from './project.ts'
@@ -37,7 +41,11 @@ export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
   host: hostRoutes,
+  'host-bmc': hostBmcRoutes,
+  'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
+  migration: migrationRoutes,
+  'instance-group': instanceGroupRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
   'console-link': consoleLinkRoutes,

@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox'
 import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
+import { migrationKinds, migrationPhases } from '../model/migration.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
@@ -49,6 +50,7 @@ export const Instance = closed({
     description: 'Addresses that the guest says it has; it may say anything',
   }),
   guest_os: nullable(Type.String({ description: 'The system that the guest says it runs' })),
+  group_id: nullable(uuidOf('The instance group that it is in')),
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
@@ -59,6 +61,17 @@ export const Instance = closed({
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',
   }),
+  migration: nullable(
+    closed(
+      {
+        id: Uuid,
+        kind: oneOf(migrationKinds),
+        phase: oneOf(migrationPhases),
+        percent: nullable(Type.Integer({ description: 'How much of memory and disks has gone over' })),
+      },
+      { description: 'While it is being moved to another host' },
+    ),
+  ),
   started_at: nullable(Time),
   deleted_at: nullable(Time),
   purge_at: nullable(Time),
@@ -122,6 +135,13 @@ export const InstanceCreate = closed({
   ),
   zone_id: Type.Optional(Uuid),
   host_id: Type.Optional(Uuid),
+  group_id: Type.Optional(uuidOf('The instance group that it comes into: it is placed by its policy')),
+  different_from: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On another host than each of these instances' }),
+  ),
+  same_as: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
+  ),
   config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
   watchdog_action: Type.Optional(
     oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'], {
@@ -166,6 +186,7 @@ export const instanceRoutes = {
       name: Type.Optional(Name),
       host_id: Type.Optional(Uuid),
       image_id: Type.Optional(Uuid),
+      group_id: Type.Optional(Uuid),
       deleted: Type.Optional(Type.Boolean({ description: 'Those deleted that can still be recovered, instead' })),
     }),
     status: 200,
@@ -280,7 +301,7 @@ export const instanceRoutes = {
     body: closed({}),
     status: 202,
     reply: acted,
-    errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
+    errors: ['not_found', 'wrong_state', 'conflict', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
   }),
   resetPassword: route({
     name: 'instance.reset-password',

@@ -13,6 +13,7 @@ import {
   type GuestData,
   type Hypervisor,
   type Log,
+  type SharedCpus,
   type State,
   type Storage,
 } from '../ports.ts'
@@ -25,6 +26,7 @@ import {
   pressAgain_ms,
   reportInstance,
   type Situation,
+  sizeOf,
   started,
   wentOffUnasked,
 } from './instance-plan.ts'
@@ -55,6 +57,8 @@ export interface InstanceReconcilerOptions {
   readonly guestOf?: (id: string) => SeenGuest
   /** It is off, and nobody wants it to run; told at each look. */
   readonly wentOff?: (id: string) => void
+  /** Where guests without CPUs of their own run. */
+  readonly sharedCpus?: () => SharedCpus | null
   /** Resolves when guests' NICs can be plugged in. */
   readonly networkReady: () => Promise<void>
 }
@@ -189,6 +193,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       case 'resume':
         await hypervisor.resume(id)
         return note(id, { ...at.done, applied_generation: wanted.generation, failure: null })
+      case 'grow':
+        report(wanted, at.domain, { step: 'growing', percent: 0 })
+        await hypervisor.grow(wanted)
+        return note(id, { ...at.done, size: sizeOf(wanted), applied_generation: wanted.generation, failure: null })
       case 'cut':
         pressed_ms.delete(id)
         return hypervisor.cut(id)
@@ -230,7 +238,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       signal.throwIfAborted()
       show('starting', 0)
       const config_drive = await options.guestData.prepare(wanted)
-      await hypervisor.define({ instance: wanted, disks, config_drive })
+      await hypervisor.define({ instance: wanted, disks, config_drive, shared: options.sharedCpus?.() ?? null })
       await hypervisor.start(wanted.id)
     })
     pressed_ms.delete(wanted.id)

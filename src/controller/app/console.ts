@@ -42,7 +42,7 @@ export async function operated(cloud: Cloud, caller: Caller, id: string): Promis
 
 export function mustRun(found: Pick<Instance, 'name' | 'state'>): void {
   const { name, state } = found
-  if (state === 'running' || state === 'rebooting' || state === 'starting') return
+  if (state === 'migrating' || state === 'running' || state === 'rebooting' || state === 'starting') return
   throw new CloudError('wrong_state', `The instance ${name} is ${state}; only a running one has a console.`)
 }
 

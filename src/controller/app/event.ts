@@ -11,6 +11,7 @@ import type { Db } from '../store/database.ts'
 import { type EventRow, event, parseCursor } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
+import { migration } from '../store/migration.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import {
@@ -26,6 +27,7 @@ import {
 /** What one must be permitted to hear of a noun that belongs to no project. */
 const systemNouns: Readonly<Record<string, Permission>> = {
   host: 'topology.read',
+  migration: 'topology.read',
   zone: 'topology.read',
   cluster: 'topology.read',
   user: 'user.read',
@@ -117,6 +119,7 @@ async function resourcesOf(db: Db, rows: readonly EventRow[]): Promise<Map<strin
     ...(await instance.byIds(db, idsOf('instance'))),
     ...(await operation.byIds(db, idsOf('operation'))),
     ...(await host.byIds(db, idsOf('host'))),
+    ...(await migration.byIds(db, idsOf('migration'))),
   ]
   return new Map(found.map(one => [one.id, one]))
 }

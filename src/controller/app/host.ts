@@ -13,12 +13,14 @@ import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { invitation } from '../store/invitation.ts'
+import { migration } from '../store/migration.ts'
 import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
 import { caFingerprint, signAgent } from './authority.ts'
 import { by, type Caller } from './caller.ts'
 import { change, withoutKey } from './change.ts'
 import { volume } from '../store/volume.ts'
+import { endWithInstances } from './migration-steps.ts'
 import { takeOut } from './instance-gone.ts'
 import { takeOutVolume } from './volume-gone.ts'
 
@@ -62,6 +64,14 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     const found = await host.lockWhole(tx, id)
     if (!found) throw notFound('host', id)
     const count = await host.instanceCount(tx, id)
+    const moves = (await migration.openOfHost(tx, id)).length
+    if (moves > 0 && !lost) {
+      throw new CloudError(
+        'in_use',
+        `The host ${found.name} still has a part in ${moves} migrations (croft migration list --host-id ${id} --open). Wait for their end. If it will never be back, remove it as lost.`,
+        { migrations: moves },
+      )
+    }
     const volumes = await volume.looseCount(tx, id)
     if (count > 0 && !lost) {
       throw new CloudError(
@@ -77,14 +87,16 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
         { volumes },
       )
     }
-    if (count + volumes > 0 && found.session_controller_id !== null) {
+    if (count + volumes + moves > 0 && found.session_controller_id !== null) {
       throw new CloudError(
         'wrong_state',
-        `The host ${found.name} answers, so it is not lost. Delete its instances and volumes first.`,
+        `The host ${found.name} answers, so it is not lost. Move or delete its instances and volumes first.`,
       )
     }
     await giveUpContent(tx, id, `the host ${found.name} was removed as lost by ${caller.user_name}`)
     await host.remove(tx, id)
+    // Where it has a part in a migration, the loop for those sees that it is gone.
+    await event.notify(tx, channels.work, 'migration')
     await record(tx, id, 'deleted', caller)
     await event.notify(tx, channels.network, '')
     return null
@@ -93,7 +105,9 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
 
 async function giveUpContent(tx: Tx, host_id: string, why: string): Promise<void> {
   const ids = (await observed.ofHost(tx, host_id)).map(one => one.id)
-  await event.record(tx, await takeOut(tx, await instance.lockAll(tx, ids), why, true))
+  const rows = await instance.lockAll(tx, ids)
+  await endWithInstances(tx, ids, why)
+  await event.record(tx, await takeOut(tx, rows, why, true))
   for (const row of await volume.lockLoose(tx, host_id)) await takeOutVolume(tx, row)
 }
 

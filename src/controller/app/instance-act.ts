@@ -9,7 +9,7 @@ import type { QueryOf } from '../../api/route.ts'
 import { TogetherByKey } from '../../lib/together.ts'
 import { CloudError } from '../../model/errors.ts'
 import type { OperationId } from '../../model/ids.ts'
-import { type InstanceMove, instanceMoves, mayMove } from '../../model/instance.ts'
+import { type InstanceMove, instanceMoves, mayMove, whyNotWhileMoving } from '../../model/instance.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -21,6 +21,7 @@ import { volume } from '../store/volume.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
 import { mustSee } from './instance.ts'
+import { checkGroups } from './placement-around.ts'
 
 export interface Acted {
   instance: Instance
@@ -113,6 +114,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
         )
       },
       settle: async (tx, rows) => {
+        await checkGroups(tx, rows)
         await projectQuota.chargeAll(
           tx,
           rows.map(row => ({ project_id: row.project_id, amounts: computeOf(row) })),
@@ -147,6 +149,7 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
     const rows = asked.map(one => {
       const row = mustSee(one.caller, locked.get(one.id), one.id)
       checkVersion(one.caller, row.version)
+      mustStay(row)
       return row
     })
     const changing = rows.filter(row => kind.check(row))
@@ -203,6 +206,12 @@ async function answers(tx: Tx, pairs: readonly (readonly [instance_id: string, o
     if (!found || !started) throw new Error('what was just changed is not there')
     return { instance: found, operation: started }
   })
+}
+
+/** While it moves, two hosts have it by what was wanted as it began. */
+function mustStay({ name, migration_id }: LockedInstance): void {
+  if (migration_id === null) return
+  throw new CloudError('wrong_state', `Nothing can be done with ${name} now: ${whyNotWhileMoving}.`, { migration_id })
 }
 
 /** Asking for what is wanted already is no error and changes nothing. */

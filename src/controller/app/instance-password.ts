@@ -28,7 +28,7 @@ export async function resetPassword(
     throw forbidden('instance.operate', 'in its project')
   }
   if (found.state === 'unknown') throw hostSilent(found)
-  if (found.state !== 'running') {
+  if (found.state !== 'running' && found.state !== 'migrating') {
     throw new CloudError(
       'wrong_state',
       `The instance ${found.name} is ${found.state}; a password is set in a running one. Start it first.`,

@@ -16,7 +16,8 @@ import { bootOf, newRootGib } from './boot-source.ts'
 import { type Caller, mayInProject, mayOnSystem, projectOf } from './caller.ts'
 import { tryPorts } from './instance-ports.ts'
 import { chargedTo, chargeOf, checkUserData, keysFor, networksFor, placementAsked, sizeOf } from './instance-request.ts'
-import { maySeeHosts, type Placed, tryPlacing } from './placement.ts'
+import { type Placed, tryPlacing } from './placement.ts'
+import { asTold, maySeeHosts } from './placement-told.ts'
 
 /** As it is answered, but for what goes wrong, which http/ makes problem documents of. */
 export type Planned = Omit<InstancePlan, 'problems'> & { problems: CloudError[] }
@@ -55,7 +56,8 @@ export function planInstances(
     const charge = chargeOf(size, root_gib, count)
     const over = await quota.refusal(tx, chargedTo(caller, project_id), charge)
     if (over) problems.push(over)
-    const plan = boot && (await tryPlacing(tx, caller, placementAsked(asked, size, boot), count))
+    const wish = boot && (await step(() => placementAsked(tx, project_id, asked, size, boot)))
+    const plan = wish && (await tryPlacing(cloud, tx, caller, wish, count))
     if (plan?.refused) problems.push(plan.refused)
     if (networks) await step(() => tryPorts(tx, project_id, networks, count))
     return {
@@ -108,6 +110,7 @@ async function placementOf(
     })),
     hosts: verdicts?.map(one => ({ ...one, zone: names.get(zones.get(one.host_id) ?? '') ?? '' })) ?? null,
     refusals: told?.refusals ?? {},
+    reasons: asTold(caller, { hosts: told?.hosts ?? [], refusals: told?.refusals ?? {} }).reasons,
   }
 }
 

@@ -13,7 +13,7 @@ import type { Page } from '../store/page.ts'
 import { placement } from '../store/placement.ts'
 import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
-import { asTold } from './placement.ts'
+import { asTold } from './placement-told.ts'
 
 export function listInstances(
   cloud: Cloud,

@@ -7,8 +7,9 @@ import type { Cloud } from '../cloud.ts'
 import type { EventRow } from '../store/event.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
-import { type Caller, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
+import { type Caller, forbidden, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change, mayRedo } from './change.ts'
+import { cancelOfOperation } from './migration.ts'
 import { stopWanting } from './instance-cancel.ts'
 
 export function listOperations(
@@ -48,6 +49,11 @@ export function cancelOperation(cloud: Cloud, caller: Caller, id: string): Promi
         'wrong_state',
         'To give up an image, delete it: that ends its upload or fetch, and this operation.',
       )
+    }
+    if (found.kind === 'instance.migrate') {
+      if (!mayOnSystem(caller, 'topology.manage')) throw forbidden('topology.manage', 'on the whole system')
+      await cancelOfOperation(tx, caller, id)
+      return (await operation.find(tx, id)) ?? found
     }
     // A reboot taken back would leave the guest switched off, which nobody asked for.
     if (!['instance.create', 'instance.start'].includes(found.kind)) {

@@ -155,6 +155,8 @@ async function insertRecord(
       watchdog_action: wanted.watchdog_action,
       ...graphicsOf(wanted, {}),
       user_data: metadata.user_data,
+      // Hosts are not told of groups, either.
+      group_id: null,
       wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
       public_keys: metadata.public_keys,
       tags: metadata.tags,

@@ -22,6 +22,7 @@ export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> 
       and k.disk_gib + a.disk_gib <= h.disk_limit_gib as fits
     from asked a join host_claim k on k.host_id = a.host_id join host h on h.id = a.host_id
     where h.removed_at is null and h.schedulable and h.session_controller_id is not null
+      and not exists (select from maintenance x where x.host_id = h.id)
     order by k.host_id for update of k for key share of h`.execute(tx)
   const hosts = new Set(claims.map(one => one.host_id))
   const fits = rows.length === hosts.size && rows.every(row => row.fits)

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
 import type { Graphics } from '../../model/graphics.ts'
-import type { InstanceState } from '../../model/instance.ts'
+import type { InstanceState, ObservedPower } from '../../model/instance.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
@@ -20,6 +20,7 @@ export interface InstanceFilter extends PageAsked {
   name?: string | undefined
   host_id?: string | undefined
   image_id?: string | undefined
+  group_id?: string | undefined
   deleted?: boolean | undefined
   /** Only these. */
   ids?: readonly string[] | undefined
@@ -39,6 +40,7 @@ async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
   if (asked.name !== undefined) query = query.where('i.name', '=', asked.name)
   if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
   if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)
+  if (asked.group_id !== undefined) query = query.where('i.group_id', '=', asked.group_id)
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)
@@ -56,6 +58,10 @@ async function find(db: Db, id: string): Promise<Instance | null> {
 export interface LockedInstance extends Omit<InstanceRow, 'user_data'> {
   state: InstanceState
   host: string
+  /** What its host saw last; null: nothing yet. */
+  power: ObservedPower | null
+  /** Not null while it is on its way to another host. */
+  migration_id: string | null
 }
 
 /** Those of the instances that there are, in the order of ids, locked for change, each with the state it is in. */
@@ -102,6 +108,7 @@ export type NewInstance = Pick<
   | 'video_model'
   | 'user_data'
   | 'wanted_power'
+  | 'group_id'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
 
 async function insert(tx: Tx, made: readonly NewInstance[]): Promise<void> {
@@ -225,6 +232,9 @@ async function dueForPurge(db: Db, limit: number, among?: readonly string[]): Pr
     .where('purge_at', '<=', sql<Date>`croft_now()`)
     .where(sql<boolean>`not purging`)
     .where('held_generation', 'is', null)
+    .where(
+      sql<boolean>`not exists (select from migration m where m.instance_id = instance.id and m.phase in ('preparing', 'sending'))`,
+    )
   if (among) query = query.where(sql<boolean>`id = any(${[...among]}::uuid[])`)
   const rows = await query.orderBy('purge_at').limit(limit).execute()
   return rows.map(row => row.id)

@@ -8,6 +8,8 @@ import type { Db, Tx } from './database.ts'
 import { event, type NewEvent } from './event.ts'
 import type { Beside } from './insert-rows.ts'
 import { heldReason } from './held.ts'
+import { percentOf } from '../../model/migration.ts'
+import type { MigrationProgress } from '../../protocol/migration.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 export interface NewOperation {
@@ -217,7 +219,9 @@ function selectOperations(db: Db) {
     .leftJoin('image as m', join =>
       join.onRef('m.id', '=', 'o.resource_id').on('o.noun', '=', 'image').on('o.ended_at', 'is', null),
     )
+    .leftJoin('migration as g', join => join.onRef('g.operation_id', '=', 'o.id').on('o.ended_at', 'is', null))
     .selectAll('o')
+    .select(['g.phase as migration_phase', 'g.progress as migration_progress'])
     .select(['now.progress', 'now.host_name', 'now.session_controller_id', 'now.held_generation'])
     .select(['m.status as image_status', 'm.progress_percent as image_percent'])
 }
@@ -227,7 +231,9 @@ type OperationRow = Awaited<ReturnType<ReturnType<typeof selectOperations>['exec
 function toOperation(row: OperationRow): Operation {
   const progress = row.image_status
     ? { step: row.image_status, percent: row.image_percent ?? 0 }
-    : (row.progress as { step: string; percent: number } | null)
+    : row.migration_phase
+      ? { step: row.migration_phase, percent: percentOf(row.migration_progress as MigrationProgress | null) ?? 0 }
+      : (row.progress as { step: string; percent: number } | null)
   const done = row.succeeded + row.failed + row.cancelled
   const is_held = row.ended_at === null && row.held_generation !== null
   const waiting = is_held || (row.ended_at === null && row.host_name !== null && row.session_controller_id === null)

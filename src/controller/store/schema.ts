@@ -6,6 +6,9 @@ import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
+import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
+import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -121,6 +124,7 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -143,13 +147,9 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
-}
-
-export interface HostClaimTable {
-  host_id: string
-  vcpus: Generated<number>
-  memory_mib: Generated<number>
-  disk_gib: Generated<number>
+  /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
+  changes: Generated<number>
+  changed_xid: Generated<string>
 }
 
 export interface HeldInstanceTable {
@@ -343,6 +343,7 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  group_id: Generated<string | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -531,16 +532,6 @@ export interface AuditTable {
   hash: Buffer | null
 }
 
-export interface PlacementTable {
-  id: string
-  project_id: string
-  instance_id: string | null
-  request_id: string | null
-  host_id: string | null
-  decision: unknown
-  created_at: Generated<Date>
-}
-
 export interface IdempotencyTable {
   user_id: string
   key: string
@@ -565,6 +556,11 @@ export interface Schema {
   zone: ZoneTable
   cluster: ClusterTable
   host: HostTable
+  host_bmc: HostBmcTable
+  host_absence: HostAbsenceTable
+  zone_storm: ZoneStormTable
+  leader: LeaderTable
+  ha_restart: HaRestartTable
   host_claim: HostClaimTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
@@ -578,6 +574,7 @@ export interface Schema {
   subnet: SubnetTable
   security_group: SecurityGroupTable
   security_group_rule: SecurityGroupRuleTable
+  instance_group: InstanceGroupTable
   instance: InstanceTable
   instance_observed: InstanceObservedTable
   volume: VolumeTable
@@ -595,5 +592,8 @@ export interface Schema {
   event: EventTable
   audit: AuditTable
   placement: PlacementTable
+  migration: MigrationTable
+  maintenance: MaintenanceTable
+  maintenance_obstacle: MaintenanceObstacleTable
   idempotency: IdempotencyTable
 }

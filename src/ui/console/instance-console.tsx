@@ -16,7 +16,7 @@ import { words } from './text.ts'
 import { NotAgain, type TicketFor } from './use-console.ts'
 import { Links, useViewers, Viewers } from './viewers.tsx'
 
-const shows: ReadonlySet<Instance['state']> = new Set(['running', 'rebooting', 'starting'])
+const shows: ReadonlySet<Instance['state']> = new Set(['running', 'migrating', 'rebooting', 'starting'])
 const replay_bytes = 64 * 1024
 
 export default function InstanceConsole({ item, windowed = false }: { item: Instance; windowed?: boolean }) {

@@ -27,7 +27,8 @@ function move(name: InstanceMove, changes: Partial<Action<Instance>> = {}): Acti
 
 /** As the controller says it (app/instance-password.ts). */
 function whyNotPassword(one: Instance): string | undefined {
-  if (one.state !== 'running') return words('why_not.password', { state: words(`state.${one.state}`) })
+  if (one.state !== 'running' && one.state !== 'migrating')
+    return words('why_not.password', { state: words(`state.${one.state}`) })
   return one.guest_agent === 'connected' ? undefined : words('why_not.password.agent')
 }
 

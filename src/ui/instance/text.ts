@@ -82,6 +82,7 @@ export const words = catalogue({
     'stop.body': '{names}: the guest is told to shut down, and cut off if it does not.',
     'state.starting': 'starting',
     'state.running': 'running',
+    'state.migrating': 'moving',
     'state.rebooting': 'rebooting',
     'state.stopping': 'stopping',
     'state.stopped': 'stopped',
@@ -93,7 +94,7 @@ export const words = catalogue({
     'why_not.start': 'It is {state}: only a stopped or failed instance can be started.',
     'why_not.stop': 'It is {state}: only a running instance can be stopped.',
     'why_not.reboot': 'It is {state}: only a running instance can be rebooted.',
-    'why_not.delete': 'It is deleted already.',
+    'why_not.delete': 'It is {state}: it cannot be deleted now.',
     'why_not.recover': 'It is {state}: only a deleted instance can be recovered, and only until it is purged.',
     'why_not.purge': 'It is {state}: only a deleted instance can be purged. Delete it first.',
     overview: 'Overview',
@@ -196,6 +197,7 @@ export const words = catalogue({
     'stop.body': '{names}: der Gast soll herunterfahren und wird abgeschaltet, wenn er es nicht tut.',
     'state.starting': 'startet',
     'state.running': 'läuft',
+    'state.migrating': 'zieht um',
     'state.rebooting': 'startet neu',
     'state.stopping': 'hält an',
     'state.stopped': 'angehalten',
@@ -207,7 +209,7 @@ export const words = catalogue({
     'why_not.start': 'Zustand „{state}“: nur eine angehaltene oder gescheiterte Instanz kann gestartet werden.',
     'why_not.stop': 'Zustand „{state}“: nur eine laufende Instanz kann angehalten werden.',
     'why_not.reboot': 'Zustand „{state}“: nur eine laufende Instanz kann neu gestartet werden.',
-    'why_not.delete': 'Sie ist schon gelöscht.',
+    'why_not.delete': 'Zustand „{state}“: jetzt nicht zu löschen.',
     'why_not.recover':
       'Zustand „{state}“: nur eine gelöschte Instanz kann wiederhergestellt werden, bis sie endgültig gelöscht ist.',
     'why_not.purge':

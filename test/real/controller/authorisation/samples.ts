@@ -24,6 +24,9 @@ const fieldNouns: Readonly<Record<string, string>> = {
   remote_group: 'security_group',
   default_project: 'project',
   parent: 'domain',
+  group: 'instance_group',
+  different_from: 'instance',
+  same_a: 'instance',
 }
 
 /** The thing that a field such as 'network_id' or 'security_groups' names. */
@@ -69,6 +72,9 @@ const byRoute: Readonly<Record<string, Record<string, unknown>>> = {
 }
 
 const newInstances = (theirs: Things, own: Things) => [
+  ...[{ group_id: theirs.instance_group }, { same_as: [theirs.instance] }, { different_from: [theirs.instance] }].map(
+    one => ({ name: 'vm', flavor_id: own.flavor, image_id: own.image, ...one }),
+  ),
   { name: 'vm', flavor_id: own.flavor, image_id: theirs.image },
   { name: 'vm', flavor_id: own.flavor, boot_volume_id: theirs.volume },
   ...[{ network_id: theirs.network }, { network_id: own.network, security_groups: [theirs.security_group] }].map(

@@ -94,15 +94,41 @@ async function makeResources(cloud: TestCloud, token: string, octet: number): Pr
     rule: ruleOf(ruled),
     image: image_id,
     instance,
+    migration: await moved(cloud, instance),
     volume: String((volumes.items as Body[])[0]?.id),
     console: await sit(cloud, instance),
     console_link: await idOf(`/v1/instances/${instance}/console-links`, {}),
     operation: String((made.operation as Body).id),
     placement: String(placement.id),
+    instance_group: await idOf('/v1/instance-groups', { name: 'group', policy: 'soft-affinity' }),
     floating_ip: await idOf('/v1/floating-ips', {}),
     api_key: await idOf('/v1/api-keys', { name: 'key' }),
     key_pair: await idOf('/v1/key-pairs', { name: 'key' }),
   }
+}
+
+/** A migration of the instance that has ended, from a host that there is nothing else of. */
+async function moved(cloud: TestCloud, instance_id: string): Promise<string> {
+  const { db } = cloud.cloud.database
+  const { id: target_host_id, cluster_id } = await db
+    .selectFrom('host')
+    .select(['id', 'cluster_id'])
+    .where('name', '=', 'h1')
+    .executeTakeFirstOrThrow()
+  const [id, source_host_id] = [crypto.randomUUID(), crypto.randomUUID()]
+  const old = { id: source_host_id, name: `old ${id}`, machine_id: id, certificate_sha256: Buffer.from(id) }
+  await db
+    .insertInto('host')
+    .values({ ...old, cluster_id })
+    .execute()
+  const what = { instance_id, instance_name: 'vm', project_id: cloud.project_id, kind: 'live' as const }
+  const amounts = { vcpus: 0, memory_mib: 0, disk_gib: 0 }
+  const end = { phase: 'ended' as const, outcome: 'succeeded' as const, ended_at: new Date() }
+  await db
+    .insertInto('migration')
+    .values({ id, ...what, ...amounts, ...end, source_host_id, target_host_id })
+    .execute()
+  return id
 }
 
 /** Somebody at the instance's console, as the controller that holds the socket writes it down. */
@@ -150,7 +176,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     flavor: await first('/v1/flavors?name=tiny'),
     zone: await first('/v1/zones'),
     cluster: await first('/v1/clusters'),
-    host: await first('/v1/hosts'),
+    host: await first('/v1/hosts?name=h1'),
     image_key: await imageKey(cloud),
     role: await first('/v1/roles?name=operator'),
     setting: 'instance.stop_timeout_s',

@@ -1,0 +1,32 @@
+/** Tables of placement: a part of schema.ts. */
+import type { Generated } from 'kysely'
+import type { GroupPolicy } from '../../model/instance-group.ts'
+
+export interface HostClaimTable {
+  host_id: string
+  vcpus: Generated<number>
+  memory_mib: Generated<number>
+  disk_gib: Generated<number>
+  changes: Generated<number>
+  changed_xid: Generated<string>
+}
+
+export interface InstanceGroupTable {
+  id: string
+  project_id: string
+  name: string
+  policy: GroupPolicy
+  description: Generated<string>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface PlacementTable {
+  id: string
+  project_id: string
+  instance_id: string | null
+  request_id: string | null
+  host_id: string | null
+  decision: unknown
+  created_at: Generated<Date>
+}
