@@ -147,6 +147,8 @@ export interface Elsewhere {
   zone_id?: string | null
   /** It may take what its cluster keeps free for lost hosts: that is what it is kept for. */
   uses_reserve?: boolean | undefined
+  /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
+  cpu_flags?: readonly string[]
   /** Who asks, which is told as much as they may know; without it Croft itself. */
   caller?: Caller | undefined
 }
@@ -193,7 +195,7 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, pool_id, zone_id, uses_reserve }: Elsewhere,
+  { exclude, host_id, disk_gib, pool_id, zone_id, uses_reserve, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -207,6 +209,7 @@ async function askedOf(
     disk_gib,
     zone_id: zone_id === undefined ? instance.zone_id : zone_id,
     host_id: host_id ?? null,
+    cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
     ...(pool_id !== undefined && { pool_id }),
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
     around: { excluded: exclude },

@@ -21,7 +21,7 @@ export default function HostOverview({ item }: { item: Host }) {
           {words('disagreements.why')} <To to={`/hosts/${item.id}/disagreements`}>{words('disagreements.go')}</To>
         </Alert>
       )}
-      {item.availability !== 'up' && <HostAbsence host={item} />}
+      {item.availability !== 'up' && item.availability !== 'maintenance' && <HostAbsence host={item} />}
       <Card>
         <CardTitle component="h2">{words('capacity')}</CardTitle>
         <CardBody>

@@ -1,11 +1,12 @@
 /** A host's state: whether its agent is linked, whether it takes instances, whether something is to be settled. */
 import type { Host } from '../../api/host.ts'
 import { StateLabel, type Tone } from '../parts/state.tsx'
+import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 
 const tones: Record<Host['availability'], Tone> = {
   up: 'good',
-  maintenance: 'off',
+  maintenance: 'good',
   late: 'warn',
   silent: 'bad',
   suspect: 'bad',
@@ -13,15 +14,22 @@ const tones: Record<Host['availability'], Tone> = {
   fenced: 'off',
 }
 
-export function HostStateLabel({ host: { availability, schedulable, disagreements } }: { host: Host }) {
+export function HostStateLabel({ host: { availability, schedulable, maintenance, disagreements } }: { host: Host }) {
+  // That it is in maintenance is told beside it.
+  const shown = availability === 'maintenance' ? 'up' : availability
   return (
     <>
-      <StateLabel
-        tone={tones[availability]}
-        why={availability === 'up' ? null : words(`availability.${availability}.why`)}
-      >
-        {words(`availability.${availability}`)}
+      <StateLabel tone={tones[shown]} why={shown === 'up' ? null : words(`availability.${shown}.why`)}>
+        {words(`availability.${shown}`)}
       </StateLabel>
+      {maintenance && (
+        <>
+          {' '}
+          <StateLabel tone={maintenance.drained ? 'off' : 'busy'} why={maintenanceWords('label.why')}>
+            {maintenanceWords(maintenance.drained ? 'label.drained' : 'label')}
+          </StateLabel>
+        </>
+      )}
       {!schedulable && (
         <>
           {' '}
