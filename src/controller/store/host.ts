@@ -32,6 +32,8 @@ function selectHosts(db: Db) {
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
     .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .selectAll('h')
+    .leftJoin('host_bmc as b', 'b.host_id', 'h.id')
+    .select('b.kind as fenced_through')
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
       'a.cause as absent_cause',
@@ -98,6 +100,7 @@ function toHost(row: HostRow): Host {
     availability,
     availability_reason: why,
     absence: absent && absence.shown(absent),
+    fenced_through: row.fenced_through,
     schedulable: row.schedulable,
     maintenance: row.maintenance_since && {
       since: row.maintenance_since.toISOString(),
