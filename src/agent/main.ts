@@ -22,6 +22,7 @@ import { createLibvirtHypervisor } from './drivers/libvirt/hypervisor.ts'
 import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
 import { OvsNetwork } from './drivers/ovs/network.ts'
 import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
+import { poolMark } from './drivers/storage/pool-mark.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
 import { chooseVirtualisation, libvirtArch, readBootId, readHostFacts } from './facts/host-facts.ts'
 import { type Identity, readIdentity } from './identity.ts'
@@ -123,7 +124,10 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
   const datapath = settings.network === 'none' ? 'system' : await chooseDatapath(datapathChoice(settings.datapath))
   const controllers = await loadControllers(settings.state, identity.link_urls, log)
   const client = createControllerClient(identity, controllers)
-  const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log })
+  await mkdir(pool_dir, { recursive: true, mode: 0o711 })
+  const mark = await poolMark(pool_dir, settings.state)
+  const { host_id } = identity
+  const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log, host_id, mark })
   const hypervisor = createLibvirtHypervisor({
     path: settings.libvirt,
     log,
@@ -162,6 +166,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
           machine_id,
           name: identity.name,
           virtualisation,
+          pool_id: mark.id,
           room: () => storage.room(),
           hypervisorVersions: () => hypervisor.versions(),
           network: () => factsWithoutWarnings(network, warned, log),

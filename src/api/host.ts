@@ -1,6 +1,6 @@
 /** Hosts: the servers that instances run on, how they join, and what they have. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const hostStates = ['up', 'unreachable'] as const
@@ -38,6 +38,7 @@ export const Host = closed({
   disk_limit_gib: Type.Integer(),
   disk_claimed_gib: Type.Integer(),
   instances: Type.Integer(),
+  pool_id: nullable(uuidOf('The pool that its disks are in; what is said of disk is of the whole pool')),
   facts: Type.Unknown({ description: 'What the agent found: CPU, NUMA, memory, disks, NICs, versions' }),
   foreign_domains: Type.Unknown({ description: 'Domains in libvirt that Croft did not make and leaves alone' }),
   disagreements: Type.Array(Disagreement, {

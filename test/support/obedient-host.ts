@@ -29,7 +29,7 @@ export class ObedientHost {
   silent = false
   /** The controller that it dials next. */
   test: TestCloud
-  private readonly facts: HostFacts
+  readonly facts: HostFacts
   private session: AgentSession | undefined
   private report = 0
   private timer: Timer | undefined

@@ -12,6 +12,7 @@ export interface HostFactsOptions {
   readonly machine_id: string
   readonly name?: string
   readonly virtualisation: 'kvm' | 'tcg'
+  readonly pool_id?: string
   room(): Promise<{ total_gib: number; free_gib: number }>
   hypervisorVersions(): Promise<{ libvirt: string; qemu: string }>
   network(): Promise<{ ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }>
@@ -59,6 +60,7 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     libvirt_version: versions.libvirt,
     qemu_version: versions.qemu,
     ...network,
+    ...(options.pool_id !== undefined && { pool_id: options.pool_id }),
   }
 }
 

@@ -132,6 +132,18 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
         .filter(row => row.changed)
         .map(row => ({ noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id })),
     )
+    await event.record(
+      tx,
+      applied
+        .filter(row => row.watchdog_fired)
+        .map(row => ({
+          noun: 'instance',
+          kind: 'watchdog',
+          resource_id: row.id,
+          project_id: row.project_id,
+          detail: said.get(row.id)?.watchdog ?? {},
+        })),
+    )
     if (applied.some(row => said.get(row.id)?.power === 'absent')) await event.notify(tx, channels.work, 'purge')
     const shorter = await held.gone(
       tx,

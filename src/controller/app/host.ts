@@ -13,6 +13,7 @@ import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { invitation } from '../store/invitation.ts'
+import { pool } from '../store/pool.ts'
 import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
 import { caFingerprint, signAgent } from './authority.ts'
@@ -62,6 +63,8 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     const found = await host.lockWhole(tx, id)
     if (!found) throw notFound('host', id)
     const count = await host.instanceCount(tx, id)
+    const heir = await pool.neighbour(tx, id, false)
+    if (heir !== null) await leaveLoose(tx, id, heir)
     const volumes = await volume.looseCount(tx, id)
     if (count > 0 && !lost) {
       throw new CloudError(
@@ -89,6 +92,17 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     await event.notify(tx, channels.network, '')
     return null
   })
+}
+
+/** Volumes that no instance has are in a pool that another host has, too: it sees to them from now on. */
+async function leaveLoose(tx: Tx, host_id: string, heir: string): Promise<void> {
+  const loose = await volume.lockLoose(tx, host_id)
+  await pool.rehome(
+    tx,
+    loose.map(row => row.id),
+    heir,
+  )
+  if (loose.some(row => row.deleted_at !== null)) await event.wakeHosts(tx, [heir])
 }
 
 async function giveUpContent(tx: Tx, host_id: string, why: string): Promise<void> {

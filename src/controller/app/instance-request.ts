@@ -103,6 +103,8 @@ export function placementAsked(asked: InstanceRequest, size: Flavor, boot: Boot)
     host_id: asked.host_id ?? null,
     arch: boot.properties.architecture ?? null,
     ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
+    ...(boot.volume?.pool_id && { volume_pool_id: boot.volume.pool_id }),
+    ...(asked.availability === 'high' && { shared_pool: true }),
     cpu_flags: cpu_flags.filter(flag => flag !== ''),
     labels: Object.fromEntries(labels) as Record<string, string>,
   }

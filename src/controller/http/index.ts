@@ -22,6 +22,7 @@ import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
+import { poolHandlers } from './pool.ts'
 import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
@@ -52,6 +53,7 @@ export const handlers: readonly Handled[] = [
   ...imageUploadHandlers,
   ...imageKeyHandlers,
   ...volumeHandlers,
+  ...poolHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
   ...settingHandlers,

@@ -7,6 +7,7 @@ export type Filter = (host: HostSnapshot, claims: Claims, asked: PlacementAsked)
 const faults: Readonly<Record<string, string>> = {
   asked_host: 'not the host that was asked for',
   volume: 'not where the volume is',
+  shared_pool: 'no shared pool, which high availability needs',
   zone: 'in another zone',
   answers: 'no answer',
   schedulable: 'takes no new instances',
@@ -36,8 +37,14 @@ export const filters: Readonly<Record<string, Filter>> = {
   asked_host: (host, _, asked) =>
     asked.host_id !== null && asked.host_id !== host.id ? 'another host was asked for' : null,
   volume: (host, _, asked) =>
-    asked.volume_host_id !== undefined && asked.volume_host_id !== host.id
-      ? 'the volume that it starts from is on another host'
+    asked.volume_host_id !== undefined &&
+    asked.volume_host_id !== host.id &&
+    (asked.volume_pool_id === undefined || asked.volume_pool_id !== host.pool_id)
+      ? 'the volume that it starts from is in another pool'
+      : null,
+  shared_pool: (host, _, asked) =>
+    asked.shared_pool === true && host.pool_shared !== true
+      ? 'its disks are in a pool that no other host has, and a highly available instance must be able to start on another'
       : null,
   zone: (host, _, asked) => (asked.zone_id !== null && asked.zone_id !== host.zone_id ? 'is in another zone' : null),
   answers: host => (host.answers ? null : 'does not answer'),

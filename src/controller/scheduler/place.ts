@@ -81,6 +81,11 @@ export function place(hosts: readonly HostSnapshot[], asked: PlacementAsked, cou
       refused.push({ host: host.name, host_id: host.id, refused: no.why, score: null, weights: {} })
     }
   }
+  const takeDisk = (host: HostSnapshot) => {
+    const claim = claims.get(host.id)
+    if (claim) claim.disk_gib += asked.disk_gib
+    if (fitting.has(host.id)) judge(host)
+  }
   for (const host of hosts) judge(host)
   for (let n = 0; n < count; n++) {
     const best = bestOf([...fitting.values()].map(one => one.verdict))
@@ -93,8 +98,14 @@ export function place(hosts: readonly HostSnapshot[], asked: PlacementAsked, cou
     claim.memory_mib += asked.memory_mib
     claim.disk_gib += asked.disk_gib
     judge(host)
+    if (asked.disk_gib > 0) for (const other of sharing(hosts, host)) takeDisk(other)
   }
   return decisions
+}
+
+/** The others that have the host's pool. */
+function sharing(hosts: readonly HostSnapshot[], { id, pool_id }: HostSnapshot): HostSnapshot[] {
+  return pool_id ? hosts.filter(other => other.pool_id === pool_id && other.id !== id) : []
 }
 
 /** The best few, without sorting all. */

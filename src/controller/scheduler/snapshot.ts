@@ -15,6 +15,10 @@ export interface HostSnapshot {
   readonly vcpus_claimed: number
   readonly memory_claimed_mib: number
   readonly disk_claimed_gib: number
+  /** Hosts of one pool share its room, which is what is said of disk; null or absent: a pool of its own. */
+  readonly pool_id?: string | null
+  /** Other hosts have it, too. */
+  readonly pool_shared?: boolean
 }
 
 export interface PlacementAsked {
@@ -26,6 +30,10 @@ export interface PlacementAsked {
   readonly host_id: string | null
   /** Where the volume is that it starts from; absent: it may be anywhere. */
   readonly volume_host_id?: string
+  /** And the pool that it is in: any host that has it will do. */
+  readonly volume_pool_id?: string
+  /** Its disks must be within other hosts' reach. */
+  readonly shared_pool?: boolean
   readonly arch: string | null
   readonly cpu_flags: readonly string[]
   /** Labels that the host must carry with these values. */

@@ -5,7 +5,8 @@ import type { Host } from '../../api/host.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { claim, claimHeld, release } from './host-claim.ts'
+import { event } from './event.ts'
+import { claim, claimHeld, release, setPool } from './host-claim.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 /** What the host holds beyond the database; empty but after a restore. */
@@ -24,8 +25,13 @@ function selectHosts(db: Db) {
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
+    .leftJoin('pool as p', 'p.id', 'h.pool_id')
     .selectAll('h')
-    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
+    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib'])
+    .select([
+      sql<number>`coalesce(p.claimed_gib, k.disk_gib)`.as('disk_claimed_gib'),
+      sql<number>`coalesce(p.total_gib, h.disk_limit_gib)`.as('disk_limit_gib'),
+    ])
     .select(eb => [
       'c.name as cluster',
       'z.name as zone',
@@ -60,6 +66,7 @@ function toHost(row: HostRow): Host {
     disk_claimed_gib: row.disk_claimed_gib,
     instances: row.instances ?? 0,
     facts: row.facts,
+    pool_id: row.pool_id,
     foreign_domains: row.foreign_domains,
     disagreements: row.disagreements,
     last_seen_at: row.last_seen_at?.toISOString() ?? null,
@@ -187,11 +194,12 @@ async function snapshot(db: Db): Promise<HostSnapshot[]> {
   const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
     select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
       coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
-      h.vcpus_limit, h.memory_limit_mib, h.disk_limit_gib,
-      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, k.disk_gib as disk_claimed_gib
-    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id where h.removed_at is null order by h.id`.execute(
-    db,
-  )
+      h.vcpus_limit, h.memory_limit_mib, coalesce(p.total_gib, h.disk_limit_gib) as disk_limit_gib, h.pool_id,
+      h.pool_id is not null and exists (
+        select from host o where o.pool_id = h.pool_id and o.id <> h.id and o.removed_at is null) as pool_shared,
+      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, coalesce(p.claimed_gib, k.disk_gib) as disk_claimed_gib
+    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id left join pool p on p.id = h.pool_id
+    where h.removed_at is null order by h.id`.execute(db)
   return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
 }
 
@@ -220,6 +228,10 @@ async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: numb
     .set({ facts: json(facts), ...limitsOf(facts, cluster, reserved_mib) })
     .where('id', '=', id)
     .execute()
+  const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts
+  if (pool_id !== undefined && (await setPool(tx, id, { id: pool_id, total_gib, free_gib }))) {
+    await event.record(tx, [{ noun: 'pool', kind: 'changed', resource_id: pool_id, project_id: null }])
+  }
 }
 
 async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof ForeignDomain>[]): Promise<void> {

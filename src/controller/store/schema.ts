@@ -138,10 +138,23 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
+  pool_id: string | null
+  lease_ms: Generated<number>
+  lease_left_ms: number | null
+  lease_over_at: Date | null
+}
+
+export interface PoolTable {
+  id: string
+  total_gib: Generated<number>
+  free_gib: Generated<number>
+  claimed_gib: Generated<number>
+  created_at: Generated<Date>
 }
 
 export interface HostClaimTable {
   host_id: string
+  pool_id: string | null
   vcpus: Generated<number>
   memory_mib: Generated<number>
   disk_gib: Generated<number>
@@ -338,6 +351,10 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  availability: Generated<'restart' | 'high'>
+  ha_priority: Generated<number>
+  on_crash: Generated<'restart' | 'stop'>
+  guard_from: Generated<number | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -354,6 +371,9 @@ export interface InstanceObservedTable {
   guest_agent: Generated<'connected' | 'disconnected'>
   guest_os: string | null
   ever_ran: Generated<boolean>
+  crashes: Generated<unknown>
+  watchdog: Generated<unknown>
+  guarded_version: Generated<number | null>
   observed_at: Generated<Date>
 }
 
@@ -561,6 +581,7 @@ export interface Schema {
   cluster: ClusterTable
   host: HostTable
   host_claim: HostClaimTable
+  pool: PoolTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
   secret: SecretTable

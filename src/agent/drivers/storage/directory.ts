@@ -3,6 +3,7 @@
  * disks formatted (empty-disk.ts). A CD-ROM is its image, by a second name that no eviction takes away. A disk is there as a
  * whole or not at all (temporary file, fsync, rename).
  *
+ * Several hosts may share it: what is on its way carries its host's name, and nobody touches another's.
  * Overlays name their image relative to themselves (../images/…), so that the pool can be moved or mounted elsewhere.
  */
 import { constants } from 'node:fs'
@@ -14,10 +15,17 @@ import { syncDirectory } from '../state-directory.ts'
 import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
+import type { PoolMark } from './pool-mark.ts'
 import { qemuImg } from './program.ts'
 
 const gib = 2 ** 30
-const temporary = '.new'
+const temporaryEnding = '.new'
+
+/** A file, and what it is called until it is whole. */
+interface Making {
+  readonly path: string
+  readonly fresh: string
+}
 
 type Volume = Pick<WantedDisk, 'volume_id' | 'role'>
 
@@ -31,6 +39,10 @@ export interface DirectoryPoolOptions {
   readonly log: Log
   readonly cache_max_bytes?: number
   readonly reserve_bytes?: number
+  /** Who writes here: part of the names of temporary files. */
+  readonly host_id: string
+  /** Without it the directory is taken for what it is. */
+  readonly mark?: PoolMark
 }
 
 export interface PoolRoom {
@@ -48,16 +60,20 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   const { directory, source, log } = options
   const volumes = join(directory, 'volumes')
   await mkdir(volumes, { recursive: true, mode: 0o711 })
+  const temporary = `.${options.host_id}${temporaryEnding}`
   for (const name of await readdir(volumes)) {
-    if (name.endsWith(temporary)) await rm(join(volumes, name), { force: true })
+    // Without a host's name: of an older Croft, which shared with nobody.
+    if (name.includes(temporary) || /^[^.]*(\.(qcow2|iso))?\.new/.test(name))
+      await rm(join(volumes, name), { force: true })
   }
-  const direct_io = await takesDirectIo(volumes)
+  const direct_io = await takesDirectIo(volumes, temporary)
   const cache = createImageCache({
     directory: join(directory, 'images'),
     source,
     log,
     cache_max_bytes: options.cache_max_bytes ?? 20 * gib,
     reserve_bytes: options.reserve_bytes ?? gib / 4,
+    host_id: options.host_id,
     inUse: () => imagesInUse(volumes, log),
   })
 
@@ -69,17 +85,18 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   ): Promise<PreparedDisk> {
     const path = join(volumes, fileOf(disk))
     if (disk.role === 'cdrom') {
-      if (!(await exists(path))) await makeCdrom(path, disk, cache, show, signal)
+      if (!(await exists(path))) await makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal)
       return { wanted: disk, path, format: 'raw', direct_io: false }
     }
     if (await exists(path)) await grow(path, sizeOf(disk))
     else if (was_made) throw lost(path)
-    else await make(path, disk, cache, show, signal)
+    else await make({ path, fresh: path + temporary }, disk, cache, show, signal)
     return { wanted: disk, path, format: 'qcow2', direct_io }
   }
 
   return {
     async prepare(instance: WantedInstance, show, signal, made = []) {
+      await options.mark?.check()
       const prepared: PreparedDisk[] = []
       for (const disk of instance.disks) {
         prepared.push(await prepareDisk(disk, made.includes(disk.volume_id), show, signal))
@@ -118,7 +135,7 @@ function lost(path: string): Failure {
 }
 
 async function make(
-  path: string,
+  making: Making,
   disk: WantedDisk,
   cache: ImageCache,
   show: ShowProgress,
@@ -127,11 +144,10 @@ async function make(
   const size_bytes = sizeOf(disk)
   if (disk.role === 'ephemeral' || disk.role === 'swap') {
     show('formatting disk', 0)
-    const fresh = path + temporary
-    await makeFormatted(fresh, disk.role, size_bytes)
-    return putInPlace(fresh, path)
+    await makeFormatted(making.fresh, disk.role, size_bytes)
+    return putInPlace(making)
   }
-  if (disk.image === null) return create(path, [], size_bytes)
+  if (disk.image === null) return create(making, [], size_bytes)
   const { format } = disk.image
   await cache.withImage(
     disk.image,
@@ -146,19 +162,23 @@ async function make(
         )
       }
       show('cloning disk', 0)
-      await create(path, ['-F', format, '-b', join('..', 'images', basename(image))], size_bytes)
+      await create(making, ['-F', format, '-b', join('..', 'images', basename(image))], size_bytes)
+      if (await exists(image)) return
+      // Another host found nothing standing on it, just before this did.
+      await rm(making.path, { force: true })
+      throw new Failure('The image was evicted as a disk was made of it; it is fetched again.', { passing: true })
     },
   )
 }
 
-async function create(path: string, backing: readonly string[], size_bytes: number): Promise<void> {
-  const fresh = path + temporary
+async function create(making: Making, backing: readonly string[], size_bytes: number): Promise<void> {
+  const { fresh } = making
   await rm(fresh, { force: true })
   await qemuImg(['create', '-q', '-f', 'qcow2', ...backing, fresh, String(size_bytes)])
-  await putInPlace(fresh, path)
+  await putInPlace(making)
 }
 
-async function putInPlace(fresh: string, path: string): Promise<void> {
+async function putInPlace({ path, fresh }: Making): Promise<void> {
   const handle = await open(fresh, 'r+')
   try {
     // Its name is in QEMU's arguments, for every user of the host to see. libvirt gives the file to whom QEMU runs as.
@@ -173,7 +193,7 @@ async function putInPlace(fresh: string, path: string): Promise<void> {
 
 /** A hard link, so that the image's eviction from the cache leaves it alone; a copy where the file system has none. */
 async function makeCdrom(
-  path: string,
+  making: Making,
   disk: WantedDisk,
   cache: ImageCache,
   show: ShowProgress,
@@ -185,7 +205,7 @@ async function makeCdrom(
     percent => show('fetching image', percent),
     signal,
     async image => {
-      const fresh = path + temporary
+      const { fresh } = making
       await rm(fresh, { force: true })
       try {
         await link(image, fresh)
@@ -193,7 +213,7 @@ async function makeCdrom(
         if (!isCode(error, 'EPERM') && !isCode(error, 'EMLINK') && !isCode(error, 'EXDEV')) throw error
         await copyFile(image, fresh, constants.COPYFILE_FICLONE)
       }
-      await putInPlace(fresh, path)
+      await putInPlace(making)
     },
   )
 }
@@ -212,6 +232,8 @@ async function grow(path: string, size_bytes: number): Promise<void> {
 async function imagesInUse(volumes: string, log: Log): Promise<ReadonlySet<string>> {
   const used = new Set<string>()
   for (const name of await readdir(volumes)) {
+    // On its way; whoever makes it looks after its image.
+    if (name.endsWith(temporaryEnding)) continue
     try {
       const { backing_file } = await readDiskHeader(join(volumes, name))
       if (backing_file !== null) used.add(basename(backing_file))
@@ -234,7 +256,7 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function takesDirectIo(directory: string): Promise<boolean> {
+async function takesDirectIo(directory: string, temporary: string): Promise<boolean> {
   const probe = join(directory, `probe${temporary}`)
   try {
     await (await open(probe, constants.O_CREAT | constants.O_RDWR | constants.O_DIRECT, 0o600)).close()

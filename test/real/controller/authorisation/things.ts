@@ -151,6 +151,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     zone: await first('/v1/zones'),
     cluster: await first('/v1/clusters'),
     host: await first('/v1/hosts'),
+    pool: await first('/v1/pools'),
     image_key: await imageKey(cloud),
     role: await first('/v1/roles?name=operator'),
     setting: 'instance.stop_timeout_s',
