@@ -19,7 +19,9 @@ import type {
   SampleSource,
   State,
   Storage,
+  Watchdog,
 } from './ports.ts'
+import { createLeaseKeeper } from './lease.ts'
 import { Away } from './ports.ts'
 import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
@@ -51,6 +53,8 @@ export interface AgentOptions {
   readonly log: Log
   /** Kernel's boot id (or the simulation's): tells a power cut from a restart of the agent. */
   readonly boot_id: string
+  /** Without it no highly available guest is started here. */
+  readonly watchdog?: Watchdog
   /** Whether the host is being shut down. */
   readonly hostEnds?: () => Promise<boolean>
 }
@@ -78,7 +82,24 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   }
   const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, log })
   const { of: guestOf } = guests
-  const reconciling = { ...options, instances, reporter, guestOf, wentOff: calls.wentOff, networkReady: network.ready }
+  const lease = createLeaseKeeper({
+    watchdog: options.watchdog,
+    clock,
+    log,
+    instances,
+    changed: ids => {
+      for (const id of ids) instance.wake(id)
+    },
+  })
+  const reconciling = {
+    ...options,
+    instances,
+    reporter,
+    guestOf,
+    wentOff: calls.wentOff,
+    networkReady: network.ready,
+    lease,
+  }
   const instance = await createInstanceReconciler(reconciling)
   const foreign = createForeignWatch(frame => link.send(frame))
   const volumes = createVolumeRemoval({ ...options, instances, send: frame => link.send(frame) })
@@ -122,12 +143,18 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (frame.type === 'wanted') await takeWanted(frame)
       else answerCall(frame, send)
     },
-    lost: reporter.end,
+    pong: (sent_ms, lease_ms) => lease.granted(sent_ms, lease_ms),
+    lost() {
+      lease.lost()
+      reporter.end()
+    },
   })
 
   async function takeWanted(frame: WantedFrame): Promise<void> {
     const change = await wanted.take(frame, instance.isGone)
     if (change.forgotten.length > 0) await instance.forget(change.forgotten)
+    await lease.wantedChanged()
+    if (frame.whole) lease.confirmed()
     if (change.network) network.wake()
     if (change.network) sampler.changed()
     for (const id of change.instances) instance.changed(id)
@@ -206,6 +233,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       link.stop()
       calls.stop()
       guests.stop()
+      lease.stop()
       sampler.stop()
       await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop()])
     },

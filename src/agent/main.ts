@@ -28,6 +28,7 @@ import { chooseVirtualisation, libvirtArch, readBootId, readHostFacts } from './
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
 import type { Log, Network } from './ports.ts'
+import { createWatchdogClient } from './watchdog/client.ts'
 
 export const agentVersion = '0.1.0'
 
@@ -151,6 +152,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     wake: () => late.agent?.wakeNetwork(),
   })
   const machine_id = await machineId()
+  const watchdog = createWatchdogClient({ run_dir: settings.run, clock: realClock, log })
   const warned = new Set<string>()
   const agent = await createAgent({
     hypervisor,
@@ -177,6 +179,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
       host: () => hostSample(() => storage.room()),
       taken_ms: () => Math.round(uptime() * 1000),
     },
+    watchdog,
     clock: realClock,
     random: { fraction: () => Math.random() },
     log,
@@ -192,6 +195,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
       await agent.stop()
       network.close()
       client.close()
+      watchdog.close()
       await hypervisor.close()
     },
   }

@@ -131,7 +131,16 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
     return null
   }
   if (next.details_version <= have.details_version) return null
-  return { ...have, details_version: next.details_version, metadata: next.metadata, ports: next.ports }
+  const { availability: _, on_crash: __, ...rest } = have
+  const { details_version, metadata, ports, availability, on_crash } = next
+  return {
+    ...rest,
+    details_version,
+    metadata,
+    ports,
+    ...(availability !== undefined && { availability }),
+    ...(on_crash !== undefined && { on_crash }),
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import { libvirt } from './services/libvirt.ts'
 import { openVswitch } from './services/openvswitch.ts'
 import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
+import { watchdogService } from './services/watchdog.ts'
 import { postgresService } from './services/postgres.ts'
 import { type SupervisorClient, supervisorClient } from './supervisor-client.ts'
 import { systemdManager } from './systemd.ts'
@@ -35,6 +36,6 @@ export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'
 export function knownServices(config: Config) {
   const controller = service({ name: 'croft-controller', description: "Croft's controller", argv: [] })
   const before = [postgresService(config), ...ovnCentral(), ...hostServices(config)]
-  const after = [agentService(config), ovnController()]
+  const after = [watchdogService(config), agentService(config), ovnController()]
   return [...before.map(({ service }) => service), controller, ...after.map(({ service }) => service)]
 }

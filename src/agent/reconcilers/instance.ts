@@ -17,6 +17,7 @@ import {
   type Storage,
 } from '../ports.ts'
 import type { SeenGuest } from '../guests.ts'
+import type { LeaseKeeper } from '../lease.ts'
 import type { Reporter } from '../reporter.ts'
 import { type Done, nothingDone, parseDone } from './done.ts'
 import {
@@ -36,6 +37,8 @@ const startsMax = 8
 const quietTries = 3
 const retryFirst_ms = 1000
 const retryMax_ms = 5 * 60_000
+/** What makes a guest run. */
+const mayRun: ReadonlySet<Act> = new Set(['start', 'resume'])
 /** More acts than any way through the plan has: reaching it is an error in the plan. */
 const actsPerPassMax = 12
 
@@ -55,6 +58,7 @@ export interface InstanceReconcilerOptions {
   readonly guestOf?: (id: string) => SeenGuest
   /** It is off, and nobody wants it to run; told at each look. */
   readonly wentOff?: (id: string) => void
+  readonly lease: Pick<LeaseKeeper, 'whyNot' | 'guardedVersion' | 'killedAt'>
   /** Resolves when guests' NICs can be plugged in. */
   readonly networkReady: () => Promise<void>
 }
@@ -92,7 +96,7 @@ interface Trouble {
 }
 
 export async function createInstanceReconciler(options: InstanceReconcilerOptions): Promise<InstanceReconciler> {
-  const { hypervisor, clock, log, instances, reporter, boot_id } = options
+  const { hypervisor, clock, log, instances, reporter, boot_id, lease } = options
   const folder = options.state.folder('done')
   const records = new Map<string, Done>()
   for (const [id, value] of await folder.read()) {
@@ -118,7 +122,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const said = reportInstance({ wanted, done: recordOf(wanted.id), domain }, progress)
     const guest = said.power === 'running' ? options.guestOf?.(wanted.id) : undefined
     const { agent: guest_agent = 'disconnected', addresses = [], os: guest_os = null } = guest ?? {}
-    reporter.set({ ...said, guest_agent, guest_os, guest_addresses: [...addresses] })
+    const guarded = wanted.availability === 'high' && { guarded_version: lease.guardedVersion(wanted.id) }
+    reporter.set({ ...said, guest_agent, guest_os, guest_addresses: [...addresses], ...guarded })
     if (isAtRest(wanted, said)) options.wentOff?.(wanted.id)
   }
 
@@ -146,7 +151,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   async function step(wanted: WantedInstance, domain: Domain | null, signal: AbortSignal): Promise<boolean> {
     const { id } = wanted
     const now_ms = clock.now_ms()
-    const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id }
+    const killed_at = lease.killedAt(id)
+    const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id, killed_at }
     if (wentOffUnasked(at) && (await options.hostEnds?.()) === true) {
       log.info({ instance: id }, 'the guest goes off with its host; the next boot starts it')
       return false
@@ -164,6 +170,12 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     if (trouble !== undefined && trouble.generation === wanted.generation && now_ms < trouble.not_before_ms) {
       report(wanted, domain, reporter.get(id)?.progress ?? null)
       worker.wakeAt(id, trouble.not_before_ms)
+      return false
+    }
+    const wait = wanted.availability === 'high' && mayRun.has(plan.act) ? lease.whyNot(id) : null
+    if (wait !== null) {
+      // The lease keeper wakes it.
+      report(wanted, domain, { step: wait, percent: 0 })
       return false
     }
     if (plan.act === 'askShutdown') {
@@ -231,6 +243,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       show('starting', 0)
       const config_drive = await options.guestData.prepare(wanted)
       await hypervisor.define({ instance: wanted, disks, config_drive })
+      const wait = wanted.availability === 'high' ? lease.whyNot(wanted.id) : null
+      if (wait !== null) throw new Failure(`It could not be started: ${wait}.`, { passing: true })
       await hypervisor.start(wanted.id)
     })
     pressed_ms.delete(wanted.id)

@@ -6,6 +6,7 @@ import { startAtBoot } from '../../host/boot.ts'
 import { hostServices, serviceManager } from '../../host/manager.ts'
 import { agentService, agentState } from '../../host/services/agent.ts'
 import { ovnController } from '../../host/services/ovn-controller.ts'
+import { watchdogService } from '../../host/services/watchdog.ts'
 import { keepSettings } from '../../host/settings.ts'
 import { bringPackages, startAll } from '../../host/start.ts'
 import type { Context } from '../context.ts'
@@ -49,7 +50,9 @@ export async function joinThisMachine(
   const state_dir = agentState(config)
   const name = options.name ?? hostname()
   const identity = await progress.step('Join', () => joinHost({ controller_url, token, state_dir, name }))
-  await progress.step('Agent', show => startAll(manager, [agentService(config), ovnController()], show))
+  await progress.step('Agent', show =>
+    startAll(manager, [watchdogService(config), agentService(config), ovnController()], show),
+  )
   await progress.step(
     'Start at boot',
     () => startAtBoot(config),

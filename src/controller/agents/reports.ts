@@ -34,10 +34,18 @@ export function beginSession(
   })
 }
 
-/** The link is gone: the host is unreachable, its instances unknown, unless a newer link has taken over. */
-export async function endSession(database: Database, host_id: string, epoch: number): Promise<void> {
+/**
+ * The link is gone: the host is unreachable, its instances unknown, unless a newer link has taken over. `left_ms`: how long its
+ * highly available guests may still run, as the controller knows that held the link and grants nothing more; null: it is another's.
+ */
+export async function endSession(
+  database: Database,
+  host_id: string,
+  epoch: number,
+  left_ms: number | null = null,
+): Promise<void> {
   await database.transaction(async tx => {
-    if (await host.endSession(tx, host_id, epoch)) await hostChanged(tx, host_id)
+    if (await host.endSession(tx, host_id, epoch, left_ms)) await hostChanged(tx, host_id)
   })
 }
 

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
+import { leaseTimes, leftByOther_ms } from '../../model/lease.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { type Db, json, type Tx } from './database.ts'
@@ -255,6 +256,9 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
       session_controller_id: controller_id,
       session_epoch: sql`session_epoch + 1`,
       last_seen_at: sql`croft_now()`,
+      lease_ms: leaseTimes.lease_ms,
+      lease_left_ms: null,
+      lease_over_at: null,
     })
     .where('id', '=', id)
     .where('removed_at', 'is', null)
@@ -262,11 +266,20 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
     .executeTakeFirstOrThrow()
 }
 
-/** True when this session still was the host's; it has none then. */
-async function endSession(tx: Tx, id: string, epoch: number): Promise<boolean> {
+/**
+ * True when this session still was the host's; it has none then. With how long from now on the host's highly available guests
+ * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts).
+ */
+async function endSession(tx: Tx, id: string, epoch: number, left_ms: number | null): Promise<boolean> {
+  const left = sql<number>`coalesce(${left_ms}::bigint, lease_ms + ${leftByOther_ms(0)}::bigint)`
   const { numUpdatedRows } = await tx
     .updateTable('host')
-    .set({ session_controller_id: null, last_seen_at: sql`croft_now()` })
+    .set({
+      session_controller_id: null,
+      last_seen_at: sql`croft_now()`,
+      lease_left_ms: left,
+      lease_over_at: sql<Date>`croft_now() + ${left} * ${1 + leaseTimes.drift}::float8 * interval '1 millisecond'`,
+    })
     .where('id', '=', id)
     .where('session_epoch', '=', epoch)
     .where('session_controller_id', 'is not', null)

@@ -9,6 +9,7 @@ import { loadConfig } from '../../../src/config.ts'
 import { staysUnderSystemd } from '../../../src/host/down.ts'
 import { judgeKvm } from '../../../src/host/kvm.ts'
 import { service } from '../../../src/host/service.ts'
+import { watchdogService } from '../../../src/host/services/watchdog.ts'
 import { agentService } from '../../../src/host/services/agent.ts'
 import { connectable, controllerService, splitPassword } from '../../../src/host/services/controller.ts'
 import { libvirt } from '../../../src/host/services/libvirt.ts'
@@ -86,6 +87,7 @@ void test('systemd accepts the units', {
     const definitions = [
       postgresService(config),
       await controllerService(config),
+      watchdogService(config),
       agentService(config),
       ...ovnCentral(),
     ]
