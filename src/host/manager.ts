@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts'
 import { systemdRuns } from './packages.ts'
 import { service, type ServiceManager } from './service.ts'
-import { agentService } from './services/agent.ts'
+import { agentService, agentState } from './services/agent.ts'
 import type { Definition } from './services/definition.ts'
 import { libvirt } from './services/libvirt.ts'
 import { openVswitch } from './services/openvswitch.ts'
@@ -27,6 +27,7 @@ export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'
   ...openVswitch(),
   ...libvirt({
     config_dir: `${config.state_dir}/libvirt`,
+    pool_dir: `${agentState(config)}/pool`,
     systemd: systemdRuns(),
     ...(config.virtualisation === 'auto' ? {} : { kvm: config.virtualisation === 'kvm' }),
   }),

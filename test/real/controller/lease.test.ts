@@ -93,7 +93,7 @@ describe('controller/lease', () => {
     const at = await link()
     await cloud.cloud.database.db
       .updateTable('host')
-      .set({ session_controller_id: crypto.randomUUID() })
+      .set({ session_controller_id: crypto.randomUUID(), session_epoch: 1000 })
       .where('id', '=', host.id)
       .execute()
     const { keepLease } = await import('../../../src/controller/reconcilers/controllers.ts')

@@ -43,7 +43,7 @@ void test('kvm: the flag and the device, or not', () => {
 
 void test('libvirtd is kept from a KVM that does not work, and only then', () => {
   const argv = (kvm: boolean) =>
-    libvirt({ config_dir: '/x', systemd: false, kvm })
+    libvirt({ config_dir: '/x', pool_dir: '/pool', systemd: false, kvm })
       .find(({ service }) => service.name === 'croft-libvirtd')
       ?.service.argv.join(' ') ?? ''
   assert.equal(argv(false).includes('/dev/null:/dev/kvm'), existsSync('/dev/kvm'))
@@ -72,7 +72,7 @@ void test('units: the agent ends before guests do at a shutdown, never with them
 })
 
 void test('down leaves what the machine may need otherwise where systemd runs it', () => {
-  const shared = ['croft-ovsdb', 'croft-ovs-vswitchd', 'croft-virtlogd', 'croft-libvirtd']
+  const shared = ['croft-ovsdb', 'croft-ovs-vswitchd', 'croft-virtlogd', 'croft-virtlockd', 'croft-libvirtd']
   assert.deepEqual([...staysUnderSystemd(config, 'stop')].sort(), shared.sort())
   assert(staysUnderSystemd(config, 'keep').has('croft-ovn-controller'))
   for (const name of ['croft-agent', 'croft-controller', 'croft-postgres', 'croft-ovn-nb'])
