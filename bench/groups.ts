@@ -6,6 +6,7 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./read.ts'),
   () => import('./token.ts'),
   () => import('./events.ts'),
+  () => import('./scale-place.ts'),
   () => import('./start.ts'),
   () => import('./memory.ts'),
   () => import('./guest.ts'),
@@ -14,4 +15,5 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./libvirt.ts'),
   () => import('./ovsdb.ts'),
   () => import('./image.ts'),
+  () => import('./scale.ts'),
 ]

@@ -3,17 +3,25 @@
  * each simulated host run exactly this; only the ports differ.
  */
 import type { Clock } from '../lib/clock.ts'
-import { type AgentFrame, type ControllerFrame, type HostFacts, protocolVersion } from '../protocol/messages.ts'
+import {
+  type AgentFrame,
+  type ControllerFrame,
+  type HostFacts,
+  newerCalls,
+  protocolVersion,
+} from '../protocol/messages.ts'
 import { createCalls } from './calls.ts'
 import { createGuestWatch } from './guests.ts'
 import { createLink } from './link.ts'
 import type {
+  Arrivals,
   Domain,
   FactSource,
   GuestData,
   Hypervisor,
   LinkDialler,
   Log,
+  Mover,
   Network,
   Random,
   SampleSource,
@@ -23,8 +31,10 @@ import type {
 } from './ports.ts'
 import { createLeaseKeeper } from './lease.ts'
 import { Away } from './ports.ts'
+import { type Probe, probeByTcp } from './probe.ts'
 import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
+import { createSharedCpus, type HostCpus } from './reconcilers/shared-cpus.ts'
 import { createVolumeRemoval } from './reconcilers/volume-removal.ts'
 import { createWorker } from './reconcilers/worker.ts'
 import { createReporter } from './reporter.ts'
@@ -43,6 +53,9 @@ export interface AgentOptions {
   readonly storage: Storage
   readonly guestData: GuestData
   readonly network: Network
+  /** Without both, instances neither come from other hosts nor go there. */
+  readonly mover?: Mover
+  readonly arrivals?: Arrivals
   readonly state: State
   readonly link: LinkDialler
   readonly facts: FactSource
@@ -55,8 +68,12 @@ export interface AgentOptions {
   readonly boot_id: string
   /** Without it no highly available guest is started here. */
   readonly watchdog?: Watchdog
+  /** How it finds out whether another machine lives; by TCP where nothing else is given. */
+  readonly probe?: Probe
   /** Whether the host is being shut down. */
   readonly hostEnds?: () => Promise<boolean>
+  /** Without it no guest is kept off CPUs that are another's own. */
+  readonly cpus?: HostCpus
 }
 
 export interface Agent {
@@ -65,6 +82,8 @@ export interface Agent {
   readonly connected: boolean
   /** Something outside undid a part of the networks: look again now. */
   wakeNetwork(): void
+  /** Something outside undid a part of an instance's move: look again now. */
+  wakeInstance(id: string): void
   stop(): Promise<void>
 }
 
@@ -80,7 +99,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const [wanted, said] = [instances.get(id), reporter.get(id)]
     return wanted === undefined || (said !== undefined && isAtRest(wanted, said))
   }
-  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, log })
+  const { probe = probeByTcp } = options
+  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
   const lease = createLeaseKeeper({
     watchdog: options.watchdog,
@@ -96,11 +116,18 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     instances,
     reporter,
     guestOf,
+    lease,
+    cameHere: guests.look,
     wentOff: calls.wentOff,
     networkReady: network.ready,
-    lease,
   }
-  const instance = await createInstanceReconciler(reconciling)
+  const shared = createSharedCpus({
+    ...options,
+    instances,
+    cpus: options.cpus ?? null,
+    runs: id => reporter.get(id)?.power === 'running',
+  })
+  const instance = await createInstanceReconciler({ ...reconciling, sharedCpus: shared.now })
   const foreign = createForeignWatch(frame => link.send(frame))
   const volumes = createVolumeRemoval({ ...options, instances, send: frame => link.send(frame) })
   const sampler = createSampler({
@@ -126,7 +153,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         power,
         reboot_count,
       }))
-      return { type: 'hello', protocol: protocolVersion, facts, holds }
+      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls] }
     },
     async welcomed(welcome, send) {
       await options.link.learn?.(welcome.link_urls ?? [])
@@ -158,6 +185,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (change.network) network.wake()
     if (change.network) sampler.changed()
     for (const id of change.instances) instance.changed(id)
+    shared.wake()
     volumes.remove(frame.remove_volumes ?? [])
   }
 
@@ -178,6 +206,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (scope === 'all') {
         instance.survey(domains)
         for (const { id, ours } of domains) if (ours) guests.look(id)
+        shared.wake()
         void refreshFacts()
       }
       foreign.see(domains)
@@ -228,6 +257,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       return link.connected
     },
     wakeNetwork: () => network.wake(),
+    wakeInstance: id => instance.wake(id),
     async stop() {
       stopped = true
       link.stop()
@@ -235,7 +265,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       guests.stop()
       lease.stop()
       sampler.stop()
-      await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop()])
+      await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop(), shared.stop()])
     },
   }
 }

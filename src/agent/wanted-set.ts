@@ -130,8 +130,11 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
     log.warn(detail, 'the controller wants an older generation than it wanted before; refused')
     return null
   }
-  if (next.details_version <= have.details_version) return null
-  const { availability: _, on_crash: __, ...rest } = have
+  const { migration: _before, availability: _, on_crash: __, ...rest } = have
+  const { migration } = next
+  const moved = JSON.stringify(migration) !== JSON.stringify(have.migration)
+  if (next.details_version < have.details_version || (next.details_version === have.details_version && !moved))
+    return null
   const { details_version, metadata, ports, availability, on_crash } = next
   return {
     ...rest,
@@ -140,6 +143,8 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
     ports,
     ...(availability !== undefined && { availability }),
     ...(on_crash !== undefined && { on_crash }),
+    // A move changes neither version, and is as it was told last.
+    ...(migration !== undefined && { migration }),
   }
 }
 

@@ -4,6 +4,7 @@ import { availabilities, crashActions, watchdogActions } from '../model/availabi
 import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
+import { migrationKinds, migrationPhases } from '../model/migration.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
@@ -67,6 +68,7 @@ export const Instance = closed({
     description: 'Addresses that the guest says it has; it may say anything',
   }),
   guest_os: nullable(Type.String({ description: 'The system that the guest says it runs' })),
+  group_id: nullable(uuidOf('The instance group that it is in')),
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
@@ -98,6 +100,17 @@ export const Instance = closed({
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',
   }),
+  migration: nullable(
+    closed(
+      {
+        id: Uuid,
+        kind: oneOf(migrationKinds),
+        phase: oneOf(migrationPhases),
+        percent: nullable(Type.Integer({ description: 'How much of memory and disks has gone over' })),
+      },
+      { description: 'While it is being moved to another host' },
+    ),
+  ),
   started_at: nullable(Time),
   deleted_at: nullable(Time),
   purge_at: nullable(Time),
@@ -161,6 +174,13 @@ export const InstanceCreate = closed({
   ),
   zone_id: Type.Optional(Uuid),
   host_id: Type.Optional(Uuid),
+  group_id: Type.Optional(uuidOf('The instance group that it comes into: it is placed by its policy')),
+  different_from: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On another host than each of these instances' }),
+  ),
+  same_as: Type.Optional(
+    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
+  ),
   config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
   watchdog_action: Type.Optional(WatchdogActionOf),
   availability: Type.Optional(Availability),
@@ -181,6 +201,7 @@ function actRoute<const Verb extends string>(verb: Verb, summary: string, body =
     summary,
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body,
     status: 202,
@@ -197,11 +218,13 @@ export const instanceRoutes = {
     summary: 'Instances',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     query: closed({
       ...pageQuery,
       name: Type.Optional(Name),
       host_id: Type.Optional(Uuid),
       image_id: Type.Optional(Uuid),
+      group_id: Type.Optional(Uuid),
       deleted: Type.Optional(Type.Boolean({ description: 'Those deleted that can still be recovered, instead' })),
     }),
     status: 200,
@@ -216,6 +239,7 @@ export const instanceRoutes = {
     summary: 'One instance',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Instance,
@@ -255,6 +279,7 @@ export const instanceRoutes = {
     summary: 'Change name, tags, availability, or, from its next start on, how its screen is reached and its watchdog',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({
       name: Type.Optional(Name),
@@ -280,6 +305,7 @@ export const instanceRoutes = {
     summary: 'Reboot: softly by asking the guest, or hard by resetting it',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({ hard: Type.Optional(Type.Boolean()) }),
     status: 202,
@@ -293,6 +319,7 @@ export const instanceRoutes = {
     summary: 'Delete an instance; until it is purged it can be recovered',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     query: closed({
       purge: Type.Optional(Type.Boolean({ description: 'At once and for good' })),
@@ -311,11 +338,12 @@ export const instanceRoutes = {
     summary: 'Take a deletion back; the instance is stopped then',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({}),
     status: 202,
     reply: acted,
-    errors: ['not_found', 'wrong_state', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
+    errors: ['not_found', 'wrong_state', 'conflict', 'quota_exceeded', 'no_capacity', 'changed_meanwhile'],
   }),
   resetPassword: route({
     name: 'instance.reset-password',
@@ -325,6 +353,7 @@ export const instanceRoutes = {
       'Set a password in the running guest, through its guest agent; without one, a new one is made and shown once',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({
       user: Type.Optional(
@@ -359,6 +388,7 @@ export const instanceRoutes = {
     summary: 'Why it runs where it does: what each host scored, or why it was refused',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Placement,
@@ -371,6 +401,7 @@ export const instanceRoutes = {
     summary: 'What the guest wrote to its serial console',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     query: closed({
       tail_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 * 1024 * 1024, default: 65_536 })),
@@ -388,6 +419,7 @@ export const instanceRoutes = {
     summary: 'A one-time ticket for a console, to be opened as a WebSocket within a minute',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     body: closed({
       kind: Type.Optional(

@@ -8,9 +8,20 @@ export const HostVerdict = closed({
   host: Name,
   host_id: Uuid,
   refused: nullable(Type.String({ description: 'Why it could not take it' })),
+  filter: nullable(Type.String({ description: 'The filter that refused it: one of refusals' })),
   score: nullable(Type.Number()),
   weights: Type.Record(Type.String(), Type.Number()),
 })
+
+export const RefusalReason = closed({
+  filter: Type.String(),
+  reason: Type.String({ description: 'What is wrong with these hosts' }),
+  hosts: Type.Integer({ description: 'How many' }),
+  examples: Type.Array(closed({ host: Name, host_id: Uuid, why: Type.String() }), {
+    description: 'Some of them; none for who has no topology.read on the system',
+  }),
+})
+const reasons = Type.Array(RefusalReason, { description: 'Why hosts were refused, summed up, the commonest first' })
 
 export const Placement = closed({
   id: Uuid,
@@ -22,6 +33,7 @@ export const Placement = closed({
       'The best of those that fit, and examples of those that do not; none for who has no topology.read on the system',
   }),
   refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
+  reasons,
   created_at: Time,
 })
 export type Placement = Static<typeof Placement>
@@ -62,6 +74,7 @@ export const InstancePlan = closed({
           ),
         ),
         refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
+        reasons,
       },
       { description: 'Null: what it would start from is refused, so hosts were not looked at' },
     ),

@@ -1,9 +1,22 @@
 /** Zones: places that fail apart from each other, such as rooms or racks. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
-export const Zone = closed({ id: Uuid, name: Name, created_at: Time })
+export const Zone = closed({
+  id: Uuid,
+  name: Name,
+  region_id: Uuid,
+  storm: nullable(
+    closed({
+      since: Time,
+      gone: Type.Integer({ description: 'Hosts that vanished at once' }),
+      hosts: Type.Integer({ description: 'Of so many that were there' }),
+      overridden_at: nullable(Time),
+    }),
+  ),
+  created_at: Time,
+})
 export type Zone = Static<typeof Zone>
 
 const params = closed({ zone: Uuid })
@@ -16,11 +29,11 @@ export const zoneRoutes = {
     summary: 'Zones that instances can be placed in',
     level: 'self',
     needs: null,
-    query: closed({ ...pageQuery, name: Type.Optional(Name) }),
+    query: closed({ ...pageQuery, name: Type.Optional(Name), region_id: Type.Optional(Uuid) }),
     status: 200,
     reply: page(Zone),
     errors: [],
-    cli: { columns: ['name', 'id'] },
+    cli: { columns: ['name', 'region_id', 'id'] },
   }),
   get: route({
     name: 'zone.get',
@@ -41,24 +54,40 @@ export const zoneRoutes = {
     summary: 'Make a zone',
     level: 'system',
     needs: 'topology.manage',
-    body: closed({ name: Name }),
+    body: closed({
+      name: Name,
+      region_id: Type.Optional(uuidOf('The first region unless given')),
+    }),
     status: 201,
     reply: Zone,
-    errors: ['name_taken'],
+    errors: ['name_taken', 'not_found'],
     cli: { positional: ['name'] },
   }),
   update: route({
     name: 'zone.update',
     method: 'PATCH',
     path: '/v1/zones/:zone',
-    summary: 'Rename a zone',
+    summary: 'Rename a zone, or move it to another region',
     level: 'system',
     needs: 'topology.manage',
     params,
-    body: closed({ name: Type.Optional(Name) }),
+    body: closed({ name: Type.Optional(Name), region_id: Type.Optional(Uuid) }),
     status: 200,
     reply: Zone,
     errors: ['not_found', 'name_taken'],
+  }),
+  override: route({
+    name: 'zone.override-storm',
+    method: 'POST',
+    path: '/v1/zones/:zone/override-storm',
+    summary:
+      'So many hosts vanished at once that nothing is fenced nor restarted: do it all the same, since they are truly down',
+    level: 'system',
+    needs: 'host.fence',
+    params,
+    status: 200,
+    reply: Zone,
+    errors: ['not_found', 'wrong_state'],
   }),
   delete: route({
     name: 'zone.delete',

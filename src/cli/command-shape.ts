@@ -41,7 +41,10 @@ export interface CommandShape {
   has_operation: boolean
 }
 
-const unit_words = ['dns']
+const unit_words = ['dns', 'same_as']
+
+/** Fields that are not called after what they name. */
+const meant: Readonly<Record<string, string>> = { different_from: 'instance', same_as: 'instance' }
 
 /** "addresses" → "address", "properties" → "property", "networks" → "network". */
 export function singular(word: string): string {
@@ -61,8 +64,11 @@ export function nounOf(name: string, nouns: Nouns, own: string): string | undefi
     if (nouns[noun]) return noun
   }
   if (name === 'parent') return own
+  if (meant[name] !== undefined) return meant[name]
   const ending = Object.keys(nouns).filter(noun => noun.split('-').at(-1) === words.at(-1))
-  return ending.length === 1 ? ending[0] : undefined
+  // A group may be one of security or one of instances: whichever is nearer to what the command is about.
+  const near = ending.find(noun => noun === own) ?? ending.find(noun => noun.startsWith(`${own}-`))
+  return near ?? (ending.length === 1 ? ending[0] : undefined)
 }
 
 /** What is left of a schema when null is taken away. */

@@ -17,6 +17,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'croft instance create web --image tiny --flavor small --dry-run        where it would run, and what it takes',
     'croft instance create db --image debian-12 --flavor medium --network default,fixed-address=10.64.0.5',
   ],
+  'instance-group create': [
+    'croft instance-group create db --policy anti-affinity',
+    'croft instance create db --image tiny --flavor small --count 3 --group db',
+  ],
   'instance list': ['croft instance list --watch', 'croft instance list --deleted', 'croft instance list --json'],
   'instance start': ['croft instance start web db --wait'],
   'instance stop': ['croft instance stop web db --wait'],

@@ -9,9 +9,11 @@ import type { AgentCalls } from './agents/calls.ts'
 import type { AgentSessions } from './agents/sessions.ts'
 import type { AgentStreams } from './agents/streams.ts'
 import type { EventHub } from './app/event-hub.ts'
+import type { HostBoard } from './app/host-board.ts'
 import type { MetricHub } from './app/metric-hub.ts'
 import type { PluginShelf } from './app/plugin.ts'
 import type { Settings } from './app/setting-values.ts'
+import type { Fencing } from './fencing/fence.ts'
 import type { Database } from './store/database.ts'
 
 export interface Random {
@@ -47,12 +49,15 @@ export interface Cloud {
   readonly settings: Settings
   readonly events: EventHub
   readonly metrics: MetricHub
+  readonly hosts: HostBoard
   readonly agents: AgentSessions
   readonly calls: AgentCalls
   readonly streams: AgentStreams
   readonly sealer: Sealer
   readonly images: ImageStore
   readonly plugins: PluginShelf
+  /** Reaches hosts' management controllers, to cut their power. */
+  readonly fencing: Fencing
   /** Addresses that an image may not be fetched from unless allowed: see lib/download. */
   readonly allow_private_downloads: boolean
 }

@@ -8,17 +8,23 @@ import { AgentCalls } from './agents/calls.ts'
 import { AgentSessions, type WantedHostRules } from './agents/sessions.ts'
 import { AgentStreams } from './agents/streams.ts'
 import { EventHub } from './app/event-hub.ts'
+import { HostBoard } from './app/host-board.ts'
 import { MetricHub } from './app/metric-hub.ts'
 import { PluginShelf } from './app/plugin.ts'
 import { Settings } from './app/setting-values.ts'
 import { bootstrap } from './bootstrap.ts'
+import type { Fencing } from './fencing/fence.ts'
+import { realFencing } from './fencing/index.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
 import { sealAudit } from './reconcilers/audit-seal.ts'
+import { balanceLoop } from './reconcilers/balance.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
+import { maintenanceLoop } from './reconcilers/maintenance.ts'
 import { metricLoop } from './reconcilers/metrics.ts'
+import { migrationLoop } from './reconcilers/migration.ts'
 import { purge } from './reconcilers/purge.ts'
 import { controller } from './store/controller.ts'
 import { channels, type Database } from './store/database.ts'
@@ -34,6 +40,8 @@ export interface ControllerParts {
   images: ImageStore
   wanted_of_hosts: WantedHostRules
   allow_private_downloads?: boolean
+  /** Cuts hosts' power; without it by IPMI and Redfish. */
+  fencing?: Fencing
   /** Folder of the web UI's plug-ins; without it there are none. */
   plugins_folder?: string
   /** Loops besides those that every controller runs; closed with it. */
@@ -69,6 +77,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     settings,
     events: new EventHub({ database, clock, log }),
     metrics,
+    hosts: new HostBoard({ database, clock, onError: error => log.warn({ err: error }, 'hosts could not be read') }),
     agents: new AgentSessions({
       controller_id: self.id,
       database,
@@ -86,6 +95,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     streams: new AgentStreams({ calls, clock, random, agent_url: self.agent_url }),
     sealer,
     images: parts.images,
+    fencing: parts.fencing ?? realFencing(clock),
     plugins: new PluginShelf({ folder: parts.plugins_folder ?? null, database, clock, log }),
     allow_private_downloads: parts.allow_private_downloads ?? false,
   }
@@ -96,6 +106,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   const loops = startLoops(cloud, parts)
   await cloud.events.start()
   metrics.start()
+  cloud.hosts.start()
   cloud.agents.start()
   // Some of them are told to hosts.
   settings.changed = () => cloud.agents.wake(null)
@@ -133,8 +144,15 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     every_ms: clean_up_every_ms,
     pass: () => cleanUp(cloud),
   })
-  const woken = [purging, sealing, ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
-  const all = [lease, cleaning, metricLoop(cloud), ...woken]
+  const woken = [
+    purging,
+    sealing,
+    migrationLoop(cloud),
+    maintenanceLoop(cloud),
+    ...imageLoops(cloud),
+    ...(parts.loops?.(cloud) ?? []),
+  ]
+  const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {
     for (const loop of woken) loop.wake()
@@ -150,6 +168,7 @@ async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   await cloud.metrics.close()
   cloud.calls.close()
   await cloud.events.close()
+  cloud.hosts.close()
   cloud.settings.close()
   await controller.remove(cloud.database.db, cloud.self.id)
   await cloud.database.close()

@@ -5,6 +5,7 @@
 export const instanceStates = [
   'starting',
   'running',
+  'migrating',
   'rebooting',
   'stopping',
   'stopped',
@@ -26,7 +27,9 @@ export interface Move {
   readonly why_not: string
 }
 
-const everyState = instanceStates
+/** What can be done while it moves to another host: nothing. */
+export const whyNotWhileMoving =
+  'it is being moved to another host. Wait until that has ended, or have an operator cancel it: croft migration cancel'
 
 export const instanceMoves = {
   start: {
@@ -45,9 +48,9 @@ export const instanceMoves = {
     why_not: 'only a running instance can be rebooted',
   },
   delete: {
-    from: everyState.filter(state => state !== 'deleted' && state !== 'deleting'),
+    from: instanceStates.filter(state => !['deleted', 'deleting', 'migrating'].includes(state)),
     wants: 'deleted',
-    why_not: 'it is deleted already',
+    why_not: 'it is deleted already, or on its way to another host',
   },
   recover: {
     from: ['deleted', 'deleting'],
@@ -84,8 +87,21 @@ export interface InstanceObserved {
   readonly failure: string | null
 }
 
-/** The state every API shows: a pure function of what is wanted, what is observed, and whether its host answers. */
+/**
+ * The state every API shows: a pure function of what is wanted, what is observed, whether its host answers, and whether it
+ * is being moved to another. One that is deleted, not known or in error is shown as such all the same.
+ */
 export function instanceState(
+  wanted: InstanceWanted,
+  observed: InstanceObserved | null,
+  hostAnswers: boolean,
+  isMoving = false,
+): InstanceState {
+  const state = stateWhereItIs(wanted, observed, hostAnswers)
+  return isMoving && (state === 'running' || state === 'paused' || state === 'stopped') ? 'migrating' : state
+}
+
+function stateWhereItIs(
   wanted: InstanceWanted,
   observed: InstanceObserved | null,
   hostAnswers: boolean,

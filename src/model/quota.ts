@@ -9,6 +9,7 @@ export const quotaResources = [
   'floating_ips',
   'security_groups',
   'images',
+  'instance_groups',
 ] as const
 export type QuotaResource = (typeof quotaResources)[number]
 export type QuotaCharge = Partial<Record<QuotaResource, number>>
@@ -23,4 +24,5 @@ export const projectQuotaDefaults: Record<QuotaResource, number> = {
   floating_ips: 50,
   security_groups: 50,
   images: 50,
+  instance_groups: 50,
 }

@@ -13,6 +13,7 @@ import { imageKey } from './image-key/definition.tsx'
 import { keyPair } from './key-pair/definition.tsx'
 import { volume } from './volume/definition.tsx'
 import { instance } from './instance/definition.tsx'
+import { migration } from './migration/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { operation } from './operation/definition.tsx'
@@ -43,6 +44,7 @@ export const nouns: readonly NounDefinition[] = [
   cluster,
   zone,
   pool,
+  migration,
   operation,
   domain,
   project,

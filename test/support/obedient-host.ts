@@ -9,6 +9,7 @@ import { leaseTimes } from '../../src/model/lease.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
 import type { AgentCall, ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
+import type { MigrationProgress, MigrationReport } from '../../src/protocol/migration.ts'
 import type { SamplesFrame } from '../../src/protocol/samples.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
 import type { TestCloud } from './cloud.ts'
@@ -27,6 +28,10 @@ export class ObedientHost {
   holds: { id: string; generation: number; details_version: number; power: 'running' | 'stopped' }[] = []
   /** While true, nothing is reported. */
   silent = false
+  /** How far it goes by itself with a move that it is to send: all the way, or only so far that it sends. */
+  sends: 'through' | 'on-and-on' = 'through'
+  /** Why it cannot make ready for what is to come to it, while set. */
+  unready: string | null = null
   /** The controller that it dials next. */
   test: TestCloud
   readonly facts: HostFacts
@@ -83,7 +88,48 @@ export class ObedientHost {
     void this.session?.receive(JSON.stringify({ type: 'report', report: this.report, whole: false, instances }))
   }
 
+  /** What it does of a move, and says of it; null when none is wanted. */
+  private moved({ id, disks, migration }: WantedInstance): Partial<InstanceReport> | null {
+    if (!migration) return null
+    const word = { id: migration.id, reason: null }
+    switch (migration.step) {
+      case 'prepare':
+        return {
+          power: 'stopped',
+          applied_generation: -1,
+          migration: this.unready
+            ? { ...word, phase: 'failed', reason: this.unready }
+            : { ...word, phase: 'ready', address: `${this.name}:16509` },
+        }
+      case 'send':
+        this.sent.add(id)
+        return { migration: { ...word, phase: 'sending', progress: progressOf(0.5) } }
+      case 'cancel':
+        return { migration: { ...word, phase: 'cancelled' } }
+      case 'leave':
+      case 'discard':
+        for (const disk of disks) this.volumes.delete(disk.volume_id)
+        return { power: 'absent' }
+      default:
+        return migration.step satisfies never
+    }
+  }
+
+  /** Instances that it was told to send. */
+  readonly sent = new Set<string>()
+
+  /** Says how far it is with moving an instance. */
+  tellMigration(id: string, word: Partial<MigrationReport> & Pick<MigrationReport, 'phase'>): void {
+    const migration = this.wanted.get(id)?.migration
+    if (!migration) throw new Error(`${this.name} was told of no migration of ${id}`)
+    this.tell({ migration: { id: migration.id, reason: null, ...word } }, [id])
+  }
+
   private reportOf(wanted: WantedInstance): InstanceReport {
+    return { ...this.runs(wanted), ...this.moved(wanted) }
+  }
+
+  private runs(wanted: WantedInstance): InstanceReport {
     const power = { running: 'running', stopped: 'stopped', deleted: 'stopped', purged: 'absent' } as const
     const failed = this.failure !== null && wanted.power === 'running'
     const kept = wanted.power === 'purged' ? this.purge(wanted) : []
@@ -139,6 +185,25 @@ export class ObedientHost {
         {},
         frame.instances.map(one => one.id),
       )
+    for (const { id, migration } of frame.instances) {
+      if (migration?.step !== 'send' || this.silent || this.sends !== 'through') continue
+      this.tellMigration(id, { phase: 'switched', progress: progressOf(1) })
+    }
+  }
+}
+
+/** Of a gigabyte, this share has gone over. */
+export function progressOf(share: number): MigrationProgress {
+  const memory_total_bytes = 1024 ** 3
+  return {
+    memory_total_bytes,
+    memory_left_bytes: Math.round(memory_total_bytes * (1 - share)),
+    disk_total_bytes: 0,
+    disk_left_bytes: 0,
+    rate_bytes_s: 100 * 1024 ** 2,
+    elapsed_ms: Math.round(share * 10_000),
+    downtime_ms: share === 1 ? 42 : null,
+    postcopy: false,
   }
 }
 

@@ -8,11 +8,14 @@ import type { InstanceReport } from '../../protocol/messages.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import {
   Away,
+  type Arrivals,
   type Domain,
   Failure,
   type GuestData,
   type Hypervisor,
   type Log,
+  type Mover,
+  type SharedCpus,
   type State,
   type Storage,
 } from '../ports.ts'
@@ -26,9 +29,11 @@ import {
   pressAgain_ms,
   reportInstance,
   type Situation,
+  sizeOf,
   started,
   wentOffUnasked,
 } from './instance-plan.ts'
+import { createMoves } from './moves.ts'
 import { createLimiter, createWorker } from './worker.ts'
 
 /** Definitions and starts at one time on one host: QEMU's start is work for the CPU. */
@@ -46,6 +51,9 @@ export interface InstanceReconcilerOptions {
   readonly hypervisor: Hypervisor
   readonly storage: Storage
   readonly guestData: GuestData
+  /** Without both, instances neither come from other hosts nor go there. */
+  readonly mover?: Mover
+  readonly arrivals?: Arrivals
   readonly state: State
   readonly clock: Clock
   readonly log: Log
@@ -56,9 +64,13 @@ export interface InstanceReconcilerOptions {
   readonly reporter: Reporter
   /** What a running guest says of itself. */
   readonly guestOf?: (id: string) => SeenGuest
+  /** A guest has come from another host. */
+  readonly cameHere?: (id: string) => void
   /** It is off, and nobody wants it to run; told at each look. */
   readonly wentOff?: (id: string) => void
   readonly lease: Pick<LeaseKeeper, 'whyNot' | 'guardedVersion' | 'killedAt'>
+  /** Where guests without CPUs of their own run. */
+  readonly sharedCpus?: () => SharedCpus | null
   /** Resolves when guests' NICs can be plugged in. */
   readonly networkReady: () => Promise<void>
 }
@@ -90,7 +102,7 @@ export function isAtRest(wanted: WantedInstance, { power, stopped_by_guest }: In
 
 /** What only this run of the agent remembers of an instance. */
 interface Trouble {
-  readonly generation: number
+  readonly wish: string
   readonly tries: number
   readonly not_before_ms: number
 }
@@ -106,11 +118,16 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   }
   const troubles = new Map<string, Trouble>()
   const pressed_ms = new Map<string, number>()
-  const passes = new Map<string, { abort: AbortController; generation: number | undefined }>()
+  const passes = new Map<string, { abort: AbortController; wish: string }>()
   const limitStarts = createLimiter(startsMax)
   const worker = createWorker(clock, pass)
 
   const recordOf = (id: string): Done => records.get(id) ?? nothingDone
+  /** What a pass under way is for: another one gives it up. */
+  const wishOf = (id: string): string => {
+    const { generation, migration } = instances.get(id) ?? {}
+    return `${generation} ${migration?.id} ${migration?.step}`
+  }
 
   async function note(id: string, done: Done): Promise<void> {
     if (records.get(id) === done) return
@@ -123,13 +140,22 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const guest = said.power === 'running' ? options.guestOf?.(wanted.id) : undefined
     const { agent: guest_agent = 'disconnected', addresses = [], os: guest_os = null } = guest ?? {}
     const guarded = wanted.availability === 'high' && { guarded_version: lease.guardedVersion(wanted.id) }
-    reporter.set({ ...said, guest_agent, guest_os, guest_addresses: [...addresses], ...guarded })
+    const told = { ...said, ...moves.report(wanted), guest_agent, guest_os, guest_addresses: [...addresses] }
+    reporter.set({ ...told, ...guarded })
     if (isAtRest(wanted, said)) options.wentOff?.(wanted.id)
   }
 
+  const moves = await createMoves({
+    ...options,
+    doneOf: recordOf,
+    noteDone: note,
+    wake: worker.wake,
+    wakeAt: worker.wakeAt,
+  })
+
   async function pass(id: string): Promise<void> {
     const abort = new AbortController()
-    passes.set(id, { abort, generation: instances.get(id)?.generation })
+    passes.set(id, { abort, wish: wishOf(id) })
     let domain: Domain | null = null
     try {
       for (let acts = 0; ; acts++) {
@@ -151,8 +177,22 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   async function step(wanted: WantedInstance, domain: Domain | null, signal: AbortSignal): Promise<boolean> {
     const { id } = wanted
     const now_ms = clock.now_ms()
-    const killed_at = lease.killedAt(id)
-    const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id, killed_at }
+    const trouble = troubles.get(id)
+    const held = trouble !== undefined && trouble.wish === wishOf(id) && now_ms < trouble.not_before_ms
+    const wait = () => {
+      report(wanted, domain, reporter.get(id)?.progress ?? null)
+      worker.wakeAt(id, trouble?.not_before_ms ?? now_ms)
+      return false
+    }
+    if (held && wanted.migration !== undefined) return wait()
+    const show = (step: string, percent: number) => report(wanted, domain, { step, percent: Math.floor(percent) })
+    const moved = await moves.step(wanted, domain, show, signal)
+    if (moved === 'rest') {
+      troubles.delete(id)
+      report(wanted, domain)
+    }
+    if (moved !== 'usual') return moved === 'again'
+    const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id, killed_at: lease.killedAt(id) }
     if (wentOffUnasked(at) && (await options.hostEnds?.()) === true) {
       log.info({ instance: id }, 'the guest goes off with its host; the next boot starts it')
       return false
@@ -166,16 +206,11 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
       return false
     }
-    const trouble = troubles.get(id)
-    if (trouble !== undefined && trouble.generation === wanted.generation && now_ms < trouble.not_before_ms) {
-      report(wanted, domain, reporter.get(id)?.progress ?? null)
-      worker.wakeAt(id, trouble.not_before_ms)
-      return false
-    }
-    const wait = wanted.availability === 'high' && mayRun.has(plan.act) ? lease.whyNot(id) : null
-    if (wait !== null) {
+    if (held) return wait()
+    const why_not = wanted.availability === 'high' && mayRun.has(plan.act) ? lease.whyNot(id) : null
+    if (why_not !== null) {
       // The lease keeper wakes it.
-      report(wanted, domain, { step: wait, percent: 0 })
+      report(wanted, domain, { step: why_not, percent: 0 })
       return false
     }
     if (plan.act === 'askShutdown') {
@@ -201,6 +236,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       case 'resume':
         await hypervisor.resume(id)
         return note(id, { ...at.done, applied_generation: wanted.generation, failure: null })
+      case 'grow':
+        report(wanted, at.domain, { step: 'growing', percent: 0 })
+        await hypervisor.grow(wanted)
+        return note(id, { ...at.done, size: sizeOf(wanted), applied_generation: wanted.generation, failure: null })
       case 'cut':
         pressed_ms.delete(id)
         return hypervisor.cut(id)
@@ -242,9 +281,9 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       signal.throwIfAborted()
       show('starting', 0)
       const config_drive = await options.guestData.prepare(wanted)
-      await hypervisor.define({ instance: wanted, disks, config_drive })
-      const wait = wanted.availability === 'high' ? lease.whyNot(wanted.id) : null
-      if (wait !== null) throw new Failure(`It could not be started: ${wait}.`, { passing: true })
+      await hypervisor.define({ instance: wanted, disks, config_drive, shared: options.sharedCpus?.() ?? null })
+      const why_not = wanted.availability === 'high' ? lease.whyNot(wanted.id) : null
+      if (why_not !== null) throw new Failure(`It could not be started: ${why_not}.`, { passing: true })
       await hypervisor.start(wanted.id)
     })
     pressed_ms.delete(wanted.id)
@@ -256,10 +295,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     // Away: its return is an event that wakes every instance.
     if (wanted === undefined || error instanceof Away) return
     const last = troubles.get(id)
-    const tries = last?.generation === wanted.generation ? last.tries + 1 : 1
+    const tries = last?.wish === wishOf(id) ? last.tries + 1 : 1
     const wait_ms = Math.min(retryMax_ms, retryFirst_ms * 2 ** Math.min(tries - 1, 20))
     const not_before_ms = clock.now_ms() + wait_ms
-    troubles.set(id, { generation: wanted.generation, tries, not_before_ms })
+    troubles.set(id, { wish: wishOf(id), tries, not_before_ms })
     worker.wakeAt(id, not_before_ms)
     const text =
       error instanceof Failure ? error.message : 'The agent met an unexpected error; its log has the details.'
@@ -282,7 +321,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     changed(id) {
       const pass = passes.get(id)
       // New metadata alone is read when it is needed.
-      if (pass !== undefined && pass.generation !== instances.get(id)?.generation) {
+      if (pass !== undefined && pass.wish !== wishOf(id)) {
         pass.abort.abort(new Error('something else is wanted now'))
       }
       worker.wake(id)
@@ -294,9 +333,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         worker.wake(wanted.id)
       }
     },
-    isGone: id => instances.get(id)?.power === 'purged' && recordOf(id).purged,
+    isGone: id => moves.isGone(id) || (instances.get(id)?.power === 'purged' && recordOf(id).purged),
     async forget(ids) {
       await folder.write(ids.map(name => ({ name, value: undefined })))
+      await moves.forget(ids)
       for (const id of ids) {
         records.delete(id)
         troubles.delete(id)
@@ -305,9 +345,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         options.wentOff?.(id)
       }
     },
-    stop() {
+    async stop() {
       for (const { abort } of passes.values()) abort.abort(new Error('the agent stops'))
-      return worker.stop()
+      await worker.stop()
+      await moves.stop()
     },
   }
 }

@@ -57,9 +57,9 @@ function hostsTable(context: Context, hosts: NonNullable<NonNullable<InstancePla
 }
 
 /** For who is not told of single hosts. */
-function whereText({ fitted, zones, refusals }: NonNullable<InstancePlan['placement']>): string {
+function whereText({ fitted, zones, reasons }: NonNullable<InstancePlan['placement']>): string {
   const room = zones.map(one => `${one.instances} in ${one.zone}`).join(', ')
-  const refused = Object.entries(refusals).map(([filter, hosts]) => `${filter.replaceAll('_', ' ')} (${hosts})`)
+  const refused = reasons.map(one => `${one.reason} (${one.hosts})`)
   const without = refused.length > 0 ? ` Hosts that cannot take it, by reason: ${refused.join(', ')}.` : ''
   return `There is room for ${fitted}${room === '' ? '' : ` (${room})`}.${without}\n`
 }

@@ -27,13 +27,18 @@ export function showPlacement(context: Context, placement: Placement): void {
   }))
   const why_not = rows.some(row => row.why_not !== null) ? ['why_not'] : []
   if (rows.length > 0) out.print(ownTable(context, ['host', 'verdict', 'score', ...weights, ...why_not], rows))
-  const refusals = Object.entries(placement.refusals).filter(([, count]) => count > 0)
-  if (refusals.length > 0) {
-    const counted = refusals.map(([reason, hosts]) => ({ reason, hosts }))
-    out.print(`\nRefused, by reason:\n${ownTable(context, ['reason', 'hosts'], counted)}`)
-  }
+  if (placement.reasons.length > 0) out.print(`\nRefused, by reason:\n${reasonsTable(context, placement.reasons)}`)
   const asked = Object.entries(placement.asked).filter(([, value]) => isSaid(value))
   if (asked.length > 0) out.print(`\nAsked for:\n${fieldsOf(context, Object.fromEntries(asked))}`)
+}
+
+/** However many hosts there are: a line for each reason, with some of them. */
+export function reasonsTable(context: Context, reasons: Placement['reasons']): string {
+  const rows = reasons.map(({ reason, hosts, examples }) => {
+    const more = hosts > examples.length ? ', …' : ''
+    return { reason, hosts, such_as: examples.map(one => one.host).join(', ') + (examples.length > 0 ? more : '') }
+  })
+  return ownTable(context, ['reason', 'hosts', ...(rows.some(one => one.such_as !== '') ? ['such_as'] : [])], rows)
 }
 
 function headline({ hosts, host_id, refusals }: Placement): string {

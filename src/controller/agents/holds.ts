@@ -8,6 +8,7 @@ import { type Database, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { type Hold, held, type KnownInstance } from '../store/held.ts'
 import { host } from '../store/host.ts'
+import { migrationParts } from '../store/migration-parts.ts'
 import { powerOf } from '../store/wanted.ts'
 import type { HeldLink } from './reports.ts'
 
@@ -20,15 +21,33 @@ export interface Compared {
   marks: { id: string; generation: number | null }[]
   /** Of the same generation, with later details. */
   details: { id: string; details_version: number }[]
+  /** It has cleared what it was to clear after a migration, and holds but the note of that. */
+  cleared: string[]
 }
 
-/** Pure. `known`: the held instances that there are, wherever, and those of the host that are marked. */
-export function compareHolds(host_id: string, known: readonly KnownInstance[], holds: Holds): Compared {
+/**
+ * Pure. `known`: the held instances that there are, wherever, and those of the host that are marked. `moving`: those in whose
+ * moving the host has a part; it is told what to do with them.
+ */
+export function compareHolds(
+  host_id: string,
+  known: readonly KnownInstance[],
+  holds: Holds,
+  moving: ReadonlySet<string> = new Set(),
+): Compared {
   const rows = new Map(known.map(row => [row.id, row]))
   const differing: Hold[] = []
   const details: Compared['details'] = []
+  const cleared: string[] = []
   for (const hold of holds) {
     const row = rows.get(hold.id)
+    if (row?.host_id !== host_id) {
+      if (moving.has(hold.id)) continue
+      if (hold.migration?.step === 'leave' || hold.migration?.step === 'discard') {
+        cleared.push(hold.id)
+        continue
+      }
+    }
     const kind = kindOf(host_id, row, hold)
     const { id, generation, details_version } = hold
     if (kind) differing.push({ instance_id: id, kind, generation, details_version, power: hold.power ?? 'unknown' })
@@ -39,7 +58,7 @@ export function compareHolds(host_id: string, known: readonly KnownInstance[], h
   const marks = known
     .filter(row => row.host_id === host_id && row.held_generation !== (ahead.get(row.id) ?? null))
     .map(row => ({ id: row.id, generation: ahead.get(row.id) ?? null }))
-  return { differing, marks, details }
+  return { differing, marks, details, cleared }
 }
 
 function kindOf(host_id: string, row: KnownInstance | undefined, hold: Holds[number]): Hold['kind'] | null {
@@ -55,10 +74,14 @@ function kindOf(host_id: string, row: KnownInstance | undefined, hold: Holds[num
   return same ? null : 'ahead'
 }
 
-/** Notes what differs, as the link begins. Returns the instances of which the host is to show what it holds. */
-export async function noteHolds(tx: Tx, host_id: string, holds: Holds): Promise<string[]> {
+/**
+ * Notes what differs, as the link begins. Returns the instances of which the host is to show what it holds, and those that it
+ * may forget.
+ */
+export async function noteHolds(tx: Tx, host_id: string, holds: Holds): Promise<{ show: string[]; forget: string[] }> {
   const ids = holds.map(hold => hold.id)
-  const compared = compareHolds(host_id, await held.known(tx, host_id, ids), holds)
+  const moving = await migrationParts.instancesOf(tx, host_id)
+  const compared = compareHolds(host_id, await held.known(tx, host_id, ids), holds, moving)
   await held.replace(tx, host_id, compared.differing)
   await held.mark(tx, host_id, compared.marks)
   await held.passDetails(tx, host_id, compared.details)
@@ -67,7 +90,7 @@ export async function noteHolds(tx: Tx, host_id: string, holds: Holds): Promise<
     const detail = { newer_than_database: count }
     await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: host_id, project_id: null, detail }])
   }
-  return compared.differing.map(one => one.instance_id)
+  return { show: compared.differing.map(one => one.instance_id), forget: compared.cleared }
 }
 
 /** Keeps what the host shows of those. */

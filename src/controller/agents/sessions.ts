@@ -7,9 +7,16 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
 import { isDatabaseAway } from '../../lib/database-away.ts'
 import { Together } from '../../lib/together.ts'
+import type { AbsenceCause } from '../../model/host-state.ts'
 import { leaseTimes, leftByHolder_ms, mayGrant } from '../../model/lease.ts'
 import { linkUrlOf } from '../../protocol/join.ts'
-import { type AgentFrame, type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
+import {
+  type AgentFrame,
+  type ControllerFrame,
+  newerCalls,
+  parseAgentFrame,
+  protocolVersion,
+} from '../../protocol/messages.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
 import { volumesGone } from '../app/volume-gone.ts'
 import type { MetricHub } from '../app/metric-hub.ts'
@@ -23,6 +30,8 @@ import {
   endSession,
   noteFacts,
   noteForeign,
+  noteHeardAgain,
+  noteLate,
   type ReportOutcome,
   type SentReport,
 } from './reports.ts'
@@ -72,6 +81,15 @@ const unanswered_max = 1000
 /** Silent for longer, the link is dead, whatever TCP thinks. */
 const { heartbeat_ms, silence_ms_max } = leaseTimes
 
+/** Two heartbeats missed: what other hosts think of it is asked, while there is still hope. */
+export const late_ms = 2 * heartbeat_ms + 1000
+/** For a host that is sent to another controller to dial it. */
+const handover_ms = 3000
+/** How often it is looked who is silent. */
+const look_every_ms = 1000
+/** So late itself, a controller has not read what came meanwhile: it is no judge of others' silence in this round. */
+const own_delay_ms_max = 1000
+
 export class AgentSession {
   readonly host_id: string
   epoch = 0
@@ -85,6 +103,12 @@ export class AgentSession {
   /** Frames are handled one after the other, in the order of their coming. */
   private turn: Promise<void> = Promise.resolve()
   private open = true
+  private cause: AbsenceCause = 'closed'
+  /** Until when its host may take to dial another controller, before it counts as gone. */
+  private handover: Promise<unknown> | undefined
+  /** It was noted that nothing is heard of it. */
+  private late = false
+  private knows_calls: readonly string[] = []
   /** A look at what is wanted is queued already. */
   private woken = false
   /** By the steady clock: when the look at the database began that last found this link to be this controller's. */
@@ -106,9 +130,17 @@ export class AgentSession {
     return this.told !== undefined
   }
 
+  get isIdle(): boolean {
+    return this.begun && this.open && this.asked.size === 0
+  }
+
   /** Queues what came in; a frame that does not fit, or a failing database, ends the link, and the agent dials again. */
   receive(text: string): Promise<void> {
     this.heard_ms = this.parts.clock.now_ms()
+    if (this.late) {
+      this.late = false
+      void this.enqueue(() => noteHeardAgain(this.parts.database, this.host_id))
+    }
     return this.enqueue(() => this.handle(text))
   }
 
@@ -128,6 +160,10 @@ export class AgentSession {
   /** After what is queued: a call may be about an instance of which the host is only about to be told. */
   call(asked: ReadCall): void {
     const { call, params } = asked
+    if (newerCalls.includes(params.method) && !this.knows_calls.includes(params.method)) {
+      const error = 'The agent of this host is too old for this: update it.'
+      return void this.enqueue(() => this.parts.calls.answered(asked, { error }))
+    }
     const [oldest] = this.asked.keys()
     if (this.asked.size >= unanswered_max && oldest !== undefined) this.asked.delete(oldest)
     this.asked.set(call, { call, by: asked.by })
@@ -142,17 +178,35 @@ export class AgentSession {
     if (this.open) this.link.send(frame)
   }
 
-  end(reason: string): void {
+  end(reason: string, cause: AbsenceCause = 'closed'): void {
     if (!this.open) return
     this.open = false
+    this.cause = cause
     this.link.close(reason)
+  }
+
+  /**
+   * Sends the host to another controller, of which it knows. Its instances are not shown as unknown meanwhile: by the time
+   * this link counts as ended the host has a newer one.
+   */
+  handOver(until: Promise<unknown>): void {
+    this.handover = until
+    this.end('another controller has fewer hosts', 'controller_gone')
+  }
+
+  /** It has missed heartbeats. True the first time, until it is heard again. */
+  becomesLate(): boolean {
+    if (this.late || !this.begun || this.silentFor_ms() <= late_ms) return false
+    this.late = true
+    return true
   }
 
   /** The link is gone: nothing more is sent, and what was queued ends. */
   async closed(): Promise<void> {
     this.open = false
     await this.turn
-    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.left_ms())
+    await this.handover
+    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.cause, this.left_ms())
   }
 
   /** A look that began then found the link to be this controller's still: for a while it may grant leases. */
@@ -223,7 +277,7 @@ export class AgentSession {
     await this.parts.calls.answered(asked, error === undefined ? { result } : { error })
   }
 
-  private async begin({ protocol, facts, holds }: Hello): Promise<void> {
+  private async begin({ protocol, facts, holds, knows_calls = [] }: Hello): Promise<void> {
     if (protocol > protocolVersion || protocol < protocolVersion - 1) {
       throw new Error(
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
@@ -242,18 +296,21 @@ export class AgentSession {
     this.epoch = session.epoch
     this.begun_ms = clock.steady_ms()
     this.confirm(asked_ms)
+    this.knows_calls = knows_calls
     const { last_report, show } = session
     this.last_report = last_report
     if (show.length > 0) this.parts.log.warn({ host_id: this.host_id, instances: show.length }, newer_held)
     const link_urls = session.agent_urls.map(linkUrlOf)
     this.send({ type: 'welcome', protocol, host_id: this.host_id, heartbeat_ms, last_report, link_urls, show })
-    await this.tell(true)
+    await this.tell(true, session.forget)
   }
 
-  private async tell(whole: boolean): Promise<void> {
+  private async tell(whole: boolean, forget: readonly string[] = []): Promise<void> {
     const made = await this.shared.frames.ask({ host_id: this.host_id, told: whole ? undefined : this.told })
     this.told = made.told
-    if (made.frame) this.send(made.frame)
+    if (made.frame?.type !== 'wanted') return
+    const { forget_instances } = made.frame
+    this.send(forget.length === 0 ? made.frame : { ...made.frame, forget_instances: [...forget_instances, ...forget] })
   }
 
   private async report(report: number, instances: readonly InstanceReport[]): Promise<void> {
@@ -283,6 +340,9 @@ export class AgentSessions {
   private readonly stops: (() => void)[] = []
   /** Ends of links that are being written. */
   private readonly endings = new Set<Promise<void>>()
+  /** Hosts that were sent to another controller and may still be on their way. */
+  private readonly handedOver = new Set<string>()
+  private readonly stopped = Promise.withResolvers<void>()
 
   constructor(parts: SessionParts) {
     this.parts = parts
@@ -300,8 +360,9 @@ export class AgentSessions {
 
   async close(): Promise<void> {
     for (const stop of this.stops.splice(0)) stop()
+    this.stopped.resolve()
     const open = [...this.sessions.values()]
-    for (const session of open) session.end('the controller stops')
+    for (const session of open) session.end('the controller stops', 'controller_gone')
     await Promise.all(open.map(session => this.closed(session)))
     await Promise.allSettled(this.endings)
   }
@@ -319,6 +380,18 @@ export class AgentSessions {
     const ending = session.closed().finally(() => this.endings.delete(ending))
     this.endings.add(ending)
     await ending
+  }
+
+  /** Sends so many hosts to other controllers; any, but for those that are about to answer a call. */
+  handOver(count: number): void {
+    const { clock } = this.parts
+    for (const session of [...this.sessions.values()].filter(one => one.isIdle).slice(0, count)) {
+      const { host_id } = session
+      this.handedOver.add(host_id)
+      const until = Promise.race([clock.sleep(handover_ms), this.stopped.promise])
+      void until.then(() => this.handedOver.delete(host_id))
+      session.handOver(until)
+    }
   }
 
   get count(): number {
@@ -347,7 +420,8 @@ export class AgentSessions {
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
       else session.confirm(looked_ms)
     }
-    for (const [id, epoch] of held) if (!this.sessions.has(id)) await endSession(database, id, epoch)
+    for (const [id, epoch] of held)
+      if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */
@@ -364,12 +438,25 @@ export class AgentSessions {
   }
 
   private watchSilence(): void {
-    const timer = this.parts.clock.after(heartbeat_ms, () => {
-      for (const session of this.sessions.values()) {
-        if (session.silentFor_ms() > silence_ms_max) session.end(`silent for ${session.silentFor_ms()} ms`)
-      }
+    const due_ms = this.parts.clock.now_ms() + look_every_ms
+    const timer = this.parts.clock.after(look_every_ms, () => {
+      if (this.parts.clock.now_ms() - due_ms <= own_delay_ms_max) this.lookWhoIsSilent()
       this.watchSilence()
     })
     this.stops.splice(2, 1, () => timer.cancel())
+  }
+
+  private lookWhoIsSilent(): void {
+    const late: AgentSession[] = []
+    for (const session of this.sessions.values()) {
+      if (session.silentFor_ms() > silence_ms_max) session.end(`silent for ${session.silentFor_ms()} ms`, 'silent')
+      else if (session.becomesLate()) late.push(session)
+    }
+    if (late.length === 0) return
+    const { database, log } = this.parts
+    noteLate(
+      database,
+      late.map(one => ({ host_id: one.host_id, epoch: one.epoch, silent_ms: one.silentFor_ms() })),
+    ).catch(error => log.warn({ err: error }, 'hosts that are late could not be noted'))
   }
 }

@@ -5,6 +5,7 @@ import { instancePorts } from '../store/instance-ports.ts'
 import type { Db } from '../store/database.ts'
 import { gatewayHost } from '../store/gateway-host.ts'
 import { held } from '../store/held.ts'
+import { type MigrationPart, migrationParts } from '../store/migration-parts.ts'
 import { type Version, wanted } from '../store/wanted.ts'
 import type { WantedHostRules } from './sessions.ts'
 
@@ -36,16 +37,19 @@ export interface FrameMade {
 /** For any number of hosts at once, in a fixed number of queries. */
 export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: FrameRules): Promise<FrameMade[]> {
   const host_ids = asked.map(one => one.host_id)
+  // First: what is read after it is newer, so that no host is told that an instance is its own which has left it.
+  const parts = Map.groupBy(await migrationParts.partsOf(db, host_ids), one => one.host_id)
   const versions = Map.groupBy(await wanted.versions(db, host_ids), one => one.host_id)
   const gateways = rules.host.external_gateway === null ? new Set() : await gatewayHost.among(db, host_ids)
   const compared = asked.map(one => {
     const here = { ...rules.host, external_gateway: gateways.has(one.host_id) ? rules.host.external_gateway : null }
-    return compare(one, versions.get(one.host_id) ?? [], here, rules.stop_timeout_s)
+    const own = { versions: versions.get(one.host_id) ?? [], parts: parts.get(one.host_id) ?? [] }
+    return compare(one, own, here, rules.stop_timeout_s)
   })
   const news = compared.filter(one => one.is_news)
   if (news.length === 0) return compared.map(({ made }) => made)
   const ids = news.flatMap(one => one.changed)
-  const instances = Map.groupBy(await wanted.instances(db, ids, rules), one => one.host_id)
+  const instances = new Map((await wanted.instances(db, ids, rules)).map(one => [one.instance.id, one]))
   // What an operator has given up of what no row is there for; told once per link.
   const first = news.flatMap(one => (one.before ? [] : [one.host_id]))
   const purges = Map.groupBy(first.length > 0 ? await held.toPurge(db, first) : [], one => one.host_id)
@@ -56,15 +60,31 @@ export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: 
   for (const one of news) {
     fill(
       one,
-      [...(instances.get(one.host_id) ?? []), ...(purges.get(one.host_id) ?? [])].map(found => found.instance),
+      [
+        ...one.changed.flatMap(id => toldOf(one, id, instances.get(id)) ?? []),
+        ...(purges.get(one.host_id) ?? []).map(found => found.instance),
+      ],
       networks.flatMap(({ hosts, network }) => (hosts.includes(one.host_id) ? [network] : [])),
     )
   }
   return compared.map(({ made }) => made)
 }
 
+/** What a host is told of an instance: its own, or one that it has a part in moving. */
+function toldOf(
+  { host_id, parts }: Compared,
+  id: string,
+  found: { host_id: string; instance: WantedInstance } | undefined,
+): WantedInstance | null {
+  const part = parts.get(id)
+  if (!part) return found?.host_id === host_id ? found.instance : null
+  const base = part.told ?? found?.instance
+  return base ? { ...base, migration: part.migration } : null
+}
+
 interface Compared {
   host_id: string
+  parts: ReadonlyMap<string, MigrationPart>
   before: Told | undefined
   changed: string[]
   is_news: boolean
@@ -75,7 +95,7 @@ interface Compared {
 /** What of the host's versions differs from what it was told. */
 function compare(
   { host_id, told }: FrameAsked,
-  versions: readonly Version[],
+  { versions, parts }: { versions: readonly Version[]; parts: readonly MigrationPart[] },
   host_rules: WantedHostRules,
   stop_timeout_s: number,
 ): Compared {
@@ -83,6 +103,7 @@ function compare(
   const instances = new Map(
     versions.filter(one => !one.is_removed_volume).map(one => [one.id, `${one.generation}.${one.details_version}`]),
   )
+  for (const one of parts) instances.set(one.instance_id, one.version)
   const changed = [...instances].filter(([id, version]) => told?.instances.get(id) !== version).map(([id]) => id)
   const forgotten = told ? [...told.instances.keys()].some(id => !instances.has(id)) : false
   const host = JSON.stringify([host_rules, stop_timeout_s])
@@ -91,6 +112,7 @@ function compare(
   const now = { instances, networks: told?.networks ?? new Map<string, string>(), removed_volumes, host }
   return {
     host_id,
+    parts: new Map(parts.map(one => [one.instance_id, one])),
     before: told,
     changed,
     is_news,

@@ -9,18 +9,20 @@ import type { QueryOf } from '../../api/route.ts'
 import { TogetherByKey } from '../../lib/together.ts'
 import { CloudError } from '../../model/errors.ts'
 import type { OperationId } from '../../model/ids.ts'
-import { type InstanceMove, instanceMoves, mayMove } from '../../model/instance.ts'
+import { type InstanceMove, instanceMoves, mayMove, whyNotWhileMoving } from '../../model/instance.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance, type Wish } from '../store/instance.ts'
+import { maintenance } from '../store/maintenance.ts'
 import { operation } from '../store/operation.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { volume } from '../store/volume.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
 import { mustSee } from './instance.ts'
+import { checkGroups } from './placement-around.ts'
 
 export interface Acted {
   instance: Instance
@@ -113,6 +115,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
         )
       },
       settle: async (tx, rows) => {
+        await checkGroups(tx, rows)
         await projectQuota.chargeAll(
           tx,
           rows.map(row => ({ project_id: row.project_id, amounts: computeOf(row) })),
@@ -147,9 +150,11 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
     const rows = asked.map(one => {
       const row = mustSee(one.caller, locked.get(one.id), one.id)
       checkVersion(one.caller, row.version)
+      mustStay(row)
       return row
     })
     const changing = rows.filter(row => kind.check(row))
+    if (kind.move === 'start' || kind.move === 'recover') await mustNotBeMaintained(tx, changing)
     await kind.settle?.(tx, changing, new Map(asked.map(one => [one.id, one.caller])))
     const generations = new Map(rows.map(row => [row.id, row.generation]))
     for (const [id, generation] of await wantAll(tx, changing, kind)) generations.set(id, generation)
@@ -203,6 +208,27 @@ async function answers(tx: Tx, pairs: readonly (readonly [instance_id: string, o
     if (!found || !started) throw new Error('what was just changed is not there')
     return { instance: found, operation: started }
   })
+}
+
+/** While it moves, two hosts have it by what was wanted as it began. */
+function mustStay({ name, migration_id }: LockedInstance): void {
+  if (migration_id === null) return
+  throw new CloudError('wrong_state', `Nothing can be done with ${name} now: ${whyNotWhileMoving}.`, { migration_id })
+}
+
+/** A host in maintenance is being emptied, or is to stay empty. */
+async function mustNotBeMaintained(tx: Tx, rows: readonly LockedInstance[]): Promise<void> {
+  const maintained = await maintenance.among(
+    tx,
+    rows.map(row => row.host_id),
+  )
+  const row = rows.find(one => maintained.has(one.host_id))
+  if (!row) return
+  throw new CloudError(
+    'wrong_state',
+    `The host of ${row.name} is in maintenance, so nothing is started there. It is being moved to another host: try again when it is there.`,
+    { state: row.state },
+  )
 }
 
 /** Asking for what is wanted already is no error and changes nothing. */

@@ -21,7 +21,8 @@ import { quota } from '../store/quota.ts'
 import { type Boot, bootOf, newRootGib } from './boot-source.ts'
 import { by, type Caller, projectOf } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
-import { keepRefusal, type Placed, placeAndClaim } from './placement.ts'
+import { claimPlaces, type Placed, planPlaces } from './placement.ts'
+import { keepRefusal } from './placement-told.ts'
 import { insertDisks } from './instance-disks.ts'
 import { preparePorts } from './instance-ports.ts'
 import { chargedTo, chargeOf, checkUserData, keysFor, networksFor, placementAsked, sizeOf } from './instance-request.ts'
@@ -81,9 +82,11 @@ function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[
     const boot = await bootOf(tx, project_id, asked, size, true)
     const public_keys = await keysFor(tx, caller, asked)
     const networks = await networksFor(tx, project_id, asked)
+    const wish = await placementAsked(tx, project_id, asked, size, boot)
+    // Decided before others of the project have to wait for the quota's rows, claimed after.
+    const plan = await planPlaces(cloud, tx, wish, count)
     await quota.charge(tx, chargedTo(caller, project_id), chargeOf(size, newRootGib(boot), count))
-    const wish = placementAsked(asked, size, boot)
-    const placed = await placeAndClaim(cloud, tx, caller, wish, count)
+    const placed = await claimPlaces(cloud, tx, caller, plan, count)
     const made = newInstances(cloud, requests[0] as Request, { names: names.flat(), placed, size, boot, public_keys })
     await instance.insert(tx, made)
     await insertDisks(tx, cloud, made, boot, size)
@@ -150,6 +153,7 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       ...recoveryOf(asked),
       ...graphicsOf(asked, boot.properties),
       user_data: asked.user_data ?? null,
+      group_id: asked.group_id ?? null,
       wanted_power: asked.start === false ? 'stopped' : 'running',
       public_keys,
       tags: asked.tags ?? {},

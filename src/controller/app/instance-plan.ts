@@ -16,7 +16,8 @@ import { bootOf, newRootGib } from './boot-source.ts'
 import { type Caller, mayInProject, mayOnSystem, projectOf } from './caller.ts'
 import { tryPorts } from './instance-ports.ts'
 import { chargedTo, chargeOf, checkUserData, keysFor, networksFor, placementAsked, sizeOf } from './instance-request.ts'
-import { maySeeHosts, type Placed, tryPlacing } from './placement.ts'
+import { type Placed, tryPlacing } from './placement.ts'
+import { asTold, maySeeHosts } from './placement-told.ts'
 
 /** As it is answered, but for what goes wrong, which http/ makes problem documents of. */
 export type Planned = Omit<InstancePlan, 'problems'> & { problems: CloudError[] }
@@ -55,7 +56,8 @@ export function planInstances(
     const charge = chargeOf(size, root_gib, count)
     const over = await quota.refusal(tx, chargedTo(caller, project_id), charge)
     if (over) problems.push(over)
-    const plan = boot && (await tryPlacing(tx, caller, placementAsked(asked, size, boot), count))
+    const wish = boot && (await step(() => placementAsked(tx, project_id, asked, size, boot)))
+    const plan = wish && (await tryPlacing(cloud, tx, caller, wish, count))
     if (plan?.refused) problems.push(plan.refused)
     if (networks) await step(() => tryPorts(tx, project_id, networks, count))
     return {
@@ -91,8 +93,9 @@ const hosts_told_max = 50
 async function placementOf(
   tx: Tx,
   caller: Caller,
-  { decisions, placed, zones, refused }: Awaited<ReturnType<typeof tryPlacing>>,
+  { decisions, placed, hosts, refused }: Awaited<ReturnType<typeof tryPlacing>>,
 ): Promise<NonNullable<Planned['placement']>> {
+  const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
   const in_zones = Map.groupBy(placed, one => one.zone_id)
   // As hosts stand before any is there; or, if not all find room, when the first finds none.
   const told = refused ? decisions.at(-1) : decisions[0]
@@ -108,6 +111,7 @@ async function placementOf(
     })),
     hosts: verdicts?.map(one => ({ ...one, zone: names.get(zones.get(one.host_id) ?? '') ?? '' })) ?? null,
     refusals: told?.refusals ?? {},
+    reasons: asTold(caller, { hosts: told?.hosts ?? [], refusals: told?.refusals ?? {} }).reasons,
   }
 }
 

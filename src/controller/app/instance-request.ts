@@ -14,6 +14,7 @@ import type { Tx } from '../store/database.ts'
 import { flavor } from '../store/flavor.ts'
 import { type Boot, extraGib } from './boot-source.ts'
 import type { Caller } from './caller.ts'
+import { checkHints, groupOf } from './placement-around.ts'
 
 export type InstanceRequest = Omit<InstanceCreate, 'name'>
 type Networks = NonNullable<InstanceCreate['networks']>
@@ -87,11 +88,18 @@ export function chargeOf(size: Flavor, root_gib: number, count: number): QuotaCh
   }
 }
 
-/** Flavor properties `label:KEY` and `cpu_flags`, and the image's `architecture`, bind the choice of host. */
-export function placementAsked(asked: InstanceRequest, size: Flavor, boot: Boot): PlacementAsked {
-  const labels = Object.entries(size.properties).flatMap(([key, value]) =>
-    key.startsWith('label:') ? [[key.slice('label:'.length), value]] : [],
-  )
+/**
+ * Properties of flavor and image bind the choice of host: `label:KEY`, `aggregate:KEY`, `cpu_flags` of both, the image's `architecture`
+ * and `virtualisation`. Throws invalid where both name different values, not_found for a group that the project has not.
+ */
+export async function placementAsked(
+  tx: Tx,
+  project_id: string,
+  asked: InstanceRequest,
+  size: Flavor,
+  boot: Boot,
+): Promise<PlacementAsked> {
+  checkHints(asked)
   const cpu_flags = [size.properties.cpu_flags, boot.properties.cpu_flags].flatMap(
     flags => flags?.split(/[\s,]+/) ?? [],
   )
@@ -101,11 +109,35 @@ export function placementAsked(asked: InstanceRequest, size: Flavor, boot: Boot)
     disk_gib: extraGib(size) + (boot.volume?.host_id ? 0 : boot.disk_gib),
     zone_id: asked.zone_id ?? null,
     host_id: asked.host_id ?? null,
+    project_id,
     arch: boot.properties.architecture ?? null,
+    ...(boot.properties.virtualisation && { virtualisation: boot.properties.virtualisation }),
+    ...(boot.image_id !== null && { image_id: boot.image_id }),
+    ...(asked.group_id !== undefined && { group: await groupOf(tx, project_id, asked.group_id) }),
+    ...(asked.different_from && { different_from: asked.different_from }),
+    ...(asked.same_as && { same_as: asked.same_as }),
+    aggregates: propertiesOf('aggregate:', size, boot),
     ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
     ...(boot.volume?.pool_id && { volume_pool_id: boot.volume.pool_id }),
     ...(asked.availability === 'high' && { shared_pool: true }),
     cpu_flags: cpu_flags.filter(flag => flag !== ''),
-    labels: Object.fromEntries(labels) as Record<string, string>,
+    labels: propertiesOf('label:', size, boot),
   }
+}
+
+/** Those of flavor and image that begin so, by what follows. */
+function propertiesOf(prefix: string, size: Flavor, boot: Boot): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const [key, value] of [...Object.entries(size.properties), ...Object.entries(boot.properties)]) {
+    if (!key.startsWith(prefix)) continue
+    const name = key.slice(prefix.length)
+    if (found[name] !== undefined && found[name] !== value) {
+      throw new CloudError(
+        'invalid',
+        `The flavor ${size.name} wants ${key}=${found[name]} and the image ${boot.image_name} ${key}=${value}, which no host has both of. Choose another flavor or image.`,
+      )
+    }
+    found[name] = value
+  }
+  return found
 }

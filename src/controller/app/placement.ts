@@ -1,16 +1,26 @@
-/** Places instances and claims the room, in the caller's transaction; keeps why, also when there is none. */
-import type { Placement } from '../../api/placement.ts'
-import { CloudError, type ErrorDetail, notFound } from '../../model/errors.ts'
+/**
+ * Places instances and claims the room, in the caller's transaction. Not its job: what is told of it (placement-told.ts), and what
+ * has to be known besides hosts (placement-around.ts).
+ *
+ * For new instances: `planPlaces` decides and locks nothing but a group, `claimPlaces` claims what was decided, or decides anew
+ * where it no longer fits; `tryPlacing` only looks. For one that there is already and that is to go elsewhere (a move, a restart after
+ * its host was lost): `placeExisting(cloud, tx, instance, { exclude: new Map([[host_id, 'is the host that it leaves']]), disk_gib })`
+ * claims on the new host and keeps the explanation; `tryPlacingExisting` only looks. Both honour its group and all that it was made with.
+ */
+import { CloudError } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { inWords } from '../scheduler/filters.ts'
-import { type Decision, place } from '../scheduler/place.ts'
-import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import type { Decision } from '../scheduler/place.ts'
+import type { HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
-import { type NewPlacement, placement } from '../store/placement.ts'
-import { type Caller, mayOnSystem, projectOf } from './caller.ts'
+import { instanceGroup } from '../store/instance-group.ts'
+import { placement } from '../store/placement.ts'
+import type { Caller } from './caller.ts'
+import { lookAround } from './placement-around.ts'
+import { noRoom, refused } from './placement-told.ts'
+import { factorsOf } from './setting-values.ts'
 
 export interface Placed {
   host_id: string
@@ -18,145 +28,189 @@ export interface Placed {
   decision: Decision
 }
 
-/** No host can take it: the decision is kept once the transaction that asked has been rolled back. */
-export class NoCapacity extends CloudError {
-  readonly placement: NewPlacement
-
-  constructor(sentence: string, detail: ErrorDetail, refused: NewPlacement) {
-    super('no_capacity', sentence, detail)
-    this.placement = refused
-  }
-}
-
-/**
- * Keeps the explanation of a refusal, in a transaction of its own, since the refused one leaves nothing. Not within that
- * one: to ask for a second connection while holding a first is how pools lock up.
- */
-export async function keepRefusal(cloud: Cloud, error: unknown): Promise<void> {
-  if (error instanceof NoCapacity) await placement.insert(cloud.database.db, [error.placement])
-}
-
 /** Another transaction may take the room between looking and claiming; then it is looked at again. */
 const attempts_max = 5
 
 /** What would be decided now. */
 interface Plan {
+  asked: PlacementAsked
   /** One per instance, up to the first that no host can take. */
   decisions: Decision[]
   placed: Placed[]
-  /** Of all hosts, by id. */
-  zones: ReadonlyMap<string, string>
+  /** As they were; to be used at once. */
+  hosts: readonly HostSnapshot[]
 }
 
-async function decide(tx: Tx, asked: PlacementAsked, count: number): Promise<Plan> {
-  const hosts = await host.snapshot(tx)
-  const decisions = place(hosts, asked, count)
-  const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
+async function decide(cloud: Cloud, tx: Tx, asked: PlacementAsked, count: number): Promise<Plan> {
+  const factors = factorsOf(cloud.settings)
+  const look = async (with_promised: boolean) => {
+    const hosts = await cloud.hosts.view(tx, { with_promised })
+    return { hosts, decisions: cloud.hosts.placer.place(hosts, asked, count, factors) }
+  }
+  let { hosts, decisions } = await look(true)
+  // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
+  if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
   const placed = decisions.flatMap(decision => {
-    const { host_id } = decision
-    return host_id ? [{ host_id, zone_id: zones.get(host_id) ?? '', decision }] : []
+    const { host_id, zone_id } = decision
+    return host_id !== null && zone_id !== null ? [{ host_id, zone_id, decision }] : []
   })
-  return { decisions, placed, zones }
+  return { asked, decisions, placed, hosts }
 }
 
-/** Decides as placeAndClaim does, and claims nothing; with what that would throw if not all find room. */
+/** Decides as planPlaces and claimPlaces do, and claims nothing; with what they would throw if not all find room. */
 export async function tryPlacing(
-  tx: Tx,
-  caller: Caller,
-  asked: PlacementAsked,
-  count: number,
-): Promise<Plan & { refused: CloudError | null }> {
-  const plan = await decide(tx, asked, count)
-  if (plan.placed.length === count) return { ...plan, refused: null }
-  const { sentence, detail } = noRoom(caller, asked, count, plan.decisions)
-  return { ...plan, refused: new CloudError('no_capacity', sentence, detail) }
-}
-
-/**
- * Decides for `count` like instances and claims on their hosts, all or nothing. Throws NoCapacity, with the explanation to
- * be kept under the id in the error's detail.
- */
-export async function placeAndClaim(
   cloud: Cloud,
   tx: Tx,
   caller: Caller,
-  asked: PlacementAsked,
+  wish: PlacementAsked,
   count: number,
-): Promise<Placed[]> {
-  let decisions: Decision[] = []
-  for (let attempt = 0; attempt < attempts_max; attempt++) {
-    const plan = await decide(tx, asked, count)
-    decisions = plan.decisions
-    if (plan.placed.length < count) break
-    if (await claimAll(tx, plan.placed, asked)) return plan.placed
-  }
-  throw refused(cloud, caller, asked, count, decisions)
+): Promise<Plan & { refused: CloudError | null }> {
+  const plan = await decide(cloud, tx, await lookAround(cloud, tx, wish, { hold: false }), count)
+  if (plan.placed.length === count) return { ...plan, refused: null }
+  const { sentence, detail } = noRoom({ caller, asked: wish, count }, plan.decisions)
+  return { ...plan, refused: new CloudError('no_capacity', sentence, detail) }
 }
 
-/** Sums up per host, so that a batch locks and writes each host once. */
-async function claimAll(tx: Tx, placed: readonly Placed[], asked: PlacementAsked): Promise<boolean> {
+/** Decides for `count` like instances, of which perhaps not all find room. Only a group is locked by it. */
+export async function planPlaces(cloud: Cloud, tx: Tx, wish: PlacementAsked, count: number): Promise<Plan> {
+  return await decide(cloud, tx, await lookAround(cloud, tx, wish, { hold: true }), count)
+}
+
+/**
+ * Claims on hosts what was planned for `count` instances, all or nothing; what has lost its room meanwhile is planned anew. Throws
+ * NoCapacity, with the explanation to be kept under the id in the error's detail.
+ */
+export async function claimPlaces(
+  cloud: Cloud,
+  tx: Tx,
+  caller: Caller,
+  planned: Plan,
+  count: number,
+): Promise<Placed[]> {
+  const { asked } = planned
+  const project_id = asked.project_id ?? caller.project_id ?? ''
+  return await claimPlan(cloud, tx, planned, { caller, project_id, instance_id: null, asked, count })
+}
+
+async function claimPlan(
+  cloud: Cloud,
+  tx: Tx,
+  planned: Plan,
+  wanting: Parameters<typeof refused>[1],
+): Promise<Placed[]> {
+  const { asked, count } = wanting
+  let plan = planned
+  for (let attempt = 1; plan.placed.length === count; attempt++) {
+    const claims = claimsFor(plan.placed, asked)
+    if (await host.claim(tx, claims)) {
+      cloud.hosts.promise(claims, asked.image_id)
+      return plan.placed
+    }
+    if (attempt === attempts_max) break
+    plan = await decide(cloud, tx, asked, count)
+  }
+  throw refused(cloud, wanting, plan.decisions)
+}
+
+/** Summed up per host, so that a batch locks and writes each host once. */
+function claimsFor(placed: readonly Placed[], asked: PlacementAsked): Claim[] {
   const perHost = new Map<string, number>()
   for (const { host_id } of placed) perHost.set(host_id, (perHost.get(host_id) ?? 0) + 1)
-  const claims: Claim[] = [...perHost].map(([host_id, n]) => ({
+  return [...perHost].map(([host_id, n]) => ({
     host_id,
     vcpus: n * asked.vcpus,
     memory_mib: n * asked.memory_mib,
     disk_gib: n * asked.disk_gib,
   }))
-  return await host.claim(tx, claims)
 }
 
-function refused(
+/** What of an instance's row placing it anew needs; the row is locked by who asks. */
+export interface ExistingInstance {
+  id: string
+  project_id: string
+  zone_id: string
+  vcpus: number
+  memory_mib: number
+  group_id: string | null
+}
+
+export interface Elsewhere {
+  /** Hosts that it shall not go to, each with why, as words that follow its name: 'is the host that it leaves'. */
+  exclude: ReadonlyMap<string, string>
+  /** To this host and no other. */
+  host_id?: string | undefined
+  /** Room that its disks need there, GiB: nothing for those in a pool that it reaches. */
+  disk_gib: number
+  /** Only hosts of this pool. */
+  pool_id?: string | undefined
+  /** Another zone than its own; null: any. */
+  zone_id?: string | null
+  /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
+  cpu_flags?: readonly string[]
+  /** Who asks, which is told as much as they may know; without it Croft itself. */
+  caller?: Caller | undefined
+}
+
+/**
+ * Finds an instance another host and claims its vCPUs, memory and disk there. What it has where it is stays claimed: that is
+ * given back by who asks, with host.release, when nothing is left there. Throws NoCapacity (keepRefusal once rolled back).
+ * Locks its group, then hosts' claims.
+ */
+export async function placeExisting(
   cloud: Cloud,
-  caller: Caller,
-  asked: PlacementAsked,
-  count: number,
-  decisions: readonly Decision[],
-): NoCapacity {
-  const { sentence, detail } = noRoom(caller, asked, count, decisions)
-  const last = decisions.at(-1) ?? { host_id: null, hosts: [], refusals: {} }
-  const id = makeId<PlacementId>(cloud)
-  const none = { ...last, host_id: null }
-  return new NoCapacity(
-    `${sentence} The whole decision: croft placement get ${id}.`,
-    { placement_id: id, ...detail },
-    { id, project_id: projectOf(caller), instance_id: null, request_id: caller.request.id, asked, decision: none },
-  )
+  tx: Tx,
+  instance: ExistingInstance,
+  elsewhere: Elsewhere,
+): Promise<Placed> {
+  const { id, project_id } = instance
+  const asked = await askedOf(cloud, tx, instance, elsewhere, true)
+  const planned = await decide(cloud, tx, asked, 1)
+  const caller = elsewhere.caller ?? null
+  const [placed] = await claimPlan(cloud, tx, planned, { caller, project_id, instance_id: id, asked, count: 1 })
+  if (!placed) throw new Error('it was claimed on a host, and on none')
+  const request_id = caller?.request.id ?? null
+  const { decision } = placed
+  await placement.insert(tx, [
+    { id: makeId<PlacementId>(cloud), project_id, instance_id: id, request_id, asked, decision },
+  ])
+  return placed
 }
 
-/** Hosts' names, and how each stands, are for who may see hosts; others learn what it fails for. */
-export const maySeeHosts = (caller: Caller): boolean => mayOnSystem(caller, 'topology.read')
+/** What placeExisting would decide; nothing is claimed or locked. A decision with host_id null: no host can take it. */
+export async function tryPlacingExisting(
+  cloud: Cloud,
+  tx: Tx,
+  instance: ExistingInstance,
+  elsewhere: Elsewhere,
+): Promise<Decision> {
+  const asked = await askedOf(cloud, tx, instance, elsewhere, false)
+  const { decisions } = await decide(cloud, tx, asked, 1)
+  return decisions[0] ?? { host_id: null, zone_id: null, hosts: [], refusals: {} }
+}
 
-function noRoom(
-  caller: Caller,
-  asked: PlacementAsked,
-  count: number,
-  decisions: readonly Decision[],
-): { sentence: string; detail: ErrorDetail } {
-  const last = decisions.at(-1) ?? { hosts: [], refusals: {} }
-  const fitted = decisions.filter(decision => decision.host_id !== null).length
-  const why = maySeeHosts(caller)
-    ? last.hosts.flatMap(one => (one.refused === null ? [] : [`${one.host}: ${one.refused}`])).slice(0, 3)
-    : Object.entries(last.refusals).map(([filter, hosts]) => inWords(filter, hosts))
-  const most =
-    count > 1
-      ? `Only ${fitted} of ${count} would fit`
-      : `No host can take ${asked.vcpus} vCPUs, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
-  const reasons = why.length > 0 ? ` (${why.join('; ')})` : ' (there is no host yet: join one with croft host invite)'
-  return {
-    sentence: `${most}${reasons}. Choose a smaller flavor, free some room, or add a host.`,
-    detail: { refusals: last.refusals, fitted },
+/** What it was made with, as far as that still counts. */
+async function askedOf(
+  cloud: Cloud,
+  tx: Tx,
+  instance: ExistingInstance,
+  { exclude, host_id, disk_gib, pool_id, zone_id, cpu_flags = [] }: Elsewhere,
+  hold: boolean,
+): Promise<PlacementAsked> {
+  const made = await placement.askedOf(tx, instance.id)
+  const { volume_host_id: _, group: __, pool_id: ___, ...kept } = made ?? { arch: null, cpu_flags: [], labels: {} }
+  const group = instance.group_id === null ? null : await instanceGroup.find(tx, instance.group_id)
+  const asked: PlacementAsked = {
+    ...kept,
+    project_id: instance.project_id,
+    vcpus: instance.vcpus,
+    memory_mib: instance.memory_mib,
+    disk_gib,
+    zone_id: zone_id === undefined ? instance.zone_id : zone_id,
+    host_id: host_id ?? null,
+    cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
+    ...(pool_id !== undefined && { pool_id }),
+    ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
+    around: { excluded: exclude },
   }
-}
-
-export async function getPlacement(cloud: Cloud, caller: Caller, id: string): Promise<Placement> {
-  const project_id = mayOnSystem(caller, 'instance.read') ? null : projectOf(caller)
-  const found = await placement.find(cloud.database.db, id, project_id)
-  if (!found) throw notFound('placement', id)
-  return asTold(caller, found)
-}
-
-/** A decision, without the hosts that were looked at for who may not see hosts. */
-export function asTold(caller: Caller, decision: Placement): Placement {
-  return maySeeHosts(caller) ? decision : { ...decision, hosts: [] }
+  return await lookAround(cloud, tx, asked, { hold, moving: instance.id })
 }

@@ -156,6 +156,8 @@ async function insertRecord(
       ...recoveryOf(wanted),
       ...graphicsOf(wanted, {}),
       user_data: metadata.user_data,
+      // Hosts are not told of groups, either.
+      group_id: null,
       wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
       public_keys: metadata.public_keys,
       tags: metadata.tags,

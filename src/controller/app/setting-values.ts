@@ -5,10 +5,21 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { CloudError } from '../../model/errors.ts'
+import type { Weight } from '../scheduler/weight.ts'
+import { type WeightName, weights } from '../scheduler/weights/index.ts'
 import type { Database, Db } from '../store/database.ts'
 
 function setting<T extends TSchema>(schema: T, fallback: Static<T>, summary: string) {
   return { schema, fallback, summary }
+}
+
+/** A factor below zero likes the opposite; zero leaves the weight out. */
+function weight({ factor }: Weight, what: string) {
+  return setting(
+    Type.Number({ minimum: -1000, maximum: 1000 }),
+    factor,
+    `How much ${what} counts when hosts are compared; see docs/placement.md`,
+  )
 }
 
 export const settingTable = {
@@ -69,12 +80,82 @@ export const settingTable = {
     1024,
     'Memory of each host that is never given to instances, MiB',
   ),
+  'host.self_registration': setting(
+    Type.Boolean(),
+    false,
+    'Whether machines may ask to be hosts without a token, and wait for an operator to approve them',
+  ),
+  'migration.bandwidth_mib_s': setting(
+    Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+    0,
+    'The most that one migration sends, MiB/s; 0 for no limit',
+  ),
+  'migration.downtime_ms_max': setting(
+    Type.Integer({ minimum: 1, maximum: 60_000 }),
+    300,
+    'The longest pause of a guest that a live migration aims at, milliseconds',
+  ),
+  'migration.auto_converge': setting(
+    Type.Boolean(),
+    true,
+    'Whether a guest is slowed down that changes its memory faster than it can be sent',
+  ),
+  'migration.postcopy_after_s': setting(
+    Type.Integer({ minimum: 0, maximum: 86_400 }),
+    0,
+    'After how long a live migration goes over to postcopy, seconds; 0 for never',
+  ),
+  'migration.timeout_s': setting(
+    Type.Integer({ minimum: 0, maximum: 604_800 }),
+    3600,
+    'After how long a migration is given up that has not come to its end, seconds; 0 for never',
+  ),
+  'migration.ready_s': setting(
+    Type.Integer({ minimum: 10, maximum: 86_400 }),
+    600,
+    'How long the new host of an instance may take to get ready for it, seconds',
+  ),
+  'migration.parallel_per_host': setting(
+    Type.Integer({ minimum: 1, maximum: 100 }),
+    2,
+    'How many migrations from or to one host run at once when hosts are emptied',
+  ),
+  'migration.parallel_per_cluster': setting(
+    Type.Integer({ minimum: 1, maximum: 10_000 }),
+    20,
+    'How many migrations from hosts of one cluster run at once when hosts are emptied',
+  ),
   'metrics.interval_s': setting(
     Type.Unsafe<number>({ type: 'integer', enum: [0, 5, 10, 15, 20, 30, 60] }),
     10,
     'How often hosts measure themselves and their instances, seconds; 0 for never',
   ),
+  'scheduler.weight.free_memory': weight(weights.free_memory, 'free memory, as a share of all'),
+  'scheduler.weight.free_vcpus': weight(weights.free_vcpus, 'free vCPUs, as a share of all'),
+  'scheduler.weight.free_disk': weight(weights.free_disk, 'free disk, as a share of all'),
+  'scheduler.weight.soft_affinity': weight(weights.soft_affinity, 'members of a group that would rather be together'),
+  'scheduler.weight.soft_anti_affinity': weight(
+    weights.soft_anti_affinity,
+    'no members of a group that would rather be apart',
+  ),
+  'scheduler.weight.image_cached': weight(weights.image_cached, 'having the image already'),
 } as const
+
+/** A setting for each weight of the scheduler; the type says when one is missing. */
+const factorSettings = {
+  free_memory: 'scheduler.weight.free_memory',
+  free_vcpus: 'scheduler.weight.free_vcpus',
+  free_disk: 'scheduler.weight.free_disk',
+  soft_affinity: 'scheduler.weight.soft_affinity',
+  soft_anti_affinity: 'scheduler.weight.soft_anti_affinity',
+  image_cached: 'scheduler.weight.image_cached',
+} as const satisfies Record<WeightName, keyof typeof settingTable>
+
+/** How much each weight counts now. */
+export function factorsOf(settings: Settings): Record<WeightName, number> {
+  const pairs = Object.entries(factorSettings).map(([name, setting]) => [name, settings.get(setting)] as const)
+  return Object.fromEntries(pairs) as Record<WeightName, number>
+}
 
 export type SettingName = keyof typeof settingTable
 export type SettingValue<N extends SettingName> = Static<(typeof settingTable)[N]['schema']>

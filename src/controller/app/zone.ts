@@ -5,26 +5,59 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import type { ZoneId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
-import type { Tx } from '../store/database.ts'
+import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
+import { region } from '../store/region.ts'
+import { storm } from '../store/storm.ts'
 import { zone } from '../store/zone.ts'
-import { by, type Caller } from './caller.ts'
+import { by, type Caller, mayOnSystem } from './caller.ts'
 import { change } from './change.ts'
 
-export function listZones(cloud: Cloud, query: QueryOf<typeof zoneRoutes.list>): Promise<Page<Zone>> {
-  return zone.list(cloud.database.db, query)
+/** How hosts are doing is for who may see hosts. */
+function asTold(caller: Caller, one: Zone): Zone {
+  return mayOnSystem(caller, 'topology.read') ? one : { ...one, storm: null }
 }
 
-export async function getZone(cloud: Cloud, id: string): Promise<Zone> {
+export async function listZones(
+  cloud: Cloud,
+  caller: Caller,
+  query: QueryOf<typeof zoneRoutes.list>,
+): Promise<Page<Zone>> {
+  const { items, next } = await zone.list(cloud.database.db, query)
+  return { items: items.map(one => asTold(caller, one)), next }
+}
+
+export async function getZone(cloud: Cloud, caller: Caller, id: string): Promise<Zone> {
   const found = await zone.find(cloud.database.db, id)
   if (!found) throw notFound('zone', id)
-  return found
+  return asTold(caller, found)
 }
 
-function nameTaken(name: string | undefined) {
+/** The brake of this storm is let go: what is to be fenced and restarted is, also of hosts that vanish later on in it. */
+export function overrideStorm(cloud: Cloud, caller: Caller, id: string): Promise<Zone> {
+  return change(cloud, caller, async tx => {
+    const done = await storm.override(tx, id, caller.user_id)
+    const found = await zone.find(tx, id)
+    if (!found) throw notFound('zone', id)
+    if (!done)
+      throw new CloudError(
+        'wrong_state',
+        `Nothing is held back in the zone ${found.name}: not so many of its hosts have vanished at once.`,
+      )
+    const detail = { storm: 'overridden' }
+    await event.record(tx, [
+      { noun: 'zone', kind: 'changed', resource_id: id, project_id: null, ...by(caller), detail },
+    ])
+    await event.notify(tx, channels.absence, '')
+    return found
+  })
+}
+
+function wrong({ name, region_id }: { name?: string | undefined; region_id?: string | undefined }) {
   return {
     zone_name_key: () => new CloudError('name_taken', `There is a zone '${name}' already. Choose another name.`),
+    zone_region_id_fkey: () => notFound('region', String(region_id)),
   }
 }
 
@@ -35,7 +68,9 @@ async function record(tx: Tx, caller: Caller, kind: string, resource_id: string)
 export function createZone(cloud: Cloud, caller: Caller, asked: BodyOf<typeof zoneRoutes.create>): Promise<Zone> {
   const id = makeId<ZoneId>(cloud)
   return change(cloud, caller, async tx => {
-    const created = await onConstraint(zone.insert(tx, { id, name: asked.name }), nameTaken(asked.name))
+    const region_id = asked.region_id ?? (await region.first(tx))
+    if (region_id === null) throw notFound('region', 'default')
+    const created = await onConstraint(zone.insert(tx, { id, name: asked.name, region_id }), wrong(asked))
     await record(tx, caller, 'created', id)
     return created
   })
@@ -48,7 +83,7 @@ export function updateZone(
   asked: BodyOf<typeof zoneRoutes.update>,
 ): Promise<Zone> {
   return change(cloud, caller, async tx => {
-    const updated = await onConstraint(zone.update(tx, id, asked), nameTaken(asked.name))
+    const updated = await onConstraint(zone.update(tx, id, asked), wrong(asked))
     if (!updated) throw notFound('zone', id)
     await record(tx, caller, 'changed', id)
     return updated

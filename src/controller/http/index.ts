@@ -1,6 +1,7 @@
 /** Every route with its use case. */
 import { consoleHandlers } from './console.ts'
 import { eventHandlers } from './event.ts'
+import { instanceGroupHandlers } from './instance-group.ts'
 import { flavorHandlers } from './flavor.ts'
 import { domainHandlers } from './domain.ts'
 import { projectHandlers } from './project.ts'
@@ -13,6 +14,8 @@ import { imageHandlers } from './image.ts'
 import { imageUploadHandlers } from './image-upload.ts'
 import { imageKeyHandlers } from './image-key.ts'
 import { keyPairHandlers } from './key-pair.ts'
+import { regionHandlers } from './region.ts'
+import { aggregateHandlers } from './aggregate.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
 import { settingHandlers } from './setting.ts'
@@ -20,6 +23,8 @@ import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
+import { maintenanceHandlers } from './maintenance.ts'
+import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
 import { poolHandlers } from './pool.ts'
@@ -27,7 +32,10 @@ import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
 import { subnetHandlers } from './subnet.ts'
+import { haRestartHandlers } from './ha-restart.ts'
+import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
+import { hostRegistrationHandlers } from './host-registration.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
 import { sessionHandlers } from './session.ts'
@@ -37,7 +45,13 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...hostRegistrationHandlers,
+  ...hostBmcHandlers,
+  ...haRestartHandlers,
+  ...instanceGroupHandlers,
   ...instanceHandlers,
+  ...migrationHandlers,
+  ...maintenanceHandlers,
   ...consoleHandlers,
   ...operationHandlers,
   ...eventHandlers,
@@ -54,8 +68,10 @@ export const handlers: readonly Handled[] = [
   ...imageKeyHandlers,
   ...volumeHandlers,
   ...poolHandlers,
+  ...regionHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
+  ...aggregateHandlers,
   ...settingHandlers,
   ...auditHandlers,
   ...networkHandlers,

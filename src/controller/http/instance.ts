@@ -15,7 +15,7 @@ import { createInstances } from '../app/instance-create.ts'
 import { resetPassword } from '../app/instance-password.ts'
 import { planInstances } from '../app/instance-plan.ts'
 import { getOperation } from '../app/operation.ts'
-import { getPlacement } from '../app/placement.ts'
+import { getPlacement } from '../app/placement-told.ts'
 import { answer, handle, type Answer, type Input } from './handle.ts'
 import { problem } from './problem.ts'
 

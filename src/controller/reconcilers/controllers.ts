@@ -15,6 +15,7 @@ const lease_s = leaseTimes.controller_lease_ms / 1000
 export async function keepLease(cloud: Pick<Cloud, 'database' | 'self' | 'agents'>): Promise<boolean> {
   await controller.renew(cloud.database.db, cloud.self, lease_s)
   await cloud.agents.reconcile()
-  for (const { id, epoch } of await host.orphaned(cloud.database.db)) await endSession(cloud.database, id, epoch)
+  for (const { id, epoch } of await host.orphaned(cloud.database.db))
+    await endSession(cloud.database, id, epoch, 'controller_gone')
   return false
 }

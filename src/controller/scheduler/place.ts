@@ -1,122 +1,245 @@
 /**
  * Placing: from a snapshot of hosts and what is asked to a plan and its explanation. Pure; store/ claims what the plan
- * says and checks again as it does.
+ * says and checks again as it does. Quick for ten thousand hosts: words and verdicts are made for the few that are told of.
  */
-import { filters } from './filters.ts'
-import type { Claims, HostSnapshot, PlacementAsked } from './snapshot.ts'
-import { weights } from './weights.ts'
+import type { Filter } from './filter.ts'
+import { filters } from './filters/index.ts'
+import { type Claims, claimsOf, type HostSnapshot, type PlacementAsked, type Round, roundOf, take } from './snapshot.ts'
+import type { Weight } from './weight.ts'
+import { weights } from './weights/index.ts'
 
 export interface Verdict {
   host: string
   host_id: string
   /** Why it cannot take the instance; null when it can. */
   refused: string | null
+  /** The filter that refused it. */
+  filter: string | null
   score: number | null
   weights: Record<string, number>
 }
 
 export interface Decision {
   host_id: string | null
-  /** The best of those that fit, then examples of those refused; bounded, whatever the number of hosts. */
+  zone_id: string | null
+  /** The best of those that fit, then examples of those refused, of every reason; bounded, whatever the number of hosts. */
   hosts: Verdict[]
   /** How many hosts each filter refused. */
   refusals: Record<string, number>
 }
 
+export interface PlaceOptions {
+  /** How much each weight counts, where not by default. Zero: not at all. */
+  factors?: Readonly<Record<string, number>>
+  /** Filters and weights beside Croft's own, by the names that explanations use. */
+  filters?: Readonly<Record<string, Filter>>
+  weights?: Readonly<Record<string, Weight>>
+}
+
 const told_fitting_max = 10
 const told_refused_max = 10
-
-/** The first filter that refuses the host, with its words. */
-function refusal(host: HostSnapshot, claims: Claims, asked: PlacementAsked): { filter: string; why: string } | null {
-  for (const [filter, test] of Object.entries(filters)) {
-    const why = test(host, claims, asked)
-    if (why !== null) return { filter, why }
-  }
-  return null
-}
-
-function verdictOf(host: HostSnapshot, claims: Claims): Verdict {
-  const parts: Record<string, number> = {}
-  let score = 0
-  for (const [name, { factor, weigh }] of Object.entries(weights)) {
-    const part = factor * weigh(host, claims)
-    parts[name] = Math.round(part * 1000) / 1000
-    score += part
-  }
-  return { host: host.name, host_id: host.id, refused: null, score: Math.round(score * 1000) / 1000, weights: parts }
-}
-
-/** Better first; equal scores by id, so that the same snapshot always gives the same plan. */
-function better(a: Verdict, b: Verdict): number {
-  return (b.score ?? 0) - (a.score ?? 0) || (a.host_id < b.host_id ? -1 : 1)
-}
+/** Of a large batch each instance is told of fewer: they are alike. */
+const large_batch = 20
+const told_of_many_max = 3
 
 /**
  * Places `count` like instances one after the other, each seeing the claims of those before it. Returns a decision per
  * instance; it stops at the first that no host can take (its decision has host_id null and says why).
  */
-export function place(hosts: readonly HostSnapshot[], asked: PlacementAsked, count = 1): Decision[] {
-  const claims = new Map<string, Claims>(
-    hosts.map(host => [
-      host.id,
-      { vcpus: host.vcpus_claimed, memory_mib: host.memory_claimed_mib, disk_gib: host.disk_claimed_gib },
-    ]),
-  )
-  const decisions: Decision[] = []
-  const refusals: Record<string, number> = {}
-  const refused: Verdict[] = []
-  const fitting = new Map<string, { host: HostSnapshot; verdict: Verdict }>()
+export function place(
+  hosts: readonly HostSnapshot[],
+  asked: PlacementAsked,
+  count = 1,
+  options: PlaceOptions = {},
+): Decision[] {
+  return new Judging(byId(hosts), asked, options).decide(count)
+}
 
-  const judge = (host: HostSnapshot) => {
-    const claim = claims.get(host.id)
-    if (!claim) return
-    const no = refusal(host, claim, asked)
-    if (!no) {
-      fitting.set(host.id, { host, verdict: verdictOf(host, claim) })
+/** Scores are told with three digits, and compared as they are told. */
+const rounded = (score: number) => Math.round(score * 1000) / 1000
+
+/** The index of no filter: it fits. */
+const fits = -1
+
+/** Hosts judged for one wish; `decide` is asked once, or again after `update` has put right what it took and what changed. */
+export class Judging {
+  /** By id: of equal scores the first wins, so that the same snapshot always gives the same plan. */
+  private readonly hosts: HostSnapshot[]
+  private readonly asked: PlacementAsked
+  private readonly filters: readonly (readonly [string, Filter])[]
+  private readonly weights: readonly { name: string; factor: number; weight: Weight }[]
+  private round: Round
+  /** Of hosts on which something was placed in this round. */
+  private readonly claimed = new Map<number, Claims>()
+  /** Of each host: which filter refuses it. */
+  private readonly refusing: Int16Array
+  private readonly scores: Float64Array
+  /** Of each filter: how many hosts it refuses. */
+  private readonly refused: number[]
+
+  /** `hosts` in the order of ids. */
+  constructor(hosts: readonly HostSnapshot[], asked: PlacementAsked, options: PlaceOptions) {
+    this.hosts = [...hosts]
+    this.asked = asked
+    this.round = roundOf(asked)
+    const all_filters = Object.entries<Filter>({ ...filters, ...options.filters })
+    this.filters = all_filters.filter(([, one]) => !one.applies || one.applies(asked))
+    this.weights = Object.entries<Weight>({ ...weights, ...options.weights }).flatMap(([name, weight]) => {
+      const factor = options.factors?.[name] ?? weight.factor
+      return factor === 0 || (weight.applies && !weight.applies(asked)) ? [] : [{ name, factor, weight }]
+    })
+    this.refusing = new Int16Array(this.hosts.length).fill(fits)
+    this.scores = new Float64Array(this.hosts.length)
+    this.refused = this.filters.map(() => 0)
+    for (let n = 0; n < this.hosts.length; n++) this.judge(n)
+  }
+
+  /** For another decision on these hosts, of which some have changed. False: other hosts, which have to be judged from the start. */
+  update(hosts: readonly HostSnapshot[]): boolean {
+    if (hosts.length !== this.hosts.length) return false
+    const changed: number[] = []
+    for (let n = 0; n < hosts.length; n++) {
+      const [host, known] = [hosts[n], this.hosts[n]]
+      if (host === known || !host) continue
+      if (host.id !== known?.id) return false
+      this.hosts[n] = host
+      changed.push(n)
+    }
+    const again = new Set([...this.claimed.keys(), ...changed])
+    this.claimed.clear()
+    this.round = roundOf(this.asked)
+    for (const n of again) this.judge(n)
+    return true
+  }
+
+  decide(count: number): Decision[] {
+    const decisions: Decision[] = []
+    for (let n = 0; n < count; n++) {
+      const many = count > large_batch && n > 0
+      const decision = this.next(many ? told_of_many_max : told_fitting_max, many ? told_of_many_max : told_refused_max)
+      decisions.push(decision)
+      if (decision.host_id === null) break
+    }
+    return decisions
+  }
+
+  /** The next instance's place, which is taken for it. */
+  private next(fitting_max: number, refused_max: number): Decision {
+    const best = this.best(fitting_max)
+    const [chosen] = best
+    const host = chosen === undefined ? undefined : this.hosts[chosen]
+    const decision: Decision = {
+      host_id: host?.id ?? null,
+      zone_id: host?.zone_id ?? null,
+      hosts: [...best.map(n => this.verdict(n)), ...this.examples(refused_max)],
+      refusals: Object.fromEntries(
+        this.filters.flatMap(([name], n): [string, number][] => (this.refused[n] ? [[name, this.refused[n]]] : [])),
+      ),
+    }
+    if (host && chosen !== undefined) this.promise(chosen, host)
+    return decision
+  }
+
+  private promise(chosen: number, host: HostSnapshot): void {
+    const claims = this.claimsOn(chosen, host)
+    this.claimed.set(chosen, claims)
+    const again = take(host, claims, this.asked)
+    if (again === 'none') return this.judge(chosen)
+    for (let n = 0; n < this.hosts.length; n++) {
+      if (again === 'all' || this.hosts[n]?.cluster_id === host.cluster_id) this.judge(n)
+    }
+  }
+
+  private claimsOn(n: number, host: HostSnapshot): Claims {
+    return this.claimed.get(n) ?? claimsOf(host, this.asked, this.round)
+  }
+
+  /** What is so of one host now: refused by which filter, or of which score. */
+  private judge(n: number): void {
+    const host = this.hosts[n]
+    if (!host) return
+    const { asked, filters: tests } = this
+    const claims = this.claimsOn(n, host)
+    const before = this.refusing[n] ?? fits
+    if (before !== fits) this.refused[before] = (this.refused[before] ?? 0) - 1
+    for (let at = 0; at < tests.length; at++) {
+      if (tests[at]?.[1].refuses(host, claims, asked) !== true) continue
+      this.refusing[n] = at
+      this.refused[at] = (this.refused[at] ?? 0) + 1
       return
     }
-    fitting.delete(host.id)
-    refusals[no.filter] = (refusals[no.filter] ?? 0) + 1
-    if (refused.length < told_refused_max) {
-      refused.push({ host: host.name, host_id: host.id, refused: no.why, score: null, weights: {} })
+    this.refusing[n] = fits
+    let score = 0
+    for (const { factor, weight } of this.weights) score += factor * weight.weigh(host, claims, asked)
+    this.scores[n] = rounded(score)
+  }
+
+  /** The best few of those that fit, without sorting all. */
+  private best(most: number): number[] {
+    const { scores, refusing } = this
+    const best: number[] = []
+    let least = Number.NEGATIVE_INFINITY
+    for (let n = 0; n < scores.length; n++) {
+      const score = scores[n] ?? 0
+      if (score <= least || refusing[n] !== fits) continue
+      let at = best.length
+      while (at > 0 && score > (scores[best[at - 1] ?? 0] ?? 0)) at--
+      best.splice(at, 0, n)
+      if (best.length > most) best.pop()
+      if (best.length === most) least = scores[best.at(-1) ?? 0] ?? 0
+    }
+    return best
+  }
+
+  private verdict(n: number): Verdict {
+    const host = this.hosts[n]
+    if (!host) throw new RangeError(`there is no host ${n}`)
+    const claims = this.claimsOn(n, host)
+    const parts: Record<string, number> = {}
+    for (const { name, factor, weight } of this.weights) {
+      parts[name] = rounded(factor * weight.weigh(host, claims, this.asked))
+    }
+    return {
+      host: host.name,
+      host_id: host.id,
+      refused: null,
+      filter: null,
+      score: this.scores[n] ?? 0,
+      weights: parts,
     }
   }
-  const takeDisk = (host: HostSnapshot) => {
-    const claim = claims.get(host.id)
-    if (claim) claim.disk_gib += asked.disk_gib
-    if (fitting.has(host.id)) judge(host)
+
+  /** Of every reason as many as fit in: first one of each, then a second, … */
+  private examples(most: number): Verdict[] {
+    const found: number[][] = this.filters.map(() => [])
+    let wanted = this.refused.reduce((sum, many) => sum + Math.min(many, most), 0)
+    for (let n = 0; n < this.hosts.length && wanted > 0; n++) {
+      const of = found[this.refusing[n] ?? fits]
+      if (!of || of.length === most) continue
+      of.push(n)
+      wanted--
+    }
+    const told: Verdict[] = []
+    for (let k = 0; k < most && told.length < most; k++) {
+      for (const [filter, hosts] of found.entries()) {
+        const n = hosts[k]
+        if (n !== undefined && told.length < most) told.push(this.refusal(n, filter))
+      }
+    }
+    return told
   }
-  for (const host of hosts) judge(host)
-  for (let n = 0; n < count; n++) {
-    const best = bestOf([...fitting.values()].map(one => one.verdict))
-    const [chosen] = best
-    decisions.push({ host_id: chosen?.host_id ?? null, hosts: [...best, ...refused], refusals: { ...refusals } })
-    const host = chosen && fitting.get(chosen.host_id)?.host
-    const claim = host && claims.get(host.id)
-    if (!host || !claim) break
-    claim.vcpus += asked.vcpus
-    claim.memory_mib += asked.memory_mib
-    claim.disk_gib += asked.disk_gib
-    judge(host)
-    if (asked.disk_gib > 0) for (const other of sharing(hosts, host)) takeDisk(other)
+
+  private refusal(n: number, filter: number): Verdict {
+    const [host, named] = [this.hosts[n], this.filters[filter]]
+    if (!host || !named) throw new RangeError(`there is no host ${n} or filter ${filter}`)
+    const [name, one] = named
+    const why = one.why(host, this.claimsOn(n, host), this.asked)
+    return { host: host.name, host_id: host.id, refused: why, filter: name, score: null, weights: {} }
   }
-  return decisions
 }
 
-/** The others that have the host's pool. */
-function sharing(hosts: readonly HostSnapshot[], { id, pool_id }: HostSnapshot): HostSnapshot[] {
-  return pool_id ? hosts.filter(other => other.pool_id === pool_id && other.id !== id) : []
-}
-
-/** The best few, without sorting all. */
-function bestOf(verdicts: readonly Verdict[]): Verdict[] {
-  const best: Verdict[] = []
-  for (const verdict of verdicts) {
-    const worst = best.at(-1)
-    if (best.length === told_fitting_max && worst && better(worst, verdict) < 0) continue
-    const at = best.findIndex(one => better(verdict, one) < 0)
-    best.splice(at === -1 ? best.length : at, 0, verdict)
-    if (best.length > told_fitting_max) best.pop()
-  }
-  return best
+/** Sorting what is sorted costs one look at each. */
+function byId(hosts: readonly HostSnapshot[]): readonly HostSnapshot[] {
+  const in_order = hosts.every((host, n) => n === 0 || (hosts[n - 1]?.id ?? '') < host.id)
+  return in_order ? hosts : hosts.toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }

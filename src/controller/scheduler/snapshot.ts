@@ -1,4 +1,9 @@
-/** What the scheduler decides on: hosts as they were at one moment, and what is asked. Plain values, nothing else. */
+/**
+ * What the scheduler decides on: hosts as they were at one moment, and what is asked. Plain values, nothing else; arrays and
+ * objects may be shared between hosts. What is read of a host where is in store/host-snapshot.ts.
+ */
+import type { GroupPolicy } from '../../model/instance-group.ts'
+
 export interface HostSnapshot {
   readonly id: string
   readonly name: string
@@ -6,25 +11,38 @@ export interface HostSnapshot {
   readonly cluster_id: string
   readonly answers: boolean
   readonly schedulable: boolean
+  /** It is being emptied, or was. */
+  readonly maintenance: boolean
   readonly arch: string
+  readonly virtualisation: string
+  /** The pool for disks that it shares with others of the same id; null: none that is known. */
+  readonly pool_id: string | null
   readonly cpu_flags: readonly string[]
   readonly labels: Readonly<Record<string, string>>
+  readonly aggregates: readonly AggregateSnapshot[]
   readonly vcpus_limit: number
   readonly memory_limit_mib: number
   readonly disk_limit_gib: number
   readonly vcpus_claimed: number
   readonly memory_claimed_mib: number
   readonly disk_claimed_gib: number
-  /** Hosts of one pool share its room, which is what is said of disk; null or absent: a pool of its own. */
-  readonly pool_id?: string | null
-  /** Other hosts have it, too. */
+  /** Other hosts have its pool, too: what is said of disk is of them all. */
   readonly pool_shared?: boolean
+}
+
+/** An aggregate that the host is in. What its metadata may say to the scheduler: filters/aggregate-*.ts. */
+export interface AggregateSnapshot {
+  readonly id: string
+  readonly name: string
+  readonly metadata: Readonly<Record<string, string>>
 }
 
 export interface PlacementAsked {
   readonly vcpus: number
   readonly memory_mib: number
   readonly disk_gib: number
+  /** Whose it is; absent where that does not matter. */
+  readonly project_id?: string
   /** Null: any. */
   readonly zone_id: string | null
   readonly host_id: string | null
@@ -34,15 +52,103 @@ export interface PlacementAsked {
   readonly volume_pool_id?: string
   /** Its disks must be within other hosts' reach. */
   readonly shared_pool?: boolean
+  /** The pool that its disks are in, to be placed where it is reached. */
+  readonly pool_id?: string
   readonly arch: string | null
+  readonly virtualisation?: string
   readonly cpu_flags: readonly string[]
   /** Labels that the host must carry with these values. */
   readonly labels: Readonly<Record<string, string>>
+  /** What the metadata of aggregates that the host is in must say. */
+  readonly aggregates?: Readonly<Record<string, string>>
+  readonly image_id?: string
+  readonly group?: { readonly id: string; readonly name: string; readonly policy: GroupPolicy }
+  /** Instances with none of which, and with all of which, it shall share its host. */
+  readonly different_from?: readonly string[]
+  readonly same_as?: readonly string[]
+  /** What of other things the above comes to, at the moment of the snapshot. It names hosts, so it is kept with no explanation. */
+  readonly around?: Around
 }
 
-/** How much of a host is promised, as it grows while a batch is being placed. */
+export interface Around {
+  /** How many other members of the group each host has. */
+  readonly group_hosts?: ReadonlyMap<string, number>
+  readonly different_hosts?: ReadonlySet<string>
+  readonly same_hosts?: ReadonlySet<string>
+  /** Hosts that are out of the question, each with why, as words that follow its name. */
+  readonly excluded?: ReadonlyMap<string, string>
+  /** Hosts that have the image already. */
+  readonly image_hosts?: ReadonlySet<string>
+  /** How much more may be promised in a cluster before its reserve for lost hosts is touched; absent: anything. */
+  readonly cluster_room?: ReadonlyMap<string, ClusterRoom>
+}
+
+export interface ClusterRoom {
+  readonly vcpus: number
+  readonly memory_mib: number
+}
+
+/** How much of a host is promised, as it grows while a batch is being placed; and what the batch has come to so far. */
 export interface Claims {
   vcpus: number
   memory_mib: number
   disk_gib: number
+  /** Members of the group asked for. */
+  members: number
+  readonly round: Round
+}
+
+/** What placing a batch has come to so far, on all hosts together. */
+export interface Round {
+  /** How many hosts have members of the group. */
+  group_hosts: number
+  /** What was promised in each cluster in this round. */
+  readonly clusters: Map<string, { vcpus: number; memory_mib: number }>
+  /** Disk promised in each pool that hosts share. */
+  readonly pools: Map<string, number>
+}
+
+export function roundOf(asked: PlacementAsked): Round {
+  return { group_hosts: asked.around?.group_hosts?.size ?? 0, clusters: new Map(), pools: new Map() }
+}
+
+export function claimsOf(host: HostSnapshot, asked: PlacementAsked, round: Round): Claims {
+  return {
+    vcpus: host.vcpus_claimed,
+    memory_mib: host.memory_claimed_mib,
+    disk_gib: host.disk_claimed_gib,
+    members: asked.around?.group_hosts?.get(host.id) ?? 0,
+    round,
+  }
+}
+
+/** Of a pool that hosts share, what was placed on any of them. */
+export function diskClaimed(host: HostSnapshot, claims: Claims): number {
+  if (host.pool_shared !== true || host.pool_id === null) return claims.disk_gib
+  return host.disk_claimed_gib + (claims.round.pools.get(host.pool_id) ?? 0)
+}
+
+/** Promises one instance on the host. Returns which other hosts have to be looked at anew: those of its cluster, or all. */
+export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked): 'none' | 'cluster' | 'all' {
+  claims.vcpus += asked.vcpus
+  claims.memory_mib += asked.memory_mib
+  claims.disk_gib += asked.disk_gib
+  const { round } = claims
+  let again: 'none' | 'cluster' | 'all' = 'none'
+  if (asked.around?.cluster_room?.has(host.cluster_id)) {
+    const sum = round.clusters.get(host.cluster_id) ?? { vcpus: 0, memory_mib: 0 }
+    sum.vcpus += asked.vcpus
+    sum.memory_mib += asked.memory_mib
+    round.clusters.set(host.cluster_id, sum)
+    again = 'cluster'
+  }
+  if (host.pool_shared === true && host.pool_id !== null && asked.disk_gib > 0) {
+    round.pools.set(host.pool_id, (round.pools.get(host.pool_id) ?? 0) + asked.disk_gib)
+    again = 'all'
+  }
+  if (asked.group) {
+    claims.members += 1
+    if (claims.members === 1 && (round.group_hosts += 1) === 1) again = 'all'
+  }
+  return again
 }

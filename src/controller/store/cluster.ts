@@ -36,6 +36,7 @@ export interface NewCluster {
   name: string
   cpu_overcommit?: number
   memory_overcommit?: number
+  ha_failures_tolerated?: number
 }
 
 /** Throws the database's own error: cluster_name_key, cluster_zone_id_fkey. */
@@ -47,30 +48,23 @@ export interface ClusterChange {
   name?: string | undefined
   cpu_overcommit?: number | undefined
   memory_overcommit?: number | undefined
+  ha_failures_tolerated?: number | undefined
 }
 
 async function update(tx: Tx, id: string, change: ClusterChange): Promise<Cluster | null> {
-  const { name, cpu_overcommit, memory_overcommit } = change
+  const { name, cpu_overcommit, memory_overcommit, ha_failures_tolerated } = change
   const row = await tx
     .updateTable('cluster')
     .set({
       name: name ?? sql<string>`name`,
       cpu_overcommit: cpu_overcommit ?? sql<number>`cpu_overcommit`,
       memory_overcommit: memory_overcommit ?? sql<number>`memory_overcommit`,
+      ha_failures_tolerated: ha_failures_tolerated ?? sql<number>`ha_failures_tolerated`,
     })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirst()
   return row ? toCluster(row) : null
-}
-
-/** Reckons anew what may be promised of the cluster's hosts, as store/host.ts does when a host reports its facts. */
-async function applyOvercommit(tx: Tx, id: string, reserved_mib: number): Promise<void> {
-  await sql`update host h set
-      vcpus_limit = floor((h.facts->>'cpus')::numeric * c.cpu_overcommit)::int,
-      memory_limit_mib = greatest(0,
-        floor(((h.facts->>'memory_mib')::numeric - ${reserved_mib}::int) * c.memory_overcommit))::bigint
-    from cluster c where c.id = h.cluster_id and c.id = ${id}::uuid and h.facts is not null`.execute(tx)
 }
 
 /** With the records of hosts that were removed from it. Throws the database's own error when something refers to it still. */
@@ -80,4 +74,4 @@ async function remove(tx: Tx, id: string): Promise<boolean> {
   return numDeletedRows === 1n
 }
 
-export const cluster = { list, find, insert, update, applyOvercommit, remove }
+export const cluster = { list, find, insert, update, remove }

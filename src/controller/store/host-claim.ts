@@ -22,6 +22,7 @@ export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> 
         and (k.pool_id is not null or k.disk_gib + a.disk_gib <= h.disk_limit_gib) as fits
       from asked a join host_claim k on k.host_id = a.host_id join host h on h.id = a.host_id
       where h.removed_at is null and h.schedulable and h.session_controller_id is not null
+        and not exists (select from maintenance x where x.host_id = h.id)
       order by k.host_id for update of k for key share of h
     ), ${lockedPools}
     select count(*)::int as hosts, coalesce(bool_and(fits), true) and
@@ -99,8 +100,10 @@ export async function setPool(
     ), moved as (
       update pool p set claimed_gib = p.claimed_gib + l.disk_gib from locked l where p.id = l.id
     ), named as (
-      update host set pool_id = ${pool.id} where id = ${host_id}
+      update host set pool_id = ${pool.id}, changes = changes + 1 where id = ${host_id}
     )
     update host_claim set pool_id = ${pool.id}, disk_gib = 0 where host_id = ${host_id}`.execute(tx)
+  // Whether they share it is read of each of its hosts.
+  await sql`update host set changes = changes + 1 where pool_id = ${pool.id} and id <> ${host_id} and removed_at is null`.execute(tx)
   return true
 }

@@ -3,11 +3,13 @@ import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import { leaseTimes, leftByOther_ms } from '../../model/lease.ts'
+import { hostAvailability } from '../../model/host-state.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
-import type { HostSnapshot } from '../scheduler/snapshot.ts'
+import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { event } from './event.ts'
 import { claim, claimHeld, release, setPool } from './host-claim.ts'
+import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 /** What the host holds beyond the database; empty but after a restore. */
@@ -20,14 +22,31 @@ const disagreements = sql<Host['disagreements']>`(
     ) order by d.instance_id), '[]')
   from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
 
+const aggregates = sql<Host['aggregates']>`(
+  select coalesce(json_agg(json_build_object('id', a.id, 'name', a.name) order by a.name), '[]')
+  from aggregate_host ah join aggregate a on a.id = ah.aggregate_id where ah.host_id = h.id)`.as('aggregates')
+
 function selectHosts(db: Db) {
   return db
     .selectFrom('host as h')
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
+    .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .leftJoin('pool as p', 'p.id', 'h.pool_id')
     .selectAll('h')
+    .leftJoin('host_absence as a', 'a.host_id', 'h.id')
+    .select([
+      'a.cause as absent_cause',
+      'a.since as absent_since',
+      'a.opinions as absent_opinions',
+      'a.asked_at as absent_asked_at',
+      'a.dead_at as absent_dead_at',
+      'a.fence_failure as absent_fence_failure',
+      'a.fenced_at as absent_fenced_at',
+      'a.fenced_by as absent_fenced_by',
+    ])
+    .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib'])
     .select([
       sql<number>`coalesce(p.claimed_gib, k.disk_gib)`.as('disk_claimed_gib'),
@@ -43,13 +62,39 @@ function selectHosts(db: Db) {
         .where('i.deleted_at', 'is', null)
         .as('instances'),
       disagreements,
+      aggregates,
     ])
     .where('h.removed_at', 'is', null)
 }
 
 type HostRow = Awaited<ReturnType<ReturnType<typeof selectHosts>['execute']>>[number]
 
+/** What was noted of it, when it is not there. */
+function absentRow(row: HostRow): AbsenceRow | null {
+  if (row.absent_cause === null || row.absent_since === null) return null
+  return {
+    host_id: row.id,
+    cause: row.absent_cause,
+    since: row.absent_since,
+    opinions: row.absent_opinions ?? [],
+    asked_at: row.absent_asked_at,
+    dead_at: row.absent_dead_at,
+    fence_failure: row.absent_fence_failure,
+    fence_attempts: 0,
+    fence_again_at: null,
+    fenced_at: row.absent_fenced_at,
+    fenced_by: row.absent_fenced_by,
+    fenced_user_id: null,
+  }
+}
+
 function toHost(row: HostRow): Host {
+  const absent = absentRow(row)
+  const { availability, why } = hostAvailability({
+    linked: row.session_controller_id !== null,
+    maintenance: false,
+    absence: absent && absence.toAbsence(absent),
+  })
   return {
     id: row.id,
     name: row.name,
@@ -57,7 +102,14 @@ function toHost(row: HostRow): Host {
     cluster: row.cluster,
     zone: row.zone,
     state: row.session_controller_id ? 'up' : 'unreachable',
+    availability,
+    availability_reason: why,
+    absence: absent && absence.shown(absent),
     schedulable: row.schedulable,
+    maintenance: row.maintenance_since && {
+      since: row.maintenance_since.toISOString(),
+      drained: row.drained_at !== null,
+    },
     labels: row.labels as Host['labels'],
     vcpus_limit: row.vcpus_limit,
     vcpus_claimed: row.vcpus_claimed,
@@ -66,6 +118,10 @@ function toHost(row: HostRow): Host {
     disk_limit_gib: row.disk_limit_gib,
     disk_claimed_gib: row.disk_claimed_gib,
     instances: row.instances ?? 0,
+    reserved_memory_mib: row.reserved_memory_mib,
+    reserved_vcpus: row.reserved_vcpus,
+    aggregates: row.aggregates,
+    machine_id: row.machine_id,
     facts: row.facts,
     pool_id: row.pool_id,
     foreign_domains: row.foreign_domains,
@@ -77,12 +133,22 @@ function toHost(row: HostRow): Host {
 
 async function list(
   db: Db,
-  asked: PageAsked & { name?: string | undefined; cluster_id?: string | undefined },
+  asked: PageAsked & {
+    name?: string | undefined
+    cluster_id?: string | undefined
+    aggregate_id?: string | undefined
+  },
 ): Promise<Page<Host>> {
   const keys = keyset(asked, sql`h.id`, { name: { column: sql`h.name` } })
   let query = selectHosts(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('h.name', '=', asked.name)
   if (asked.cluster_id !== undefined) query = query.where('h.cluster_id', '=', asked.cluster_id)
+  if (asked.aggregate_id !== undefined) {
+    const { aggregate_id } = asked
+    query = query.where(
+      sql<boolean>`exists (select from aggregate_host x where x.host_id = h.id and x.aggregate_id = ${aggregate_id})`,
+    )
+  }
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)
@@ -126,49 +192,37 @@ function present(tx: Tx, id: string) {
     .where('removed_at', 'is', null)
 }
 
-/** The host that this machine is, by the id that its system gave it. */
-async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string; is_linked: boolean } | null> {
-  const row = await tx
+async function exists(db: Db, id: string): Promise<boolean> {
+  const row = await db
     .selectFrom('host')
-    .select(['id', sql<boolean>`session_controller_id is not null`.as('is_linked')])
-    .where('machine_id', '=', machine_id)
-    .forUpdate()
-    .executeTakeFirst()
-  return row ?? null
-}
-
-type NewHost = { id: string; name: string; cluster_id: string; machine_id: string; certificate_sha256: Buffer }
-
-async function insert(tx: Tx, made: NewHost): Promise<void> {
-  await tx.insertInto('host').values(made).execute()
-}
-
-/** A new certificate for a host that joins again; an old link ends with its next word. */
-async function renew(tx: Tx, id: string, certificate_sha256: Buffer): Promise<void> {
-  await tx
-    .updateTable('host')
-    .set({ certificate_sha256, session_epoch: sql`session_epoch + 1` })
+    .select('id')
     .where('id', '=', id)
-    .execute()
+    .where('removed_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
-/** The host name, with a number after it when another machine has it. */
-async function freeName(tx: Tx, hostname: string): Promise<string> {
-  const rows = await tx.selectFrom('host').select('name').where('name', 'like', `${hostname}%`).execute()
-  const taken = new Set(rows.map(row => row.name))
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? hostname : `${hostname}-${n}`
-    if (!taken.has(name)) return name
-  }
+/** What the scheduler knows of it is to be read anew, though it is not in its row. */
+async function touch(tx: Tx, id: string): Promise<void> {
+  await tx.updateTable('host').set({ changes: sql<number>`changes + 1` }).where('id', '=', id).execute()
 }
 
-async function update(tx: Tx, id: string, set: { schedulable?: boolean | undefined; labels?: unknown }): Promise<void> {
+export interface HostChange {
+  name?: string | undefined
+  schedulable?: boolean | undefined
+  labels?: unknown
+  reserved_memory_mib?: number | null | undefined
+  reserved_vcpus?: number | null | undefined
+}
+
+/** Throws the database's own error (host_name_key) when the name is taken. */
+async function update(tx: Tx, id: string, set: HostChange): Promise<void> {
+  const { labels, ...plain } = set
+  const given = Object.entries(plain).filter(([, value]) => value !== undefined)
+  if (given.length === 0 && labels === undefined) return
   await tx
     .updateTable('host')
-    .set({
-      ...(set.schedulable !== undefined && { schedulable: set.schedulable }),
-      ...(set.labels !== undefined && { labels: json(set.labels) }),
-    })
+    .set({ ...Object.fromEntries(given), ...(labels !== undefined && { labels: json(labels) }) })
     .where('id', '=', id)
     .execute()
 }
@@ -185,48 +239,24 @@ async function instanceCount(db: Db, id: string): Promise<number> {
 
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('aggregate_host').where('host_id', '=', id).execute()
+  await tx.deleteFrom('host_absence').where('host_id', '=', id).execute()
+  await tx.deleteFrom('host_bmc').where('host_id', '=', id).execute()
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
     machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
     session_controller_id = null where id = ${id}`.execute(tx)
 }
 
-/** Every host, as the scheduler wants it. */
-async function snapshot(db: Db): Promise<HostSnapshot[]> {
-  const rows = await sql<Omit<HostSnapshot, 'labels'> & { labels: unknown }>`
-    select h.id, h.name, c.zone_id, h.cluster_id, h.session_controller_id is not null as answers, h.schedulable,
-      coalesce(h.facts->>'arch', 'unknown') as arch, coalesce(h.facts->'cpu_flags', '[]'::jsonb) as cpu_flags, h.labels,
-      h.vcpus_limit, h.memory_limit_mib, coalesce(p.total_gib, h.disk_limit_gib) as disk_limit_gib, h.pool_id,
-      h.pool_id is not null and exists (
-        select from host o where o.pool_id = h.pool_id and o.id <> h.id and o.removed_at is null) as pool_shared,
-      k.vcpus as vcpus_claimed, k.memory_mib as memory_claimed_mib, coalesce(p.claimed_gib, k.disk_gib) as disk_claimed_gib
-    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id left join pool p on p.id = h.pool_id
-    where h.removed_at is null order by h.id`.execute(db)
-  return rows.rows.map(row => ({ ...row, labels: row.labels as Record<string, string> }))
-}
-
-/** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
-function limitsOf(
-  facts: HostFacts,
-  cluster: { cpu_overcommit: number; memory_overcommit: number },
-  reserved_mib: number,
-) {
-  return {
-    vcpus_limit: Math.floor(facts.cpus * cluster.cpu_overcommit),
-    memory_limit_mib: Math.max(0, Math.floor((facts.memory_mib - reserved_mib) * cluster.memory_overcommit)),
-    disk_limit_gib: facts.pool_total_gib,
-  }
-}
-
 async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: number): Promise<void> {
-  const cluster = await tx
+  const row = await tx
     .selectFrom('cluster')
     .innerJoin('host', 'host.cluster_id', 'cluster.id')
-    .select(['cpu_overcommit', 'memory_overcommit'])
+    .select(['cpu_overcommit', 'memory_overcommit', 'reserved_memory_mib', 'reserved_vcpus'])
     .where('host.id', '=', id)
     .executeTakeFirstOrThrow()
   await tx
     .updateTable('host')
-    .set({ facts: json(facts), ...limitsOf(facts, cluster, reserved_mib) })
+    .set({ facts: json(facts), ...limitsOf(facts, row, reserved_mib) })
     .where('id', '=', id)
     .execute()
   const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts
@@ -335,6 +365,14 @@ async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoc
     .execute()
 }
 
+/** How many links each of the controllers that are alive holds, those included that hold none. */
+async function linksByController(db: Db): Promise<Map<string, number>> {
+  const { rows } = await sql<{ id: string; links: number }>`
+    select c.id, count(h.id) as links from controller c left join host h on h.session_controller_id = c.id
+    where c.lease_until > croft_now() group by c.id`.execute(db)
+  return new Map(rows.map(row => [row.id, row.links]))
+}
+
 /** Hosts whose link a controller that is gone still seems to hold, with the epoch of that link. */
 async function orphaned(db: Db): Promise<{ id: string; epoch: number }[]> {
   return await db
@@ -362,7 +400,11 @@ async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; 
 async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
   const { rows } = await sql`
     select from volume where image_id = ${image_id} and host_id = ${id}
-    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso' limit 1`.execute(
+    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso'
+    union all select from migration m join volume v on v.instance_id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and v.image_id = ${image_id}
+    union all select from migration m join instance i on i.id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and i.image_id = ${image_id} limit 1`.execute(
     db,
   )
   return rows.length > 0
@@ -374,14 +416,11 @@ export const host = {
   find,
   lock,
   lockWhole,
-  byMachine,
-  insert,
-  renew,
-  freeName,
+  exists,
+  touch,
   update,
   instanceCount,
   remove,
-  snapshot,
   claim,
   claimHeld,
   release,
@@ -392,6 +431,7 @@ export const host = {
   lockLink,
   noteReports,
   heldBy,
+  linksByController,
   orphaned,
   byCertificate,
   needsImage,

@@ -4,12 +4,16 @@
  * Whatever the API shows of an instance and is not in these rows (its ports' addresses, its networks' names) counts up the
  * instance's details when it changes: app/network-change.ts, instancesReached.
  */
-import { sql } from 'kysely'
+import { type JoinBuilder, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
 import { type InstanceMove, type InstanceState, instanceMoves, instanceState, mayMove } from '../../model/instance.ts'
 import type { WatchdogFired } from '../../protocol/messages.ts'
 import type { Db } from './database.ts'
+import { percentOf } from '../../model/migration.ts'
+import type { MigrationProgress } from '../../protocol/migration.ts'
 import { heldReason } from './held.ts'
+import type { InstanceTable, Schema } from './schema.ts'
+import type { MigrationTable } from './schema-moving.ts'
 
 /** All but the user data: up to 64 KiB each, for the host alone. */
 const columns = [
@@ -40,6 +44,7 @@ const columns = [
   'i.graphics',
   'i.clipboard',
   'i.video_model',
+  'i.group_id',
   'i.public_keys',
   'i.tags',
   'i.wanted_power',
@@ -56,13 +61,20 @@ const columns = [
   'i.created_at',
 ] as const
 
+/** Of those that are on their way to another host, how; see store/migration.ts. */
+const isMovingNow = (join: JoinBuilder<Schema & { i: InstanceTable; m: MigrationTable }, 'i' | 'm'>) =>
+  join.onRef('m.instance_id', '=', 'i.id').on(sql<boolean>`m.phase in ('preparing', 'sending')`)
+
 export function selectInstances(db: Db) {
   return db
     .selectFrom('instance as i')
     .innerJoin('host as h', 'h.id', 'i.host_id')
     .innerJoin('zone as z', 'z.id', 'i.zone_id')
     .leftJoin('instance_observed as s', 's.instance_id', 'i.id')
+    .leftJoin('migration as m', isMovingNow)
     .select(columns)
+    .select(['m.id as migration_id', 'm.kind as migration_kind', 'm.phase as migration_phase'])
+    .select(['m.progress as migration_progress'])
     .select([
       'h.name as host',
       'h.session_controller_id',
@@ -94,6 +106,7 @@ export function stateOfRow(
     | 'failure'
     | 'session_controller_id'
     | 'held_generation'
+    | 'migration_id'
   >,
 ): InstanceState {
   const observed =
@@ -103,14 +116,14 @@ export function stateOfRow(
   const wanted = { power: row.wanted_power, generation: row.generation, deleted: row.deleted_at !== null }
   // What its host holds is newer than what is known here: neither half can be relied on.
   if (row.held_generation !== null) return 'unknown'
-  return instanceState(wanted, observed, row.session_controller_id !== null)
+  return instanceState(wanted, observed, row.session_controller_id !== null, row.migration_id !== null)
 }
 
 function toInstance(row: FullRow): Instance {
   const state = stateOfRow(row)
   const progress = row.progress as { step: string; percent: number } | null
   const isHeld = row.held_generation !== null
-  const busy = state !== 'running' && state !== 'stopped' && state !== 'deleted'
+  const busy = state !== 'running' && state !== 'migrating' && state !== 'stopped' && state !== 'deleted'
   return {
     id: row.id,
     name: row.name,
@@ -145,6 +158,7 @@ function toInstance(row: FullRow): Instance {
     guest_agent: (state !== 'unknown' && row.guest_agent) || 'disconnected',
     guest_addresses: row.guest_addresses ?? [],
     guest_os: row.guest_os,
+    group_id: row.group_id,
     tags: row.tags as Instance['tags'],
     key_names: (row.public_keys as { name: string }[]).map(key => key.name),
     config_drive: row.config_drive,
@@ -158,8 +172,11 @@ function toInstance(row: FullRow): Instance {
     clipboard: row.clipboard,
     video_model: row.video_model,
     wanted_power: row.wanted_power,
-    moves: (Object.keys(instanceMoves) as InstanceMove[]).filter(move => !isHeld && mayMove(move, state)),
-    started_at: state === 'running' ? (row.started_at?.toISOString() ?? null) : null,
+    moves: (Object.keys(instanceMoves) as InstanceMove[]).filter(
+      move => !isHeld && row.migration_id === null && mayMove(move, state),
+    ),
+    migration: migrationOf(row),
+    started_at: state === 'running' || state === 'migrating' ? (row.started_at?.toISOString() ?? null) : null,
     deleted_at: row.deleted_at?.toISOString() ?? null,
     purge_at: row.purge_at?.toISOString() ?? null,
     version: row.version,
@@ -174,6 +191,12 @@ function shownWatchdog(said: unknown): Instance['watchdog'] {
   return { fired_at, action, count, dump_file, dump_failure }
 }
 
+function migrationOf(row: FullRow): Instance['migration'] {
+  const { migration_id: id, migration_kind: kind, migration_phase: phase } = row
+  if (id === null || kind === null || phase === null) return null
+  return { id, kind, phase, percent: percentOf(row.migration_progress as MigrationProgress | null) }
+}
+
 /**
  * Which versions of rows an instance is shown from. A row's xmin is the transaction that wrote it (PostgreSQL manual, 5.6):
  * every change gives it another. A host's row changes all the time, but its name never does.
@@ -182,6 +205,7 @@ const stamp = [
   sql<string>`i.xmin`.as('instance_xmin'),
   sql<string | null>`s.xmin`.as('observed_xmin'),
   sql<string>`z.xmin`.as('zone_xmin'),
+  sql<string | null>`m.xmin`.as('migration_xmin'),
   sql<boolean>`h.session_controller_id is not null`.as('answers'),
 ] as const
 
@@ -190,6 +214,7 @@ interface Stamped {
   instance_xmin: string
   observed_xmin: string | null
   zone_xmin: string
+  migration_xmin: string | null
   answers: boolean
 }
 
@@ -200,6 +225,7 @@ export function stampsOf(db: Db) {
     .innerJoin('host as h', 'h.id', 'i.host_id')
     .innerJoin('zone as z', 'z.id', 'i.zone_id')
     .leftJoin('instance_observed as s', 's.instance_id', 'i.id')
+    .leftJoin('migration as m', isMovingNow)
     .select('i.id')
     .select(stamp)
 }
@@ -233,6 +259,7 @@ function sameStamp(one: Stamped, other: Stamped): boolean {
     one.instance_xmin === other.instance_xmin &&
     one.observed_xmin === other.observed_xmin &&
     one.zone_xmin === other.zone_xmin &&
+    one.migration_xmin === other.migration_xmin &&
     one.answers === other.answers
   )
 }
@@ -255,8 +282,8 @@ async function readWhole(db: Db, ids: readonly string[]): Promise<Map<string, In
     rows.map(row => {
       // Shared by all who ask: nobody may change it.
       const shown = Object.freeze(toInstance(row))
-      const { id, instance_xmin, observed_xmin, zone_xmin, answers } = row
-      kept.set(id, { stamp: { id, instance_xmin, observed_xmin, zone_xmin, answers }, shown })
+      const { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers } = row
+      kept.set(id, { stamp: { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers }, shown })
       return [row.id, shown]
     }),
   )

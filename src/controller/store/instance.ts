@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
 import type { Graphics } from '../../model/graphics.ts'
 import type { Recovery } from '../../model/availability.ts'
-import type { InstanceState } from '../../model/instance.ts'
+import type { InstanceState, ObservedPower } from '../../model/instance.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
@@ -21,7 +21,10 @@ export interface InstanceFilter extends PageAsked {
   name?: string | undefined
   host_id?: string | undefined
   image_id?: string | undefined
+  group_id?: string | undefined
   deleted?: boolean | undefined
+  /** Only these. */
+  ids?: readonly string[] | undefined
 }
 
 async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
@@ -34,9 +37,11 @@ async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
     .where(keys.where)
     .where('i.deleted_at', asked.deleted ? 'is not' : 'is', null)
   if (asked.project_id !== null) query = query.where('i.project_id', '=', asked.project_id)
+  if (asked.ids) query = query.where(sql<boolean>`i.id = any(${[...asked.ids]}::uuid[])`)
   if (asked.name !== undefined) query = query.where('i.name', '=', asked.name)
   if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
   if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)
+  if (asked.group_id !== undefined) query = query.where('i.group_id', '=', asked.group_id)
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)
@@ -54,6 +59,10 @@ async function find(db: Db, id: string): Promise<Instance | null> {
 export interface LockedInstance extends Omit<InstanceRow, 'user_data'> {
   state: InstanceState
   host: string
+  /** What its host saw last; null: nothing yet. */
+  power: ObservedPower | null
+  /** Not null while it is on its way to another host. */
+  migration_id: string | null
 }
 
 /** Those of the instances that there are, in the order of ids, locked for change, each with the state it is in. */
@@ -104,6 +113,7 @@ export type NewInstance = Pick<
   | 'video_model'
   | 'user_data'
   | 'wanted_power'
+  | 'group_id'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
 
 async function insert(tx: Tx, made: readonly NewInstance[]): Promise<void> {
@@ -236,6 +246,9 @@ async function dueForPurge(db: Db, limit: number, among?: readonly string[]): Pr
     .where('purge_at', '<=', sql<Date>`croft_now()`)
     .where(sql<boolean>`not purging`)
     .where('held_generation', 'is', null)
+    .where(
+      sql<boolean>`not exists (select from migration m where m.instance_id = instance.id and m.phase in ('preparing', 'sending'))`,
+    )
   if (among) query = query.where(sql<boolean>`id = any(${[...among]}::uuid[])`)
   const rows = await query.orderBy('purge_at').limit(limit).execute()
   return rows.map(row => row.id)

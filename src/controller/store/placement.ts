@@ -1,22 +1,25 @@
 /** Decisions of the scheduler, kept with what they placed; refused ones too, to be looked up for a while. */
-import type { Placement } from '../../api/placement.ts'
+import type { Placement as Told } from '../../api/placement.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Db } from './database.ts'
 import { type Beside, insertRows } from './insert-rows.ts'
 
+/** What is told beside it is made of it: app/placement-told.ts. */
+type Placement = Omit<Told, 'reasons'>
+
 export interface NewPlacement {
   id: string
   project_id: string
   instance_id: string | null
-  request_id: string
+  request_id: string | null
   asked: PlacementAsked
   decision: Decision
 }
 
 /** As rows, to be added with what is told of them. */
 function asRows(made: readonly NewPlacement[]): Beside {
-  const rows = made.map(({ asked, decision, ...row }) => ({
+  const rows = made.map(({ asked: { around: _, ...asked }, decision, ...row }) => ({
     ...row,
     host_id: decision.host_id,
     decision: { asked, hosts: decision.hosts, refusals: decision.refusals },
@@ -34,12 +37,14 @@ function selectPlacements(db: Db) {
 }
 
 function toPlacement(row: Awaited<ReturnType<ReturnType<typeof selectPlacements>['execute']>>[number]): Placement {
-  const decision = row.decision as Pick<Placement, 'asked' | 'hosts' | 'refusals'>
+  const { hosts, ...decision } = row.decision as Pick<Placement, 'asked' | 'hosts' | 'refusals'>
   return {
     id: row.id,
     instance_id: row.instance_id,
     host_id: row.host_id,
     ...decision,
+    // Those kept by an earlier Croft lack the filter.
+    hosts: hosts.map(one => ({ ...one, filter: one.filter ?? null })),
     created_at: row.created_at.toISOString(),
   }
 }
@@ -61,4 +66,10 @@ async function find(db: Db, id: string, project_id: string | null): Promise<Plac
   return row ? toPlacement(row) : null
 }
 
-export const placement = { asRows, insert, ofInstance, find }
+/** What was asked for the instance when it was placed last. */
+async function askedOf(db: Db, instance_id: string): Promise<PlacementAsked | null> {
+  const found = await ofInstance(db, instance_id)
+  return (found?.asked as PlacementAsked | undefined) ?? null
+}
+
+export const placement = { asRows, insert, ofInstance, askedOf, find }

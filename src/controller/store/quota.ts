@@ -151,6 +151,7 @@ const units: Record<QuotaResource, string> = {
   floating_ips: 'floating addresses',
   security_groups: 'security groups',
   images: 'images',
+  instance_groups: 'instance groups',
 }
 
 async function exceeded(tx: Tx, row: Counted): Promise<CloudError> {

@@ -6,6 +6,15 @@ import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
+import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable, PoolTable } from './schema-placement.ts'
+import type {
+  HaRestartTable,
+  HostAbsenceTable,
+  HostBmcTable,
+  LeaderTable,
+  ZoneStormTable,
+} from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -21,6 +30,7 @@ export interface DomainTable {
   parent_id: string | null
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -30,6 +40,7 @@ export interface ProjectTable {
   name: string
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -41,6 +52,7 @@ export interface UserTable {
   password_hash: string | null
   enabled: Generated<boolean>
   default_project_id: string | null
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -57,6 +69,7 @@ export interface RoleTable {
   description: Generated<string>
   permissions: string[]
   built_in: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -64,9 +77,10 @@ export interface RoleGrantTable {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: Generated<string | null>
   created_at: Generated<Date>
 }
 
@@ -104,8 +118,55 @@ export interface SettingTable {
   updated_by: string | null
 }
 
+export interface RegionTable {
+  id: string
+  name: string
+  created_at: Generated<Date>
+}
+
+export interface AggregateTable {
+  id: string
+  name: string
+  description: Generated<string>
+  metadata: Generated<unknown>
+  restricted: Generated<boolean>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface AggregateHostTable {
+  aggregate_id: string
+  host_id: string
+}
+
+export interface AggregateProjectTable {
+  aggregate_id: string
+  project_id: string
+}
+
+export interface HostRegistrationTable {
+  id: string
+  key_sha256: Buffer
+  csr_pem: string
+  hostname: string
+  machine_id: string
+  address: string
+  found: Generated<unknown>
+  cluster_id: string | null
+  invited: Generated<boolean>
+  state: Generated<'pending' | 'approved' | 'rejected'>
+  host_id: string | null
+  certificate_pem: string | null
+  decided_at: Date | null
+  decided_by: string | null
+  asked_at: Generated<Date>
+  expires_at: Date
+  created_at: Generated<Date>
+}
+
 export interface ZoneTable {
   id: string
+  region_id: Generated<string>
   name: string
   created_at: Generated<Date>
 }
@@ -116,6 +177,10 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  cpu_baseline: Generated<unknown>
+  cpu_baseline_version: Generated<number>
+  cpu_baseline_at: Date | null
+  ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -125,6 +190,10 @@ export interface HostTable {
   name: string
   machine_id: string
   certificate_sha256: Buffer
+  key_sha256: Buffer | null
+  reserved_memory_mib: number | null
+  reserved_vcpus: number | null
+  cpu_verdict: Generated<unknown>
   schedulable: Generated<boolean>
   labels: Generated<unknown>
   facts: Generated<unknown>
@@ -142,22 +211,9 @@ export interface HostTable {
   lease_ms: Generated<number>
   lease_left_ms: number | null
   lease_over_at: Date | null
-}
-
-export interface PoolTable {
-  id: string
-  total_gib: Generated<number>
-  free_gib: Generated<number>
-  claimed_gib: Generated<number>
-  created_at: Generated<Date>
-}
-
-export interface HostClaimTable {
-  host_id: string
-  pool_id: string | null
-  vcpus: Generated<number>
-  memory_mib: Generated<number>
-  disk_gib: Generated<number>
+  /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
+  changes: Generated<number>
+  changed_xid: Generated<string>
 }
 
 export interface HeldInstanceTable {
@@ -179,6 +235,8 @@ export interface JoinTokenTable {
   expires_at: Date
   used_at: Date | null
   used_by_host_id: string | null
+  key_sha256: Buffer | null
+  replaces_host_id: string | null
 }
 
 export interface SecretTable {
@@ -355,6 +413,7 @@ export interface InstanceTable {
   ha_priority: Generated<number>
   on_crash: Generated<'restart' | 'stop'>
   guard_from: Generated<number | null>
+  group_id: Generated<string | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -546,16 +605,6 @@ export interface AuditTable {
   hash: Buffer | null
 }
 
-export interface PlacementTable {
-  id: string
-  project_id: string
-  instance_id: string | null
-  request_id: string | null
-  host_id: string | null
-  decision: unknown
-  created_at: Generated<Date>
-}
-
 export interface IdempotencyTable {
   user_id: string
   key: string
@@ -577,9 +626,19 @@ export interface Schema {
   sign_in_attempt: SignInAttemptTable
   quota: QuotaTable
   setting: SettingTable
+  region: RegionTable
   zone: ZoneTable
+  aggregate: AggregateTable
+  aggregate_host: AggregateHostTable
+  aggregate_project: AggregateProjectTable
+  host_registration: HostRegistrationTable
   cluster: ClusterTable
   host: HostTable
+  host_bmc: HostBmcTable
+  host_absence: HostAbsenceTable
+  zone_storm: ZoneStormTable
+  leader: LeaderTable
+  ha_restart: HaRestartTable
   host_claim: HostClaimTable
   pool: PoolTable
   held_instance: HeldInstanceTable
@@ -594,6 +653,7 @@ export interface Schema {
   subnet: SubnetTable
   security_group: SecurityGroupTable
   security_group_rule: SecurityGroupRuleTable
+  instance_group: InstanceGroupTable
   instance: InstanceTable
   instance_observed: InstanceObservedTable
   volume: VolumeTable
@@ -611,5 +671,8 @@ export interface Schema {
   event: EventTable
   audit: AuditTable
   placement: PlacementTable
+  migration: MigrationTable
+  maintenance: MaintenanceTable
+  maintenance_obstacle: MaintenanceObstacleTable
   idempotency: IdempotencyTable
 }

@@ -54,6 +54,9 @@ async function ports(tx: Tx): Promise<TopologyPort[]> {
   const rows = await tx
     .selectFrom('port')
     .leftJoin('instance', 'instance.id', 'port.instance_id')
+    .leftJoin('migration as m', join =>
+      join.onRef('m.instance_id', '=', 'instance.id').on('m.phase', '=', 'sending').on('m.kind', '=', 'live'),
+    )
     .select([
       'port.id',
       'port.network_id',
@@ -62,7 +65,7 @@ async function ports(tx: Tx): Promise<TopologyPort[]> {
       'port.port_security',
       'port.admin_up',
     ])
-    .select([sql<string>`port.mac::text`.as('mac'), 'instance.host_id', 'instance.hostname'])
+    .select([sql<string>`port.mac::text`.as('mac'), 'instance.host_id', 'instance.hostname', 'm.target_host_id'])
     .where('port.kind', 'in', ['instance', 'router', 'gateway', 'metadata'])
     .orderBy('port.id')
     .execute()
@@ -87,6 +90,8 @@ async function ports(tx: Tx): Promise<TopologyPort[]> {
     admin_up: row.admin_up,
     // Hosts are named in OVN by their ids (the agent sets system-id), so no other host can take the port.
     host: row.host_id,
+    // While its memory goes over, both may have the port; it works on the new one from the guest's first RARP on.
+    target_host: row.target_host_id,
     hostname: row.hostname,
   }))
 }

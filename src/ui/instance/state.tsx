@@ -7,6 +7,7 @@ import { words } from './text.ts'
 const tones = {
   running: 'good',
   starting: 'busy',
+  migrating: 'busy',
   rebooting: 'busy',
   stopping: 'busy',
   deleting: 'busy',
@@ -20,9 +21,10 @@ const tones = {
 export function InstanceStateLabel({
   instance,
 }: {
-  instance: Pick<Instance, 'state' | 'reason' | 'step' | 'percent'>
+  instance: Pick<Instance, 'state' | 'reason' | 'step' | 'percent'> & Partial<Pick<Instance, 'migration'>>
 }) {
-  const { state, reason, step, percent } = instance
+  const { state, reason, step } = instance
+  const percent = state === 'migrating' ? (instance.migration?.percent ?? null) : instance.percent
   // The state says already what a step of the same name would.
   const said = step === null || step === state ? '' : ` · ${step}`
   const doing = percent === null ? said : `${said} ${percent} %`

@@ -55,6 +55,7 @@ export const words = catalogue({
     'why_not.password': 'It is {state}: a password is set in a running guest. Start it first.',
     'why_not.password.agent':
       'No guest agent is connected: the guest has not booted yet, or lacks qemu-guest-agent. Install it there, or sign in with an SSH key.',
+    people: 'People',
     disks: 'Disks',
     'disks.none': 'It has no disk.',
     'disks.name': 'Disk',
@@ -81,6 +82,7 @@ export const words = catalogue({
     'stop.body': '{names}: the guest is told to shut down, and cut off if it does not.',
     'state.starting': 'starting',
     'state.running': 'running',
+    'state.migrating': 'moving',
     'state.rebooting': 'rebooting',
     'state.stopping': 'stopping',
     'state.stopped': 'stopped',
@@ -92,7 +94,7 @@ export const words = catalogue({
     'why_not.start': 'It is {state}: only a stopped or failed instance can be started.',
     'why_not.stop': 'It is {state}: only a running instance can be stopped.',
     'why_not.reboot': 'It is {state}: only a running instance can be rebooted.',
-    'why_not.delete': 'It is deleted already.',
+    'why_not.delete': 'It is {state}: it cannot be deleted now.',
     'why_not.recover': 'It is {state}: only a deleted instance can be recovered, and only until it is purged.',
     'why_not.purge': 'It is {state}: only a deleted instance can be purged. Delete it first.',
     overview: 'Overview',
@@ -168,6 +170,7 @@ export const words = catalogue({
     'why_not.password': 'Zustand „{state}“: Ein Passwort wird in einem laufenden Gast gesetzt. Starten Sie sie zuerst.',
     'why_not.password.agent':
       'Kein Gastagent ist verbunden: Der Gast ist noch nicht hochgefahren, oder ihm fehlt qemu-guest-agent. Installieren Sie ihn dort, oder melden Sie sich mit einem SSH-Schlüssel an.',
+    people: 'Personen',
     disks: 'Platten',
     'disks.none': 'Sie hat keine Platte.',
     'disks.name': 'Platte',
@@ -194,6 +197,7 @@ export const words = catalogue({
     'stop.body': '{names}: der Gast soll herunterfahren und wird abgeschaltet, wenn er es nicht tut.',
     'state.starting': 'startet',
     'state.running': 'läuft',
+    'state.migrating': 'zieht um',
     'state.rebooting': 'startet neu',
     'state.stopping': 'hält an',
     'state.stopped': 'angehalten',
@@ -205,7 +209,7 @@ export const words = catalogue({
     'why_not.start': 'Zustand „{state}“: nur eine angehaltene oder gescheiterte Instanz kann gestartet werden.',
     'why_not.stop': 'Zustand „{state}“: nur eine laufende Instanz kann angehalten werden.',
     'why_not.reboot': 'Zustand „{state}“: nur eine laufende Instanz kann neu gestartet werden.',
-    'why_not.delete': 'Sie ist schon gelöscht.',
+    'why_not.delete': 'Zustand „{state}“: jetzt nicht zu löschen.',
     'why_not.recover':
       'Zustand „{state}“: nur eine gelöschte Instanz kann wiederhergestellt werden, bis sie endgültig gelöscht ist.',
     'why_not.purge':

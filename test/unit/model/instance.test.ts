@@ -17,6 +17,7 @@ interface Situation {
   wanted: InstanceWanted
   observed: InstanceObserved | null
   answers: boolean
+  moving: boolean
 }
 
 const powers: readonly ObservedPower[] = ['absent', 'running', 'stopped', 'paused', 'crashed']
@@ -32,18 +33,20 @@ const situations: Situation[] = (['running', 'stopped'] as const).flatMap(power 
           [null, 'The disk is full.'].map(failure => ({ power: seen, applied_generation, failure })),
         ),
       )
-      return [null, ...reports].map(observed => ({ wanted, observed, answers }))
+      return [null, ...reports].flatMap(observed =>
+        [false, true].map(moving => ({ wanted, observed, answers, moving })),
+      )
     }),
   ),
 )
 
-const stateOf = ({ wanted, observed, answers }: Situation) => instanceState(wanted, observed, answers)
+const stateOf = ({ wanted, observed, answers, moving }: Situation) => instanceState(wanted, observed, answers, moving)
 const moves = Object.keys(instanceMoves) as InstanceMove[]
 /** Those in which something is under way. */
 const passing: readonly InstanceState[] = ['starting', 'stopping', 'rebooting', 'deleting']
 
 test('every situation has a state, and every state a situation', () => {
-  assert.equal(situations.length, 2 * 2 * 2 * (1 + 5 * 2 * 2))
+  assert.equal(situations.length, 2 * 2 * 2 * 2 * (1 + 5 * 2 * 2))
   const reached = new Set(situations.map(stateOf))
   assert.deepEqual([...reached].toSorted(), [...instanceStates].toSorted())
 })
@@ -68,6 +71,14 @@ test('running is shown only of what runs, and stopped only of what does not', ()
     if (state === 'running') assert.equal(seen, 'running')
     if (state === 'stopped' || state === 'deleted') assert.ok(seen !== 'running' && seen !== 'paused')
   }
+})
+
+test('it is shown as moving only where it would be running, paused or stopped, and then nothing can be done with it', () => {
+  for (const situation of situations) {
+    const [still, shown] = [stateOf({ ...situation, moving: false }), stateOf({ ...situation, moving: true })]
+    if (shown !== still) assert.ok(shown === 'migrating' && ['running', 'paused', 'stopped'].includes(still))
+  }
+  for (const move of moves) assert.ok(!mayMove(move, 'migrating'), move)
 })
 
 test('a failure shows as an error only when it is of what is wanted now', () => {
@@ -102,6 +113,8 @@ test('the moves name states that are, each once, and a reason', () => {
 
 test('no state is a dead end: each can be left, and everything can be deleted', () => {
   for (const state of instanceStates) {
+    // That one ends by itself, or by cancelling the migration.
+    if (state === 'migrating') continue
     assert.ok(
       moves.some(move => mayMove(move, state)),
       state,

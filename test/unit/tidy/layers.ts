@@ -14,6 +14,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   // The controller, from its bottom to its top.
   'src/controller/scheduler/': ['src/model/'],
   'src/controller/ovn/': ['src/model/', 'src/lib/'],
+  'src/controller/fencing/': ['src/model/', 'src/lib/'],
   'src/controller/store/': [
     'src/model/',
     'src/api/',
@@ -28,6 +29,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'src/protocol/',
     'src/lib/',
     'src/controller/scheduler/',
+    'src/controller/fencing/',
     'src/controller/store/',
     'src/controller/cloud.ts',
   ],
@@ -45,6 +47,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'src/protocol/',
     'src/lib/',
     'src/controller/ovn/',
+    'src/controller/fencing/',
     'src/controller/store/',
     'src/controller/app/',
     'src/controller/agents/',
@@ -91,6 +94,12 @@ export const exceptions: Readonly<Record<string, string>> = {
   'src/cli/commands/image.ts -> src/images/recipe.ts': '`croft image build` builds on the machine it runs on',
   'src/host/up.ts -> src/agent/identity.ts': '`croft up` must know whether this host has joined already',
   'src/host/up.ts -> src/agent/join.ts': '`croft up` joins the host that it runs on',
+  'src/host/up.ts -> src/agent/machine-id.ts': '`croft up` must know whether this machine was a host before',
+  'src/host/leave.ts -> src/agent/identity.ts': '`croft host leave` leaves as the host that this machine is',
+  'src/host/up.ts -> src/agent/join-request.ts': '`croft up` joins the host that it runs on',
+  'src/host/leave.ts -> src/agent/join-request.ts': '`croft host leave` leaves as the host that this machine is',
+  'src/controller/agents/link-server.ts -> src/controller/http/rate-limit.ts':
+    'who joins has no caller yet, and is bounded as callers are',
   'src/host/start.ts -> src/agent/identity.ts': '`croft start` starts a host only where one has joined',
 }
 

@@ -24,8 +24,11 @@ import { guestConsoles } from './consoles.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
-import { asPossible, versionsOf } from './abilities.ts'
+import { explain } from './explain.ts'
+import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
+import { growGuest } from './growth.ts'
+import { pinGuest } from './pins.ts'
 import { powerOf } from './power.ts'
 import { clearUnborn } from './unborn.ts'
 
@@ -38,6 +41,8 @@ export interface LibvirtHypervisorOptions {
 
 export interface LibvirtHypervisor extends Hypervisor {
   versions(): Promise<{ libvirt: string; qemu: string }>
+  /** That guests can have here. */
+  cpuModels(): Promise<string[]>
   /** What the guests that run use; those that libvirt is busy with are left out. */
   samples(): Promise<InstanceSample[]>
   close(): Promise<void>
@@ -254,26 +259,20 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
 
     versions: () => on(looking, 'asking for versions', versionsOf),
 
+    cpuModels: () => on(looking, 'asking for CPU models', libvirt => cpuModelsOf(libvirt, host)),
+
+    grow: instance =>
+      on(acting, 'giving the guest more', async libvirt => {
+        if (await mayTouch(libvirt, instance.id)) await growGuest(libvirt, instance, log)
+      }),
+
+    confine: (instance, shared) =>
+      on(acting, 'moving the guest to other CPUs', async libvirt => {
+        if (await mayTouch(libvirt, instance.id)) await pinGuest(libvirt, instance, shared)
+      }),
+
     async close() {
       await Promise.all([looking, acting, asking, measuring].map(each => each.close()))
     },
   }
-}
-
-/**
- * A guest of this host, or of another that has the pool, writes the disk. QEMU says so where the file system passes its own
- * locks on (it opens disks first, the guest paused), virtlockd wherever the folder of its locks is shared.
- */
-const disk_is_locked = /Lockspace resource '[^']*' is locked|Failed to get "write" lock|Failed to get shared "write" lock/
-
-/** libvirt's sentences are good; its machinery at the end is for the log. */
-function explain(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  if (disk_is_locked.test(text)) {
-    return (
-      'one of its disks is being written by another guest, on this host or on another that shares the pool, so it is not ' +
-      'started: two writers would destroy the disk. See where the guest runs (virsh list on the hosts of the pool), and stop it there.'
-    )
-  }
-  return text.replace(/ \(libvirt \w+, error [^)]*\)+$/, '').slice(0, 1500)
 }

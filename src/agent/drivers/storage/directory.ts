@@ -7,31 +7,18 @@
  * Overlays name their image relative to themselves (../images/…), so that the pool can be moved or mounted elsewhere.
  */
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
-import { Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
+import { type Arrivals, Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
 import { syncDirectory } from '../state-directory.ts'
+import { createArrivals } from './arrivals.ts'
+import { create, exists, fileOf, gib, type Making, putInPlace, sizeOf, temporaryEnding, temporaryOf } from './disk-files.ts'
 import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
 import type { PoolMark } from './pool-mark.ts'
 import { qemuImg } from './program.ts'
-
-const gib = 2 ** 30
-const temporaryEnding = '.new'
-
-/** A file, and what it is called until it is whole. */
-interface Making {
-  readonly path: string
-  readonly fresh: string
-}
-
-type Volume = Pick<WantedDisk, 'volume_id' | 'role'>
-
-function fileOf({ volume_id, role }: Volume): string {
-  return role === 'cdrom' ? `${volume_id}.iso` : `${volume_id}.qcow2`
-}
 
 export interface DirectoryPoolOptions {
   readonly directory: string
@@ -54,13 +41,15 @@ export interface PoolRoom {
 
 export interface DirectoryPool extends Storage {
   room(): Promise<PoolRoom>
+  /** For instances that come from another host, or go to one. */
+  readonly arrivals: Arrivals
 }
 
 export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<DirectoryPool> {
   const { directory, source, log } = options
   const volumes = join(directory, 'volumes')
   await mkdir(volumes, { recursive: true, mode: 0o711 })
-  const temporary = `.${options.host_id}${temporaryEnding}`
+  const temporary = temporaryOf(options.host_id)
   for (const name of await readdir(volumes)) {
     // Without a host's name: of an older Croft, which shared with nobody.
     if (name.includes(temporary) || /^[^.]*(\.(qcow2|iso))?\.new/.test(name))
@@ -95,6 +84,14 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   }
 
   return {
+    arrivals: createArrivals({
+      volumes,
+      temporary,
+      direct_io,
+      cache,
+      makeCdrom: (path, disk, show, signal) =>
+        makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal),
+    }),
     async prepare(instance: WantedInstance, show, signal, made = []) {
       await options.mark?.check()
       const prepared: PreparedDisk[] = []
@@ -171,26 +168,6 @@ async function make(
   )
 }
 
-async function create(making: Making, backing: readonly string[], size_bytes: number): Promise<void> {
-  const { fresh } = making
-  await rm(fresh, { force: true })
-  await qemuImg(['create', '-q', '-f', 'qcow2', ...backing, fresh, String(size_bytes)])
-  await putInPlace(making)
-}
-
-async function putInPlace({ path, fresh }: Making): Promise<void> {
-  const handle = await open(fresh, 'r+')
-  try {
-    // Its name is in QEMU's arguments, for every user of the host to see. libvirt gives the file to whom QEMU runs as.
-    await handle.chmod(0o600)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(fresh, path)
-  await syncDirectory(join(path, '..'))
-}
-
 /** A hard link, so that the image's eviction from the cache leaves it alone; a copy where the file system has none. */
 async function makeCdrom(
   making: Making,
@@ -218,10 +195,6 @@ async function makeCdrom(
   )
 }
 
-function sizeOf(disk: WantedDisk): number {
-  return disk.size_mib === undefined ? disk.size_gib * gib : disk.size_mib * 2 ** 20
-}
-
 /** Disks grow here, while their guest is off; they never shrink. */
 async function grow(path: string, size_bytes: number): Promise<void> {
   const { virtual_bytes } = await readDiskHeader(path)
@@ -232,28 +205,17 @@ async function grow(path: string, size_bytes: number): Promise<void> {
 async function imagesInUse(volumes: string, log: Log): Promise<ReadonlySet<string>> {
   const used = new Set<string>()
   for (const name of await readdir(volumes)) {
-    // On its way; whoever makes it looks after its image.
-    if (name.endsWith(temporaryEnding)) continue
     try {
       const { backing_file } = await readDiskHeader(join(volumes, name))
       if (backing_file !== null) used.add(basename(backing_file))
     } catch (error) {
-      if (isCode(error, 'ENOENT')) continue
+      // Another host is in the middle of making it, and looks for its image afterwards.
+      if (isCode(error, 'ENOENT') || name.endsWith(temporaryEnding)) continue
       log.error({ volume: name, error }, 'a volume cannot be read, so no image is evicted')
       throw new Failure(`Room cannot be made on the host's pool: volume ${name} cannot be read.`, { cause: error })
     }
   }
   return used
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await (await open(path, 'r')).close()
-    return true
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return false
-    throw error
-  }
 }
 
 async function takesDirectIo(directory: string, temporary: string): Promise<boolean> {

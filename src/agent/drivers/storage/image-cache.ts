@@ -211,7 +211,7 @@ function isOthers(name: string, partial: string): boolean {
   return name.endsWith(partialEnding) && !name.endsWith(partial)
 }
 
-function imageFile(image: WantedImage): string {
+export function imageFile(image: WantedImage): string {
   return `${image.sha256}.${image.format}`
 }
 

@@ -24,6 +24,12 @@ const fieldNouns: Readonly<Record<string, string>> = {
   remote_group: 'security_group',
   default_project: 'project',
   parent: 'domain',
+  replaces_host: 'host',
+  host_id: 'host',
+  project_id: 'project',
+  group: 'instance_group',
+  different_from: 'instance',
+  same_a: 'instance',
 }
 
 /** The thing that a field such as 'network_id' or 'security_groups' names. */
@@ -69,6 +75,9 @@ const byRoute: Readonly<Record<string, Record<string, unknown>>> = {
 }
 
 const newInstances = (theirs: Things, own: Things) => [
+  ...[{ group_id: theirs.instance_group }, { same_as: [theirs.instance] }, { different_from: [theirs.instance] }].map(
+    one => ({ name: 'vm', flavor_id: own.flavor, image_id: own.image, ...one }),
+  ),
   { name: 'vm', flavor_id: own.flavor, image_id: theirs.image },
   { name: 'vm', flavor_id: own.flavor, boot_volume_id: theirs.volume },
   ...[{ network_id: theirs.network }, { network_id: own.network, security_groups: [theirs.security_group] }].map(
@@ -94,7 +103,7 @@ const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => 
 }
 
 /** Fields that name what all may use. */
-const shared = new Set(['flavor', 'zone', 'host', 'cluster', 'role'])
+const shared = new Set(['flavor', 'region', 'zone', 'host', 'cluster', 'aggregate', 'role'])
 
 export function bodyOf(route: Route, own: Things): Record<string, unknown> | undefined {
   if (!route.body) return undefined

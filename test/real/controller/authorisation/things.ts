@@ -94,15 +94,41 @@ async function makeResources(cloud: TestCloud, token: string, octet: number): Pr
     rule: ruleOf(ruled),
     image: image_id,
     instance,
+    migration: await moved(cloud, instance),
     volume: String((volumes.items as Body[])[0]?.id),
     console: await sit(cloud, instance),
     console_link: await idOf(`/v1/instances/${instance}/console-links`, {}),
     operation: String((made.operation as Body).id),
     placement: String(placement.id),
+    instance_group: await idOf('/v1/instance-groups', { name: 'group', policy: 'soft-affinity' }),
     floating_ip: await idOf('/v1/floating-ips', {}),
     api_key: await idOf('/v1/api-keys', { name: 'key' }),
     key_pair: await idOf('/v1/key-pairs', { name: 'key' }),
   }
+}
+
+/** A migration of the instance that has ended, from a host that there is nothing else of. */
+async function moved(cloud: TestCloud, instance_id: string): Promise<string> {
+  const { db } = cloud.cloud.database
+  const { id: target_host_id, cluster_id } = await db
+    .selectFrom('host')
+    .select(['id', 'cluster_id'])
+    .where('name', '=', 'h1')
+    .executeTakeFirstOrThrow()
+  const [id, source_host_id] = [crypto.randomUUID(), crypto.randomUUID()]
+  const old = { id: source_host_id, name: `old ${id}`, machine_id: id, certificate_sha256: Buffer.from(id) }
+  await db
+    .insertInto('host')
+    .values({ ...old, cluster_id })
+    .execute()
+  const what = { instance_id, instance_name: 'vm', project_id: cloud.project_id, kind: 'live' as const }
+  const amounts = { vcpus: 0, memory_mib: 0, disk_gib: 0 }
+  const end = { phase: 'ended' as const, outcome: 'succeeded' as const, ended_at: new Date() }
+  await db
+    .insertInto('migration')
+    .values({ id, ...what, ...amounts, ...end, source_host_id, target_host_id })
+    .execute()
+  return id
 }
 
 /** Somebody at the instance's console, as the controller that holds the socket writes it down. */
@@ -140,6 +166,26 @@ async function imageKey(cloud: TestCloud): Promise<string> {
   return String((await asker(cloud, cloud.admin)('POST', '/v1/image-keys', { name: 'key', public_key })).id)
 }
 
+/** One aggregate, and one machine that waits, are all it takes; a second team finds them there. */
+async function aggregate(cloud: TestCloud): Promise<string> {
+  const { items } = (await cloud.request('GET', '/v1/aggregates')).body
+  if (items?.[0]) return String(items[0].id)
+  return String((await asker(cloud, cloud.admin)('POST', '/v1/aggregates', { name: 'fast' })).id)
+}
+
+async function hostRegistration(cloud: TestCloud): Promise<string> {
+  const { items } = (await cloud.request('GET', '/v1/host-registrations')).body
+  if (items?.[0]) return String(items[0].id)
+  const id = crypto.randomUUID()
+  const key_sha256 = Buffer.alloc(32, 1)
+  const said = { hostname: 'waiter', machine_id: 'machine-waiter', address: '192.0.2.1' }
+  await cloud.cloud.database.db
+    .insertInto('host_registration')
+    .values({ id, key_sha256, csr_pem: '', ...said, expires_at: new Date(Date.now() + 86_400_000) })
+    .execute()
+  return id
+}
+
 /** What belongs to the cloud and to no project. */
 async function findShared(cloud: TestCloud): Promise<Things> {
   const first = async (path: string) => {
@@ -148,9 +194,12 @@ async function findShared(cloud: TestCloud): Promise<Things> {
   }
   return {
     flavor: await first('/v1/flavors?name=tiny'),
+    region: await first('/v1/regions'),
     zone: await first('/v1/zones'),
+    aggregate: await aggregate(cloud),
+    host_registration: await hostRegistration(cloud),
     cluster: await first('/v1/clusters'),
-    host: await first('/v1/hosts'),
+    host: await first('/v1/hosts?name=h1'),
     pool: await first('/v1/pools'),
     image_key: await imageKey(cloud),
     role: await first('/v1/roles?name=operator'),

@@ -1,0 +1,242 @@
+/**
+ * Moving instances: who may, whether it can be done now, where to, and the row that both hosts act by. What follows from their
+ * words is migration-steps.ts.
+ */
+import type { Instance } from '../../api/instance.ts'
+import type { Migration, MigrationCreate, MigrationOptions, migrationRoutes } from '../../api/migration.ts'
+import type { Operation } from '../../api/operation.ts'
+import type { QueryOf } from '../../api/route.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { MigrationId, OperationId } from '../../model/ids.ts'
+import { isMoving } from '../../model/migration.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { json, type Tx } from '../store/database.ts'
+import { host } from '../store/host.ts'
+import { instance, type LockedInstance } from '../store/instance.ts'
+import { migration } from '../store/migration.ts'
+import { migrationContent } from '../store/migration-content.ts'
+import { operation } from '../store/operation.ts'
+import type { Page } from '../store/page.ts'
+import { by, type Caller, checkVersion } from './caller.ts'
+import { change } from './change.ts'
+import { mustSee } from './instance.ts'
+import { askCancel, changed } from './migration-steps.ts'
+import { placeExisting } from './placement.ts'
+import { keepRefusal } from './placement-told.ts'
+
+export interface Moved {
+  migration: Migration
+  instance: Instance
+  operation: Operation
+}
+
+export function listMigrations(cloud: Cloud, query: QueryOf<typeof migrationRoutes.list>): Promise<Page<Migration>> {
+  return migration.list(cloud.database.db, query)
+}
+
+export async function getMigration(cloud: Cloud, id: string): Promise<Migration> {
+  const found = await migration.find(cloud.database.db, id)
+  if (!found) throw notFound('migration', id)
+  return found
+}
+
+export async function migrateInstance(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  asked: MigrationCreate,
+): Promise<Moved> {
+  const moved = change(cloud, caller, async tx => {
+    const row = mustSee(caller, await instance.lock(tx, id), id)
+    checkVersion(caller, row.version)
+    const { kind, host_id, ...options } = asked
+    const begun = await beginMove(cloud, tx, row, { kind, host_id, options, cause: 'user', who: by(caller), caller })
+    const [moved] = await migration.byIds(tx, [begun.id])
+    const [shown] = await instance.byIds(tx, [id])
+    const [started] = await operation.byIds(tx, [begun.operation_id])
+    if (!moved || !shown || !started) throw new Error('what was just made is not there')
+    return { migration: moved, instance: shown, operation: started }
+  })
+  try {
+    return await moved
+  } catch (error) {
+    await keepRefusal(cloud, error)
+    throw error
+  }
+}
+
+export function cancelMigration(cloud: Cloud, caller: Caller, id: string): Promise<Migration> {
+  return change(cloud, caller, async tx => {
+    const seen = await migration.find(tx, id)
+    if (!seen) throw notFound('migration', id)
+    await cancelLocked(tx, caller, seen)
+    return (await migration.find(tx, id)) ?? seen
+  })
+}
+
+/** The same by the operation that was answered when it began. */
+export async function cancelOfOperation(tx: Tx, caller: Caller, operation_id: string): Promise<void> {
+  const id = await migration.ofOperation(tx, operation_id)
+  const seen = id === null ? null : await migration.find(tx, id)
+  if (seen) await cancelLocked(tx, caller, seen)
+}
+
+async function cancelLocked(tx: Tx, caller: Caller, seen: Migration): Promise<void> {
+  await instance.lockAll(tx, [seen.instance_id])
+  const row = await migration.lock(tx, seen.id)
+  if (!row || !isMoving(row.phase)) throw tooLate(seen)
+  await askCancel(tx, row, 'cancelled', `cancelled by ${caller.user_name}`)
+}
+
+function tooLate({ instance: name, target_host, phase, outcome }: Migration): CloudError {
+  const why =
+    phase === 'leaving' || outcome === 'succeeded'
+      ? `${name} has gone over to ${target_host} already. To bring it back, migrate it again`
+      : `it has ended already: ${outcome ?? phase}`
+  return new CloudError('wrong_state', `This migration cannot be cancelled any more: ${why}.`, { phase, outcome })
+}
+
+export interface MoveAsked {
+  kind?: 'live' | 'cold' | undefined
+  /** Where to; without it the scheduler chooses. */
+  host_id?: string | undefined
+  /** Where not. */
+  not_host_ids?: readonly string[]
+  options: MigrationOptions
+  cause: string
+  caller?: Caller
+  /** Null: nobody in person. */
+  who: { user_id: string | null; request_id: string | null } | null
+}
+
+/**
+ * Begins to move an instance, which is locked: place, claim, row, operation, events, all in the caller's transaction. Throws
+ * wrong_state, host_unreachable or no_capacity when that cannot be done now.
+ */
+export async function beginMove(
+  cloud: Cloud,
+  tx: Tx,
+  row: LockedInstance,
+  asked: MoveAsked,
+): Promise<{ id: string; operation_id: string; target_host_id: string }> {
+  const kind = kindOf(row, asked.kind)
+  const source_host_id = row.host_id
+  if (asked.host_id !== undefined && !(await host.exists(tx, asked.host_id))) throw notFound('host', asked.host_id)
+  const here = await migrationContent.content(tx, {
+    instance_id: row.id,
+    source_host_id,
+    target_host_id: source_host_id,
+  })
+  const claimed = {
+    // A deleted one has given its share of these up.
+    vcpus: row.compute_claimed ? row.vcpus : 0,
+    memory_mib: row.compute_claimed ? row.memory_mib : 0,
+    disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
+  }
+  const { host_id: target_host_id } = await placeExisting(
+    cloud,
+    tx,
+    { ...row, ...claimed },
+    {
+      exclude: await excluded(tx, row, asked.not_host_ids ?? []),
+      host_id: asked.host_id,
+      disk_gib: claimed.disk_gib,
+      // Who names the host may name one in another zone.
+      ...(asked.host_id !== undefined && { zone_id: null }),
+      cpu_flags: await seenFlags(tx, row, kind),
+      caller: asked.caller,
+    },
+  )
+  const id = makeId<MigrationId>(cloud)
+  const operation_id = makeId<OperationId>(cloud)
+  const who = { user_id: asked.who?.user_id ?? null, request_id: asked.who?.request_id ?? null }
+  const content = await migrationContent.content(tx, { instance_id: row.id, source_host_id, target_host_id })
+  await migration.insert(tx, {
+    id,
+    instance_id: row.id,
+    instance_name: row.name,
+    project_id: row.project_id,
+    kind,
+    cause: asked.cause,
+    source_host_id,
+    target_host_id,
+    phase: 'preparing',
+    copied_volumes: json(content.filter(one => !one.is_shared).map(one => one.id)),
+    options: json(optionsOf(cloud, asked.options)),
+    secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
+    ...claimed,
+    operation_id,
+    ...who,
+  })
+  const made = { id: operation_id, project_id: null, ...who, kind: 'instance.migrate', noun: 'instance' }
+  await operation.start(
+    tx,
+    [{ ...made, resource_id: row.id, targets: [] }],
+    [
+      { ...changed({ id }, 'created'), ...who },
+      { noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id, ...who },
+      { noun: 'host', kind: 'changed', resource_id: target_host_id, project_id: null, ...who },
+    ],
+    [row.host_id, target_host_id],
+  )
+  return { id, operation_id, target_host_id }
+}
+
+function optionsOf({ settings }: Pick<Cloud, 'settings'>, asked: MigrationOptions): MigrationOptions {
+  return {
+    bandwidth_mib_s: asked.bandwidth_mib_s ?? settings.get('migration.bandwidth_mib_s'),
+    downtime_ms_max: asked.downtime_ms_max ?? settings.get('migration.downtime_ms_max'),
+    auto_converge: asked.auto_converge ?? settings.get('migration.auto_converge'),
+    postcopy_after_s: asked.postcopy_after_s ?? settings.get('migration.postcopy_after_s'),
+    timeout_s: asked.timeout_s ?? settings.get('migration.timeout_s'),
+  }
+}
+
+/** How it can be moved now. Throws why it cannot. */
+export function kindOf(row: LockedInstance, asked: 'live' | 'cold' | undefined): 'live' | 'cold' {
+  const refuse = (why: string) =>
+    new CloudError('wrong_state', `The instance ${row.name} ${why}.`, { state: row.state })
+  if (row.migration_id !== null) throw refuse('is being moved already: croft migration list')
+  if (row.purging) throw refuse('is being purged, so it is not moved any more')
+  if (row.state === 'deleting' || (row.deleted_at !== null && row.compute_claimed)) {
+    throw refuse('is being deleted. It can be moved when it is off')
+  }
+  if (row.state === 'unknown') {
+    throw new CloudError(
+      'host_unreachable',
+      `The host ${row.host} of ${row.name} does not answer, so nothing can be moved from it now.`,
+      { host_id: row.host_id },
+    )
+  }
+  if (row.state === 'starting' || row.state === 'stopping' || row.state === 'rebooting') {
+    throw refuse(`is ${row.state}. Wait until that has ended`)
+  }
+  const runs = row.power === 'running' || row.power === 'paused'
+  if (asked === 'cold' && runs) throw refuse('runs, and only what is off is moved cold. Stop it first, or move it live')
+  if (asked === 'live' && !runs) throw refuse('is off, and only what runs is moved live. Move it cold')
+  return runs ? 'live' : 'cold'
+}
+
+/** What a guest may have seen of its CPU, and must find again when it goes on running elsewhere. */
+async function seenFlags(tx: Tx, row: LockedInstance, kind: 'live' | 'cold'): Promise<readonly string[]> {
+  return kind === 'live' && guestsSeeTheHost.has(row.cpu_model) ? await migrationContent.cpuFlags(tx, row.host_id) : []
+}
+
+/** Where it is, where it shall not go, and where something of it is still to be cleared: each with why, to follow the host's name. */
+async function excluded(
+  tx: Tx,
+  row: LockedInstance,
+  not_host_ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ...not_host_ids.map((id): [string, string] => [id, 'is busy with other migrations, or has failed before']),
+    ...(await migration.uncleared(tx, row.id)).map((id): [string, string] => [
+      id,
+      'still has something of it to clear',
+    ]),
+    [row.host_id, 'is where it is now'],
+  ])
+}
+
+/** CPU models that are made of the host's own CPU. */
+const guestsSeeTheHost: ReadonlySet<string> = new Set(['default', 'host-model', 'host-passthrough'])

@@ -1,0 +1,87 @@
+/**
+ * What placing has to know besides hosts: where the rest of a group is, where instances are that it shall be with or apart from.
+ * Read in the transaction that places. A group is locked until that ends, so that two of it never go to one host at the same moment.
+ */
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { Cloud } from '../cloud.ts'
+import type { Around, PlacementAsked } from '../scheduler/snapshot.ts'
+import type { Tx } from '../store/database.ts'
+import { instanceGroup } from '../store/instance-group.ts'
+
+/**
+ * `hold`: locks the group; without it nothing is locked. `moving`: the instance that is placed anew, and does not count where
+ * it is now. Throws not_found for instances and groups that the project has not.
+ */
+export async function lookAround(
+  cloud: Cloud,
+  tx: Tx,
+  asked: PlacementAsked,
+  { hold, moving }: { hold: boolean; moving?: string },
+): Promise<PlacementAsked> {
+  const around: { -readonly [K in keyof Around]: Around[K] } = { ...asked.around }
+  if (asked.group) {
+    if (hold && !(await instanceGroup.lock(tx, asked.group.id))) throw notFound('instance group', asked.group.id)
+    around.group_hosts = await instanceGroup.hosts(tx, asked.group.id, moving ?? null)
+  }
+  const { different_from = [], same_as = [] } = asked
+  if (different_from.length + same_as.length > 0) {
+    const where = await instanceGroup.whereAre(tx, asked.project_id ?? null, [...different_from, ...same_as])
+    // Of one that is placed anew, others may be gone since.
+    const hostsOf = (ids: readonly string[]) =>
+      new Set(
+        ids.flatMap(id => {
+          const host_id = where.get(id)
+          if (host_id === undefined && moving === undefined) throw notFound('instance', id)
+          return host_id ?? []
+        }),
+      )
+    around.different_hosts = hostsOf(different_from)
+    around.same_hosts = hostsOf(same_as)
+  }
+  const image_hosts = asked.image_id === undefined ? undefined : cloud.hosts.withImage(asked.image_id)
+  if (image_hosts) around.image_hosts = image_hosts
+  return { ...asked, around }
+}
+
+/** The group that is asked for by id. Throws not_found. */
+export async function groupOf(tx: Tx, project_id: string, id: string): Promise<NonNullable<PlacementAsked['group']>> {
+  const found = await instanceGroup.find(tx, id)
+  if (!found || found.project_id !== project_id) throw notFound('instance group', id)
+  return { id, name: found.name, policy: found.policy }
+}
+
+/** Hints that cannot be followed whatever hosts there are. */
+export function checkHints(asked: { different_from?: string[] | undefined; same_as?: string[] | undefined }): void {
+  const both = asked.different_from?.find(id => asked.same_as?.includes(id))
+  if (both === undefined) return
+  throw new CloudError('invalid', `It cannot be on the host of the instance ${both} and on another one at once.`)
+}
+
+/** Deleted instances are to come back where they are. Throws conflict where their group has moved on without them. Locks the groups. */
+export async function checkGroups(tx: Tx, rows: readonly Recovered[]): Promise<void> {
+  const in_groups = Map.groupBy(rows, row => row.group_id)
+  for (const group_id of [...in_groups.keys()].flatMap(id => id ?? []).sort()) {
+    await instanceGroup.lock(tx, group_id)
+    const group = await instanceGroup.find(tx, group_id)
+    const hosts = new Set((await instanceGroup.hosts(tx, group_id, null)).keys())
+    for (const { name, host, host_id } of in_groups.get(group_id) ?? []) {
+      const apart = group?.policy === 'anti-affinity' && hosts.has(host_id)
+      const away = group?.policy === 'affinity' && hosts.size > 0 && !hosts.has(host_id)
+      if (apart || away) {
+        const why = apart ? 'has another one of it by now' : 'is not where the others of it are by now'
+        throw new CloudError(
+          'conflict',
+          `The host ${host}, which has the disks of ${name}, ${why}, and the group ${group.name} has the policy ${group.policy}.`,
+        )
+      }
+      hosts.add(host_id)
+    }
+  }
+}
+
+interface Recovered {
+  name: string
+  host: string
+  host_id: string
+  group_id: string | null
+}

@@ -1,0 +1,122 @@
+/** What is told of the scheduler's decisions, and to whom; those that found no host are kept, too. Not its job: to decide. */
+import type { Placement } from '../../api/placement.ts'
+import { CloudError, type ErrorDetail, notFound } from '../../model/errors.ts'
+import type { PlacementId } from '../../model/ids.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { inWords } from '../scheduler/filters/index.ts'
+import type { Decision } from '../scheduler/place.ts'
+import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import { type NewPlacement, placement } from '../store/placement.ts'
+import { type Caller, mayOnSystem, projectOf } from './caller.ts'
+
+/** No host can take it: the decision is kept once the transaction that asked has been rolled back. */
+export class NoCapacity extends CloudError {
+  readonly placement: NewPlacement
+
+  constructor(sentence: string, detail: ErrorDetail, refused: NewPlacement) {
+    super('no_capacity', sentence, detail)
+    this.placement = refused
+  }
+}
+
+/**
+ * Keeps the explanation of a refusal, in a transaction of its own, since the refused one leaves nothing. Not within that
+ * one: to ask for a second connection while holding a first is how pools lock up.
+ */
+export async function keepRefusal(cloud: Cloud, error: unknown): Promise<void> {
+  if (error instanceof NoCapacity) await placement.insert(cloud.database.db, [error.placement])
+}
+
+/** For whom and for what a place was looked for. `caller`: null for Croft itself, which is told all. */
+export interface Wanting {
+  caller: Caller | null
+  project_id: string
+  instance_id: string | null
+  asked: PlacementAsked
+  count: number
+}
+
+/** Hosts' names, and how each stands, are for who may see hosts; others learn what it fails for. */
+export const maySeeHosts = (caller: Caller): boolean => mayOnSystem(caller, 'topology.read')
+
+export function refused(cloud: Cloud, wanting: Wanting, decisions: readonly Decision[]): NoCapacity {
+  const { sentence, detail } = noRoom(wanting, decisions)
+  const last = decisions.at(-1) ?? { host_id: null, zone_id: null, hosts: [], refusals: {} }
+  const { caller, project_id, instance_id, asked } = wanting
+  const id = makeId<PlacementId>(cloud)
+  return new NoCapacity(
+    `${sentence} The whole decision: croft placement get ${id}.`,
+    { placement_id: id, ...detail },
+    {
+      id,
+      project_id,
+      instance_id,
+      request_id: caller?.request.id ?? null,
+      asked,
+      decision: { ...last, host_id: null },
+    },
+  )
+}
+
+/** Reasons that a sentence has room for. */
+const reasons_max = 3
+
+export function noRoom(
+  { caller, asked, count }: Pick<Wanting, 'caller' | 'asked' | 'count'>,
+  decisions: readonly Decision[],
+): { sentence: string; detail: ErrorDetail } {
+  const last = decisions.at(-1) ?? { hosts: [], refusals: {} }
+  const fitted = decisions.filter(decision => decision.host_id !== null).length
+  const reasons = reasonsOf(last, caller === null || maySeeHosts(caller))
+  const why = reasons.slice(0, reasons_max).map(({ reason, hosts, examples: [example] }) => {
+    const counted = `${reason}: ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`
+    return example ? `${counted}, ${hosts === 1 ? '' : 'as '}${example.host} ${example.why}` : counted
+  })
+  const more = reasons.length > reasons_max ? [`and ${reasons.length - reasons_max} more reasons`] : []
+  const most =
+    count > 1
+      ? `Only ${fitted} of ${count} would fit`
+      : `No host can take ${asked.vcpus} vCPUs, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
+  const told =
+    why.length > 0 ? ` (${[...why, ...more].join('; ')})` : ' (there is no host yet: join one with croft host invite)'
+  return {
+    sentence: `${most}${told}. Choose a smaller flavor, free some room, or add a host.`,
+    detail: { refusals: last.refusals, fitted },
+  }
+}
+
+const examples_max = 3
+
+/** Summed up, the commonest first; examples name hosts. */
+function reasonsOf({ hosts, refusals }: Pick<Decision, 'hosts' | 'refusals'>, with_examples: boolean) {
+  const examples = Map.groupBy(hosts, one => one.filter)
+  return Object.entries(refusals)
+    .filter(([, n]) => n > 0)
+    .sort(([, one], [, other]) => other - one)
+    .map(([filter, n]): Placement['reasons'][number] => ({
+      filter,
+      reason: inWords(filter),
+      hosts: n,
+      examples: (with_examples ? (examples.get(filter) ?? []) : [])
+        .slice(0, examples_max)
+        .map(({ host, host_id, refused: why }) => ({ host, host_id, why: why ?? '' })),
+    }))
+}
+
+type Kept = Omit<Placement, 'reasons'>
+
+export async function getPlacement(cloud: Cloud, caller: Caller, id: string): Promise<Placement> {
+  const project_id = mayOnSystem(caller, 'instance.read') ? null : projectOf(caller)
+  const found = await placement.find(cloud.database.db, id, project_id)
+  if (!found) throw notFound('placement', id)
+  return asTold(caller, found)
+}
+
+/** A decision with its reasons, without the hosts that were looked at for who may not see hosts. */
+export function asTold<T extends Pick<Kept, 'hosts' | 'refusals'>>(
+  caller: Caller,
+  decision: T,
+): T & Pick<Placement, 'reasons'> {
+  const may = maySeeHosts(caller)
+  return { ...decision, hosts: may ? decision.hosts : [], reasons: reasonsOf(decision, may) }
+}

@@ -1,0 +1,25 @@
+/**
+ * What a filter is: one reason for which a host cannot take an instance. Each is a file of its own under filters/, pure, and
+ * named in filters/index.ts. It is asked of every host for every placement, so `refuses` is quick; words are made for the few
+ * hosts that are told of.
+ */
+import type { Claims, HostSnapshot, PlacementAsked } from './snapshot.ts'
+
+export interface Filter {
+  /** What it finds wrong, for who is not told of single hosts: "too little memory is free". */
+  readonly fault: string
+  /** Whether it has anything to say about what is asked; without it: always. It is not asked of hosts otherwise. */
+  applies?(asked: PlacementAsked): boolean
+  /** Whether the host, with so much of it promised already, cannot take one more of what is asked. */
+  refuses(host: HostSnapshot, claims: Claims, asked: PlacementAsked): boolean
+  /** Of a host that it refuses: why, as words for people that follow the host's name. */
+  why(host: HostSnapshot, claims: Claims, asked: PlacementAsked): string
+}
+
+/** "needs 4096 MiB of memory, 2048 of 8192 are free": for filters of what can be counted. */
+export function lacks(what: string, unit: string, asked: number, limit: number, claimed: number): string {
+  const free = Math.max(0, limit - claimed)
+  return asked > limit
+    ? `needs ${asked} ${unit}${what}, the host has ${limit} in all`
+    : `needs ${asked} ${unit}${what}, ${free} of ${limit} are free`
+}

@@ -1,0 +1,9 @@
+/** A group of the policy 'anti-affinity': no two of it on one host. */
+import type { Filter } from '../filter.ts'
+
+export const antiAffinity: Filter = {
+  fault: 'has one of its group already',
+  applies: asked => asked.group?.policy === 'anti-affinity',
+  refuses: (_, claims) => claims.members > 0,
+  why: (_, __, asked) => `has one of the group ${asked.group?.name} already, which stays apart`,
+}

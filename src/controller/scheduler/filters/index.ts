@@ -1,0 +1,62 @@
+/**
+ * All filters, by the names that explanations use, in the order of their telling: what rules a host out altogether comes
+ * before what is short. A new filter: a file here, a line here, and its words for many hosts (`filter.NAME`) in
+ * src/ui/instance/create-text.ts.
+ */
+import type { Filter } from '../filter.ts'
+import { affinity } from './affinity.ts'
+import { aggregateExclusive } from './aggregate-exclusive.ts'
+import { aggregateProjects } from './aggregate-projects.ts'
+import { aggregates } from './aggregates.ts'
+import { answers } from './answers.ts'
+import { antiAffinity } from './anti-affinity.ts'
+import { architecture } from './architecture.ts'
+import { askedHost } from './asked-host.ts'
+import { cpuFlags } from './cpu-flags.ts'
+import { differentHost } from './different-host.ts'
+import { disk } from './disk.ts'
+import { excluded } from './excluded.ts'
+import { haReserve } from './ha-reserve.ts'
+import { labels } from './labels.ts'
+import { maintenance } from './maintenance.ts'
+import { memory } from './memory.ts'
+import { pool } from './pool.ts'
+import { sameHost } from './same-host.ts'
+import { schedulable } from './schedulable.ts'
+import { sharedPool } from './shared-pool.ts'
+import { vcpus } from './vcpus.ts'
+import { virtualisation } from './virtualisation.ts'
+import { volume } from './volume.ts'
+import { zone } from './zone.ts'
+
+export const filters: Readonly<Record<string, Filter>> = {
+  asked_host: askedHost,
+  volume,
+  pool,
+  shared_pool: sharedPool,
+  zone,
+  excluded,
+  same_host: sameHost,
+  different_host: differentHost,
+  affinity,
+  anti_affinity: antiAffinity,
+  answers,
+  maintenance,
+  schedulable,
+  architecture,
+  virtualisation,
+  cpu_flags: cpuFlags,
+  labels,
+  aggregates,
+  aggregate_projects: aggregateProjects,
+  aggregate_exclusive: aggregateExclusive,
+  vcpus,
+  memory,
+  disk,
+  ha_reserve: haReserve,
+}
+
+/** "too little memory is free": what a filter finds wrong, for who is not told of single hosts. */
+export function inWords(filter: string): string {
+  return filters[filter]?.fault ?? filter
+}

@@ -1,0 +1,12 @@
+/** Only hosts that carry all labels asked for, with these values. */
+import type { Filter } from '../filter.ts'
+
+export const labels: Filter = {
+  fault: 'labels are missing',
+  applies: asked => Object.keys(asked.labels).length > 0,
+  refuses: (host, _, asked) => Object.keys(asked.labels).some(key => host.labels[key] !== asked.labels[key]),
+  why: (host, _, asked) => {
+    const missing = Object.entries(asked.labels).filter(([key, value]) => host.labels[key] !== value)
+    return `lacks the label ${missing.map(pair => pair.join('=')).join(', ')}`
+  },
+}

@@ -1,0 +1,8 @@
+/** Not hosts in maintenance. */
+import type { Filter } from '../filter.ts'
+
+export const maintenance: Filter = {
+  fault: 'in maintenance',
+  refuses: host => host.maintenance,
+  why: () => 'is in maintenance',
+}

@@ -1,0 +1,9 @@
+/** Only hosts that reach the pool in which its disks are. */
+import type { Filter } from '../filter.ts'
+
+export const pool: Filter = {
+  fault: 'without the pool of its disks',
+  applies: asked => asked.pool_id !== undefined,
+  refuses: (host, _, asked) => asked.pool_id !== host.pool_id,
+  why: () => 'does not reach the pool in which its disks are',
+}

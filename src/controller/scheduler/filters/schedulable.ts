@@ -1,0 +1,8 @@
+/** Not hosts that an operator has set to take no new instances. */
+import type { Filter } from '../filter.ts'
+
+export const schedulable: Filter = {
+  fault: 'takes no new instances',
+  refuses: host => !host.schedulable,
+  why: () => 'takes no new instances: it was set so',
+}

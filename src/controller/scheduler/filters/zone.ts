@@ -1,0 +1,9 @@
+/** Only hosts in the zone that was asked for. */
+import type { Filter } from '../filter.ts'
+
+export const zone: Filter = {
+  fault: 'in another zone',
+  applies: asked => asked.zone_id !== null,
+  refuses: (host, _, asked) => asked.zone_id !== host.zone_id,
+  why: () => 'is in another zone',
+}

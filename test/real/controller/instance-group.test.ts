@@ -1,0 +1,182 @@
+/** Instance groups over the API: made, named, deleted; and that instances are placed by them, exactly, however many come at once. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Instance } from '../../../src/api/instance.ts'
+import { NoCapacity } from '../../../src/controller/app/placement-told.ts'
+import { placeExisting, tryPlacingExisting } from '../../../src/controller/app/placement.ts'
+import { type Answered, type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
+
+const hosts_max = 4
+
+describe('controller/instance-group', () => {
+  let cloud: TestCloud
+  let hosts: ObedientHost[]
+  let image_id: string
+  let flavor_id: string
+  let network_id: string
+
+  before(async () => {
+    cloud = await testCloud()
+    hosts = await Promise.all(
+      Array.from({ length: hosts_max }, (_, n) =>
+        addHost(cloud, `h${n}`, { cpus: 1000, memory_mib: 1_000_000, pool_gib: 50_000 }),
+      ),
+    )
+    image_id = await addImage(cloud)
+    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
+    flavor_id = String(flavors.body.items?.[0]?.id)
+    network_id = await addNetwork(cloud)
+    await liftQuotas(cloud)
+  })
+  after(() => cloud.close())
+
+  const create = (body: Record<string, unknown> = {}) =>
+    cloud.request('POST', '/v1/instances', {
+      body: { name: 'web', flavor_id, image_id, networks: [{ network_id }], ...body },
+      headers: { prefer: 'wait=10' },
+    })
+  const items = (answer: Answered) => {
+    assert.equal(answer.status, 202, JSON.stringify(answer.body))
+    return answer.body.items as unknown as Instance[]
+  }
+  const hostsOf = (all: readonly Instance[]) => all.map(one => String(one.host_id))
+  let named = 0
+  async function group(policy: string): Promise<string> {
+    const made = await cloud.request('POST', '/v1/instance-groups', { body: { name: `g${named++}`, policy } })
+    assert.equal(made.status, 201, JSON.stringify(made.body))
+    return String(made.body.id)
+  }
+
+  test('it is made, listed, renamed, and deleted once nothing is in it', async () => {
+    const made = await cloud.request('POST', '/v1/instance-groups', { body: { name: 'db', policy: 'anti-affinity' } })
+    assert.deepEqual([made.status, made.body.policy, made.body.instances], [201, 'anti-affinity', 0])
+    const twice = await cloud.request('POST', '/v1/instance-groups', { body: { name: 'db', policy: 'affinity' } })
+    assert.equal(twice.body.code, 'name_taken')
+    const path = `/v1/instance-groups/${String(made.body.id)}`
+    const renamed = await cloud.request('PATCH', path, { body: { name: 'dbs' }, headers: { 'if-match': '"1"' } })
+    assert.deepEqual([renamed.status, renamed.body.name, renamed.body.version], [200, 'dbs', 2])
+    const late = await cloud.request('PATCH', path, { body: { name: 'x' }, headers: { 'if-match': '"1"' } })
+    assert.equal(late.body.code, 'changed_meanwhile')
+    const policy = await cloud.request('PATCH', path, { body: { policy: 'affinity' } })
+    assert.equal(policy.status, 422)
+    const [one] = items(await create({ group_id: made.body.id }))
+    assert.equal(one?.group_id, made.body.id)
+    const listed = await cloud.request('GET', `/v1/instances?group_id=${String(made.body.id)}`)
+    assert.equal(listed.body.items?.length, 1)
+    assert.equal((await cloud.request('GET', '/v1/instance-groups?name=dbs')).body.items?.[0]?.instances, 1)
+    const used = await cloud.request('DELETE', path)
+    assert.deepEqual([used.status, used.body.code], [409, 'in_use'])
+    await cloud.request('DELETE', `/v1/instances/${one?.id}`)
+    assert.equal((await cloud.request('DELETE', path)).status, 204)
+    assert.equal((await cloud.request('GET', path)).status, 404)
+    const quota = await cloud.request('GET', '/v1/quotas')
+    const rows = quota.body.resources as { resource: string; used: number }[]
+    assert.equal(rows.find(one => one.resource === 'instance_groups')?.used, 0)
+    assert.equal((await create({ group_id: made.body.id })).body.code, 'not_found')
+  })
+
+  test('anti-affinity is exact however many come at once, and refuses the rest with the reason', async () => {
+    const group_id = await group('anti-affinity')
+    // Each with another tag, so that they share no transaction.
+    const answers = await Promise.all(
+      Array.from({ length: 3 * hosts_max }, (_, n) => create({ group_id, name: `a${n}`, tags: { n: String(n) } })),
+    )
+    const made = answers.filter(one => one.status === 202).flatMap(items)
+    assert.equal(made.length, hosts_max)
+    assert.equal(new Set(hostsOf(made)).size, hosts_max)
+    for (const one of answers.filter(answer => answer.status !== 202)) {
+      assert.equal(one.body.code, 'no_capacity')
+      assert.match(String(one.body.detail), /has one of its group already: 4 hosts/)
+    }
+    const kept = String(answers.find(one => one.status !== 202)?.body.placement_id)
+    const why = await cloud.request('GET', `/v1/placements/${kept}`)
+    assert.deepEqual(why.body.refusals, { anti_affinity: hosts_max })
+    assert.match(JSON.stringify(why.body.reasons), /has one of the group g\d+ already, which stays apart/)
+    assert.equal('around' in (why.body.asked as object), false)
+  })
+
+  test('a batch that stays apart takes a host each, or none at all', async () => {
+    const group_id = await group('anti-affinity')
+    const over = await create({ group_id, count: hosts_max + 1 })
+    assert.equal(over.body.code, 'no_capacity')
+    assert.match(String(over.body.detail), /Only 4 of 5 would fit/)
+    assert.equal(new Set(hostsOf(items(await create({ group_id, count: hosts_max })))).size, hosts_max)
+  })
+
+  test('affinity: all at once from nothing, and all end up on one host', async () => {
+    const group_id = await group('affinity')
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => create({ group_id, name: `t${n}`, tags: { n: String(n) } })),
+    )
+    assert.equal(new Set(hostsOf(answers.flatMap(items))).size, 1)
+  })
+
+  test('soft policies: together, or spread evenly, and never refused for it', async () => {
+    const apart = hostsOf(items(await create({ group_id: await group('soft-anti-affinity'), count: 2 * hosts_max })))
+    for (const n of Map.groupBy(apart, id => id).values()) assert.equal(n.length, 2)
+    const together = hostsOf(items(await create({ group_id: await group('soft-affinity'), count: 5 })))
+    assert.equal(new Set(together).size, 1)
+  })
+
+  test('hints: not with these, with these, and what cannot be', async () => {
+    const [first, second] = items(await create({ group_id: await group('anti-affinity'), count: 2 }))
+    assert.ok(first && second)
+    for (let n = 0; n < hosts_max; n++) {
+      const [apart] = items(await create({ different_from: [first.id, second.id] }))
+      assert.ok(apart?.host_id !== first.host_id && apart?.host_id !== second.host_id)
+      const [beside] = items(await create({ same_as: [first.id] }))
+      assert.equal(beside?.host_id, first.host_id)
+    }
+    const torn = await create({ same_as: [first.id, second.id] })
+    assert.equal(torn.body.code, 'no_capacity')
+    assert.match(String(torn.body.detail), /not where the instances are that it shall be with: 4 hosts/)
+    assert.equal((await create({ same_as: [first.id], different_from: [first.id] })).body.code, 'invalid')
+    assert.equal((await create({ same_as: [network_id] })).body.code, 'not_found')
+    const planned = await cloud.request('POST', '/v1/instances/plan', {
+      body: { flavor_id, image_id, networks: [{ network_id }], same_as: [first.id, second.id] },
+    })
+    assert.deepEqual([planned.status, planned.body.possible], [200, false])
+  })
+
+  test('a deleted instance has given up its place, and gets it back only while nobody of its group has taken it', async () => {
+    const group_id = await group('anti-affinity')
+    const all = items(await create({ group_id, count: hosts_max }))
+    const [gone] = all
+    await cloud.request('DELETE', `/v1/instances/${gone?.id}`, { headers: { prefer: 'wait=10' } })
+    const [instead] = items(await create({ group_id }))
+    assert.equal(instead?.host_id, gone?.host_id)
+    const recovered = await cloud.request('POST', `/v1/instances/${gone?.id}/recover`, { body: {} })
+    assert.deepEqual([recovered.status, recovered.body.code], [409, 'conflict'], JSON.stringify(recovered.body))
+    await cloud.request('DELETE', `/v1/instances/${instead?.id}`, { headers: { prefer: 'wait=10' } })
+    const again = await cloud.request('POST', `/v1/instances/${gone?.id}/recover`, { body: {} })
+    assert.equal(again.status, 202, JSON.stringify(again.body))
+  })
+
+  test('an instance that goes elsewhere is placed by its group and all that it was made with', async () => {
+    const group_id = await group('anti-affinity')
+    const all = items(await create({ group_id, count: hosts_max - 1 }))
+    const free = hosts.find(one => !hostsOf(all).includes(one.id))
+    const [moving] = all
+    assert.ok(moving?.host_id)
+    const { database } = cloud.cloud
+    const row = await database.db
+      .selectFrom('instance')
+      .selectAll()
+      .where('id', '=', moving.id)
+      .executeTakeFirstOrThrow()
+    const exclude = new Map([[moving.host_id, 'is the host that it leaves']])
+    const seen = await tryPlacingExisting(cloud.cloud, database.db as never, row, { exclude, disk_gib: 0 })
+    assert.equal(seen.host_id, free?.id)
+    const placed = await database.transaction(tx => placeExisting(cloud.cloud, tx, row, { exclude, disk_gib: 0 }))
+    assert.equal(placed.host_id, free?.id)
+    const why = await cloud.request('GET', `/v1/instances/${moving.id}/placement`)
+    assert.equal(why.body.host_id, free?.id)
+    assert.deepEqual(why.body.refusals, { excluded: 1, anti_affinity: 2 })
+    const nowhere = new Map([...exclude, [String(free?.id), 'is out of the question']])
+    await assert.rejects(
+      database.transaction(tx => placeExisting(cloud.cloud, tx, row, { exclude: nowhere, disk_gib: 0 })),
+      (error: Error) => error instanceof NoCapacity && /is out of the question/.test(error.message),
+    )
+  })
+})
