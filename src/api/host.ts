@@ -75,6 +75,7 @@ export const Host = closed({
   disk_limit_gib: Type.Integer(),
   disk_claimed_gib: Type.Integer(),
   instances: Type.Integer(),
+  pool_id: nullable(uuidOf('The pool that its disks are in; what is said of disk is of the whole pool')),
   reserved_memory_mib: nullable(
     Type.Integer({ description: 'Kept back for the host itself; null: as the setting host.reserved_memory_mib says' }),
   ),

@@ -34,7 +34,7 @@ export class ObedientHost {
   unready: string | null = null
   /** The controller that it dials next. */
   test: TestCloud
-  private readonly facts: HostFacts
+  readonly facts: HostFacts
   private session: AgentSession | undefined
   private report = 0
   private timer: Timer | undefined

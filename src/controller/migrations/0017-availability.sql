@@ -5,8 +5,13 @@ create table pool (
   total_gib bigint not null default 0 check (total_gib >= 0),
   free_gib bigint not null default 0 check (free_gib >= 0),
   claimed_gib bigint not null default 0 check (claimed_gib >= 0),
-  created_at timestamptz not null default croft_now()
+  created_at timestamptz not null default croft_now(),
+  changes bigint not null default 0,
+  changed_xid xid8 not null default pg_current_xact_id()
 ) with (fillfactor = 50);
+-- As of hosts and their claims (0013): the scheduler reads again what has changed.
+create index on pool (changed_xid);
+create trigger note_change before update of total_gib, claimed_gib, changes on pool for each row execute function note_change();
 alter table host add column pool_id uuid references pool;
 create index host_pool on host (pool_id) where pool_id is not null;
 -- Again beside the counts, so that who claims or gives back learns with the row's lock where disk is counted.
