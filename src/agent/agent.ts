@@ -153,7 +153,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         power,
         reboot_count,
       }))
-      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls] }
+      const keeps_leases = options.watchdog !== undefined
+      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls], keeps_leases }
     },
     async welcomed(welcome, send) {
       await options.link.learn?.(welcome.link_urls ?? [])

@@ -277,7 +277,7 @@ export class AgentSession {
     await this.parts.calls.answered(asked, error === undefined ? { result } : { error })
   }
 
-  private async begin({ protocol, facts, holds, knows_calls = [] }: Hello): Promise<void> {
+  private async begin({ protocol, facts, holds, knows_calls = [], keeps_leases = false }: Hello): Promise<void> {
     if (protocol > protocolVersion || protocol < protocolVersion - 1) {
       throw new Error(
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
@@ -292,6 +292,7 @@ export class AgentSession {
       facts,
       this.parts.rules().reserved_memory_mib,
       holds,
+      keeps_leases,
     )
     this.epoch = session.epoch
     this.begun_ms = clock.steady_ms()

@@ -282,7 +282,12 @@ export interface SessionRow {
 }
 
 /** Takes the host's link over for this controller. Any older session's words no longer count. */
-async function beginSession(tx: Tx, id: string, controller_id: string): Promise<SessionRow> {
+async function beginSession(
+  tx: Tx,
+  id: string,
+  controller_id: string,
+  keeps_leases: boolean,
+): Promise<SessionRow> {
   return await tx
     .updateTable('host')
     .set({
@@ -290,6 +295,7 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
       session_epoch: sql`session_epoch + 1`,
       last_seen_at: sql`croft_now()`,
       lease_ms: leaseTimes.lease_ms,
+      keeps_leases,
       lease_left_ms: null,
       lease_over_at: null,
     })
