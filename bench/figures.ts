@@ -7,6 +7,8 @@ export interface FigureSpec {
   /** What it is to reach: at least this for a rate, at most this for everything else; none for figures that only inform. */
   readonly target?: number
   readonly better: 'more' | 'less'
+  /** Takes many minutes: left out without --long, unless it is asked for by its whole name. */
+  readonly long?: boolean
 }
 
 export interface Figure {
@@ -36,6 +38,7 @@ export interface BenchGroup {
 export interface Asked {
   readonly only: readonly string[]
   readonly list: boolean
+  readonly long: boolean
   readonly verbose: boolean
   readonly profile: boolean
   readonly profile_dir: string
@@ -51,14 +54,15 @@ export function parseCommandLine(argv: readonly string[]): Asked {
       options: {
         only: { type: 'string', multiple: true, default: [] },
         list: { type: 'boolean', default: false },
+        long: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
         profile: { type: 'boolean', default: false },
         'profile-dir': { type: 'string', default: 'profiles' },
         statements: { type: 'boolean', default: false },
       },
     })
-    const { only, list, verbose, profile, statements } = values
-    return { only, list, verbose, profile, profile_dir: values['profile-dir'], statements }
+    const { only, list, long, verbose, profile, statements } = values
+    return { only, list, long, verbose, profile, profile_dir: values['profile-dir'], statements }
   } catch (error) {
     throw new BadUsage(error instanceof Error ? error.message : String(error))
   }
@@ -66,16 +70,23 @@ export function parseCommandLine(argv: readonly string[]): Asked {
 
 /**
  * Names of the figures that the prefixes ask for; all of them without any. A whole name asks for that one alone, though
- * others may begin with it. Throws BadUsage for a prefix that no name begins with.
+ * others may begin with it. Long ones only with `long`, or by their whole name. Throws BadUsage for a prefix that no name
+ * begins with.
  */
-export function selectFigures(names: readonly string[], prefixes: readonly string[]): Set<string> {
+export function selectFigures(
+  specs: readonly Pick<FigureSpec, 'name' | 'long'>[],
+  prefixes: readonly string[],
+  long: boolean,
+): Set<string> {
+  const names = specs.map(({ name }) => name)
   const unknown = prefixes.find(prefix => !names.some(name => name.startsWith(prefix)))
   if (unknown !== undefined) {
     throw new BadUsage(`no figure begins with '${unknown}'; there are:\n  ${names.join('\n  ')}`)
   }
-  if (prefixes.length === 0) return new Set(names)
   const asks = (prefix: string, name: string) => (names.includes(prefix) ? name === prefix : name.startsWith(prefix))
-  return new Set(names.filter(name => prefixes.some(prefix => asks(prefix, name))))
+  const asked = names.filter(name => prefixes.length === 0 || prefixes.some(prefix => asks(prefix, name)))
+  const too_long = new Set(specs.filter(spec => spec.long && !long).map(({ name }) => name))
+  return new Set(asked.filter(name => !too_long.has(name) || prefixes.includes(name)))
 }
 
 /** As printed: name, value, unit; four digits say all that a measurement can. */

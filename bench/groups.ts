@@ -14,4 +14,5 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./libvirt.ts'),
   () => import('./ovsdb.ts'),
   () => import('./image.ts'),
+  () => import('./scale.ts'),
 ]

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --only PREFIX …] [--list] [--verbose] [--profile] [--statements]`: one figure a line: name, value, unit.
+ * `npm run bench [-- --only PREFIX …] [--long] [--list] [--verbose] [--profile] [--statements]`: one figure a line: name, value, unit.
  * Each other file of this folder that exports `figures` is a group of them; docs/bench.md says what they mean.
  */
 import { mkdir } from 'node:fs/promises'
@@ -11,7 +11,7 @@ async function main(): Promise<number> {
   const loaded: BenchGroup[] = []
   for (const load of groups) loaded.push(await load())
   const specs = new Map<string, FigureSpec>(loaded.flatMap(group => group.figures.map(spec => [spec.name, spec])))
-  const wanted = selectFigures([...specs.keys()], asked.only)
+  const wanted = selectFigures([...specs.values()], asked.only, asked.long || asked.list)
   if (asked.list) {
     for (const spec of specs.values()) if (wanted.has(spec.name)) console.log(listLine(spec))
     return 0
@@ -44,9 +44,9 @@ async function main(): Promise<number> {
   return failed > 0 ? 1 : 0
 }
 
-function listLine({ name, unit, target, better }: FigureSpec): string {
+function listLine({ name, unit, target, better, long }: FigureSpec): string {
   const goal = target === undefined ? 'no target' : `${better === 'more' ? 'at least' : 'at most'} ${target}`
-  return `${name}  ${unit}  ${goal}`
+  return `${name}  ${unit}  ${goal}${long ? '  (--long)' : ''}`
 }
 
 try {

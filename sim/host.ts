@@ -210,6 +210,8 @@ export class SimulatedHost {
       guestAgent: async () => false,
       guestFacts: async () => ({ addresses: [], os: null }),
       setPassword: async () => 'no_agent',
+      grow: async () => undefined,
+      confine: async () => undefined,
     }
   }
 

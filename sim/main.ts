@@ -1,7 +1,8 @@
 /**
  * The simulation as a program. `--seed N` replays one run and tells what happens; `--seeds N` runs many, with `--restored` those
  * in which the database is restored from an older copy, each with `--trouble S` seconds of faults; without either it is a live
- * playground: `--hosts N` simulated hosts under a real controller, with the web UI's plug-ins of the folder `--plugins`.
+ * playground: `--hosts N` simulated hosts under a real controller, `--instances N` of them filled, with the web UI's plug-ins of the
+ * folder `--plugins`; with `--once` it ends when all of them run, and says what that took.
  */
 import { parseArgs } from 'node:util'
 import { VirtualClock } from './clock.ts'
@@ -16,6 +17,8 @@ const { values: options } = parseArgs({
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     hosts: { type: 'string' },
+    instances: { type: 'string', default: '0' },
+    once: { type: 'boolean', default: false },
     listen: { type: 'string', default: '127.0.0.1:7070' },
     plugins: { type: 'string' },
     trouble: { type: 'string', default: '60' },
@@ -23,6 +26,14 @@ const { values: options } = parseArgs({
     quiet: { type: 'boolean', default: false },
   },
 })
+
+/** Ends the program with a sentence for what is no count. */
+function countOf(name: string, text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 0 && text.trim() !== '') return count
+  console.error(`--${name} takes a whole number from 0 on, not '${text}'`)
+  process.exit(2)
+}
 
 const trouble_s = Number(options.trouble)
 const Kind = options.restored ? RestoredRun : Run
@@ -52,4 +63,8 @@ async function many(count: number, from: number): Promise<boolean> {
 if (options.seed !== undefined) process.exitCode = (await replay(options.seed)) ? 0 : 1
 else if (options.seeds !== undefined)
   process.exitCode = (await many(Number(options.seeds), Number(options.from))) ? 0 : 1
-else await playground({ hosts: Number(options.hosts ?? '3'), listen: options.listen, plugins: options.plugins })
+else {
+  const { listen, plugins, once } = options
+  const [hosts, instances] = [countOf('hosts', options.hosts ?? '3'), countOf('instances', options.instances)]
+  await playground({ hosts, instances, listen, plugins, once })
+}

@@ -73,9 +73,14 @@ export class Wires {
     return { send: up, close: () => close('closed by the agent') }
   }
 
-  /** In order, each a little later than asked. */
+  /** In order, each a little later than asked; in real time, too, where a later timer may be the first to fire. */
   private pipe(deliver: (text: string) => void): (text: string) => void {
     let last_ms = 0
+    const under_way: string[] = []
+    const next = () => {
+      const text = under_way.shift()
+      if (text !== undefined) deliver(text)
+    }
     return text => {
       const times = this.random.chance(this.doubling) ? 2 : 1
       for (let n = 0; n < times; n++) {
@@ -84,7 +89,8 @@ export class Wires {
           this.clock.now_ms() + this.random.between(this.delay_ms.low, this.delay_ms.high),
         )
         last_ms = at_ms
-        this.clock.after(Math.max(0, at_ms - this.clock.now_ms()), () => deliver(text))
+        under_way.push(text)
+        this.clock.after(Math.max(0, at_ms - this.clock.now_ms()), next)
       }
     }
   }

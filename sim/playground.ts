@@ -17,6 +17,7 @@ import { openDatabase } from '../src/controller/store/database.ts'
 import { startPostgres } from '../src/host/postgres.ts'
 import { realClock } from '../src/lib/clock.ts'
 import { version } from '../src/model/version.ts'
+import { Crowd } from './crowd.ts'
 import { factsOf } from './facts.ts'
 import { SimulatedHost } from './host.ts'
 import { Wires } from './network.ts'
@@ -24,6 +25,10 @@ import { seeded } from './random.ts'
 
 export interface PlaygroundOptions {
   hosts: number
+  /** Made as soon as all hosts are linked, through the API. */
+  instances: number
+  /** Ends when all of it runs. */
+  once: boolean
   /** ADDRESS:PORT of the API, on loopback. */
   listen: string
   /** Folder of plug-ins of the web UI. */
@@ -64,11 +69,16 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
   console.log(`a simulated cloud of ${options.hosts} hosts answers at http://${options.listen}`)
   console.log(`web UI:   http://${options.listen}/ui/     user: admin     password: ${admin_password}`)
   console.log(`sign in:  ./croft sign-in --url http://${options.listen} --user admin     password: ${admin_password}`)
-  console.log('end it with Ctrl-C')
-  await new Promise(resolve => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+  if (!options.once) console.log('end it with Ctrl-C')
+  const crowd = new Crowd(cloud, admin_password ?? '', `http://${options.listen}`)
+  if (options.instances > 0 || options.once) await crowd.allLinked(hosts.length)
+  if (options.instances > 0) await crowd.fill(options.instances)
+  if (!options.once) {
+    await new Promise(resolve => {
+      process.once('SIGINT', resolve)
+      process.once('SIGTERM', resolve)
+    })
+  }
   for (const host of hosts) host.powerCut()
   await server.close()
   await running.close()

@@ -14,6 +14,7 @@ import { quotaResources } from '../../src/model/quota.ts'
 import { Connection } from './client.ts'
 import { type Controller, startController } from './controller.ts'
 import type { HostsOrder } from './hosts-main.ts'
+import { spread } from './load.ts'
 import { Statements } from './statements.ts'
 
 export interface BenchCloud {
@@ -33,12 +34,20 @@ export interface BenchCloud {
   open(token?: string): Promise<Connection>
   /** All hosts at once: from then on they are unreachable. */
   endHosts(): Promise<void>
+  /** Resolves when each host has been told all that is wanted of it, on a link made after this was called. */
+  inSync(): Promise<void>
+  /** Kills the controller without a word and starts another in its place, at the same addresses. */
+  replaceController(): Promise<void>
   close(): Promise<void>
 }
 
 export interface CloudOptions {
   /** Simulated hosts; 100 unless given. */
   hosts?: number
+  /** They dial again when their link ends, in place of ending the bench, and measure as they are told to. */
+  whole_hosts?: boolean
+  /** What each of them has; very much unless given. */
+  size?: HostsOrder['size']
   /** Let PostgreSQL count statements. */
   statements?: boolean
   /** Open the controller's inspector, for profiles. */
@@ -58,7 +67,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
   })
   undo.defer(() => postgres.stop())
   const state = join(folder, 'state')
-  const controller = await startController({ database_url: postgres.url, state, inspect: options.inspect ?? false })
+  const started = { database_url: postgres.url, state, inspect: options.inspect ?? false }
+  let controller = await startController(started)
   undo.defer(() => controller.stop())
   const statements = options.statements ? await Statements.open(postgres.url) : null
   undo.defer(() => statements?.close())
@@ -70,7 +80,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
   const admin = await open()
   undo.defer(() => admin.close())
   const instance = await prepare(admin, signed.project, postgres.url)
-  const hosts = options.hosts === 0 ? null : await startHosts(admin, options.hosts ?? 100, join(folder, 'hosts'))
+  const hosts = options.hosts === 0 ? null : await startHosts(open, join(folder, 'hosts'), options)
   const endHosts = async () => {
     if (!hosts || hosts.exitCode !== null || hosts.signalCode !== null) return
     hosts.kill()
@@ -83,19 +93,26 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
     token: signed.token,
     database_url: postgres.url,
     state,
-    controller,
+    get controller() {
+      return controller
+    },
     postgres,
     statements,
-    pids: {
-      controller: controller.pid,
-      postgres: postgres.process.pid ?? 0,
-      hosts: hosts?.pid ?? null,
-      load: process.pid,
+    get pids() {
+      const [postgres_pid, hosts_pid] = [postgres.process.pid ?? 0, hosts?.pid ?? null]
+      return { controller: controller.pid, postgres: postgres_pid, hosts: hosts_pid, load: process.pid }
     },
     project_id: signed.project.id,
     instance,
     open,
     endHosts,
+    inSync: async () => {
+      if (hosts) await said(hosts, 'in sync', 'watch')
+    },
+    replaceController: async () => {
+      await controller.kill()
+      controller = await startController({ ...started, listens: controller.listens })
+    },
     close: () => all.disposeAsync(),
   }
 }
@@ -140,21 +157,38 @@ async function addImage(database_url: string, project_id: string): Promise<strin
 }
 
 /** Rejects when the process of hosts ends before all of them are linked. */
-async function startHosts(admin: Connection, count: number, folder: string): Promise<ChildProcess> {
+async function startHosts(
+  open: () => Promise<Connection>,
+  folder: string,
+  { hosts = 100, whole_hosts = false, size = roomy }: CloudOptions,
+): Promise<ChildProcess> {
   const tokens: string[] = []
   let controller_url = ''
-  for (let n = 0; n < count; n++) {
-    const invited = await admin.json<{ token: string; controller_url: string }>('POST', '/v1/host-invitations', {})
+  const admins = await Promise.all(Array.from({ length: Math.min(hosts, 16) }, () => open()))
+  await spread({ count: hosts }, admins.length, async (_, worker) => {
+    const invited = await admins[worker]?.json<{ token: string; controller_url: string }>(
+      'POST',
+      '/v1/host-invitations',
+      {},
+    )
+    if (!invited) return
     tokens.push(invited.token)
     controller_url = invited.controller_url
-  }
+  })
+  for (const admin of admins) admin.close()
   const main = fileURLToPath(new URL('hosts-main.ts', import.meta.url))
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  const size = { cpus: 2000, memory_mib: 4_000_000, pool_gib: 100_000 }
-  child.send({ tokens, controller_url, folder, size } satisfies HostsOrder)
-  const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as unknown[]
-  if (said !== 'ready') throw new Error(`the hosts did not come up: ${String(said)}`)
+  await said(child, 'ready', { tokens, controller_url, folder, size, whole: whole_hosts } satisfies HostsOrder)
   return child
+}
+
+const roomy = { cpus: 2000, memory_mib: 4_000_000, pool_gib: 100_000 }
+
+/** Tells the hosts something and waits for their answer. */
+async function said(hosts: ChildProcess, answer: string, order: HostsOrder | 'watch'): Promise<void> {
+  hosts.send(order)
+  const [first] = (await Promise.race([once(hosts, 'message'), once(hosts, 'exit')])) as unknown[]
+  if (first !== answer) throw new Error(`the hosts did not say '${answer}': ${String(first)}`)
 }

@@ -2,16 +2,21 @@
  * Many hosts in one process, each with its own key, certificate and link on the real protocol, joined with a token as
  * hosts join. They do at once what they are told and report it: what is measured is the controller, not hypervisors.
  *
- * Started with an IPC channel: takes one message of HostsOrder, answers 'ready' when each has had its first wanted set.
+ * Started with an IPC channel: takes one message of HostsOrder, answers 'ready' when each has had its first wanted set. After
+ * 'watch' it answers 'in sync' once each has had the whole of it on a link made since.
  */
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { factsOf } from '../../sim/facts.ts'
+import { simulatedSamples } from '../../sim/samples.ts'
 import { createControllerClient } from '../../src/agent/drivers/controller-client.ts'
 import { joinHost } from '../../src/agent/join.ts'
-import type { LinkConnection } from '../../src/agent/ports.ts'
+import { backOffFirst_ms, backOffMax_ms } from '../../src/agent/link.ts'
+import type { LinkConnection, LinkDialler } from '../../src/agent/ports.ts'
+import { realClock } from '../../src/lib/clock.ts'
 import type { AgentFrame, ControllerFrame, InstanceReport } from '../../src/protocol/messages.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
+import { spread } from './load.ts'
 
 export interface HostsOrder {
   /** One for each host. */
@@ -20,8 +25,13 @@ export interface HostsOrder {
   /** Where the hosts keep who they are. */
   folder: string
   size: { cpus: number; memory_mib: number; pool_gib: number }
+  /** They dial again when a link ends, and measure when they are told to. Else a link that ends ends the bench. */
+  whole: boolean
 }
 
+type Wanted = Extract<ControllerFrame, { type: 'wanted' }>
+
+const joins_at_once = 8
 const powers = { running: 'running', stopped: 'stopped', deleted: 'stopped', purged: 'absent' } as const
 
 function reportOf(wanted: WantedInstance): InstanceReport {
@@ -38,38 +48,137 @@ function reportOf(wanted: WantedInstance): InstanceReport {
   }
 }
 
-/** Joins, dials, resolves when the first wanted set has come. A link that ends ends the bench: nothing here may fail. */
-async function startHost(order: HostsOrder, token: string, n: number, state_dir: string): Promise<void> {
-  const name = `host-${n}`
-  const machine_id = `machine-${name}`
-  const { controller_url } = order
-  const identity = await joinHost({ controller_url, token, state_dir, name, machine_id })
-  const client = createControllerClient(identity)
-  const began = Promise.withResolvers<void>()
-  let number = 0
-  const send = (link: LinkConnection, frame: AgentFrame) => link.send(JSON.stringify(frame))
-  const take = (frame: ControllerFrame) => {
-    if (frame.type === 'welcome') {
-      number = frame.last_report
-      setInterval(() => send(link, { type: 'ping', sent_ms: 0 }), frame.heartbeat_ms)
-    }
-    if (frame.type !== 'wanted') return
-    if (frame.instances.length > 0) {
-      send(link, { type: 'report', report: ++number, whole: false, instances: frame.instances.map(reportOf) })
-    }
-    began.resolve()
+/** The hosts that have been told all that is wanted of them since somebody began to watch. */
+class InSync {
+  private readonly hosts = new Set<string>()
+  private readonly all: number
+  private watched = false
+
+  constructor(all: number) {
+    this.all = all
   }
-  const link = await client.dial(identity.link_urls[0] ?? '', {
-    message: text => take(JSON.parse(text) as ControllerFrame),
-    closed: reason => {
-      if (ending) return
-      console.error(`${name} lost its link: ${reason}`)
+
+  watch(): void {
+    this.hosts.clear()
+    this.watched = true
+  }
+
+  add(name: string): void {
+    this.hosts.add(name)
+    if (!this.watched || this.hosts.size < this.all) return
+    this.watched = false
+    process.send?.('in sync')
+  }
+}
+
+class Host {
+  private readonly name: string
+  private readonly order: HostsOrder
+  private readonly in_sync: InSync
+  private readonly held = new Map<string, WantedInstance>()
+  private readonly samples
+  private dialler: LinkDialler | undefined
+  private link: LinkConnection | undefined
+  private beat: NodeJS.Timeout | undefined
+  private measuring: NodeJS.Timeout | undefined
+  private interval_s = 0
+  private number = 0
+  private failures = 0
+  private readonly began = Promise.withResolvers<void>()
+
+  constructor(order: HostsOrder, n: number, in_sync: InSync) {
+    this.order = order
+    this.name = `host-${n}`
+    this.in_sync = in_sync
+    const running = () => [...this.held.values()].filter(one => one.power === 'running').map(one => one.id)
+    this.samples = simulatedSamples(this.name, realClock, { running }, order.size)
+  }
+
+  /** Joins, dials, resolves when the first wanted set has come. */
+  async start(token: string, state_dir: string): Promise<void> {
+    const { controller_url } = this.order
+    const machine_id = `machine-${this.name}`
+    const identity = await joinHost({ controller_url, token, state_dir, name: this.name, machine_id })
+    this.dialler = createControllerClient(identity)
+    await this.dial()
+    await this.began.promise
+  }
+
+  private async dial(): Promise<void> {
+    const [url = ''] = this.dialler?.urls ?? []
+    try {
+      this.link = await this.dialler?.dial(url, {
+        message: text => this.take(JSON.parse(text) as ControllerFrame),
+        closed: reason => this.lost(reason),
+      })
+    } catch (error) {
+      return this.lost(error instanceof Error ? error.message : String(error))
+    }
+    const facts = { ...factsOf(this.name, this.order.size), machine_id: `machine-${this.name}` }
+    const holds = [...this.held.values()].map(({ id, generation, details_version, power, reboot_count }) => {
+      return { id, generation, details_version, power, reboot_count }
+    })
+    this.send({ type: 'hello', protocol: 1, facts, holds })
+  }
+
+  private lost(reason: string): void {
+    if (ending) return
+    clearInterval(this.beat)
+    clearInterval(this.measuring)
+    this.interval_s = 0
+    if (!this.order.whole) {
+      console.error(`${this.name} lost its link: ${reason}`)
       process.exit(1)
-    },
-  })
-  const facts = { ...factsOf(name, order.size), machine_id }
-  send(link, { type: 'hello', protocol: 1, facts, holds: [] })
-  await began.promise
+    }
+    // As agents do (src/agent/link.ts).
+    const most_ms = Math.min(backOffMax_ms, backOffFirst_ms * 2 ** this.failures++)
+    setTimeout(() => void this.dial(), most_ms * (0.1 + 0.9 * Math.random()))
+  }
+
+  private send(frame: AgentFrame): void {
+    this.link?.send(JSON.stringify(frame))
+  }
+
+  private take(frame: ControllerFrame): void {
+    if (frame.type === 'welcome') {
+      this.failures = 0
+      this.number = Math.max(this.number, frame.last_report)
+      this.beat = setInterval(() => this.send({ type: 'ping', sent_ms: 0 }), frame.heartbeat_ms)
+    }
+    if (frame.type === 'wanted') this.follow(frame)
+  }
+
+  private follow({ whole, instances, forget_instances, host }: Wanted): void {
+    if (instances.length > 0) {
+      this.send({ type: 'report', report: ++this.number, whole: false, instances: instances.map(reportOf) })
+    }
+    if (this.order.whole) {
+      for (const one of instances) this.held.set(one.id, one)
+      for (const id of forget_instances) this.held.delete(id)
+      if (host) this.measure(host.metrics_interval_s ?? 0)
+    }
+    if (!whole) return
+    this.began.resolve()
+    this.in_sync.add(this.name)
+  }
+
+  /** Hosts begin at any moment of the interval, as they do. */
+  private measure(interval_s: number): void {
+    if (interval_s === this.interval_s) return
+    this.interval_s = interval_s
+    clearInterval(this.measuring)
+    if (interval_s === 0) return
+    const round = async () => {
+      const [host, instances] = [await this.samples.host(), await this.samples.instances()]
+      this.send({ type: 'samples', taken_ms: this.samples.taken_ms(), host, instances })
+    }
+    this.measuring = setTimeout(
+      () => {
+        this.measuring = setInterval(() => void round(), interval_s * 1000)
+      },
+      Math.random() * interval_s * 1000,
+    )
+  }
 }
 
 let ending = false
@@ -79,5 +188,9 @@ process.once('disconnect', () => {
 })
 
 const [order] = (await once(process, 'message')) as [HostsOrder]
-for (const [n, token] of order.tokens.entries()) await startHost(order, token, n + 1, join(order.folder, String(n)))
+const in_sync = new InSync(order.tokens.length)
+process.on('message', () => in_sync.watch())
+await spread({ count: order.tokens.length }, joins_at_once, async n => {
+  await new Host(order, n + 1, in_sync).start(order.tokens[n] ?? '', join(order.folder, String(n)))
+})
 process.send?.('ready')

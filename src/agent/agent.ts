@@ -3,17 +3,25 @@
  * each simulated host run exactly this; only the ports differ.
  */
 import type { Clock } from '../lib/clock.ts'
-import { type AgentFrame, type ControllerFrame, type HostFacts, protocolVersion } from '../protocol/messages.ts'
+import {
+  type AgentFrame,
+  type ControllerFrame,
+  type HostFacts,
+  newerCalls,
+  protocolVersion,
+} from '../protocol/messages.ts'
 import { createCalls } from './calls.ts'
 import { createGuestWatch } from './guests.ts'
 import { createLink } from './link.ts'
 import type {
+  Arrivals,
   Domain,
   FactSource,
   GuestData,
   Hypervisor,
   LinkDialler,
   Log,
+  Mover,
   Network,
   Random,
   SampleSource,
@@ -21,8 +29,10 @@ import type {
   Storage,
 } from './ports.ts'
 import { Away } from './ports.ts'
+import { type Probe, probeByTcp } from './probe.ts'
 import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
 import { createNetworkReconciler } from './reconcilers/network.ts'
+import { createSharedCpus, type HostCpus } from './reconcilers/shared-cpus.ts'
 import { createVolumeRemoval } from './reconcilers/volume-removal.ts'
 import { createWorker } from './reconcilers/worker.ts'
 import { createReporter } from './reporter.ts'
@@ -41,6 +51,9 @@ export interface AgentOptions {
   readonly storage: Storage
   readonly guestData: GuestData
   readonly network: Network
+  /** Without both, instances neither come from other hosts nor go there. */
+  readonly mover?: Mover
+  readonly arrivals?: Arrivals
   readonly state: State
   readonly link: LinkDialler
   readonly facts: FactSource
@@ -51,8 +64,12 @@ export interface AgentOptions {
   readonly log: Log
   /** Kernel's boot id (or the simulation's): tells a power cut from a restart of the agent. */
   readonly boot_id: string
+  /** How it finds out whether another machine lives; by TCP where nothing else is given. */
+  readonly probe?: Probe
   /** Whether the host is being shut down. */
   readonly hostEnds?: () => Promise<boolean>
+  /** Without it no guest is kept off CPUs that are another's own. */
+  readonly cpus?: HostCpus
 }
 
 export interface Agent {
@@ -61,6 +78,8 @@ export interface Agent {
   readonly connected: boolean
   /** Something outside undid a part of the networks: look again now. */
   wakeNetwork(): void
+  /** Something outside undid a part of an instance's move: look again now. */
+  wakeInstance(id: string): void
   stop(): Promise<void>
 }
 
@@ -76,10 +95,25 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const [wanted, said] = [instances.get(id), reporter.get(id)]
     return wanted === undefined || (said !== undefined && isAtRest(wanted, said))
   }
-  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, log })
+  const { probe = probeByTcp } = options
+  const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
-  const reconciling = { ...options, instances, reporter, guestOf, wentOff: calls.wentOff, networkReady: network.ready }
-  const instance = await createInstanceReconciler(reconciling)
+  const reconciling = {
+    ...options,
+    instances,
+    reporter,
+    guestOf,
+    cameHere: guests.look,
+    wentOff: calls.wentOff,
+    networkReady: network.ready,
+  }
+  const shared = createSharedCpus({
+    ...options,
+    instances,
+    cpus: options.cpus ?? null,
+    runs: id => reporter.get(id)?.power === 'running',
+  })
+  const instance = await createInstanceReconciler({ ...reconciling, sharedCpus: shared.now })
   const foreign = createForeignWatch(frame => link.send(frame))
   const volumes = createVolumeRemoval({ ...options, instances, send: frame => link.send(frame) })
   const sampler = createSampler({
@@ -105,7 +139,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         power,
         reboot_count,
       }))
-      return { type: 'hello', protocol: protocolVersion, facts, holds }
+      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls] }
     },
     async welcomed(welcome, send) {
       await options.link.learn?.(welcome.link_urls ?? [])
@@ -131,6 +165,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (change.network) network.wake()
     if (change.network) sampler.changed()
     for (const id of change.instances) instance.changed(id)
+    shared.wake()
     volumes.remove(frame.remove_volumes ?? [])
   }
 
@@ -151,6 +186,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (scope === 'all') {
         instance.survey(domains)
         for (const { id, ours } of domains) if (ours) guests.look(id)
+        shared.wake()
         void refreshFacts()
       }
       foreign.see(domains)
@@ -201,13 +237,14 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       return link.connected
     },
     wakeNetwork: () => network.wake(),
+    wakeInstance: id => instance.wake(id),
     async stop() {
       stopped = true
       link.stop()
       calls.stop()
       guests.stop()
       sampler.stop()
-      await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop()])
+      await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop(), shared.stop()])
     },
   }
 }

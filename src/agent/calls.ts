@@ -8,6 +8,7 @@ import type { AgentCall, PasswordOutcome } from '../protocol/messages.ts'
 import type { WantedInstance } from '../protocol/wanted.ts'
 import { SharedConsoles } from './consoles.ts'
 import { Failure, type Hypervisor, type LinkDialler, type Log } from './ports.ts'
+import type { Probe } from './probe.ts'
 
 const tailDefault_bytes = 64 * 1024
 const tailMax_bytes = 8 * 1024 * 1024
@@ -27,6 +28,7 @@ export interface CallOptions {
   readonly instances: ReadonlyMap<string, WantedInstance>
   /** The guest is off, and nobody wants it to run. */
   readonly isOff: (id: string) => boolean
+  readonly probe: Probe
   readonly log: Log
 }
 
@@ -38,7 +40,7 @@ export interface Calls {
   stop(): void
 }
 
-export function createCalls({ hypervisor, dialler, instances, isOff, log }: CallOptions): Calls {
+export function createCalls({ hypervisor, dialler, instances, isOff, probe, log }: CallOptions): Calls {
   const open = new Set<Duplex>()
   /** How many streams each instance has, those included that are only being opened. */
   const streams = new Map<string, number>()
@@ -142,6 +144,8 @@ export function createCalls({ hypervisor, dialler, instances, isOff, log }: Call
           return carry(params)
         case 'set_password':
           return setPassword(params)
+        case 'probe':
+          return probe(params)
         default:
           return params satisfies never
       }

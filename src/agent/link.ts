@@ -48,7 +48,8 @@ export function createLink(options: LinkOptions): Link {
   const { dialler, clock, random, log } = options
   let stopped = false
   let failures = 0
-  let nextUrl = 0
+  // Not every agent at the same controller first.
+  let nextUrl = Math.floor(random.fraction() * dialler.urls.length)
   let session: Session | null = null
   let timer: Timer | null = null
 

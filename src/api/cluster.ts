@@ -6,15 +6,41 @@ import { route } from './route.ts'
 const CpuOvercommit = Type.Number({ minimum: 0.1, maximum: 64, description: 'vCPUs promised for each CPU thread' })
 const MemoryOvercommit = Type.Number({ minimum: 0.1, maximum: 4, description: 'Memory promised for each MiB there is' })
 
+const FailuresTolerated = Type.Integer({
+  minimum: 0,
+  maximum: 100,
+  description:
+    'How many of its hosts may be lost and the highly available instances still find room: so much stays free. 0: nothing is kept free',
+})
+
 export const Cluster = closed({
   id: Uuid,
   zone_id: Uuid,
   name: Name,
   cpu_overcommit: CpuOvercommit,
   memory_overcommit: MemoryOvercommit,
+  ha_failures_tolerated: FailuresTolerated,
   created_at: Time,
 })
 export type Cluster = Static<typeof Cluster>
+
+/** What of a cluster is kept free for hosts that may be lost. */
+export const ClusterReserve = closed({
+  failures_tolerated: Type.Integer(),
+  hosts: Type.Integer({ description: 'That are there' }),
+  ha_instances: Type.Integer({ description: 'Highly available ones that are wanted running' }),
+  ha_vcpus: Type.Integer(),
+  ha_memory_mib: Type.Integer(),
+  room_vcpus: Type.Integer({
+    description: 'What may still be promised before the reserve is touched; negative: it is',
+  }),
+  room_memory_mib: Type.Integer(),
+  worst_hosts: Type.Array(closed({ id: Uuid, name: Name }), { description: 'Whose loss would be the hardest' }),
+  without_place: Type.Array(closed({ id: Uuid, name: Type.String(), memory_mib: Type.Integer() }), {
+    description: 'Instances of those that would find no host big enough, though the sum may suffice',
+  }),
+})
+export type ClusterReserve = Static<typeof ClusterReserve>
 
 const params = closed({ cluster: Uuid })
 
@@ -44,6 +70,18 @@ export const clusterRoutes = {
     reply: Cluster,
     errors: ['not_found'],
   }),
+  reserve: route({
+    name: 'cluster.reserve',
+    method: 'GET',
+    path: '/v1/clusters/:cluster/reserve',
+    summary: 'What is kept free for hosts that may be lost, and how much may still be promised',
+    level: 'system',
+    needs: 'topology.read',
+    params,
+    status: 200,
+    reply: ClusterReserve,
+    errors: ['not_found'],
+  }),
   create: route({
     name: 'cluster.create',
     method: 'POST',
@@ -56,6 +94,7 @@ export const clusterRoutes = {
       zone_id: Uuid,
       cpu_overcommit: Type.Optional(CpuOvercommit),
       memory_overcommit: Type.Optional(MemoryOvercommit),
+      ha_failures_tolerated: Type.Optional(FailuresTolerated),
     }),
     status: 201,
     reply: Cluster,
@@ -74,6 +113,7 @@ export const clusterRoutes = {
       name: Type.Optional(Name),
       cpu_overcommit: Type.Optional(CpuOvercommit),
       memory_overcommit: Type.Optional(MemoryOvercommit),
+      ha_failures_tolerated: Type.Optional(FailuresTolerated),
     }),
     status: 200,
     reply: Cluster,

@@ -1,5 +1,6 @@
 /** Hosts: the servers that instances run on, how they join, and what they have. */
 import Type, { type Static } from 'typebox'
+import { absenceCauses, fencingMethods, hostAvailabilities, reaches } from '../model/host-state.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
@@ -20,6 +21,25 @@ export const Disagreement = closed({
 })
 export type Disagreement = Static<typeof Disagreement>
 
+/** What is known of a host that is not there. */
+export const HostAbsence = closed({
+  cause: oneOf(absenceCauses),
+  since: Time,
+  opinions: Type.Array(
+    closed({
+      host_id: Uuid,
+      host: Type.String(),
+      reached: nullable(oneOf(reaches, { description: 'Null: it could not tell' })),
+      at: Time,
+    }),
+    { description: 'What other hosts found when they were asked to reach it' },
+  ),
+  dead_at: nullable(Time),
+  fence_failure: nullable(Type.String()),
+  fenced_at: nullable(Time),
+  fenced_by: nullable(oneOf(fencingMethods)),
+})
+
 export const Host = closed({
   id: Uuid,
   name: Name,
@@ -29,6 +49,12 @@ export const Host = closed({
   state: oneOf(hostStates, {
     description: "'unreachable': its agent holds no link; that says nothing of its instances",
   }),
+  availability: oneOf(hostAvailabilities, {
+    description:
+      "'late': missed two heartbeats; 'silent': holds no link; 'suspect': others are asked, or reach the machine; 'dead': others cannot reach it either; 'fenced': surely nothing of what may run elsewhere runs on it any more",
+  }),
+  availability_reason: Type.String({ description: 'In words; empty for a host that is up' }),
+  absence: nullable(HostAbsence),
   schedulable: Type.Boolean({ description: 'Whether new instances may be placed here' }),
   maintenance: nullable(
     closed(
@@ -125,6 +151,29 @@ export const hostRoutes = {
     }),
     status: 204,
     errors: ['not_found', 'in_use', 'wrong_state'],
+  }),
+  fence: route({
+    name: 'host.fence',
+    method: 'POST',
+    path: '/v1/hosts/:host/fence',
+    summary:
+      'Have the highly available instances of a host that does not answer run elsewhere: cut its power, or vouch that it is off',
+    level: 'system',
+    needs: 'host.fence',
+    params,
+    body: closed({
+      name: Type.String({ maxLength: 255, description: "The host's name, to confirm" }),
+      confirm_off: Type.Optional(
+        Type.Boolean({
+          description:
+            'You have seen that it is off and stays so. If that is not true, instances run twice and their disks are destroyed',
+        }),
+      ),
+    }),
+    status: 202,
+    reply: Host,
+    errors: ['not_found', 'wrong_state', 'invalid', 'unavailable'],
+    cli: { positional: ['name'] },
   }),
   reconcile: route({
     name: 'host.reconcile',

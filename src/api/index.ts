@@ -2,6 +2,8 @@
 import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
+import { haRestartRoutes } from './ha-restart.ts'
+import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
 import { maintenanceRoutes } from './maintenance.ts'
@@ -40,6 +42,8 @@ export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
   host: hostRoutes,
+  'host-bmc': hostBmcRoutes,
+  'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
   migration: migrationRoutes,
   maintenance: maintenanceRoutes,

@@ -1,9 +1,21 @@
 /** Zones: places that fail apart from each other, such as rooms or racks. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
-export const Zone = closed({ id: Uuid, name: Name, created_at: Time })
+export const Zone = closed({
+  id: Uuid,
+  name: Name,
+  storm: nullable(
+    closed({
+      since: Time,
+      gone: Type.Integer({ description: 'Hosts that vanished at once' }),
+      hosts: Type.Integer({ description: 'Of so many that were there' }),
+      overridden_at: nullable(Time),
+    }),
+  ),
+  created_at: Time,
+})
 export type Zone = Static<typeof Zone>
 
 const params = closed({ zone: Uuid })
@@ -59,6 +71,19 @@ export const zoneRoutes = {
     status: 200,
     reply: Zone,
     errors: ['not_found', 'name_taken'],
+  }),
+  override: route({
+    name: 'zone.override-storm',
+    method: 'POST',
+    path: '/v1/zones/:zone/override-storm',
+    summary:
+      'So many hosts vanished at once that nothing is fenced nor restarted: do it all the same, since they are truly down',
+    level: 'system',
+    needs: 'host.fence',
+    params,
+    status: 200,
+    reply: Zone,
+    errors: ['not_found', 'wrong_state'],
   }),
   delete: route({
     name: 'zone.delete',

@@ -13,6 +13,7 @@ import type { HostBoard } from './app/host-board.ts'
 import type { MetricHub } from './app/metric-hub.ts'
 import type { PluginShelf } from './app/plugin.ts'
 import type { Settings } from './app/setting-values.ts'
+import type { Fencing } from './fencing/fence.ts'
 import type { Database } from './store/database.ts'
 
 export interface Random {
@@ -55,6 +56,8 @@ export interface Cloud {
   readonly sealer: Sealer
   readonly images: ImageStore
   readonly plugins: PluginShelf
+  /** Reaches hosts' management controllers, to cut their power. */
+  readonly fencing: Fencing
   /** Addresses that an image may not be fetched from unless allowed: see lib/download. */
   readonly allow_private_downloads: boolean
 }

@@ -13,8 +13,11 @@ import { MetricHub } from './app/metric-hub.ts'
 import { PluginShelf } from './app/plugin.ts'
 import { Settings } from './app/setting-values.ts'
 import { bootstrap } from './bootstrap.ts'
+import type { Fencing } from './fencing/fence.ts'
+import { realFencing } from './fencing/index.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
 import { sealAudit } from './reconcilers/audit-seal.ts'
+import { balanceLoop } from './reconcilers/balance.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
@@ -37,6 +40,8 @@ export interface ControllerParts {
   images: ImageStore
   wanted_of_hosts: WantedHostRules
   allow_private_downloads?: boolean
+  /** Cuts hosts' power; without it by IPMI and Redfish. */
+  fencing?: Fencing
   /** Folder of the web UI's plug-ins; without it there are none. */
   plugins_folder?: string
   /** Loops besides those that every controller runs; closed with it. */
@@ -90,6 +95,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     streams: new AgentStreams({ calls, clock, random, agent_url: self.agent_url }),
     sealer,
     images: parts.images,
+    fencing: parts.fencing ?? realFencing(clock),
     plugins: new PluginShelf({ folder: parts.plugins_folder ?? null, database, clock, log }),
     allow_private_downloads: parts.allow_private_downloads ?? false,
   }
@@ -146,7 +152,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     ...imageLoops(cloud),
     ...(parts.loops?.(cloud) ?? []),
   ]
-  const all = [lease, cleaning, metricLoop(cloud), ...woken]
+  const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {
     for (const loop of woken) loop.wake()

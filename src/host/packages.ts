@@ -38,9 +38,11 @@ export const packages: readonly Package[] = [
   { name: 'iproute2', why: 'sets addresses and routes', roles: ['host'] },
   { name: 'nftables', why: 'lets guests reach outside through the host', roles: ['host'] },
   { name: 'ethtool', why: 'sets checksum offload of network cards', roles: ['host'] },
+  { name: 'ipmitool', why: 'cuts the power of hosts that are lost, by IPMI', roles: ['controller'] },
   { name: 'genisoimage', why: 'writes config drives', roles: ['host'] },
   { name: 'procps', why: 'lets tests set kernel parameters of their namespaces', roles: ['test'] },
   { name: 'libxml2-utils', why: "lets tests hold domain XML to libvirt's schema (xmllint)", roles: ['test'] },
+  { name: 'openipmi', why: 'lets tests cut power by IPMI (ipmi_sim)', roles: ['test'] },
   { name: 'chromium', why: 'lets tests use the web UI as people do', roles: ['test'] },
   { name: 'openssh-client', why: 'lets tests and `croft instance ssh` reach guests', roles: ['host', 'test'] },
 ]

@@ -29,6 +29,7 @@ export type InstanceId = Id<'instance'>
 export type MigrationId = Id<'migration'>
 export type InstanceGroupId = Id<'instance-group'>
 export type OperationId = Id<'operation'>
+export type HaRestartId = Id<'ha-restart'>
 export type PlacementId = Id<'placement'>
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

@@ -22,6 +22,7 @@ export const permissions = [
   'key-pair.manage',
   'topology.read',
   'topology.manage',
+  'host.fence',
   'domain.read',
   'domain.manage',
   'project.read',

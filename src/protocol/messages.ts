@@ -39,9 +39,19 @@ export const HostFacts = Type.Object({
   sockets: Count,
   memory_mib: Count,
   huge_pages: Type.Array(Type.Object({ size_kib: Count, total: Count }), { maxItems: 64 }),
-  numa: Type.Array(Type.Object({ node: Count, cpus: Type.Array(Count, { maxItems: 65_536 }), memory_mib: Count }), {
-    maxItems: 1024,
-  }),
+  numa: Type.Array(
+    Type.Object({
+      node: Count,
+      cpus: Type.Array(Count, { maxItems: 65_536 }),
+      memory_mib: Count,
+      huge_pages: Type.Optional(Type.Array(Type.Object({ size_kib: Count, total: Count }), { maxItems: 64 })),
+    }),
+    { maxItems: 1024 },
+  ),
+  /** CPUs that are threads of one core. */
+  thread_siblings: Type.Optional(Type.Array(Type.Array(Count, { maxItems: 64 }), { maxItems: 65_536 })),
+  /** Models that a guest can have here, as libvirt says of its hypervisor. */
+  cpu_models: Type.Optional(Type.Array(Text, { maxItems: 1024 })),
   disks: Type.Array(Type.Object({ name: Text, size_bytes: Bytes, model: Text, rotational: Type.Boolean() }), {
     maxItems: 4096,
   }),
@@ -56,7 +66,23 @@ export const HostFacts = Type.Object({
     }),
     { maxItems: 4096 },
   ),
-  pci: Type.Array(Type.Object({ address: Text, vendor: Text, device: Text, class: Text }), { maxItems: 16_384 }),
+  pci: Type.Array(
+    Type.Object({
+      address: Text,
+      vendor: Text,
+      device: Text,
+      class: Text,
+      driver: Type.Optional(Text),
+      /** What is in one group cannot be kept apart; null: no IOMMU, and so nothing for guests. */
+      iommu_group: Type.Optional(Nullable(Text)),
+      numa_node: Type.Optional(Nullable(Count)),
+      /** Of a virtual function (SR-IOV): the device that it is one of. */
+      physical_function: Type.Optional(Text),
+      /** What the host itself needs it for ('disk sda', 'nic eth0'): never a guest's. */
+      used_by: Type.Optional(Nullable(Text)),
+    }),
+    { maxItems: 16_384 },
+  ),
   virtualisation: Type.Union([Type.Literal('kvm'), Type.Literal('tcg')]),
   /** Free room of the pool for root disks. */
   pool_total_gib: Count,
@@ -132,6 +158,8 @@ export const AgentFrame = Type.Union([
       }),
       { maxItems: 65_536 },
     ),
+    /** Calls that this agent knows beyond those of the first version; one that it does not know would end its link. */
+    knows_calls: Type.Optional(Type.Array(Text, { maxItems: 64 })),
   }),
   Type.Object({
     type: Type.Literal('report'),
@@ -182,6 +210,13 @@ export const AgentCall = Type.Union([
     user: Type.String({ minLength: 1, maxLength: 64 }),
     password: Type.String({ minLength: 1, maxLength: 256 }),
   }),
+  /** Find out whether another machine lives, by TCP to some ports of it; answered with a ProbeOutcome. */
+  Type.Object({
+    method: Type.Literal('probe'),
+    address: Type.String({ maxLength: 64, pattern: '^[0-9a-fA-F:.]+$' }),
+    ports: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), { minItems: 1, maxItems: 4 }),
+    timeout_ms: Type.Integer({ minimum: 100, maximum: 10_000 }),
+  }),
 ])
 export type AgentCall = Static<typeof AgentCall>
 
@@ -199,6 +234,15 @@ export const PasswordOutcome = Type.Object({
   ]),
 })
 export type PasswordOutcome = Static<typeof PasswordOutcome>
+
+/** Calls that not every agent knows: asked only of those that say so in their hello. */
+export const newerCalls: readonly AgentCall['method'][] = ['probe']
+
+/** 'service': something accepts there. 'machine': it refuses, so its kernel lives. 'none': no answer in time. */
+export const ProbeOutcome = Type.Object({
+  reached: Type.Union([Type.Literal('service'), Type.Literal('machine'), Type.Literal('none')]),
+})
+export type ProbeOutcome = Static<typeof ProbeOutcome>
 
 /** Controller to agent. */
 export const ControllerFrame = Type.Union([

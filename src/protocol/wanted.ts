@@ -13,6 +13,7 @@ import {
   videoModels,
 } from '../model/graphics.ts'
 import { type NicModel, nicModels } from '../model/nic.ts'
+import { WantedHardware } from './hardware.ts'
 import { WantedMigration } from './migration.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
@@ -119,6 +120,8 @@ export const WantedInstance = Type.Object({
   memory_mib: Amount,
   /** 'host-model', 'host-passthrough', 'default' (the host's choice) or a model's name. */
   cpu_model: Type.String(),
+  /** What of this host is its own, and what else it sees of CPUs and memory; changes only with the generation, or the host. */
+  hardware: Type.Optional(WantedHardware),
   /** The guest's system, where it needs a machine of its own kind: 'windows' keeps its clock in local time and knows Hyper-V's ways. */
   os_family: Type.Optional(Type.Literal('windows')),
   /** As the guest sees them: the root disk first. */

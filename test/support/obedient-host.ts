@@ -4,7 +4,8 @@
  */
 
 import { factsOf, type HostSize } from '../../sim/facts.ts'
-import { type AgentSession, heartbeat_ms } from '../../src/controller/agents/sessions.ts'
+import type { AgentSession } from '../../src/controller/agents/sessions.ts'
+import { leaseTimes } from '../../src/model/lease.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
 import type { AgentCall, ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
@@ -66,7 +67,7 @@ export class ObedientHost {
 
   private beat(): void {
     this.timer?.cancel()
-    this.timer = this.test.cloud.clock.after(heartbeat_ms, () => {
+    this.timer = this.test.cloud.clock.after(leaseTimes.heartbeat_ms, () => {
       void this.session?.receive(JSON.stringify({ type: 'ping', sent_ms: 0 }))
       if (this.session) this.beat()
     })

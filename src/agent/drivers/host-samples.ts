@@ -1,7 +1,8 @@
 /** What the host itself uses, from /proc. Its NICs and disks are those that facts tell of: hardware, not taps and loops. */
 import { join } from 'node:path'
 import { deviceName, type DiskSample, type HostSample, type NicSample } from '../../protocol/samples.ts'
-import { readDisks, readNics, readText } from '../facts/devices.ts'
+import { readDisks, readNics } from '../facts/devices.ts'
+import { readText } from '../facts/text.ts'
 
 /** Linux tells CPU time in hundredths of a second on every architecture that there is (USER_HZ). */
 const ticks_per_s = 100

@@ -1,22 +1,12 @@
-/** Disks, NICs, PCI devices, huge pages and NUMA nodes, as /sys shows them. A file that is not there counts as nothing known. */
-import { readdir, readFile, readlink } from 'node:fs/promises'
+/** Disks, NICs, huge pages, NUMA nodes and cores, as /sys shows them. A file that is not there counts as nothing known. */
+import { readdir, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { HostFacts } from '../../protocol/messages.ts'
 import { parseCpuList, parseMemTotal_mib } from './parse.ts'
+import { readText } from './text.ts'
 
 /** Loop devices, RAM disks, mappings and the like stand on others. */
 const virtualDisk = /^(loop|ram|zram|dm-|md|sr|fd|nbd)/
-/** pci.ids says what the numbers mean; bridges and the like are left out of the report. */
-const pciBridgeClass = '0x06'
-
-/** '' when the file cannot be read: many of /sys's files refuse to be read in some states of their device. */
-export async function readText(path: string): Promise<string> {
-  try {
-    return (await readFile(path, 'utf8')).trim()
-  } catch {
-    return ''
-  }
-}
 
 async function names(path: string): Promise<string[]> {
   try {
@@ -62,21 +52,11 @@ export async function readNics(sys: string): Promise<HostFacts['nics']> {
   return found
 }
 
-export async function readPci(sys: string): Promise<HostFacts['pci']> {
-  const root = join(sys, 'bus/pci/devices')
-  const all = await Promise.all(
-    (await names(root)).map(async address => ({
-      address,
-      vendor: await readText(join(root, address, 'vendor')),
-      device: await readText(join(root, address, 'device')),
-      class: await readText(join(root, address, 'class')),
-    })),
-  )
-  return all.filter(each => !each.class.startsWith(pciBridgeClass))
+export function readHugePages(sys: string): Promise<HostFacts['huge_pages']> {
+  return pagesIn(join(sys, 'kernel/mm/hugepages'))
 }
 
-export async function readHugePages(sys: string): Promise<HostFacts['huge_pages']> {
-  const root = join(sys, 'kernel/mm/hugepages')
+async function pagesIn(root: string): Promise<HostFacts['huge_pages']> {
   const all = await Promise.all(
     (await names(root)).map(async name => ({
       size_kib: Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0),
@@ -94,7 +74,23 @@ export async function readNuma(sys: string): Promise<HostFacts['numa']> {
       node: Number(name.slice(4)),
       cpus: parseCpuList(await readText(join(root, name, 'cpulist'))),
       memory_mib: parseMemTotal_mib(await readText(join(root, name, 'meminfo'))) ?? 0,
+      huge_pages: await pagesIn(join(root, name, 'hugepages')),
     })),
   )
   return all.sort((a, b) => a.node - b.node)
+}
+
+/** Those that run now, and by NUMA node. */
+export async function readHostCpus(sys: string) {
+  const all = parseCpuList(await readText(join(sys, 'devices/system/cpu/online')))
+  return { all, nodes: (await readNuma(sys)).map(({ node, cpus }) => ({ node, cpus })) }
+}
+
+/** CPUs that are threads of one core, as far as the kernel says; each core once. */
+export async function readThreadSiblings(sys: string): Promise<number[][]> {
+  const root = join(sys, 'devices/system/cpu')
+  const cpus = (await names(root)).filter(name => /^cpu\d+$/.test(name))
+  const lists = await Promise.all(cpus.map(name => readText(join(root, name, 'topology/thread_siblings_list'))))
+  const cores = [...new Set(lists)].map(parseCpuList).filter(core => core.length > 0)
+  return cores.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0))
 }

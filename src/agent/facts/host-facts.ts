@@ -4,8 +4,10 @@ import { open } from 'node:fs/promises'
 import { arch, hostname, release } from 'node:os'
 import { join } from 'node:path'
 import type { HostFacts } from '../../protocol/messages.ts'
-import { readDisks, readHugePages, readNics, readNuma, readPci, readText } from './devices.ts'
+import { readDisks, readHugePages, readNics, readNuma, readThreadSiblings } from './devices.ts'
 import { parseCpuinfo, parseMemTotal_mib, parseOsRelease } from './parse.ts'
+import { readPci } from './pci.ts'
+import { readText } from './text.ts'
 
 export interface HostFactsOptions {
   readonly agent_version: string
@@ -14,6 +16,8 @@ export interface HostFactsOptions {
   readonly virtualisation: 'kvm' | 'tcg'
   room(): Promise<{ total_gib: number; free_gib: number }>
   hypervisorVersions(): Promise<{ libvirt: string; qemu: string }>
+  /** That guests can have here. */
+  cpuModels?(): Promise<string[]>
   network(): Promise<{ ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }>
   /** For tests: another root of /proc and /sys. */
   readonly root?: string
@@ -29,7 +33,8 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
   const proc = join(root, 'proc')
   const sys = join(root, 'sys')
   const cpu = parseCpuinfo(await readText(join(proc, 'cpuinfo')))
-  const [versions, network, room] = await Promise.all([
+  const [cpu_models, versions, network, room] = await Promise.all([
+    soon(options.cpuModels?.() ?? Promise.resolve([]), []),
     soon(options.hypervisorVersions(), unknownVersions),
     soon(options.network(), unknownNetwork),
     options.room(),
@@ -52,7 +57,9 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     numa: await readNuma(sys),
     disks: await readDisks(sys),
     nics: await readNics(sys),
-    pci: await readPci(sys),
+    pci: await readPci(root),
+    thread_siblings: await readThreadSiblings(sys),
+    ...(cpu_models.length > 0 && { cpu_models }),
     virtualisation: options.virtualisation,
     pool_total_gib: room.total_gib,
     pool_free_gib: room.free_gib,
@@ -73,6 +80,12 @@ async function soon<T>(asked: Promise<T>, otherwise: T): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** What a guest sees of the processor that is shown it as it is. */
+export async function readHostCpu(root = '/'): Promise<{ model: string; flags: string[] }> {
+  const { model, flags } = parseCpuinfo(await readText(join(root, 'proc/cpuinfo')))
+  return { model: model.slice(0, 512), flags: [...flags].sort().slice(0, 4096) }
 }
 
 export function readBootId(root = '/'): Promise<string> {

@@ -31,6 +31,8 @@ export const Done = Type.Object({
   purged: Type.Boolean(),
   /** Volumes that were made on this host: one that is not there any more is lost or out of sight, and never made anew. */
   disks: Type.Array(Type.String()),
+  /** What the guest that runs was given; null: not known, or by an older agent. */
+  size: Nullable(Type.Object({ vcpus: Type.Integer(), memory_mib: Type.Integer() })),
 })
 export type Done = Static<typeof Done>
 
@@ -47,6 +49,7 @@ export const nothingDone: Done = {
   crashed_at_ms: 0,
   purged: false,
   disks: [],
+  size: null,
 }
 
 const check = Compile(Done)

@@ -24,7 +24,7 @@ export interface Situation {
   readonly boot_id: string
 }
 
-export type Act = 'start' | 'resume' | 'askShutdown' | 'cut' | 'undefine' | 'purge'
+export type Act = 'start' | 'resume' | 'grow' | 'askShutdown' | 'cut' | 'undefine' | 'purge'
 
 export interface Plan {
   /** To be on disk before the act; the very same object as given when nothing changes. */
@@ -74,7 +74,12 @@ export function started(at: Situation): Done {
     reboot: null,
     shutdown: null,
     purged: false,
+    size: sizeOf(at.wanted),
   }
+}
+
+export function sizeOf({ vcpus, memory_mib }: WantedInstance): NonNullable<Done['size']> {
+  return { vcpus, memory_mib }
 }
 
 /** What the controller is told. */
@@ -103,7 +108,8 @@ function powerWhenOff({ wanted, done }: Pick<Situation, 'wanted' | 'done'>): 'ab
 
 function keepRunning(at: Situation, domain: Domain): Plan {
   const { wanted, done, now_ms } = at
-  if (domain.power === 'crashed') return act(at, 'cut')
+  // A guest whose memory was lost on its way between two hosts is as good as crashed.
+  if (domain.power === 'crashed' || domain.moving === 'broken') return act(at, 'cut')
   if (done.reboot?.stage === 'up') {
     return settle(at, { ...started(at), reboots_done: Math.max(done.reboots_done, done.reboot.count) })
   }
@@ -112,6 +118,9 @@ function keepRunning(at: Situation, domain: Domain): Plan {
     if (done.applied_generation < wanted.generation || domain.left_paused === true) return act(at, 'resume')
     return settle(at, { ...done, ran_in_boot: at.boot_id, failure: domain.paused_reason })
   }
+  // Less than it has waits for its next start.
+  const grows = done.size !== null && (wanted.vcpus > done.size.vcpus || wanted.memory_mib > done.size.memory_mib)
+  if (grows) return act(at, 'grow')
   // An earlier wish to stop may still be on its way through the guest: until then its going off is our doing, not its own.
   const shutdown = done.shutdown !== null && now_ms < done.shutdown.deadline_ms ? done.shutdown : null
   const kept = { ...done, failure: null, ran_in_boot: at.boot_id, stopped_by_guest: null, shutdown, purged: false }

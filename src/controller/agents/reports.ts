@@ -5,7 +5,9 @@
 import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import type { Static } from 'typebox'
+import type { AbsenceCause } from '../../model/host-state.ts'
 import { followMigrations, type Said } from '../app/migration-steps.ts'
+import { absence } from '../store/absence.ts'
 import { controller } from '../store/controller.ts'
 import { channels, type Database, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -30,23 +32,55 @@ export function beginSession(
     const session = await host.beginSession(tx, host_id, controller_id)
     await host.setFacts(tx, host_id, facts, reserved_memory_mib)
     const noted = await noteHolds(tx, host_id, holds)
-    await hostChanged(tx, host_id)
+    await hostChanged(tx, host_id, { back_from: await absence.end(tx, host_id) })
     return { ...session, ...noted, agent_urls: await controller.urls(tx) }
   })
 }
 
 /** The link is gone: the host is unreachable, its instances unknown, unless a newer link has taken over. */
-export async function endSession(database: Database, host_id: string, epoch: number): Promise<void> {
+export async function endSession(
+  database: Database,
+  host_id: string,
+  epoch: number,
+  cause: AbsenceCause,
+): Promise<void> {
   await database.transaction(async tx => {
-    if (await host.endSession(tx, host_id, epoch)) await hostChanged(tx, host_id)
+    if (!(await host.endSession(tx, host_id, epoch))) return
+    await absence.begin(tx, host_id, cause)
+    await hostChanged(tx, host_id, { lost: cause })
+    await event.notify(tx, channels.absence, host_id)
   })
 }
 
+/** Links from which nothing has come for a while: what others think of their hosts is asked early. */
+export async function noteLate(
+  database: Database,
+  late: readonly { host_id: string; epoch: number; silent_ms: number }[],
+): Promise<void> {
+  await database.transaction(async tx => {
+    const fresh = await absence.noteLate(tx, late)
+    if (fresh.length === 0) return
+    await event.record(tx, fresh.map(hostEvent))
+    await event.notify(tx, channels.absence, '')
+  })
+}
+
+/** They speak again. */
+export async function noteHeardAgain(database: Database, host_id: string): Promise<void> {
+  await database.transaction(async tx => {
+    if (await absence.heardAgain(tx, host_id)) await event.record(tx, [hostEvent(host_id)])
+  })
+}
+
+function hostEvent(host_id: string) {
+  return { noun: 'host', kind: 'changed', resource_id: host_id, project_id: null }
+}
+
 /** A host that comes or goes changes how its instances are shown, so they get events too; and gateways may move. */
-async function hostChanged(tx: Tx, host_id: string): Promise<void> {
+async function hostChanged(tx: Tx, host_id: string, detail: Record<string, unknown>): Promise<void> {
   const instances = await observed.ofHost(tx, host_id)
   await event.record(tx, [
-    { noun: 'host', kind: 'changed', resource_id: host_id, project_id: null },
+    { ...hostEvent(host_id), detail },
     ...instances.map(one => ({ noun: 'instance', kind: 'changed', resource_id: one.id, project_id: one.project_id })),
   ])
   await event.notify(tx, channels.network, '')

@@ -7,8 +7,16 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
 import { isDatabaseAway } from '../../lib/database-away.ts'
 import { Together } from '../../lib/together.ts'
+import type { AbsenceCause } from '../../model/host-state.ts'
+import { leaseTimes } from '../../model/lease.ts'
 import { linkUrlOf } from '../../protocol/join.ts'
-import { type AgentFrame, type ControllerFrame, parseAgentFrame, protocolVersion } from '../../protocol/messages.ts'
+import {
+  type AgentFrame,
+  type ControllerFrame,
+  newerCalls,
+  parseAgentFrame,
+  protocolVersion,
+} from '../../protocol/messages.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
 import { volumesGone } from '../app/volume-gone.ts'
 import type { MetricHub } from '../app/metric-hub.ts'
@@ -22,6 +30,8 @@ import {
   endSession,
   noteFacts,
   noteForeign,
+  noteHeardAgain,
+  noteLate,
   type ReportOutcome,
   type SentReport,
 } from './reports.ts'
@@ -68,9 +78,17 @@ class Shared {
 /** Calls to one host that wait for their answer; beyond that the oldest is given up. */
 const unanswered_max = 1000
 
-export const heartbeat_ms = 5000
-/** Three heartbeats missed: the link is dead, whatever TCP thinks. */
-export const silence_ms_max = 3 * heartbeat_ms + 1000
+/** Silent for longer, the link is dead, whatever TCP thinks. */
+const { heartbeat_ms, silence_ms_max } = leaseTimes
+
+/** Two heartbeats missed: what other hosts think of it is asked, while there is still hope. */
+export const late_ms = 2 * heartbeat_ms + 1000
+/** For a host that is sent to another controller to dial it. */
+const handover_ms = 3000
+/** How often it is looked who is silent. */
+const look_every_ms = 1000
+/** So late itself, a controller has not read what came meanwhile: it is no judge of others' silence in this round. */
+const own_delay_ms_max = 1000
 
 export class AgentSession {
   readonly host_id: string
@@ -85,6 +103,12 @@ export class AgentSession {
   /** Frames are handled one after the other, in the order of their coming. */
   private turn: Promise<void> = Promise.resolve()
   private open = true
+  private cause: AbsenceCause = 'closed'
+  /** Until when its host may take to dial another controller, before it counts as gone. */
+  private handover: Promise<unknown> | undefined
+  /** It was noted that nothing is heard of it. */
+  private late = false
+  private knows_calls: readonly string[] = []
   /** A look at what is wanted is queued already. */
   private woken = false
   /** Calls that the agent has not answered yet; an answer to anything else is none. */
@@ -102,9 +126,17 @@ export class AgentSession {
     return this.told !== undefined
   }
 
+  get isIdle(): boolean {
+    return this.begun && this.open && this.asked.size === 0
+  }
+
   /** Queues what came in; a frame that does not fit, or a failing database, ends the link, and the agent dials again. */
   receive(text: string): Promise<void> {
     this.heard_ms = this.parts.clock.now_ms()
+    if (this.late) {
+      this.late = false
+      void this.enqueue(() => noteHeardAgain(this.parts.database, this.host_id))
+    }
     return this.enqueue(() => this.handle(text))
   }
 
@@ -124,6 +156,10 @@ export class AgentSession {
   /** After what is queued: a call may be about an instance of which the host is only about to be told. */
   call(asked: ReadCall): void {
     const { call, params } = asked
+    if (newerCalls.includes(params.method) && !this.knows_calls.includes(params.method)) {
+      const error = 'The agent of this host is too old for this: update it.'
+      return void this.enqueue(() => this.parts.calls.answered(asked, { error }))
+    }
     const [oldest] = this.asked.keys()
     if (this.asked.size >= unanswered_max && oldest !== undefined) this.asked.delete(oldest)
     this.asked.set(call, { call, by: asked.by })
@@ -138,17 +174,35 @@ export class AgentSession {
     if (this.open) this.link.send(frame)
   }
 
-  end(reason: string): void {
+  end(reason: string, cause: AbsenceCause = 'closed'): void {
     if (!this.open) return
     this.open = false
+    this.cause = cause
     this.link.close(reason)
+  }
+
+  /**
+   * Sends the host to another controller, of which it knows. Its instances are not shown as unknown meanwhile: by the time
+   * this link counts as ended the host has a newer one.
+   */
+  handOver(until: Promise<unknown>): void {
+    this.handover = until
+    this.end('another controller has fewer hosts', 'controller_gone')
+  }
+
+  /** It has missed heartbeats. True the first time, until it is heard again. */
+  becomesLate(): boolean {
+    if (this.late || !this.begun || this.silentFor_ms() <= late_ms) return false
+    this.late = true
+    return true
   }
 
   /** The link is gone: nothing more is sent, and what was queued ends. */
   async closed(): Promise<void> {
     this.open = false
     await this.turn
-    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch)
+    await this.handover
+    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.cause)
   }
 
   private enqueue(work: () => Promise<void>): Promise<void> {
@@ -196,7 +250,7 @@ export class AgentSession {
     await this.parts.calls.answered(asked, error === undefined ? { result } : { error })
   }
 
-  private async begin({ protocol, facts, holds }: Hello): Promise<void> {
+  private async begin({ protocol, facts, holds, knows_calls = [] }: Hello): Promise<void> {
     if (protocol > protocolVersion || protocol < protocolVersion - 1) {
       throw new Error(
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
@@ -212,6 +266,7 @@ export class AgentSession {
       holds,
     )
     this.epoch = session.epoch
+    this.knows_calls = knows_calls
     const { last_report, show } = session
     this.last_report = last_report
     if (show.length > 0) this.parts.log.warn({ host_id: this.host_id, instances: show.length }, newer_held)
@@ -255,6 +310,9 @@ export class AgentSessions {
   private readonly stops: (() => void)[] = []
   /** Ends of links that are being written. */
   private readonly endings = new Set<Promise<void>>()
+  /** Hosts that were sent to another controller and may still be on their way. */
+  private readonly handedOver = new Set<string>()
+  private readonly stopped = Promise.withResolvers<void>()
 
   constructor(parts: SessionParts) {
     this.parts = parts
@@ -272,8 +330,9 @@ export class AgentSessions {
 
   async close(): Promise<void> {
     for (const stop of this.stops.splice(0)) stop()
+    this.stopped.resolve()
     const open = [...this.sessions.values()]
-    for (const session of open) session.end('the controller stops')
+    for (const session of open) session.end('the controller stops', 'controller_gone')
     await Promise.all(open.map(session => this.closed(session)))
     await Promise.allSettled(this.endings)
   }
@@ -291,6 +350,18 @@ export class AgentSessions {
     const ending = session.closed().finally(() => this.endings.delete(ending))
     this.endings.add(ending)
     await ending
+  }
+
+  /** Sends so many hosts to other controllers; any, but for those that are about to answer a call. */
+  handOver(count: number): void {
+    const { clock } = this.parts
+    for (const session of [...this.sessions.values()].filter(one => one.isIdle).slice(0, count)) {
+      const { host_id } = session
+      this.handedOver.add(host_id)
+      const until = Promise.race([clock.sleep(handover_ms), this.stopped.promise])
+      void until.then(() => this.handedOver.delete(host_id))
+      session.handOver(until)
+    }
   }
 
   get count(): number {
@@ -317,7 +388,7 @@ export class AgentSessions {
       if (held.get(session.host_id) !== session.epoch) session.end(not_held)
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
     }
-    for (const [id, epoch] of held) if (!this.sessions.has(id)) await endSession(database, id, epoch)
+    for (const [id, epoch] of held) if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */
@@ -334,12 +405,25 @@ export class AgentSessions {
   }
 
   private watchSilence(): void {
-    const timer = this.parts.clock.after(heartbeat_ms, () => {
-      for (const session of this.sessions.values()) {
-        if (session.silentFor_ms() > silence_ms_max) session.end(`silent for ${session.silentFor_ms()} ms`)
-      }
+    const due_ms = this.parts.clock.now_ms() + look_every_ms
+    const timer = this.parts.clock.after(look_every_ms, () => {
+      if (this.parts.clock.now_ms() - due_ms <= own_delay_ms_max) this.lookWhoIsSilent()
       this.watchSilence()
     })
     this.stops.splice(2, 1, () => timer.cancel())
+  }
+
+  private lookWhoIsSilent(): void {
+    const late: AgentSession[] = []
+    for (const session of this.sessions.values()) {
+      if (session.silentFor_ms() > silence_ms_max) session.end(`silent for ${session.silentFor_ms()} ms`, 'silent')
+      else if (session.becomesLate()) late.push(session)
+    }
+    if (late.length === 0) return
+    const { database, log } = this.parts
+    noteLate(
+      database,
+      late.map(one => ({ host_id: one.host_id, epoch: one.epoch, silent_ms: one.silentFor_ms() })),
+    ).catch(error => log.warn({ err: error }, 'hosts that are late could not be noted'))
   }
 }

@@ -1,8 +1,10 @@
 /**
  * The one way to change anything on a user's behalf: one transaction that holds the change, its audit row, and what an
- * Idempotency-Key shall answer when it is used again. Either all of it is there afterwards or nothing.
+ * Idempotency-Key shall answer when it is used again. Either all of it is there afterwards or nothing; which of the two, when the
+ * database goes away at the wrong moment, surely.ts finds out.
  */
 import { isDatabaseAway } from '../../lib/database-away.ts'
+import { surely } from './surely.ts'
 import type { Cloud } from '../cloud.ts'
 import { CloudError } from '../../model/errors.ts'
 import { audit } from '../store/audit.ts'
@@ -17,7 +19,7 @@ import type { Caller } from './caller.ts'
  */
 export function change<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promise<T>): Promise<T> {
   const { request } = caller
-  return cloud.database.transaction(async tx => {
+  return surely(cloud, async (tx, done) => {
     if (request.idempotency_key !== null) {
       const before = await idempotency.claim(tx, caller.user_id, request.idempotency_key, request.sha256)
       if (before === 'mismatch') {
@@ -29,7 +31,8 @@ export function change<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promis
       if (before !== 'new') return before.body as T
     }
     const body = await work(tx)
-    await audit.record(tx, [{ caller, outcome: request.status, error: null, resource_id: resourceIdOf(body) }])
+    const row = { caller, outcome: request.status, error: null, resource_id: resourceIdOf(body) }
+    done(await audit.record(tx, [row]), body)
     if (request.idempotency_key !== null) {
       await idempotency.keep(tx, caller.user_id, request.idempotency_key, request.status, body)
     }
@@ -49,7 +52,7 @@ export function changeTogether<T>(
   const [first] = callers
   if (first && callers.length === 1)
     return change(cloud, first, tx => work(tx).then(([body]) => body as T)).then(body => [body])
-  return cloud.database.transaction(async tx => {
+  return surely(cloud, async (tx, done) => {
     const keyed = callers.flatMap(({ user_id, request }, n) =>
       request.idempotency_key === null
         ? []
@@ -57,15 +60,13 @@ export function changeTogether<T>(
     )
     if (!(await idempotency.claimAll(tx, keyed))) throw new Error('one of these was asked before')
     const bodies = await work(tx)
-    await audit.record(
-      tx,
-      callers.map((caller, n) => ({
-        caller,
-        outcome: caller.request.status,
-        error: null,
-        resource_id: resourceIdOf(bodies[n]),
-      })),
-    )
+    const rows = callers.map((caller, n) => ({
+      caller,
+      outcome: caller.request.status,
+      error: null,
+      resource_id: resourceIdOf(bodies[n]),
+    }))
+    done(await audit.record(tx, rows), bodies)
     await idempotency.keepAll(
       tx,
       keyed.map(({ n, user_id, key, status }) => ({ user_id, key, status, body: bodies[n] })),

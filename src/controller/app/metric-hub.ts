@@ -11,9 +11,9 @@ import type { HostSample, InstanceSample, SamplesFrame } from '../../protocol/sa
 import { channels, type Database } from '../store/database.ts'
 import { MetricStore, type PackedBlock } from '../store/metrics.ts'
 import { MetricLayouts } from './metric-layouts.ts'
-import { type Layout, standingOf, valuesOf } from './metric-rates.ts'
+import { type Layout, standingInto, valuesInto } from './metric-rates.ts'
 
-/** What a resource was last seen with. */
+/** What a resource was last seen with: good until its next sample, which is written over it. */
 export interface Latest {
   resource_id: string
   kind: MetricKind
@@ -41,6 +41,28 @@ interface Open {
   step_s: number
   count: number
   mean: Float32Array
+}
+
+/** Where a sample is taken in before it is kept. */
+let scratch = new Float64Array(64)
+
+/** One buffer for both kinds of numbers: a hundred thousand of these are held. */
+function fresh(kind: 'instance' | 'host', resource_id: string, host_id: string, layout: Layout): Tracked {
+  const width = layout.series.length
+  const buffer = new ArrayBuffer(width * 12)
+  return {
+    resource_id,
+    kind,
+    host_id,
+    layout,
+    series: layout.series,
+    standing: new Float64Array(buffer, 0, width),
+    values: new Float32Array(buffer, width * 8, width),
+    taken_ms: 0,
+    at_ms: 0,
+    cpus: 1,
+    block: null,
+  }
 }
 
 export type MetricWatcher = (latest: Latest) => void
@@ -121,32 +143,27 @@ export class MetricHub {
       this.counted.lost += 1
       return []
     }
-    let before = this.tracked.get(resource_id)
-    if (before && (before.layout !== layout || before.host_id !== host_id)) {
-      finished.push(...this.finish(before))
-      before = undefined
+    let one = this.tracked.get(resource_id)
+    const is_new = !one || one.layout !== layout || one.host_id !== host_id
+    if (is_new) {
+      if (one) finished.push(...this.finish(one))
+      one = fresh(kind, resource_id, host_id, layout)
+      this.tracked.set(resource_id, one)
     }
-    const standing = standingOf(sample)
-    const between_s = before ? (taken_ms - before.taken_ms) / 1000 : 0
-    const values = valuesOf(layout, before?.standing ?? null, standing, between_s, sample.cpus)
-    const block = before?.block ?? null
-    const now = {
-      resource_id,
-      kind,
-      host_id,
-      layout,
-      series: layout.series,
-      standing,
-      values,
-      taken_ms,
-      at_ms,
-      block,
-      cpus: sample.cpus,
-    }
-    this.tracked.set(resource_id, now)
-    finished.push(...this.keep(now))
+    if (!one) return finished
+    const width = layout.series.length
+    if (scratch.length < width) scratch = new Float64Array(2 * width)
+    standingInto(sample, scratch)
+    const between_s = (taken_ms - one.taken_ms) / 1000
+    const before = is_new ? null : one.standing
+    valuesInto(layout, { before, now: scratch, between_s, cpus: sample.cpus }, one.values)
+    one.standing.set(scratch.subarray(0, width))
+    one.taken_ms = taken_ms
+    one.at_ms = at_ms
+    one.cpus = sample.cpus
+    finished.push(...this.keep(one))
     this.counted.samples += 1
-    this.tell(now)
+    this.tell(one)
     return finished
   }
 

@@ -5,21 +5,52 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import type { ZoneId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
-import type { Tx } from '../store/database.ts'
+import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
+import { storm } from '../store/storm.ts'
 import { zone } from '../store/zone.ts'
-import { by, type Caller } from './caller.ts'
+import { by, type Caller, mayOnSystem } from './caller.ts'
 import { change } from './change.ts'
 
-export function listZones(cloud: Cloud, query: QueryOf<typeof zoneRoutes.list>): Promise<Page<Zone>> {
-  return zone.list(cloud.database.db, query)
+/** How hosts are doing is for who may see hosts. */
+function asTold(caller: Caller, one: Zone): Zone {
+  return mayOnSystem(caller, 'topology.read') ? one : { ...one, storm: null }
 }
 
-export async function getZone(cloud: Cloud, id: string): Promise<Zone> {
+export async function listZones(
+  cloud: Cloud,
+  caller: Caller,
+  query: QueryOf<typeof zoneRoutes.list>,
+): Promise<Page<Zone>> {
+  const { items, next } = await zone.list(cloud.database.db, query)
+  return { items: items.map(one => asTold(caller, one)), next }
+}
+
+export async function getZone(cloud: Cloud, caller: Caller, id: string): Promise<Zone> {
   const found = await zone.find(cloud.database.db, id)
   if (!found) throw notFound('zone', id)
-  return found
+  return asTold(caller, found)
+}
+
+/** The brake of this storm is let go: what is to be fenced and restarted is, also of hosts that vanish later on in it. */
+export function overrideStorm(cloud: Cloud, caller: Caller, id: string): Promise<Zone> {
+  return change(cloud, caller, async tx => {
+    const done = await storm.override(tx, id, caller.user_id)
+    const found = await zone.find(tx, id)
+    if (!found) throw notFound('zone', id)
+    if (!done)
+      throw new CloudError(
+        'wrong_state',
+        `Nothing is held back in the zone ${found.name}: not so many of its hosts have vanished at once.`,
+      )
+    const detail = { storm: 'overridden' }
+    await event.record(tx, [
+      { noun: 'zone', kind: 'changed', resource_id: id, project_id: null, ...by(caller), detail },
+    ])
+    await event.notify(tx, channels.absence, '')
+    return found
+  })
 }
 
 function nameTaken(name: string | undefined) {

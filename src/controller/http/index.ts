@@ -29,6 +29,8 @@ import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
 import { subnetHandlers } from './subnet.ts'
+import { haRestartHandlers } from './ha-restart.ts'
+import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
@@ -39,6 +41,8 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...hostBmcHandlers,
+  ...haRestartHandlers,
   ...instanceGroupHandlers,
   ...instanceHandlers,
   ...migrationHandlers,

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { AuditRow } from '../../api/audit.ts'
 import type { Db } from './database.ts'
 import { event, type NewEvent } from './event.ts'
-import { insertRows } from './insert-rows.ts'
+import { insertion } from './insert-rows.ts'
 import type { Page } from './page.ts'
 
 /** Who did it, by which request. */
@@ -29,8 +29,11 @@ export interface AuditOutcome {
 
 type Done = AuditOutcome & { caller: AuditedBy }
 
-async function record(db: Db, done: readonly Done[]): Promise<void> {
-  await insertRows(db, 'audit', rowsOf(done))
+/** Returns the id of the transaction, by which its outcome can be asked for. */
+async function record(db: Db, done: readonly Done[]): Promise<string> {
+  const { rows } = await sql<{ xid: string }>`
+    ${insertion('audit', rowsOf(done))} returning pg_current_xact_id()::text as xid`.execute(db)
+  return rows[0]?.xid ?? ''
 }
 
 /**

@@ -36,6 +36,7 @@ export interface NewCluster {
   name: string
   cpu_overcommit?: number
   memory_overcommit?: number
+  ha_failures_tolerated?: number
 }
 
 /** Throws the database's own error: cluster_name_key, cluster_zone_id_fkey. */
@@ -47,16 +48,18 @@ export interface ClusterChange {
   name?: string | undefined
   cpu_overcommit?: number | undefined
   memory_overcommit?: number | undefined
+  ha_failures_tolerated?: number | undefined
 }
 
 async function update(tx: Tx, id: string, change: ClusterChange): Promise<Cluster | null> {
-  const { name, cpu_overcommit, memory_overcommit } = change
+  const { name, cpu_overcommit, memory_overcommit, ha_failures_tolerated } = change
   const row = await tx
     .updateTable('cluster')
     .set({
       name: name ?? sql<string>`name`,
       cpu_overcommit: cpu_overcommit ?? sql<number>`cpu_overcommit`,
       memory_overcommit: memory_overcommit ?? sql<number>`memory_overcommit`,
+      ha_failures_tolerated: ha_failures_tolerated ?? sql<number>`ha_failures_tolerated`,
     })
     .where('id', '=', id)
     .returningAll()

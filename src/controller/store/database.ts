@@ -39,6 +39,8 @@ export const channels = {
   event: 'croft_event',
   /** Payload: a host whose wanted set changed. */
   host: 'croft_host',
+  /** Payload: a host that may be lost, or none. */
+  absence: 'croft_absence',
   /** Logical networks changed. */
   network: 'croft_network',
   /** Work for a background loop (images, purges, sealing). */

@@ -2,7 +2,9 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
+import { hostAvailability } from '../../model/host-state.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
+import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { claim, claimHeld, release } from './host-claim.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
@@ -26,6 +28,17 @@ function selectHosts(db: Db) {
     .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .selectAll('h')
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
+    .leftJoin('host_absence as a', 'a.host_id', 'h.id')
+    .select([
+      'a.cause as absent_cause',
+      'a.since as absent_since',
+      'a.opinions as absent_opinions',
+      'a.asked_at as absent_asked_at',
+      'a.dead_at as absent_dead_at',
+      'a.fence_failure as absent_fence_failure',
+      'a.fenced_at as absent_fenced_at',
+      'a.fenced_by as absent_fenced_by',
+    ])
     .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
     .select(eb => [
       'c.name as cluster',
@@ -43,7 +56,32 @@ function selectHosts(db: Db) {
 
 type HostRow = Awaited<ReturnType<ReturnType<typeof selectHosts>['execute']>>[number]
 
+/** What was noted of it, when it is not there. */
+function absentRow(row: HostRow): AbsenceRow | null {
+  if (row.absent_cause === null || row.absent_since === null) return null
+  return {
+    host_id: row.id,
+    cause: row.absent_cause,
+    since: row.absent_since,
+    opinions: row.absent_opinions ?? [],
+    asked_at: row.absent_asked_at,
+    dead_at: row.absent_dead_at,
+    fence_failure: row.absent_fence_failure,
+    fence_attempts: 0,
+    fence_again_at: null,
+    fenced_at: row.absent_fenced_at,
+    fenced_by: row.absent_fenced_by,
+    fenced_user_id: null,
+  }
+}
+
 function toHost(row: HostRow): Host {
+  const absent = absentRow(row)
+  const { availability, why } = hostAvailability({
+    linked: row.session_controller_id !== null,
+    maintenance: false,
+    absence: absent && absence.toAbsence(absent),
+  })
   return {
     id: row.id,
     name: row.name,
@@ -51,6 +89,9 @@ function toHost(row: HostRow): Host {
     cluster: row.cluster,
     zone: row.zone,
     state: row.session_controller_id ? 'up' : 'unreachable',
+    availability,
+    availability_reason: why,
+    absence: absent && absence.shown(absent),
     schedulable: row.schedulable,
     maintenance: row.maintenance_since && {
       since: row.maintenance_since.toISOString(),
@@ -197,6 +238,8 @@ async function instanceCount(db: Db, id: string): Promise<number> {
 
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('host_absence').where('host_id', '=', id).execute()
+  await tx.deleteFrom('host_bmc').where('host_id', '=', id).execute()
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
     machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
     session_controller_id = null where id = ${id}`.execute(tx)
@@ -317,6 +360,14 @@ async function heldBy(db: Db, controller_id: string): Promise<{ id: string; epoc
     .execute()
 }
 
+/** How many links each of the controllers that are alive holds, those included that hold none. */
+async function linksByController(db: Db): Promise<Map<string, number>> {
+  const { rows } = await sql<{ id: string; links: number }>`
+    select c.id, count(h.id) as links from controller c left join host h on h.session_controller_id = c.id
+    where c.lease_until > croft_now() group by c.id`.execute(db)
+  return new Map(rows.map(row => [row.id, row.links]))
+}
+
 /** Hosts whose link a controller that is gone still seems to hold, with the epoch of that link. */
 async function orphaned(db: Db): Promise<{ id: string; epoch: number }[]> {
   return await db
@@ -379,6 +430,7 @@ export const host = {
   lockLink,
   noteReports,
   heldBy,
+  linksByController,
   orphaned,
   byCertificate,
   needsImage,

@@ -8,6 +8,7 @@ import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
+import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -118,6 +119,7 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -549,6 +551,11 @@ export interface Schema {
   zone: ZoneTable
   cluster: ClusterTable
   host: HostTable
+  host_bmc: HostBmcTable
+  host_absence: HostAbsenceTable
+  zone_storm: ZoneStormTable
+  leader: LeaderTable
+  ha_restart: HaRestartTable
   host_claim: HostClaimTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable

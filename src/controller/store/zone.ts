@@ -5,13 +5,26 @@ import type { Db, Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { ZoneTable } from './schema.ts'
 
-function toZone(row: Selectable<ZoneTable>): Zone {
-  return { ...row, created_at: row.created_at.toISOString() }
+type Row = Selectable<ZoneTable> & { storm?: Zone['storm'] }
+
+/** Why nothing is fenced there, as JSON. */
+const storm = sql<Zone['storm']>`(select json_build_object('since', s.since, 'gone', s.gone, 'hosts', s.hosts,
+  'overridden_at', s.overridden_at) from zone_storm s where s.zone_id = zone.id)`.as('storm')
+
+function toZone(row: Row): Zone {
+  const { id, name, created_at } = row
+  const time = (text: string) => new Date(text).toISOString()
+  const storming = row.storm && {
+    ...row.storm,
+    since: time(row.storm.since),
+    overridden_at: row.storm.overridden_at && time(row.storm.overridden_at),
+  }
+  return { id, name, storm: storming ?? null, created_at: created_at.toISOString() }
 }
 
 async function list(db: Db, asked: PageAsked & { name?: string | undefined }): Promise<Page<Zone>> {
   const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
-  let query = db.selectFrom('zone').selectAll().select(keys.key.as('sort_key')).where(keys.where)
+  let query = db.selectFrom('zone').selectAll().select(storm).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   const rows = await query
     .orderBy(keys.order_by)
@@ -22,7 +35,7 @@ async function list(db: Db, asked: PageAsked & { name?: string | undefined }): P
 }
 
 async function find(db: Db, id: string): Promise<Zone | null> {
-  const row = await db.selectFrom('zone').selectAll().where('id', '=', id).executeTakeFirst()
+  const row = await db.selectFrom('zone').selectAll().select(storm).where('id', '=', id).executeTakeFirst()
   return row ? toZone(row) : null
 }
 
@@ -47,6 +60,7 @@ async function update(tx: Tx, id: string, change: { name?: string | undefined })
     .set({ name: change.name ?? sql<string>`name` })
     .where('id', '=', id)
     .returningAll()
+    .returning(storm)
     .executeTakeFirst()
   return row ? toZone(row) : null
 }

@@ -146,6 +146,24 @@ export class DeviceCalls {
     return this.#rpc.call(remote.domain_set_vcpus_flags, encode, nothing)
   }
 
+  /** virDomainPinVcpuFlags: where one vCPU may run. `cpus`: numbers of the host's. */
+  pinVcpu(domain: DomainTarget, vcpu: number, cpus: readonly number[], flags = 0): Promise<void> {
+    const encode = (writer: XdrWriter) => {
+      writeDomain(writer, domain)
+      writer.u32(vcpu).opaque(cpuMap(cpus)).u32(flags)
+    }
+    return this.#rpc.call(remote.domain_pin_vcpu_flags, encode, nothing)
+  }
+
+  /** virDomainPinEmulator: where QEMU's own threads may run. */
+  pinEmulator(domain: DomainTarget, cpus: readonly number[], flags = 0): Promise<void> {
+    const encode = (writer: XdrWriter) => {
+      writeDomain(writer, domain)
+      writer.opaque(cpuMap(cpus)).u32(flags)
+    }
+    return this.#rpc.call(remote.domain_pin_emulator, encode, nothing)
+  }
+
   #withText(procedure: Procedure, domain: DomainTarget, text: string, flags: number): Promise<void> {
     const encode = (writer: XdrWriter) => {
       writeDomain(writer, domain)
@@ -153,4 +171,11 @@ export class DeviceCalls {
     }
     return this.#rpc.call(procedure, encode, nothing)
   }
+}
+
+/** A bit for each CPU, the lowest first (VIR_USE_CPU). */
+function cpuMap(cpus: readonly number[]): Uint8Array {
+  const map = new Uint8Array(Math.floor(Math.max(0, ...cpus) / 8) + 1)
+  for (const cpu of cpus) map[cpu >> 3] = (map[cpu >> 3] ?? 0) | (1 << (cpu & 7))
+  return map
 }

@@ -31,6 +31,7 @@ function agent() {
     },
     instances,
     isOff: () => false,
+    probe: () => Promise.resolve({ reached: 'none' }),
     log: quiet,
   })
   const open = (n: number) =>

@@ -11,6 +11,7 @@ import { clipboardKinds, graphicsKinds } from '../../../src/model/graphics.ts'
 import { nicModels } from '../../../src/model/nic.ts'
 import { osFamilyOf } from '../../../src/model/os.ts'
 import { uuid, wantedInstance } from './fakes.ts'
+import { hardwareVariants } from './hardware-variants.ts'
 
 const host: DomainHost = {
   virtualisation: 'tcg',
@@ -110,6 +111,14 @@ for (const graphics of graphicsKinds) {
     const instance = { ...spec().instance, graphics, clipboard, video_model: 'virtio' as const }
     variants[`${graphics}, clipboard ${clipboard}`] = [spec({ instance }), host]
   }
+}
+
+for (const [name, hardware] of Object.entries(hardwareVariants)) {
+  const instance = { ...spec().instance, vcpus: 4, memory_mib: 1536, hardware }
+  variants[name] = [
+    spec({ instance, shared: { all: [0, 1, 2, 8], nodes: new Map([[0, [0, 1, 2]]]) } }),
+    { ...host, virtualisation: 'kvm' },
+  ]
 }
 
 for (const [name, [given, on]] of Object.entries(variants)) {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { readHostCpus } from '../../../src/agent/facts/devices.ts'
 import { chooseVirtualisation, readHostFacts } from '../../../src/agent/facts/host-facts.ts'
 import { parseCpuinfo, parseCpuList, parseMemTotal_mib, parseOsRelease } from '../../../src/agent/facts/parse.ts'
 
@@ -41,6 +42,41 @@ test('small texts of the kernel', () => {
   )
 })
 
+/** A NIC that is up, a disk that is mounted, one that is not, the screen, virtual functions, one prepared by hand. */
+const pci = 'sys/bus/pci/devices'
+const pciTree: Record<string, string> = {
+  'sys/class/net/eth1/flags': '0x1003',
+  [`${pci}/0000:02:00.0/class`]: '0x010802',
+  [`${pci}/0000:02:00.0/numa_node`]: '1',
+  [`${pci}/0000:02:00.0/nvme/nvme0/transport`]: 'pcie',
+  [`${pci}/0000:03:00.0/class`]: '0x010802',
+  [`${pci}/0000:03:00.0/numa_node`]: '-1',
+  [`${pci}/0000:03:00.0/nvme/nvme1/transport`]: 'pcie',
+  [`${pci}/0000:04:00.0/class`]: '0x030000',
+  [`${pci}/0000:04:00.0/boot_vga`]: '1',
+  [`${pci}/0000:05:00.0/class`]: '0x020000',
+  [`${pci}/0000:05:00.0/sriov_numvfs`]: '1',
+  [`${pci}/0000:05:00.1/class`]: '0x020000',
+  [`${pci}/0000:06:00.0/class`]: '0x030000',
+  [`${pci}/0000:06:00.0/boot_vga`]: '1',
+  'sys/block/nvme0n1/nvme0n1p1/dev': '259:1',
+  'sys/block/nvme1n1/dev': '259:9',
+  'proc/self/mountinfo': '22 1 259:1 / / rw - ext4 /dev/nvme0n1p1 rw\n',
+}
+const pciLinks: Record<string, string> = {
+  'sys/class/net/eth1/device': '../../../bus/pci/devices/0000:01:00.0',
+  'sys/block/nvme0n1/device': '../../bus/pci/devices/0000:02:00.0/nvme/nvme0',
+  'sys/block/nvme1n1/device': '../../bus/pci/devices/0000:03:00.0/nvme/nvme1',
+  [`${pci}/0000:05:00.1/physfn`]: '../0000:05:00.0',
+  [`${pci}/0000:06:00.0/driver`]: '/sys/bus/pci/drivers/vfio-pci',
+  [`${pci}/0000:02:00.0/iommu_group`]: '../groups/7',
+  [`${pci}/0000:03:00.0/iommu_group`]: '../groups/8',
+  [`${pci}/0000:04:00.0/iommu_group`]: '../groups/9',
+  [`${pci}/0000:05:00.0/iommu_group`]: '../groups/10',
+  [`${pci}/0000:05:00.1/iommu_group`]: '../groups/11',
+  [`${pci}/0000:06:00.0/iommu_group`]: '../groups/12',
+}
+
 test('a whole host from a tree of files', async t => {
   const root = await mkdtemp(join(tmpdir(), 'croft-facts-'))
   t.after(() => rm(root, { recursive: true, force: true }))
@@ -65,12 +101,19 @@ test('a whole host from a tree of files', async t => {
     'sys/devices/system/node/node0/cpulist': '0-1',
     'sys/devices/system/node/node0/meminfo': 'Node 0 MemTotal: 524288 kB',
     'sys/devices/system/node/online': '0',
+    'sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages': '256',
+    'sys/devices/system/cpu/cpu0/topology/thread_siblings_list': '0,2',
+    'sys/devices/system/cpu/cpu2/topology/thread_siblings_list': '0,2',
+    'sys/devices/system/cpu/cpu1/topology/thread_siblings_list': '1,3',
+    'sys/devices/system/cpu/online': '0-3',
+    ...pciTree,
   }
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(root, name)), { recursive: true })
     await writeFile(join(root, name), text)
   }
   await symlink('/somewhere/drivers/mlx5_core', join(root, 'sys/class/net/eth0/device/driver'))
+  for (const [name, target] of Object.entries(pciLinks)) await symlink(target, join(root, name))
   const facts = await readHostFacts({
     root,
     agent_version: '1',
@@ -78,19 +121,38 @@ test('a whole host from a tree of files', async t => {
     virtualisation: 'kvm',
     room: () => Promise.resolve({ total_gib: 10, free_gib: 5 }),
     hypervisorVersions: () => Promise.reject(new Error('away')),
+    cpuModels: () => Promise.resolve(['Nehalem']),
     network: () =>
       Promise.resolve({ ovs_version: '3', ovn_version: '24', datapath: 'netdev', tunnel_address: '10.0.0.1' }),
   })
-  assert.deepEqual(facts.disks, [{ name: 'sda', size_bytes: 1048576, model: 'DISK 9000', rotational: true }])
+  assert.deepEqual(facts.disks.slice(2), [{ name: 'sda', size_bytes: 1048576, model: 'DISK 9000', rotational: true }])
   assert.deepEqual(facts.nics, [
     { name: 'eth0', mac: '52:54:00:00:00:01', mtu: 9000, speed_mbps: 25000, driver: 'mlx5_core', sriov_vfs: 64 },
   ])
   assert.deepEqual(
-    facts.pci.map(each => each.address),
-    ['0000:01:00.0'],
+    facts.pci.map(({ address, used_by, iommu_group, numa_node }) => [address, used_by, iommu_group, numa_node]),
+    [
+      ['0000:01:00.0', 'nic eth1', null, null],
+      ['0000:02:00.0', 'disk nvme0n1', '7', 1],
+      ['0000:03:00.0', null, '8', null],
+      ['0000:04:00.0', 'the host’s screen', '9', null],
+      ['0000:05:00.0', 'its virtual functions', '10', null],
+      ['0000:05:00.1', null, '11', null],
+      ['0000:06:00.0', null, '12', null],
+    ],
   )
+  assert.equal(facts.pci[6]?.driver, 'vfio-pci')
+  assert.equal(facts.pci[5]?.physical_function, '0000:05:00.0')
+  assert.deepEqual(facts.thread_siblings, [
+    [0, 2],
+    [1, 3],
+  ])
+  assert.deepEqual((await readHostCpus(join(root, 'sys'))).all, [0, 1, 2, 3])
+  assert.deepEqual(facts.cpu_models, ['Nehalem'])
   assert.deepEqual(facts.huge_pages, [{ size_kib: 2048, total: 512 }])
-  assert.deepEqual(facts.numa, [{ node: 0, cpus: [0, 1], memory_mib: 512 }])
+  assert.deepEqual(facts.numa, [
+    { node: 0, cpus: [0, 1], memory_mib: 512, huge_pages: [{ size_kib: 2048, total: 256 }] },
+  ])
   assert.deepEqual(
     [facts.boot_id, facts.memory_mib, facts.libvirt_version, facts.datapath],
     ['b-1', 1024, '', 'netdev'],

@@ -181,6 +181,8 @@ export function fakeHypervisor(host: FakeHost): Hypervisor {
     guestAgent: () => Promise.resolve(false),
     guestFacts: () => Promise.resolve({ addresses: [], os: null }),
     setPassword: () => Promise.resolve('no_agent' as const),
+    grow: () => Promise.resolve(),
+    confine: () => Promise.resolve(),
   }
 }
 

@@ -6,7 +6,8 @@ import { BadUsage, line, median, parseCommandLine, quantile, selectFigures } fro
 import { groups } from '../../../bench/groups.ts'
 
 const names = ['boot.rate', 'boot.p50', 'list.p50', 'list.p50_at_100k', 'mem.agent']
-const asked = (...prefixes: string[]) => [...selectFigures(names, prefixes)]
+const specs = names.map(name => ({ name }))
+const asked = (...prefixes: string[]) => [...selectFigures(specs, prefixes, false)]
 
 test('without a prefix all figures are asked for', () => {
   assert.deepEqual(asked(), names)
@@ -22,6 +23,14 @@ test('a whole name asks for that one alone', () => {
   assert.deepEqual(asked('list.p'), ['list.p50', 'list.p50_at_100k'])
 })
 
+test('a long figure is left out, unless long ones or that very one are asked for', () => {
+  const some = [...specs, { name: 'list.of_all', long: true }]
+  assert.deepEqual([...selectFigures(some, ['list.'], false)], ['list.p50', 'list.p50_at_100k'])
+  assert.deepEqual([...selectFigures(some, ['list.'], true)], ['list.p50', 'list.p50_at_100k', 'list.of_all'])
+  assert.deepEqual([...selectFigures(some, ['list.of_all'], false)], ['list.of_all'])
+  assert.deepEqual([...selectFigures(some, [], false)], names)
+})
+
 test('a prefix that no figure has is refused, with all names', () => {
   assert.throws(
     () => asked('boot.', 'boat'),
@@ -35,6 +44,7 @@ test('the command line: what it takes, and what it refuses', () => {
   assert.deepEqual(given, {
     only: ['boot.', 'get.p50'],
     list: false,
+    long: false,
     verbose: true,
     profile: false,
     profile_dir: 'here',

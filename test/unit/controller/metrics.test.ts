@@ -4,7 +4,7 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { type Block, type Grid, putTogether, rollUp } from '../../../src/controller/app/metric-blocks.ts'
 import { Exposition } from '../../../src/controller/app/metric-exposition.ts'
-import { layoutOf, standingOf, valuesOf } from '../../../src/controller/app/metric-rates.ts'
+import { layoutOf, standingInto, valuesInto } from '../../../src/controller/app/metric-rates.ts'
 import { stepFor } from '../../../src/controller/app/metrics.ts'
 import { forecast } from '../../../src/model/forecast.ts'
 import type { InstanceSample } from '../../../src/protocol/samples.ts'
@@ -22,8 +22,14 @@ const sample: InstanceSample = {
 suite('rates', () => {
   const layout = layoutOf('instance', sample)
   const rates = (before: Partial<InstanceSample> | null, now: Partial<InstanceSample>, between_s: number) => {
-    const was = before && standingOf({ ...sample, ...before })
-    const values = valuesOf(layout, was, standingOf({ ...sample, ...now }), between_s, sample.cpus)
+    const standing = (of: Partial<InstanceSample>) => {
+      const into = new Float64Array(layout.series.length)
+      standingInto({ ...sample, ...of }, into)
+      return into
+    }
+    const values = new Float32Array(layout.series.length)
+    const asked = { before: before && standing(before), now: standing(now), between_s, cpus: sample.cpus }
+    valuesInto(layout, asked, values)
     return Object.fromEntries(layout.series.map((key, n) => [key, values[n]]))
   }
 

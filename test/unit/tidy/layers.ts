@@ -14,6 +14,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   // The controller, from its bottom to its top.
   'src/controller/scheduler/': ['src/model/'],
   'src/controller/ovn/': ['src/model/', 'src/lib/'],
+  'src/controller/fencing/': ['src/model/', 'src/lib/'],
   'src/controller/store/': [
     'src/model/',
     'src/api/',
@@ -28,6 +29,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'src/protocol/',
     'src/lib/',
     'src/controller/scheduler/',
+    'src/controller/fencing/',
     'src/controller/store/',
     'src/controller/cloud.ts',
   ],
@@ -45,6 +47,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'src/protocol/',
     'src/lib/',
     'src/controller/ovn/',
+    'src/controller/fencing/',
     'src/controller/store/',
     'src/controller/app/',
     'src/controller/agents/',

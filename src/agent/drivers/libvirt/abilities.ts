@@ -8,6 +8,24 @@ export async function versionsOf(libvirt: Libvirt): Promise<{ libvirt: string; q
   return { libvirt: await libvirt.host.libvirtVersion(), qemu: await libvirt.host.hypervisorVersion() }
 }
 
+/** CPU models that guests can have here, under the virtualisation that they run with. */
+export async function cpuModelsOf(libvirt: Libvirt, host: DomainHost): Promise<string[]> {
+  const machine = { arch: host.arch, machine: machineOf(host), virt_type: virtTypeOf(host) }
+  return usableModels(await libvirt.host.domainCapabilities(machine))
+}
+
+const modelsMax = 1024
+
+/** From libvirt's domain capabilities: the models of mode 'custom' that are usable. */
+export function usableModels(capabilities: string): string[] {
+  const custom = /<mode name='custom' supported='yes'>[^]*?<\/mode>/.exec(capabilities)?.[0] ?? ''
+  const models = custom.matchAll(/<model ([^>]*)>([A-Za-z0-9._-]{1,64})<\/model>/g)
+  return [...models]
+    .flatMap(([, attributes = '', name = '']) => (attributes.includes("usable='yes'") ? [name] : []))
+    .slice(0, modelsMax)
+    .sort()
+}
+
 /** The instance without what the host cannot give it. Asked each time: packages come and go, and libvirt keeps the answer itself. */
 export async function asPossible(
   libvirt: Libvirt,

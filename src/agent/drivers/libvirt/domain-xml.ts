@@ -10,6 +10,7 @@ import type { WantedInstance, WantedPort } from '../../../protocol/wanted.ts'
 import type { DomainSpec, PreparedDisk } from '../../ports.ts'
 import { type Bus, busOf, diskNames } from '../disk-names.ts'
 import { graphicsDevices } from './graphics.ts'
+import { cpuElement, dimmElements, hardwarePorts, hostdevElements, sizeElements } from './hardware-xml.ts'
 import { element, type Element, renderXml } from './xml.ts'
 
 /** Marks Croft's domains; what has no element of this namespace is foreign. */
@@ -64,8 +65,7 @@ export function domainXml(spec: DomainSpec, host: DomainHost): string {
           generation: instance.generation,
         }),
       ),
-      element('memory', { unit: 'MiB' }, String(instance.memory_mib)),
-      element('vcpu', { placement: 'static' }, String(instance.vcpus)),
+      ...sizeElements(instance, spec.shared ?? null),
       sysinfo(instance),
       element(
         'os',
@@ -75,7 +75,7 @@ export function domainXml(spec: DomainSpec, host: DomainHost): string {
         element('smbios', { mode: 'sysinfo' }),
       ),
       element('features', {}, element('acpi'), host.arch === 'x86_64' ? element('apic') : null, hyperv(instance, host)),
-      cpu(instance, host),
+      cpuElement(instance, host),
       clock(instance, host),
       element('on_poweroff', {}, 'destroy'),
       element('on_reboot', {}, 'restart'),
@@ -102,33 +102,6 @@ function sysinfo(instance: WantedInstance): Element {
       entry('uuid', instance.id),
       entry('family', 'Virtual Machine'),
     ),
-  )
-}
-
-/** TCG runs best as the plain model that it emulates in full; KVM as the host's own, so that guests get its instructions. */
-function cpu(instance: WantedInstance, host: DomainHost): Element {
-  const topology = element('topology', { sockets: 1, dies: 1, cores: instance.vcpus, threads: 1 })
-  const named = (model: string) =>
-    element(
-      'cpu',
-      { mode: 'custom', match: 'exact', check: 'none' },
-      element('model', { fallback: 'allow' }, model),
-      topology,
-    )
-  // QEMU's own choice for ARM is a processor of 32 bits.
-  if (host.virtualisation === 'tcg') return named(host.arch === 'aarch64' ? 'cortex-a57' : 'qemu64')
-  const model = instance.cpu_model === 'default' ? host.default_cpu_model : instance.cpu_model
-  // KVM on ARM shows guests the host's processor and no other.
-  if (host.arch === 'aarch64') return element('cpu', { mode: 'host-passthrough', check: 'none' }, topology)
-  if (model === 'host-model') return element('cpu', { mode: 'host-model', check: 'partial' }, topology)
-  if (model === 'host-passthrough') {
-    return element('cpu', { mode: 'host-passthrough', check: 'none', migratable: 'on' }, topology)
-  }
-  return element(
-    'cpu',
-    { mode: 'custom', match: 'exact', check: 'partial' },
-    element('model', { fallback: 'forbid' }, model),
-    topology,
   )
 }
 
@@ -183,6 +156,7 @@ function devices(spec: DomainSpec, host: DomainHost): Element {
   const { instance } = spec
   const names = diskNames()
   const order = bootOrder(instance)
+  const in_hardware = hardwarePorts(instance)
   const scsi = spec.disks.some(each => each.wanted.bus === 'scsi')
   return element(
     'devices',
@@ -190,7 +164,9 @@ function devices(spec: DomainSpec, host: DomainHost): Element {
     ...spec.disks.map(each => disk(each, names, order)),
     spec.config_drive === null ? null : configDrive(spec.config_drive, spec.disks, names),
     scsi ? element('controller', { type: 'scsi', index: 0, model: 'virtio-scsi' }) : null,
-    ...instance.ports.map(port => nic(port, host, order('network'))),
+    ...instance.ports.filter(port => !in_hardware.has(port.port_id)).map(port => nic(port, host, order('network'))),
+    ...hostdevElements(instance),
+    ...dimmElements(instance),
     serial(instance.id, host),
     element('console', { type: 'pty' }, element('target', { type: 'serial', port: 0 })),
     element('channel', { type: 'unix' }, element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' })),

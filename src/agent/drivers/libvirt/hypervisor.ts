@@ -24,8 +24,11 @@ import { guestConsoles } from './consoles.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
-import { asPossible, versionsOf } from './abilities.ts'
+import { explain } from './explain.ts'
+import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
+import { growGuest } from './growth.ts'
+import { pinGuest } from './pins.ts'
 import { powerOf } from './power.ts'
 import { clearUnborn } from './unborn.ts'
 
@@ -38,6 +41,8 @@ export interface LibvirtHypervisorOptions {
 
 export interface LibvirtHypervisor extends Hypervisor {
   versions(): Promise<{ libvirt: string; qemu: string }>
+  /** That guests can have here. */
+  cpuModels(): Promise<string[]>
   /** What the guests that run use; those that libvirt is busy with are left out. */
   samples(): Promise<InstanceSample[]>
   close(): Promise<void>
@@ -254,14 +259,20 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
 
     versions: () => on(looking, 'asking for versions', versionsOf),
 
+    cpuModels: () => on(looking, 'asking for CPU models', libvirt => cpuModelsOf(libvirt, host)),
+
+    grow: instance =>
+      on(acting, 'giving the guest more', async libvirt => {
+        if (await mayTouch(libvirt, instance.id)) await growGuest(libvirt, instance, log)
+      }),
+
+    confine: (instance, shared) =>
+      on(acting, 'moving the guest to other CPUs', async libvirt => {
+        if (await mayTouch(libvirt, instance.id)) await pinGuest(libvirt, instance, shared)
+      }),
+
     async close() {
       await Promise.all([looking, acting, asking, measuring].map(each => each.close()))
     },
   }
-}
-
-/** libvirt's sentences are good; its machinery at the end is for the log. */
-function explain(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  return text.replace(/ \(libvirt \w+, error [^)]*\)+$/, '').slice(0, 1500)
 }

@@ -1,0 +1,141 @@
+/**
+ * The controller with ten thousand hosts and a hundred thousand instances: all of them linked on the real protocol, beating and
+ * measuring, while the database holds a million events of history.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Client } from 'pg'
+import { mustBeGood } from './cloud/client.ts'
+import { type BenchCloud, startCloud } from './cloud/cloud.ts'
+import { spread, times } from './cloud/load.ts'
+import { measure } from './cloud/meter.ts'
+import { cpuOfTree, pssOfTree } from './cloud/proc.ts'
+import { Arrivals, Watcher } from './cloud/watcher.ts'
+import { type BenchContext, type FigureSpec, median } from './figures.ts'
+
+export const figures: readonly FigureSpec[] = [
+  { name: 'scale.boot_rate', unit: '/s', target: 300, better: 'more', long: true },
+  { name: 'scale.list_p50', unit: 'ms', target: 15, better: 'less', long: true },
+  { name: 'scale.mem', unit: 'MiB', target: 1500, better: 'less', long: true },
+  { name: 'scale.idle_cpu', unit: 'cores', target: 0.3, better: 'less', long: true },
+  { name: 'scale.reconnect', unit: 's', target: 60, better: 'less', long: true },
+]
+
+const hosts = 10_000
+const instances = 100_000
+const events = 1_000_000
+const at_once = 16
+/** What was left over by filling has been written, rolled up and collected. */
+const settle_ms = 60_000
+const idle_ms = 60_000
+
+export async function run(context: BenchContext): Promise<void> {
+  const { statements, profile_dir } = context
+  const size = { cpus: 128, memory_mib: 524_288, pool_gib: 20_000 }
+  const cloud = await startCloud({ hosts, whole_hosts: true, size, statements, inspect: profile_dir !== null })
+  try {
+    context.note(`# scale: ${hosts} hosts are linked`)
+    await boot(context, cloud)
+    await fill(context, cloud)
+    if (context.wants('scale.list_p50')) await list(context, cloud)
+    await delay(settle_ms)
+    if (context.wants('scale.idle_cpu')) await idle(context, cloud)
+    if (context.wants('scale.mem')) {
+      context.note(`# scale.mem: PostgreSQL ${Math.round(await pssOfTree(cloud.pids.postgres))} MiB`)
+      context.report({ name: 'scale.mem', value: await pssOfTree(cloud.pids.controller) })
+    }
+    if (context.wants('scale.reconnect')) await reconnect(context, cloud)
+  } finally {
+    await cloud.close()
+  }
+}
+
+/** One instance each, 16 at once, each until it is seen running. */
+async function boot(context: BenchContext, cloud: BenchCloud): Promise<void> {
+  if (!context.wants('scale.boot_rate')) return
+  const arrivals = new Arrivals()
+  const watcher = await Watcher.open(cloud.url, cloud.token, 'noun=instance', arrivals.see)
+  const connections = await Promise.all(Array.from({ length: at_once }, () => cloud.open()))
+  const body = JSON.stringify({ name: 'one', ...cloud.instance })
+  const one = async (_: number, worker: number) => {
+    const answer = await connections[worker]?.request('POST', '/v1/instances', body)
+    if (!answer) throw new Error(`there is no connection ${worker}`)
+    mustBeGood(answer, 'create')
+    const id = /"id":"([0-9a-f-]{36})"/.exec(answer.body.toString('latin1', 0, 200))?.[1] ?? ''
+    await arrivals.when(id, 'running')
+  }
+  await spread({ count: 500, within_ms: 5000 }, at_once, one)
+  const { rate } = await measure(context, cloud, 'scale.boot_rate', () =>
+    spread({ count: 5000, within_ms: 10_000 }, at_once, one),
+  )
+  context.report({ name: 'scale.boot_rate', value: rate })
+  watcher.close()
+  for (const connection of connections) connection.close()
+}
+
+/** Instances by the API, running; history as rows, as a busy month leaves it. */
+async function fill(context: BenchContext, cloud: BenchCloud): Promise<void> {
+  const from_ms = performance.now()
+  const arrivals = new Arrivals()
+  const watcher = await Watcher.open(cloud.url, cloud.token, 'noun=instance', arrivals.see)
+  const connection = await cloud.open()
+  for (let made = 0; made < instances; made += 1000) {
+    const asked = { name: `fleet-${made / 1000}`, count: 1000, ...cloud.instance }
+    const { items } = await connection.json<{ items: { id: string }[] }>('POST', '/v1/instances', asked)
+    await Promise.all(items.map(({ id }) => arrivals.when(id, 'running')))
+  }
+  watcher.close()
+  connection.close()
+  context.note(`# scale: ${instances} instances run after ${Math.round((performance.now() - from_ms) / 1000)} s`)
+  const client = new Client({ connectionString: cloud.database_url })
+  await client.connect()
+  try {
+    await client.query(
+      `insert into event (at, project_id, noun, resource_id, kind, detail)
+       select i.created_at - make_interval(secs => n), i.project_id, 'instance', i.id, 'changed', '{}'
+       from (select * from instance limit $1) i, generate_series(1, $2::int) n`,
+      [instances, Math.ceil(events / instances)],
+    )
+    await client.query('vacuum analyze')
+  } finally {
+    await client.end()
+  }
+}
+
+async function list(context: BenchContext, cloud: BenchCloud): Promise<void> {
+  const connection = await cloud.open()
+  const page = async () => mustBeGood(await connection.request('GET', '/v1/instances?limit=1000'), 'list')
+  await times(30, page)
+  let taken: number[] = []
+  await measure(context, cloud, 'scale.list_p50', async () => {
+    taken = await times(100, page)
+    return taken.length
+  })
+  context.report({ name: 'scale.list_p50', value: median(taken) })
+  connection.close()
+}
+
+/** Nobody asks for anything: what heartbeats and samples take of controller and PostgreSQL together. */
+async function idle(context: BenchContext, cloud: BenchCloud): Promise<void> {
+  const parts = { controller: cloud.pids.controller, postgres: cloud.pids.postgres }
+  const costs = () => Promise.all(Object.values(parts).map(pid => cpuOfTree(pid)))
+  const before = await costs()
+  let spent: number[] = []
+  await measure(context, cloud, 'scale.idle_cpu', async () => {
+    await delay(idle_ms)
+    spent = (await costs()).map((cpu_ms, at) => (cpu_ms - (before[at] ?? 0)) / idle_ms)
+    return idle_ms / 1000
+  })
+  const [controller = 0, postgres = 0] = spent
+  context.note(`# scale.idle_cpu: controller ${controller.toFixed(3)}, PostgreSQL ${postgres.toFixed(3)} cores`)
+  context.report({ name: 'scale.idle_cpu', value: controller + postgres })
+}
+
+/** The one controller is killed and another takes its place: from the kill until every host has been told all anew. */
+async function reconnect(context: BenchContext, cloud: BenchCloud): Promise<void> {
+  const [taken_ms = Number.NaN] = await times(1, async () => {
+    const all = cloud.inSync()
+    await cloud.replaceController()
+    await all
+  })
+  context.report({ name: 'scale.reconnect', value: taken_ms / 1000 })
+}

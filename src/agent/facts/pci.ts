@@ -1,0 +1,98 @@
+/**
+ * PCI devices, and what the host itself needs them for. A device with a mounted disk, a NIC that is up, or the host's screen is never
+ * a guest's, whatever an alias matches; one that is bound to vfio-pci was prepared for guests by hand.
+ */
+import { readdir, readlink, realpath } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { HostFacts } from '../../protocol/messages.ts'
+import { readText } from './text.ts'
+
+/** pci.ids says what the numbers mean; bridges and the like are left out of the report. */
+const pciBridgeClass = '0x06'
+const pciAddress = /[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7](?=\/|$)/g
+
+async function names(path: string): Promise<string[]> {
+  return (await readdir(path).catch(() => [])).sort()
+}
+
+async function linkName(path: string): Promise<string | null> {
+  return await readlink(path).then(basename, () => null)
+}
+
+/** `root`: of /proc and /sys. */
+export async function readPci(root: string): Promise<HostFacts['pci']> {
+  const at = join(root, 'sys/bus/pci/devices')
+  const used = await usedDevices(root)
+  const all = await Promise.all((await names(at)).map(address => readDevice(join(at, address), address, used)))
+  return all.filter(each => !each.class.startsWith(pciBridgeClass))
+}
+
+async function readDevice(
+  at: string,
+  address: string,
+  used: ReadonlyMap<string, string>,
+): Promise<HostFacts['pci'][number]> {
+  const text = (name: string) => readText(join(at, name))
+  const driver = await linkName(join(at, 'driver'))
+  const physical_function = await linkName(join(at, 'physfn'))
+  const numa_node = Number((await text('numa_node')) || -1)
+  const owner = driver === 'vfio-pci' ? null : (used.get(address) ?? (await ownUse(text)))
+  return {
+    address,
+    vendor: await text('vendor'),
+    device: await text('device'),
+    class: await text('class'),
+    ...(driver !== null && { driver }),
+    iommu_group: await linkName(join(at, 'iommu_group')),
+    numa_node: numa_node >= 0 ? numa_node : null,
+    ...(physical_function !== null && { physical_function }),
+    used_by: owner,
+  }
+}
+
+async function ownUse(text: (name: string) => Promise<string>): Promise<string | null> {
+  if ((await text('boot_vga')) === '1') return 'the host’s screen'
+  return Number((await text('sriov_numvfs')) || 0) > 0 ? 'its virtual functions' : null
+}
+
+/** By address, what depends on the device. */
+async function usedDevices(root: string): Promise<Map<string, string>> {
+  const used = new Map<string, string>()
+  const note = async (path: string, what: string) => {
+    const real = await realpath(path).catch(() => '')
+    for (const address of real.match(pciAddress) ?? []) used.set(address, what)
+  }
+  const mounted = await mountedNumbers(root)
+  for (const disk of await names(join(root, 'sys/block'))) {
+    const at = join(root, 'sys/block', disk)
+    if (await isDiskUsed(at, mounted)) await note(join(at, 'device'), `disk ${disk}`)
+  }
+  for (const nic of await names(join(root, 'sys/class/net'))) {
+    const at = join(root, 'sys/class/net', nic)
+    const up = (Number(await readText(join(at, 'flags'))) & 1) === 1
+    if (up || (await linkName(join(at, 'master'))) !== null) await note(join(at, 'device'), `nic ${nic}`)
+  }
+  return used
+}
+
+/** 'major:minor' of everything that is mounted or swapped to; proc_pid_mountinfo(5). */
+async function mountedNumbers(root: string): Promise<Set<string>> {
+  const text = await readText(join(root, 'proc/self/mountinfo'))
+  const swaps = (await readText(join(root, 'proc/swaps'))).split('\n').slice(1)
+  const swapped = swaps.map(line => basename(line.split(/\s+/)[0] ?? ''))
+  const numbers = new Set(text.split('\n').flatMap(line => line.split(' ')[2] ?? []))
+  for (const name of swapped) if (name !== '') numbers.add(`swap ${name}`)
+  return numbers
+}
+
+/** It, or a part of it, is mounted, swapped to, or has others (LVM, RAID) standing on it. */
+async function isDiskUsed(at: string, mounted: ReadonlySet<string>): Promise<boolean> {
+  const disk = basename(at)
+  for (const part of [disk, ...(await names(at)).filter(name => name.startsWith(disk))]) {
+    const folder = part === disk ? at : join(at, part)
+    const number = await readText(join(folder, 'dev'))
+    if (mounted.has(number) || mounted.has(`swap ${part}`)) return true
+    if ((await names(join(folder, 'holders'))).length > 0) return true
+  }
+  return false
+}

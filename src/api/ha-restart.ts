@@ -1,0 +1,49 @@
+/** Restarts of highly available instances elsewhere, because the host that they ran on was lost: each with its reason. */
+import Type, { type Static } from 'typebox'
+import { fencingMethods } from '../model/host-state.ts'
+import { closed, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { route } from './route.ts'
+
+export const restartOutcomes = ['running', 'failed', 'no_room', 'given_up'] as const
+
+export const HaRestart = closed({
+  id: Uuid,
+  instance_id: Uuid,
+  from_host_id: nullable(Uuid),
+  from_host: nullable(Type.String({ description: 'Null for who may not see hosts' })),
+  to_host_id: nullable(Uuid),
+  to_host: nullable(Type.String()),
+  fenced_by: oneOf(fencingMethods, { description: 'By what it was sure that it ran on the lost host no more' }),
+  reason: Type.String({ description: 'In words' }),
+  outcome: nullable(
+    oneOf(restartOutcomes, {
+      description:
+        "Null while it is under way. 'running': seen to run; 'failed': another host was tried then; 'no_room': no host could take it; 'given_up': something else was wanted meanwhile",
+    }),
+  ),
+  failure: nullable(Type.String()),
+  lost_at: Type.Unsafe<string>({ ...Time, description: 'When the lost host was last heard of' }),
+  begun_at: Time,
+  ended_at: nullable(Time),
+})
+export type HaRestart = Static<typeof HaRestart>
+
+export const haRestartRoutes = {
+  list: route({
+    name: 'ha-restart.list',
+    method: 'GET',
+    path: '/v1/ha-restarts',
+    summary: 'Restarts of highly available instances on other hosts, the newest first',
+    level: 'project',
+    needs: 'instance.read',
+    query: closed({
+      ...pageQuery,
+      instance_id: Type.Optional(Uuid),
+      from_host_id: Type.Optional(Uuid),
+    }),
+    status: 200,
+    reply: page(HaRestart),
+    errors: [],
+    cli: { columns: ['begun_at', 'instance_id', 'from_host', 'to_host', 'fenced_by', 'outcome'] },
+  }),
+}

@@ -1,0 +1,7 @@
+import { haRestartRoutes } from '../../api/ha-restart.ts'
+import { listHaRestarts } from '../app/ha-restart.ts'
+import { answer, handle } from './handle.ts'
+
+export const haRestartHandlers = [
+  handle(haRestartRoutes.list, async ({ cloud, caller, query }) => answer(await listHaRestarts(cloud, caller, query))),
+]

@@ -1,0 +1,203 @@
+/**
+ * Hosts that are not there: what was noted of each, from its first missed heartbeat until it is back. What follows from it is
+ * model/host-state.ts; each change here is one transaction, so that whoever goes on later finds it as it was left.
+ */
+import { type Selectable, sql } from 'kysely'
+import type { Host } from '../../api/host.ts'
+import type { Absence, AbsenceCause, Opinion } from '../../model/host-state.ts'
+import { type Db, json, type Tx } from './database.ts'
+import type { HostAbsenceTable } from './schema-lost-hosts.ts'
+
+export type AbsenceRow = Selectable<HostAbsenceTable>
+
+function toAbsence(row: AbsenceRow): Absence {
+  return {
+    cause: row.cause,
+    since_ms: row.since.getTime(),
+    opinions: row.opinions as Opinion[],
+    asked_ms: row.asked_at?.getTime() ?? null,
+    dead_ms: row.dead_at?.getTime() ?? null,
+    fence_failure: row.fence_failure,
+    fence_attempts: row.fence_attempts,
+    fence_again_ms: row.fence_again_at?.getTime() ?? null,
+    fenced_ms: row.fenced_at?.getTime() ?? null,
+    fenced_by: row.fenced_by,
+  }
+}
+
+function shown(row: AbsenceRow): NonNullable<Host['absence']> {
+  return {
+    cause: row.cause,
+    since: row.since.toISOString(),
+    opinions: row.opinions as Opinion[],
+    dead_at: row.dead_at?.toISOString() ?? null,
+    fence_failure: row.fence_failure,
+    fenced_at: row.fenced_at?.toISOString() ?? null,
+    fenced_by: row.fenced_by,
+  }
+}
+
+/** A link has ended. What was noted of the host since it was late stays. */
+async function begin(tx: Tx, host_id: string, cause: AbsenceCause): Promise<void> {
+  await tx
+    .insertInto('host_absence')
+    .values({ host_id, cause, since: sql<Date>`croft_now()` })
+    .onConflict(conflict => conflict.column('host_id').doUpdateSet({ cause }).where('host_absence.cause', '=', 'late'))
+    .execute()
+}
+
+/** Links from which nothing was heard for a while. Returns those hosts that are so newly, and whose link it still is. */
+async function noteLate(
+  tx: Tx,
+  late: readonly { host_id: string; epoch: number; silent_ms: number }[],
+): Promise<string[]> {
+  const { rows } = await sql<{ host_id: string }>`
+    insert into host_absence (host_id, cause, since)
+    select h.id, 'late', croft_now() - make_interval(secs => l.silent_ms / 1000.0)
+    from jsonb_to_recordset(${json(late)}) as l (host_id uuid, epoch bigint, silent_ms bigint)
+    join host h on h.id = l.host_id and h.session_epoch = l.epoch
+    where h.session_controller_id is not null and h.removed_at is null
+    on conflict do nothing returning host_id`.execute(tx)
+  return rows.map(row => row.host_id)
+}
+
+/** It spoke again over the same link. */
+async function heardAgain(tx: Tx, host_id: string): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('host_absence')
+    .where('host_id', '=', host_id)
+    .where('cause', '=', 'late')
+    .executeTakeFirst()
+  return numDeletedRows === 1n
+}
+
+/** The host has a new link. Returns what was noted of it, if anything was. */
+async function end(tx: Tx, host_id: string): Promise<Absence | null> {
+  const row = await tx.deleteFrom('host_absence').where('host_id', '=', host_id).returningAll().executeTakeFirst()
+  return row ? toAbsence(row) : null
+}
+
+/** Locked, so that the host cannot come back meanwhile; who locks the host too locks that first. */
+async function lock(tx: Tx, host_id: string): Promise<Absence | null> {
+  const row = await tx
+    .selectFrom('host_absence')
+    .selectAll()
+    .where('host_id', '=', host_id)
+    .forUpdate()
+    .executeTakeFirst()
+  return row ? toAbsence(row) : null
+}
+
+/** A host that is not there, with what bears on it. */
+export interface AbsentHost {
+  host_id: string
+  host: string
+  cluster_id: string
+  zone_id: string
+  epoch: number
+  linked: boolean
+  absence: Absence
+  /** By what other hosts reach it; '' when it never said. */
+  tunnel_address: string
+  has_bmc: boolean
+  lease_left_ms: number | null
+  /** Highly available instances that are wanted running and are still placed on it. */
+  waiting: number
+}
+
+async function list(db: Db): Promise<AbsentHost[]> {
+  const { rows } = await sql<
+    AbsenceRow & Omit<AbsentHost, 'absence' | 'epoch'> & { session_epoch: number }
+  >`select a.*, h.name as host, h.cluster_id, c.zone_id, h.session_epoch, h.session_controller_id is not null as linked,
+      coalesce(h.facts->>'tunnel_address', '') as tunnel_address, b.host_id is not null as has_bmc, h.lease_left_ms,
+      (select count(*) from instance i where i.host_id = h.id and i.availability = 'high' and i.wanted_power = 'running'
+        and i.deleted_at is null) as waiting
+    from host_absence a join host h on h.id = a.host_id join cluster c on c.id = h.cluster_id
+    left join host_bmc b on b.host_id = h.id where h.removed_at is null order by h.id`.execute(db)
+  return rows.map(row => ({
+    host_id: row.host_id,
+    host: row.host,
+    cluster_id: row.cluster_id,
+    zone_id: row.zone_id,
+    epoch: row.session_epoch,
+    linked: row.linked,
+    absence: toAbsence(row),
+    tunnel_address: row.tunnel_address,
+    has_bmc: row.has_bmc,
+    lease_left_ms: row.lease_left_ms,
+    waiting: row.waiting,
+  }))
+}
+
+/** How many hosts of each zone are there and on time. */
+async function presentByZone(db: Db): Promise<Map<string, number>> {
+  const { rows } = await sql<{ zone_id: string; present: number }>`
+    select c.zone_id, count(*) as present from host h join cluster c on c.id = h.cluster_id
+    left join host_absence a on a.host_id = h.id
+    where h.session_controller_id is not null and h.removed_at is null and a.host_id is null group by c.zone_id`.execute(
+    db,
+  )
+  return new Map(rows.map(row => [row.zone_id, row.present]))
+}
+
+/** Hosts that may be asked about one of the cluster: of the same cluster before others of the zone, any that are there. */
+async function witnesses(
+  db: Db,
+  of: Pick<AbsentHost, 'host_id' | 'cluster_id' | 'zone_id'>,
+  count: number,
+): Promise<{ id: string; name: string }[]> {
+  const { rows } = await sql<{ id: string; name: string }>`
+    select h.id, h.name from host h join cluster c on c.id = h.cluster_id left join host_absence a on a.host_id = h.id
+    where c.zone_id = ${of.zone_id}::uuid and h.id <> ${of.host_id}::uuid and h.session_controller_id is not null
+      and h.removed_at is null and a.host_id is null
+    order by h.cluster_id <> ${of.cluster_id}::uuid, md5(h.id::text || ${of.host_id}) limit ${count}`.execute(db)
+  return rows
+}
+
+type Noted = Partial<
+  Pick<AbsenceRow, 'dead_at' | 'fence_failure' | 'fence_again_at' | 'fenced_by' | 'fenced_user_id'> & {
+    opinions: readonly Opinion[]
+  }
+>
+
+async function note(tx: Tx, host_id: string, set: Noted & { asked?: boolean; dead?: boolean }): Promise<void> {
+  const now = sql<Date>`croft_now()`
+  await tx
+    .updateTable('host_absence')
+    .set({
+      ...(set.asked && { asked_at: now, opinions: json(set.opinions ?? []) }),
+      ...(set.dead && { dead_at: now }),
+      ...(set.fenced_by && { fenced_at: now, fenced_by: set.fenced_by, fence_failure: null }),
+      ...(set.fenced_user_id !== undefined && { fenced_user_id: set.fenced_user_id }),
+    })
+    .where('host_id', '=', host_id)
+    .execute()
+}
+
+async function noteFenceFailure(tx: Tx, host_id: string, failure: string, again_ms: number): Promise<void> {
+  await tx
+    .updateTable('host_absence')
+    .set({
+      fence_failure: failure,
+      fence_attempts: sql<number>`fence_attempts + 1`,
+      fence_again_at: sql<Date>`croft_now() + make_interval(secs => ${again_ms / 1000})`,
+    })
+    .where('host_id', '=', host_id)
+    .where('fenced_at', 'is', null)
+    .execute()
+}
+
+export const absence = {
+  toAbsence,
+  shown,
+  begin,
+  noteLate,
+  heardAgain,
+  end,
+  lock,
+  list,
+  presentByZone,
+  witnesses,
+  note,
+  noteFenceFailure,
+}

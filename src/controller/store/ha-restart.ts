@@ -1,0 +1,101 @@
+/** Restarts of instances elsewhere because their host was lost, each with its reason and outcome. */
+import { type Insertable, type Selectable, sql } from 'kysely'
+import type { HaRestart } from '../../api/ha-restart.ts'
+import type { Db, Tx } from './database.ts'
+import { keyset, type Page, type PageAsked } from './page.ts'
+import type { HaRestartTable } from './schema-lost-hosts.ts'
+
+export type HaRestartRow = Selectable<HaRestartTable>
+
+function shown(row: HaRestartRow): HaRestart {
+  const { project_id: _, generation: __, verify_by: ___, ...rest } = row
+  return {
+    ...rest,
+    lost_at: row.lost_at.toISOString(),
+    begun_at: row.begun_at.toISOString(),
+    ended_at: row.ended_at?.toISOString() ?? null,
+  }
+}
+
+export interface RestartFilter extends PageAsked {
+  /** Null: of all. */
+  project_id: string | null
+  instance_id?: string | undefined
+  from_host_id?: string | undefined
+}
+
+async function list(db: Db, asked: RestartFilter): Promise<Page<HaRestart>> {
+  const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`id`)
+  let query = db.selectFrom('ha_restart').selectAll().select(keys.key.as('sort_key')).where(keys.where)
+  if (asked.project_id !== null) query = query.where('project_id', '=', asked.project_id)
+  if (asked.instance_id !== undefined) query = query.where('instance_id', '=', asked.instance_id)
+  if (asked.from_host_id !== undefined) query = query.where('from_host_id', '=', asked.from_host_id)
+  const { items, next } = keys.toPage(
+    await query
+      .orderBy(keys.order_by)
+      .limit(keys.limit + 1)
+      .execute(),
+  )
+  return { items: items.map(shown), next }
+}
+
+async function insert(tx: Tx, made: Insertable<HaRestartTable>): Promise<void> {
+  await tx.insertInto('ha_restart').values(made).execute()
+}
+
+async function end(
+  tx: Tx,
+  id: string,
+  outcome: NonNullable<HaRestartRow['outcome']>,
+  failure: string | null = null,
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('ha_restart')
+    .set({ outcome, failure, ended_at: sql<Date>`croft_now()` })
+    .where('id', '=', id)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+/** One under way, with how its instance is now. */
+export interface OpenRestart {
+  id: string
+  instance_id: string
+  from_host_id: string
+  to_host_id: string
+  generation: number
+  /** What came of it; null: nothing yet. */
+  seen: 'running' | 'failed' | 'late' | 'given_up' | null
+  failure: string | null
+  /** Until it is late, milliseconds. */
+  left_ms: number
+}
+
+async function open(db: Db): Promise<OpenRestart[]> {
+  const { rows } = await sql<OpenRestart>`
+    select r.id, r.instance_id, r.from_host_id, r.to_host_id, r.generation, o.failure,
+      (extract(epoch from r.verify_by - croft_now()) * 1000)::bigint as left_ms,
+      case when i.generation > r.generation or i.host_id <> r.to_host_id or i.deleted_at is not null or i.wanted_power <> 'running'
+          then 'given_up'
+        when o.applied_generation >= i.generation and o.failure is null and o.power in ('running', 'paused') then 'running'
+        when o.applied_generation >= i.generation and o.failure is not null then 'failed'
+        when r.verify_by < croft_now() then 'late' end as seen
+    from ha_restart r join instance i on i.id = r.instance_id left join instance_observed o on o.instance_id = i.id
+    where r.ended_at is null order by r.id`.execute(db)
+  return rows
+}
+
+/** Hosts that were tried for the instance since its host was lost, and did not bring it up. */
+async function triedSince(tx: Tx, instance_id: string, lost_at_ms: number): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('ha_restart')
+    .select('to_host_id')
+    .where('instance_id', '=', instance_id)
+    .where('outcome', '=', 'failed')
+    .where('begun_at', '>=', new Date(lost_at_ms))
+    .execute()
+  return rows.flatMap(row => row.to_host_id ?? [])
+}
+
+export const haRestart = { list, insert, end, open, triedSince }

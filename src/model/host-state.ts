@@ -1,0 +1,204 @@
+/**
+ * How a host is doing, as far as anybody can tell, and what is to be done about one that is silent: pure functions of what was
+ * noted. Silence alone says nothing: a host is dead only when others cannot reach it either, and what ran on it runs elsewhere
+ * only when its power is seen to be off, or the lease under which it may run it is over (model/lease.ts).
+ * Not its job: noting, asking, fencing, placing (controller/reconcilers/availability.ts).
+ */
+
+export const hostAvailabilities = ['up', 'maintenance', 'late', 'silent', 'suspect', 'dead', 'fenced'] as const
+/**
+ * - 'up': its agent holds a link. 'maintenance': it does, and takes no instances.
+ * - 'late': it holds a link and has missed two heartbeats.
+ * - 'silent': it holds no link. 'suspect': other hosts are being asked, or could not tell, or reach the machine.
+ * - 'dead': others cannot reach it either. 'fenced': surely nothing of what may run elsewhere runs on it any more.
+ */
+export type HostAvailability = (typeof hostAvailabilities)[number]
+
+export const absenceCauses = ['late', 'silent', 'closed', 'controller_gone'] as const
+/**
+ * Why it has no link: it was late with its heartbeats; a controller heard nothing for too long; the link was closed, as when an agent
+ * is restarted; the controller that held it is gone.
+ */
+export type AbsenceCause = (typeof absenceCauses)[number]
+
+export const reaches = ['service', 'machine', 'none'] as const
+/** What another host found: something listens there; the machine refuses, so it lives; no answer. */
+export type Reach = (typeof reaches)[number]
+
+export interface Opinion {
+  readonly host_id: string
+  readonly host: string
+  /** Null: the host that was asked did not answer, or could not tell. */
+  readonly reached: Reach | null
+  /** RFC 3339. */
+  readonly at: string
+}
+
+export const fencingMethods = ['ipmi', 'redfish', 'lease', 'person'] as const
+/** By what it is sure that nothing runs there: power seen off, the lease run out, or somebody vouches for it. */
+export type FencingMethod = (typeof fencingMethods)[number]
+
+/** What is noted of a host that is not there. Times in milliseconds since 1970, by the database's clock. */
+export interface Absence {
+  readonly cause: AbsenceCause
+  /** When it was last heard of, or its link ended. */
+  readonly since_ms: number
+  readonly opinions: readonly Opinion[]
+  /** When others were last asked. */
+  readonly asked_ms: number | null
+  readonly dead_ms: number | null
+  readonly fence_failure: string | null
+  readonly fence_attempts: number
+  /** Not before then is fencing tried again. */
+  readonly fence_again_ms: number | null
+  readonly fenced_ms: number | null
+  readonly fenced_by: FencingMethod | null
+}
+
+export interface HostAvailabilityShown {
+  availability: HostAvailability
+  /** A sentence; empty for a host that is up. */
+  why: string
+}
+
+const causes: Record<AbsenceCause, string> = {
+  late: 'It has missed two heartbeats.',
+  silent: 'Nothing was heard of it for too long.',
+  closed: 'Its link was closed; an agent that is only restarted dials in again at once.',
+  controller_gone: 'The controller that held its link is gone; it dials another one.',
+}
+
+const methods: Record<FencingMethod, string> = {
+  ipmi: 'Its power was cut by IPMI and seen to be off.',
+  redfish: 'Its power was cut by Redfish and seen to be off.',
+  lease: 'Its lease is over: it has stopped its highly available instances itself.',
+  person: 'Somebody has vouched that it is off.',
+}
+
+/** The names, at most three of them. */
+function named(opinions: readonly Opinion[]): string {
+  const names = opinions.map(one => one.host)
+  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(' and ')
+}
+
+export type Verdict = 'dead' | 'alive' | 'unknown'
+
+/** What the opinions of others come to. One that reaches it weighs more than any number that do not. */
+export function verdictOf(opinions: readonly Opinion[]): Verdict {
+  const told = opinions.filter(one => one.reached !== null)
+  if (told.some(one => one.reached !== 'none')) return 'alive'
+  return told.length > 0 ? 'dead' : 'unknown'
+}
+
+/** The state that every API shows, and why. */
+export function hostAvailability(host: {
+  linked: boolean
+  maintenance: boolean
+  absence: Absence | null
+}): HostAvailabilityShown {
+  const { linked, maintenance, absence } = host
+  if (!absence) {
+    if (maintenance) return { availability: 'maintenance', why: 'It takes no instances: it was put into maintenance.' }
+    return linked ? { availability: 'up', why: '' } : { availability: 'silent', why: 'It holds no link.' }
+  }
+  if (absence.fenced_by !== null) return { availability: 'fenced', why: methods[absence.fenced_by] }
+  const failed = absence.fence_failure === null ? '' : ` Cutting its power failed: ${absence.fence_failure}`
+  if (absence.dead_ms !== null) {
+    const others = absence.opinions.filter(one => one.reached === 'none')
+    const who = others.length > 0 ? `${named(others)} cannot reach it either.` : 'It is taken for dead.'
+    return { availability: 'dead', why: `${causes[absence.cause]} ${who}${failed}` }
+  }
+  if (absence.asked_ms !== null)
+    return { availability: 'suspect', why: `${causes[absence.cause]} ${suspicion(absence)}` }
+  return { availability: absence.cause === 'late' && linked ? 'late' : 'silent', why: causes[absence.cause] }
+}
+
+function suspicion({ opinions }: Absence): string {
+  const reaching = opinions.filter(one => one.reached === 'service' || one.reached === 'machine')
+  if (reaching.length > 0)
+    return `${named(reaching)} can reach the machine: it lives, and its agent does not, or is cut off from the controllers. Its power is left alone.`
+  return opinions.length > 0 ? 'No other host could tell whether it lives.' : 'There is no other host to ask.'
+}
+
+export interface LossRules {
+  /** How long each kind of absence is only watched. */
+  readonly patience_ms: Readonly<Record<AbsenceCause, number>>
+  /** How soon others are asked anew. */
+  readonly ask_again_ms: number
+}
+
+export const lossRules: LossRules = {
+  // By then nothing was heard for longer than two heartbeats. A restarted agent is back within a second or two, and one that dials another controller
+  // after at most a quarter of a second, however many do so at once, within a few.
+  patience_ms: { late: 0, silent: 0, closed: 4000, controller_gone: 10_000 },
+  ask_again_ms: 5000,
+}
+
+/** What else bears on a host that is not there. */
+export interface Circumstances {
+  readonly linked: boolean
+  /** How many highly available instances wait on it. */
+  readonly waiting: number
+  /** Its power can be cut. */
+  readonly has_bmc: boolean
+  /** By the arithmetic of the lease nothing of those can run on it any more. Never true where a host has no lease. */
+  readonly lease_over: boolean
+  /** Why nothing is fenced nor restarted now: the storm brake, controllers that are only just back. Null: nothing is in the way. */
+  readonly held_back: string | null
+}
+
+export type LossStep =
+  | { do: 'wait'; until_ms: number | null; why: string }
+  | { do: 'ask' }
+  | { do: 'declare_dead' }
+  | { do: 'fence' }
+  | { do: 'note_lease_over' }
+  | { do: 'restart' }
+
+/** The one next step for a host that is not there. Times by the database's clock. */
+export function nextStep(absence: Absence, around: Circumstances, now_ms: number, rules = lossRules): LossStep {
+  if (absence.fenced_ms !== null) {
+    if (around.held_back !== null) return { do: 'wait', until_ms: null, why: around.held_back }
+    return around.waiting > 0 ? { do: 'restart' } : { do: 'wait', until_ms: null, why: 'All is done.' }
+  }
+  const begin_ms = absence.since_ms + rules.patience_ms[absence.cause]
+  if (absence.asked_ms === null) {
+    return now_ms >= begin_ms ? { do: 'ask' } : { do: 'wait', until_ms: begin_ms, why: causes[absence.cause] }
+  }
+  // One that is only late still holds its link.
+  if (around.linked) return { do: 'wait', until_ms: null, why: causes.late }
+  if (absence.dead_ms === null && verdictOf(absence.opinions) === 'dead') return { do: 'declare_dead' }
+  if (around.held_back !== null) return { do: 'wait', until_ms: null, why: around.held_back }
+  if (around.waiting === 0) return askAgain(absence, now_ms, rules, 'Nothing on it is to run elsewhere.')
+  if (around.lease_over) return { do: 'note_lease_over' }
+  if (absence.dead_ms !== null && around.has_bmc) {
+    if (absence.fence_again_ms === null || now_ms >= absence.fence_again_ms) return { do: 'fence' }
+    return { do: 'wait', until_ms: absence.fence_again_ms, why: 'Its power is tried again soon, or its lease ends.' }
+  }
+  return askAgain(absence, now_ms, rules, 'Until its lease is over.')
+}
+
+/** Others may see more by now; of one that is dead nobody is asked any more. */
+function askAgain(absence: Absence, now_ms: number, rules: LossRules, why: string): LossStep {
+  if (absence.dead_ms !== null || absence.asked_ms === null) return { do: 'wait', until_ms: null, why }
+  const again_ms = absence.asked_ms + rules.ask_again_ms
+  return now_ms >= again_ms ? { do: 'ask' } : { do: 'wait', until_ms: again_ms, why }
+}
+
+export interface StormRules {
+  /** More than this share of a zone's hosts, per cent. */
+  readonly share_percent: number
+  /** And at least so many. */
+  readonly hosts_min: number
+}
+
+/**
+ * Whether so many hosts of a zone vanished at once that the network is to be suspected, and not they. `gone`: those that went
+ * lately and are not fenced; `present`: those that are there.
+ */
+export function isStorm(gone: number, present: number, rules: StormRules): boolean {
+  return gone >= rules.hosts_min && gone * 100 > rules.share_percent * (gone + present)
+}
+
+/** Hosts that went within this time of each other went at once. */
+export const storm_window_ms = 120_000
