@@ -74,6 +74,7 @@ export class Run {
     await this.advance(this.options.trouble_s * 1000)
     this.heal()
     await this.advance(settle_s * 1000)
+    await this.countMoves()
     const found = [...(await violations(this.engine.pglite, this.hosts)), ...this.idle(), ...this.doubled]
     await this.stop()
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
@@ -87,6 +88,7 @@ export class Run {
     this.makeHosts()
     this.wires.doubling = 0.05
     this.plan('users', 200, 3000, () => this.userAsks())
+    this.plan('operators', 300, 3000, () => void this.operatorAsks())
     this.plan('faults', 500, 6000, () => this.strike())
   }
 
@@ -145,6 +147,13 @@ export class Run {
     }
   }
 
+  private async countMoves(): Promise<void> {
+    const { rows } = await this.engine.pglite.query<{ outcome: string; n: number }>(
+      'select outcome, count(*)::int as n from migration group by outcome',
+    )
+    for (const { outcome, n } of rows) this.counts[`moves ${outcome}`] = n
+  }
+
   private mustBeAlone(at: SimulatedHost, instance_id: string): void {
     for (const host of this.hosts) {
       if (host === at || host.domains.get(instance_id)?.power !== 'running') continue
@@ -155,7 +164,7 @@ export class Run {
   /** An operator moves instances, changes their mind, and empties hosts. */
   private async operatorAsks(): Promise<void> {
     const { random } = this
-    const kind = random.between(0, 9)
+    const kind = random.between(0, 15)
     const host = random.pick(this.hosts)
     if (kind === 0) return void (await this.ask('POST', `/v1/hosts/${host.id}/maintenance`, {}))
     if (kind <= 2) return void (await this.ask('DELETE', `/v1/hosts/${host.id}/maintenance?cancel_migrations=${random.chance(0.5)}`))
@@ -181,7 +190,6 @@ export class Run {
     const { random } = this
     if (this.ids.length === 0 || random.chance(0.3)) return void this.create()
     if (random.chance(0.35)) return void this.volumes.asks()
-    if (random.chance(0.3)) return void this.operatorAsks()
     const id = random.pick(this.ids)
     const [method, path, body] = random.pick([
       ['POST', `/v1/instances/${id}/start`, {}],
