@@ -157,6 +157,8 @@ async function openOperations(pglite: PGlite, lost: ReadonlySet<string>): Promis
     `select kind, id from operation o where ended_at is null and not exists (
        select from operation_target t join instance i on i.id = t.resource_id
        where t.operation_id = o.id and t.outcome is null and i.host_id = any($1::uuid[]))
+       and not exists (select from migration m where m.operation_id = o.id and m.phase <> 'ended'
+         and (m.source_host_id = any($1::uuid[]) or m.target_host_id = any($1::uuid[])))
        and not exists (select from volume v where v.id = o.resource_id and v.host_id = any($1::uuid[]))`,
     [[...lost]],
   )

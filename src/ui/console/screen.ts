@@ -60,9 +60,21 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
       rfb.viewOnly = next
     },
     offerClipboard: text => rfb.clipboardPasteFrom(text),
+    still: () => ({ element: pictureOf(place), text: '' }),
     close() {
       // It has let go of everything as its socket closed.
       if (!is_over) rfb.disconnect()
     },
   }
+}
+
+/** The screen as it is, of the size that it has in the page. */
+function pictureOf(place: HTMLElement): HTMLElement {
+  const copy = place.cloneNode(true) as HTMLElement
+  const canvases = place.querySelectorAll('canvas')
+  for (const [n, canvas] of copy.querySelectorAll('canvas').entries()) {
+    const shown = canvases[n]
+    if (shown && shown.width > 0 && shown.height > 0) canvas.getContext('2d')?.drawImage(shown, 0, 0)
+  }
+  return copy
 }

@@ -6,7 +6,7 @@ import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
 import { consoleClosed, type ShownKind } from '../../model/console.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
-import type { ConsoleSession, Scale } from './session.ts'
+import type { ConsoleSession, Scale, Still } from './session.ts'
 
 export type ConsoleState =
   | { kind: 'connecting' }
@@ -49,12 +49,21 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
     const stop = new AbortController()
     let timer = 0
     let failures = 0
+    let still: Still | null = null
     const over = (reason: string, { unavailable = false, error }: { unavailable?: boolean; error?: unknown } = {}) => {
       setState({ kind: 'ended', reason, unavailable, error })
     }
     const later = () => {
       setState({ kind: 'reconnecting' })
       timer = window.setTimeout(open, retry_ms[Math.min(failures++, retry_ms.length - 1)])
+    }
+    /** It goes on on another host: what is on it stays to be seen until that shows it. */
+    const keep = (ended: ConsoleSession) => {
+      still?.element.remove()
+      still = ended.still()
+      still.element.classList.add('croft-console-still')
+      still.element.setAttribute('aria-hidden', 'true')
+      place.current?.parentElement?.append(still.element)
     }
     const open = async () => {
       timer = 0
@@ -72,18 +81,23 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
           view_only,
           scale: shown.current.scale,
           label: shown.current.label,
+          ...(still && { before: still.text }),
           events: {
             open() {
               failures = 0
+              still?.element.remove()
+              still = null
               setState({ kind: 'open' })
               session.current?.focus()
             },
             clipboard: text => shown.current.onClipboard(text),
             closed(code, reason) {
               if (stop.signal.aborted) return
+              if (code === consoleClosed.moved && session.current) keep(session.current)
               session.current?.close()
               session.current = null
-              if (final.has(code)) over(reason, { unavailable: code === consoleClosed.unavailable })
+              if (code === consoleClosed.moved) void open()
+              else if (final.has(code)) over(reason, { unavailable: code === consoleClosed.unavailable })
               else later()
             },
           },
@@ -111,6 +125,7 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
       clearTimeout(timer)
       session.current?.close()
       session.current = null
+      still?.element.remove()
     }
   }, [kind, ask, round])
   const again = useCallback(() => setRound(n => n + 1), [])
