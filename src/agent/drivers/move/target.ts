@@ -172,6 +172,8 @@ export function createTarget(options: MoverOptions): Target {
     session.started_at = offer.started_at
     const libvirt = await Libvirt.connect({ path: options.path })
     session.libvirt = libvirt
+    // With libvirtd goes what it made for the guest; the source would find that out only when it sends on.
+    libvirt.once('close', () => relay?.relay.order({ do: 'hang_up', session: session.id }))
     await mustFitProcessor(libvirt, session.xml, options.host, { source: offer.host_cpu, own: await options.cpu() })
     return { type: 'accepted', xml: session.xml, incremental }
   }
@@ -221,6 +223,7 @@ export function createTarget(options: MoverOptions): Target {
       // It runs here all the same, and is found here.
       log.error({ error, instance: of.coming.instance.id }, 'a guest has come, and that cannot be kept on disk')
     }
+    libvirt.removeAllListeners('close')
     await libvirt.close()
     return finished.cookie
   }
@@ -275,6 +278,7 @@ export function createTarget(options: MoverOptions): Target {
   /** libvirt ends what waits for a guest, when the connection that made it does. */
   async function giveUp(session: Session): Promise<void> {
     session.prepared = false
+    session.libvirt?.removeAllListeners('close')
     await session.libvirt?.close()
     session.libvirt = null
   }
