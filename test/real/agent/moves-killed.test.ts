@@ -140,7 +140,9 @@ describe('agent/moves-killed', () => {
   after(() => hosts?.stop())
 
   for (const [who, { when, what }] of Object.entries(events)) {
-    test(`${who} killed while ${when}: the guest runs once, and nothing is left on the other host`, { timeout: 60_000 }, async () => {
+    test(`${who} killed while ${when}: the guest runs once, and nothing is left on the other host`, {
+      timeout: 60_000,
+    }, async () => {
       const slow = when === 'sending' ? { bandwidth_mib_s: 2 } : {}
       const drive = new Drive({ ...one, generation: 3 }, here, there, { copied_volumes: volumes, ...slow })
       if (when === 'sending') {

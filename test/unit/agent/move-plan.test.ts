@@ -79,19 +79,51 @@ const table: [string, MoveSituation, string][] = [
   ['ready, and not listening yet', at('prepare', { move: target('ready') }), 'act expect'],
   ['listening', at('prepare', { move: target('ready'), expected: true }), 'hold ready'],
   ['it is coming', at('prepare', { move: target('ready'), expected: true, coming: true, domain: half }), 'hold ready'],
-  ['it runs, and the source is not done', at('prepare', { move: target('ready'), coming: true, domain: running }), 'hold ready'],
+  [
+    'it runs, and the source is not done',
+    at('prepare', { move: target('ready'), coming: true, domain: running }),
+    'hold ready',
+  ],
   ['it runs here', at('prepare', { move: target('ready'), domain: running }), 'act take'],
   ['it runs here, and memory is still there', at('prepare', { move: target('ready'), domain: both }), 'hold ready'],
-  ['it ran here, and the rest of its memory is lost', at('prepare', { move: target('ready'), domain: broken }), 'act take'],
+  [
+    'it ran here, and the rest of its memory is lost',
+    at('prepare', { move: target('ready'), domain: broken }),
+    'act take',
+  ],
   ['half come, and nobody at it', at('prepare', { move: target('ready'), domain: half }), 'hold ready'],
-  ['so for long', at('prepare', { move: target('ready'), domain: half, leftover_since_ms: now_ms - leftover_ms }), 'act cut'],
+  [
+    'so for long',
+    at('prepare', { move: target('ready'), domain: half, leftover_since_ms: now_ms - leftover_ms }),
+    'act cut',
+  ],
   ['taken', at('prepare', { move: target('taken'), domain: running, expected: true }), 'act define'],
-  ['defined', at('prepare', { move: target('taken', { defined: true }), domain: running, expected: true }), 'hold switched'],
-  ['taken, after a restart', at('prepare', { move: target('taken', { defined: true }), domain: running }), 'act expect'],
-  ['taken, and powered off since', at('prepare', { move: target('taken'), domain: null, expected: true }), 'hold switched'],
+  [
+    'defined',
+    at('prepare', { move: target('taken', { defined: true }), domain: running, expected: true }),
+    'hold switched',
+  ],
+  [
+    'taken, after a restart',
+    at('prepare', { move: target('taken', { defined: true }), domain: running }),
+    'act expect',
+  ],
+  [
+    'taken, and powered off since',
+    at('prepare', { move: target('taken'), domain: null, expected: true }),
+    'hold switched',
+  ],
   ['it cannot come', at('prepare', { move: target('failed') }), 'hold failed'],
-  ['it is this host’s', at(null, { move: target('taken', { defined: true }), domain: running, expected: true }), 'act dismiss'],
-  ['and nobody is expected any more', at(null, { move: target('taken', { defined: true }), domain: running }), 'act forget'],
+  [
+    'it is this host’s',
+    at(null, { move: target('taken', { defined: true }), domain: running, expected: true }),
+    'act dismiss',
+  ],
+  [
+    'and nobody is expected any more',
+    at(null, { move: target('taken', { defined: true }), domain: running }),
+    'act forget',
+  ],
   ['the source told of it first', at(null, { move: target('ready'), domain: running }), 'act take'],
   ['so, and libvirt is still at it', at(null, { move: target('ready'), domain: half }), 'hold null'],
   ['a guest that is off is this host’s', at(null, { move: target('taken', { kind: 'cold' }) }), 'act forget'],
@@ -108,7 +140,11 @@ const table: [string, MoveSituation, string][] = [
   ['handed over, no answer', at('send', { domain: half, move: source('handing_over') }), 'act ask'],
   ['handed over, then the host lost its power', at('send', { domain: off, move: source('handing_over') }), 'act ask'],
   ['written down, and not done', at('send', { domain: running, move: source('handing_over') }), 'act recover'],
-  ['memory on both', at('send', { domain: domain({ power: 'paused', moving: 'both' }), move: source('handing_over') }), 'act ask'],
+  [
+    'memory on both',
+    at('send', { domain: domain({ power: 'paused', moving: 'both' }), move: source('handing_over') }),
+    'act ask',
+  ],
   ['memory lost', at('cancel', { domain: broken, move: source('handing_over') }), 'act ask'],
   ['gone by a move of which nothing is on disk', at('send', { domain: off }), 'note handing_over'],
   ['switched', at('send', { domain: off, move: source('switched') }), 'hold switched'],
@@ -152,8 +188,10 @@ test('the usual plan, which starts guests, has its way only where the guest sure
     fc.property(situations, situation => {
       const { step } = situation.wanted.migration ?? {}
       if (planMove(situation).kind !== 'usual') return
-      assert.ok(step === 'send' || step === 'cancel', step)
-      assert.ok(situation.move !== null && situation.move.stage !== 'handing_over' && situation.move.stage !== 'switched')
+      assert.ok(step === 'send' || step === 'cancel')
+      assert.ok(
+        situation.move !== null && situation.move.stage !== 'handing_over' && situation.move.stage !== 'switched',
+      )
     }),
   )
 })

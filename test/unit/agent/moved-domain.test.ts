@@ -55,11 +55,35 @@ test('machine, processor and addresses are the guest’s; paths and sockets are 
 
 test('nothing of a host is taken, wherever the source puts it', () => {
   const hostile: [string, (xml: string) => string][] = [
-    ['a disk of the host', xml => xml.replace('<devices>', `<devices><disk type='file'><source file='/etc/shadow'/><target dev='vdz' bus='virtio'/></disk>`)],
-    ['a file for a serial line', xml => xml.replace('<devices>', `<devices><serial type='file'><source path='/etc/passwd'/><target port='3'/></serial>`)],
-    ['arguments of QEMU', xml => xml.replace('</devices>', `</devices><commandline><arg value='/etc/shadow'/></commandline>`)],
+    [
+      'a disk of the host',
+      xml =>
+        xml.replace(
+          '<devices>',
+          `<devices><disk type='file'><source file='/etc/shadow'/><target dev='vdz' bus='virtio'/></disk>`,
+        ),
+    ],
+    [
+      'a file for a serial line',
+      xml =>
+        xml.replace(
+          '<devices>',
+          `<devices><serial type='file'><source path='/etc/passwd'/><target port='3'/></serial>`,
+        ),
+    ],
+    [
+      'arguments of QEMU',
+      xml => xml.replace('</devices>', `</devices><commandline><arg value='/etc/shadow'/></commandline>`),
+    ],
     ['a kernel of the host', xml => xml.replace('</os>', `<kernel>/etc/shadow</kernel></os>`)],
-    ['a channel to a socket', xml => xml.replace('<devices>', `<devices><channel type='unix'><source mode='bind' path='/etc/shadow'/><target type='virtio' name='x'/></channel>`)],
+    [
+      'a channel to a socket',
+      xml =>
+        xml.replace(
+          '<devices>',
+          `<devices><channel type='unix'><source mode='bind' path='/etc/shadow'/><target type='virtio' name='x'/></channel>`,
+        ),
+    ],
     ['another emulator', xml => xml.replace('<devices>', `<devices><emulator>/etc/shadow</emulator>`)],
   ]
   for (const [what, change] of hostile) {
