@@ -163,6 +163,7 @@ function actRoute<const Verb extends string>(verb: Verb, summary: string, body =
     summary,
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body,
     status: 202,
@@ -179,6 +180,7 @@ export const instanceRoutes = {
     summary: 'Instances',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     query: closed({
       ...pageQuery,
       name: Type.Optional(Name),
@@ -199,6 +201,7 @@ export const instanceRoutes = {
     summary: 'One instance',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Instance,
@@ -238,6 +241,7 @@ export const instanceRoutes = {
     summary: 'Change name, tags, or how its screen is reached from its next start on',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({
       name: Type.Optional(Name),
@@ -259,6 +263,7 @@ export const instanceRoutes = {
     summary: 'Reboot: softly by asking the guest, or hard by resetting it',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({ hard: Type.Optional(Type.Boolean()) }),
     status: 202,
@@ -272,6 +277,7 @@ export const instanceRoutes = {
     summary: 'Delete an instance; until it is purged it can be recovered',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     query: closed({
       purge: Type.Optional(Type.Boolean({ description: 'At once and for good' })),
@@ -290,6 +296,7 @@ export const instanceRoutes = {
     summary: 'Take a deletion back; the instance is stopped then',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({}),
     status: 202,
@@ -304,6 +311,7 @@ export const instanceRoutes = {
       'Set a password in the running guest, through its guest agent; without one, a new one is made and shown once',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({
       user: Type.Optional(
@@ -338,6 +346,7 @@ export const instanceRoutes = {
     summary: 'Why it runs where it does: what each host scored, or why it was refused',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Placement,
@@ -350,6 +359,7 @@ export const instanceRoutes = {
     summary: 'What the guest wrote to its serial console',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     query: closed({
       tail_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 * 1024 * 1024, default: 65_536 })),
@@ -367,6 +377,7 @@ export const instanceRoutes = {
     summary: 'A one-time ticket for a console, to be opened as a WebSocket within a minute',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     body: closed({
       kind: Type.Optional(

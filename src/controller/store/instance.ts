@@ -22,6 +22,8 @@ export interface InstanceFilter extends PageAsked {
   image_id?: string | undefined
   group_id?: string | undefined
   deleted?: boolean | undefined
+  /** Only these. */
+  ids?: readonly string[] | undefined
 }
 
 async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
@@ -34,6 +36,7 @@ async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
     .where(keys.where)
     .where('i.deleted_at', asked.deleted ? 'is not' : 'is', null)
   if (asked.project_id !== null) query = query.where('i.project_id', '=', asked.project_id)
+  if (asked.ids) query = query.where(sql<boolean>`i.id = any(${[...asked.ids]}::uuid[])`)
   if (asked.name !== undefined) query = query.where('i.name', '=', asked.name)
   if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
   if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)

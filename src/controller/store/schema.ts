@@ -8,7 +8,13 @@ import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
-import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
+import type {
+  HaRestartTable,
+  HostAbsenceTable,
+  HostBmcTable,
+  LeaderTable,
+  ZoneStormTable,
+} from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -24,6 +30,7 @@ export interface DomainTable {
   parent_id: string | null
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -33,6 +40,7 @@ export interface ProjectTable {
   name: string
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -44,6 +52,7 @@ export interface UserTable {
   password_hash: string | null
   enabled: Generated<boolean>
   default_project_id: string | null
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -60,6 +69,7 @@ export interface RoleTable {
   description: Generated<string>
   permissions: string[]
   built_in: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -67,9 +77,10 @@ export interface RoleGrantTable {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: Generated<string | null>
   created_at: Generated<Date>
 }
 
@@ -107,8 +118,55 @@ export interface SettingTable {
   updated_by: string | null
 }
 
+export interface RegionTable {
+  id: string
+  name: string
+  created_at: Generated<Date>
+}
+
+export interface AggregateTable {
+  id: string
+  name: string
+  description: Generated<string>
+  metadata: Generated<unknown>
+  restricted: Generated<boolean>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface AggregateHostTable {
+  aggregate_id: string
+  host_id: string
+}
+
+export interface AggregateProjectTable {
+  aggregate_id: string
+  project_id: string
+}
+
+export interface HostRegistrationTable {
+  id: string
+  key_sha256: Buffer
+  csr_pem: string
+  hostname: string
+  machine_id: string
+  address: string
+  found: Generated<unknown>
+  cluster_id: string | null
+  invited: Generated<boolean>
+  state: Generated<'pending' | 'approved' | 'rejected'>
+  host_id: string | null
+  certificate_pem: string | null
+  decided_at: Date | null
+  decided_by: string | null
+  asked_at: Generated<Date>
+  expires_at: Date
+  created_at: Generated<Date>
+}
+
 export interface ZoneTable {
   id: string
+  region_id: Generated<string>
   name: string
   created_at: Generated<Date>
 }
@@ -119,6 +177,9 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  cpu_baseline: Generated<unknown>
+  cpu_baseline_version: Generated<number>
+  cpu_baseline_at: Date | null
   ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
@@ -129,6 +190,10 @@ export interface HostTable {
   name: string
   machine_id: string
   certificate_sha256: Buffer
+  key_sha256: Buffer | null
+  reserved_memory_mib: number | null
+  reserved_vcpus: number | null
+  cpu_verdict: Generated<unknown>
   schedulable: Generated<boolean>
   labels: Generated<unknown>
   facts: Generated<unknown>
@@ -166,6 +231,8 @@ export interface JoinTokenTable {
   expires_at: Date
   used_at: Date | null
   used_by_host_id: string | null
+  key_sha256: Buffer | null
+  replaces_host_id: string | null
 }
 
 export interface SecretTable {
@@ -548,7 +615,12 @@ export interface Schema {
   sign_in_attempt: SignInAttemptTable
   quota: QuotaTable
   setting: SettingTable
+  region: RegionTable
   zone: ZoneTable
+  aggregate: AggregateTable
+  aggregate_host: AggregateHostTable
+  aggregate_project: AggregateProjectTable
+  host_registration: HostRegistrationTable
   cluster: ClusterTable
   host: HostTable
   host_bmc: HostBmcTable
