@@ -177,7 +177,9 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     through()?.order({ do: 'files', migration: migration.id, files: byVolume })
     const left = new Set(files.map(file => file.volume_id))
     const take = (word: RelayWord) => {
-      if (word.on === 'file' && word.migration === migration.id && word.error === null) left.delete(word.volume_id)
+      if (word.on !== 'file' || word.migration !== migration.id) return
+      if (word.error === null) left.delete(word.volume_id)
+      else log.warn({ instance: instance.id, volume: word.volume_id, error: word.error }, 'a volume did not come whole')
     }
     through()?.on('word', take)
     missing.set(of, left)
