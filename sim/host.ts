@@ -22,6 +22,7 @@ import type { HostFacts } from '../src/protocol/messages.ts'
 import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
 import type { Seeded } from './random.ts'
 import { simulatedSamples } from './samples.ts'
+import { SimulatedWatchdog } from './watchdog.ts'
 
 export interface HostOptions {
   id: string
@@ -36,6 +37,12 @@ export interface HostOptions {
   ground?: MovingGround
   /** A guest has begun to run here. */
   onRunning?(host: SimulatedHost, id: string): void
+  /** The disks of a pool that it shares with others. */
+  pool?: Map<string, string>
+  /** It runs highly available guests; on this clock, which no death of the agent stops. */
+  watchdog_clock?: Clock
+  /** Whether another machine lives, by its address. */
+  reaches?(address: string): boolean
   /** It measures itself and its guests, when a controller wants it to. */
   measures?: boolean
   /** How long hypervisor and storage take, milliseconds. */
@@ -52,7 +59,7 @@ export class SimulatedHost {
   readonly id: string
   readonly name: string
   readonly domains = new Map<string, Domain>()
-  readonly volumes = new Map<string, string>()
+  readonly volumes: Map<string, string>
   /** Volumes that were looked for in vain, though they had been made here: somebody's data is lost. */
   readonly missing = new Set<string>()
   readonly guestData = new Set<string>()
@@ -69,24 +76,29 @@ export class SimulatedHost {
   private boots = 0
   private life: Life | undefined
   private readonly listeners = new Set<(event: HypervisorEvent) => void>()
+  private watchdog: SimulatedWatchdog | undefined
 
   constructor(options: HostOptions) {
     this.options = options
     this.id = options.id
     this.name = options.name
     this.random = options.random
+    this.volumes = options.pool ?? new Map()
   }
 
   powerOn(): void {
     if (this.powered || this.lost) return
     this.powered = true
     this.boots++
+    const { watchdog_clock } = this.options
+    if (watchdog_clock) this.watchdog = new SimulatedWatchdog(watchdog_clock, ids => this.killGuests(ids))
     this.startAgent()
   }
 
   /** Everything that ran is gone at once; what a write had not finished is not there. */
   powerCut(): void {
     this.killAgent()
+    this.watchdog?.end()
     this.powered = false
     for (const [id, domain] of this.domains) this.domains.set(id, { ...domain, power: 'off', off_reason: 'unknown' })
   }
@@ -122,6 +134,11 @@ export class SimulatedHost {
       link: this.options.dialler(this, alive),
       facts: { read: async () => this.options.facts },
       ...(this.options.ground && this.moves(this.options.ground, alive, clock)),
+      ...(this.watchdog && { watchdog: this.watchdog }),
+      probe: async ({ address, timeout_ms }) => {
+        if (!this.options.reaches?.(address)) await clock.sleep(timeout_ms)
+        return { reached: this.options.reaches?.(address) ? 'machine' : 'none' }
+      },
       ...(this.options.measures && { samples: this.samples(clock) }),
       clock,
       random: this.random,
@@ -138,6 +155,12 @@ export class SimulatedHost {
     const agent = await life.agent
     await agent.stop()
     life.alive = false
+  }
+
+  private killGuests(ids: readonly string[]): string[] {
+    const there = ids.filter(id => ['running', 'paused'].includes(this.domains.get(id)?.power ?? ''))
+    for (const id of there) this.put({ ...(this.domains.get(id) as Domain), power: 'off', off_reason: 'crashed' })
+    return there
   }
 
   /** The guest shuts itself down, or crashes. */

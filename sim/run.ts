@@ -22,6 +22,8 @@ export interface RunOptions {
   /** How long users ask and faults strike, simulated seconds. */
   trouble_s?: number
   verbose?: boolean
+  /** Hosts share a pool, and have watchdogs. */
+  highly_available?: boolean
 }
 
 export interface RunResult {
@@ -38,6 +40,9 @@ const settle_s = 240
 /** So many turns of the event loop without rest are a transaction that waits for time to pass. */
 const rounds_max = 100_000
 const recovery_minutes = 1
+const pool_id = '00000000-0000-7000-9000-000000000001'
+/** Of TEST-NET-1: h7 has 192.0.2.7. */
+const addressOf = (name: string) => `192.0.2.${name.slice(1)}`
 const faults: readonly Fault[] = ['lose-before', 'lose-after', 'kill-before', 'kill-after']
 
 export class Run {
@@ -53,15 +58,16 @@ export class Run {
   private readonly ground = new MovingGround()
   private readonly migrations: string[] = []
   /** Guests that ran on two hosts at one moment. */
-  private readonly doubled = new Set<string>()
+  protected readonly doubled = new Set<string>()
   private readonly volumes: VolumeUser
-  private records: Records | undefined
+  protected records: Records | undefined
+  private readonly pool = new Map<string, string>()
   private trouble = true
   protected trace = 0
   protected requests = 0
 
   constructor(engine: Engine, options: RunOptions) {
-    this.options = { hosts: 4, controllers: 2, trouble_s: 60, verbose: false, ...options }
+    this.options = { hosts: 4, controllers: 2, trouble_s: 60, verbose: false, highly_available: false, ...options }
     this.random = seeded(options.seed)
     this.engine = engine.under(this.clock)
     this.wires = new Wires(this.clock, this.random.fork('wires'))
@@ -80,12 +86,17 @@ export class Run {
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
   }
 
-  /** A cloud with users and faults. */
-  protected async begin(recovery_minutes: number): Promise<void> {
+  /** A cloud at rest. */
+  protected async prepare(recovery_minutes: number): Promise<void> {
     this.records = await prepareRecords(this.engine, this.clock, this.options.hosts, recovery_minutes)
     this.makeControllers()
     await Promise.all(this.controllers.map(controller => controller.start()))
     this.makeHosts()
+  }
+
+  /** A cloud with users and faults. */
+  protected async begin(recovery_minutes: number): Promise<void> {
+    await this.prepare(recovery_minutes)
     this.wires.doubling = 0.05
     this.plan('users', 200, 3000, () => this.userAsks())
     this.plan('operators', 300, 3000, () => void this.operatorAsks())
@@ -133,7 +144,17 @@ export class Run {
       const host = new SimulatedHost({
         id,
         name,
-        facts: factsOf(name, { cpus: 4, memory_mib: 4096, pool_gib: 100 }),
+        facts: {
+          ...factsOf(name, {
+            cpus: 4,
+            memory_mib: 4096,
+            pool_gib: 100,
+            ...(this.options.highly_available && { pool_id }),
+          }),
+          tunnel_address: addressOf(name),
+        },
+        ...(this.options.highly_available && { pool: this.pool, watchdog_clock: this.clock }),
+        reaches: address => this.hosts.some(one => addressOf(one.name) === address && one.powered && !one.cut),
         random: this.random.fork(name),
         log: pino({ level: 'silent' }),
         clockOf: alive => this.clock.of(alive),
@@ -167,7 +188,8 @@ export class Run {
     const kind = random.between(0, 15)
     const host = random.pick(this.hosts)
     if (kind === 0) return void (await this.ask('POST', `/v1/hosts/${host.id}/maintenance`, {}))
-    if (kind <= 2) return void (await this.ask('DELETE', `/v1/hosts/${host.id}/maintenance?cancel_migrations=${random.chance(0.5)}`))
+    if (kind <= 2)
+      return void (await this.ask('DELETE', `/v1/hosts/${host.id}/maintenance?cancel_migrations=${random.chance(0.5)}`))
     const last = this.migrations.at(-1)
     if (kind <= 4 && last !== undefined) return void (await this.ask('POST', `/v1/migrations/${last}/cancel`))
     if (this.ids.length === 0) return
@@ -303,7 +325,7 @@ export class Run {
     host.guestEnds(this.random.pick(running).id, how)
   }
 
-  private cutWires(host: SimulatedHost): void {
+  protected cutWires(host: SimulatedHost): void {
     for (const wire of this.wires.open) if (wire.host === host) wire.cut('cut')
   }
 
