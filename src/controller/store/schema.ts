@@ -8,7 +8,13 @@ import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
-import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
+import type {
+  HaRestartTable,
+  HostAbsenceTable,
+  HostBmcTable,
+  LeaderTable,
+  ZoneStormTable,
+} from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -110,6 +116,30 @@ export interface SettingTable {
   value: unknown
   updated_at: Generated<Date>
   updated_by: string | null
+}
+
+export interface SettingScopeTable {
+  name: string
+  scope: 'zone' | 'cluster' | 'host' | 'project'
+  zone_id: string | null
+  cluster_id: string | null
+  host_id: string | null
+  project_id: string | null
+  value: unknown
+  updated_at: Generated<Date>
+  updated_by: string | null
+}
+
+export interface SettingChangeTable {
+  id: string
+  name: string
+  scope: 'global' | 'zone' | 'cluster' | 'host' | 'project'
+  scope_id: string | null
+  scope_name: string | null
+  value_before: unknown
+  value_after: unknown
+  user_id: string | null
+  at: Generated<Date>
 }
 
 export interface ZoneTable {
@@ -553,6 +583,8 @@ export interface Schema {
   sign_in_attempt: SignInAttemptTable
   quota: QuotaTable
   setting: SettingTable
+  setting_scope: SettingScopeTable
+  setting_change: SettingChangeTable
   zone: ZoneTable
   cluster: ClusterTable
   host: HostTable

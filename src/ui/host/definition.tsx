@@ -8,6 +8,7 @@ import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
 import { Bar } from './bar.tsx'
 import { HostStateLabel } from './state.tsx'
+import { words as settingWords } from '../setting/text.ts'
 import { words } from './text.ts'
 
 const namesOf = (items: readonly Host[]) => ({ names: items.map(one => one.name).join(', ') })
@@ -126,6 +127,12 @@ export const host = defineNoun<Host>({
       when: one => one.disagreements.length > 0,
     },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
+    {
+      id: 'settings',
+      title: () => settingWords('title'),
+      load: () => import('../setting/tab.tsx').then(tabs => ({ default: tabs.HostSettings })),
+      needs: { level: 'system', needs: 'setting.read' },
+    },
   ],
   badge: one => <HostStateLabel host={one} />,
   extras: () => import('./invite.tsx'),

@@ -2,6 +2,7 @@
 import type { Setting } from '../../api/setting.ts'
 import { catalogue } from '../text/catalogue.ts'
 import { language } from '../text/language.ts'
+import { number } from '../parts/time.tsx'
 
 export const words = catalogue({
   en: {
@@ -23,6 +24,37 @@ export const words = catalogue({
     by: 'by',
     between: '{minimum} to {maximum}',
     at_least: 'at least {minimum}',
+    where: 'Where',
+    choose: 'Choose one',
+    'about.place':
+      'What this part of the cloud may have for itself. Without a value of its own it has what holds above it. A change holds at once.',
+    'none.place': 'Nothing can be set for this alone.',
+    own: 'own value',
+    inherited: 'inherited',
+    'inherited.would': 'Inherited it would be {value}',
+    inherit: 'Inherit again',
+    'inherit.of': 'Inherit again: {name}',
+    from: 'inherited from the {scope}',
+    'from.default': 'the standard',
+    'from.global': 'inherited from the whole cloud',
+    may_differ: 'may differ by: {parts}',
+    'scope.global': 'whole cloud',
+    'scope.zone': 'zone',
+    'scope.cluster': 'cluster',
+    'scope.host': 'host',
+    'scope.project': 'project',
+    places: 'Own values',
+    value: 'Value',
+    history: 'History',
+    'history.of': 'History of {name}',
+    'history.none': 'It was never changed.',
+    when: 'When',
+    who: 'Who',
+    before: 'Before',
+    after: 'After',
+    'group.migration': 'Migration',
+    'group.scheduler': 'Placement',
+    'group.ha': 'High availability',
     'group.instance': 'Instances',
     'group.sign_in': 'Sign-in',
     'group.api': 'API',
@@ -53,6 +85,37 @@ export const words = catalogue({
     by: 'von',
     between: '{minimum} bis {maximum}',
     at_least: 'mindestens {minimum}',
+    where: 'Wo',
+    choose: 'Auswählen',
+    'about.place':
+      'Was dieser Teil der Cloud für sich haben kann. Ohne eigenen Wert gilt, was darüber gilt. Eine Änderung gilt sofort.',
+    'none.place': 'Hierfür allein lässt sich nichts einstellen.',
+    own: 'eigener Wert',
+    inherited: 'geerbt',
+    'inherited.would': 'Geerbt wäre es {value}',
+    inherit: 'Wieder erben',
+    'inherit.of': 'Wieder erben: {name}',
+    from: 'geerbt von: {scope}',
+    'from.default': 'der Standard',
+    'from.global': 'geerbt von der ganzen Cloud',
+    may_differ: 'kann verschieden sein je: {parts}',
+    'scope.global': 'ganze Cloud',
+    'scope.zone': 'Zone',
+    'scope.cluster': 'Cluster',
+    'scope.host': 'Host',
+    'scope.project': 'Projekt',
+    places: 'Eigene Werte',
+    value: 'Wert',
+    history: 'Verlauf',
+    'history.of': 'Verlauf von {name}',
+    'history.none': 'Sie wurde nie geändert.',
+    when: 'Wann',
+    who: 'Wer',
+    before: 'Vorher',
+    after: 'Nachher',
+    'group.migration': 'Umzug',
+    'group.scheduler': 'Platzierung',
+    'group.ha': 'Hochverfügbarkeit',
     'group.instance': 'Instanzen',
     'group.sign_in': 'Anmeldung',
     'group.api': 'API',
@@ -86,4 +149,10 @@ const german: Readonly<Record<string, string>> = {
 
 export function summaryOf({ name, summary }: Pick<Setting, 'name' | 'summary'>): string {
   return (language() === 'de' ? german[name] : undefined) ?? summary
+}
+
+export function textOf(value: unknown): string {
+  if (typeof value === 'boolean') return words(value ? 'on' : 'off')
+  if (typeof value === 'number') return number(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
