@@ -22,6 +22,7 @@ import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
+import { maintenanceLoop } from './reconcilers/maintenance.ts'
 import { metricLoop } from './reconcilers/metrics.ts'
 import { migrationLoop } from './reconcilers/migration.ts'
 import { purge } from './reconcilers/purge.ts'
@@ -145,7 +146,14 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     every_ms: clean_up_every_ms,
     pass: () => cleanUp(cloud),
   })
-  const woken = [purging, sealing, migrationLoop(cloud), ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
+  const woken = [
+    purging,
+    sealing,
+    migrationLoop(cloud),
+    maintenanceLoop(cloud),
+    ...imageLoops(cloud),
+    ...(parts.loops?.(cloud) ?? []),
+  ]
   const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {

@@ -8,6 +8,7 @@ import { cluster } from '../store/cluster.ts'
 import { onConstraint } from '../store/constraint.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { applyLimits } from '../store/host-limits.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
@@ -59,7 +60,7 @@ export function updateCluster(
     if (!updated) throw notFound('cluster', id)
     if (asked.cpu_overcommit !== undefined || asked.memory_overcommit !== undefined) {
       const place = { cluster_id: id, zone_id: updated.zone_id }
-      await cluster.applyOvercommit(tx, id, cloud.settings.at('host.reserved_memory_mib', place))
+      await applyLimits(tx, { cluster_id: id }, cloud.settings.at('host.reserved_memory_mib', place))
     }
     await record(tx, caller, 'changed', id)
     return updated

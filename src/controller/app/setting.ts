@@ -5,9 +5,9 @@ import type { QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { settingPlaces } from '../../model/setting.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { cluster } from '../store/cluster.ts'
 import type { Db, Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { applyLimits } from '../store/host-limits.ts'
 import type { Page } from '../store/page.ts'
 import { type Place, setting, type SettingRow } from '../store/setting.ts'
 import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
@@ -182,6 +182,6 @@ async function reserveAnew(cloud: Cloud, tx: Tx, place: Place | null): Promise<v
   await settings.read(tx)
   for (const { id, zone_id } of await setting.clusters(tx, place)) {
     const reserved_mib = settings.at('host.reserved_memory_mib', { cluster_id: id, zone_id })
-    await cluster.applyOvercommit(tx, id, reserved_mib)
+    await applyLimits(tx, { cluster_id: id }, reserved_mib)
   }
 }

@@ -9,7 +9,8 @@ import { Loading } from '../parts/loading.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
-import { textOf, words } from './text.ts'
+import { words } from './text.ts'
+import { textOf } from './value.ts'
 
 const shown_max = 200
 

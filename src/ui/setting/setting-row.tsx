@@ -10,7 +10,8 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { Time } from '../parts/time.tsx'
 import { operations } from '../shell/operations.ts'
 import { asked, type SettingPlace } from './place.ts'
-import { summaryOf, textOf, words } from './text.ts'
+import { summaryOf, words } from './text.ts'
+import { textOf } from './value.ts'
 
 /** The parts of JSON Schema that settings use. */
 interface Expected {

@@ -2,7 +2,6 @@
 import type { Setting } from '../../api/setting.ts'
 import { catalogue } from '../text/catalogue.ts'
 import { language } from '../text/language.ts'
-import { number } from '../parts/time.tsx'
 
 export const words = catalogue({
   en: {
@@ -149,10 +148,4 @@ const german: Readonly<Record<string, string>> = {
 
 export function summaryOf({ name, summary }: Pick<Setting, 'name' | 'summary'>): string {
   return (language() === 'de' ? german[name] : undefined) ?? summary
-}
-
-export function textOf(value: unknown): string {
-  if (typeof value === 'boolean') return words(value ? 'on' : 'off')
-  if (typeof value === 'number') return number(value)
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
