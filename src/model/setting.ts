@@ -9,4 +9,3 @@ export type SettingScope = (typeof settingScopes)[number]
 
 /** Where a value in force comes from; `default` is the program's own. */
 export const settingSources = ['default', ...settingScopes] as const
-export type SettingSource = (typeof settingSources)[number]
