@@ -102,26 +102,31 @@ export const settingTable = {
     Type.Integer({ minimum: 0, maximum: 1_000_000 }),
     0,
     'The most that one migration sends, MiB/s; 0 for no limit',
+    ['zone', 'cluster', 'host'],
   ),
   'migration.downtime_ms_max': setting(
     Type.Integer({ minimum: 1, maximum: 60_000 }),
     300,
     'The longest pause of a guest that a live migration aims at, milliseconds',
+    ['zone', 'cluster'],
   ),
   'migration.auto_converge': setting(
     Type.Boolean(),
     true,
     'Whether a guest is slowed down that changes its memory faster than it can be sent',
+    ['zone', 'cluster'],
   ),
   'migration.postcopy_after_s': setting(
     Type.Integer({ minimum: 0, maximum: 86_400 }),
     0,
     'After how long a live migration goes over to postcopy, seconds; 0 for never',
+    ['zone', 'cluster'],
   ),
   'migration.timeout_s': setting(
     Type.Integer({ minimum: 0, maximum: 604_800 }),
     3600,
     'After how long a migration is given up that has not come to its end, seconds; 0 for never',
+    ['zone', 'cluster'],
   ),
   'migration.ready_s': setting(
     Type.Integer({ minimum: 10, maximum: 86_400 }),
@@ -132,11 +137,13 @@ export const settingTable = {
     Type.Integer({ minimum: 1, maximum: 100 }),
     2,
     'How many migrations from or to one host run at once when hosts are emptied',
+    ['zone', 'cluster', 'host'],
   ),
   'migration.parallel_per_cluster': setting(
     Type.Integer({ minimum: 1, maximum: 10_000 }),
     20,
     'How many migrations from hosts of one cluster run at once when hosts are emptied',
+    ['zone', 'cluster'],
   ),
   'metrics.interval_s': setting(
     Type.Unsafe<number>({ type: 'integer', enum: [0, 5, 10, 15, 20, 30, 60] }),
