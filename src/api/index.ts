@@ -7,7 +7,7 @@ import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { instanceRoutes } from './instance.ts'
 import { maintenanceRoutes } from './maintenance.ts'
-import { migrationRoutes } from './migration.ts'
+import { instanceMoveRoutes, migrationRoutes } from './migration.ts'
 import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
@@ -44,7 +44,7 @@ export const contract = {
   host: hostRoutes,
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,
-  instance: instanceRoutes,
+  instance: { ...instanceRoutes, ...instanceMoveRoutes },
   migration: migrationRoutes,
   maintenance: maintenanceRoutes,
   'instance-group': instanceGroupRoutes,
