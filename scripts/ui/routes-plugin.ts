@@ -28,9 +28,10 @@ function slimRoutes(): Record<string, Record<string, object>> {
   const nouns: Record<string, Record<string, object>> = {}
   for (const route of allRoutes) {
     const [noun = '', verb = ''] = route.name.split('.')
-    const { name, method, path, level, needs, body } = route
+    const { name, method, path, level, needs, on_instance, body } = route
     ;(nouns[noun] ??= {})[keyOf(noun, verb)] = {
       ...{ name, method, path, level, needs },
+      ...(on_instance && { on_instance }),
       // Only that there is one: the client asks no more.
       ...(body && { body: true }),
     }

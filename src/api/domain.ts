@@ -9,6 +9,7 @@ export const Domain = closed({
   parent_id: nullable(Uuid),
   description: Description,
   enabled: Type.Boolean(),
+  version: Type.Integer(),
   created_at: Time,
 })
 export type Domain = Static<typeof Domain>
@@ -69,7 +70,7 @@ export const domainRoutes = {
     }),
     status: 200,
     reply: Domain,
-    errors: ['not_found', 'name_taken', 'wrong_state'],
+    errors: ['not_found', 'name_taken', 'wrong_state', 'changed_meanwhile'],
   }),
   delete: route({
     name: 'domain.delete',
@@ -80,6 +81,6 @@ export const domainRoutes = {
     needs: 'domain.manage',
     params,
     status: 204,
-    errors: ['not_found', 'in_use'],
+    errors: ['not_found', 'in_use', 'changed_meanwhile'],
   }),
 }

@@ -30,6 +30,7 @@ export const eventRoutes = {
     summary: 'Past events, oldest first after the cursor; with latest, newest first before it',
     level: 'project',
     needs: 'event.read',
+    on_instance: 'instance.read',
     query: closed({
       limit: pageQuery.limit,
       cursor: pageQuery.cursor,
@@ -49,6 +50,7 @@ export const eventRoutes = {
     summary: 'Events as they happen (server-sent events); goes on after `cursor` or Last-Event-ID',
     level: 'project',
     needs: 'event.read',
+    on_instance: 'instance.read',
     query: closed({
       cursor: Type.Optional(Type.String({ maxLength: 64 })),
       all_projects: pageQuery.all_projects,

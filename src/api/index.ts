@@ -5,6 +5,7 @@ import { flavorRoutes } from './flavor.ts'
 import { haRestartRoutes } from './ha-restart.ts'
 import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
+import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
 import { maintenanceRoutes } from './maintenance.ts'
 import { instanceMoveRoutes, migrationRoutes } from './migration.ts'
@@ -21,6 +22,8 @@ import { imageRoutes } from './image.ts'
 import { imageUploadRoutes } from './image-upload.ts'
 import { imageKeyRoutes } from './image-key.ts'
 import { keyPairRoutes } from './key-pair.ts'
+import { regionRoutes } from './region.ts'
+import { aggregateRoutes } from './aggregate.ts'
 import { zoneRoutes } from './zone.ts'
 import { clusterRoutes } from './cluster.ts'
 import { settingRoutes } from './setting.ts'
@@ -30,6 +33,7 @@ import { metricsRoutes } from './metrics.ts'
 import { networkRoutes } from './network.ts'
 import { placementRoutes } from './placement.ts'
 import { pluginRoutes } from './plugin.ts'
+import { poolRoutes } from './pool.ts'
 import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
 import { routerRoutes } from './router.ts'
@@ -42,6 +46,7 @@ export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
   host: hostRoutes,
+  'host-registration': hostRegistrationRoutes,
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,
   instance: { ...instanceRoutes, ...instanceMoveRoutes },
@@ -65,8 +70,11 @@ export const contract = {
   'image-upload': imageUploadRoutes,
   'image-key': imageKeyRoutes,
   volume: volumeRoutes,
+  pool: poolRoutes,
+  region: regionRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,
+  aggregate: aggregateRoutes,
   setting: settingRoutes,
   audit: auditRoutes,
   network: networkRoutes,

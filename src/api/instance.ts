@@ -1,5 +1,6 @@
 /** Instances: machines of the cloud. */
 import Type, { type Static } from 'typebox'
+import { availabilities, crashActions, watchdogActions } from '../model/availability.ts'
 import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
@@ -18,6 +19,23 @@ export const InstanceAddress = closed({
   mac: Type.String(),
   address: Type.String(),
   floating_address: nullable(Type.String()),
+})
+
+const Availability = oneOf(availabilities, {
+  description:
+    "'restart': its host brings it back; 'high': it is started on another host when its own is lost, which needs a shared pool",
+})
+const HaPriority = Type.Integer({
+  minimum: 0,
+  maximum: 100,
+  description:
+    'Of highly available instances, those with more come first when hosts are lost; 50 unless said otherwise',
+})
+const OnCrash = oneOf(crashActions, {
+  description: "When its guest crashes: 'restart' it, ever later the more often it did, or leave it stopped ('stop')",
+})
+const WatchdogActionOf = oneOf(watchdogActions, {
+  description: 'When the guest no longer feeds its watchdog; none: it has no watchdog',
 })
 
 export const Instance = closed({
@@ -54,6 +72,27 @@ export const Instance = closed({
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
+  availability: Availability,
+  ha_priority: HaPriority,
+  on_crash: OnCrash,
+  watchdog_action: WatchdogActionOf,
+  crashes: nullable(
+    closed({
+      count: Type.Integer({ description: 'In a row; forgotten when it has run ten minutes without one' }),
+      last_at: Time,
+      next_try_at: nullable(Time),
+      given_up: Type.Boolean({ description: 'It is left off: it crashed too often, or is not to be restarted' }),
+    }),
+  ),
+  watchdog: nullable(
+    closed({
+      fired_at: Time,
+      action: WatchdogActionOf,
+      count: Type.Integer(),
+      dump_file: nullable(Type.String({ description: 'On its host: what was in memory, for who looks into it' })),
+      dump_failure: nullable(Type.String()),
+    }),
+  ),
   graphics: Graphics,
   clipboard: Clipboard,
   video_model: VideoModel,
@@ -143,11 +182,10 @@ export const InstanceCreate = closed({
     Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
   ),
   config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
-  watchdog_action: Type.Optional(
-    oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'], {
-      description: 'When the guest no longer feeds its watchdog',
-    }),
-  ),
+  watchdog_action: Type.Optional(WatchdogActionOf),
+  availability: Type.Optional(Availability),
+  ha_priority: Type.Optional(HaPriority),
+  on_crash: Type.Optional(OnCrash),
   graphics: Type.Optional(Graphics),
   clipboard: Type.Optional(Clipboard),
   video_model: Type.Optional(VideoModel),
@@ -163,6 +201,7 @@ function actRoute<const Verb extends string>(verb: Verb, summary: string, body =
     summary,
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body,
     status: 202,
@@ -179,6 +218,7 @@ export const instanceRoutes = {
     summary: 'Instances',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     query: closed({
       ...pageQuery,
       name: Type.Optional(Name),
@@ -199,6 +239,7 @@ export const instanceRoutes = {
     summary: 'One instance',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Instance,
@@ -235,9 +276,10 @@ export const instanceRoutes = {
     name: 'instance.update',
     method: 'PATCH',
     path: '/v1/instances/:instance',
-    summary: 'Change name, tags, or how its screen is reached from its next start on',
+    summary: 'Change name, tags, availability, or, from its next start on, how its screen is reached and its watchdog',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({
       name: Type.Optional(Name),
@@ -245,10 +287,14 @@ export const instanceRoutes = {
       graphics: Type.Optional(Graphics),
       clipboard: Type.Optional(Clipboard),
       video_model: Type.Optional(VideoModel),
+      watchdog_action: Type.Optional(WatchdogActionOf),
+      availability: Type.Optional(Availability),
+      ha_priority: Type.Optional(HaPriority),
+      on_crash: Type.Optional(OnCrash),
     }),
     status: 200,
     reply: Instance,
-    errors: ['not_found', 'changed_meanwhile'],
+    errors: ['not_found', 'changed_meanwhile', 'invalid'],
   }),
   start: actRoute('start', 'Start a stopped instance'),
   stop: actRoute('stop', 'Shut an instance down; cut it off when it does not follow'),
@@ -259,6 +305,7 @@ export const instanceRoutes = {
     summary: 'Reboot: softly by asking the guest, or hard by resetting it',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({ hard: Type.Optional(Type.Boolean()) }),
     status: 202,
@@ -272,6 +319,7 @@ export const instanceRoutes = {
     summary: 'Delete an instance; until it is purged it can be recovered',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     query: closed({
       purge: Type.Optional(Type.Boolean({ description: 'At once and for good' })),
@@ -290,6 +338,7 @@ export const instanceRoutes = {
     summary: 'Take a deletion back; the instance is stopped then',
     level: 'project',
     needs: 'instance.manage',
+    on_instance: 'instance.manage',
     params,
     body: closed({}),
     status: 202,
@@ -304,6 +353,7 @@ export const instanceRoutes = {
       'Set a password in the running guest, through its guest agent; without one, a new one is made and shown once',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     body: closed({
       user: Type.Optional(
@@ -338,6 +388,7 @@ export const instanceRoutes = {
     summary: 'Why it runs where it does: what each host scored, or why it was refused',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Placement,
@@ -350,6 +401,7 @@ export const instanceRoutes = {
     summary: 'What the guest wrote to its serial console',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     query: closed({
       tail_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 * 1024 * 1024, default: 65_536 })),
@@ -367,6 +419,7 @@ export const instanceRoutes = {
     summary: 'A one-time ticket for a console, to be opened as a WebSocket within a minute',
     level: 'project',
     needs: 'instance.read',
+    on_instance: 'instance.read',
     params,
     body: closed({
       kind: Type.Optional(

@@ -35,6 +35,7 @@ export const operationRoutes = {
     summary: 'Operations, newest first unless sorted otherwise',
     level: 'project',
     needs: 'operation.read',
+    on_instance: 'instance.read',
     query: closed({
       ...pageQuery,
       resource_id: Type.Optional(Uuid),
@@ -55,6 +56,7 @@ export const operationRoutes = {
     summary: 'One operation as it stands; who asks to wait is answered when it ends',
     level: 'project',
     needs: 'operation.read',
+    on_instance: 'instance.read',
     params,
     status: 200,
     reply: Operation,
@@ -67,6 +69,7 @@ export const operationRoutes = {
     summary: 'Give up an operation that has not ended',
     level: 'project',
     needs: 'instance.operate',
+    on_instance: 'instance.operate',
     params,
     status: 200,
     reply: Operation,

@@ -9,6 +9,7 @@ export const Project = closed({
   name: Name,
   description: Description,
   enabled: Type.Boolean(),
+  version: Type.Integer(),
   created_at: Time,
 })
 export type Project = Static<typeof Project>
@@ -69,7 +70,7 @@ export const projectRoutes = {
     }),
     status: 200,
     reply: Project,
-    errors: ['not_found', 'name_taken'],
+    errors: ['not_found', 'name_taken', 'changed_meanwhile'],
   }),
   delete: route({
     name: 'project.delete',
@@ -80,6 +81,6 @@ export const projectRoutes = {
     needs: 'project.manage',
     params,
     status: 204,
-    errors: ['not_found', 'in_use'],
+    errors: ['not_found', 'in_use', 'changed_meanwhile'],
   }),
 }

@@ -1,10 +1,10 @@
-/** Grants: who holds which role where. On the system a role holds everywhere; on a domain in it and all below. */
+/** Grants: who holds which role where. On the system a role holds everywhere; on a domain in it and all below; on an instance there alone. */
 import Type, { type Static } from 'typebox'
 import { closed, Name, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 import { NameOrId } from './session.ts'
 
-const Scope = oneOf(['system', 'domain', 'project'])
+const Scope = oneOf(['system', 'domain', 'project', 'instance'])
 
 export const RoleGrant = closed({
   id: Uuid,
@@ -15,6 +15,8 @@ export const RoleGrant = closed({
   scope: Scope,
   domain_id: nullable(Uuid),
   project_id: nullable(Uuid),
+  instance_id: nullable(Uuid),
+  instance_name: nullable(Name),
   created_at: Time,
 })
 export type RoleGrant = Static<typeof RoleGrant>
@@ -34,17 +36,18 @@ export const roleGrantRoutes = {
       user_id: Type.Optional(Uuid),
       domain_id: Type.Optional(Uuid),
       project_id: Type.Optional(Uuid),
+      instance_id: Type.Optional(Uuid),
     }),
     status: 200,
     reply: page(RoleGrant),
     errors: [],
-    cli: { columns: ['user_name', 'role_name', 'scope', 'domain_id', 'project_id', 'id'] },
+    cli: { columns: ['user_name', 'role_name', 'scope', 'domain_id', 'project_id', 'instance_name', 'id'] },
   }),
   create: route({
     name: 'role-grant.create',
     method: 'POST',
     path: '/v1/role-grants',
-    summary: 'Grant a role: on the system, or on one domain or project; only what you hold there yourself',
+    summary: 'Grant a role: on the system, or on one domain, project or instance; only what you hold there yourself',
     level: 'domain',
     needs: 'user.manage',
     body: closed({
@@ -53,6 +56,7 @@ export const roleGrantRoutes = {
       scope: Scope,
       domain_id: Type.Optional(Uuid),
       project_id: Type.Optional(Uuid),
+      instance_id: Type.Optional(Uuid),
     }),
     status: 201,
     reply: RoleGrant,

@@ -12,6 +12,7 @@ export const Role = closed({
   description: Description,
   permissions: Permissions,
   built_in: Type.Boolean(),
+  version: Type.Integer(),
   created_at: Time,
 })
 export type Role = Static<typeof Role>
@@ -72,7 +73,7 @@ export const roleRoutes = {
     }),
     status: 200,
     reply: Role,
-    errors: ['not_found', 'name_taken', 'wrong_state'],
+    errors: ['not_found', 'name_taken', 'wrong_state', 'changed_meanwhile'],
   }),
   delete: route({
     name: 'role.delete',
@@ -83,6 +84,6 @@ export const roleRoutes = {
     needs: 'role.manage',
     params,
     status: 204,
-    errors: ['not_found', 'in_use', 'wrong_state'],
+    errors: ['not_found', 'in_use', 'wrong_state', 'changed_meanwhile'],
   }),
 }

@@ -29,6 +29,11 @@ export interface RouteShape<
   level: Level
   /** Null only at the levels 'self' and 'public'. */
   needs: Permission | null
+  /**
+   * At level 'project': what suffices on an instance that was given to the caller singly (a grant of scope 'instance'). With
+   * `:instance` in the path, on that one; else on any, and the use case keeps to those. Without it, nobody comes in so.
+   */
+  on_instance?: Permission
   params?: Params
   query?: Query
   body?: Body

@@ -28,15 +28,19 @@ export const Session = closed({
   roles: Type.Array(
     closed({
       role: Name,
-      scope: oneOf(['system', 'domain', 'project']),
+      scope: oneOf(['system', 'domain', 'project', 'instance']),
       domain_id: nullable(Uuid),
       project_id: nullable(Uuid),
+      instance_id: nullable(Uuid),
     }),
   ),
   permissions: closed({
     system: Permissions,
     domains: Type.Array(closed({ domain_id: Uuid, permissions: Permissions })),
     project: Permissions,
+    instances: Type.Array(closed({ instance_id: Uuid, permissions: Permissions }), {
+      description: 'Of the project, those that were given to you singly',
+    }),
   }),
 })
 export type Session = Static<typeof Session>

@@ -11,6 +11,7 @@ export const User = closed({
   enabled: Type.Boolean(),
   default_project_id: nullable(Uuid),
   locked_until: nullable(Time),
+  version: Type.Integer(),
   created_at: Time,
 })
 export type User = Static<typeof User>
@@ -84,7 +85,7 @@ export const userRoutes = {
     }),
     status: 200,
     reply: User,
-    errors: ['not_found', 'name_taken', 'wrong_state'],
+    errors: ['not_found', 'name_taken', 'wrong_state', 'changed_meanwhile'],
   }),
   password: route({
     name: 'user.password',
@@ -119,6 +120,6 @@ export const userRoutes = {
     needs: 'user.manage',
     params,
     status: 204,
-    errors: ['not_found', 'wrong_state'],
+    errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
   }),
 }

@@ -17,12 +17,12 @@ type Looked = Pick<ServiceStatus, 'state' | 'restarts' | 'last_end'>
 /**
  * What `wait` gives; its signal fires when that is not wanted any more. Rejects with Crashing once the service has crashed three
  * times since the first look, or is not started again at all. Neither systemd nor the supervisor tells us of a crash, so it is
- * looked at once a second, for as long as somebody waits.
+ * looked at once a second, for as long as somebody waits. `pause` is between two looks, and rejects when the signal fires.
  */
 export async function unlessCrashing<T>(
   wait: (signal: AbortSignal) => Promise<T>,
   look: () => Promise<Looked | undefined>,
-  every_ms = look_every_ms,
+  pause = (signal: AbortSignal): Promise<void> => delay(look_every_ms, undefined, { signal }),
 ): Promise<T> {
   const over = new AbortController()
   const { signal } = over
@@ -37,7 +37,7 @@ export async function unlessCrashing<T>(
         if (found.state === 'stopped') throw new Crashing(`ended, and is not started again${how}`)
         if (crashes >= crashes_max) throw new Crashing(`crashed ${crashes} times since it was started${how}`)
       }
-      await delay(every_ms, undefined, { signal })
+      await pause(signal)
     }
   }
   try {

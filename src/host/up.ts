@@ -6,7 +6,9 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { readIdentity } from '../agent/identity.ts'
-import { JoinFailed, joinHost } from '../agent/join.ts'
+import { joinHost } from '../agent/join.ts'
+import { JoinFailed } from '../agent/join-request.ts'
+import { machineId } from '../agent/machine-id.ts'
 import { hostRoutes } from '../api/host.ts'
 import { sessionRoutes } from '../api/session.ts'
 import { type Config, type ConfigFile, joinAddress } from '../config.ts'
@@ -23,6 +25,7 @@ import { connectable, controllerService } from './services/controller.ts'
 import type { Definition } from './services/definition.ts'
 import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
+import { watchdogService } from './services/watchdog.ts'
 import { postgresService } from './services/postgres.ts'
 import { keepSettings } from './settings.ts'
 import { bringPackages, startAll } from './start.ts'
@@ -84,7 +87,8 @@ export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'gues
     `API and UI on ${joinAddress(config.listen)}, agents on ${joinAddress(config.agent_listen)}`,
   )
   lines.push('join this machine to the cloud as a host')
-  for (const { service } of [agentService(config), ovnController()]) starts(service.name, service.description)
+  for (const { service } of [watchdogService(config), agentService(config), ovnController()])
+    starts(service.name, service.description)
   if (!systemd) lines.push(`at a boot: ${bootStart(config).command}  (${bootWay()?.file ?? 'to be arranged by you'})`)
   if (guest) lines.push(`make networks (${config.external_gateway}), an image and a first guest`)
   return lines
@@ -117,7 +121,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
     said => said,
   )
   if (admin.place.token !== undefined) await markWayOutside(admin.client, config)
-  await start('Agent', [agentService(config), ovnController()])
+  await start('Agent', [watchdogService(config), agentService(config), ovnController()])
   await step(
     'Start at boot',
     () => startAtBoot(config),
@@ -143,7 +147,9 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
       'this machine has not joined the cloud, and there is no key here to invite it with (its database is from elsewhere)',
       'Make a token where you are signed in (croft host invite), then here: croft host join TOKEN',
     )
-  const { token } = await admin.client.call(hostRoutes.invite, { body: {} })
+  const replaces_host_id = await hostOfThisMachine(admin)
+  const body = replaces_host_id === undefined ? {} : { replaces_host_id }
+  const { token } = await admin.client.call(hostRoutes.invite, { body })
   const { host, port } = config.agent_listen
   const controller_url = `https://${joinAddress({ host: connectable(host), port })}`
   await mkdir(state_dir, { recursive: true, mode: 0o711 })
@@ -151,6 +157,13 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
     throw error instanceof JoinFailed ? new HostError(error.message, undefined, { cause: error }) : error
   })
   return `joined as ${joined.name}`
+}
+
+/** The host that this machine was before its state was lost: root here says that it is to be it again. */
+async function hostOfThisMachine(admin: LocalAdmin): Promise<string | undefined> {
+  const machine_id = await machineId()
+  for await (const host of admin.client.pages(hostRoutes.list)) if (host.machine_id === machine_id) return host.id
+  return undefined
 }
 
 async function isKnown(admin: LocalAdmin, host_id: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 /**
  * What may be permitted, and the roles that come with Croft. A role is a set of permissions; a grant gives a role to a
- * user on everything, on a domain and all below it, or on one project. An administrator may compose roles of any subset.
+ * user on everything, on a domain and all below it, on one project, or on one instance. An administrator may compose roles of any subset.
  */
 export const permissions = [
   'instance.read',
@@ -40,6 +40,13 @@ export const permissions = [
   'audit.read',
 ] as const
 export type Permission = (typeof permissions)[number]
+
+/** What of a role counts where it is given on one instance: nothing there is another's business. */
+export const instancePermissions = [
+  'instance.read',
+  'instance.operate',
+  'instance.manage',
+] as const satisfies Permission[]
 
 const reader: readonly Permission[] = [
   'instance.read',

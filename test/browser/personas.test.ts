@@ -61,6 +61,60 @@ suite('personas in the browser', () => {
     await page.close()
   })
 
+  test('who was given one instance: that one, live as more is given and taken, and nothing else', async () => {
+    const { body: user } = await cloud.request('POST', '/v1/users', { body: { name: 'given-1' } })
+    const give = async (instance_id: string) => {
+      const grant = { user_id: user.id, role: 'operator', scope: 'instance', instance_id }
+      const { status, body } = await cloud.request('POST', '/v1/role-grants', { body: grant })
+      assert.equal(status, 201, JSON.stringify(body))
+      return String(body.id)
+    }
+    await give(instance_id)
+    const token = await cloud.tokenOf(String(user.id), cloud.project_id)
+    const { body: flavors } = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const { body: images } = await cloud.request('GET', '/v1/images')
+    const asked = { name: 'till', flavor_id: flavors.items?.[0]?.id, image_id: images.items?.[0]?.id }
+    const { body: made } = await cloud.request('POST', '/v1/instances', { body: asked, headers: { prefer: 'wait=10' } })
+    const page = await cloud.open('/ui/instances', { token })
+    await page.getByRole('link', { name: 'shop' }).first().waitFor()
+    assert.equal(await page.getByRole('link', { name: 'till' }).count(), 0)
+    assert.deepEqual(
+      (await menuOf(page)).filter(place => place !== 'Key pairs'),
+      ['Overview', 'Instances', 'Operations', 'Your account'],
+    )
+    const more = await give(String(made.items?.[0]?.id))
+    await page.getByRole('link', { name: 'till' }).first().waitFor()
+    await cloud.request('DELETE', `/v1/role-grants/${more}`)
+    await page.getByRole('link', { name: 'till' }).first().waitFor({ state: 'detached' })
+    await page.getByRole('link', { name: 'shop' }).first().click()
+    await page.getByRole('button', { name: 'Stop', exact: true }).waitFor()
+    await checkAccessible(page)
+    await page.getByRole('tab', { name: 'Events' }).click()
+    await page.getByRole('cell', { name: 'created' }).first().waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('an instance is given to someone on its page', async () => {
+    await cloud.request('POST', '/v1/users', { body: { name: 'grace' } })
+    const page = await cloud.open(`/ui/instances/${instance_id}/people`)
+    await page.getByRole('button', { name: 'Give it to someone' }).click()
+    await page.locator('#field-user_id').selectOption({ label: 'grace' })
+    await page
+      .locator('#field-role')
+      .selectOption({ label: 'operator – Operates existing instances: start, stop, reboot, console' })
+    await checkAccessible(page)
+    await page.getByRole('dialog').getByRole('button', { name: 'Grant a role' }).click()
+    await page.getByRole('row', { name: /grace/ }).waitFor()
+    await checkAccessible(page)
+    await picture(page, 'instance-people')
+    await page.getByRole('button', { name: 'Revoke operator of grace' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+    await page.getByRole('row', { name: /grace/ }).waitFor({ state: 'detached' })
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('who only looks has nothing to press', async () => {
     const page = await open(`/ui/instances/${instance_id}`, 'reader')
     await page.getByRole('heading', { name: 'shop' }).waitFor()

@@ -100,6 +100,7 @@ export function callerIn(project_id: string): Caller {
     on_system: new Set(),
     on_domains: new Map(),
     on_project: new Set(),
+    on_instances: new Map(),
     request: {
       id: id(),
       method: 'POST',

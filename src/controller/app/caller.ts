@@ -38,6 +38,25 @@ export function mayInProject(caller: Caller, permission: Permission): boolean {
   return caller.on_project.has(permission)
 }
 
+/**
+ * Who holds it in the instance's project, or on that very instance, which was given to them singly. Other projects' take the
+ * permission on the system.
+ */
+export function mayOnInstance(
+  caller: Caller,
+  permission: Permission,
+  found: { id: string; project_id: string | null },
+): boolean {
+  if (mayOnSystem(caller, permission)) return true
+  if (found.project_id === null || found.project_id !== caller.project_id) return false
+  return caller.on_project.has(permission) || (caller.on_instances.get(found.id)?.has(permission) ?? false)
+}
+
+/** Instances of the project worked in that were given to the caller singly, with this permission. */
+export function givenInstances(caller: Caller, permission: Permission): string[] {
+  return [...caller.on_instances].flatMap(([id, held]) => (held.has(permission) ? [id] : []))
+}
+
 /** Somewhere at all: enough to reach a route at level 'domain', whose use case then checks the very domain. */
 export function mayInAnyDomain(caller: Caller, permission: Permission): boolean {
   if (mayOnSystem(caller, permission)) return true

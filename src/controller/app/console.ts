@@ -8,7 +8,6 @@ import type { ConsoleTicket, ConsoleViewer } from '../../api/console.ts'
 import type { Instance, instanceRoutes } from '../../api/instance.ts'
 import type { BodyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import type { Permission } from '../../model/permissions.ts'
 import type { Cloud } from '../cloud.ts'
 import { consoleLink, consoleViewer } from '../store/console.ts'
 import { consoleTicket, type Ticket } from '../store/console-ticket.ts'
@@ -16,7 +15,7 @@ import { credential } from '../store/credential.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { instance } from '../store/instance.ts'
-import { by, type Caller, forbidden, mayInProject, mayOnSystem } from './caller.ts'
+import { by, type Caller, forbidden, mayOnInstance } from './caller.ts'
 import { change, withoutKey } from './change.ts'
 import { getInstance } from './instance.ts'
 
@@ -35,14 +34,9 @@ function viewerIdOf(ticket: string): string {
 
 export const sha256 = (secret: string) => createHash('sha256').update(secret).digest()
 
-function mayAt(caller: Caller, found: { project_id: string }, permission: Permission): boolean {
-  if (mayOnSystem(caller, permission)) return true
-  return found.project_id === caller.project_id && mayInProject(caller, permission)
-}
-
 export async function operated(cloud: Cloud, caller: Caller, id: string): Promise<Instance> {
   const found = await getInstance(cloud, caller, id)
-  if (!mayAt(caller, found, 'instance.operate')) throw forbidden('instance.operate', 'in its project')
+  if (!mayOnInstance(caller, 'instance.operate', found)) throw forbidden('instance.operate', 'in its project')
   return found
 }
 
@@ -61,7 +55,7 @@ export async function openConsole(
 ): Promise<ConsoleTicket> {
   // Before the transaction, which must not wait for a second connection while it holds its own.
   const found = await getInstance(cloud, caller, id)
-  const may_type = mayAt(caller, found, 'instance.operate')
+  const may_type = mayOnInstance(caller, 'instance.operate', found)
   const { kind = 'serial', viewer_id = null, replay_bytes = 0 } = asked
   const view_only = asked.view_only ?? (kind === 'spice' ? false : !may_type)
   if (!view_only && !may_type) throw forbidden('instance.operate', 'in its project')
@@ -147,15 +141,16 @@ export async function holds(
   cloud: Cloud,
   {
     user_id,
+    instance_id,
     project_id,
     view_only,
     link_id,
-  }: Pick<Ticket, 'user_id' | 'view_only' | 'link_id'> & { project_id: string },
+  }: Pick<Ticket, 'user_id' | 'instance_id' | 'view_only' | 'link_id'> & { project_id: string },
 ): Promise<boolean> {
   const { db } = cloud.database
   const needs = view_only && link_id === null ? 'instance.read' : 'instance.operate'
   const holder = await credential.ofUser(db, user_id, project_id)
-  if (!holder?.on_project.has(needs)) return false
+  if (!holder?.on_project.has(needs) && !holder?.on_instances.get(instance_id)?.has(needs)) return false
   return link_id === null || (await consoleLink.find(db, { id: link_id })) !== null
 }
 

@@ -103,6 +103,7 @@ function ownCaller(cloud: Cloud, owner: { project_id: string; domain_id: string 
     on_system: all,
     on_domains: new Map(),
     on_project: all,
+    on_instances: new Map(),
     request: {
       id: makeId(cloud),
       method: 'POST',

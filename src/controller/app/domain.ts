@@ -5,10 +5,11 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import type { DomainId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
+import type { Tx } from '../store/database.ts'
 import { domain } from '../store/domain.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
-import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
+import { by, type Caller, checkVersion, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
 import { changeIdentity } from './holders.ts'
 import { domainsWith, mustManageIn } from './reach.ts'
 
@@ -53,6 +54,13 @@ export function createDomain(cloud: Cloud, caller: Caller, asked: BodyOf<typeof 
   })
 }
 
+/** Locks it. Throws not_found, changed_meanwhile. */
+async function mustBeAt(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const version = await domain.lock(tx, id)
+  if (version === null) throw notFound('domain', id)
+  checkVersion(caller, version)
+}
+
 export function updateDomain(
   cloud: Cloud,
   caller: Caller,
@@ -64,6 +72,7 @@ export function updateDomain(
     throw new CloudError('wrong_state', 'You would shut yourself out: this is the domain that you are in yourself.')
   }
   return changeIdentity(cloud, caller, async tx => {
+    await mustBeAt(tx, caller, id)
     const updated = await onConstraint(domain.update(tx, id, asked), nameTaken(asked.name))
     if (!updated) throw notFound('domain', id)
     await event.record(tx, [{ noun: 'domain', kind: 'changed', resource_id: id, project_id: null, ...by(caller) }])
@@ -74,6 +83,7 @@ export function updateDomain(
 export function deleteDomain(cloud: Cloud, caller: Caller, id: string): Promise<null> {
   mustManageIn(caller, id, needs, () => notFound('domain', id))
   return changeIdentity(cloud, caller, async tx => {
+    await mustBeAt(tx, caller, id)
     const held = await domain.contents(tx, id)
     if (!held) throw notFound('domain', id)
     const left = Object.entries(held).filter(([, count]) => count > 0)

@@ -30,6 +30,9 @@ const systemNouns: Readonly<Record<string, Permission>> = {
   migration: 'topology.read',
   zone: 'topology.read',
   cluster: 'topology.read',
+  'host-registration': 'topology.read',
+  region: 'topology.read',
+  aggregate: 'topology.read',
   user: 'user.read',
   domain: 'domain.read',
   role: 'role.read',
@@ -51,7 +54,7 @@ interface EventFilter {
 /** Throws forbidden for who may hear of nothing, or not of all that is asked for. */
 export function mustHear(caller: Caller, filter: EventFilter): void {
   visibleProject(caller, 'event.read', filter.all_projects)
-  if (!mayInProject(caller, 'event.read') && !mayOnSystem(caller, 'event.read')) {
+  if (!mayInProject(caller, 'event.read') && !mayOnSystem(caller, 'event.read') && caller.on_instances.size === 0) {
     throw forbidden('event.read', 'in this project')
   }
 }
@@ -63,13 +66,42 @@ export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boo
   // What one did oneself in a domain or project that one runs is no secret.
   if (ofAccess.has(row.noun) && row.user_id === caller.user_id) return true
   if (row.noun === 'audit') return mayReadAudit(caller, row)
-  if (row.project_id !== null) return filter.all_projects === true || row.project_id === caller.project_id
+  if (row.noun === 'role-grant' && detailOf(row).user_id === caller.user_id) return true
+  if (row.project_id !== null) {
+    if (filter.all_projects === true) return true
+    return row.project_id === caller.project_id && (mayInProject(caller, 'event.read') || isOfGiven(caller, row))
+  }
   if (row.noun === 'flavor') return mayInProject(caller, 'flavor.read')
   // Which tabs there are is everybody's; the list shows what is whose.
   if (row.noun === 'plugin') return true
   if (row.noun === 'image-key') return mayInProject(caller, 'image.read')
   const needs = systemNouns[row.noun]
   return needs !== undefined ? mayOnSystem(caller, needs) : row.user_id === caller.user_id
+}
+
+function detailOf({ detail }: EventRow): { user_id?: string; of?: string } {
+  return detail ?? {}
+}
+
+/** Of an instance that was given to the caller singly: itself, who sits at it, what is under way with it. */
+function isOfGiven(caller: Caller, row: EventRow): boolean {
+  switch (row.noun) {
+    case 'instance':
+    case 'console':
+    case 'console-link':
+      return caller.on_instances.has(row.resource_id)
+    case 'operation':
+      return caller.on_instances.has(detailOf(row).of ?? '')
+    default:
+      return false
+  }
+}
+
+/** Tells when a role was given to this user, or taken. Returns how to stop. */
+export function watchGrants(cloud: Cloud, user_id: string, notice: () => void): () => void {
+  return cloud.events.watch(rows => {
+    if (rows.some(row => row.noun === 'role-grant' && detailOf(row).user_id === user_id)) notice()
+  })
 }
 
 /** What was refused or signed in is told with the domains that it touches; that rows were sealed, to whoever reads any. */

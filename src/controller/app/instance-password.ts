@@ -8,7 +8,7 @@ import { CloudError } from '../../model/errors.ts'
 import type { PasswordOutcome } from '../../protocol/messages.ts'
 import { CallFailed, type Cloud } from '../cloud.ts'
 import { event } from '../store/event.ts'
-import { by, type Caller, forbidden, mayOnSystem } from './caller.ts'
+import { by, type Caller, forbidden, mayOnInstance } from './caller.ts'
 import { change, withoutKey } from './change.ts'
 import { getInstance } from './instance.ts'
 
@@ -24,7 +24,7 @@ export async function resetPassword(
   { user = 'root', password }: BodyOf<Route>,
 ): Promise<ReplyOf<Route>> {
   const found = await getInstance(cloud, caller, id)
-  if (found.project_id !== caller.project_id && !mayOnSystem(caller, 'instance.operate')) {
+  if (!mayOnInstance(caller, 'instance.operate', found)) {
     throw forbidden('instance.operate', 'in its project')
   }
   if (found.state === 'unknown') throw hostSilent(found)

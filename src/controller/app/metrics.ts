@@ -6,7 +6,7 @@ import { type MetricName, metricOf, metricTiers, type SeriesKey, splitSeries } f
 import type { Cloud } from '../cloud.ts'
 import { rolledUp } from '../store/metric-rollup.ts'
 import { metricSubjects, rings, type Subject } from '../store/metrics.ts'
-import { type Caller, mayInProject, mayOnSystem } from './caller.ts'
+import { type Caller, mayOnInstance, mayOnSystem } from './caller.ts'
 import { type Block, type Line, type NamesOf, putTogether } from './metric-blocks.ts'
 import type { Latest } from './metric-hub.ts'
 
@@ -29,10 +29,9 @@ async function subjectsOf(cloud: Cloud, caller: Caller, ids: readonly string[]):
   })
 }
 
-function maySee(caller: Caller, { kind, project_id }: Subject): boolean {
+function maySee(caller: Caller, { id, kind, project_id }: Subject): boolean {
   if (kind !== 'instance') return mayOnSystem(caller, 'topology.read')
-  if (mayOnSystem(caller, 'instance.read')) return true
-  return project_id !== null && project_id === caller.project_id && mayInProject(caller, 'instance.read')
+  return mayOnInstance(caller, 'instance.read', { id, project_id })
 }
 
 /** A series as itself and as a part of its devices' sum, as far as asked for. */

@@ -7,7 +7,7 @@ import type { Cloud } from '../cloud.ts'
 import type { EventRow } from '../store/event.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
-import { type Caller, forbidden, mayOnSystem, visibleProject } from './caller.ts'
+import { type Caller, forbidden, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change, mayRedo } from './change.ts'
 import { cancelOfOperation } from './migration.ts'
 import { stopWanting } from './instance-cancel.ts'
@@ -18,17 +18,21 @@ export function listOperations(
   query: QueryOf<typeof operationRoutes.list>,
 ): Promise<Page<Operation>> {
   const project_id = visibleProject(caller, 'operation.read', query.all_projects)
-  return operation.list(cloud.database.db, { ...query, project_id })
+  const given = mayInProject(caller, 'operation.read') ? undefined : givenInstances(caller, 'instance.read')
+  return operation.list(cloud.database.db, { ...query, project_id, given })
 }
 
 export async function getOperation(cloud: Cloud, caller: Caller, id: string): Promise<Operation> {
   const found = await operation.find(cloud.database.db, id)
-  if (!found || !maySee(caller, found)) throw notFound('operation', id)
+  if (!found || !maySee(caller, found, 'instance.read')) throw notFound('operation', id)
   return found
 }
 
-function maySee(caller: Caller, found: Operation): boolean {
-  return found.project_id === caller.project_id || mayOnSystem(caller, 'operation.read')
+/** What is done with an instance that was given to the caller singly is theirs to see; to cancel, if they may operate it. */
+function maySee(caller: Caller, found: Operation, on_instance: 'instance.read' | 'instance.operate'): boolean {
+  if (found.project_id !== caller.project_id) return mayOnSystem(caller, 'operation.read')
+  if (mayInProject(caller, on_instance === 'instance.read' ? 'operation.read' : on_instance)) return true
+  return found.resource_id !== null && (caller.on_instances.get(found.resource_id)?.has(on_instance) ?? false)
 }
 
 /**
@@ -38,7 +42,7 @@ function maySee(caller: Caller, found: Operation): boolean {
 export function cancelOperation(cloud: Cloud, caller: Caller, id: string): Promise<Operation> {
   return change(cloud, caller, async tx => {
     const found = await operation.find(tx, id)
-    if (!found || !maySee(caller, found)) throw notFound('operation', id)
+    if (!found || !maySee(caller, found, 'instance.operate')) throw notFound('operation', id)
     if (found.ended_at) throw new CloudError('wrong_state', `The operation has ended already: ${found.state}.`)
     if (found.kind === 'image.create') {
       throw new CloudError(

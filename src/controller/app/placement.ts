@@ -10,8 +10,8 @@
 import { CloudError } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { type Decision, place } from '../scheduler/place.ts'
-import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import type { Decision } from '../scheduler/place.ts'
+import type { HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
@@ -37,25 +37,24 @@ interface Plan {
   /** One per instance, up to the first that no host can take. */
   decisions: Decision[]
   placed: Placed[]
-  /** Of all hosts, by id. */
-  zones: ReadonlyMap<string, string>
+  /** As they were; to be used at once. */
+  hosts: readonly HostSnapshot[]
 }
 
 async function decide(cloud: Cloud, tx: Tx, asked: PlacementAsked, count: number): Promise<Plan> {
   const factors = factorsOf(cloud.settings)
   const look = async (with_promised: boolean) => {
     const hosts = await cloud.hosts.view(tx, { with_promised })
-    return { hosts, decisions: place(hosts, asked, count, { factors }) }
+    return { hosts, decisions: cloud.hosts.placer.place(hosts, asked, count, factors) }
   }
   let { hosts, decisions } = await look(true)
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
   if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
-  const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
   const placed = decisions.flatMap(decision => {
-    const { host_id } = decision
-    return host_id ? [{ host_id, zone_id: zones.get(host_id) ?? '', decision }] : []
+    const { host_id, zone_id } = decision
+    return host_id !== null && zone_id !== null ? [{ host_id, zone_id, decision }] : []
   })
-  return { asked, decisions, placed, zones }
+  return { asked, decisions, placed, hosts }
 }
 
 /** Decides as planPlaces and claimPlaces do, and claims nothing; with what they would throw if not all find room. */
@@ -146,6 +145,8 @@ export interface Elsewhere {
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
   zone_id?: string | null
+  /** It may take what its cluster keeps free for lost hosts: that is what it is kept for. */
+  uses_reserve?: boolean | undefined
   /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
   cpu_flags?: readonly string[]
   /** Who asks, which is told as much as they may know; without it Croft itself. */
@@ -186,7 +187,7 @@ export async function tryPlacingExisting(
 ): Promise<Decision> {
   const asked = await askedOf(cloud, tx, instance, elsewhere, false)
   const { decisions } = await decide(cloud, tx, asked, 1)
-  return decisions[0] ?? { host_id: null, hosts: [], refusals: {} }
+  return decisions[0] ?? { host_id: null, zone_id: null, hosts: [], refusals: {} }
 }
 
 /** What it was made with, as far as that still counts. */
@@ -194,7 +195,7 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, pool_id, zone_id, cpu_flags = [] }: Elsewhere,
+  { exclude, host_id, disk_gib, pool_id, zone_id, uses_reserve, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -213,5 +214,5 @@ async function askedOf(
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
     around: { excluded: exclude },
   }
-  return await lookAround(cloud, tx, asked, { hold, moving: instance.id })
+  return await lookAround(cloud, tx, asked, { hold, moving: instance.id, uses_reserve })
 }

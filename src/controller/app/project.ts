@@ -5,11 +5,11 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import type { ProjectId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
-import { channels, type Db } from '../store/database.ts'
+import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
 import { project } from '../store/project.ts'
-import { by, type Caller, mayInDomain } from './caller.ts'
+import { by, type Caller, checkVersion, mayInDomain } from './caller.ts'
 import { change } from './change.ts'
 import { changeIdentity } from './holders.ts'
 import { domainsWith, mustManageIn } from './reach.ts'
@@ -66,10 +66,13 @@ export function createProject(
   })
 }
 
-async function mustManage(db: Db, caller: Caller, id: string): Promise<void> {
-  const found = await project.find(db, id)
-  if (!found) throw notFound('project', id)
+/** Locks it. Throws not_found, forbidden, changed_meanwhile. */
+async function mustManage(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const version = await project.lock(tx, id)
+  const found = await project.find(tx, id)
+  if (!found || version === null) throw notFound('project', id)
   mustManageIn(caller, found.domain_id, needs, () => notFound('project', id))
+  checkVersion(caller, version)
 }
 
 export function updateProject(

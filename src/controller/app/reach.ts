@@ -34,7 +34,8 @@ function lacking(caller: Caller, there: Held): Permission[] {
     if (mayOnSystem(caller, permission)) return false
     if (there.scope === 'system') return true
     if (there.domain_id !== null && mayInDomain(caller, permission, there.domain_id)) return false
-    return !(there.scope === 'project' && there.project_id === caller.project_id && caller.on_project.has(permission))
+    const of_project = there.scope === 'project' || there.scope === 'instance'
+    return !(of_project && there.project_id === caller.project_id && caller.on_project.has(permission))
   })
 }
 
@@ -63,7 +64,7 @@ export async function mustOutrank(db: Db, caller: Caller, user_id: string): Prom
   }
 }
 
-export function placeOf(held: Pick<Held, 'scope' | 'domain_id' | 'project_id'>): string {
+export function placeOf(held: Pick<Held, 'scope' | 'domain_id' | 'project_id' | 'instance_id'>): string {
   switch (held.scope) {
     case 'system':
       return 'the whole system'
@@ -71,6 +72,8 @@ export function placeOf(held: Pick<Held, 'scope' | 'domain_id' | 'project_id'>):
       return `domain ${held.domain_id}`
     case 'project':
       return `project ${held.project_id}`
+    case 'instance':
+      return `instance ${held.instance_id}`
     default:
       return held.scope satisfies never
   }

@@ -10,7 +10,7 @@ import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
 import { role } from '../store/role.ts'
-import { by, type Caller } from './caller.ts'
+import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
 import { changeIdentity } from './holders.ts'
 import { mustHold } from './reach.ts'
@@ -32,7 +32,7 @@ function nameTaken(name: string | undefined) {
 }
 
 function mustHoldAll(caller: Caller, permissions: Permission[]): void {
-  mustHold(caller, { scope: 'system', domain_id: null, project_id: null, permissions })
+  mustHold(caller, { scope: 'system', domain_id: null, project_id: null, instance_id: null, permissions })
 }
 
 async function record(tx: Tx, caller: Caller, kind: string, resource_id: string): Promise<void> {
@@ -71,6 +71,7 @@ export function updateRole(
   mustHoldAll(caller, asked.permissions ?? [])
   return changeIdentity(cloud, caller, async tx => {
     const found = await composed(tx, id)
+    checkVersion(caller, found.version)
     const { name = found.name, description = found.description, permissions = found.permissions } = asked
     const updated = await onConstraint(role.update(tx, id, { name, description, permissions }), nameTaken(name))
     await record(tx, caller, 'changed', id)
@@ -81,6 +82,7 @@ export function updateRole(
 export function deleteRole(cloud: Cloud, caller: Caller, id: string): Promise<null> {
   return changeIdentity(cloud, caller, async tx => {
     const found = await composed(tx, id)
+    checkVersion(caller, found.version)
     const holders = await role.holders(tx, id)
     if (holders > 0) {
       throw new CloudError(

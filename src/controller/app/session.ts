@@ -39,7 +39,8 @@ export async function chooseProject(db: Db, user: Person, asked: string | undefi
     : session.projectsNamed(db, user.domain_id, asked))
   for (const project of projects) {
     const holder = await credential.ofUser(db, user.id, project.id)
-    if (holder && holder.on_project.size > 0) return { project, permissions: [...holder.on_project] }
+    if (holder && (holder.on_project.size > 0 || holder.on_instances.size > 0))
+      return { project, permissions: [...holder.on_project] }
   }
   if (asked === undefined) return null
   throw new CloudError('not_found', `There is no project '${asked}' that you hold a role in. Ask for a role in it.`, {
@@ -117,6 +118,7 @@ export async function getSession(cloud: Cloud, caller: Caller, own_sha256: Uint8
       system: [...caller.on_system],
       domains: [...caller.on_domains].map(([domain_id, held]) => ({ domain_id, permissions: [...held] })),
       project: [...caller.on_project],
+      instances: [...caller.on_instances].map(([instance_id, held]) => ({ instance_id, permissions: [...held] })),
     },
   }
 }

@@ -12,7 +12,7 @@ import { project } from '../store/project.ts'
 import { session } from '../store/session.ts'
 import { signInAttempt } from '../store/sign-in-attempt.ts'
 import { user } from '../store/user.ts'
-import { by, type Caller, mayInDomain } from './caller.ts'
+import { by, type Caller, checkVersion, mayInDomain } from './caller.ts'
 import { change } from './change.ts'
 import { makeHash } from './hashing.ts'
 import { changeIdentity } from './holders.ts'
@@ -91,6 +91,13 @@ export async function mustLeaveAdministrator(tx: Tx): Promise<void> {
   )
 }
 
+/** Locks it. Throws changed_meanwhile when the caller named another version, not_found. */
+async function mustBeAt(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const version = await user.lock(tx, id)
+  if (version === null) throw notFound('user', id)
+  checkVersion(caller, version)
+}
+
 export function updateUser(
   cloud: Cloud,
   caller: Caller,
@@ -99,6 +106,7 @@ export function updateUser(
 ): Promise<User> {
   return changeIdentity(cloud, caller, async tx => {
     await mustManageUser(tx, caller, id)
+    await mustBeAt(tx, caller, id)
     await mustSeeDefault(tx, caller, asked.default_project_id)
     const updated = await onConstraint(user.update(tx, id, asked), broken(asked))
     if (!updated) throw notFound('user', id)
@@ -122,6 +130,7 @@ export function unlockUser(cloud: Cloud, caller: Caller, id: string): Promise<Us
 export function deleteUser(cloud: Cloud, caller: Caller, id: string): Promise<null> {
   return changeIdentity(cloud, caller, async tx => {
     await mustManageUser(tx, caller, id)
+    await mustBeAt(tx, caller, id)
     if (id === caller.user_id) {
       throw new CloudError('wrong_state', 'You cannot delete yourself. Another administrator can.')
     }

@@ -18,6 +18,7 @@ export function nobody(request: RequestFacts): Caller {
     on_system: noPermission,
     on_domains: new Map(),
     on_project: noPermission,
+    on_instances: new Map(),
     request,
   }
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import { eventRoutes } from '../../api/event.ts'
 import { CloudError } from '../../model/errors.ts'
-import { followEvents, listEvents, mustHear, newestCursor } from '../app/event.ts'
+import { followEvents, listEvents, mustHear, newestCursor, watchGrants } from '../app/event.ts'
 import type { Caller } from '../app/caller.ts'
 import type { Cloud } from '../cloud.ts'
 import { authenticate } from './authenticate.ts'
@@ -37,14 +37,22 @@ export const eventHandlers = [
       if (!isDeepStrictEqual(rightsOf(now), rightsOf(caller)))
         throw new CloudError('forbidden', 'Your rights have changed.')
     }
-    await send(cloud, reply.raw, first, batches, gone, mayGoOn)
+    // What one is given or loses counts at once: the reader comes back with it.
+    const unwatch = watchGrants(cloud, caller.user_id, () => goOn(gone, mayGoOn))
+    await send(cloud, reply.raw, first, batches, gone, mayGoOn).finally(unwatch)
     return answer(undefined)
   }),
 ]
 
 /** All that decides what one hears: who has more or less of it than when the stream began resumes with a new one. */
-function rightsOf({ project_id, on_system, on_project }: Caller) {
-  return { project_id, on_system, on_project }
+function rightsOf({ project_id, on_system, on_project, on_instances }: Caller) {
+  return { project_id, on_system, on_project, on_instances }
+}
+
+function goOn(gone: AbortController, mayGoOn: () => Promise<void>): void {
+  mayGoOn().catch(error => {
+    if (error instanceof CloudError) gone.abort(error)
+  })
 }
 
 /** A reader that takes nothing for so long is cut off; it resumes at its cursor. */
@@ -64,9 +72,7 @@ async function send(
   const alive = () => {
     response.write(':\n\n')
     timer = cloud.clock.after(comment_every_ms, alive)
-    mayGoOn().catch(error => {
-      if (error instanceof CloudError) gone.abort(error)
-    })
+    goOn(gone, mayGoOn)
   }
   let timer = cloud.clock.after(comment_every_ms, alive)
   try {

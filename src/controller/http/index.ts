@@ -14,6 +14,8 @@ import { imageHandlers } from './image.ts'
 import { imageUploadHandlers } from './image-upload.ts'
 import { imageKeyHandlers } from './image-key.ts'
 import { keyPairHandlers } from './key-pair.ts'
+import { regionHandlers } from './region.ts'
+import { aggregateHandlers } from './aggregate.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
 import { settingHandlers } from './setting.ts'
@@ -25,6 +27,7 @@ import { maintenanceHandlers } from './maintenance.ts'
 import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
+import { poolHandlers } from './pool.ts'
 import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
@@ -32,6 +35,7 @@ import { subnetHandlers } from './subnet.ts'
 import { haRestartHandlers } from './ha-restart.ts'
 import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
+import { hostRegistrationHandlers } from './host-registration.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
 import { sessionHandlers } from './session.ts'
@@ -41,6 +45,7 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...hostRegistrationHandlers,
   ...hostBmcHandlers,
   ...haRestartHandlers,
   ...instanceGroupHandlers,
@@ -62,8 +67,11 @@ export const handlers: readonly Handled[] = [
   ...imageUploadHandlers,
   ...imageKeyHandlers,
   ...volumeHandlers,
+  ...poolHandlers,
+  ...regionHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
+  ...aggregateHandlers,
   ...settingHandlers,
   ...auditHandlers,
   ...networkHandlers,

@@ -7,11 +7,20 @@ import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { problemSchemas, swaggerOptions, swaggerSchema } from '../../api/openapi.ts'
 import type { Route } from '../../api/route.ts'
-import { CloudError } from '../../model/errors.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
+import type { Permission } from '../../model/permissions.ts'
 import { auditRefusal } from '../app/audit.ts'
-import { type Caller, forbidden, mayInAnyDomain, mayInProject, mayOnSystem, type RequestFacts } from '../app/caller.ts'
+import {
+  type Caller,
+  forbidden,
+  givenInstances,
+  mayInAnyDomain,
+  mayInProject,
+  mayOnSystem,
+  type RequestFacts,
+} from '../app/caller.ts'
 import { waitForOperation } from '../app/operation.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { authenticate, nobody } from './authenticate.ts'
@@ -143,7 +152,7 @@ async function serve(
   const caller =
     route.level === 'public' ? nobody(facts) : await authenticate(cloud, request.headers.authorization, facts)
   try {
-    permit(route, caller)
+    permit(route, caller, request.params)
     const input = {
       cloud,
       caller,
@@ -176,7 +185,7 @@ function checkPart(schema: Route['params'] | Route['body'], value: unknown, wher
 }
 
 /** Refuses early whom the route's level cannot admit; the use case checks the very thing. */
-function permit(route: Route, caller: Caller): void {
+function permit(route: Route, caller: Caller, params: unknown): void {
   const { needs } = route
   switch (route.level) {
     case 'public':
@@ -185,7 +194,7 @@ function permit(route: Route, caller: Caller): void {
       return
     case 'project':
       if (needs === null) throw new CloudError('forbidden', 'This route names no permission, so nobody may use it.')
-      if (!mayInProject(caller, needs) && !mayOnSystem(caller, needs)) throw forbidden(needs, 'in this project')
+      if (!mayInProject(caller, needs) && !mayOnSystem(caller, needs)) permitOnGiven(route, caller, params, needs)
       return
     case 'domain':
       if (needs === null || !mayInAnyDomain(caller, needs)) throw forbidden(needs ?? 'domain.read', 'in that domain')
@@ -197,6 +206,20 @@ function permit(route: Route, caller: Caller): void {
     default:
       route.level satisfies never
   }
+}
+
+/** Those to whom single instances were given: on these, by the routes that are meant for it. Others are not there for them. */
+function permitOnGiven({ on_instance, path }: Route, caller: Caller, params: unknown, needs: Permission): void {
+  if (on_instance === undefined || caller.on_instances.size === 0) throw forbidden(needs, 'in this project')
+  if (!path.includes('/:instance')) {
+    if (givenInstances(caller, on_instance).length === 0) throw forbidden(on_instance, 'on any of these instances')
+    return
+  }
+  const { instance: id } = params as { instance: string }
+  const held = caller.on_instances.get(id.toLowerCase())
+  // Who sees all of the project's is told what is lacking; for others this one does not exist.
+  if (!held && !mayInProject(caller, 'instance.read')) throw notFound('instance', id)
+  if (!held?.has(on_instance)) throw forbidden(on_instance, 'on this instance')
 }
 
 function requestFacts(route: Route, request: FastifyRequest): RequestFacts {

@@ -6,11 +6,15 @@ import { answer, handle } from './handle.ts'
 
 export const userHandlers = [
   handle(userRoutes.list, async ({ cloud, caller, query }) => answer(await listUsers(cloud, caller, query))),
-  handle(userRoutes.get, async ({ cloud, caller, params }) => answer(await getUser(cloud, caller, params.user))),
+  handle(userRoutes.get, async ({ cloud, caller, params }) => {
+    const found = await getUser(cloud, caller, params.user)
+    return answer(found, found.version)
+  }),
   handle(userRoutes.create, async ({ cloud, caller, body }) => answer(await createUser(cloud, caller, body))),
-  handle(userRoutes.update, async ({ cloud, caller, params, body }) =>
-    answer(await updateUser(cloud, caller, params.user, body)),
-  ),
+  handle(userRoutes.update, async ({ cloud, caller, params, body }) => {
+    const changed = await updateUser(cloud, caller, params.user, body)
+    return answer(changed, changed.version)
+  }),
   handle(userRoutes.password, async ({ cloud, caller, params, body, request }) =>
     answer(await setPassword(cloud, caller, credentialHash(request), params.user, body)),
   ),

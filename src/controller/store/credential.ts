@@ -1,6 +1,6 @@
 /** From a credential's hash, or a user, to who it is and what they may, in one query each way. */
 import { type RawBuilder, sql } from 'kysely'
-import { type Permission, permissions } from '../../model/permissions.ts'
+import { instancePermissions, type Permission, permissions } from '../../model/permissions.ts'
 import type { Db } from './database.ts'
 
 interface Found {
@@ -11,9 +11,11 @@ interface Found {
   project_id: string | null
   project_domain_id: string | null
   grants: {
-    scope: 'system' | 'domain' | 'project'
+    scope: 'system' | 'domain' | 'project' | 'instance'
     domain_id: string | null
     project_id: string | null
+    /** Of the project worked in; grants on others' are not read. */
+    instance_id?: string | null
     permissions: string[]
   }[]
   /** Each domain that a grant holds in: the domain itself (ancestor_id equal) and all below it. */
@@ -32,6 +34,8 @@ export interface Holder {
   readonly on_system: ReadonlySet<Permission>
   readonly on_domains: ReadonlyMap<string, ReadonlySet<Permission>>
   readonly on_project: ReadonlySet<Permission>
+  /** Of instances of the project worked in that were given to the user singly. */
+  readonly on_instances: ReadonlyMap<string, ReadonlySet<Permission>>
 }
 
 /** With when it expires; null for never. */
@@ -74,8 +78,9 @@ async function read(db: Db, held: RawBuilder<unknown>): Promise<Credential | nul
       p.id as project_id, p.domain_id as project_domain_id,
       coalesce((
         select json_agg(json_build_object('scope', g.scope, 'domain_id', g.domain_id, 'project_id', g.project_id,
-          'permissions', r.permissions))
-        from role_grant g join role r on r.id = g.role_id where g.user_id = u.id
+          'instance_id', g.instance_id, 'permissions', r.permissions))
+        from role_grant g join role r on r.id = g.role_id where g.user_id = u.id and (g.scope <> 'instance'
+          or exists (select from instance i where i.id = g.instance_id and i.project_id = held.project_id))
       ), '[]') as grants,
       coalesce((select json_agg(below) from below), '[]') as above
     from held
@@ -95,11 +100,17 @@ export function heldBy(found: Pick<Found, 'grants' | 'above' | 'project_id' | 'p
   const on_system = new Set<Permission>()
   const on_domains = new Map<string, Set<Permission>>()
   const direct = new Set<Permission>()
+  const on_instances = new Map<string, Set<Permission>>()
   for (const grant of found.grants) {
     const held = grant.permissions.filter((permission): permission is Permission => known.has(permission))
     if (grant.scope === 'system') for (const permission of held) on_system.add(permission)
     if (grant.scope === 'project' && grant.project_id === found.project_id) {
       for (const permission of held) direct.add(permission)
+    }
+    if (grant.scope === 'instance' && grant.instance_id) {
+      const given = instancePermissions.filter(permission => held.includes(permission))
+      if (given.length === 0) continue
+      on_instances.set(grant.instance_id, new Set([...(on_instances.get(grant.instance_id) ?? []), ...given]))
     }
     if (grant.scope !== 'domain') continue
     for (const { domain_id, ancestor_id } of found.above) {
@@ -111,7 +122,7 @@ export function heldBy(found: Pick<Found, 'grants' | 'above' | 'project_id' | 'p
   }
   const domain = found.project_domain_id === null ? undefined : on_domains.get(found.project_domain_id)
   const on_project = new Set([...direct, ...(domain ?? []), ...on_system])
-  return { on_system, on_domains, on_project }
+  return { on_system, on_domains, on_project, on_instances }
 }
 
 /** A key's last use, written at most once a minute so that reads stay reads. */

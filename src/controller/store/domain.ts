@@ -54,10 +54,17 @@ export interface DomainChange {
   enabled?: boolean | undefined
 }
 
+/** Its version, locked until the transaction ends; null when it is not there. */
+async function lock(tx: Tx, id: string): Promise<number | null> {
+  const row = await tx.selectFrom('domain').select('version').where('id', '=', id).forUpdate().executeTakeFirst()
+  return row?.version ?? null
+}
+
 async function update(tx: Tx, id: string, { name, description, enabled }: DomainChange): Promise<Domain | null> {
   const row = await tx
     .updateTable('domain')
     .set({
+      version: sql<number>`version + 1`,
       name: name ?? sql<string>`name`,
       description: description ?? sql<string>`description`,
       enabled: enabled ?? sql<boolean>`enabled`,
@@ -88,4 +95,4 @@ async function any(db: Db): Promise<boolean> {
   return (await db.selectFrom('domain').select('id').limit(1).executeTakeFirst()) !== undefined
 }
 
-export const domain = { list, find, insert, update, contents, remove, any }
+export const domain = { list, find, insert, lock, update, contents, remove, any }

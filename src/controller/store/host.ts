@@ -2,11 +2,14 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
+import { leaseTimes, leftByOther_ms } from '../../model/lease.ts'
 import { hostAvailability } from '../../model/host-state.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { claim, claimHeld, release } from './host-claim.ts'
+import { event } from './event.ts'
+import { claim, claimHeld, release, setPool } from './host-claim.ts'
+import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 /** What the host holds beyond the database; empty but after a restore. */
@@ -19,6 +22,10 @@ const disagreements = sql<Host['disagreements']>`(
     ) order by d.instance_id), '[]')
   from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
 
+const aggregates = sql<Host['aggregates']>`(
+  select coalesce(json_agg(json_build_object('id', a.id, 'name', a.name) order by a.name), '[]')
+  from aggregate_host ah join aggregate a on a.id = ah.aggregate_id where ah.host_id = h.id)`.as('aggregates')
+
 function selectHosts(db: Db) {
   return db
     .selectFrom('host as h')
@@ -26,8 +33,8 @@ function selectHosts(db: Db) {
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
     .leftJoin('maintenance as x', 'x.host_id', 'h.id')
+    .leftJoin('pool as p', 'p.id', 'h.pool_id')
     .selectAll('h')
-    .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
       'a.cause as absent_cause',
@@ -39,7 +46,12 @@ function selectHosts(db: Db) {
       'a.fenced_at as absent_fenced_at',
       'a.fenced_by as absent_fenced_by',
     ])
-    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
+    .select(['x.created_at as maintenance_since', 'x.drained_at'])
+    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib'])
+    .select([
+      sql<number>`coalesce(p.claimed_gib, k.disk_gib)`.as('disk_claimed_gib'),
+      sql<number>`coalesce(p.total_gib, h.disk_limit_gib)`.as('disk_limit_gib'),
+    ])
     .select(eb => [
       'c.name as cluster',
       'z.name as zone',
@@ -50,6 +62,7 @@ function selectHosts(db: Db) {
         .where('i.deleted_at', 'is', null)
         .as('instances'),
       disagreements,
+      aggregates,
     ])
     .where('h.removed_at', 'is', null)
 }
@@ -79,7 +92,7 @@ function toHost(row: HostRow): Host {
   const absent = absentRow(row)
   const { availability, why } = hostAvailability({
     linked: row.session_controller_id !== null,
-    maintenance: false,
+    maintenance: row.maintenance_since !== null,
     absence: absent && absence.toAbsence(absent),
   })
   return {
@@ -105,7 +118,12 @@ function toHost(row: HostRow): Host {
     disk_limit_gib: row.disk_limit_gib,
     disk_claimed_gib: row.disk_claimed_gib,
     instances: row.instances ?? 0,
+    reserved_memory_mib: row.reserved_memory_mib,
+    reserved_vcpus: row.reserved_vcpus,
+    aggregates: row.aggregates,
+    machine_id: row.machine_id,
     facts: row.facts,
+    pool_id: row.pool_id,
     foreign_domains: row.foreign_domains,
     disagreements: row.disagreements,
     last_seen_at: row.last_seen_at?.toISOString() ?? null,
@@ -115,12 +133,22 @@ function toHost(row: HostRow): Host {
 
 async function list(
   db: Db,
-  asked: PageAsked & { name?: string | undefined; cluster_id?: string | undefined },
+  asked: PageAsked & {
+    name?: string | undefined
+    cluster_id?: string | undefined
+    aggregate_id?: string | undefined
+  },
 ): Promise<Page<Host>> {
   const keys = keyset(asked, sql`h.id`, { name: { column: sql`h.name` } })
   let query = selectHosts(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('h.name', '=', asked.name)
   if (asked.cluster_id !== undefined) query = query.where('h.cluster_id', '=', asked.cluster_id)
+  if (asked.aggregate_id !== undefined) {
+    const { aggregate_id } = asked
+    query = query.where(
+      sql<boolean>`exists (select from aggregate_host x where x.host_id = h.id and x.aggregate_id = ${aggregate_id})`,
+    )
+  }
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)
@@ -179,49 +207,22 @@ async function touch(tx: Tx, id: string): Promise<void> {
   await tx.updateTable('host').set({ changes: sql<number>`changes + 1` }).where('id', '=', id).execute()
 }
 
-/** The host that this machine is, by the id that its system gave it. */
-async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string; is_linked: boolean } | null> {
-  const row = await tx
-    .selectFrom('host')
-    .select(['id', sql<boolean>`session_controller_id is not null`.as('is_linked')])
-    .where('machine_id', '=', machine_id)
-    .forUpdate()
-    .executeTakeFirst()
-  return row ?? null
+export interface HostChange {
+  name?: string | undefined
+  schedulable?: boolean | undefined
+  labels?: unknown
+  reserved_memory_mib?: number | null | undefined
+  reserved_vcpus?: number | null | undefined
 }
 
-type NewHost = { id: string; name: string; cluster_id: string; machine_id: string; certificate_sha256: Buffer }
-
-async function insert(tx: Tx, made: NewHost): Promise<void> {
-  await tx.insertInto('host').values(made).execute()
-}
-
-/** A new certificate for a host that joins again; an old link ends with its next word. */
-async function renew(tx: Tx, id: string, certificate_sha256: Buffer): Promise<void> {
+/** Throws the database's own error (host_name_key) when the name is taken. */
+async function update(tx: Tx, id: string, set: HostChange): Promise<void> {
+  const { labels, ...plain } = set
+  const given = Object.entries(plain).filter(([, value]) => value !== undefined)
+  if (given.length === 0 && labels === undefined) return
   await tx
     .updateTable('host')
-    .set({ certificate_sha256, session_epoch: sql`session_epoch + 1` })
-    .where('id', '=', id)
-    .execute()
-}
-
-/** The host name, with a number after it when another machine has it. */
-async function freeName(tx: Tx, hostname: string): Promise<string> {
-  const rows = await tx.selectFrom('host').select('name').where('name', 'like', `${hostname}%`).execute()
-  const taken = new Set(rows.map(row => row.name))
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? hostname : `${hostname}-${n}`
-    if (!taken.has(name)) return name
-  }
-}
-
-async function update(tx: Tx, id: string, set: { schedulable?: boolean | undefined; labels?: unknown }): Promise<void> {
-  await tx
-    .updateTable('host')
-    .set({
-      ...(set.schedulable !== undefined && { schedulable: set.schedulable }),
-      ...(set.labels !== undefined && { labels: json(set.labels) }),
-    })
+    .set({ ...Object.fromEntries(given), ...(labels !== undefined && { labels: json(labels) }) })
     .where('id', '=', id)
     .execute()
 }
@@ -238,6 +239,7 @@ async function instanceCount(db: Db, id: string): Promise<number> {
 
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('aggregate_host').where('host_id', '=', id).execute()
   await tx.deleteFrom('host_absence').where('host_id', '=', id).execute()
   await tx.deleteFrom('host_bmc').where('host_id', '=', id).execute()
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
@@ -245,31 +247,22 @@ async function remove(tx: Tx, id: string): Promise<void> {
     session_controller_id = null where id = ${id}`.execute(tx)
 }
 
-/** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
-function limitsOf(
-  facts: HostFacts,
-  cluster: { cpu_overcommit: number; memory_overcommit: number },
-  reserved_mib: number,
-) {
-  return {
-    vcpus_limit: Math.floor(facts.cpus * cluster.cpu_overcommit),
-    memory_limit_mib: Math.max(0, Math.floor((facts.memory_mib - reserved_mib) * cluster.memory_overcommit)),
-    disk_limit_gib: facts.pool_total_gib,
-  }
-}
-
 async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: number): Promise<void> {
-  const cluster = await tx
+  const row = await tx
     .selectFrom('cluster')
     .innerJoin('host', 'host.cluster_id', 'cluster.id')
-    .select(['cpu_overcommit', 'memory_overcommit'])
+    .select(['cpu_overcommit', 'memory_overcommit', 'reserved_memory_mib', 'reserved_vcpus'])
     .where('host.id', '=', id)
     .executeTakeFirstOrThrow()
   await tx
     .updateTable('host')
-    .set({ facts: json(facts), ...limitsOf(facts, cluster, reserved_mib) })
+    .set({ facts: json(facts), ...limitsOf(facts, row, reserved_mib) })
     .where('id', '=', id)
     .execute()
+  const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts
+  if (pool_id !== undefined && (await setPool(tx, id, { id: pool_id, total_gib, free_gib }))) {
+    await event.record(tx, [{ noun: 'pool', kind: 'changed', resource_id: pool_id, project_id: null }])
+  }
 }
 
 async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof ForeignDomain>[]): Promise<void> {
@@ -293,6 +286,9 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
       session_controller_id: controller_id,
       session_epoch: sql`session_epoch + 1`,
       last_seen_at: sql`croft_now()`,
+      lease_ms: leaseTimes.lease_ms,
+      lease_left_ms: null,
+      lease_over_at: null,
     })
     .where('id', '=', id)
     .where('removed_at', 'is', null)
@@ -300,11 +296,20 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
     .executeTakeFirstOrThrow()
 }
 
-/** True when this session still was the host's; it has none then. */
-async function endSession(tx: Tx, id: string, epoch: number): Promise<boolean> {
+/**
+ * True when this session still was the host's; it has none then. With how long from now on the host's highly available guests
+ * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts).
+ */
+async function endSession(tx: Tx, id: string, epoch: number, left_ms: number | null): Promise<boolean> {
+  const left = sql<number>`coalesce(${left_ms}::bigint, lease_ms + ${leftByOther_ms(0)}::bigint)`
   const { numUpdatedRows } = await tx
     .updateTable('host')
-    .set({ session_controller_id: null, last_seen_at: sql`croft_now()` })
+    .set({
+      session_controller_id: null,
+      last_seen_at: sql`croft_now()`,
+      lease_left_ms: left,
+      lease_over_at: sql<Date>`croft_now() + ${left} * ${1 + leaseTimes.drift}::float8 * interval '1 millisecond'`,
+    })
     .where('id', '=', id)
     .where('session_epoch', '=', epoch)
     .where('session_controller_id', 'is not', null)
@@ -413,10 +418,6 @@ export const host = {
   lockWhole,
   exists,
   touch,
-  byMachine,
-  insert,
-  renew,
-  freeName,
   update,
   instanceCount,
   remove,

@@ -2,6 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
 import type { Graphics } from '../../model/graphics.ts'
+import type { Recovery } from '../../model/availability.ts'
 import type { InstanceState, ObservedPower } from '../../model/instance.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import { type Db, json, type Tx } from './database.ts'
@@ -22,6 +23,8 @@ export interface InstanceFilter extends PageAsked {
   image_id?: string | undefined
   group_id?: string | undefined
   deleted?: boolean | undefined
+  /** Only these. */
+  ids?: readonly string[] | undefined
 }
 
 async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
@@ -34,6 +37,7 @@ async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
     .where(keys.where)
     .where('i.deleted_at', asked.deleted ? 'is not' : 'is', null)
   if (asked.project_id !== null) query = query.where('i.project_id', '=', asked.project_id)
+  if (asked.ids) query = query.where(sql<boolean>`i.id = any(${[...asked.ids]}::uuid[])`)
   if (asked.name !== undefined) query = query.where('i.name', '=', asked.name)
   if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
   if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)
@@ -100,6 +104,10 @@ export type NewInstance = Pick<
   | 'cpu_model'
   | 'config_drive'
   | 'watchdog_action'
+  | 'availability'
+  | 'ha_priority'
+  | 'on_crash'
+  | 'guard_from'
   | 'graphics'
   | 'clipboard'
   | 'video_model'
@@ -163,7 +171,7 @@ async function describe(
   tx: Tx,
   id: string,
   set: { name?: string | undefined; tags?: Record<string, string> | undefined } & {
-    [Key in keyof Graphics]?: Graphics[Key] | undefined
+    [Key in keyof (Graphics & Recovery)]?: (Graphics & Recovery)[Key] | undefined
   },
 ) {
   await tx
@@ -174,6 +182,15 @@ async function describe(
       ...(set.graphics !== undefined && { graphics: set.graphics }),
       ...(set.clipboard !== undefined && { clipboard: set.clipboard }),
       ...(set.video_model !== undefined && { video_model: set.video_model }),
+      ...(set.ha_priority !== undefined && { ha_priority: set.ha_priority }),
+      ...(set.on_crash !== undefined && { on_crash: set.on_crash }),
+      ...(set.watchdog_action !== undefined && { watchdog_action: set.watchdog_action }),
+      ...(set.availability !== undefined && {
+        availability: set.availability,
+        guard_from: sql<
+          number | null
+        >`case when ${set.availability} = 'high' then coalesce(guard_from, details_version + 1) end`,
+      }),
       details_version: sql<number>`details_version + 1`,
       version: sql<number>`version + 1`,
     })

@@ -54,8 +54,12 @@ function asRows(made: readonly NewOperation[]): { events: NewEvent[]; rows: Besi
   }
 }
 
-/** `ended` goes with the event, so that who waits for it need not look. */
-function changed(row: Pick<NewOperation, 'id' | 'project_id' | 'user_id' | 'request_id'>, kind: string, ended = false) {
+/** `ended` goes with the event, so that who waits for it need not look; and what it is of, for who sees only that. */
+function changed(
+  row: Pick<NewOperation, 'id' | 'project_id' | 'user_id' | 'request_id' | 'resource_id'>,
+  kind: string,
+  ended = false,
+) {
   return {
     noun: 'operation',
     kind,
@@ -63,7 +67,7 @@ function changed(row: Pick<NewOperation, 'id' | 'project_id' | 'user_id' | 'requ
     project_id: row.project_id,
     user_id: row.user_id,
     request_id: row.request_id,
-    ...(ended && { detail: { ended } }),
+    detail: { ...(ended && { ended }), ...(row.resource_id && { of: row.resource_id }) },
   }
 }
 
@@ -127,6 +131,7 @@ async function applyOutcomes(
     project_id: string | null
     user_id: string | null
     request_id: string | null
+    resource_id: string | null
     ended: boolean
   }>`
     with open as materialized (
@@ -150,7 +155,7 @@ async function applyOutcomes(
       ended_at = case when o.succeeded + o.failed + o.cancelled + s.succeeded + s.failed + s.cancelled >= o.targets
         then croft_now() end
     from sums s join held on held.id = s.operation_id where o.id = s.operation_id
-    returning o.id, o.project_id, o.user_id, o.request_id, o.ended_at is not null as ended`.execute(tx)
+    returning o.id, o.project_id, o.user_id, o.request_id, o.resource_id, o.ended_at is not null as ended`.execute(tx)
   await event.record(
     tx,
     rows.map(row => changed(row, 'changed', row.ended)),
@@ -170,7 +175,7 @@ async function end(
     .set({ [outcome]: 1, reason, ended_at: sql<Date>`croft_now()` })
     .where('id', '=', id)
     .where('ended_at', 'is', null)
-    .returning(['id', 'project_id', 'user_id', 'request_id'])
+    .returning(['id', 'project_id', 'user_id', 'request_id', 'resource_id'])
     .executeTakeFirst()
   if (row) await event.record(tx, [changed(row, 'changed', true)])
 }
@@ -276,6 +281,8 @@ function stateOf(row: Pick<OperationRow, 'ended_at' | 'failed' | 'cancelled'>, w
 export interface OperationFilter extends PageAsked {
   project_id: string | null
   resource_id?: string | undefined
+  /** Only those of these instances. */
+  given?: readonly string[] | undefined
   open?: boolean | undefined
   failed?: boolean | undefined
 }
@@ -285,6 +292,7 @@ async function list(db: Db, asked: OperationFilter): Promise<Page<Operation>> {
   let query = selectOperations(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.project_id !== null) query = query.where('o.project_id', '=', asked.project_id)
   if (asked.resource_id) query = query.where('o.resource_id', '=', asked.resource_id)
+  if (asked.given) query = query.where(sql<boolean>`o.resource_id = any(${[...asked.given]}::uuid[])`)
   if (asked.open !== undefined) query = query.where('o.ended_at', asked.open ? 'is' : 'is not', null)
   if (asked.failed !== undefined) {
     const failed = sql<boolean>`(o.ended_at is not null and o.failed > 0)`

@@ -38,7 +38,9 @@ async function list(
 
 function inSight(user_id: string, domains: readonly string[]) {
   return sql<boolean>`(project.domain_id = any(${domains}::uuid[])
-    or project.id in (select g.project_id from role_grant g where g.user_id = ${user_id}::uuid and g.scope = 'project'))`
+    or project.id in (select g.project_id from role_grant g where g.user_id = ${user_id}::uuid and g.scope = 'project')
+    or project.id in (select i.project_id from role_grant g join instance i on i.id = g.instance_id
+      where g.user_id = ${user_id}::uuid))`
 }
 
 async function find(db: Db, id: string): Promise<Project | null> {
@@ -46,13 +48,14 @@ async function find(db: Db, id: string): Promise<Project | null> {
   return row ? toProject(row) : null
 }
 
-/** Whether the user holds a role on this very project. */
+/** Whether the user holds a role on this very project, or on an instance of it. */
 async function hasGrant(db: Db, id: string, user_id: string): Promise<boolean> {
   const row = await db
-    .selectFrom('role_grant')
-    .select('id')
-    .where('project_id', '=', id)
-    .where('user_id', '=', user_id)
+    .selectFrom('role_grant as g')
+    .leftJoin('instance as i', 'i.id', 'g.instance_id')
+    .select('g.id')
+    .where(sql<boolean>`coalesce(g.project_id, i.project_id) = ${id}::uuid`)
+    .where('g.user_id', '=', user_id)
     .limit(1)
     .executeTakeFirst()
   return row !== undefined
@@ -71,10 +74,17 @@ export interface ProjectChange {
   enabled?: boolean | undefined
 }
 
+/** Its version, locked until the transaction ends; null when it is not there. */
+async function lock(tx: Tx, id: string): Promise<number | null> {
+  const row = await tx.selectFrom('project').select('version').where('id', '=', id).forUpdate().executeTakeFirst()
+  return row?.version ?? null
+}
+
 async function update(tx: Tx, id: string, { name, description, enabled }: ProjectChange): Promise<Project | null> {
   const row = await tx
     .updateTable('project')
     .set({
+      version: sql<number>`version + 1`,
       name: name ?? sql<string>`name`,
       description: description ?? sql<string>`description`,
       enabled: enabled ?? sql<boolean>`enabled`,
@@ -125,4 +135,4 @@ async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('project').where('id', '=', id).execute()
 }
 
-export const project = { list, find, hasGrant, insert, update, contents, remove }
+export const project = { list, find, hasGrant, insert, lock, update, contents, remove }

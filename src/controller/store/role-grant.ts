@@ -9,9 +9,10 @@ export interface NewGrant {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: string | null
 }
 
 function grants(db: Db) {
@@ -19,9 +20,19 @@ function grants(db: Db) {
     .selectFrom('role_grant as g')
     .innerJoin('user as u', 'u.id', 'g.user_id')
     .innerJoin('role as r', 'r.id', 'g.role_id')
-    .leftJoin('project as p', 'p.id', 'g.project_id')
-    .select(['g.id', 'g.user_id', 'g.role_id', 'g.scope', 'g.domain_id', 'g.project_id', 'g.created_at'])
-    .select(['u.name as user_name', 'r.name as role_name'])
+    .leftJoin('instance as i', 'i.id', 'g.instance_id')
+    .leftJoin('project as p', join => join.on(sql<boolean>`p.id = coalesce(g.project_id, i.project_id)`))
+    .select([
+      'g.id',
+      'g.user_id',
+      'g.role_id',
+      'g.scope',
+      'g.domain_id',
+      'g.project_id',
+      'g.instance_id',
+      'g.created_at',
+    ])
+    .select(['u.name as user_name', 'r.name as role_name', 'i.name as instance_name'])
 }
 
 function toGrant(row: Omit<RoleGrant, 'created_at'> & { created_at: Date }): RoleGrant {
@@ -32,6 +43,7 @@ interface Filter {
   user_id?: string | undefined
   domain_id?: string | undefined
   project_id?: string | undefined
+  instance_id?: string | undefined
 }
 
 /** `domains`: those that the caller may look into, or null for all; beside them the caller's own grants. */
@@ -51,6 +63,7 @@ async function list(
   if (asked.user_id !== undefined) query = query.where('g.user_id', '=', asked.user_id)
   if (asked.domain_id !== undefined) query = query.where('g.domain_id', '=', asked.domain_id)
   if (asked.project_id !== undefined) query = query.where('g.project_id', '=', asked.project_id)
+  if (asked.instance_id !== undefined) query = query.where('g.instance_id', '=', asked.instance_id)
   const rows = await query
     .orderBy(keys.order_by)
     .limit(keys.limit + 1)
@@ -75,9 +88,10 @@ async function remove(tx: Tx, id: string): Promise<void> {
 
 export interface Held {
   scope: NewGrant['scope']
-  /** Of the grant, or of the project that it is on. */
+  /** Of the grant, or of the project that it is on, or that its instance is in. */
   domain_id: string | null
   project_id: string | null
+  instance_id: string | null
   permissions: Permission[]
 }
 
@@ -86,8 +100,10 @@ async function heldBy(db: Db, user_id: string): Promise<Held[]> {
   const rows = await db
     .selectFrom('role_grant as g')
     .innerJoin('role as r', 'r.id', 'g.role_id')
-    .leftJoin('project as p', 'p.id', 'g.project_id')
-    .select(['g.scope', 'g.project_id', 'r.permissions'])
+    .leftJoin('instance as i', 'i.id', 'g.instance_id')
+    .leftJoin('project as p', join => join.on(sql<boolean>`p.id = coalesce(g.project_id, i.project_id)`))
+    .select(['g.scope', 'g.instance_id', 'r.permissions'])
+    .select(sql<string | null>`coalesce(g.project_id, i.project_id)`.as('project_id'))
     .select(sql<string | null>`coalesce(g.domain_id, p.domain_id)`.as('domain_id'))
     .where('g.user_id', '=', user_id)
     .execute()

@@ -63,7 +63,14 @@ async function update(
   id: string,
   change: { name: string; description: string; permissions: Permission[] },
 ): Promise<Role> {
-  return toRole(await tx.updateTable('role').set(change).where('id', '=', id).returningAll().executeTakeFirstOrThrow())
+  return toRole(
+    await tx
+      .updateTable('role')
+      .set({ ...change, version: sql<number>`version + 1` })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow(),
+  )
 }
 
 async function remove(tx: Tx, id: string): Promise<void> {

@@ -7,8 +7,14 @@ import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
-import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
-import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable, PoolTable } from './schema-placement.ts'
+import type {
+  HaRestartTable,
+  HostAbsenceTable,
+  HostBmcTable,
+  LeaderTable,
+  ZoneStormTable,
+} from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -24,6 +30,7 @@ export interface DomainTable {
   parent_id: string | null
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -33,6 +40,7 @@ export interface ProjectTable {
   name: string
   description: Generated<string>
   enabled: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -44,6 +52,7 @@ export interface UserTable {
   password_hash: string | null
   enabled: Generated<boolean>
   default_project_id: string | null
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -60,6 +69,7 @@ export interface RoleTable {
   description: Generated<string>
   permissions: string[]
   built_in: Generated<boolean>
+  version: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -67,9 +77,10 @@ export interface RoleGrantTable {
   id: string
   user_id: string
   role_id: string
-  scope: 'system' | 'domain' | 'project'
+  scope: 'system' | 'domain' | 'project' | 'instance'
   domain_id: string | null
   project_id: string | null
+  instance_id: Generated<string | null>
   created_at: Generated<Date>
 }
 
@@ -107,8 +118,55 @@ export interface SettingTable {
   updated_by: string | null
 }
 
+export interface RegionTable {
+  id: string
+  name: string
+  created_at: Generated<Date>
+}
+
+export interface AggregateTable {
+  id: string
+  name: string
+  description: Generated<string>
+  metadata: Generated<unknown>
+  restricted: Generated<boolean>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface AggregateHostTable {
+  aggregate_id: string
+  host_id: string
+}
+
+export interface AggregateProjectTable {
+  aggregate_id: string
+  project_id: string
+}
+
+export interface HostRegistrationTable {
+  id: string
+  key_sha256: Buffer
+  csr_pem: string
+  hostname: string
+  machine_id: string
+  address: string
+  found: Generated<unknown>
+  cluster_id: string | null
+  invited: Generated<boolean>
+  state: Generated<'pending' | 'approved' | 'rejected'>
+  host_id: string | null
+  certificate_pem: string | null
+  decided_at: Date | null
+  decided_by: string | null
+  asked_at: Generated<Date>
+  expires_at: Date
+  created_at: Generated<Date>
+}
+
 export interface ZoneTable {
   id: string
+  region_id: Generated<string>
   name: string
   created_at: Generated<Date>
 }
@@ -119,6 +177,9 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  cpu_baseline: Generated<unknown>
+  cpu_baseline_version: Generated<number>
+  cpu_baseline_at: Date | null
   ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
@@ -129,6 +190,10 @@ export interface HostTable {
   name: string
   machine_id: string
   certificate_sha256: Buffer
+  key_sha256: Buffer | null
+  reserved_memory_mib: number | null
+  reserved_vcpus: number | null
+  cpu_verdict: Generated<unknown>
   schedulable: Generated<boolean>
   labels: Generated<unknown>
   facts: Generated<unknown>
@@ -142,6 +207,10 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
+  pool_id: string | null
+  lease_ms: Generated<number>
+  lease_left_ms: number | null
+  lease_over_at: Date | null
   /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
   changes: Generated<number>
   changed_xid: Generated<string>
@@ -166,6 +235,8 @@ export interface JoinTokenTable {
   expires_at: Date
   used_at: Date | null
   used_by_host_id: string | null
+  key_sha256: Buffer | null
+  replaces_host_id: string | null
 }
 
 export interface SecretTable {
@@ -338,6 +409,10 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  availability: Generated<'restart' | 'high'>
+  ha_priority: Generated<number>
+  on_crash: Generated<'restart' | 'stop'>
+  guard_from: Generated<number | null>
   group_id: Generated<string | null>
   version: Generated<number>
   created_at: Generated<Date>
@@ -355,6 +430,9 @@ export interface InstanceObservedTable {
   guest_agent: Generated<'connected' | 'disconnected'>
   guest_os: string | null
   ever_ran: Generated<boolean>
+  crashes: Generated<unknown>
+  watchdog: Generated<unknown>
+  guarded_version: Generated<number | null>
   observed_at: Generated<Date>
 }
 
@@ -548,7 +626,12 @@ export interface Schema {
   sign_in_attempt: SignInAttemptTable
   quota: QuotaTable
   setting: SettingTable
+  region: RegionTable
   zone: ZoneTable
+  aggregate: AggregateTable
+  aggregate_host: AggregateHostTable
+  aggregate_project: AggregateProjectTable
+  host_registration: HostRegistrationTable
   cluster: ClusterTable
   host: HostTable
   host_bmc: HostBmcTable
@@ -557,6 +640,7 @@ export interface Schema {
   leader: LeaderTable
   ha_restart: HaRestartTable
   host_claim: HostClaimTable
+  pool: PoolTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
   secret: SecretTable

@@ -44,7 +44,7 @@ function projectsNamed(db: Db, user_domain_id: string, name_or_id: string): Prom
     .execute()
 }
 
-/** Where a user without a wish works: the default project, then those with a grant of their own, oldest first. */
+/** Where a user without a wish works: the default project, then those with a grant of their own, or on one of their instances, oldest first. */
 function projectsOf(db: Db, user_id: string): Promise<ProjectName[]> {
   return db
     .selectFrom('project as p')
@@ -60,6 +60,14 @@ function projectsOf(db: Db, user_id: string): Promise<ProjectName[]> {
             .select('g.id')
             .where('g.user_id', '=', user_id)
             .whereRef('g.project_id', '=', 'p.id'),
+        ),
+        eb.exists(
+          eb
+            .selectFrom('role_grant as g')
+            .innerJoin('instance as i', 'i.id', 'g.instance_id')
+            .select('g.id')
+            .where('g.user_id', '=', user_id)
+            .whereRef('i.project_id', '=', 'p.id'),
         ),
       ]),
     )
@@ -129,7 +137,7 @@ async function details(
       (select name from project where id = ${project_id}::uuid) as project_name,
       coalesce((
         select json_agg(json_build_object('role', r.name, 'scope', g.scope, 'domain_id', g.domain_id,
-          'project_id', g.project_id) order by g.id)
+          'project_id', g.project_id, 'instance_id', g.instance_id) order by g.id)
         from role_grant g join role r on r.id = g.role_id where g.user_id = ${user_id}::uuid
       ), '[]') as roles`.execute(db)
   return rows[0] ?? { expires_at: null, project_name: null, roles: [] }

@@ -7,7 +7,7 @@ import type { UserTable } from './schema.ts'
 
 type Row = Omit<Selectable<UserTable>, 'password_hash'> & { locked_until: Date | null }
 
-const columns = ['id', 'domain_id', 'name', 'email', 'enabled', 'default_project_id', 'created_at'] as const
+const columns = ['id', 'domain_id', 'name', 'email', 'enabled', 'default_project_id', 'version', 'created_at'] as const
 
 const lockedUntil = sql<Date | null>`(select a.locked_until from sign_in_attempt a
   where a.key = 'user:' || "user".id::text and a.locked_until > croft_now())`
@@ -75,11 +75,18 @@ export interface UserChange {
   default_project_id?: string | null | undefined
 }
 
+/** Its version, locked until the transaction ends; null when it is not there. */
+async function lock(tx: Tx, id: string): Promise<number | null> {
+  const row = await tx.selectFrom('user').select('version').where('id', '=', id).forUpdate().executeTakeFirst()
+  return row?.version ?? null
+}
+
 async function update(tx: Tx, id: string, change: UserChange): Promise<User | null> {
   const { name, email, enabled, default_project_id } = change
   const row = await tx
     .updateTable('user')
     .set({
+      version: sql<number>`version + 1`,
       name: name ?? sql<string>`name`,
       enabled: enabled ?? sql<boolean>`enabled`,
       email: email === undefined ? sql<string | null>`email` : email,
@@ -120,4 +127,4 @@ async function administratorsLeft(tx: Tx): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
-export const user = { list, find, insert, update, setPassword, passwordHash, remove, administratorsLeft }
+export const user = { list, find, insert, lock, update, setPassword, passwordHash, remove, administratorsLeft }

@@ -6,6 +6,7 @@ import { ApiCallButton } from '../parts/api-call.tsx'
 import { DialogButton } from '../parts/dialog-button.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { To } from '../parts/link.tsx'
+import { NameOf } from '../parts/name-of.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { useTitle } from '../parts/use-title.ts'
@@ -55,7 +56,7 @@ export default function AccountPage() {
           <SimpleTable
             label={words('roles')}
             items={roles}
-            keyOf={one => `${one.role} ${one.domain_id} ${one.project_id}`}
+            keyOf={one => `${one.role} ${one.domain_id} ${one.project_id} ${one.instance_id}`}
             empty={words('roles.none')}
             columns={[
               { title: words('role'), cell: one => one.role },
@@ -67,7 +68,11 @@ export default function AccountPage() {
                   ) : (
                     <>
                       {words(`in.${one.scope}`)}{' '}
-                      <PlaceName noun={one.scope} id={one.scope === 'domain' ? one.domain_id : one.project_id} />
+                      {one.scope === 'instance' ? (
+                        <NameOf noun="instance" id={one.instance_id} />
+                      ) : (
+                        <PlaceName noun={one.scope} id={one.scope === 'domain' ? one.domain_id : one.project_id} />
+                      )}
                     </>
                   ),
               },

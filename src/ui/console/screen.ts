@@ -1,6 +1,7 @@
 /** A graphical console in a place of the page: noVNC, over a socket of ours so that its reason to close is known. Loaded when needed. */
 import RFB from '@novnc/novnc'
 import { keyNamed, keyOf } from './keys.ts'
+import { pictureOf } from './picture-of.ts'
 import { type ConsoleAsked, type ConsoleSession, type Scale, socketUrl } from './session.ts'
 
 /** QEMU takes a key every 10 ms and forgets what comes faster than it can take for long. */
@@ -66,15 +67,4 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
       if (!is_over) rfb.disconnect()
     },
   }
-}
-
-/** The screen as it is, of the size that it has in the page. */
-function pictureOf(place: HTMLElement): HTMLElement {
-  const copy = place.cloneNode(true) as HTMLElement
-  const canvases = place.querySelectorAll('canvas')
-  for (const [n, canvas] of copy.querySelectorAll('canvas').entries()) {
-    const shown = canvases[n]
-    if (shown && shown.width > 0 && shown.height > 0) canvas.getContext('2d')?.drawImage(shown, 0, 0)
-  }
-  return copy
 }

@@ -16,7 +16,7 @@ export default function EditDomain({ item, done }: { item: Domain; done: () => v
         { name: 'name', title: words('name'), kind: 'text' },
         { name: 'description', title: words('description'), kind: 'area' },
       ]}
-      toInput={body => ({ params: { domain: item.id }, body })}
+      toInput={body => ({ params: { domain: item.id }, if_match: item.version, body })}
       done={done}
     />
   )

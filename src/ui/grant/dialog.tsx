@@ -6,10 +6,15 @@ import { may, useSession } from '../session/session.ts'
 import type { About } from './table.tsx'
 import { words } from './text.ts'
 
+function scopeOf(about: About): 'domain' | 'project' | 'instance' {
+  if ('instance_id' in about) return 'instance'
+  return 'domain_id' in about ? 'domain' : 'project'
+}
+
 export function GrantDialog({ about, name, done }: { about: About; name: string; done(): void }) {
   const session = useSession()
   const of_user = 'user_id' in about
-  const scopes = (['system', 'domain', 'project'] as const).filter(
+  const scopes = (['system', 'domain', 'project', 'instance'] as const).filter(
     one => one !== 'system' || may(session, { level: 'system', needs: 'user.manage' }),
   )
   const place: FormField[] = [
@@ -37,13 +42,22 @@ export function GrantDialog({ about, name, done }: { about: About; name: string;
       required: true,
       when: values => values.scope === 'project',
     },
+    {
+      name: 'instance_id',
+      title: words('instance'),
+      kind: 'noun',
+      from: routes.instance.list,
+      query: { sort: 'name', ...(may(session, { level: 'system', needs: 'instance.read' }) && { all_projects: true }) },
+      required: true,
+      when: values => values.scope === 'instance',
+    },
   ]
   return (
     <FormDialog
       title={words(of_user ? 'add.user.title' : 'add.title', { name })}
       yes={words('add')}
       route={routes['role-grant'].create}
-      initial={{ ...about, scope: 'domain_id' in about ? 'domain' : 'project' }}
+      initial={{ ...about, scope: scopeOf(about) }}
       fields={[
         ...(of_user
           ? []
@@ -63,17 +77,18 @@ export function GrantDialog({ about, name, done }: { about: About; name: string;
           from: routes.role.list,
           query: { sort: 'name' },
           describe: one => (one as Role).description,
-          help: words('add.help'),
+          help: words('instance_id' in about ? 'add.instance.help' : 'add.help'),
         },
         ...(of_user ? place : []),
       ]}
-      toInput={({ scope, domain_id, project_id, ...rest }) =>
+      toInput={({ scope, domain_id, project_id, instance_id, ...rest }) =>
         // What was chosen for another scope before is not sent along.
         plainInput({
           ...rest,
           scope,
           ...(scope === 'domain' && { domain_id }),
           ...(scope === 'project' && { project_id }),
+          ...(scope === 'instance' && { instance_id }),
         })
       }
       done={done}

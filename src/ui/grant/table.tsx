@@ -14,7 +14,7 @@ import { GrantDialog } from './dialog.tsx'
 import { PlaceName, UserName } from './names.tsx'
 import { words } from './text.ts'
 
-export type About = { user_id: string } | { project_id: string } | { domain_id: string }
+export type About = { user_id: string } | { project_id: string } | { domain_id: string } | { instance_id: string }
 
 /** `whyNot`: why no role may be given here. */
 export function GrantTable({ about, name, whyNot }: { about: About; name: string; whyNot?: string | undefined }) {
@@ -25,14 +25,15 @@ export function GrantTable({ about, name, whyNot }: { about: About; name: string
     { follows: ['role-grant', 'user', 'role'] },
   )
   if (isPending) return <Loading />
-  const title = of_user ? words('roles') : words('members')
+  const of_instance = 'instance_id' in about
+  const title = of_user ? words('roles') : words(of_instance ? 'people' : 'members')
   return (
     <Card>
       <CardTitle component="h2">
         <div className="croft-card-head">
           {title}
           <DialogButton
-            title={of_user ? words('add') : words('add.member')}
+            title={of_user ? words('add') : words(of_instance ? 'add.person' : 'add.member')}
             route={routes['role-grant'].create}
             whyNot={whyNot}
             dialog={done => <GrantDialog about={about} name={name} done={done} />}
@@ -45,7 +46,7 @@ export function GrantTable({ about, name, whyNot }: { about: About; name: string
           label={title}
           items={data?.items ?? []}
           keyOf={one => one.id}
-          empty={of_user ? words('none.user') : words('none.place')}
+          empty={of_user ? words('none.user') : words(of_instance ? 'none.instance' : 'none.place')}
           columns={[
             ...(of_user
               ? []
@@ -68,19 +69,27 @@ export function GrantTable({ about, name, whyNot }: { about: About; name: string
             { title: words('action'), numeric: true, cell: one => <Revoke grant={one} whyNot={whyNot} /> },
           ]}
         />
-        {!of_user && (data?.items.length ?? 0) > 0 && <p className="croft-muted">{words('inherited')}</p>}
+        {!of_user && (data?.items.length ?? 0) > 0 && (
+          <p className="croft-muted">{words(of_instance ? 'inherited.instance' : 'inherited')}</p>
+        )}
       </CardBody>
     </Card>
   )
 }
 
-function Where({ grant: { scope, domain_id, project_id } }: { grant: RoleGrant }) {
+function Where({ grant: { scope, domain_id, project_id, instance_id, instance_name } }: { grant: RoleGrant }) {
   if (scope === 'system') return <>{words('in.system')}</>
   const [before, after] = words(`in.${scope}`, { name: '\n' }).split('\n')
   return (
     <>
       {before}
-      <PlaceName noun={scope} id={scope === 'domain' ? domain_id : project_id} />
+      {scope === 'instance' ? (
+        <ThingLink noun="instance" id={instance_id}>
+          {instance_name}
+        </ThingLink>
+      ) : (
+        <PlaceName noun={scope} id={scope === 'domain' ? domain_id : project_id} />
+      )}
       {after}
     </>
   )

@@ -173,6 +173,13 @@ export const instance = defineNoun<Instance>({
     },
     { id: 'metrics', title: () => words('metrics'), load: () => import('./metrics.tsx') },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
+    {
+      id: 'people',
+      title: () => words('people'),
+      load: () => import('./people.tsx'),
+      // Who gives instances to people knows the people.
+      needs: routes.user.list,
+    },
     { id: 'placement', title: () => words('placement'), load: () => import('./placement.tsx') },
   ],
   badge: one => <InstanceStateLabel instance={one} />,

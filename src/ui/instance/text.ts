@@ -55,6 +55,7 @@ export const words = catalogue({
     'why_not.password': 'It is {state}: a password is set in a running guest. Start it first.',
     'why_not.password.agent':
       'No guest agent is connected: the guest has not booted yet, or lacks qemu-guest-agent. Install it there, or sign in with an SSH key.',
+    people: 'People',
     disks: 'Disks',
     'disks.none': 'It has no disk.',
     'disks.name': 'Disk',
@@ -169,6 +170,7 @@ export const words = catalogue({
     'why_not.password': 'Zustand „{state}“: Ein Passwort wird in einem laufenden Gast gesetzt. Starten Sie sie zuerst.',
     'why_not.password.agent':
       'Kein Gastagent ist verbunden: Der Gast ist noch nicht hochgefahren, oder ihm fehlt qemu-guest-agent. Installieren Sie ihn dort, oder melden Sie sich mit einem SSH-Schlüssel an.',
+    people: 'Personen',
     disks: 'Platten',
     'disks.none': 'Sie hat keine Platte.',
     'disks.name': 'Platte',

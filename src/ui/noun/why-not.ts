@@ -11,7 +11,9 @@ export function actionsFor(session: Session, noun: NounDefinition): readonly Act
 }
 
 export function whyNot(session: Session, action: Action<Item>, items: readonly Item[]): string | undefined {
-  if (!may(session, action.route)) return words('why_not.permission', { permission: action.route.needs ?? '' })
+  const allowed =
+    items.length === 0 ? may(session, action.route) : items.some(one => may(session, action.route, one.id))
+  if (!allowed) return words('why_not.permission', { permission: action.route.needs ?? '' })
   if (items.length > 1 && (action.single || action.dialog)) return words('why_not.single')
   const reasons = items.map(item => action.whyNot?.(item)).filter(reason => reason !== undefined)
   // Some can: those are done, the others are told of.

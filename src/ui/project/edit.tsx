@@ -16,7 +16,7 @@ export default function EditProject({ item, done }: { item: Project; done: () =>
         { name: 'name', title: words('name'), kind: 'text' },
         { name: 'description', title: words('description'), kind: 'area' },
       ]}
-      toInput={body => ({ params: { project: item.id }, body })}
+      toInput={body => ({ params: { project: item.id }, if_match: item.version, body })}
       done={done}
     />
   )

@@ -15,7 +15,7 @@ export default function EditRole({ item, done }: { item: Role; done: () => void 
       route={routes.role.update}
       initial={{ name, description, permissions }}
       fields={roleFields()}
-      toInput={body => ({ params: { role: item.id }, body })}
+      toInput={body => ({ params: { role: item.id }, if_match: item.version, body })}
       done={done}
     />
   )

@@ -60,6 +60,17 @@ export async function signIn(
   await enter(token)
 }
 
+/** What the person may has changed, or may have. Resolves to whether it has. */
+export async function readRights(): Promise<boolean> {
+  if (state.kind !== 'signed-in') return false
+  const before = state
+  const session = await before.client.call(routes.session.get)
+  if (sessionState() !== before) return false
+  if (JSON.stringify(session) === JSON.stringify(before.session)) return false
+  become({ ...before, session })
+  return true
+}
+
 /** A token for another project of the same person; the old one is given back. */
 export async function switchProject(project: string): Promise<void> {
   if (state.kind !== 'signed-in') return
@@ -112,13 +123,26 @@ export function client(): ApiClient {
   return state.client
 }
 
-/** Whether a session holds a permission at a route's level; the server decides in the end. */
-export function may({ permissions }: Session, { level, needs }: { level: Level; needs: Permission | null }): boolean {
+interface Needing {
+  level: Level
+  needs: Permission | null
+  on_instance?: Permission
+}
+
+/**
+ * Whether a session holds a permission at a route's level; the server decides in the end. `id`: of the thing that it is to be
+ * done with; without it, whether with any, such as an instance that was given singly.
+ */
+export function may({ permissions }: Session, { level, needs, on_instance }: Needing, id?: string): boolean {
   if (needs === null) return true
   const on_system = permissions.system.includes(needs)
   if (level === 'system') return on_system
   if (level === 'domain') return on_system || permissions.domains.some(one => one.permissions.includes(needs))
-  return on_system || permissions.project.includes(needs)
+  if (on_system || permissions.project.includes(needs)) return true
+  if (on_instance === undefined) return false
+  return permissions.instances.some(
+    one => (id === undefined || one.instance_id === id) && one.permissions.includes(on_instance),
+  )
 }
 
 /** Whether the permission is held in this domain: by itself, from a domain above, or on the system. */

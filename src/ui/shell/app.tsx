@@ -2,13 +2,14 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from 'react'
+import type { Event } from '../../api/event.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
 import { nouns } from '../nouns.ts'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { usePreferences } from '../session/preferences.ts'
-import { expire, may, resume, type SessionState, useSessionState } from '../session/session.ts'
+import { expire, may, readRights, resume, type SessionState, useSessionState } from '../session/session.ts'
 import { SignInPage } from '../session/sign-in.tsx'
 import { language as languageNow, onLanguage, preferredLanguage } from '../text/language.ts'
 import { speak } from '../text/speak.ts'
@@ -91,10 +92,13 @@ function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' 
       events(batch) {
         applier.events(batch)
         operations.hear(batch)
+        // What was given to oneself, or taken: there is more to see now, or less.
+        if (batch.some(one => isOfOwnRights(one, session.user.id))) void readRights().then(has => has && applier.all())
       },
       gap: () => applier.all(),
       refused: (error: ApiProblem) => {
         if (error.code === 'not_signed_in') expire()
+        if (error.code === 'forbidden') void readRights().then(has => has && applier.all())
       },
     })
   }, [cache, client, session])
@@ -103,6 +107,10 @@ function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' 
       <RouterProvider router={router} />
     </QueryClientProvider>
   )
+}
+
+function isOfOwnRights({ noun, detail }: Event, user_id: string): boolean {
+  return noun === 'role-grant' && (detail as { user_id?: string } | null)?.user_id === user_id
 }
 
 /** Events keep what is shown true; what is not shown is read anew when it is shown again. */

@@ -26,6 +26,7 @@ export default function EditUser({ item, done }: { item: User; done: () => void 
       ]}
       toInput={({ name, email, default_project_id }) => ({
         params: { user: item.id },
+        if_match: item.version,
         body: {
           name,
           email: email || null,

@@ -18,7 +18,7 @@ let theirs: Team
 describe('controller/authorisation', () => {
   before(async () => {
     cloud = await testCloud()
-    await addHost(cloud, 'h1')
+    await addHost(cloud, 'h1', { pool_id: '01890000-0000-7000-8000-00000000000a' })
     const { project_id } = cloud
     const outside = { name: 'outside', kind: 'external', shared: true, physical_network: 'outside' }
     const network = await cloud.request('POST', '/v1/networks', { body: outside })
@@ -31,7 +31,7 @@ describe('controller/authorisation', () => {
   after(() => cloud.close())
 
   /** What everybody who is signed in may see, of those routes that name one thing. */
-  const openToAll = new Set(['flavor.get', 'image-key.get', 'zone.get', 'role.get', 'plugin.get'])
+  const openToAll = new Set(['flavor.get', 'image-key.get', 'region.get', 'zone.get', 'role.get', 'plugin.get'])
 
   /** Lists of what belongs to no project, where asking for all projects changes nothing. */
   const ofTheCloud = new Set(['flavor.list', 'image-key.list'])

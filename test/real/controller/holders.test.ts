@@ -40,6 +40,7 @@ describe('controller/holders', () => {
     on_system: new Set<never>(),
     on_domains: new Map(),
     on_project: new Set<never>(),
+    on_instances: new Map(),
     request: {
       id: crypto.randomUUID(),
       method: 'PATCH',

@@ -37,6 +37,34 @@ describe('controller/identity', () => {
     return String((await ok('POST', '/v1/users', { body: { name: fresh('user'), domain_id } })).id)
   }
 
+  test('users, projects, domains and roles: who changes what was changed meanwhile is told', async () => {
+    const domain_id = await makeDomain()
+    const role = await ok('POST', '/v1/roles', { body: { name: fresh('role'), permissions: ['instance.read'] } })
+    for (const path of [
+      `/v1/users/${await makeUser(domain_id)}`,
+      `/v1/projects/${await makeProject(domain_id)}`,
+      `/v1/roles/${String(role.id)}`,
+      `/v1/domains/${domain_id}`,
+    ]) {
+      const first = await cloud.request('GET', path)
+      const etag = String(first.headers.etag)
+      assert.equal(etag, `"${Number(first.body.version)}"`, path)
+      const both = await Promise.all(
+        [1, 2].map(() =>
+          cloud.request('PATCH', path, { body: { name: fresh('renamed') }, headers: { 'if-match': etag } }),
+        ),
+      )
+      assert.deepEqual(both.map(one => one.status).toSorted(), [200, 412], path)
+      const lost = both.find(one => one.status === 412)
+      assert.equal(lost?.body.code, 'changed_meanwhile')
+      await refused('changed_meanwhile', 'DELETE', path, { headers: { 'if-match': etag } })
+      const won = both.find(one => one.status === 200)
+      assert.equal(won?.headers.etag, `"${Number(won?.body.version)}"`)
+      await ok('PATCH', path, { body: { name: fresh('renamed') }, headers: { 'if-match': String(won?.headers.etag) } })
+      await ok('PATCH', path, { body: { name: fresh('renamed') } })
+    }
+  })
+
   interface Team {
     domain_id: string
     project_id: string

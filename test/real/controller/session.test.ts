@@ -53,7 +53,9 @@ describe('controller/session', () => {
     const me = await cloud.request('GET', '/v1/session', { token })
     assert.equal(me.status, 200)
     assert.equal((me.body.user as { name: string }).name, 'admin')
-    assert.deepEqual(me.body.roles, [{ role: 'admin', scope: 'system', domain_id: null, project_id: null }])
+    assert.deepEqual(me.body.roles, [
+      { role: 'admin', scope: 'system', domain_id: null, project_id: null, instance_id: null },
+    ])
     assert.equal(me.body.expires_at, body.expires_at)
     assert.equal((await cloud.request('DELETE', '/v1/session', { token })).status, 204)
     const gone = await cloud.request('GET', '/v1/session', { token })

@@ -1,5 +1,6 @@
 /** Waiting for what a service brings about ends as soon as it is known to crash again and again. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -18,6 +19,8 @@ function never() {
   return { wait, isGivenUp: () => given_up }
 }
 
+const soon = () => Promise.resolve()
+
 function looking(...found: (Looked | undefined)[]) {
   let n = 0
   return () => Promise.resolve(found[Math.min(n++, found.length - 1)])
@@ -28,7 +31,7 @@ const crashed = (restarts: number): Looked => ({ state: 'waiting', restarts, las
 void test('one that crashed three times since the first look is waited for no more', async () => {
   const { wait, isGivenUp } = never()
   const look = looking(undefined, crashed(7), crashed(8), crashed(9), crashed(10))
-  await assert.rejects(unlessCrashing(wait, look, 1), (error: unknown) => {
+  await assert.rejects(unlessCrashing(wait, look, soon), (error: unknown) => {
     assert.ok(error instanceof Crashing)
     assert.equal(error.message, 'crashed 3 times since it was started (the last time it ended with code 1)')
     return true
@@ -41,21 +44,28 @@ void test('one that is not started again at all is waited for no more', async ()
     { state: 'running', restarts: 0, last_end: null },
     { state: 'stopped', restarts: 0, last_end: null },
   )
-  await assert.rejects(unlessCrashing(never().wait, look, 1), /ended, and is not started again$/)
+  await assert.rejects(unlessCrashing(never().wait, look, soon), /ended, and is not started again$/)
 })
 
 void test('one that came up after a crash or two is waited for, and looked at no more once it is there', async () => {
   let looks = 0
   const ready = Promise.withResolvers<string>()
+  const given_up = Promise.withResolvers<void>()
   const look = async () => {
     looks += 1
-    if (looks === 20) ready.resolve('there')
     return crashed(Math.min(looks - 1, 2))
   }
-  assert.equal(await unlessCrashing(() => ready.promise, look, 1), 'there')
-  const so_far = looks
-  await new Promise(resolve => setTimeout(resolve, 20))
-  assert.ok(looks <= so_far + 1)
+  // The twentieth pause would never end by itself: that it comes up meanwhile ends it.
+  const pause = async (signal: AbortSignal) => {
+    if (looks < 20) return
+    ready.resolve('there')
+    await once(signal, 'abort')
+    given_up.resolve()
+    signal.throwIfAborted()
+  }
+  assert.equal(await unlessCrashing(() => ready.promise, look, pause), 'there')
+  await given_up.promise
+  assert.equal(looks, 20)
 })
 
 void test('what a service said last is told for people', async () => {
