@@ -113,7 +113,6 @@ void test('the old host loses its power on the way: the guest boots there again,
   await until(migration, now => (now.progress?.elapsed_ms ?? 0) > 0, 'on its way')
   await beta.powerCut()
   await cloud.untilHost((await hostNamed('beta')).id, 'unreachable')
-  assert.deepEqual(await qemuPids(alpha), [], 'what had come by half is gone')
   await beta.powerOn()
   await bootSysvinit(beta)
   const { outcome } = await until(migration, isEnded, 'ended')
