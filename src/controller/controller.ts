@@ -18,6 +18,7 @@ import { realFencing } from './fencing/index.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
 import { sealAudit } from './reconcilers/audit-seal.ts'
 import { balanceLoop } from './reconcilers/balance.ts'
+import { cpuBaselineLoop } from './reconcilers/cpu-baseline.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
@@ -143,7 +144,14 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     every_ms: clean_up_every_ms,
     pass: () => cleanUp(cloud),
   })
-  const woken = [purging, sealing, migrationLoop(cloud), ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
+  const woken = [
+    purging,
+    sealing,
+    migrationLoop(cloud),
+    cpuBaselineLoop(cloud),
+    ...imageLoops(cloud),
+    ...(parts.loops?.(cloud) ?? []),
+  ]
   const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {

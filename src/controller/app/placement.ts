@@ -11,7 +11,7 @@ import { CloudError } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { type Decision, place } from '../scheduler/place.ts'
-import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import type { CpuNames, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
@@ -26,6 +26,8 @@ export interface Placed {
   host_id: string
   zone_id: string
   decision: Decision
+  /** What the hosts of its cluster have in common, for its guest. */
+  cpu_baseline: CpuNames | null
 }
 
 /** Another transaction may take the room between looking and claiming; then it is looked at again. */
@@ -51,9 +53,11 @@ async function decide(cloud: Cloud, tx: Tx, asked: PlacementAsked, count: number
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
   if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
   const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
+  const baselines = new Map(hosts.map(one => [one.id, one.cpu_baseline ?? null]))
   const placed = decisions.flatMap(decision => {
     const { host_id } = decision
-    return host_id ? [{ host_id, zone_id: zones.get(host_id) ?? '', decision }] : []
+    if (!host_id) return []
+    return [{ host_id, zone_id: zones.get(host_id) ?? '', cpu_baseline: baselines.get(host_id) ?? null, decision }]
   })
   return { asked, decisions, placed, zones }
 }

@@ -1,5 +1,6 @@
 import { clusterRoutes } from '../../api/cluster.ts'
 import { createCluster, deleteCluster, getCluster, listClusters, updateCluster } from '../app/cluster.ts'
+import { clearBaseline, planBaseline, setBaseline } from '../app/cpu-baseline.ts'
 import { answer, handle } from './handle.ts'
 
 export const clusterHandlers = [
@@ -11,5 +12,12 @@ export const clusterHandlers = [
   ),
   handle(clusterRoutes.delete, async ({ cloud, caller, params }) =>
     answer(await deleteCluster(cloud, caller, params.cluster)),
+  ),
+  handle(clusterRoutes.planBaseline, async ({ cloud, params }) => answer(await planBaseline(cloud, params.cluster))),
+  handle(clusterRoutes.setBaseline, async ({ cloud, caller, params }) =>
+    answer(await setBaseline(cloud, caller, params.cluster)),
+  ),
+  handle(clusterRoutes.clearBaseline, async ({ cloud, caller, params }) =>
+    answer(await clearBaseline(cloud, caller, params.cluster)),
   ),
 ]

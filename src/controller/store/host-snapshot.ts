@@ -29,6 +29,8 @@ const staticPart: RawBuilder<unknown> = sql`
   'answers', h.session_controller_id is not null, 'schedulable', h.schedulable, 'maintenance', false,
   'arch', coalesce(h.facts->>'arch', 'unknown'), 'virtualisation', coalesce(h.facts->>'virtualisation', 'unknown'),
   'pool_id', h.facts->>'pool_id', 'cpu_flags', coalesce(h.facts->'cpu_flags', '[]'), 'labels', h.labels, 'aggregates', ${aggregates},
+  'cpu_missing', case when (h.cpu_verdict->>'baseline')::int = c.cpu_baseline_version and not (h.cpu_verdict->>'fits')::boolean
+    then h.cpu_verdict->'missing' end, 'cpu_baseline', c.cpu_baseline,
   'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib, 'disk_limit_gib', h.disk_limit_gib`
 
 /** How often each of the two rows was changed: greater is newer. */

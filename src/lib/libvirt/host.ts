@@ -129,6 +129,26 @@ export class HostCalls {
       body => body.string(),
     )
   }
+
+  /**
+   * virConnectCompareHypervisorCPU: whether the hypervisor here can give a guest this CPU. With compareFlag.fail_incompatible it
+   * rejects with cpu_incompatible in place of 'incompatible', and the message says what is missing.
+   */
+  compareHypervisorCpu(
+    cpu: string,
+    target: Target = {},
+    flags = 0,
+  ): Promise<'incompatible' | 'identical' | 'superset'> {
+    const { emulator, arch, machine, virt_type } = target
+    return this.#rpc.call(
+      remote.connect_compare_hypervisor_cpu,
+      writer => {
+        writer.optionalString(emulator).optionalString(arch).optionalString(machine).optionalString(virt_type)
+        writer.string(cpu).u32(flags)
+      },
+      body => (['incompatible', 'identical', 'superset'] as const)[body.i32()] ?? 'incompatible',
+    )
+  }
 }
 
 /** libvirt packs a version into one number: major × 1,000,000 + minor × 1,000 + release. */

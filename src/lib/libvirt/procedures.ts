@@ -113,6 +113,7 @@ export const remote = table(REMOTE, {
   domain_event_callback_metadata_change: 379,
   domain_event_block_threshold: 385,
   domain_detach_device_alias: 392,
+  connect_compare_hypervisor_cpu: 393,
   connect_baseline_hypervisor_cpu: 394,
   domain_get_guest_info: 418,
   domain_agent_set_response_timeout: 420,
