@@ -6,6 +6,7 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./read.ts'),
   () => import('./token.ts'),
   () => import('./events.ts'),
+  () => import('./scale-place.ts'),
   () => import('./start.ts'),
   () => import('./memory.ts'),
   () => import('./guest.ts'),

@@ -4,6 +4,8 @@
  */
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { Session } from 'node:inspector/promises'
+import { join } from 'node:path'
 import WebSocket from 'ws'
 
 interface ProfileNode {
@@ -44,6 +46,29 @@ export async function profiled(inspector: string, file: string, work: () => Prom
     return [`  profile: ${file}`, ...summary(profile)]
   } finally {
     socket.close()
+  }
+}
+
+/** Does `work`, with a profile of this very process where profiles are asked for. */
+export async function profiledHere<T>(
+  { profile_dir }: { profile_dir: string | null },
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (profile_dir === null) return await work()
+  const session = new Session()
+  session.connect()
+  try {
+    await session.post('Profiler.enable')
+    await session.post('Profiler.setSamplingInterval', { interval: 250 })
+    await session.post('Profiler.start')
+    const result = await work()
+    const { profile } = await session.post('Profiler.stop')
+    await writeFile(join(profile_dir, `${name}.cpuprofile`), JSON.stringify(profile))
+    for (const text of summary(profile as Profile)) console.error(text)
+    return result
+  } finally {
+    session.disconnect()
   }
 }
 

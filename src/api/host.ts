@@ -57,6 +57,12 @@ export const Host = closed({
   availability_reason: Type.String({ description: 'In words; empty for a host that is up' }),
   absence: nullable(HostAbsence),
   schedulable: Type.Boolean({ description: 'Whether new instances may be placed here' }),
+  maintenance: nullable(
+    closed(
+      { since: Time, drained: Type.Boolean({ description: 'Nothing is on it any more' }) },
+      { description: 'While it is in maintenance; see maintenance.get' },
+    ),
+  ),
   labels: Tags,
   vcpus_limit: Type.Integer({ description: 'After overcommit' }),
   vcpus_claimed: Type.Integer(),

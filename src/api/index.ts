@@ -7,6 +7,7 @@ import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
+import { maintenanceRoutes } from './maintenance.ts'
 import { migrationRoutes } from './migration.ts'
 import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
@@ -49,6 +50,7 @@ export const contract = {
   'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
   migration: migrationRoutes,
+  maintenance: maintenanceRoutes,
   'instance-group': instanceGroupRoutes,
   placement: placementRoutes,
   console: consoleRoutes,

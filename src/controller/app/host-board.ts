@@ -4,6 +4,7 @@
  * which looks again. Not its job: to decide.
  */
 import type { Clock } from '../../lib/clock.ts'
+import { Placer } from '../scheduler/placer.ts'
 import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { channels, type Database, type Db } from '../store/database.ts'
 import type { Claim } from '../store/host-claim.ts'
@@ -27,6 +28,7 @@ interface Seen {
 }
 
 export class HostBoard {
+  readonly placer = new Placer()
   private readonly database: Database
   private readonly clock: Clock
   private readonly onError: (error: unknown) => void
@@ -67,6 +69,7 @@ export class HostBoard {
     this.known.clear()
     this.promised.clear()
     this.shared.clear()
+    this.placer.forget()
   }
 
   /**
@@ -209,7 +212,7 @@ export class HostBoard {
       else gone = true
     }
     const left = gone ? view.filter(one => own.get(one.id) !== null) : view
-    return more.length > 0 ? [...left, ...more] : left
+    return more.length > 0 ? [...left, ...more].sort((a, b) => (a.id < b.id ? -1 : 1)) : left
   }
 
   private subtract(own: Map<string, HostSnapshot | null>): void {

@@ -93,8 +93,9 @@ const hosts_told_max = 50
 async function placementOf(
   tx: Tx,
   caller: Caller,
-  { decisions, placed, zones, refused }: Awaited<ReturnType<typeof tryPlacing>>,
+  { decisions, placed, hosts, refused }: Awaited<ReturnType<typeof tryPlacing>>,
 ): Promise<NonNullable<Planned['placement']>> {
+  const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
   const in_zones = Map.groupBy(placed, one => one.zone_id)
   // As hosts stand before any is there; or, if not all find room, when the first finds none.
   const told = refused ? decisions.at(-1) : decisions[0]

@@ -10,8 +10,8 @@
 import { CloudError } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { type Decision, place } from '../scheduler/place.ts'
-import type { CpuNames, PlacementAsked } from '../scheduler/snapshot.ts'
+import type { Decision } from '../scheduler/place.ts'
+import type { CpuNames, HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
@@ -39,27 +39,24 @@ interface Plan {
   /** One per instance, up to the first that no host can take. */
   decisions: Decision[]
   placed: Placed[]
-  /** Of all hosts, by id. */
-  zones: ReadonlyMap<string, string>
+  /** As they were; to be used at once. */
+  hosts: readonly HostSnapshot[]
 }
 
 async function decide(cloud: Cloud, tx: Tx, asked: PlacementAsked, count: number): Promise<Plan> {
   const factors = factorsOf(cloud.settings)
   const look = async (with_promised: boolean) => {
     const hosts = await cloud.hosts.view(tx, { with_promised })
-    return { hosts, decisions: place(hosts, asked, count, { factors }) }
+    return { hosts, decisions: cloud.hosts.placer.place(hosts, asked, count, factors) }
   }
   let { hosts, decisions } = await look(true)
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
   if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
-  const zones = new Map(hosts.map(one => [one.id, one.zone_id]))
-  const baselines = new Map(hosts.map(one => [one.id, one.cpu_baseline ?? null]))
   const placed = decisions.flatMap(decision => {
-    const { host_id } = decision
-    if (!host_id) return []
-    return [{ host_id, zone_id: zones.get(host_id) ?? '', cpu_baseline: baselines.get(host_id) ?? null, decision }]
+    const { host_id, zone_id, cpu_baseline } = decision
+    return host_id !== null && zone_id !== null ? [{ host_id, zone_id, cpu_baseline, decision }] : []
   })
-  return { asked, decisions, placed, zones }
+  return { asked, decisions, placed, hosts }
 }
 
 /** Decides as planPlaces and claimPlaces do, and claims nothing; with what they would throw if not all find room. */
@@ -150,6 +147,8 @@ export interface Elsewhere {
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
   zone_id?: string | null
+  /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
+  cpu_flags?: readonly string[]
   /** Who asks, which is told as much as they may know; without it Croft itself. */
   caller?: Caller | undefined
 }
@@ -188,7 +187,7 @@ export async function tryPlacingExisting(
 ): Promise<Decision> {
   const asked = await askedOf(cloud, tx, instance, elsewhere, false)
   const { decisions } = await decide(cloud, tx, asked, 1)
-  return decisions[0] ?? { host_id: null, hosts: [], refusals: {} }
+  return decisions[0] ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], refusals: {} }
 }
 
 /** What it was made with, as far as that still counts. */
@@ -196,7 +195,7 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, pool_id, zone_id }: Elsewhere,
+  { exclude, host_id, disk_gib, pool_id, zone_id, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -210,6 +209,7 @@ async function askedOf(
     disk_gib,
     zone_id: zone_id === undefined ? instance.zone_id : zone_id,
     host_id: host_id ?? null,
+    cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
     ...(pool_id !== undefined && { pool_id }),
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
     around: { excluded: exclude },

@@ -23,6 +23,7 @@ import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
+import { maintenanceHandlers } from './maintenance.ts'
 import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
@@ -49,6 +50,7 @@ export const handlers: readonly Handled[] = [
   ...instanceGroupHandlers,
   ...instanceHandlers,
   ...migrationHandlers,
+  ...maintenanceHandlers,
   ...consoleHandlers,
   ...operationHandlers,
   ...eventHandlers,

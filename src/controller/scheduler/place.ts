@@ -4,7 +4,16 @@
  */
 import type { Filter } from './filter.ts'
 import { filters } from './filters/index.ts'
-import { type Claims, claimsOf, type HostSnapshot, type PlacementAsked, roundOf, take } from './snapshot.ts'
+import {
+  type CpuNames,
+  type Claims,
+  claimsOf,
+  type HostSnapshot,
+  type PlacementAsked,
+  type Round,
+  roundOf,
+  take,
+} from './snapshot.ts'
 import type { Weight } from './weight.ts'
 import { weights } from './weights/index.ts'
 
@@ -21,6 +30,9 @@ export interface Verdict {
 
 export interface Decision {
   host_id: string | null
+  zone_id: string | null
+  /** What the hosts of its cluster have in common. */
+  cpu_baseline: CpuNames | null
   /** The best of those that fit, then examples of those refused, of every reason; bounded, whatever the number of hosts. */
   hosts: Verdict[]
   /** How many hosts each filter refused. */
@@ -37,6 +49,9 @@ export interface PlaceOptions {
 
 const told_fitting_max = 10
 const told_refused_max = 10
+/** Of a large batch each instance is told of fewer: they are alike. */
+const large_batch = 20
+const told_of_many_max = 3
 
 /**
  * Places `count` like instances one after the other, each seeing the claims of those before it. Returns a decision per
@@ -48,14 +63,7 @@ export function place(
   count = 1,
   options: PlaceOptions = {},
 ): Decision[] {
-  const judging = new Judging(hosts, asked, options)
-  const decisions: Decision[] = []
-  for (let n = 0; n < count; n++) {
-    const decision = judging.decide()
-    decisions.push(decision)
-    if (decision.host_id === null) break
-  }
-  return decisions
+  return new Judging(byId(hosts), asked, options).decide(count)
 }
 
 /** Scores are told with three digits, and compared as they are told. */
@@ -64,24 +72,27 @@ const rounded = (score: number) => Math.round(score * 1000) / 1000
 /** The index of no filter: it fits. */
 const fits = -1
 
-class Judging {
+/** Hosts judged for one wish; `decide` is asked once, or again after `update` has put right what it took and what changed. */
+export class Judging {
   /** By id: of equal scores the first wins, so that the same snapshot always gives the same plan. */
-  private readonly hosts: readonly HostSnapshot[]
+  private readonly hosts: HostSnapshot[]
   private readonly asked: PlacementAsked
-  private readonly claims: Claims[]
   private readonly filters: readonly (readonly [string, Filter])[]
   private readonly weights: readonly { name: string; factor: number; weight: Weight }[]
+  private round: Round
+  /** Of hosts on which something was placed in this round. */
+  private readonly claimed = new Map<number, Claims>()
   /** Of each host: which filter refuses it. */
   private readonly refusing: Int16Array
   private readonly scores: Float64Array
   /** Of each filter: how many hosts it refuses. */
   private readonly refused: number[]
 
+  /** `hosts` in the order of ids. */
   constructor(hosts: readonly HostSnapshot[], asked: PlacementAsked, options: PlaceOptions) {
-    this.hosts = byId(hosts)
+    this.hosts = [...hosts]
     this.asked = asked
-    const round = roundOf(asked)
-    this.claims = this.hosts.map(host => claimsOf(host, asked, round))
+    this.round = roundOf(asked)
     const all_filters = Object.entries<Filter>({ ...filters, ...options.filters })
     this.filters = all_filters.filter(([, one]) => !one.applies || one.applies(asked))
     this.weights = Object.entries<Weight>({ ...weights, ...options.weights }).flatMap(([name, weight]) => {
@@ -94,24 +105,56 @@ class Judging {
     for (let n = 0; n < this.hosts.length; n++) this.judge(n)
   }
 
+  /** For another decision on these hosts, of which some have changed. False: other hosts, which have to be judged from the start. */
+  update(hosts: readonly HostSnapshot[]): boolean {
+    if (hosts.length !== this.hosts.length) return false
+    const changed: number[] = []
+    for (let n = 0; n < hosts.length; n++) {
+      const [host, known] = [hosts[n], this.hosts[n]]
+      if (host === known || !host) continue
+      if (host.id !== known?.id) return false
+      this.hosts[n] = host
+      changed.push(n)
+    }
+    const again = new Set([...this.claimed.keys(), ...changed])
+    this.claimed.clear()
+    this.round = roundOf(this.asked)
+    for (const n of again) this.judge(n)
+    return true
+  }
+
+  decide(count: number): Decision[] {
+    const decisions: Decision[] = []
+    for (let n = 0; n < count; n++) {
+      const many = count > large_batch && n > 0
+      const decision = this.next(many ? told_of_many_max : told_fitting_max, many ? told_of_many_max : told_refused_max)
+      decisions.push(decision)
+      if (decision.host_id === null) break
+    }
+    return decisions
+  }
+
   /** The next instance's place, which is taken for it. */
-  decide(): Decision {
-    const best = this.best()
+  private next(fitting_max: number, refused_max: number): Decision {
+    const best = this.best(fitting_max)
     const [chosen] = best
+    const host = chosen === undefined ? undefined : this.hosts[chosen]
     const decision: Decision = {
-      host_id: chosen === undefined ? null : (this.hosts[chosen]?.id ?? null),
-      hosts: [...best.map(n => this.verdict(n)), ...this.examples()],
+      host_id: host?.id ?? null,
+      zone_id: host?.zone_id ?? null,
+      cpu_baseline: host?.cpu_baseline ?? null,
+      hosts: [...best.map(n => this.verdict(n)), ...this.examples(refused_max)],
       refusals: Object.fromEntries(
         this.filters.flatMap(([name], n): [string, number][] => (this.refused[n] ? [[name, this.refused[n]]] : [])),
       ),
     }
-    if (chosen !== undefined) this.promise(chosen)
+    if (host && chosen !== undefined) this.promise(chosen, host)
     return decision
   }
 
-  private promise(chosen: number): void {
-    const [host, claims] = [this.hosts[chosen], this.claims[chosen]]
-    if (!host || !claims) return
+  private promise(chosen: number, host: HostSnapshot): void {
+    const claims = this.claimsOn(chosen, host)
+    this.claimed.set(chosen, claims)
     const again = take(host, claims, this.asked)
     if (again === 'none') return this.judge(chosen)
     for (let n = 0; n < this.hosts.length; n++) {
@@ -119,75 +162,90 @@ class Judging {
     }
   }
 
+  private claimsOn(n: number, host: HostSnapshot): Claims {
+    return this.claimed.get(n) ?? claimsOf(host, this.asked, this.round)
+  }
+
   /** What is so of one host now: refused by which filter, or of which score. */
   private judge(n: number): void {
-    const [host, claims] = [this.hosts[n], this.claims[n]]
-    if (!host || !claims) return
+    const host = this.hosts[n]
+    if (!host) return
+    const { asked, filters: tests } = this
+    const claims = this.claimsOn(n, host)
     const before = this.refusing[n] ?? fits
     if (before !== fits) this.refused[before] = (this.refused[before] ?? 0) - 1
-    const filter = this.filters.findIndex(([, one]) => one.refuses(host, claims, this.asked))
-    this.refusing[n] = filter
-    if (filter !== fits) {
-      this.refused[filter] = (this.refused[filter] ?? 0) + 1
+    for (let at = 0; at < tests.length; at++) {
+      if (tests[at]?.[1].refuses(host, claims, asked) !== true) continue
+      this.refusing[n] = at
+      this.refused[at] = (this.refused[at] ?? 0) + 1
       return
     }
+    this.refusing[n] = fits
     let score = 0
-    for (const { factor, weight } of this.weights) score += factor * weight.weigh(host, claims, this.asked)
+    for (const { factor, weight } of this.weights) score += factor * weight.weigh(host, claims, asked)
     this.scores[n] = rounded(score)
   }
 
   /** The best few of those that fit, without sorting all. */
-  private best(): number[] {
+  private best(most: number): number[] {
+    const { scores, refusing } = this
     const best: number[] = []
     let least = Number.NEGATIVE_INFINITY
-    for (let n = 0; n < this.scores.length; n++) {
-      const score = this.scores[n] ?? 0
-      if (this.refusing[n] !== fits || (best.length === told_fitting_max && score <= least)) continue
+    for (let n = 0; n < scores.length; n++) {
+      const score = scores[n] ?? 0
+      if (score <= least || refusing[n] !== fits) continue
       let at = best.length
-      while (at > 0 && score > (this.scores[best[at - 1] ?? 0] ?? 0)) at--
+      while (at > 0 && score > (scores[best[at - 1] ?? 0] ?? 0)) at--
       best.splice(at, 0, n)
-      if (best.length > told_fitting_max) best.pop()
-      least = this.scores[best.at(-1) ?? 0] ?? 0
+      if (best.length > most) best.pop()
+      if (best.length === most) least = scores[best.at(-1) ?? 0] ?? 0
     }
     return best
   }
 
   private verdict(n: number): Verdict {
-    const [host, claims] = [this.hosts[n], this.claims[n]]
-    if (!host || !claims) throw new RangeError(`there is no host ${n}`)
-    const parts = this.weights.map(({ name, factor, weight }): [string, number] => [
-      name,
-      rounded(factor * weight.weigh(host, claims, this.asked)),
-    ])
-    const score = this.scores[n] ?? 0
-    return { host: host.name, host_id: host.id, refused: null, filter: null, score, weights: Object.fromEntries(parts) }
+    const host = this.hosts[n]
+    if (!host) throw new RangeError(`there is no host ${n}`)
+    const claims = this.claimsOn(n, host)
+    const parts: Record<string, number> = {}
+    for (const { name, factor, weight } of this.weights) {
+      parts[name] = rounded(factor * weight.weigh(host, claims, this.asked))
+    }
+    return {
+      host: host.name,
+      host_id: host.id,
+      refused: null,
+      filter: null,
+      score: this.scores[n] ?? 0,
+      weights: parts,
+    }
   }
 
   /** Of every reason as many as fit in: first one of each, then a second, … */
-  private examples(): Verdict[] {
+  private examples(most: number): Verdict[] {
     const found: number[][] = this.filters.map(() => [])
-    let wanted = this.refused.reduce((sum, many) => sum + Math.min(many, told_refused_max), 0)
+    let wanted = this.refused.reduce((sum, many) => sum + Math.min(many, most), 0)
     for (let n = 0; n < this.hosts.length && wanted > 0; n++) {
       const of = found[this.refusing[n] ?? fits]
-      if (!of || of.length === told_refused_max) continue
+      if (!of || of.length === most) continue
       of.push(n)
       wanted--
     }
     const told: Verdict[] = []
-    for (let k = 0; k < told_refused_max && told.length < told_refused_max; k++) {
+    for (let k = 0; k < most && told.length < most; k++) {
       for (const [filter, hosts] of found.entries()) {
         const n = hosts[k]
-        if (n !== undefined && told.length < told_refused_max) told.push(this.refusal(n, filter))
+        if (n !== undefined && told.length < most) told.push(this.refusal(n, filter))
       }
     }
     return told
   }
 
   private refusal(n: number, filter: number): Verdict {
-    const [host, claims, named] = [this.hosts[n], this.claims[n], this.filters[filter]]
-    if (!host || !claims || !named) throw new RangeError(`there is no host ${n} or filter ${filter}`)
+    const [host, named] = [this.hosts[n], this.filters[filter]]
+    if (!host || !named) throw new RangeError(`there is no host ${n} or filter ${filter}`)
     const [name, one] = named
-    const why = one.why(host, claims, this.asked)
+    const why = one.why(host, this.claimsOn(n, host), this.asked)
     return { host: host.name, host_id: host.id, refused: why, filter: name, score: null, weights: {} }
   }
 }

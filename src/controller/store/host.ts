@@ -30,6 +30,7 @@ function selectHosts(db: Db) {
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
+    .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .selectAll('h')
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
@@ -42,6 +43,7 @@ function selectHosts(db: Db) {
       'a.fenced_at as absent_fenced_at',
       'a.fenced_by as absent_fenced_by',
     ])
+    .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
     .select(eb => [
       'c.name as cluster',
@@ -99,6 +101,10 @@ function toHost(row: HostRow): Host {
     availability_reason: why,
     absence: absent && absence.shown(absent),
     schedulable: row.schedulable,
+    maintenance: row.maintenance_since && {
+      since: row.maintenance_since.toISOString(),
+      drained: row.drained_at !== null,
+    },
     labels: row.labels as Host['labels'],
     vcpus_limit: row.vcpus_limit,
     vcpus_claimed: row.vcpus_claimed,
@@ -179,6 +185,21 @@ function present(tx: Tx, id: string) {
     .select(['id', 'name', 'session_controller_id'])
     .where('id', '=', id)
     .where('removed_at', 'is', null)
+}
+
+async function exists(db: Db, id: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('host')
+    .select('id')
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** What the scheduler knows of it is to be read anew, though it is not in its row. */
+async function touch(tx: Tx, id: string): Promise<void> {
+  await tx.updateTable('host').set({ changes: sql<number>`changes + 1` }).where('id', '=', id).execute()
 }
 
 export interface HostChange {
@@ -379,6 +400,8 @@ export const host = {
   find,
   lock,
   lockWhole,
+  exists,
+  touch,
   update,
   instanceCount,
   remove,

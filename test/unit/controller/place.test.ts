@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { filters } from '../../../src/controller/scheduler/filters/index.ts'
+import { Placer } from '../../../src/controller/scheduler/placer.ts'
 import { place } from '../../../src/controller/scheduler/place.ts'
 import {
   type AggregateSnapshot,
@@ -222,6 +223,20 @@ test('a group that would rather stay together does, and one that would rather no
   assert.deepEqual(
     [...spread('soft-anti-affinity', 8).values()].map(one => one.length),
     [2, 2, 2, 2],
+  )
+})
+
+test('what is remembered of a wish changes no decision, whatever hosts do meanwhile', () => {
+  fc.assert(
+    fc.property(hosts, fc.array(fc.tuple(plain, count, fc.array(fc.tuple(fc.nat(9), host)))), (all, rounds) => {
+      const placer = new Placer()
+      let now = all
+      for (const [ask, n, changes] of [...rounds, ...rounds]) {
+        assert.deepEqual(placer.place(now, ask, n, {}), place(now, ask, n))
+        for (const [at, changed] of changes) now = now.map((one, k) => (k === at ? { ...one, ...changed } : one))
+        if (changes.length === 3) now = now.slice(1)
+      }
+    }),
   )
 })
 
