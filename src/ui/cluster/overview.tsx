@@ -13,6 +13,7 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { number, size, Time } from '../parts/time.tsx'
 import { CpuBaselineCard } from './baseline.tsx'
+import { ClusterReserve } from './reserve.tsx'
 import { words } from './text.ts'
 
 const mib = (value: number) => size(value, 'MiB')
@@ -73,6 +74,7 @@ export default function ClusterOverview({ item }: { item: Cluster }) {
         </Card>
       )}
       <CpuBaselineCard item={item} />
+      <ClusterReserve cluster={item} />
       <Card>
         <CardTitle component="h2">{words('hosts')}</CardTitle>
         <CardBody>
