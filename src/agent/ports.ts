@@ -2,6 +2,7 @@
  * Everything the agent touches outside itself, as narrow interfaces. Real ones are in drivers/; a simulation brings its own
  * and runs the very same reconcilers and link. Nothing here decides anything.
  */
+import type { CpuVerdict, HostCpu } from '../protocol/host-cpu.ts'
 import type { Duplex, Readable } from 'node:stream'
 import type { HostFacts, PasswordOutcome } from '../protocol/messages.ts'
 import type { HostSample, InstanceSample } from '../protocol/samples.ts'
@@ -100,6 +101,10 @@ export interface GuestFacts {
 
 /** Every method throws Away while the hypervisor's daemon does not answer, and Failure with its reason otherwise. */
 export interface Hypervisor {
+  /** What all of these have that guests can be given. Absent where guests are not given CPUs. */
+  cpuBaseline?(cpus: readonly HostCpu[]): Promise<HostCpu>
+  /** Whether this host has what a guest with such a CPU needs. */
+  cpuCompare?(cpu: HostCpu): Promise<CpuVerdict>
   /** All domains, foreign ones too. */
   list(): Promise<Domain[]>
   look(id: string): Promise<Domain | null>

@@ -19,6 +19,7 @@ import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cl
 import { sealAudit } from './reconcilers/audit-seal.ts'
 import { Availability } from './reconcilers/availability.ts'
 import { balanceLoop } from './reconcilers/balance.ts'
+import { cpuBaselineLoop } from './reconcilers/cpu-baseline.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
@@ -152,6 +153,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     purging,
     sealing,
     migrationLoop(cloud),
+    cpuBaselineLoop(cloud),
     maintenanceLoop(cloud),
     ...imageLoops(cloud),
     ...(parts.loops?.(cloud) ?? []),

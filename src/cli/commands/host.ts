@@ -9,7 +9,7 @@ interface JoinOptions extends PlaceOptions {
   name?: string
   clusterAddress?: string
   tunnelNic?: string
-  ca?: string
+  authority?: string
 }
 
 export const comfort: Comfort = {
@@ -28,7 +28,7 @@ function registerJoin(noun: Command, shop: Shop): void {
       'Make this machine a host of a cloud: install what a host needs, join with a token of `croft host invite`, start the agent. Without a token it asks to be let in, shows a code, and waits until an operator has compared that and approved it (`croft host-registration approve`). Harmless to run again.',
     )
     .option(
-      '--ca <fingerprint>',
+      '--authority <fingerprint>',
       'of the cloud’s certificate authority, as `croft host joining` shows it: without a token',
     )
     .option('--name <name>', 'what to call it (default: its hostname)')

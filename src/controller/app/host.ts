@@ -181,7 +181,7 @@ export async function howToJoin(cloud: Cloud): Promise<ReplyOf<typeof hostRoutes
     controller_url,
     ca_fingerprint,
     self_registration: cloud.settings.get('host.self_registration'),
-    command: `./croft host join ${controller_url} --ca ${ca_fingerprint}`,
+    command: `./croft host join ${controller_url} --authority ${ca_fingerprint}`,
     warning: loopbackWarning(controller_url),
   }
 }

@@ -152,6 +152,7 @@ async function insertRecord(
         0,
       ),
       cpu_model: wanted.cpu_model,
+      cpu_features: wanted.cpu_features ?? null,
       config_drive: wanted.config_drive,
       ...recoveryOf(wanted),
       ...graphicsOf(wanted, {}),

@@ -412,6 +412,7 @@ export interface InstanceTable {
   memory_mib: number
   disk_gib: number
   cpu_model: Generated<string>
+  cpu_features: Generated<unknown>
   config_drive: Generated<boolean>
   watchdog_action: Generated<string>
   user_data: string | null

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { osFamilyOf } from '../../model/os.ts'
 import { type BootSource, volumeRoles } from '../../model/volume.ts'
+import type { CpuFeatures } from '../../protocol/host-cpu.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import type { Db } from './database.ts'
 import type { InstanceRow } from './instance.ts'
@@ -63,6 +64,7 @@ async function instances(
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
     cpu_model: row.cpu_model,
+    ...(row.cpu_features !== null && { cpu_features: row.cpu_features as CpuFeatures }),
     ...familyOf(row.os),
     disks: [...(disks.get(row.id) ?? []), ...cdromOf(row)],
     boot_order: bootOrders[row.boot],

@@ -78,7 +78,10 @@ export const host = defineNoun<Host>({
     { id: 'seen', title: () => words('seen'), cell: one => <Time at={one.last_seen_at} />, hidden: true },
     { id: 'created', title: () => words('joined'), cell: one => <Time at={one.created_at} />, hidden: true },
   ],
-  filters: [{ field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' }],
+  filters: [
+    { field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' },
+    { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate' },
+  ],
   actions: [
     schedule(false),
     schedule(true),
@@ -109,6 +112,14 @@ export const host = defineNoun<Host>({
         },
       }),
     ),
+    {
+      id: 'settings',
+      title: () => words('settings'),
+      route: routes.host.update,
+      input: one => ({ params: { host: one.id }, body: { name: one.name } }),
+      primary: true,
+      dialog: () => import('./settings.tsx'),
+    },
     {
       id: 'labels',
       title: () => words('labels.change'),
