@@ -112,7 +112,7 @@ export const hostRoutes = {
     cli: {
       columns: [
         'name',
-        'state',
+        'availability',
         'schedulable',
         'instances',
         'vcpus_claimed',
@@ -187,7 +187,9 @@ export const hostRoutes = {
     needs: 'host.fence',
     params,
     body: closed({
-      name: Type.String({ maxLength: 255, description: "The host's name, to confirm" }),
+      name: Type.Optional(
+        Type.String({ maxLength: 255, description: "The host's name, to confirm; when given it must be right" }),
+      ),
       confirm_off: Type.Optional(
         Type.Boolean({
           description:
@@ -198,7 +200,6 @@ export const hostRoutes = {
     status: 202,
     reply: Host,
     errors: ['not_found', 'wrong_state', 'invalid', 'unavailable'],
-    cli: { positional: ['name'] },
   }),
   reconcile: route({
     name: 'host.reconcile',

@@ -92,7 +92,7 @@ function toHost(row: HostRow): Host {
   const absent = absentRow(row)
   const { availability, why } = hostAvailability({
     linked: row.session_controller_id !== null,
-    maintenance: false,
+    maintenance: row.maintenance_since !== null,
     absence: absent && absence.toAbsence(absent),
   })
   return {
