@@ -167,7 +167,8 @@ export class Run {
     const kind = random.between(0, 15)
     const host = random.pick(this.hosts)
     if (kind === 0) return void (await this.ask('POST', `/v1/hosts/${host.id}/maintenance`, {}))
-    if (kind <= 2) return void (await this.ask('DELETE', `/v1/hosts/${host.id}/maintenance?cancel_migrations=${random.chance(0.5)}`))
+    if (kind <= 2)
+      return void (await this.ask('DELETE', `/v1/hosts/${host.id}/maintenance?cancel_migrations=${random.chance(0.5)}`))
     const last = this.migrations.at(-1)
     if (kind <= 4 && last !== undefined) return void (await this.ask('POST', `/v1/migrations/${last}/cancel`))
     if (this.ids.length === 0) return
