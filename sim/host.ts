@@ -22,6 +22,7 @@ import type { HostFacts } from '../src/protocol/messages.ts'
 import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
 import type { Seeded } from './random.ts'
 import { simulatedSamples } from './samples.ts'
+import { SimulatedWatchdog } from './watchdog.ts'
 
 export interface HostOptions {
   id: string
@@ -68,6 +69,8 @@ export class SimulatedHost {
   private readonly random: Seeded
   private boots = 0
   private life: Life | undefined
+  /** Of this boot. */
+  private watchdog: SimulatedWatchdog
   private readonly listeners = new Set<(event: HypervisorEvent) => void>()
 
   constructor(options: HostOptions) {
@@ -75,12 +78,14 @@ export class SimulatedHost {
     this.id = options.id
     this.name = options.name
     this.random = options.random
+    this.watchdog = this.newWatchdog()
   }
 
   powerOn(): void {
     if (this.powered || this.lost) return
     this.powered = true
     this.boots++
+    this.watchdog = this.newWatchdog()
     this.startAgent()
   }
 
@@ -88,6 +93,7 @@ export class SimulatedHost {
   powerCut(): void {
     this.killAgent()
     this.powered = false
+    this.watchdog.powerCut()
     for (const [id, domain] of this.domains) this.domains.set(id, { ...domain, power: 'off', off_reason: 'unknown' })
   }
 
@@ -123,6 +129,7 @@ export class SimulatedHost {
       facts: { read: async () => this.options.facts },
       ...(this.options.ground && this.moves(this.options.ground, alive, clock)),
       ...(this.options.measures && { samples: this.samples(clock) }),
+      watchdog: this.watchdog.port(alive),
       clock,
       random: this.random,
       log: this.options.log,
@@ -153,6 +160,17 @@ export class SimulatedHost {
       mover: simulatedMover({ ground, host: this, alive, clock, random, pause }),
       arrivals: simulatedArrivals(pause),
     }
+  }
+
+  private newWatchdog(): SimulatedWatchdog {
+    const boot = this.boots
+    const clock = this.options.clockOf(() => this.powered && this.boots === boot)
+    return new SimulatedWatchdog(clock, id => {
+      const domain = this.domains.get(id)
+      if (domain?.power !== 'running' && domain?.power !== 'paused') return false
+      this.put({ ...domain, power: 'off', off_reason: 'crashed' })
+      return true
+    })
   }
 
   put(domain: Domain): void {

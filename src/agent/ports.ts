@@ -86,6 +86,8 @@ export interface SharedCpus {
 export type HypervisorEvent =
   /** Something about this id changed: look again. */
   | { readonly kind: 'changed'; readonly id: string }
+  /** A guest's watchdog fired; what libvirt does about it follows. */
+  | { readonly kind: 'watchdog'; readonly id: string }
   /** A guest agent came or went: ask `guestAgent`. */
   | { readonly kind: 'guest'; readonly id: string }
   /** (Re)connected: everything may have changed. */
@@ -119,6 +121,8 @@ export interface Hypervisor {
   resume(id: string): Promise<void>
   /** Not an error when there is none. Never removes a disk. */
   undefine(id: string): Promise<void>
+  /** The newest file that the guest's memory was dumped to since then, older ones of it being removed; null: none. */
+  dumpOf?(id: string, since_ms: number): Promise<string | null>
   /** Console log, sockets: what the hypervisor keeps of an id beside its definition. */
   forget(id: string): Promise<void>
   /** Gives a running guest the vCPUs and memory that are wanted, as far as that is more than it has. */

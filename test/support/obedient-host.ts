@@ -148,6 +148,7 @@ export class ObedientHost {
       started_at: null,
       guest_addresses: [],
       stopped_by_guest: false,
+      ...(wanted.availability === 'high' && { guarded_version: wanted.details_version }),
       ...(kept.length > 0 && { kept_volumes: kept }),
     }
   }

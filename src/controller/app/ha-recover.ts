@@ -51,7 +51,7 @@ async function lockLost(
   const lost = await absence.lock(tx, from.id)
   if (!locked || locked.session_controller_id !== null || !lost || lost.fenced_by === null) return null
   const row = await instance.lock(tx, instance_id)
-  if (row?.host_id !== from.id || !(await haRestart.isDue(tx, row.id))) return null
+  if (row?.host_id !== from.id || !(await haRestart.isDue(tx, row.id, lost.fenced_by === 'lease'))) return null
   return { row, lost: { ...lost, fenced_by: lost.fenced_by } }
 }
 

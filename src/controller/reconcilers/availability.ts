@@ -104,7 +104,7 @@ export class Availability {
   /** Never true for one that had no lease: its agent is too old to know of them, and stops nothing. */
   private isLeaseOver({ host_id, epoch, linked, lease_left_ms }: AbsentHost): boolean {
     if (linked || lease_left_ms === null) return false
-    const steady_ms = this.cloud.clock.now_ms()
+    const steady_ms = this.cloud.clock.steady_ms()
     const seen = this.watches.get(host_id)
     if (seen?.epoch !== epoch || seen.left_ms !== lease_left_ms) {
       this.watches.set(host_id, { epoch, left_ms: lease_left_ms, since_ms: steady_ms })
@@ -115,7 +115,7 @@ export class Availability {
 
   private leaseWait_ms({ host_id }: AbsentHost): number {
     const seen = this.watches.get(host_id)
-    return seen ? Math.max(0, seen.since_ms + wait_ms(seen.left_ms) - this.cloud.clock.now_ms()) : pass_every_ms
+    return seen ? Math.max(0, seen.since_ms + wait_ms(seen.left_ms) - this.cloud.clock.steady_ms()) : pass_every_ms
   }
 
   private forgetWatches(absent: readonly AbsentHost[]): void {

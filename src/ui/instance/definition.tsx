@@ -10,6 +10,7 @@ import { ThingLink } from '../parts/link.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
 import { InstanceStateLabel } from './state.tsx'
+import { words as recovery } from './recovery-text.ts'
 import { words } from './text.ts'
 
 const namesOf = (items: readonly Instance[]) => ({ names: items.map(one => one.name).join(', ') })
@@ -118,6 +119,15 @@ export const instance = defineNoun<Instance>({
       whyNot: one => (one.deleted_at === null ? undefined : words('why_not.edit')),
       input: one => ({ params: { instance: one.id }, body: { name: one.name, tags: one.tags } }),
       dialog: () => import('./edit.tsx'),
+    },
+    {
+      id: 'recovery',
+      title: () => recovery('change'),
+      route: routes.instance.update,
+      whyNot: one => (one.deleted_at === null ? undefined : words('why_not.edit')),
+      input: one => ({ params: { instance: one.id }, body: { availability: one.availability } }),
+      single: true,
+      dialog: () => import('./recovery.tsx'),
     },
     {
       id: 'password',

@@ -26,9 +26,10 @@ import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
 import { baselineOf, compareTo, hostCpuOf } from './host-cpu.ts'
+import { dump_directory, newestDump } from './dumps.ts'
 import { explain } from './explain.ts'
 import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
-import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
+import { consoleLogPath, type DomainHost, domainName, domainXml, metadataNamespace } from './domain-xml.ts'
 import { growGuest } from './growth.ts'
 import { pinGuest } from './pins.ts'
 import { powerOf } from './power.ts'
@@ -39,6 +40,8 @@ export interface LibvirtHypervisorOptions {
   readonly path: string
   readonly host: DomainHost
   readonly log: Log
+  /** Where libvirt writes dumps that a watchdog asks for: auto_dump_path of qemu.conf. */
+  readonly dump_directory?: string
 }
 
 export interface LibvirtHypervisor extends Hypervisor {
@@ -106,6 +109,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       marked.delete(event.domain.uuid)
       // Our own definitions are no news; a foreign domain that comes or goes is.
     }
+    if (event.kind === 'watchdog') tell({ kind: 'watchdog', id: event.domain.uuid })
     tell({ kind: event.kind === 'agent_lifecycle' ? 'guest' : 'changed', id: event.domain.uuid })
   }
 
@@ -247,6 +251,8 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       const backups = Array.from({ length: 10 }, (_, n) => `${log_path}.${n}`)
       for (const each of [log_path, ...backups]) await rm(each, { force: true })
     },
+
+    dumpOf: (id, since_ms) => newestDump(options.dump_directory ?? dump_directory, domainName(id), since_ms),
 
     subscribe: listener => void listeners.add(listener),
 

@@ -1,0 +1,69 @@
+/**
+ * A simulated host's watchdog: what it was told outlives the agent, and is gone with the power. It kills guests when their
+ * deadline passes, as the real one does (src/agent/watchdog).
+ */
+import type { Armed, Watchdog, WatchdogListener } from '../src/agent/ports.ts'
+import type { Clock } from '../src/lib/clock.ts'
+
+const look_ms = 250
+
+export class SimulatedWatchdog {
+  private armed: Armed | null = null
+  private readonly killed = new Map<string, string>()
+  private readonly clock: Clock
+  private readonly killGuest: (id: string) => boolean
+  private looking = false
+
+  /** `clock`: of the machine, which goes on when the agent dies. `killGuest`: whether it ran. */
+  constructor(clock: Clock, killGuest: (id: string) => boolean) {
+    this.clock = clock
+    this.killGuest = killGuest
+  }
+
+  powerCut(): void {
+    this.armed = null
+    this.killed.clear()
+    this.looking = false
+  }
+
+  /** As one life of the agent sees it. */
+  port(alive: () => boolean): Watchdog {
+    const self = this
+    const listeners: WatchdogListener[] = []
+    return {
+      up: true,
+      get armed() {
+        return self.armed
+      },
+      steady_ms: () => self.clock.steady_ms(),
+      arm(armed) {
+        if (alive()) self.arm(armed)
+        return Promise.resolve()
+      },
+      killedAt: id => self.killed.get(id) ?? null,
+      kill: ids => (alive() ? self.kill(ids) : []),
+      subscribe: listener => void listeners.push(listener),
+    }
+  }
+
+  private arm(armed: Armed): void {
+    this.armed = armed
+    if (armed.guarded.length > 0 && !this.looking) this.look()
+  }
+
+  /** Time moves only when it must, so it looks at the deadline and not in between. */
+  private look(): void {
+    const { armed } = this
+    this.looking = armed !== null && armed.guarded.length > 0
+    if (!armed || !this.looking) return
+    const left_ms = armed.deadline_ms - this.clock.steady_ms()
+    if (left_ms <= 0) this.kill(armed.guarded)
+    this.clock.after(left_ms > 0 ? left_ms : look_ms, () => this.look())
+  }
+
+  private kill(ids: readonly string[]): string[] {
+    const there = ids.filter(id => this.killGuest(id))
+    for (const id of there) this.killed.set(id, new Date(this.clock.now_ms()).toISOString())
+    return there
+  }
+}
