@@ -133,8 +133,12 @@ async function sums(pglite: PGlite): Promise<string[]> {
     select 'host ' || h.name || ' claims ' || k.vcpus || '/' || k.memory_mib || '/' || k.disk_gib
       || ', its instances need ' || coalesce(c.vcpus, 0) || '/' || coalesce(c.memory, 0) || '/' || coalesce(d.disk, 0) as wrong
     from host h join host_claim k on k.host_id = h.id left join compute c on c.host_id = h.id left join disks d on d.host_id = h.id
-    where (k.vcpus, k.memory_mib, k.disk_gib) is distinct from
-      (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint, coalesce(d.disk, 0)::bigint)
+    where (k.vcpus, k.memory_mib, k.disk_gib) is distinct from (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint,
+      case when h.pool_id is null then coalesce(d.disk, 0)::bigint else 0 end)
+    union all
+    select 'pool ' || p.id || ' claims ' || p.claimed_gib || ' GiB, its volumes have ' || coalesce(sum(d.disk), 0)
+    from pool p left join host h on h.pool_id = p.id left join disks d on d.host_id = h.id
+    group by p.id having p.claimed_gib <> coalesce(sum(d.disk), 0)
     union all
     select 'quota ' || resource || ' says ' || used || ' used, in truth ' || real from wide where used <> real
     union all
