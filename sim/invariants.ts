@@ -28,6 +28,7 @@ export async function violations(pglite: PGlite, hosts: readonly SimulatedHost[]
     ...(await lostVolumes(pglite, living)),
     ...(await sums(pglite)),
     ...(await openOperations(pglite, lost)),
+    ...(await openMigrations(pglite, lost)),
     ...(await sessions(pglite, hosts)),
   ]
 }
@@ -112,11 +113,16 @@ async function lostVolumes(pglite: PGlite, hosts: readonly SimulatedHost[]): Pro
 /** Claims, quotas and addresses equal what exists. */
 async function sums(pglite: PGlite): Promise<string[]> {
   const { rows } = await pglite.query<{ wrong: string }>(`
-    with compute as (
-      select host_id, sum(vcpus) filter (where compute_claimed) as vcpus,
-        sum(memory_mib) filter (where compute_claimed) as memory from instance group by host_id
+    with moving as (
+      select case when phase = 'leaving' then source_host_id else target_host_id end as host_id, vcpus, memory_mib, disk_gib
+      from migration where phase <> 'ended'
+    ), compute as (
+      select host_id, sum(vcpus) as vcpus, sum(memory_mib) as memory from (
+        select host_id, vcpus, memory_mib from instance where compute_claimed
+        union all select host_id, vcpus, memory_mib from moving) c group by host_id
     ), disks as (
-      select host_id, sum(size_gib) as disk from volume group by host_id
+      select host_id, sum(size_gib) as disk from (
+        select host_id, size_gib from volume union all select host_id, disk_gib from moving) d group by host_id
     ), stored as (
       select project_id, sum(size_gib) as storage_gib from volume group by project_id
     ), used as (
@@ -155,10 +161,22 @@ async function openOperations(pglite: PGlite, lost: ReadonlySet<string>): Promis
     `select kind, id from operation o where ended_at is null and not exists (
        select from operation_target t join instance i on i.id = t.resource_id
        where t.operation_id = o.id and t.outcome is null and i.host_id = any($1::uuid[]))
+       and not exists (select from migration m where m.operation_id = o.id and m.phase <> 'ended'
+         and (m.source_host_id = any($1::uuid[]) or m.target_host_id = any($1::uuid[])))
        and not exists (select from volume v where v.id = o.resource_id and v.host_id = any($1::uuid[]))`,
     [[...lost]],
   )
   return rows.map(row => `the operation ${row.kind} ${row.id} never ended`)
+}
+
+/** Each has come to an end, and left nothing; but those that wait for a host that never comes back. */
+async function openMigrations(pglite: PGlite, lost: ReadonlySet<string>): Promise<string[]> {
+  const { rows } = await pglite.query<{ id: string; phase: string; name: string }>(
+    `select id, phase, instance_name as name from migration where phase <> 'ended'
+       and not (source_host_id = any($1::uuid[]) or target_host_id = any($1::uuid[]))`,
+    [[...lost]],
+  )
+  return rows.map(row => `the migration ${row.id} of ${row.name} is still ${row.phase}`)
 }
 
 async function sessions(pglite: PGlite, hosts: readonly SimulatedHost[]): Promise<string[]> {

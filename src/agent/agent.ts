@@ -146,13 +146,16 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     log,
     async hello() {
       facts ??= await options.facts.read()
-      const holds = [...instances.values()].map(({ id, generation, details_version, power, reboot_count }) => ({
-        id,
-        generation,
-        details_version,
-        power,
-        reboot_count,
-      }))
+      const holds = [...instances.values()].map(
+        ({ id, generation, details_version, power, reboot_count, migration }) => ({
+          id,
+          generation,
+          details_version,
+          power,
+          reboot_count,
+          ...(migration && { migration: { id: migration.id, step: migration.step } }),
+        }),
+      )
       return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls] }
     },
     async welcomed(welcome, send) {
