@@ -39,8 +39,6 @@ export interface HostOptions {
   onRunning?(host: SimulatedHost, id: string): void
   /** The disks of a pool that it shares with others. */
   pool?: Map<string, string>
-  /** It runs highly available guests; on this clock, which no death of the agent stops. */
-  watchdog_clock?: Clock
   /** Whether another machine lives, by its address. */
   reaches?(address: string): boolean
   /** It measures itself and its guests, when a controller wants it to. */
@@ -75,8 +73,9 @@ export class SimulatedHost {
   private readonly random: Seeded
   private boots = 0
   private life: Life | undefined
+  /** Of this boot. */
+  private watchdog: SimulatedWatchdog
   private readonly listeners = new Set<(event: HypervisorEvent) => void>()
-  private watchdog: SimulatedWatchdog | undefined
 
   constructor(options: HostOptions) {
     this.options = options
@@ -84,22 +83,22 @@ export class SimulatedHost {
     this.name = options.name
     this.random = options.random
     this.volumes = options.pool ?? new Map()
+    this.watchdog = this.newWatchdog()
   }
 
   powerOn(): void {
     if (this.powered || this.lost) return
     this.powered = true
     this.boots++
-    const { watchdog_clock } = this.options
-    if (watchdog_clock) this.watchdog = new SimulatedWatchdog(watchdog_clock, ids => this.killGuests(ids))
+    this.watchdog = this.newWatchdog()
     this.startAgent()
   }
 
   /** Everything that ran is gone at once; what a write had not finished is not there. */
   powerCut(): void {
     this.killAgent()
-    this.watchdog?.end()
     this.powered = false
+    this.watchdog.powerCut()
     for (const [id, domain] of this.domains) this.domains.set(id, { ...domain, power: 'off', off_reason: 'unknown' })
   }
 
@@ -134,12 +133,12 @@ export class SimulatedHost {
       link: this.options.dialler(this, alive),
       facts: { read: async () => this.options.facts },
       ...(this.options.ground && this.moves(this.options.ground, alive, clock)),
-      ...(this.watchdog && { watchdog: this.watchdog }),
       probe: async ({ address, timeout_ms }) => {
         if (!this.options.reaches?.(address)) await clock.sleep(timeout_ms)
         return { reached: this.options.reaches?.(address) ? 'machine' : 'none' }
       },
       ...(this.options.measures && { samples: this.samples(clock) }),
+      watchdog: this.watchdog.port(alive),
       clock,
       random: this.random,
       log: this.options.log,
@@ -157,12 +156,6 @@ export class SimulatedHost {
     life.alive = false
   }
 
-  private killGuests(ids: readonly string[]): string[] {
-    const there = ids.filter(id => ['running', 'paused'].includes(this.domains.get(id)?.power ?? ''))
-    for (const id of there) this.put({ ...(this.domains.get(id) as Domain), power: 'off', off_reason: 'crashed' })
-    return there
-  }
-
   /** The guest shuts itself down, or crashes. */
   guestEnds(id: string, off_reason: 'guest' | 'crashed'): void {
     const domain = this.domains.get(id)
@@ -176,6 +169,17 @@ export class SimulatedHost {
       mover: simulatedMover({ ground, host: this, alive, clock, random, pause }),
       arrivals: simulatedArrivals(pause),
     }
+  }
+
+  private newWatchdog(): SimulatedWatchdog {
+    const boot = this.boots
+    const clock = this.options.clockOf(() => this.powered && this.boots === boot)
+    return new SimulatedWatchdog(clock, id => {
+      const domain = this.domains.get(id)
+      if (domain?.power !== 'running' && domain?.power !== 'paused') return false
+      this.put({ ...domain, power: 'off', off_reason: 'crashed' })
+      return true
+    })
   }
 
   put(domain: Domain): void {

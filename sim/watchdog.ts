@@ -1,51 +1,69 @@
-/** The watchdog of a simulated host: a process of its own, which outlives the agent and ends with the power. */
+/**
+ * A simulated host's watchdog: what it was told outlives the agent, and is gone with the power. It kills guests when their
+ * deadline passes, as the real one does (src/agent/watchdog).
+ */
 import type { Armed, Watchdog, WatchdogListener } from '../src/agent/ports.ts'
-import type { Clock, Timer } from '../src/lib/clock.ts'
+import type { Clock } from '../src/lib/clock.ts'
 
-export class SimulatedWatchdog implements Watchdog {
-  readonly up = true
-  armed: Armed | null = null
-  private readonly clock: Clock
-  private readonly cut: (ids: readonly string[]) => string[]
+const look_ms = 250
+
+export class SimulatedWatchdog {
+  private armed: Armed | null = null
   private readonly killed = new Map<string, string>()
-  private readonly listeners = new Set<WatchdogListener>()
-  private timer: Timer | undefined
+  private readonly clock: Clock
+  private readonly killGuest: (id: string) => boolean
+  private looking = false
 
-  /** `cut`: kills these guests; returns those that were there. */
-  constructor(clock: Clock, cut: (ids: readonly string[]) => string[]) {
+  /** `clock`: of the machine, which goes on when the agent dies. `killGuest`: whether it ran. */
+  constructor(clock: Clock, killGuest: (id: string) => boolean) {
     this.clock = clock
-    this.cut = cut
+    this.killGuest = killGuest
   }
 
-  steady_ms(): number {
-    return this.clock.steady_ms()
-  }
-
-  async arm(armed: Armed): Promise<void> {
-    this.armed = armed
-    this.timer?.cancel()
-    this.timer = this.clock.after(armed.deadline_ms - this.steady_ms(), () => void this.kill(armed.guarded))
-  }
-
-  killedAt(id: string): string | null {
-    return this.killed.get(id) ?? null
-  }
-
-  kill(ids: readonly string[]): string[] {
-    const there = this.cut(ids)
-    for (const id of there) this.killed.set(id, new Date(this.clock.now_ms()).toISOString())
-    if (there.length > 0) for (const listener of this.listeners) listener('said')
-    return there
-  }
-
-  subscribe(listener: WatchdogListener): void {
-    this.listeners.add(listener)
-  }
-
-  /** Power is gone. */
-  end(): void {
-    this.timer?.cancel()
+  powerCut(): void {
     this.armed = null
-    this.listeners.clear()
+    this.killed.clear()
+    this.looking = false
+  }
+
+  /** As one life of the agent sees it. */
+  port(alive: () => boolean): Watchdog {
+    const self = this
+    const listeners: WatchdogListener[] = []
+    return {
+      up: true,
+      get armed() {
+        return self.armed
+      },
+      steady_ms: () => self.clock.steady_ms(),
+      arm(armed) {
+        if (alive()) self.arm(armed)
+        return Promise.resolve()
+      },
+      killedAt: id => self.killed.get(id) ?? null,
+      kill: ids => (alive() ? self.kill(ids) : []),
+      subscribe: listener => void listeners.push(listener),
+    }
+  }
+
+  private arm(armed: Armed): void {
+    this.armed = armed
+    if (armed.guarded.length > 0 && !this.looking) this.look()
+  }
+
+  /** Time moves only when it must, so it looks at the deadline and not in between. */
+  private look(): void {
+    const { armed } = this
+    this.looking = armed !== null && armed.guarded.length > 0
+    if (!armed || !this.looking) return
+    const left_ms = armed.deadline_ms - this.clock.steady_ms()
+    if (left_ms <= 0) this.kill(armed.guarded)
+    this.clock.after(left_ms > 0 ? left_ms : look_ms, () => this.look())
+  }
+
+  private kill(ids: readonly string[]): string[] {
+    const there = ids.filter(id => this.killGuest(id))
+    for (const id of there) this.killed.set(id, new Date(this.clock.now_ms()).toISOString())
+    return there
   }
 }

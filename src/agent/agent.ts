@@ -244,6 +244,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (event.kind === 'connected') surveys.wake('all')
     else if (event.kind === 'lost') log.warn({}, 'the hypervisor does not answer; waiting for it')
     else if (event.kind === 'guest') guests.look(event.id)
+    else if (event.kind === 'watchdog') instance.watchdogFired(event.id)
     else if (instances.has(event.id)) {
       instance.wake(event.id)
       guests.domainChanged(event.id)

@@ -67,6 +67,8 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
   /** Brings what the watchdog has to what is wanted of it; one order at a time. */
   function bring(): Promise<void> {
     return (turn ??= (async () => {
+      // The turn must be taken before it can be over.
+      await Promise.resolve()
       try {
         while (want !== null && want !== have && watchdog?.up === true && !stopped) {
           const next: Guard = want

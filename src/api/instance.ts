@@ -1,6 +1,5 @@
 /** Instances: machines of the cloud. */
 import Type, { type Static } from 'typebox'
-import { availabilities, crashActions, watchdogActions } from '../model/availability.ts'
 import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
@@ -10,6 +9,7 @@ import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidO
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
 import { Operation } from './operation.ts'
 import { InstancePlan, Placement } from './placement.ts'
+import { Availability, Crashes, HaPriority, OnCrash, WatchdogActionOf, WatchdogFired } from './recovery.ts'
 import { route } from './route.ts'
 
 export const InstanceAddress = closed({
@@ -19,23 +19,6 @@ export const InstanceAddress = closed({
   mac: Type.String(),
   address: Type.String(),
   floating_address: nullable(Type.String()),
-})
-
-const Availability = oneOf(availabilities, {
-  description:
-    "'restart': its host brings it back; 'high': it is started on another host when its own is lost, which needs a shared pool",
-})
-const HaPriority = Type.Integer({
-  minimum: 0,
-  maximum: 100,
-  description:
-    'Of highly available instances, those with more come first when hosts are lost; 50 unless said otherwise',
-})
-const OnCrash = oneOf(crashActions, {
-  description: "When its guest crashes: 'restart' it, ever later the more often it did, or leave it stopped ('stop')",
-})
-const WatchdogActionOf = oneOf(watchdogActions, {
-  description: 'When the guest no longer feeds its watchdog; none: it has no watchdog',
 })
 
 export const Instance = closed({
@@ -76,23 +59,8 @@ export const Instance = closed({
   ha_priority: HaPriority,
   on_crash: OnCrash,
   watchdog_action: WatchdogActionOf,
-  crashes: nullable(
-    closed({
-      count: Type.Integer({ description: 'In a row; forgotten when it has run ten minutes without one' }),
-      last_at: Time,
-      next_try_at: nullable(Time),
-      given_up: Type.Boolean({ description: 'It is left off: it crashed too often, or is not to be restarted' }),
-    }),
-  ),
-  watchdog: nullable(
-    closed({
-      fired_at: Time,
-      action: WatchdogActionOf,
-      count: Type.Integer(),
-      dump_file: nullable(Type.String({ description: 'On its host: what was in memory, for who looks into it' })),
-      dump_failure: nullable(Type.String()),
-    }),
-  ),
+  crashes: nullable(Crashes),
+  watchdog: nullable(WatchdogFired),
   graphics: Graphics,
   clipboard: Clipboard,
   video_model: VideoModel,

@@ -8,6 +8,7 @@ import { forwardingBlockers, readChains } from '../lib/linuxnet/nft.ts'
 import { type KernelFeature, kernelFeatures, type Machine } from './doctor.ts'
 import { kvmVerdict } from './kvm.ts'
 import { serviceManager } from './manager.ts'
+import { canLock } from './services/virtlockd.ts'
 import { missingPackages, packagesFor, systemdRuns } from './packages.ts'
 import { portProblem } from './ports.ts'
 import { run } from '../lib/process.ts'
@@ -34,6 +35,7 @@ export async function probeMachine(config: Config): Promise<Machine> {
     missing_packages: await missingPackages(packagesFor(['controller', 'host', 'image'], systemd, process.arch)),
     port_problems: await portProblems(config),
     forwarding_blockers: await forwarding(),
+    disk_locks: canLock(),
     state_dir: config.state_dir,
     free_mib: await freeMib(config.state_dir),
     clock_synchronised: await clockSynchronised(systemd),

@@ -24,6 +24,8 @@ export type Machine = {
   port_problems: readonly { address: string; why: string; holder: string | undefined }[]
   /** Chains of other people's firewalls that drop what this machine forwards, in words. */
   forwarding_blockers: readonly string[]
+  /** virtlockd and libvirt's part that asks it are there. */
+  disk_locks: boolean
   state_dir: string
   free_mib: number
   /** null: cannot be known here. */
@@ -177,6 +179,17 @@ const forwarding: Check = ({ forwarding_blockers }) =>
         'Let the bridge br-ex through. Docker: iptables -I DOCKER-USER -i br-ex -j ACCEPT, and the same with -o br-ex. ufw: ufw route allow in on br-ex, and the same with out.',
       )
 
+const diskLocks: Check = ({ disk_locks }) =>
+  disk_locks
+    ? ok('disk_locks', 'virtlockd is there')
+    : bad(
+        'warn',
+        'disk_locks',
+        'virtlockd, or the part of libvirt that asks it, is missing',
+        'Nothing below Croft keeps a second guest from writing a disk in a pool that hosts share.',
+        'apt-get install libvirt-daemon (Debian 13: libvirt-daemon-lock libvirt-daemon-plugin-lockd), then croft up.',
+      )
+
 const disk: Check = ({ state_dir, free_mib }) => {
   const found = `${gib(free_mib)} free for ${state_dir}`
   if (free_mib < 1024)
@@ -221,6 +234,7 @@ const checks: readonly Check[] = [
   packagesThere,
   ports,
   forwarding,
+  diskLocks,
   disk,
   clock,
   versions,

@@ -24,6 +24,10 @@ export class ObedientHost {
   readonly id: string
   readonly name: string
   readonly wanted = new Map<string, WantedInstance>()
+  /** How often it was told to measure; undefined before it was told anything. */
+  metrics_interval_s: number | undefined
+  /** Called with each wanted frame, once it has obeyed it. */
+  onWanted: (() => void) | null = null
   /** Volumes that it has content of. */
   readonly volumes = new Set<string>()
   /** Why each start fails, while set. */
@@ -150,6 +154,7 @@ export class ObedientHost {
       started_at: null,
       guest_addresses: [],
       stopped_by_guest: false,
+      ...(wanted.availability === 'high' && { guarded_version: wanted.details_version }),
       ...(kept.length > 0 && { kept_volumes: kept }),
     }
   }
@@ -184,6 +189,7 @@ export class ObedientHost {
     if (frame.type === 'welcome') this.report = Math.max(this.report, frame.last_report)
     if (frame.type === 'call' && this.onCall) this.answer(frame.call, this.onCall(frame.params, frame.call))
     if (frame.type !== 'wanted') return
+    if (frame.host) this.metrics_interval_s = frame.host.metrics_interval_s
     for (const one of frame.instances) this.wanted.set(one.id, one)
     for (const id of frame.forget_instances) this.wanted.delete(id)
     if (!this.silent) this.removeVolumes(frame.remove_volumes ?? [])
@@ -196,6 +202,7 @@ export class ObedientHost {
       if (migration?.step !== 'send' || this.silent || this.sends !== 'through') continue
       this.tellMigration(id, { phase: 'switched', progress: progressOf(1) })
     }
+    this.onWanted?.()
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { WatchdogFired } from '../../protocol/messages.ts'
 
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
@@ -27,6 +28,8 @@ export const Done = Type.Object({
   shutdown: Nullable(Type.Object({ generation: Type.Integer(), deadline_ms: Type.Number() })),
   crashes: Type.Integer(),
   crashed_at_ms: Type.Number(),
+  /** When its watchdog fired last. */
+  watchdog: Type.Optional(Nullable(WatchdogFired)),
   /** 'absent': everything of it is removed. */
   purged: Type.Boolean(),
   /** Volumes that were made on this host: one that is not there any more is lost or out of sight, and never made anew. */

@@ -99,13 +99,20 @@ export function reportInstance(
     started_at: alive ? at.done.started_at : null,
     guest_addresses: [],
     stopped_by_guest: !alive && at.done.stopped_by_guest === at.wanted.generation,
+    ...shownOnce('crashes', crashesOf(at, alive)),
+    ...shownOnce('watchdog', at.done.watchdog ?? null),
     ...(at.wanted.power === 'purged' && at.done.purged && at.done.disks.length > 0 && { kept_volumes: at.done.disks }),
   }
 }
 
+/** Nothing is said of what never was. */
+function shownOnce<K extends string, T>(key: K, value: T | null | undefined): { [key in K]?: T } {
+  return value == null ? {} : ({ [key]: value } as { [key in K]?: T })
+}
+
 function powerWhenOff({ wanted, done }: Pick<Situation, 'wanted' | 'done'>): 'absent' | 'crashed' | 'stopped' {
   if (wanted.power === 'purged' && done.purged) return 'absent'
-  return wanted.power === 'running' && gaveUp(wanted, done) ? 'crashed' : 'stopped'
+  return wanted.power === 'running' && leftOff(wanted, done) ? 'crashed' : 'stopped'
 }
 
 function keepRunning(at: Situation, domain: Domain): Plan {
@@ -180,14 +187,36 @@ function wasKilled({ done, killed_at }: Situation): boolean {
 
 function startAfterCrash(at: Situation): Plan {
   const { wanted, done, now_ms } = at
+  if (done.crashes > 0 && wanted.on_crash === 'stop') {
+    return settle(at, {
+      ...done,
+      failure: 'The guest crashed, and is left off, as is wanted of it (on_crash: stop). Start it to go on.',
+    })
+  }
   if (gaveUp(wanted, done)) {
     const failure = `The guest crashed ${done.crashes} times in a row, so it is left off. See its console log for the cause; starting it tries again.`
     return settle(at, { ...done, failure })
   }
-  const wait_ms = done.crashes <= 1 ? 0 : 1000 * 2 ** (done.crashes - 2)
-  const start_at_ms = done.crashed_at_ms + wait_ms
+  const start_at_ms = triedAgainAt(done)
   if (done.crashes > 0 && now_ms < start_at_ms) return { done, act: null, again_at_ms: start_at_ms, refused: null }
   return act(at, 'start')
+}
+
+/** Ever later: at once, then after 1, 2, 4, … s. */
+function triedAgainAt({ crashes, crashed_at_ms }: Done): number {
+  return crashed_at_ms + (crashes <= 1 ? 0 : 1000 * 2 ** (crashes - 2))
+}
+
+function crashesOf({ wanted, done }: Pick<Situation, 'wanted' | 'done'>, alive: boolean): InstanceReport['crashes'] {
+  if (done.crashes === 0 || wanted.power !== 'running') return null
+  const given_up = !alive && leftOff(wanted, done)
+  const next_ms = alive || given_up ? null : triedAgainAt(done)
+  return {
+    count: done.crashes,
+    last_at: new Date(done.crashed_at_ms).toISOString(),
+    next_try_at: next_ms === null ? null : new Date(next_ms).toISOString(),
+    given_up,
+  }
 }
 
 /** What is left to say of an instance that is off because that is wanted. */
@@ -199,6 +228,12 @@ const atRest = {
   shutdown: null,
   crashes: 0,
 } as const satisfies Partial<Done>
+
+/** It crashed, and is not started again. */
+function leftOff(wanted: WantedInstance, done: Done): boolean {
+  const stays = wanted.on_crash === 'stop' && done.crashes > 0 && done.ran_in_boot === null && done.failure !== null
+  return gaveUp(wanted, done) || (stays && done.applied_generation >= wanted.generation)
+}
 
 function gaveUp(wanted: WantedInstance, done: Done): boolean {
   return done.crashes > crashesMax && done.applied_generation >= wanted.generation

@@ -79,6 +79,8 @@ export interface InstanceReconciler {
   wake(id: string): void
   /** What is wanted of it changed: also gives up waiting for what the old wish needed. */
   changed(id: string): void
+  /** The guest's watchdog fired: told with its reports from now on. */
+  watchdogFired(id: string): void
   /** Reports every wanted instance as it is among `domains`, then wakes it. */
   survey(domains: readonly Domain[]): void
   readonly isGone: (id: string) => boolean
@@ -118,6 +120,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   }
   const troubles = new Map<string, Trouble>()
   const pressed_ms = new Map<string, number>()
+  /** Watchdogs that fired and are not noted yet, with when. */
+  const fired = new Map<string, number>()
   const passes = new Map<string, { abort: AbortController; wish: string }>()
   const limitStarts = createLimiter(startsMax)
   const worker = createWorker(clock, pass)
@@ -185,6 +189,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       return false
     }
     if (held && wanted.migration !== undefined) return wait()
+    await noteWatchdog(wanted, domain)
     const show = (step: string, percent: number) => report(wanted, domain, { step, percent: Math.floor(percent) })
     const moved = await moves.step(wanted, domain, show, signal)
     if (moved === 'rest') {
@@ -225,6 +230,24 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     log.debug({ instance: id, act: plan.act, generation: wanted.generation }, 'acting')
     await carryOut(plan.act, { ...at, done: plan.done }, signal)
     return true
+  }
+
+  /** What it did is noted with when; a dump is there when the guest goes on. */
+  async function noteWatchdog(wanted: WantedInstance, domain: Domain | null): Promise<void> {
+    const { id, watchdog_action: action } = wanted
+    const at_ms = fired.get(id)
+    const done = recordOf(id)
+    if (at_ms === undefined || action === 'none') return
+    const dumps = action === 'dump'
+    if (dumps && domain?.power === 'paused') return
+    fired.delete(id)
+    const dump_file = dumps ? ((await hypervisor.dumpOf?.(id, at_ms)) ?? null) : null
+    const dump_failure =
+      dumps && dump_file === null ? 'Its memory could not be written: see the log of libvirt on its host.' : null
+    const count = (done.watchdog?.count ?? 0) + 1
+    const fired_at = new Date(at_ms).toISOString()
+    log.warn({ instance: id, action, dump_file }, "a guest's watchdog fired")
+    await note(id, { ...done, watchdog: { fired_at, action, count, dump_file, dump_failure } })
   }
 
   async function carryOut(act: Exclude<Act, 'askShutdown'>, at: Situation, signal: AbortSignal): Promise<void> {
@@ -324,6 +347,12 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       if (pass !== undefined && pass.wish !== wishOf(id)) {
         pass.abort.abort(new Error('something else is wanted now'))
       }
+      worker.wake(id)
+    },
+    watchdogFired(id) {
+      const wanted = instances.get(id)
+      if (wanted === undefined || wanted.watchdog_action === 'none') return
+      fired.set(id, clock.now_ms())
       worker.wake(id)
     },
     survey(domains) {

@@ -51,10 +51,18 @@ async function insert(tx: Tx, { verify_s, ...made }: NewRestart): Promise<void> 
     .execute()
 }
 
-/** Whether it is to run elsewhere when its host is lost, as it is wanted now. */
-async function isDue(tx: Tx, instance_id: string): Promise<boolean> {
-  const { rows } = await sql`select from instance where id = ${instance_id}::uuid and availability = 'high'
-    and wanted_power = 'running' and deleted_at is null and held_generation is null`.execute(tx)
+/** Of an instance `i`. */
+const isGuarded = sql<boolean>`coalesce((
+  select o.guarded_version >= i.guard_from from instance_observed o where o.instance_id = i.id), false)`
+
+/**
+ * Whether it is to run elsewhere when its host is lost, as it is wanted now. `by_lease`: nobody has cut the host's power; then only if
+ * the host has said that its watchdog guards it, of a version since which it is highly available: a host that was not told runs it on.
+ */
+async function isDue(tx: Tx, instance_id: string, by_lease: boolean): Promise<boolean> {
+  const { rows } = await sql`select from instance i where i.id = ${instance_id}::uuid and i.availability = 'high'
+    and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null
+    and (not ${by_lease}::boolean or ${isGuarded})`.execute(tx)
   return rows.length > 0
 }
 

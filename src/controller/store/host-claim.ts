@@ -104,6 +104,8 @@ export async function setPool(
     )
     update host_claim set pool_id = ${pool.id}, disk_gib = 0 where host_id = ${host_id}`.execute(tx)
   // Whether they share it is read of each of its hosts.
-  await sql`update host set changes = changes + 1 where pool_id = ${pool.id} and id <> ${host_id} and removed_at is null`.execute(tx)
+  await sql`update host set changes = changes + 1 where pool_id = ${pool.id} and id <> ${host_id} and removed_at is null`.execute(
+    tx,
+  )
   return true
 }

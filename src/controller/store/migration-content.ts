@@ -36,7 +36,9 @@ async function rehost(tx: Tx, row: Pick<MigrationRow, 'instance_id' | 'target_ho
   await sql`update instance set host_id = h.id, zone_id = c.zone_id, version = version + 1
     from host h join cluster c on c.id = h.cluster_id
     where instance.id = ${instance_id}::uuid and h.id = ${target_host_id}::uuid`.execute(tx)
-  await sql`update instance_observed set report = -1, guarded_version = null where instance_id = ${instance_id}::uuid`.execute(tx)
+  await sql`update instance_observed set report = -1, guarded_version = null where instance_id = ${instance_id}::uuid`.execute(
+    tx,
+  )
   const volumes = await tx
     .updateTable('volume')
     .set({ host_id: target_host_id, version: sql<number>`version + 1` })

@@ -17,6 +17,7 @@ import { words } from './create-text.ts'
 import { instance } from './definition.tsx'
 import { KeysField } from './keys-field.tsx'
 import { Plan } from './plan.tsx'
+import { recoveryFields } from './recovery.tsx'
 
 const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)))
 const texts = (value: unknown) => (Array.isArray(value) ? (value as string[]).filter(text => text.trim() !== '') : [])
@@ -178,7 +179,7 @@ function moreFields(session: Session): FormField[] {
       : []),
     { name: 'tags', title: words('tags'), kind: 'tags' },
     { name: 'user_data', title: words('user_data'), kind: 'area', help: words('user_data.help') },
-    { name: 'watchdog_action', title: words('watchdog'), kind: 'choice', help: words('watchdog.help') },
+    ...recoveryFields(),
     { name: 'config_drive', title: words('config_drive'), kind: 'yes', help: words('config_drive.help') },
     ...screenFields(),
     { name: 'start_now', title: words('start_now'), kind: 'yes' },

@@ -10,6 +10,7 @@ import { ThingLink } from '../parts/link.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
 import { InstanceStateLabel } from './state.tsx'
+import { words as recovery } from './recovery-text.ts'
 import { words } from './text.ts'
 
 const namesOf = (items: readonly Instance[]) => ({ names: items.map(one => one.name).join(', ') })
@@ -120,6 +121,15 @@ export const instance = defineNoun<Instance>({
       dialog: () => import('./edit.tsx'),
     },
     {
+      id: 'recovery',
+      title: () => recovery('change'),
+      route: routes.instance.update,
+      whyNot: one => (one.deleted_at === null ? undefined : words('why_not.edit')),
+      input: one => ({ params: { instance: one.id }, body: { availability: one.availability } }),
+      single: true,
+      dialog: () => import('./recovery.tsx'),
+    },
+    {
       id: 'password',
       title: () => words('password'),
       route: routes.instance.resetPassword,
@@ -130,7 +140,7 @@ export const instance = defineNoun<Instance>({
     {
       id: 'migrate',
       title: () => migrationWords('migrate'),
-      route: routes.migration.create,
+      route: routes.instance.migrate,
       whyNot: whyNotMigrate,
       input: one => ({ params: { instance: one.id }, body: {} }),
       dialog: () => import('../migration/begin.tsx'),

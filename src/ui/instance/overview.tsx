@@ -9,6 +9,7 @@ import { SimpleTable } from '../parts/simple-table.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
+import { recoveryFacts } from './recovery.tsx'
 import { InstanceStateLabel } from './state.tsx'
 import { words } from './text.ts'
 
@@ -63,6 +64,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
                 words('guest_addresses'),
                 <code key="guest-addresses">{guest_addresses.join(', ')}</code>,
               ],
+              ...recoveryFacts(item),
               [words('config_drive'), words(item.config_drive ? 'yes' : 'config_drive.no')],
               [words('keys'), item.key_names.join(', ') || '–'],
               [words('tags'), <TagList key="tags" tags={item.tags} />],

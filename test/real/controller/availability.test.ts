@@ -66,18 +66,12 @@ describe('controller/availability', { timeout: 300_000 }, () => {
 
   async function run(name: string, host: ObedientHost, high = true): Promise<string> {
     const made = await cloud.request('POST', '/v1/instances', {
-      body: { ...body, name, host_id: host.id },
+      body: { ...body, name, host_id: host.id, availability: high ? 'high' : 'restart' },
       headers: { prefer: 'wait=20' },
     })
     assert.equal(made.status, 202, JSON.stringify(made.body))
     const [one] = made.body.items as unknown as Instance[]
     assert.ok(one)
-    const availability = high ? 'high' : 'restart'
-    await cloud.cloud.database.db
-      .updateTable('instance')
-      .set({ availability } as never)
-      .where('id', '=', one.id)
-      .execute()
     return one.id
   }
 

@@ -199,7 +199,9 @@ describe('a lease on a host', () => {
     assert.equal(on.starts(), 1)
     // What was granted meanwhile counts once the watchdog has it.
     on.watchdog.set(true)
-    await on.clock.advance(100)
+    await on.clock.advance(1500)
+    await on.welcome()
+    await on.want([high()])
     assert.equal(on.starts(), 2)
     await on.agent.stop()
   })

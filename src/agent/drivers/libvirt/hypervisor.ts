@@ -21,12 +21,15 @@ import {
 import { Away, type Domain, Failure, type Hypervisor, type HypervisorEvent, type Log } from '../../ports.ts'
 import { readLog } from './console-log.ts'
 import { guestConsoles } from './consoles.ts'
+import type { HostCpu } from '../../../protocol/host-cpu.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
+import { baselineOf, compareTo, hostCpuOf } from './host-cpu.ts'
+import { dump_directory, newestDump } from './dumps.ts'
 import { explain } from './explain.ts'
 import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
-import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
+import { consoleLogPath, type DomainHost, domainName, domainXml, metadataNamespace } from './domain-xml.ts'
 import { growGuest } from './growth.ts'
 import { pinGuest } from './pins.ts'
 import { powerOf } from './power.ts'
@@ -37,12 +40,16 @@ export interface LibvirtHypervisorOptions {
   readonly path: string
   readonly host: DomainHost
   readonly log: Log
+  /** Where libvirt writes dumps that a watchdog asks for: auto_dump_path of qemu.conf. */
+  readonly dump_directory?: string
 }
 
 export interface LibvirtHypervisor extends Hypervisor {
   versions(): Promise<{ libvirt: string; qemu: string }>
   /** That guests can have here. */
   cpuModels(): Promise<string[]>
+  /** The best that a guest can have here. */
+  hostCpu(): Promise<HostCpu | null>
   /** What the guests that run use; those that libvirt is busy with are left out. */
   samples(): Promise<InstanceSample[]>
   close(): Promise<void>
@@ -102,6 +109,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       marked.delete(event.domain.uuid)
       // Our own definitions are no news; a foreign domain that comes or goes is.
     }
+    if (event.kind === 'watchdog') tell({ kind: 'watchdog', id: event.domain.uuid })
     tell({ kind: event.kind === 'agent_lifecycle' ? 'guest' : 'changed', id: event.domain.uuid })
   }
 
@@ -244,6 +252,8 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       for (const each of [log_path, ...backups]) await rm(each, { force: true })
     },
 
+    dumpOf: (id, since_ms) => newestDump(options.dump_directory ?? dump_directory, domainName(id), since_ms),
+
     subscribe: listener => void listeners.add(listener),
 
     ...guestConsoles({ path, log, mayTouch, look: (what, call) => on(looking, what, call) }),
@@ -258,6 +268,12 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     samples: () => on(measuring, 'measuring the guests', measureGuests),
 
     versions: () => on(looking, 'asking for versions', versionsOf),
+
+    hostCpu: () => on(looking, 'asking for the CPU', libvirt => hostCpuOf(libvirt, host)),
+
+    cpuBaseline: cpus => on(looking, 'comparing CPUs', libvirt => baselineOf(libvirt, host, cpus)),
+
+    cpuCompare: cpu => on(looking, 'comparing CPUs', libvirt => compareTo(libvirt, host, cpu)),
 
     cpuModels: () => on(looking, 'asking for CPU models', libvirt => cpuModelsOf(libvirt, host)),
 

@@ -1,0 +1,78 @@
+/** What becomes of an instance when its host is lost or its guest fails: fields of its form, a dialog, and what happened. */
+import type { Instance } from '../../api/instance.ts'
+import { availabilities, crashActions, watchdogActions } from '../../model/availability.ts'
+import { routes } from '../api/routes.ts'
+import { FormDialog, type FormField } from '../parts/form.tsx'
+import { Time } from '../parts/time.tsx'
+import { words } from './recovery-text.ts'
+
+/** Also in the form that makes an instance. */
+export const recoveryFields = (): FormField[] => [
+  {
+    name: 'availability',
+    title: words('availability'),
+    kind: 'choice',
+    options: availabilities.map(value => ({ value, title: words(`availability.${value}`) })),
+    help: words('availability.help'),
+  },
+  { name: 'ha_priority', title: words('ha_priority'), kind: 'number', help: words('ha_priority.help') },
+  {
+    name: 'on_crash',
+    title: words('on_crash'),
+    kind: 'choice',
+    options: crashActions.map(value => ({ value, title: words(`on_crash.${value}`) })),
+    help: words('on_crash.help'),
+  },
+  {
+    name: 'watchdog_action',
+    title: words('watchdog'),
+    kind: 'choice',
+    options: watchdogActions.map(value => ({ value, title: words(`watchdog.${value}`) })),
+    help: words('watchdog.help'),
+  },
+]
+
+export default function RecoverySettings({ item, done }: { item: Instance; done: () => void }) {
+  const { availability, ha_priority, on_crash, watchdog_action } = item
+  return (
+    <FormDialog
+      title={words('change.of', { name: item.name })}
+      yes={words('save')}
+      route={routes.instance.update}
+      initial={{ availability, ha_priority, on_crash, watchdog_action }}
+      toInput={body => ({ params: { instance: item.id }, body, if_match: item.version })}
+      fields={recoveryFields().map(field => ({ ...field, required: true }))}
+      done={done}
+    />
+  )
+}
+
+type Fact = readonly [string, React.ReactNode]
+
+/** For the list of facts on its page. */
+export function recoveryFacts({ availability, ha_priority, crashes, watchdog }: Instance): (Fact | false)[] {
+  const high = availability === 'high'
+  return [
+    [words('availability'), high ? words('high', { n: ha_priority }) : words('availability.restart')],
+    crashes !== null && [
+      words('crashes'),
+      <span key="crashes">
+        {words(crashes.given_up ? 'crashes.given_up' : 'crashes.n', { n: crashes.count })} <Time at={crashes.last_at} />
+        {crashes.next_try_at !== null && (
+          <>
+            {'; '}
+            {words('crashes.next')} <Time at={crashes.next_try_at} />
+          </>
+        )}
+      </span>,
+    ],
+    watchdog !== null && [
+      words('watchdog.fired'),
+      <span key="watchdog">
+        {words(`watchdog.${watchdog.action}`)}, {words('watchdog.n', { n: watchdog.count })}{' '}
+        <Time at={watchdog.fired_at} />
+        {watchdog.dump_file !== null && <code> {watchdog.dump_file}</code>} {watchdog.dump_failure}
+      </span>,
+    ],
+  ]
+}
