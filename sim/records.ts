@@ -103,7 +103,7 @@ export async function prepareRecords(
 }
 
 /** What the first start makes stays: hashing the administrator's password is slow on purpose. */
-const kept = ['domain', 'project', 'user', 'role', 'role_grant', 'flavor', 'zone', 'cluster', 'quota']
+const kept = ['domain', 'project', 'user', 'role', 'role_grant', 'flavor', 'region', 'zone', 'cluster', 'quota']
 
 async function empty(engine: Engine): Promise<void> {
   await engine.pglite.query('rollback')
@@ -111,5 +111,8 @@ async function empty(engine: Engine): Promise<void> {
   await engine.pglite.exec(`do $$ declare t text; begin
     select string_agg(quote_ident(tablename), ', ') into t from pg_tables
       where schemaname = 'public' and tablename not like 'kysely%' and tablename not in (${names});
-    execute 'truncate ' || t || ' restart identity'; update quota set used = 0; end $$`)
+    -- Grants refer to instances, so that they would go with them.
+    create temp table grants on commit drop as select * from role_grant where instance_id is null;
+    execute 'truncate ' || t || ' restart identity cascade';
+    insert into role_grant select * from grants on conflict do nothing; update quota set used = 0; end $$`)
 }

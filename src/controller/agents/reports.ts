@@ -27,9 +27,10 @@ export function beginSession(
   facts: HostFacts,
   reserved_memory_mib: number,
   holds: Holds,
+  keeps_leases: boolean,
 ): Promise<SessionRow & { show: string[]; forget: string[]; agent_urls: string[] }> {
   return database.transaction(async tx => {
-    const session = await host.beginSession(tx, host_id, controller_id)
+    const session = await host.beginSession(tx, host_id, controller_id, keeps_leases)
     await host.setFacts(tx, host_id, facts, reserved_memory_mib)
     const noted = await noteHolds(tx, host_id, holds)
     await hostChanged(tx, host_id, { back_from: await absence.end(tx, host_id) })

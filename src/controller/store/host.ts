@@ -35,6 +35,8 @@ function selectHosts(db: Db) {
     .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .leftJoin('pool as p', 'p.id', 'h.pool_id')
     .selectAll('h')
+    .leftJoin('host_bmc as b', 'b.host_id', 'h.id')
+    .select('b.kind as fenced_through')
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
       'a.cause as absent_cause',
@@ -107,6 +109,7 @@ function toHost(row: HostRow): Host {
     availability,
     availability_reason: why,
     absence: absent && absence.shown(absent),
+    fenced_through: row.fenced_through,
     schedulable: row.schedulable,
     maintenance: row.maintenance_since && {
       since: row.maintenance_since.toISOString(),
@@ -287,7 +290,12 @@ export interface SessionRow {
 }
 
 /** Takes the host's link over for this controller. Any older session's words no longer count. */
-async function beginSession(tx: Tx, id: string, controller_id: string): Promise<SessionRow> {
+async function beginSession(
+  tx: Tx,
+  id: string,
+  controller_id: string,
+  keeps_leases: boolean,
+): Promise<SessionRow> {
   return await tx
     .updateTable('host')
     .set({
@@ -295,6 +303,7 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
       session_epoch: sql`session_epoch + 1`,
       last_seen_at: sql`croft_now()`,
       lease_ms: leaseTimes.lease_ms,
+      keeps_leases,
       lease_left_ms: null,
       lease_over_at: null,
     })

@@ -235,6 +235,7 @@ export interface HostTable {
   lease_ms: Generated<number>
   lease_left_ms: number | null
   lease_over_at: Date | null
+  keeps_leases: Generated<boolean>
   /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
   changes: Generated<number>
   changed_xid: Generated<string>
