@@ -6,7 +6,8 @@ import { hostAvailability } from '../../model/host-state.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { claim, claimHeld, release } from './host-claim.ts'
+import { claim, claimHeld, promised, release } from './host-claim.ts'
+import { hostHardware, hugeMibOf } from './host-hardware.ts'
 import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
@@ -44,7 +45,11 @@ function selectHosts(db: Db) {
       'a.fenced_by as absent_fenced_by',
     ])
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
-    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
+    .select([
+      promised.vcpus.as('vcpus_claimed'),
+      promised.memory_mib.as('memory_claimed_mib'),
+      'k.disk_gib as disk_claimed_gib',
+    ])
     .select(eb => [
       'c.name as cluster',
       'z.name as zone',
@@ -248,9 +253,10 @@ async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: numb
     .executeTakeFirstOrThrow()
   await tx
     .updateTable('host')
-    .set({ facts: json(facts), ...limitsOf(facts, row, reserved_mib) })
+    .set({ facts: json(facts), cpus: facts.cpus, huge_mib: hugeMibOf(facts), ...limitsOf(facts, row, reserved_mib) })
     .where('id', '=', id)
     .execute()
+  await hostHardware.note(tx, id, facts)
 }
 
 async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof ForeignDomain>[]): Promise<void> {

@@ -40,6 +40,8 @@ const columns = [
   'i.clipboard',
   'i.video_model',
   'i.group_id',
+  'i.hardware',
+  'i.memory_base_mib',
   'i.public_keys',
   'i.tags',
   'i.wanted_power',

@@ -109,6 +109,7 @@ export type NewInstance = Pick<
   | 'user_data'
   | 'wanted_power'
   | 'group_id'
+  | 'hardware'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
 
 async function insert(tx: Tx, made: readonly NewInstance[]): Promise<void> {

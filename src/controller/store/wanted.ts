@@ -5,6 +5,7 @@ import { type BootSource, volumeRoles } from '../../model/volume.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import type { Db } from './database.ts'
 import type { InstanceRow } from './instance.ts'
+import { wantedHardware } from './wanted-hardware.ts'
 import { instancePorts } from './instance-ports.ts'
 
 export interface Version {
@@ -26,12 +27,15 @@ async function versions(db: Db, host_ids: readonly string[]): Promise<Version[]>
   return rows
 }
 
+export interface FoundInstance {
+  host_id: string
+  instance: WantedInstance
+  /** What differs on another host, while it moves there. */
+  onHost(host_id: string): Pick<WantedInstance, 'hardware'>
+}
+
 /** The whole wanted state of these instances, each with the host that it is on now. */
-async function instances(
-  db: Db,
-  ids: readonly string[],
-  rules: { stop_timeout_s: number },
-): Promise<{ host_id: string; instance: WantedInstance }[]> {
+async function instances(db: Db, ids: readonly string[], rules: { stop_timeout_s: number }): Promise<FoundInstance[]> {
   if (ids.length === 0) return []
   const rows = await db
     .selectFrom('instance')
@@ -51,6 +55,7 @@ async function instances(
     .where(sql<boolean>`instance.id = any(${[...ids]}::uuid[])`)
     .execute()
   const [disks, ports] = [await disksOf(db, ids), await instancePorts.wanted(db, ids)]
+  const hardware = await wantedHardware(db, rows, ports)
   const toInstance = (row: (typeof rows)[number]): WantedInstance => ({
     id: row.id,
     generation: row.generation,
@@ -62,6 +67,7 @@ async function instances(
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
     cpu_model: row.cpu_model,
+    ...hardware.of(row, row.host_id),
     ...familyOf(row.os),
     disks: [...(disks.get(row.id) ?? []), ...cdromOf(row)],
     boot_order: bootOrders[row.boot],
@@ -86,7 +92,11 @@ async function instances(
       security_groups: row.security_groups,
     },
   })
-  return rows.map(row => ({ host_id: row.host_id, instance: toInstance(row) }))
+  return rows.map(row => ({
+    host_id: row.host_id,
+    instance: toInstance(row),
+    onHost: host_id => hardware.of(row, host_id),
+  }))
 }
 
 function familyOf(os: string | null): Pick<WantedInstance, 'os_family'> {
