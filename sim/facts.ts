@@ -5,6 +5,8 @@ export interface HostSize {
   cpus?: number
   memory_mib?: number
   pool_gib?: number
+  /** Whatever else it says. */
+  facts?: Partial<HostFacts>
 }
 
 export function factsOf(name: string, size: HostSize = {}): HostFacts {
@@ -36,5 +38,6 @@ export function factsOf(name: string, size: HostSize = {}): HostFacts {
     ovn_version: '23.03',
     datapath: 'netdev',
     tunnel_address: '127.0.0.1',
+    ...size.facts,
   }
 }

@@ -211,7 +211,7 @@ async function answers(tx: Tx, pairs: readonly (readonly [instance_id: string, o
 }
 
 /** While it moves, two hosts have it by what was wanted as it began. */
-function mustStay({ name, migration_id }: LockedInstance): void {
+export function mustStay({ name, migration_id }: LockedInstance): void {
   if (migration_id === null) return
   throw new CloudError('wrong_state', `Nothing can be done with ${name} now: ${whyNotWhileMoving}.`, { migration_id })
 }

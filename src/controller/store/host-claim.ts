@@ -57,7 +57,9 @@ function summed(claims: readonly Claim[]): RawBuilder<unknown> {
 
 /** Locks hosts' claims, in the order in which everybody does: what is read of them afterwards stays so. */
 export async function lockClaims(tx: Tx, host_ids: readonly string[]): Promise<void> {
-  await sql`select from host_claim where host_id = any(${[...host_ids]}::uuid[]) order by host_id for update`.execute(tx)
+  await sql`select from host_claim where host_id = any(${[...host_ids]}::uuid[]) order by host_id for update`.execute(
+    tx,
+  )
 }
 
 /** Claims room for what is on its host already, fit or not: it is there, and is to be reckoned with. */

@@ -6,6 +6,7 @@
  */
 import { type JoinBuilder, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
+import type { Hardware } from '../../model/hardware.ts'
 import { type InstanceMove, type InstanceState, instanceMoves, instanceState, mayMove } from '../../model/instance.ts'
 import type { Db } from './database.ts'
 import { percentOf } from '../../model/migration.ts'
@@ -145,6 +146,8 @@ function toInstance(row: FullRow): Instance {
     boot: row.boot,
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
+    vcpus_max: (row.hardware as Hardware | null)?.vcpus_max ?? row.vcpus,
+    memory_max_mib: (row.hardware as Hardware | null)?.memory_max_mib ?? row.memory_mib,
     disk_gib: row.disk_gib,
     ephemeral_gib: row.ephemeral_gib,
     swap_mib: row.swap_mib,

@@ -134,7 +134,17 @@ async function insertVolumes(tx: Tx, made: readonly NewVolume[]): Promise<void> 
 }
 
 export type Wish = Partial<
-  Pick<InstanceRow, 'wanted_power' | 'deleted_at' | 'purge_at' | 'purging' | 'compute_claimed'>
+  Pick<
+    InstanceRow,
+    | 'wanted_power'
+    | 'deleted_at'
+    | 'purge_at'
+    | 'purging'
+    | 'compute_claimed'
+    | 'vcpus'
+    | 'memory_mib'
+    | 'memory_base_mib'
+  >
 > & {
   reboot?: 'soft' | 'hard'
 }
