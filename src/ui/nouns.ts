@@ -17,6 +17,7 @@ import { migration } from './migration/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { operation } from './operation/definition.tsx'
+import { pciAlias } from './pci-alias/definition.tsx'
 import { pluginsPage } from './plugin/page.ts'
 import { port } from './port/definition.tsx'
 import { project } from './project/definition.tsx'
@@ -42,6 +43,7 @@ export const nouns: readonly NounDefinition[] = [
   host,
   cluster,
   zone,
+  pciAlias,
   migration,
   operation,
   domain,
