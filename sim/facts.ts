@@ -7,6 +7,8 @@ export interface HostSize {
   pool_gib?: number
   /** Whatever else it says. */
   facts?: Partial<HostFacts>
+  /** Hosts that say the same share it. */
+  pool_id?: string
 }
 
 export function factsOf(name: string, size: HostSize = {}): HostFacts {
@@ -38,6 +40,7 @@ export function factsOf(name: string, size: HostSize = {}): HostFacts {
     ovn_version: '23.03',
     datapath: 'netdev',
     tunnel_address: '127.0.0.1',
+    ...(size.pool_id !== undefined && { pool_id: size.pool_id }),
     ...size.facts,
   }
 }

@@ -14,7 +14,7 @@ import type {
   HostPciClaimTable,
   PciAliasTable,
 } from './schema-hardware.ts'
-import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable, PoolTable } from './schema-placement.ts'
 import type {
   HaRestartTable,
   HostAbsenceTable,
@@ -217,6 +217,10 @@ export interface HostTable {
   huge_mib: Generated<number>
   removed_at: Date | null
   created_at: Generated<Date>
+  pool_id: string | null
+  lease_ms: Generated<number>
+  lease_left_ms: number | null
+  lease_over_at: Date | null
   /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
   changes: Generated<number>
   changed_xid: Generated<string>
@@ -415,6 +419,10 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  availability: Generated<'restart' | 'high'>
+  ha_priority: Generated<number>
+  on_crash: Generated<'restart' | 'stop'>
+  guard_from: Generated<number | null>
   group_id: Generated<string | null>
   hardware: Generated<unknown>
   memory_base_mib: Generated<number | null>
@@ -434,6 +442,9 @@ export interface InstanceObservedTable {
   guest_agent: Generated<'connected' | 'disconnected'>
   guest_os: string | null
   ever_ran: Generated<boolean>
+  crashes: Generated<unknown>
+  watchdog: Generated<unknown>
+  guarded_version: Generated<number | null>
   observed_at: Generated<Date>
 }
 
@@ -646,6 +657,7 @@ export interface Schema {
   host_cpu_claim: HostCpuClaimTable
   host_pci_claim: HostPciClaimTable
   pci_alias: PciAliasTable
+  pool: PoolTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
   secret: SecretTable

@@ -97,7 +97,7 @@ describe('controller/hardware', () => {
       [{ pci: 'unheard-of' }, /no PCI alias unheard-of/],
       [{ 'memory.page_size': '1GiB', 'numa.nodes': '2' }, /whole number of pages/],
     ] as const) {
-      const answer = await flavor(properties as Record<string, string>)
+      const answer = await flavor({ ...properties })
       assert.equal(answer.status, 422, JSON.stringify(answer.body))
       assert.match(String(answer.body.detail), words)
     }

@@ -206,6 +206,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     host_registration: await hostRegistration(cloud),
     cluster: await first('/v1/clusters'),
     host: await first('/v1/hosts?name=h1'),
+    pool: await first('/v1/pools'),
     image_key: await imageKey(cloud),
     pci_alias: await pciAlias(cloud),
     role: await first('/v1/roles?name=operator'),
