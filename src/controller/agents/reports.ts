@@ -11,6 +11,7 @@ import { absence } from '../store/absence.ts'
 import { controller } from '../store/controller.ts'
 import { channels, type Database, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { hardwareClaim } from '../store/hardware-claim.ts'
 import { host, type SessionRow } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { held } from '../store/held.ts'
@@ -243,5 +244,9 @@ async function follow(
     if (row.deleted && is_off && row.compute_claimed) off.push(row)
   }
   await host.release(tx, await instance.giveUpCompute(tx, off))
+  await hardwareClaim.releaseIdle(
+    tx,
+    off.map(row => row.id),
+  )
   if (woken.length > 0) await event.wakeHosts(tx, woken)
 }

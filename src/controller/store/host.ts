@@ -8,7 +8,8 @@ import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { event } from './event.ts'
-import { claim, claimHeld, release, setPool } from './host-claim.ts'
+import { claim, claimHeld, promised, release, setPool } from './host-claim.ts'
+import { hostHardware, hugeMibOf } from './host-hardware.ts'
 import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
@@ -49,7 +50,7 @@ function selectHosts(db: Db) {
       'a.fenced_by as absent_fenced_by',
     ])
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
-    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib'])
+    .select([promised.vcpus.as('vcpus_claimed'), promised.memory_mib.as('memory_claimed_mib')])
     .select([
       sql<number>`coalesce(p.claimed_gib, k.disk_gib)`.as('disk_claimed_gib'),
       sql<number>`coalesce(p.total_gib, h.disk_limit_gib)`.as('disk_limit_gib'),
@@ -264,12 +265,15 @@ async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: numb
     .updateTable('host')
     .set({
       facts: json(facts),
+      cpus: facts.cpus,
+      huge_mib: hugeMibOf(facts),
       ...limitsOf(facts, row, reserved_mib),
       // Of another CPU it has to be asked anew (reconcilers/cpu-baseline.ts).
       cpu_verdict: sql`case when facts->'host_cpu' is not distinct from ${json(facts)}->'host_cpu' then cpu_verdict end`,
     })
     .where('id', '=', id)
     .execute()
+  await hostHardware.note(tx, id, facts)
   const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts
   if (pool_id !== undefined && (await setPool(tx, id, { id: pool_id, total_gib, free_gib }))) {
     await event.record(tx, [{ noun: 'pool', kind: 'changed', resource_id: pool_id, project_id: null }])
