@@ -25,6 +25,7 @@ import { Loop } from './reconcilers/loop.ts'
 import { metricLoop } from './reconcilers/metrics.ts'
 import { migrationLoop } from './reconcilers/migration.ts'
 import { purge } from './reconcilers/purge.ts'
+import { refusedLoop } from './reconcilers/refused.ts'
 import { controller } from './store/controller.ts'
 import { channels, type Database } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
@@ -143,7 +144,14 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     every_ms: clean_up_every_ms,
     pass: () => cleanUp(cloud),
   })
-  const woken = [purging, sealing, migrationLoop(cloud), ...imageLoops(cloud), ...(parts.loops?.(cloud) ?? [])]
+  const woken = [
+    purging,
+    sealing,
+    refusedLoop(cloud),
+    migrationLoop(cloud),
+    ...imageLoops(cloud),
+    ...(parts.loops?.(cloud) ?? []),
+  ]
   const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {

@@ -388,7 +388,8 @@ export class AgentSessions {
       if (held.get(session.host_id) !== session.epoch) session.end(not_held)
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
     }
-    for (const [id, epoch] of held) if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')
+    for (const [id, epoch] of held)
+      if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */

@@ -18,7 +18,7 @@ const claimPart: RawBuilder<unknown> = sql`
 type StaticPart = Omit<HostSnapshot, keyof ClaimPart>
 const staticPart: RawBuilder<unknown> = sql`
   'id', h.id, 'name', h.name, 'zone_id', c.zone_id, 'cluster_id', h.cluster_id,
-  'answers', h.session_controller_id is not null, 'schedulable', h.schedulable, 'maintenance', false,
+  'answers', h.session_controller_id is not null, 'schedulable', h.schedulable, 'maintenance', exists (select from maintenance x where x.host_id = h.id),
   'arch', coalesce(h.facts->>'arch', 'unknown'), 'virtualisation', coalesce(h.facts->>'virtualisation', 'unknown'),
   'pool_id', h.facts->>'pool_id', 'cpu_flags', coalesce(h.facts->'cpu_flags', '[]'), 'labels', h.labels, 'aggregates', '[]'::jsonb,
   'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib, 'disk_limit_gib', h.disk_limit_gib`

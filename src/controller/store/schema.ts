@@ -8,7 +8,13 @@ import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
-import type { HaRestartTable, HostAbsenceTable, HostBmcTable, LeaderTable, ZoneStormTable } from './schema-lost-hosts.ts'
+import type {
+  HaRestartTable,
+  HostAbsenceTable,
+  HostBmcTable,
+  LeaderTable,
+  ZoneStormTable,
+} from './schema-lost-hosts.ts'
 
 export interface ControllerTable {
   id: string
@@ -360,6 +366,7 @@ export interface InstanceObservedTable {
   guest_agent: Generated<'connected' | 'disconnected'>
   guest_os: string | null
   ever_ran: Generated<boolean>
+  refused: Generated<boolean>
   observed_at: Generated<Date>
 }
 
