@@ -14,12 +14,14 @@ import { createCalls } from './calls.ts'
 import { createGuestWatch } from './guests.ts'
 import { createLink } from './link.ts'
 import type {
+  Arrivals,
   Domain,
   FactSource,
   GuestData,
   Hypervisor,
   LinkDialler,
   Log,
+  Mover,
   Network,
   Random,
   SampleSource,
@@ -49,6 +51,9 @@ export interface AgentOptions {
   readonly storage: Storage
   readonly guestData: GuestData
   readonly network: Network
+  /** Without both, instances neither come from other hosts nor go there. */
+  readonly mover?: Mover
+  readonly arrivals?: Arrivals
   readonly state: State
   readonly link: LinkDialler
   readonly facts: FactSource
@@ -73,6 +78,8 @@ export interface Agent {
   readonly connected: boolean
   /** Something outside undid a part of the networks: look again now. */
   wakeNetwork(): void
+  /** Something outside undid a part of an instance's move: look again now. */
+  wakeInstance(id: string): void
   stop(): Promise<void>
 }
 
@@ -91,7 +98,15 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { probe = probeByTcp } = options
   const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
-  const reconciling = { ...options, instances, reporter, guestOf, wentOff: calls.wentOff, networkReady: network.ready }
+  const reconciling = {
+    ...options,
+    instances,
+    reporter,
+    guestOf,
+    cameHere: guests.look,
+    wentOff: calls.wentOff,
+    networkReady: network.ready,
+  }
   const shared = createSharedCpus({
     ...options,
     instances,
@@ -222,6 +237,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       return link.connected
     },
     wakeNetwork: () => network.wake(),
+    wakeInstance: id => instance.wake(id),
     async stop() {
       stopped = true
       link.stop()

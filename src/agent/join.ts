@@ -1,148 +1,173 @@
 /**
- * Joins this host to a controller: makes a key that never leaves the host, has it certified with a one-time token, keeps the
- * outcome. The token names the controller's certificate authority by fingerprint, which is all the trust needed to begin.
+ * Joins this host to a controller: makes a key that never leaves the host, has it certified, keeps the outcome. With a one-time
+ * token, which names the controller's certificate authority by fingerprint; or without one, by waiting until an operator has
+ * approved this key. The key is on disk before anybody hears of it, so that whatever dies meanwhile, asking again is the same host.
  */
 import 'reflect-metadata'
-import { createHash, type X509Certificate as NodeCertificate, timingSafeEqual, webcrypto } from 'node:crypto'
-import { request } from 'node:https'
-import { hostname } from 'node:os'
-import { connect, type TLSSocket } from 'node:tls'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { cpus, hostname, machine, release, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
-import { Compile } from 'typebox/compile'
-import { JoinReply, type JoinRequest, joinPath, parseJoinToken } from '../protocol/join.ts'
+import { type Clock, realClock } from '../lib/clock.ts'
+import {
+  type FoundSummary,
+  type JoinReply,
+  type JoinRequest,
+  joinPath,
+  keyCode,
+  parseJoinToken,
+  registerPath,
+  type RegisterRequest,
+} from '../protocol/join.ts'
+import { parseOsRelease } from './facts/parse.ts'
+import { replaceFile } from './drivers/state-directory.ts'
 import { type Identity, readIdentity, writeIdentity } from './identity.ts'
+import { fetchTrustedCa, type JoinController, JoinFailed, mayPass, post, wait_s } from './join-request.ts'
 import { machineId } from './machine-id.ts'
 
 export interface JoinOptions {
   /** https://host[:port] of any controller. */
   readonly controller_url: string
-  readonly token: string
+  /** Without one this machine registers and waits for an operator. */
+  readonly token?: string
+  /** Without a token: SHA-256 of the controller's certificate authority (DER). */
+  readonly ca_sha256?: Uint8Array
   readonly state_dir: string
   /** What the host is to be called; its hostname unless given. */
   readonly name?: string
   /** Which machine this is; as the system says unless given: for many simulated hosts on one machine. */
   readonly machine_id?: string
+  /** Called once, when an operator has to say yes. */
+  readonly waiting?: (told: Waiting) => void
+  /** Called when the controller does not answer while this machine waits; it asks again after `again_ms`. */
+  readonly trouble?: (error: Error, again_ms: number) => void
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal
+  readonly clock?: Clock
 }
 
-export class JoinFailed extends Error {}
+export interface Waiting {
+  /** To be compared with the one that the operator sees. */
+  readonly code: string
+  readonly why: string
+}
 
-const answerWithin_ms = 20_000
-const replyMax_bytes = 256 * 1024
-const checkReply = Compile(JoinReply)
+/** Between two questions there is at least `ask_ms_min`. */
+const ask_ms_min = 5000
+const again_ms_max = 60_000
 
-/** Joining again is no error: the same host comes back under its machine id, with a new key. Rejects with JoinFailed. */
+/** Joining again is no error: the same host comes back, with a new key. Rejects with JoinFailed, or the signal's reason. */
 export async function joinHost(options: JoinOptions): Promise<Identity> {
-  const token = parseJoinToken(options.token)
-  if (token === null) {
-    throw new JoinFailed('This is not a join token (croft1.….…). Make one with "croft host token" and give it whole.')
-  }
-  const url = new URL(joinPath, options.controller_url)
-  if (url.protocol !== 'https:') throw new JoinFailed('The controller is reached by https:// only.')
-  const ca_pem = await fetchTrustedCa(url, token.ca_sha256)
+  const { state_dir } = options
+  const controller = await findController(options)
   const name = options.name ?? hostname()
-  const { key_pem, csr_pem } = await makeKey(name)
-  const reply = await post(url, ca_pem, {
-    token: options.token.trim(),
-    csr_pem,
-    facts_summary: { hostname: name, machine_id: options.machine_id ?? (await machineId()) },
-  })
-  const identity: Identity = { ...reply, name, key_pem }
-  const before = await readIdentity(options.state_dir).catch((): null => null)
+  const key = await keptKey(state_dir)
+  const csr_pem = await requestOf(key.key_pem, name)
+  const facts_summary = { hostname: name, machine_id: options.machine_id ?? (await machineId()) }
+  const asked: RegisterRequest = { csr_pem, facts_summary, found: await findings() }
+  const reply = await ask(controller, asked, options, key.code)
+  const identity: Identity = { ...reply, name: reply.name ?? name, key_pem: key.key_pem }
+  const { before } = controller
   if (before !== null && before.host_id !== identity.host_id) {
     throw new JoinFailed(
-      `This machine is host ${before.host_id} of another cloud. Its guests belong there: remove ${options.state_dir} first if they are no longer needed.`,
+      `This machine is host ${before.host_id} of another cloud. Its guests belong there: remove ${state_dir} first if they are no longer needed.`,
     )
   }
-  await writeIdentity(options.state_dir, identity)
+  await writeIdentity(state_dir, identity)
+  await rm(join(state_dir, keyFile), { force: true })
   return identity
 }
 
-async function makeKey(name: string): Promise<{ key_pem: string; csr_pem: string }> {
+/** What an operator is shown of this machine. */
+async function findings(): Promise<FoundSummary> {
+  const said = (text: string) => text.replaceAll(/\p{Cc}/gu, ' ').slice(0, 200)
+  const release_file = await readFile('/etc/os-release', 'utf8').catch((): string => '')
+  return {
+    os: said(parseOsRelease(release_file)),
+    kernel: said(release()),
+    arch: said(machine()),
+    cpu_model: said(cpus()[0]?.model ?? ''),
+    cpus: cpus().length,
+    memory_mib: Math.floor(totalmem() / 2 ** 20),
+  }
+}
+
+async function findController(options: JoinOptions): Promise<JoinController> {
+  const { controller_url, state_dir } = options
+  const token = options.token === undefined ? null : parseJoinToken(options.token)
+  if (options.token !== undefined && token === null) {
+    throw new JoinFailed('This is not a join token (croft1.….…). Make one with "croft host invite" and give it whole.')
+  }
+  const url = new URL(controller_url)
+  if (url.protocol !== 'https:') throw new JoinFailed('The controller is reached by https:// only.')
+  const ca_sha256 = token?.ca_sha256 ?? options.ca_sha256
+  if (ca_sha256 === undefined)
+    throw new JoinFailed('It takes a token, or the fingerprint of the controller’s authority.')
+  const ca_pem = await fetchTrustedCa(url, ca_sha256)
+  const before = await readIdentity(state_dir).catch((): null => null)
+  return { url: controller_url, ca_pem, before }
+}
+
+/** Asks until there is a certificate. */
+async function ask(
+  controller: JoinController,
+  asked: RegisterRequest,
+  options: JoinOptions,
+  code: string,
+): Promise<JoinReply> {
+  const { signal, clock = realClock } = options
+  const join: JoinRequest | null =
+    options.token === undefined ? null : { ...asked, token: options.token.trim(), waits: true }
+  let answer = join
+    ? await post(controller, joinPath, join, signal)
+    : await post(controller, registerPath, asked, signal)
+  if ('state' in answer) options.waiting?.({ code, why: answer.why })
+  for (let failures = 0; 'state' in answer; ) {
+    const began_ms = clock.now_ms()
+    try {
+      answer = await post(controller, registerPath, { ...asked, wait_s }, signal)
+      failures = 0
+      if ('state' in answer) await clock.sleep(Math.max(0, ask_ms_min - (clock.now_ms() - began_ms)), signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!(error instanceof JoinFailed) || !mayPass(error)) throw error
+      const again_ms = Math.round(Math.min(again_ms_max, ask_ms_min * 2 ** failures++) * (0.5 + Math.random() / 2))
+      options.trouble?.(error, again_ms)
+      await clock.sleep(again_ms, signal)
+    }
+  }
+  return answer
+}
+
+const keyFile = 'join-key.pem'
+
+/** A key of this machine, the same until it has joined; and the code that people know it by. */
+async function keptKey(state_dir: string): Promise<{ key_pem: string; code: string }> {
+  const kept = await readFile(join(state_dir, keyFile), 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  })
+  const key_pem = kept ?? newKey()
+  if (kept === null) await replaceFile(state_dir, keyFile, key_pem)
+  const spki = createPublicKey(key_pem).export({ type: 'spki', format: 'der' })
+  return { key_pem, code: keyCode(createHash('sha256').update(spki).digest()) }
+}
+
+function newKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return privateKey.export({ type: 'pkcs8', format: 'pem' })
+}
+
+/** A PKCS #10 request, which the key signs. */
+async function requestOf(key_pem: string, name: string): Promise<string> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const privateKey = createPrivateKey(key_pem).toCryptoKey(algorithm, true, ['sign'])
+  const publicKey = createPublicKey(key_pem).toCryptoKey(algorithm, true, ['verify'])
   const csr = await Pkcs10CertificateRequestGenerator.create({
     name: [{ CN: [name] }],
-    keys,
+    keys: { privateKey, publicKey },
     signingAlgorithm: algorithm,
   })
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
-  const lines = pkcs8.match(/.{1,64}/g) ?? []
-  const key_pem = `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
-  return { key_pem, csr_pem: csr.toString('pem') }
-}
-
-/**
- * Shakes hands with the controller once, trusting nobody, only to see the chain it shows; gives the certificate in it whose
- * fingerprint the token names. The request itself then goes over a connection that trusts this certificate alone.
- */
-function fetchTrustedCa(url: URL, ca_sha256: Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const host = url.hostname.replace(/^\[|\]$/g, '')
-    const fail = (text: string, cause?: unknown) => reject(new JoinFailed(text, { cause }))
-    const socket: TLSSocket = connect(
-      {
-        host,
-        port: Number(url.port || 443),
-        rejectUnauthorized: false,
-        servername: /^[\d.]+$|:/.test(host) ? '' : host,
-      },
-      () => {
-        const found = findInChain(socket.getPeerX509Certificate(), ca_sha256)
-        socket.destroy()
-        if (found !== null) resolve(found.toString())
-        else fail('The controller is not the one that made this token: its certificate authority is another one.')
-      },
-    )
-    socket.setTimeout(answerWithin_ms, () => socket.destroy(new Error('no answer in time')))
-    socket.on('error', error => fail(`The controller at ${url.host} cannot be reached: ${error.message}`, error))
-  })
-}
-
-function findInChain(leaf: NodeCertificate | undefined, ca_sha256: Buffer): NodeCertificate | null {
-  for (let each = leaf, depth = 0; each !== undefined && depth < 10; each = each.issuerCertificate, depth++) {
-    if (timingSafeEqual(createHash('sha256').update(each.raw).digest(), ca_sha256)) return each
-  }
-  return null
-}
-
-function post(url: URL, ca: string, body: JoinRequest): Promise<JoinReply> {
-  return new Promise((resolve, reject) => {
-    const fail = (text: string, cause?: unknown) => reject(new JoinFailed(text, { cause }))
-    const headers = { 'content-type': 'application/json', accept: 'application/json' }
-    const asked = request(url, { method: 'POST', ca, headers, timeout: answerWithin_ms }, answer => {
-      let text = ''
-      answer.setEncoding('utf8')
-      answer.on('data', (chunk: string) => {
-        text += chunk
-        if (text.length > replyMax_bytes) answer.destroy(new Error('the answer is too long'))
-      })
-      answer.on('error', error => fail(`The controller's answer broke off: ${error.message}`, error))
-      answer.on('end', () => {
-        try {
-          resolve(readReply(answer.statusCode ?? 0, text))
-        } catch (error) {
-          reject(error)
-        }
-      })
-    })
-    asked.on('timeout', () => asked.destroy(new Error('no answer in time')))
-    asked.on('error', error => fail(`The controller at ${url.host} cannot be reached: ${error.message}`, error))
-    asked.end(JSON.stringify(body))
-  })
-}
-
-function readReply(status: number, text: string): JoinReply {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new JoinFailed(`The controller answered ${status} with something that is not JSON.`, { cause })
-  }
-  if (status >= 200 && status < 300 && checkReply.Check(value)) return value
-  // RFC 9457: the sentence for people is in `detail`.
-  const detail =
-    typeof value === 'object' && value !== null && 'detail' in value && typeof value.detail === 'string'
-      ? value.detail
-      : `it answered ${status}`
-  throw new JoinFailed(`The controller did not let this host join: ${detail}`)
+  return csr.toString('pem')
 }

@@ -19,15 +19,17 @@ import { createMetadataService, type MetadataService } from './drivers/guest/met
 import { hostSample } from './drivers/host-samples.ts'
 import { hostEnds } from './drivers/host-power.ts'
 import { createLibvirtHypervisor } from './drivers/libvirt/hypervisor.ts'
+import { createMover } from './drivers/move/mover.ts'
 import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
 import { OvsNetwork } from './drivers/ovs/network.ts'
 import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
 import { readHostCpus } from './facts/devices.ts'
-import { chooseVirtualisation, libvirtArch, readBootId, readHostFacts } from './facts/host-facts.ts'
+import { chooseVirtualisation, libvirtArch, readBootId, readHostCpu, readHostFacts } from './facts/host-facts.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
 import type { Log, Network } from './ports.ts'
+import { peerPort } from '../protocol/peer.ts'
 
 export const agentVersion = '0.1.0'
 
@@ -41,6 +43,8 @@ const options = {
   'ovs-run': { type: 'string', default: '/run/openvswitch' },
   'tunnel-address': { type: 'string', default: '127.0.0.1' },
   'tunnel-nic': { type: 'string' },
+  /** On the tunnel's address, for other hosts' agents, while an instance comes from one. */
+  'peer-port': { type: 'string', default: String(peerPort) },
   datapath: { type: 'string', default: 'auto' },
   'cpu-model': { type: 'string', default: 'host-model' },
   'log-level': { type: 'string', default: 'info' },
@@ -125,18 +129,16 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
   const controllers = await loadControllers(settings.state, identity.link_urls, log)
   const client = createControllerClient(identity, controllers)
   const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log })
-  const hypervisor = createLibvirtHypervisor({
-    path: settings.libvirt,
-    log,
-    host: {
-      virtualisation,
-      arch: libvirtArch(),
-      default_cpu_model: settings['cpu-model'],
-      datapath,
-      integration_bridge: 'br-int',
-      log_directory: join(settings.state, 'console'),
-    },
-  })
+  const host = {
+    virtualisation,
+    arch: libvirtArch(),
+    default_cpu_model: settings['cpu-model'],
+    datapath,
+    integration_bridge: 'br-int',
+    log_directory: join(settings.state, 'console'),
+  }
+  const hypervisor = createLibvirtHypervisor({ path: settings.libvirt, log, host })
+  const guestData = createConfigDrives(join(pool_dir, 'config'))
   // The network driver hands listening sockets over as it makes them, which may be before the agent knows what is wanted.
   const late: { agent: Agent | null; metadata: MetadataService | null } = { agent: null, metadata: null }
   const waiting: Parameters<MetadataService['attach']>[] = []
@@ -147,13 +149,29 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     },
     wake: () => late.agent?.wakeNetwork(),
   })
+  const { arrivals } = storage
+  const mover = createMover({
+    path: settings.libvirt,
+    host,
+    arrivals,
+    guestData,
+    tls: { key: identity.key_pem, cert: identity.certificate_pem, ca: identity.ca_pem },
+    address: settings['tunnel-address'],
+    port: portOf(settings['peer-port']),
+    cpu: () => readHostCpu(),
+    lost: id => late.agent?.wakeInstance(id),
+    clock: realClock,
+    log,
+  })
   const machine_id = await machineId()
   const warned = new Set<string>()
   const agent = await createAgent({
     hypervisor,
     storage,
-    guestData: createConfigDrives(join(pool_dir, 'config')),
+    guestData,
     network,
+    mover,
+    arrivals,
     state: createStateDirectory(settings.state, log),
     link: client,
     facts: {
@@ -239,6 +257,12 @@ async function openNetwork(settings: Settings, identity: Identity, hooks: Hooks)
     southbound_tls,
     ...hooks,
   })
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--peer-port ${text}: 0 to 65535`)
+  return port
 }
 
 function datapathChoice(text: string): DatapathChoice {

@@ -130,8 +130,14 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
     log.warn(detail, 'the controller wants an older generation than it wanted before; refused')
     return null
   }
-  if (next.details_version <= have.details_version) return null
-  return { ...have, details_version: next.details_version, metadata: next.metadata, ports: next.ports }
+  const { migration: _before, ...rest } = have
+  const { migration } = next
+  const moved = JSON.stringify(migration) !== JSON.stringify(have.migration)
+  if (next.details_version < have.details_version || (next.details_version === have.details_version && !moved))
+    return null
+  const { details_version, metadata, ports } = next
+  // A move changes neither version, and is as it was told last.
+  return { ...rest, details_version, metadata, ports, ...(migration !== undefined && { migration }) }
 }
 
 /**

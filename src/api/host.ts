@@ -1,7 +1,8 @@
 /** Hosts: the servers that instances run on, how they join, and what they have. */
 import Type, { type Static } from 'typebox'
 import { absenceCauses, fencingMethods, hostAvailabilities, reaches } from '../model/host-state.ts'
-import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { limits } from '../model/limits.ts'
+import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const hostStates = ['up', 'unreachable'] as const
@@ -56,6 +57,12 @@ export const Host = closed({
   availability_reason: Type.String({ description: 'In words; empty for a host that is up' }),
   absence: nullable(HostAbsence),
   schedulable: Type.Boolean({ description: 'Whether new instances may be placed here' }),
+  maintenance: nullable(
+    closed(
+      { since: Time, drained: Type.Boolean({ description: 'Nothing is on it any more' }) },
+      { description: 'While it is in maintenance; see maintenance.get' },
+    ),
+  ),
   labels: Tags,
   vcpus_limit: Type.Integer({ description: 'After overcommit' }),
   vcpus_claimed: Type.Integer(),
@@ -64,6 +71,14 @@ export const Host = closed({
   disk_limit_gib: Type.Integer(),
   disk_claimed_gib: Type.Integer(),
   instances: Type.Integer(),
+  reserved_memory_mib: nullable(
+    Type.Integer({ description: 'Kept back for the host itself; null: as the setting host.reserved_memory_mib says' }),
+  ),
+  reserved_vcpus: nullable(
+    Type.Integer({ description: 'CPU threads kept back for the host itself, before overcommit' }),
+  ),
+  aggregates: Type.Array(closed({ id: Uuid, name: Name }), { description: 'Aggregates that it is in' }),
+  machine_id: Type.String(),
   facts: Type.Unknown({ description: 'What the agent found: CPU, NUMA, memory, disks, NICs, versions' }),
   foreign_domains: Type.Unknown({ description: 'Domains in libvirt that Croft did not make and leaves alone' }),
   disagreements: Type.Array(Disagreement, {
@@ -84,7 +99,12 @@ export const hostRoutes = {
     summary: 'Hosts with what they have and what is claimed of it',
     level: 'system',
     needs: 'topology.read',
-    query: closed({ ...pageQuery, name: Type.Optional(Name), cluster_id: Type.Optional(Uuid) }),
+    query: closed({
+      ...pageQuery,
+      name: Type.Optional(Name),
+      cluster_id: Type.Optional(Uuid),
+      aggregate_id: Type.Optional(Uuid),
+    }),
     status: 200,
     reply: page(Host),
     errors: [],
@@ -118,14 +138,24 @@ export const hostRoutes = {
     name: 'host.update',
     method: 'PATCH',
     path: '/v1/hosts/:host',
-    summary: 'Change labels, or whether new instances may be placed here',
+    summary: 'Change name, labels, what is kept back, or whether new instances may be placed here',
     level: 'system',
     needs: 'topology.manage',
     params,
-    body: closed({ schedulable: Type.Optional(Type.Boolean()), labels: Type.Optional(Tags) }),
+    body: closed({
+      name: Type.Optional(Name),
+      schedulable: Type.Optional(Type.Boolean()),
+      labels: Type.Optional(Tags),
+      reserved_memory_mib: Type.Optional(
+        nullable(
+          Type.Integer({ minimum: 0, maximum: limits.memory_mib_max, description: 'Null: as the setting says' }),
+        ),
+      ),
+      reserved_vcpus: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 65_536, description: 'Null: none' }))),
+    }),
     status: 200,
     reply: Host,
-    errors: ['not_found'],
+    errors: ['not_found', 'name_taken'],
   }),
   remove: route({
     name: 'host.remove',
@@ -235,6 +265,11 @@ export const hostRoutes = {
     needs: 'topology.manage',
     body: closed({
       cluster_id: Type.Optional(Uuid),
+      replaces_host_id: Type.Optional(
+        uuidOf(
+          'For a machine installed anew: it comes back as this host, and what had its certificate has it no longer',
+        ),
+      ),
       minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_080, default: 60 })),
     }),
     status: 201,
@@ -246,5 +281,24 @@ export const hostRoutes = {
       expires_at: Time,
     }),
     errors: ['not_found'],
+  }),
+  joining: route({
+    name: 'host.joining',
+    method: 'GET',
+    path: '/v1/host-joining',
+    summary: 'How a machine without a token asks to be a host',
+    level: 'system',
+    needs: 'topology.read',
+    status: 200,
+    reply: closed({
+      controller_url: Type.String(),
+      ca_fingerprint: Type.String({ description: 'SHA-256 of the cloud’s certificate authority, base64url' }),
+      self_registration: Type.Boolean({
+        description: 'Whether such machines are let wait for approval: host.self_registration',
+      }),
+      command: Type.String({ description: 'To be run on the new host, as root' }),
+      warning: nullable(Type.String({ description: 'Why other machines cannot join in this way' })),
+    }),
+    errors: [],
   }),
 }

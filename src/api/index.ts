@@ -5,7 +5,9 @@ import { flavorRoutes } from './flavor.ts'
 import { haRestartRoutes } from './ha-restart.ts'
 import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
+import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
+import { maintenanceRoutes } from './maintenance.ts'
 import { migrationRoutes } from './migration.ts'
 import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
@@ -20,6 +22,8 @@ import { imageRoutes } from './image.ts'
 import { imageUploadRoutes } from './image-upload.ts'
 import { imageKeyRoutes } from './image-key.ts'
 import { keyPairRoutes } from './key-pair.ts'
+import { regionRoutes } from './region.ts'
+import { aggregateRoutes } from './aggregate.ts'
 import { zoneRoutes } from './zone.ts'
 import { clusterRoutes } from './cluster.ts'
 import { settingRoutes } from './setting.ts'
@@ -41,10 +45,12 @@ export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
   host: hostRoutes,
+  'host-registration': hostRegistrationRoutes,
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,
   instance: instanceRoutes,
   migration: migrationRoutes,
+  maintenance: maintenanceRoutes,
   'instance-group': instanceGroupRoutes,
   placement: placementRoutes,
   console: consoleRoutes,
@@ -63,8 +69,10 @@ export const contract = {
   'image-upload': imageUploadRoutes,
   'image-key': imageKeyRoutes,
   volume: volumeRoutes,
+  region: regionRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,
+  aggregate: aggregateRoutes,
   setting: settingRoutes,
   audit: auditRoutes,
   network: networkRoutes,

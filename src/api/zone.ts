@@ -1,11 +1,12 @@
 /** Zones: places that fail apart from each other, such as rooms or racks. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const Zone = closed({
   id: Uuid,
   name: Name,
+  region_id: Uuid,
   storm: nullable(
     closed({
       since: Time,
@@ -28,11 +29,11 @@ export const zoneRoutes = {
     summary: 'Zones that instances can be placed in',
     level: 'self',
     needs: null,
-    query: closed({ ...pageQuery, name: Type.Optional(Name) }),
+    query: closed({ ...pageQuery, name: Type.Optional(Name), region_id: Type.Optional(Uuid) }),
     status: 200,
     reply: page(Zone),
     errors: [],
-    cli: { columns: ['name', 'id'] },
+    cli: { columns: ['name', 'region_id', 'id'] },
   }),
   get: route({
     name: 'zone.get',
@@ -53,21 +54,24 @@ export const zoneRoutes = {
     summary: 'Make a zone',
     level: 'system',
     needs: 'topology.manage',
-    body: closed({ name: Name }),
+    body: closed({
+      name: Name,
+      region_id: Type.Optional(uuidOf('The first region unless given')),
+    }),
     status: 201,
     reply: Zone,
-    errors: ['name_taken'],
+    errors: ['name_taken', 'not_found'],
     cli: { positional: ['name'] },
   }),
   update: route({
     name: 'zone.update',
     method: 'PATCH',
     path: '/v1/zones/:zone',
-    summary: 'Rename a zone',
+    summary: 'Rename a zone, or move it to another region',
     level: 'system',
     needs: 'topology.manage',
     params,
-    body: closed({ name: Type.Optional(Name) }),
+    body: closed({ name: Type.Optional(Name), region_id: Type.Optional(Uuid) }),
     status: 200,
     reply: Zone,
     errors: ['not_found', 'name_taken'],

@@ -22,6 +22,7 @@ import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
+import { maintenanceLoop } from './reconcilers/maintenance.ts'
 import { metricLoop } from './reconcilers/metrics.ts'
 import { migrationLoop } from './reconcilers/migration.ts'
 import { purge } from './reconcilers/purge.ts'
@@ -149,6 +150,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     sealing,
     refusedLoop(cloud),
     migrationLoop(cloud),
+    maintenanceLoop(cloud),
     ...imageLoops(cloud),
     ...(parts.loops?.(cloud) ?? []),
   ]

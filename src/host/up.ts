@@ -6,7 +6,9 @@
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { readIdentity } from '../agent/identity.ts'
-import { JoinFailed, joinHost } from '../agent/join.ts'
+import { joinHost } from '../agent/join.ts'
+import { JoinFailed } from '../agent/join-request.ts'
+import { machineId } from '../agent/machine-id.ts'
 import { hostRoutes } from '../api/host.ts'
 import { sessionRoutes } from '../api/session.ts'
 import { type Config, type ConfigFile, joinAddress } from '../config.ts'
@@ -143,7 +145,9 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
       'this machine has not joined the cloud, and there is no key here to invite it with (its database is from elsewhere)',
       'Make a token where you are signed in (croft host invite), then here: croft host join TOKEN',
     )
-  const { token } = await admin.client.call(hostRoutes.invite, { body: {} })
+  const replaces_host_id = await hostOfThisMachine(admin)
+  const body = replaces_host_id === undefined ? {} : { replaces_host_id }
+  const { token } = await admin.client.call(hostRoutes.invite, { body })
   const { host, port } = config.agent_listen
   const controller_url = `https://${joinAddress({ host: connectable(host), port })}`
   await mkdir(state_dir, { recursive: true, mode: 0o711 })
@@ -151,6 +155,13 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
     throw error instanceof JoinFailed ? new HostError(error.message, undefined, { cause: error }) : error
   })
   return `joined as ${joined.name}`
+}
+
+/** The host that this machine was before its state was lost: root here says that it is to be it again. */
+async function hostOfThisMachine(admin: LocalAdmin): Promise<string | undefined> {
+  const machine_id = await machineId()
+  for await (const host of admin.client.pages(hostRoutes.list)) if (host.machine_id === machine_id) return host.id
+  return undefined
 }
 
 async function isKnown(admin: LocalAdmin, host_id: string): Promise<boolean> {

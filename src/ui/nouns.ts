@@ -13,6 +13,7 @@ import { imageKey } from './image-key/definition.tsx'
 import { keyPair } from './key-pair/definition.tsx'
 import { volume } from './volume/definition.tsx'
 import { instance } from './instance/definition.tsx'
+import { migration } from './migration/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { operation } from './operation/definition.tsx'
@@ -41,6 +42,7 @@ export const nouns: readonly NounDefinition[] = [
   host,
   cluster,
   zone,
+  migration,
   operation,
   domain,
   project,

@@ -1,12 +1,13 @@
 /**
- * The host's end of consoles, for obedient hosts: a serial port that echoes, as SPICE does here, and a screen (RFB 3.8, RFC 6143) whose colour is the last
+ * The host's end of consoles, for obedient hosts: a serial port that echoes, as SPICE does unless a guest's own is given, and a screen (RFB 3.8, RFC 6143) whose colour is the last
  * key pressed, and whose clipboard (rfbproto, extended) holds what a viewer gave it last. Real guests have tests of their own; these
  * are for what stands between a host and a viewer.
  */
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { WebSocket, WebSocketServer } from 'ws'
+import type { Duplex } from 'node:stream'
+import { createWebSocketStream, WebSocket, WebSocketServer } from 'ws'
 import { provideText } from '../../src/lib/rfb-clipboard.ts'
 import type { ObedientHost } from './obedient-host.ts'
 import type { TestCloud } from './cloud.ts'
@@ -16,6 +17,8 @@ export interface ConsoleHost {
   readonly streams: { kind: string; heard: Buffer[]; socket: WebSocket }[]
   /** Why streams are refused, while set. */
   refuses: string | null
+  /** A guest's SPICE, connected anew with each call; without it SPICE echoes. */
+  spice: (() => Duplex) | null
   close(): Promise<void>
 }
 
@@ -27,6 +30,7 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
   const served: ConsoleHost = {
     streams: [],
     refuses: null,
+    spice: null,
     async close() {
       for (const { socket } of served.streams) socket.terminate()
       for (const socket of server.clients) socket.terminate()
@@ -50,6 +54,7 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
     served.streams.push({ kind, heard, socket })
     socket.on('message', (data: Buffer) => heard.push(data))
     if (kind === 'graphics') screen(socket)
+    else if (kind === 'spice' && served.spice) carry(socket, served.spice())
     else socket.on('message', (data: Buffer) => socket.send(data))
     if (socket.readyState !== socket.OPEN) await once(socket, 'open')
     const other = await joined
@@ -63,6 +68,19 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
     return { result: {} }
   }
   return served
+}
+
+/** Bytes both ways; either end takes the other with it. */
+function carry(socket: WebSocket, guest: Duplex): void {
+  const stream = createWebSocketStream(socket)
+  for (const [one, other] of [
+    [stream, guest],
+    [guest, stream],
+  ] as const) {
+    one.pipe(other)
+    one.on('error', () => other.destroy())
+    one.once('close', () => other.destroy())
+  }
 }
 
 const width = 640

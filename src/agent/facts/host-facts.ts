@@ -82,6 +82,12 @@ async function soon<T>(asked: Promise<T>, otherwise: T): Promise<T> {
   }
 }
 
+/** What a guest sees of the processor that is shown it as it is. */
+export async function readHostCpu(root = '/'): Promise<{ model: string; flags: string[] }> {
+  const { model, flags } = parseCpuinfo(await readText(join(root, 'proc/cpuinfo')))
+  return { model: model.slice(0, 512), flags: [...flags].sort().slice(0, 4096) }
+}
+
 export function readBootId(root = '/'): Promise<string> {
   return readText(join(root, 'proc/sys/kernel/random/boot_id'))
 }

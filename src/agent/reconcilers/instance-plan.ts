@@ -110,7 +110,8 @@ function powerWhenOff({ wanted, done }: Pick<Situation, 'wanted' | 'done'>): 'ab
 
 function keepRunning(at: Situation, domain: Domain): Plan {
   const { wanted, done, now_ms } = at
-  if (domain.power === 'crashed') return act(at, 'cut')
+  // A guest whose memory was lost on its way between two hosts is as good as crashed.
+  if (domain.power === 'crashed' || domain.moving === 'broken') return act(at, 'cut')
   if (done.reboot?.stage === 'up') {
     return settle(at, { ...started(at), reboots_done: Math.max(done.reboots_done, done.reboot.count) })
   }

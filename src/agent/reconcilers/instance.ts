@@ -8,11 +8,13 @@ import type { InstanceReport } from '../../protocol/messages.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import {
   Away,
+  type Arrivals,
   type Domain,
   Failure,
   type GuestData,
   type Hypervisor,
   type Log,
+  type Mover,
   type SharedCpus,
   type State,
   type Storage,
@@ -30,6 +32,7 @@ import {
   started,
   wentOffUnasked,
 } from './instance-plan.ts'
+import { createMoves } from './moves.ts'
 import { createLimiter, createWorker } from './worker.ts'
 
 /** Definitions and starts at one time on one host: QEMU's start is work for the CPU. */
@@ -45,6 +48,9 @@ export interface InstanceReconcilerOptions {
   readonly hypervisor: Hypervisor
   readonly storage: Storage
   readonly guestData: GuestData
+  /** Without both, instances neither come from other hosts nor go there. */
+  readonly mover?: Mover
+  readonly arrivals?: Arrivals
   readonly state: State
   readonly clock: Clock
   readonly log: Log
@@ -55,6 +61,8 @@ export interface InstanceReconcilerOptions {
   readonly reporter: Reporter
   /** What a running guest says of itself. */
   readonly guestOf?: (id: string) => SeenGuest
+  /** A guest has come from another host. */
+  readonly cameHere?: (id: string) => void
   /** It is off, and nobody wants it to run; told at each look. */
   readonly wentOff?: (id: string) => void
   /** Where guests without CPUs of their own run. */
@@ -90,7 +98,7 @@ export function isAtRest(wanted: WantedInstance, { power, stopped_by_guest }: In
 
 /** What only this run of the agent remembers of an instance. */
 interface Trouble {
-  readonly generation: number
+  readonly wish: string
   readonly tries: number
   readonly not_before_ms: number
 }
@@ -106,11 +114,16 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   }
   const troubles = new Map<string, Trouble>()
   const pressed_ms = new Map<string, number>()
-  const passes = new Map<string, { abort: AbortController; generation: number | undefined }>()
+  const passes = new Map<string, { abort: AbortController; wish: string }>()
   const limitStarts = createLimiter(startsMax)
   const worker = createWorker(clock, pass)
 
   const recordOf = (id: string): Done => records.get(id) ?? nothingDone
+  /** What a pass under way is for: another one gives it up. */
+  const wishOf = (id: string): string => {
+    const { generation, migration } = instances.get(id) ?? {}
+    return `${generation} ${migration?.id} ${migration?.step}`
+  }
 
   async function note(id: string, done: Done): Promise<void> {
     if (records.get(id) === done) return
@@ -122,13 +135,21 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const said = reportInstance({ wanted, done: recordOf(wanted.id), domain }, progress)
     const guest = said.power === 'running' ? options.guestOf?.(wanted.id) : undefined
     const { agent: guest_agent = 'disconnected', addresses = [], os: guest_os = null } = guest ?? {}
-    reporter.set({ ...said, guest_agent, guest_os, guest_addresses: [...addresses] })
+    reporter.set({ ...said, ...moves.report(wanted), guest_agent, guest_os, guest_addresses: [...addresses] })
     if (isAtRest(wanted, said)) options.wentOff?.(wanted.id)
   }
 
+  const moves = await createMoves({
+    ...options,
+    doneOf: recordOf,
+    noteDone: note,
+    wake: worker.wake,
+    wakeAt: worker.wakeAt,
+  })
+
   async function pass(id: string): Promise<void> {
     const abort = new AbortController()
-    passes.set(id, { abort, generation: instances.get(id)?.generation })
+    passes.set(id, { abort, wish: wishOf(id) })
     let domain: Domain | null = null
     try {
       for (let acts = 0; ; acts++) {
@@ -150,6 +171,21 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   async function step(wanted: WantedInstance, domain: Domain | null, signal: AbortSignal): Promise<boolean> {
     const { id } = wanted
     const now_ms = clock.now_ms()
+    const trouble = troubles.get(id)
+    const held = trouble !== undefined && trouble.wish === wishOf(id) && now_ms < trouble.not_before_ms
+    const wait = () => {
+      report(wanted, domain, reporter.get(id)?.progress ?? null)
+      worker.wakeAt(id, trouble?.not_before_ms ?? now_ms)
+      return false
+    }
+    if (held && wanted.migration !== undefined) return wait()
+    const show = (step: string, percent: number) => report(wanted, domain, { step, percent: Math.floor(percent) })
+    const moved = await moves.step(wanted, domain, show, signal)
+    if (moved === 'rest') {
+      troubles.delete(id)
+      report(wanted, domain)
+    }
+    if (moved !== 'usual') return moved === 'again'
     const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id }
     if (wentOffUnasked(at) && (await options.hostEnds?.()) === true) {
       log.info({ instance: id }, 'the guest goes off with its host; the next boot starts it')
@@ -164,12 +200,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
       return false
     }
-    const trouble = troubles.get(id)
-    if (trouble !== undefined && trouble.generation === wanted.generation && now_ms < trouble.not_before_ms) {
-      report(wanted, domain, reporter.get(id)?.progress ?? null)
-      worker.wakeAt(id, trouble.not_before_ms)
-      return false
-    }
+    if (held) return wait()
     if (plan.act === 'askShutdown') {
       report(wanted, domain, { step: 'waiting for the guest to shut down', percent: 0 })
       if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
@@ -250,10 +281,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     // Away: its return is an event that wakes every instance.
     if (wanted === undefined || error instanceof Away) return
     const last = troubles.get(id)
-    const tries = last?.generation === wanted.generation ? last.tries + 1 : 1
+    const tries = last?.wish === wishOf(id) ? last.tries + 1 : 1
     const wait_ms = Math.min(retryMax_ms, retryFirst_ms * 2 ** Math.min(tries - 1, 20))
     const not_before_ms = clock.now_ms() + wait_ms
-    troubles.set(id, { generation: wanted.generation, tries, not_before_ms })
+    troubles.set(id, { wish: wishOf(id), tries, not_before_ms })
     worker.wakeAt(id, not_before_ms)
     const text =
       error instanceof Failure ? error.message : 'The agent met an unexpected error; its log has the details.'
@@ -279,7 +310,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     changed(id) {
       const pass = passes.get(id)
       // New metadata alone is read when it is needed.
-      if (pass !== undefined && pass.generation !== instances.get(id)?.generation) {
+      if (pass !== undefined && pass.wish !== wishOf(id)) {
         pass.abort.abort(new Error('something else is wanted now'))
       }
       worker.wake(id)
@@ -291,9 +322,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         worker.wake(wanted.id)
       }
     },
-    isGone: id => instances.get(id)?.power === 'purged' && recordOf(id).purged,
+    isGone: id => moves.isGone(id) || (instances.get(id)?.power === 'purged' && recordOf(id).purged),
     async forget(ids) {
       await folder.write(ids.map(name => ({ name, value: undefined })))
+      await moves.forget(ids)
       for (const id of ids) {
         records.delete(id)
         troubles.delete(id)
@@ -302,9 +334,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         options.wentOff?.(id)
       }
     },
-    stop() {
+    async stop() {
       for (const { abort } of passes.values()) abort.abort(new Error('the agent stops'))
-      return worker.stop()
+      await worker.stop()
+      await moves.stop()
     },
   }
 }

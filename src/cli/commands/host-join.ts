@@ -9,10 +9,13 @@ import { ovnController } from '../../host/services/ovn-controller.ts'
 import { keepSettings } from '../../host/settings.ts'
 import { bringPackages, startAll } from '../../host/start.ts'
 import type { Context } from '../context.ts'
-import { CommandFailed } from '../failure.ts'
+import { CommandFailed, UsageError } from '../failure.ts'
 import { configOf, type PlaceOptions } from './machine.ts'
 
 export interface HostJoinOptions extends PlaceOptions {
+  token?: string | undefined
+  /** Of the cloud's certificate authority, base64url; without a token. */
+  ca?: string
   name?: string
   clusterAddress?: string
   tunnelNic?: string
@@ -21,9 +24,9 @@ export interface HostJoinOptions extends PlaceOptions {
 export async function joinThisMachine(
   context: Context,
   controller_url: string,
-  token: string,
   options: HostJoinOptions,
 ): Promise<void> {
+  const ca_sha256 = pinned(options)
   if (process.geteuid?.() !== 0)
     throw new CommandFailed(
       'failed',
@@ -48,7 +51,23 @@ export async function joinThisMachine(
   await progress.step('Host (Open vSwitch, libvirt)', show => startAll(manager, hostServices(config), show))
   const state_dir = agentState(config)
   const name = options.name ?? hostname()
-  const identity = await progress.step('Join', () => joinHost({ controller_url, token, state_dir, name }))
+  const { token } = options
+  const identity = await progress.step('Join', show =>
+    joinHost({
+      controller_url,
+      state_dir,
+      name,
+      ...(token !== undefined && { token }),
+      ...(ca_sha256 && { ca_sha256 }),
+      waiting({ code, why }) {
+        out.note(
+          `\n${why}\n\n  The code of this machine:  ${code}\n\nCompare it with the one shown there. This command goes on by itself.`,
+        )
+        show(`waits for approval, code ${code}`)
+      },
+      trouble: (error, again_ms) => show(`${error.message}; again in ${Math.round(again_ms / 1000)} s`),
+    }),
+  )
   await progress.step('Agent', show => startAll(manager, [agentService(config), ovnController()], show))
   await progress.step(
     'Start at boot',
@@ -57,4 +76,17 @@ export async function joinThisMachine(
   )
   if (out.json) out.printJson({ host_id: identity.host_id, name: identity.name })
   else out.note(`This machine is the host ${identity.name} now.`)
+}
+
+/** Whom this machine trusts to be its cloud must be said: whoever answers will be root here. */
+function pinned({ token, ca }: HostJoinOptions): Buffer | undefined {
+  if (token !== undefined) return undefined
+  if (ca === undefined)
+    throw new UsageError(
+      'Without a token, say which cloud it is to be: --ca FINGERPRINT, as `croft host joining` or the web UI shows it under Hosts, Add a host.',
+    )
+  const sha256 = Buffer.from(ca, 'base64url')
+  if (!/^[A-Za-z0-9_-]{43}$/.test(ca) || sha256.length !== 32)
+    throw new UsageError('--ca takes a fingerprint of 43 characters, as `croft host joining` shows it.')
+  return sha256
 }

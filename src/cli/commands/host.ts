@@ -1,34 +1,57 @@
-/** What is hand-made about hosts: `croft host join`, run on the machine that is to be one. */
+/** What is hand-made about hosts: `croft host join` and `croft host leave`, run on the machine that is to be one, or one no longer. */
 import type { Command } from 'commander'
 import { addCommonOptions } from '../build-command.ts'
 import type { Comfort, Shop } from '../shop.ts'
-import { type PlaceOptions, placeOptions } from './machine.ts'
+import { configOf, type PlaceOptions, placeOptions, progressHere, tellFailure } from './machine.ts'
 
 interface JoinOptions extends PlaceOptions {
   name?: string
   clusterAddress?: string
   tunnelNic?: string
+  ca?: string
 }
 
 export const comfort: Comfort = {
   extend(noun, shop) {
     registerJoin(noun, shop)
+    registerLeave(noun)
   },
 }
 
 function registerJoin(noun: Command, shop: Shop): void {
   const command = noun
-    .command('join <controller-url> <join-token>')
+    .command('join <controller-url> [join-token]')
     .summary('Make this machine a host of a cloud; run here, as root')
     .description(
-      'Make this machine a host of a cloud: install what a host needs, join with a token of `croft host invite`, start the agent. Harmless to run again.',
+      'Make this machine a host of a cloud: install what a host needs, join with a token of `croft host invite`, start the agent. Without a token it asks to be let in, shows a code, and waits until an operator has compared that and approved it (`croft host-registration approve`). Harmless to run again.',
+    )
+    .option(
+      '--ca <fingerprint>',
+      'of the cloud’s certificate authority, as `croft host joining` shows it: without a token',
     )
     .option('--name <name>', 'what to call it (default: its hostname)')
     .option('--cluster-address <address>', 'of this machine on the network between hosts')
     .option('--tunnel-nic <name>', 'the NIC between hosts: needed where the kernel has no Open vSwitch module')
   placeOptions(command)
-  addCommonOptions(command).action(async (url: string, token: string, options: JoinOptions) => {
+  addCommonOptions(command).action(async (url: string, token: string | undefined, options: JoinOptions) => {
     const { joinThisMachine } = await import('./host-join.ts')
-    await joinThisMachine(shop.contextOf(command), url, token, options)
+    await joinThisMachine(shop.contextOf(command), url, { ...options, token })
   })
+}
+
+function registerLeave(noun: Command): void {
+  const command = noun
+    .command('leave')
+    .summary('Take this machine out of its cloud; run here, as root')
+    .description(
+      'Take this machine out of its cloud, once no instance and no volume is on it: its certificate is good no longer, its agent stops, and what Croft put here is removed. Packages, libvirt, Open vSwitch and disks that the cloud does not know stay. Harmless to run again.',
+    )
+  placeOptions(command).action((options: PlaceOptions) => tellFailure(() => leaveHere(options)))
+}
+
+async function leaveHere(options: PlaceOptions): Promise<void> {
+  const { leave } = await import('../../host/leave.ts')
+  const { kept } = await leave(configOf(options), progressHere().step)
+  process.stdout.write('This machine is no host any more.\n')
+  for (const one of kept) process.stdout.write(`Still there: ${one}\n`)
 }

@@ -1,6 +1,6 @@
 /**
- * Where agents dial in: HTTPS with Croft's own CA. Joining needs a token; all else a certificate that this CA signed and
- * that is the host's current one. Serves the link, the streams, and image contents.
+ * Where agents dial in: HTTPS with Croft's own CA. Joining needs a token, or an operator's yes; all else a certificate that this CA
+ * signed and that is the host's current one. Serves the link, the streams, and image contents.
  */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -12,19 +12,36 @@ import { Compile } from 'typebox/compile'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CloudError } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
-import { JoinRequest } from '../../protocol/join.ts'
+import {
+  joinPath,
+  JoinRequest,
+  leavePath,
+  registerPath,
+  type RegisterReply,
+  RegisterRequest,
+} from '../../protocol/join.ts'
 import { frameBytesMax } from '../../protocol/messages.ts'
-import { joinHost } from '../app/host.ts'
+import { addressKey } from '../app/address-key.ts'
+import { isJoined, type Joined, type Machine } from '../app/host-certificate.ts'
+import { joinHost, registerHost } from '../app/host-join.ts'
+import { leaveHost } from '../app/host-leave.ts'
 import { imageContent } from '../app/image-content.ts'
 import type { Cloud } from '../cloud.ts'
 import { problem, toCloudError } from '../http/problem.ts'
+import { type Rate, RateLimiter } from '../http/rate-limit.ts'
 import { host } from '../store/host.ts'
 
 export interface LinkServerOptions {
   tls: { key: string; cert: string; ca: string }
+  /** How often one address may ask to join or to leave. */
+  rate?: Rate
 }
 
 const checkJoin = Compile(JoinRequest)
+const checkRegister = Compile(RegisterRequest)
+
+/** A rack that is set up at once behind one address; and few enough that checking signatures costs a controller nothing. */
+const joinRate: Rate = { per_s: 5, burst: 200 }
 
 /** Builds the server; it does not listen yet. */
 export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): FastifyInstance {
@@ -36,12 +53,7 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
     if (cloudError.status >= 500) cloud.log.error({ err: error }, 'an agent was answered with an error')
     await reply.status(cloudError.status).type('application/problem+json').send(problem(cloudError, request.id))
   })
-  server.post('/agent/v1/join', async request => {
-    const { body } = request
-    if (!checkJoin.Check(body))
-      throw new CloudError('invalid', 'Joining takes a token, a signing request, host name and machine id.')
-    return await joinHost(cloud, { token: body.token, csr_pem: body.csr_pem, ...body.facts_summary })
-  })
+  serveJoining(cloud, server, new RateLimiter(cloud.clock, options.rate ?? joinRate))
   server.get<{ Params: { image: string } }>('/agent/v1/images/:image', (request, reply) =>
     sendImage(cloud, request, reply),
   )
@@ -59,6 +71,43 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
     })
   })
   return server
+}
+
+/** Whoever asks here has shown nothing yet: each address may ask so often, and what it sends is bounded by shape. */
+function serveJoining(cloud: Cloud, server: FastifyInstance, limiter: RateLimiter): void {
+  const admit = (request: FastifyRequest, reply: FastifyReply) => limiter.admit(addressKey(request.ip), reply)
+  const machineOf = async (request: FastifyRequest, body: JoinRequest | RegisterRequest): Promise<Machine> => {
+    const { csr_pem, facts_summary, found = {} } = body
+    const proven_host_id = (await hostOf(cloud, request.raw.socket))?.id ?? null
+    return { csr_pem, found, ...facts_summary, address: request.ip, proven_host_id }
+  }
+  const tell = (reply: FastifyReply, answer: Joined | RegisterReply) =>
+    reply.status(isJoined(answer) ? 200 : 202).send(answer)
+  server.post(joinPath, async (request, reply) => {
+    admit(request, reply)
+    const { body } = request
+    if (!checkJoin.Check(body))
+      throw new CloudError('invalid', 'Joining takes a token, a signing request, host name and machine id.')
+    const { token, waits = false } = body
+    await tell(reply, await joinHost(cloud, { ...(await machineOf(request, body)), token, waits }))
+  })
+  server.post(registerPath, async (request, reply) => {
+    admit(request, reply)
+    const { body } = request
+    if (!checkRegister.Check(body))
+      throw new CloudError('invalid', 'Registering takes a signing request, host name and machine id.')
+    const gone = new AbortController()
+    request.raw.socket.once('close', () => gone.abort())
+    await tell(reply, await registerHost(cloud, await machineOf(request, body), body.wait_s ?? 0, gone.signal))
+  })
+  server.post(leavePath, async (request, reply) => {
+    admit(request, reply)
+    const known = await hostOf(cloud, request.raw.socket)
+    if (!known)
+      throw new CloudError('not_signed_in', 'Only hosts of this cloud leave it; this one is none, or none any more.')
+    await leaveHost(cloud, known.id)
+    await reply.status(204).send()
+  })
 }
 
 /** The host whose current certificate this connection has shown, or null. */

@@ -69,6 +69,11 @@ export async function signAgent(cloud: Parts, csr_pem: string, host_id: string):
   }
 }
 
+/** The CA's certificate, PEM. */
+export async function authorityCertificate(cloud: Parts): Promise<string> {
+  return (await authorityOf(cloud)).certificate_pem
+}
+
 /** base64url of the SHA-256 of the CA certificate's DER. */
 export async function caFingerprint(cloud: Parts): Promise<string> {
   const { certificate_pem } = await authorityOf(cloud)

@@ -8,6 +8,7 @@ import { cluster } from '../store/cluster.ts'
 import { onConstraint } from '../store/constraint.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { applyLimits } from '../store/host-limits.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
@@ -58,7 +59,7 @@ export function updateCluster(
     const updated = await onConstraint(cluster.update(tx, id, asked), nameTaken(asked.name))
     if (!updated) throw notFound('cluster', id)
     if (asked.cpu_overcommit !== undefined || asked.memory_overcommit !== undefined) {
-      await cluster.applyOvercommit(tx, id, cloud.settings.get('host.reserved_memory_mib'))
+      await applyLimits(tx, { cluster_id: id }, cloud.settings.get('host.reserved_memory_mib'))
     }
     await record(tx, caller, 'changed', id)
     return updated

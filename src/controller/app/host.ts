@@ -1,25 +1,24 @@
 /** Hosts: how they join and leave, and what an administrator sets on them. */
-import { createHash } from 'node:crypto'
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { isLoopback } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import type { HostId } from '../../model/ids.ts'
-import { linkUrlOf } from '../../protocol/join.ts'
-import { type Cloud, makeId } from '../cloud.ts'
-import { controller } from '../store/controller.ts'
+import type { Cloud } from '../cloud.ts'
+import { onConstraint } from '../store/constraint.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
+import { applyLimits } from '../store/host-limits.ts'
 import { instance } from '../store/instance.ts'
 import { invitation } from '../store/invitation.ts'
 import { migration } from '../store/migration.ts'
 import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
-import { caFingerprint, signAgent } from './authority.ts'
+import { caFingerprint } from './authority.ts'
 import { by, type Caller } from './caller.ts'
 import { change, withoutKey } from './change.ts'
 import { volume } from '../store/volume.ts'
+import { hashOfSecret } from './host-join.ts'
 import { endWithInstances } from './migration-steps.ts'
 import { takeOut } from './instance-gone.ts'
 import { takeOutVolume } from './volume-gone.ts'
@@ -41,7 +40,13 @@ export function updateHost(
   asked: BodyOf<typeof hostRoutes.update>,
 ): Promise<Host> {
   return change(cloud, caller, async tx => {
-    await host.update(tx, id, asked)
+    if (!(await host.lock(tx, id))) throw notFound('host', id)
+    await onConstraint(host.update(tx, id, asked), {
+      host_name_key: () =>
+        new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`),
+    })
+    if (asked.reserved_memory_mib !== undefined || asked.reserved_vcpus !== undefined)
+      await applyLimits(tx, { host_id: id }, cloud.settings.get('host.reserved_memory_mib'))
     const found = await host.find(tx, id)
     if (!found) throw notFound('host', id)
     await record(tx, id, 'changed', caller)
@@ -127,9 +132,18 @@ export async function inviteHost(
     const cluster_id = asked.cluster_id ?? (await invitation.defaultCluster(tx))
     if (!cluster_id || !(await invitation.clusterExists(tx, cluster_id)))
       throw notFound('cluster', cluster_id ?? 'default')
+    const replaces_host_id = asked.replaces_host_id ?? null
+    if (replaces_host_id !== null && !(await host.lock(tx, replaces_host_id))) throw notFound('host', replaces_host_id)
     const secret = Buffer.from(cloud.random.bytes(32)).toString('base64url')
+    const secret_sha256 = hashOfSecret(secret)
     const expires_at = new Date(cloud.clock.now_ms() + (asked.minutes ?? 60) * 60_000)
-    await invitation.insert(tx, { secret_sha256: hashOf(secret), cluster_id, created_by: caller.user_id, expires_at })
+    await invitation.insert(tx, {
+      secret_sha256,
+      cluster_id,
+      replaces_host_id,
+      created_by: caller.user_id,
+      expires_at,
+    })
     const token = `croft1.${ca_fingerprint}.${secret}`
     const controller_url = cloud.self.agent_url
     const command = `./croft host join ${controller_url} ${token}`
@@ -143,74 +157,22 @@ export async function inviteHost(
   })
 }
 
+/** How machines join that have no token: what they are to be told, and whether they are let wait. */
+export async function howToJoin(cloud: Cloud): Promise<ReplyOf<typeof hostRoutes.joining>> {
+  const ca_fingerprint = await caFingerprint(cloud)
+  const controller_url = cloud.self.agent_url
+  return {
+    controller_url,
+    ca_fingerprint,
+    self_registration: cloud.settings.get('host.self_registration'),
+    command: `./croft host join ${controller_url} --ca ${ca_fingerprint}`,
+    warning: loopbackWarning(controller_url),
+  }
+}
+
 /** `croft up` itself joins the controller's own machine in this way; nobody else can. */
 function loopbackWarning(controller_url: string): string | null {
   const { hostname } = new URL(controller_url)
   if (!isLoopback(hostname.replace(/^\[|\]$/g, ''))) return null
   return `The controller listens for hosts at ${hostname}, which other machines cannot reach. To have more than one host, run on the controller's machine: croft up --cluster-address ADDRESS (its address on the network between hosts); then invite again.`
-}
-
-function hashOf(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
-}
-
-export interface JoinAsked {
-  /** The whole token as invited. */
-  token: string
-  csr_pem: string
-  hostname: string
-  machine_id: string
-}
-
-export interface Joined {
-  host_id: string
-  certificate_pem: string
-  ca_pem: string
-  link_urls: string[]
-}
-
-function badToken(): CloudError {
-  return new CloudError(
-    'forbidden',
-    'The token is not valid: it was used, is too old, or never was. Make a new one: croft host invite.',
-  )
-}
-
-/**
- * A host joins with its token. The same machine joining again (reinstalled, or the answer was lost) is the same host with
- * a new certificate; the old one is good no longer. Throws forbidden for a token that is unknown, used by another or too old.
- */
-export async function joinHost(cloud: Cloud, asked: JoinAsked): Promise<Joined> {
-  const secret = asked.token.split('.')[2] ?? ''
-  return await cloud.database.transaction(async tx => {
-    const invited = await invitation.lock(tx, hashOf(secret))
-    if (!invited) throw badToken()
-    const known = await host.byMachine(tx, asked.machine_id)
-    if (invited.used_at !== null && invited.used_by_host_id !== known?.id) throw badToken()
-    if (known?.is_linked) {
-      throw new CloudError(
-        'conflict',
-        'A host with the machine id of this one is linked right now. If this machine was cloned from it, give it an id of ' +
-          'its own (rm /etc/machine-id; systemd-machine-id-setup); if it is the same, stop its agent and try again.',
-      )
-    }
-    const id = known?.id ?? makeId<HostId>(cloud)
-    const { certificate_pem, ca_pem, sha256 } = await signAgent(cloud, asked.csr_pem, id)
-    const certificate_sha256 = Buffer.from(sha256)
-    if (known) await host.renew(tx, id, certificate_sha256)
-    else {
-      const name = await host.freeName(tx, asked.hostname)
-      await host.insert(tx, {
-        id,
-        name,
-        cluster_id: invited.cluster_id,
-        machine_id: asked.machine_id,
-        certificate_sha256,
-      })
-    }
-    await invitation.use(tx, hashOf(secret), id)
-    await record(tx, id, known ? 'changed' : 'created', null)
-    const link_urls = (await controller.urls(tx)).map(linkUrlOf)
-    return { host_id: id, certificate_pem, ca_pem, link_urls }
-  })
 }

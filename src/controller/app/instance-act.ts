@@ -15,6 +15,7 @@ import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance, type Wish } from '../store/instance.ts'
+import { maintenance } from '../store/maintenance.ts'
 import { operation } from '../store/operation.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { volume } from '../store/volume.ts'
@@ -153,6 +154,7 @@ function actAll(cloud: Cloud, asked: readonly (Asked & { act: Act })[]): Promise
       return row
     })
     const changing = rows.filter(row => kind.check(row))
+    if (kind.move === 'start' || kind.move === 'recover') await mustNotBeMaintained(tx, changing)
     await kind.settle?.(tx, changing, new Map(asked.map(one => [one.id, one.caller])))
     const generations = new Map(rows.map(row => [row.id, row.generation]))
     for (const [id, generation] of await wantAll(tx, changing, kind)) generations.set(id, generation)
@@ -212,6 +214,21 @@ async function answers(tx: Tx, pairs: readonly (readonly [instance_id: string, o
 function mustStay({ name, migration_id }: LockedInstance): void {
   if (migration_id === null) return
   throw new CloudError('wrong_state', `Nothing can be done with ${name} now: ${whyNotWhileMoving}.`, { migration_id })
+}
+
+/** A host in maintenance is being emptied, or is to stay empty. */
+async function mustNotBeMaintained(tx: Tx, rows: readonly LockedInstance[]): Promise<void> {
+  const maintained = await maintenance.among(
+    tx,
+    rows.map(row => row.host_id),
+  )
+  const row = rows.find(one => maintained.has(one.host_id))
+  if (!row) return
+  throw new CloudError(
+    'wrong_state',
+    `The host of ${row.name} is in maintenance, so nothing is started there. It is being moved to another host: try again when it is there.`,
+    { state: row.state },
+  )
 }
 
 /** Asking for what is wanted already is no error and changes nothing. */

@@ -177,7 +177,8 @@ export async function giveUp(
   // What made it be given up says more than that it was.
   const reason = (row.cancel_as === null ? null : row.reason) ?? why
   const network = row.phase === 'sending'
-  await step(tx, row, { phase: 'discarding', outcome, reason, told: await toldNow(tx, row) }, { network })
+  const given_up_at = await migrationContent.now(tx)
+  await step(tx, row, { phase: 'discarding', outcome, reason, given_up_at, told: await toldNow(tx, row) }, { network })
   if (row.operation_id !== null) await operation.end(tx, row.operation_id, outcome, reason)
   await event.notify(tx, channels.work, 'maintenance')
 }

@@ -7,11 +7,9 @@ import type { Migration, MigrationCreate, MigrationOptions, migrationRoutes } fr
 import type { Operation } from '../../api/operation.ts'
 import type { QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import type { MigrationId, OperationId, PlacementId } from '../../model/ids.ts'
+import type { MigrationId, OperationId } from '../../model/ids.ts'
 import { isMoving } from '../../model/migration.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { type Decision, place } from '../scheduler/place.ts'
-import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import { json, type Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
@@ -19,11 +17,12 @@ import { migration } from '../store/migration.ts'
 import { migrationContent } from '../store/migration-content.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
-import { placement } from '../store/placement.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
 import { mustSee } from './instance.ts'
 import { askCancel, changed } from './migration-steps.ts'
+import { placeExisting } from './placement.ts'
+import { keepRefusal } from './placement-told.ts'
 
 export interface Moved {
   migration: Migration
@@ -41,18 +40,29 @@ export async function getMigration(cloud: Cloud, id: string): Promise<Migration>
   return found
 }
 
-export function migrateInstance(cloud: Cloud, caller: Caller, id: string, asked: MigrationCreate): Promise<Moved> {
-  return change(cloud, caller, async tx => {
+export async function migrateInstance(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  asked: MigrationCreate,
+): Promise<Moved> {
+  const moved = change(cloud, caller, async tx => {
     const row = mustSee(caller, await instance.lock(tx, id), id)
     checkVersion(caller, row.version)
     const { kind, host_id, ...options } = asked
-    const begun = await beginMove(cloud, tx, row, { kind, host_id, options, cause: 'user', who: by(caller) })
+    const begun = await beginMove(cloud, tx, row, { kind, host_id, options, cause: 'user', who: by(caller), caller })
     const [moved] = await migration.byIds(tx, [begun.id])
     const [shown] = await instance.byIds(tx, [id])
     const [started] = await operation.byIds(tx, [begun.operation_id])
     if (!moved || !shown || !started) throw new Error('what was just made is not there')
     return { migration: moved, instance: shown, operation: started }
   })
+  try {
+    return await moved
+  } catch (error) {
+    await keepRefusal(cloud, error)
+    throw error
+  }
 }
 
 export function cancelMigration(cloud: Cloud, caller: Caller, id: string): Promise<Migration> {
@@ -90,8 +100,11 @@ export interface MoveAsked {
   kind?: 'live' | 'cold' | undefined
   /** Where to; without it the scheduler chooses. */
   host_id?: string | undefined
+  /** Where not. */
+  not_host_ids?: readonly string[]
   options: MigrationOptions
   cause: string
+  caller?: Caller
   /** Null: nobody in person. */
   who: { user_id: string | null; request_id: string | null } | null
 }
@@ -107,17 +120,37 @@ export async function beginMove(
   asked: MoveAsked,
 ): Promise<{ id: string; operation_id: string; target_host_id: string }> {
   const kind = kindOf(row, asked.kind)
-  const wish = await wishOf(tx, row, { kind, host_id: asked.host_id })
-  const { decision, target_host_id } = await placeMove(cloud, tx, row, wish)
+  const source_host_id = row.host_id
+  if (asked.host_id !== undefined && !(await host.exists(tx, asked.host_id))) throw notFound('host', asked.host_id)
+  const here = await migrationContent.content(tx, {
+    instance_id: row.id,
+    source_host_id,
+    target_host_id: source_host_id,
+  })
+  const claimed = {
+    // A deleted one has given its share of these up.
+    vcpus: row.compute_claimed ? row.vcpus : 0,
+    memory_mib: row.compute_claimed ? row.memory_mib : 0,
+    disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
+  }
+  const { host_id: target_host_id } = await placeExisting(
+    cloud,
+    tx,
+    { ...row, ...claimed },
+    {
+      exclude: await excluded(tx, row, asked.not_host_ids ?? []),
+      host_id: asked.host_id,
+      disk_gib: claimed.disk_gib,
+      // Who names the host may name one in another zone.
+      ...(asked.host_id !== undefined && { zone_id: null }),
+      cpu_flags: await seenFlags(tx, row, kind),
+      caller: asked.caller,
+    },
+  )
   const id = makeId<MigrationId>(cloud)
   const operation_id = makeId<OperationId>(cloud)
   const who = { user_id: asked.who?.user_id ?? null, request_id: asked.who?.request_id ?? null }
-  const content = await migrationContent.content(tx, {
-    instance_id: row.id,
-    source_host_id: row.host_id,
-    target_host_id,
-  })
-  const { vcpus, memory_mib, disk_gib, arch, cpu_flags, labels, zone_id, host_id } = wish
+  const content = await migrationContent.content(tx, { instance_id: row.id, source_host_id, target_host_id })
   await migration.insert(tx, {
     id,
     instance_id: row.id,
@@ -125,28 +158,16 @@ export async function beginMove(
     project_id: row.project_id,
     kind,
     cause: asked.cause,
-    source_host_id: row.host_id,
+    source_host_id,
     target_host_id,
     phase: 'preparing',
     copied_volumes: json(content.filter(one => !one.is_shared).map(one => one.id)),
     options: json(optionsOf(cloud, asked.options)),
     secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
-    vcpus,
-    memory_mib,
-    disk_gib,
+    ...claimed,
     operation_id,
     ...who,
   })
-  await placement.insert(tx, [
-    {
-      id: makeId<PlacementId>(cloud),
-      project_id: row.project_id,
-      instance_id: row.id,
-      request_id: who.request_id ?? id,
-      asked: { vcpus, memory_mib, disk_gib, arch, cpu_flags, labels, zone_id, host_id },
-      decision,
-    },
-  ])
   const made = { id: operation_id, project_id: null, ...who, kind: 'instance.migrate', noun: 'instance' }
   await operation.start(
     tx,
@@ -196,70 +217,26 @@ export function kindOf(row: LockedInstance, asked: 'live' | 'cold' | undefined):
   return runs ? 'live' : 'cold'
 }
 
-/** What it needs of its new host: what it needed when it was placed, and of a CPU all that the guest may have seen. */
-async function wishOf(
+/** What a guest may have seen of its CPU, and must find again when it goes on running elsewhere. */
+async function seenFlags(tx: Tx, row: LockedInstance, kind: 'live' | 'cold'): Promise<readonly string[]> {
+  return kind === 'live' && guestsSeeTheHost.has(row.cpu_model) ? await migrationContent.cpuFlags(tx, row.host_id) : []
+}
+
+/** Where it is, where it shall not go, and where something of it is still to be cleared: each with why, to follow the host's name. */
+async function excluded(
   tx: Tx,
   row: LockedInstance,
-  { kind, host_id = null }: { kind: 'live' | 'cold'; host_id?: string | undefined | null },
-): Promise<PlacementAsked> {
-  const before = (await placement.ofInstance(tx, row.id))?.asked as Partial<PlacementAsked> | undefined
-  const content = await migrationContent.content(tx, {
-    instance_id: row.id,
-    source_host_id: row.host_id,
-    target_host_id: row.host_id,
-  })
-  const flags =
-    kind === 'live' && guestsSeeTheHost.has(row.cpu_model) ? await migrationContent.cpuFlags(tx, row.host_id) : []
-  return {
-    vcpus: row.compute_claimed ? row.vcpus : 0,
-    memory_mib: row.compute_claimed ? row.memory_mib : 0,
-    disk_gib: content.reduce((sum, one) => sum + one.size_gib, 0),
-    zone_id: host_id === null ? row.zone_id : null,
-    host_id,
-    arch: before?.arch ?? null,
-    cpu_flags: [...new Set([...(before?.cpu_flags ?? []), ...flags])],
-    labels: before?.labels ?? {},
-    around: {
-      excluded: new Map(
-        [row.host_id, ...(await migration.uncleared(tx, row.id))].map(id => [
-          id,
-          'it is there now, or something of it is still to be cleared there',
-        ]),
-      ),
-    },
-  }
+  not_host_ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ...not_host_ids.map((id): [string, string] => [id, 'is busy with other migrations, or has failed before']),
+    ...(await migration.uncleared(tx, row.id)).map((id): [string, string] => [
+      id,
+      'still has something of it to clear',
+    ]),
+    [row.host_id, 'is where it is now'],
+  ])
 }
 
 /** CPU models that are made of the host's own CPU. */
 const guestsSeeTheHost: ReadonlySet<string> = new Set(['default', 'host-model', 'host-passthrough'])
-
-/** Another transaction may take the room between looking and claiming; then it is looked at again. */
-const attempts_max = 5
-
-async function placeMove(
-  cloud: Cloud,
-  tx: Tx,
-  row: LockedInstance,
-  wish: PlacementAsked,
-): Promise<{ decision: Decision; target_host_id: string }> {
-  let decision: Decision | undefined
-  const { vcpus, memory_mib, disk_gib } = wish
-  for (let attempt = 0; attempt < attempts_max; attempt++) {
-    const hosts = await cloud.hosts.view(tx, { with_promised: true })
-    if (wish.host_id !== null && !hosts.some(one => one.id === wish.host_id)) throw notFound('host', wish.host_id)
-    ;[decision] = place(hosts, wish)
-    if (!decision?.host_id) break
-    const target_host_id = decision.host_id
-    if (await host.claim(tx, [{ host_id: target_host_id, vcpus, memory_mib, disk_gib }])) {
-      return { decision, target_host_id }
-    }
-  }
-  const asked = decision?.hosts.filter(one => wish.host_id === null || one.host_id === wish.host_id) ?? []
-  const why = asked.flatMap(one => (one.refused === null ? [] : [`${one.host}: ${one.refused}`])).slice(0, 3)
-  const reasons = why.length > 0 ? ` (${why.join('; ')})` : ''
-  throw new CloudError(
-    'no_capacity',
-    `No other host can take ${row.name}${reasons}. Free some room, add a host, or name one that differs.`,
-    { refusals: decision?.refusals ?? {} },
-  )
-}

@@ -145,6 +145,8 @@ export interface Elsewhere {
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
   zone_id?: string | null
+  /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
+  cpu_flags?: readonly string[]
   /** Who asks, which is told as much as they may know; without it Croft itself. */
   caller?: Caller | undefined
 }
@@ -191,7 +193,7 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, pool_id, zone_id }: Elsewhere,
+  { exclude, host_id, disk_gib, pool_id, zone_id, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -205,6 +207,7 @@ async function askedOf(
     disk_gib,
     zone_id: zone_id === undefined ? instance.zone_id : zone_id,
     host_id: host_id ?? null,
+    cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
     ...(pool_id !== undefined && { pool_id }),
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
     around: { excluded: exclude },

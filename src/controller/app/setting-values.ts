@@ -80,6 +80,11 @@ export const settingTable = {
     1024,
     'Memory of each host that is never given to instances, MiB',
   ),
+  'host.self_registration': setting(
+    Type.Boolean(),
+    false,
+    'Whether machines may ask to be hosts without a token, and wait for an operator to approve them',
+  ),
   'migration.bandwidth_mib_s': setting(
     Type.Integer({ minimum: 0, maximum: 1_000_000 }),
     0,

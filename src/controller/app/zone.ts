@@ -8,6 +8,7 @@ import { onConstraint } from '../store/constraint.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import type { Page } from '../store/page.ts'
+import { region } from '../store/region.ts'
 import { storm } from '../store/storm.ts'
 import { zone } from '../store/zone.ts'
 import { by, type Caller, mayOnSystem } from './caller.ts'
@@ -53,9 +54,10 @@ export function overrideStorm(cloud: Cloud, caller: Caller, id: string): Promise
   })
 }
 
-function nameTaken(name: string | undefined) {
+function wrong({ name, region_id }: { name?: string | undefined; region_id?: string | undefined }) {
   return {
     zone_name_key: () => new CloudError('name_taken', `There is a zone '${name}' already. Choose another name.`),
+    zone_region_id_fkey: () => notFound('region', String(region_id)),
   }
 }
 
@@ -66,7 +68,9 @@ async function record(tx: Tx, caller: Caller, kind: string, resource_id: string)
 export function createZone(cloud: Cloud, caller: Caller, asked: BodyOf<typeof zoneRoutes.create>): Promise<Zone> {
   const id = makeId<ZoneId>(cloud)
   return change(cloud, caller, async tx => {
-    const created = await onConstraint(zone.insert(tx, { id, name: asked.name }), nameTaken(asked.name))
+    const region_id = asked.region_id ?? (await region.first(tx))
+    if (region_id === null) throw notFound('region', 'default')
+    const created = await onConstraint(zone.insert(tx, { id, name: asked.name, region_id }), wrong(asked))
     await record(tx, caller, 'created', id)
     return created
   })
@@ -79,7 +83,7 @@ export function updateZone(
   asked: BodyOf<typeof zoneRoutes.update>,
 ): Promise<Zone> {
   return change(cloud, caller, async tx => {
-    const updated = await onConstraint(zone.update(tx, id, asked), nameTaken(asked.name))
+    const updated = await onConstraint(zone.update(tx, id, asked), wrong(asked))
     if (!updated) throw notFound('zone', id)
     await record(tx, caller, 'changed', id)
     return updated

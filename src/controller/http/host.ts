@@ -1,5 +1,5 @@
 import { hostRoutes } from '../../api/host.ts'
-import { getHost, inviteHost, listHosts, removeHost, updateHost } from '../app/host.ts'
+import { getHost, howToJoin, inviteHost, listHosts, removeHost, updateHost } from '../app/host.ts'
 import { adoptInstance } from '../app/restored-adopt.ts'
 import { purgeOrphan, reconcileHost } from '../app/restored.ts'
 import { answer, handle } from './handle.ts'
@@ -22,5 +22,6 @@ export const hostHandlers = [
   handle(hostRoutes.purgeOrphan, async ({ cloud, caller, params, body }) =>
     answer(await purgeOrphan(cloud, caller, params.host, body)),
   ),
+  handle(hostRoutes.joining, async ({ cloud }) => answer(await howToJoin(cloud))),
   handle(hostRoutes.invite, async ({ cloud, caller, body }) => answer(await inviteHost(cloud, caller, body))),
 ]

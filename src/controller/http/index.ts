@@ -14,6 +14,8 @@ import { imageHandlers } from './image.ts'
 import { imageUploadHandlers } from './image-upload.ts'
 import { imageKeyHandlers } from './image-key.ts'
 import { keyPairHandlers } from './key-pair.ts'
+import { regionHandlers } from './region.ts'
+import { aggregateHandlers } from './aggregate.ts'
 import { zoneHandlers } from './zone.ts'
 import { clusterHandlers } from './cluster.ts'
 import { settingHandlers } from './setting.ts'
@@ -21,6 +23,7 @@ import { auditHandlers } from './audit.ts'
 import { floatingIpHandlers } from './floating-ip.ts'
 import type { Handled } from './handle.ts'
 import { metricsHandlers } from './metrics.ts'
+import { maintenanceHandlers } from './maintenance.ts'
 import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
@@ -31,6 +34,7 @@ import { subnetHandlers } from './subnet.ts'
 import { haRestartHandlers } from './ha-restart.ts'
 import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
+import { hostRegistrationHandlers } from './host-registration.ts'
 import { instanceHandlers } from './instance.ts'
 import { operationHandlers } from './operation.ts'
 import { sessionHandlers } from './session.ts'
@@ -40,11 +44,13 @@ export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
   ...hostHandlers,
+  ...hostRegistrationHandlers,
   ...hostBmcHandlers,
   ...haRestartHandlers,
   ...instanceGroupHandlers,
   ...instanceHandlers,
   ...migrationHandlers,
+  ...maintenanceHandlers,
   ...consoleHandlers,
   ...operationHandlers,
   ...eventHandlers,
@@ -60,8 +66,10 @@ export const handlers: readonly Handled[] = [
   ...imageUploadHandlers,
   ...imageKeyHandlers,
   ...volumeHandlers,
+  ...regionHandlers,
   ...zoneHandlers,
   ...clusterHandlers,
+  ...aggregateHandlers,
   ...settingHandlers,
   ...auditHandlers,
   ...networkHandlers,

@@ -36,6 +36,7 @@ create table migration (
   created_at timestamptz not null default croft_now(),
   sending_at timestamptz,
   switched_at timestamptz,
+  given_up_at timestamptz,
   ended_at timestamptz,
   check ((phase = 'ended') = (ended_at is not null)),
   check (outcome is not null or phase in ('preparing', 'sending')),
@@ -62,6 +63,7 @@ create table maintenance (
   drained_at timestamptz,
   created_at timestamptz not null default croft_now()
 );
+create index on maintenance (operation_id);
 -- What cannot be moved now, and why; tried again after `again_at`.
 create table maintenance_obstacle (
   host_id uuid not null references maintenance on delete cascade,

@@ -44,8 +44,6 @@ export interface PlacementAsked {
   /** Null: any. */
   readonly zone_id: string | null
   readonly host_id: string | null
-  /** Where it may not go: where it is now, and where something of it is still to be cleared. */
-  readonly not_host_ids?: readonly string[]
   /** Where the volume is that it starts from; absent: it may be anywhere. */
   readonly volume_host_id?: string
   /** The pool that its disks are in, to be placed where it is reached. */

@@ -67,15 +67,6 @@ async function update(tx: Tx, id: string, change: ClusterChange): Promise<Cluste
   return row ? toCluster(row) : null
 }
 
-/** Reckons anew what may be promised of the cluster's hosts, as store/host.ts does when a host reports its facts. */
-async function applyOvercommit(tx: Tx, id: string, reserved_mib: number): Promise<void> {
-  await sql`update host h set
-      vcpus_limit = floor((h.facts->>'cpus')::numeric * c.cpu_overcommit)::int,
-      memory_limit_mib = greatest(0,
-        floor(((h.facts->>'memory_mib')::numeric - ${reserved_mib}::int) * c.memory_overcommit))::bigint
-    from cluster c where c.id = h.cluster_id and c.id = ${id}::uuid and h.facts is not null`.execute(tx)
-}
-
 /** With the records of hosts that were removed from it. Throws the database's own error when something refers to it still. */
 async function remove(tx: Tx, id: string): Promise<boolean> {
   await tx.deleteFrom('host').where('cluster_id', '=', id).where('removed_at', 'is not', null).execute()
@@ -83,4 +74,4 @@ async function remove(tx: Tx, id: string): Promise<boolean> {
   return numDeletedRows === 1n
 }
 
-export const cluster = { list, find, insert, update, applyOvercommit, remove }
+export const cluster = { list, find, insert, update, remove }

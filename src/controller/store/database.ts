@@ -55,6 +55,8 @@ export const channels = {
   console: 'croft_console',
   /** An operator asks that plug-ins of the web UI be read again. */
   plugin: 'croft_plugin',
+  /** Payload: a registration of a machine that wants to be a host, on which an operator has decided. */
+  registration: 'croft_registration',
 } as const
 
 const int8 = 20

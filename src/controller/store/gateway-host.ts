@@ -15,12 +15,14 @@ const is_gateway = sql<boolean>`(h.labels->>'gateway' = 'true'
 
 /**
  * Those that have been set up, those heard of in the last minutes apart from those not: a broken link to Croft alone moves
- * no gateway, a host that is long gone carries none while there are others.
+ * no gateway, a host that is long gone, or in maintenance, carries none
+ * while there are others.
  */
 async function list(db: Db): Promise<GatewayHost[]> {
   const { rows } = await sql<GatewayHost>`
-    select h.id, h.session_controller_id is not null
-      or coalesce(h.last_seen_at > croft_now() - interval '10 minutes', false) as seen
+    select h.id, (h.session_controller_id is not null
+      or coalesce(h.last_seen_at > croft_now() - interval '10 minutes', false))
+      and not exists (select from maintenance x where x.host_id = h.id) as seen
     from host h where h.facts is not null and h.removed_at is null and ${is_gateway} order by h.id`.execute(db)
   return rows
 }

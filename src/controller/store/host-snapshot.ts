@@ -15,12 +15,20 @@ type ClaimPart = Pick<HostSnapshot, 'vcpus_claimed' | 'memory_claimed_mib' | 'di
 const claimPart: RawBuilder<unknown> = sql`
   'vcpus_claimed', k.vcpus, 'memory_claimed_mib', k.memory_mib, 'disk_claimed_gib', k.disk_gib`
 
+/** The projects that an aggregate is for are told as its metadata. Who changes an aggregate bumps its hosts (store/aggregate.ts). */
+const aggregates: RawBuilder<unknown> = sql`(
+  select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'metadata',
+    case when a.restricted then a.metadata || jsonb_build_object('projects', coalesce(
+      (select string_agg(p.project_id::text, ',' order by p.project_id) from aggregate_project p where p.aggregate_id = a.id), ''))
+    else a.metadata end) order by a.id), '[]')
+  from aggregate_host ah join aggregate a on a.id = ah.aggregate_id where ah.host_id = h.id)`
+
 type StaticPart = Omit<HostSnapshot, keyof ClaimPart>
 const staticPart: RawBuilder<unknown> = sql`
   'id', h.id, 'name', h.name, 'zone_id', c.zone_id, 'cluster_id', h.cluster_id,
   'answers', h.session_controller_id is not null, 'schedulable', h.schedulable, 'maintenance', exists (select from maintenance x where x.host_id = h.id),
   'arch', coalesce(h.facts->>'arch', 'unknown'), 'virtualisation', coalesce(h.facts->>'virtualisation', 'unknown'),
-  'pool_id', h.facts->>'pool_id', 'cpu_flags', coalesce(h.facts->'cpu_flags', '[]'), 'labels', h.labels, 'aggregates', '[]'::jsonb,
+  'pool_id', h.facts->>'pool_id', 'cpu_flags', coalesce(h.facts->'cpu_flags', '[]'), 'labels', h.labels, 'aggregates', ${aggregates},
   'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib, 'disk_limit_gib', h.disk_limit_gib`
 
 /** How often each of the two rows was changed: greater is newer. */

@@ -7,6 +7,7 @@ import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { claim, claimHeld, release } from './host-claim.ts'
+import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
 /** What the host holds beyond the database; empty but after a restore. */
@@ -19,12 +20,17 @@ const disagreements = sql<Host['disagreements']>`(
     ) order by d.instance_id), '[]')
   from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
 
+const aggregates = sql<Host['aggregates']>`(
+  select coalesce(json_agg(json_build_object('id', a.id, 'name', a.name) order by a.name), '[]')
+  from aggregate_host ah join aggregate a on a.id = ah.aggregate_id where ah.host_id = h.id)`.as('aggregates')
+
 function selectHosts(db: Db) {
   return db
     .selectFrom('host as h')
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
+    .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .selectAll('h')
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
@@ -37,6 +43,7 @@ function selectHosts(db: Db) {
       'a.fenced_at as absent_fenced_at',
       'a.fenced_by as absent_fenced_by',
     ])
+    .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
     .select(eb => [
       'c.name as cluster',
@@ -48,6 +55,7 @@ function selectHosts(db: Db) {
         .where('i.deleted_at', 'is', null)
         .as('instances'),
       disagreements,
+      aggregates,
     ])
     .where('h.removed_at', 'is', null)
 }
@@ -91,6 +99,10 @@ function toHost(row: HostRow): Host {
     availability_reason: why,
     absence: absent && absence.shown(absent),
     schedulable: row.schedulable,
+    maintenance: row.maintenance_since && {
+      since: row.maintenance_since.toISOString(),
+      drained: row.drained_at !== null,
+    },
     labels: row.labels as Host['labels'],
     vcpus_limit: row.vcpus_limit,
     vcpus_claimed: row.vcpus_claimed,
@@ -99,6 +111,10 @@ function toHost(row: HostRow): Host {
     disk_limit_gib: row.disk_limit_gib,
     disk_claimed_gib: row.disk_claimed_gib,
     instances: row.instances ?? 0,
+    reserved_memory_mib: row.reserved_memory_mib,
+    reserved_vcpus: row.reserved_vcpus,
+    aggregates: row.aggregates,
+    machine_id: row.machine_id,
     facts: row.facts,
     foreign_domains: row.foreign_domains,
     disagreements: row.disagreements,
@@ -109,12 +125,22 @@ function toHost(row: HostRow): Host {
 
 async function list(
   db: Db,
-  asked: PageAsked & { name?: string | undefined; cluster_id?: string | undefined },
+  asked: PageAsked & {
+    name?: string | undefined
+    cluster_id?: string | undefined
+    aggregate_id?: string | undefined
+  },
 ): Promise<Page<Host>> {
   const keys = keyset(asked, sql`h.id`, { name: { column: sql`h.name` } })
   let query = selectHosts(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('h.name', '=', asked.name)
   if (asked.cluster_id !== undefined) query = query.where('h.cluster_id', '=', asked.cluster_id)
+  if (asked.aggregate_id !== undefined) {
+    const { aggregate_id } = asked
+    query = query.where(
+      sql<boolean>`exists (select from aggregate_host x where x.host_id = h.id and x.aggregate_id = ${aggregate_id})`,
+    )
+  }
   const { items, next } = keys.toPage(
     await query
       .orderBy(keys.order_by)
@@ -158,49 +184,37 @@ function present(tx: Tx, id: string) {
     .where('removed_at', 'is', null)
 }
 
-/** The host that this machine is, by the id that its system gave it. */
-async function byMachine(tx: Tx, machine_id: string): Promise<{ id: string; is_linked: boolean } | null> {
-  const row = await tx
+async function exists(db: Db, id: string): Promise<boolean> {
+  const row = await db
     .selectFrom('host')
-    .select(['id', sql<boolean>`session_controller_id is not null`.as('is_linked')])
-    .where('machine_id', '=', machine_id)
-    .forUpdate()
-    .executeTakeFirst()
-  return row ?? null
-}
-
-type NewHost = { id: string; name: string; cluster_id: string; machine_id: string; certificate_sha256: Buffer }
-
-async function insert(tx: Tx, made: NewHost): Promise<void> {
-  await tx.insertInto('host').values(made).execute()
-}
-
-/** A new certificate for a host that joins again; an old link ends with its next word. */
-async function renew(tx: Tx, id: string, certificate_sha256: Buffer): Promise<void> {
-  await tx
-    .updateTable('host')
-    .set({ certificate_sha256, session_epoch: sql`session_epoch + 1` })
+    .select('id')
     .where('id', '=', id)
-    .execute()
+    .where('removed_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
-/** The host name, with a number after it when another machine has it. */
-async function freeName(tx: Tx, hostname: string): Promise<string> {
-  const rows = await tx.selectFrom('host').select('name').where('name', 'like', `${hostname}%`).execute()
-  const taken = new Set(rows.map(row => row.name))
-  for (let n = 1; ; n++) {
-    const name = n === 1 ? hostname : `${hostname}-${n}`
-    if (!taken.has(name)) return name
-  }
+/** What the scheduler knows of it is to be read anew, though it is not in its row. */
+async function touch(tx: Tx, id: string): Promise<void> {
+  await tx.updateTable('host').set({ changes: sql<number>`changes + 1` }).where('id', '=', id).execute()
 }
 
-async function update(tx: Tx, id: string, set: { schedulable?: boolean | undefined; labels?: unknown }): Promise<void> {
+export interface HostChange {
+  name?: string | undefined
+  schedulable?: boolean | undefined
+  labels?: unknown
+  reserved_memory_mib?: number | null | undefined
+  reserved_vcpus?: number | null | undefined
+}
+
+/** Throws the database's own error (host_name_key) when the name is taken. */
+async function update(tx: Tx, id: string, set: HostChange): Promise<void> {
+  const { labels, ...plain } = set
+  const given = Object.entries(plain).filter(([, value]) => value !== undefined)
+  if (given.length === 0 && labels === undefined) return
   await tx
     .updateTable('host')
-    .set({
-      ...(set.schedulable !== undefined && { schedulable: set.schedulable }),
-      ...(set.labels !== undefined && { labels: json(set.labels) }),
-    })
+    .set({ ...Object.fromEntries(given), ...(labels !== undefined && { labels: json(labels) }) })
     .where('id', '=', id)
     .execute()
 }
@@ -217,6 +231,7 @@ async function instanceCount(db: Db, id: string): Promise<number> {
 
 /** Marks the host as gone. Its name and machine id become free, its certificate is good no longer. */
 async function remove(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('aggregate_host').where('host_id', '=', id).execute()
   await tx.deleteFrom('host_absence').where('host_id', '=', id).execute()
   await tx.deleteFrom('host_bmc').where('host_id', '=', id).execute()
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
@@ -224,29 +239,16 @@ async function remove(tx: Tx, id: string): Promise<void> {
     session_controller_id = null where id = ${id}`.execute(tx)
 }
 
-/** What may be promised of a host, from its facts, its cluster's overcommit and the reserve. */
-function limitsOf(
-  facts: HostFacts,
-  cluster: { cpu_overcommit: number; memory_overcommit: number },
-  reserved_mib: number,
-) {
-  return {
-    vcpus_limit: Math.floor(facts.cpus * cluster.cpu_overcommit),
-    memory_limit_mib: Math.max(0, Math.floor((facts.memory_mib - reserved_mib) * cluster.memory_overcommit)),
-    disk_limit_gib: facts.pool_total_gib,
-  }
-}
-
 async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: number): Promise<void> {
-  const cluster = await tx
+  const row = await tx
     .selectFrom('cluster')
     .innerJoin('host', 'host.cluster_id', 'cluster.id')
-    .select(['cpu_overcommit', 'memory_overcommit'])
+    .select(['cpu_overcommit', 'memory_overcommit', 'reserved_memory_mib', 'reserved_vcpus'])
     .where('host.id', '=', id)
     .executeTakeFirstOrThrow()
   await tx
     .updateTable('host')
-    .set({ facts: json(facts), ...limitsOf(facts, cluster, reserved_mib) })
+    .set({ facts: json(facts), ...limitsOf(facts, row, reserved_mib) })
     .where('id', '=', id)
     .execute()
 }
@@ -390,10 +392,8 @@ export const host = {
   find,
   lock,
   lockWhole,
-  byMachine,
-  insert,
-  renew,
-  freeName,
+  exists,
+  touch,
   update,
   instanceCount,
   remove,

@@ -220,7 +220,15 @@ function selectOperations(db: Db) {
       join.onRef('m.id', '=', 'o.resource_id').on('o.noun', '=', 'image').on('o.ended_at', 'is', null),
     )
     .leftJoin('migration as g', join => join.onRef('g.operation_id', '=', 'o.id').on('o.ended_at', 'is', null))
+    .leftJoin('maintenance as x', join => join.onRef('x.operation_id', '=', 'o.id').on('o.ended_at', 'is', null))
     .selectAll('o')
+    .select([
+      sql<number | null>`case when x.host_id is not null then (
+        select (100 * count(*) filter (where gone) / greatest(count(*), 1))::int from (
+          select false as gone from instance i where i.host_id = x.host_id
+          union all select true from migration v where v.source_host_id = x.host_id and v.outcome = 'succeeded'
+            and v.created_at >= x.created_at) c) end`.as('drained_percent'),
+    ])
     .select(['g.phase as migration_phase', 'g.progress as migration_progress'])
     .select(['now.progress', 'now.host_name', 'now.session_controller_id', 'now.held_generation'])
     .select(['m.status as image_status', 'm.progress_percent as image_percent'])
@@ -233,7 +241,9 @@ function toOperation(row: OperationRow): Operation {
     ? { step: row.image_status, percent: row.image_percent ?? 0 }
     : row.migration_phase
       ? { step: row.migration_phase, percent: percentOf(row.migration_progress as MigrationProgress | null) ?? 0 }
-      : (row.progress as { step: string; percent: number } | null)
+      : row.drained_percent !== null
+        ? { step: 'emptying the host', percent: row.drained_percent }
+        : (row.progress as { step: string; percent: number } | null)
   const done = row.succeeded + row.failed + row.cancelled
   const is_held = row.ended_at === null && row.held_generation !== null
   const waiting = is_held || (row.ended_at === null && row.host_name !== null && row.session_controller_id === null)

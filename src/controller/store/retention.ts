@@ -23,6 +23,7 @@ function rules({ event_days, operation_days, lock_minutes }: RetentionRules): Ru
     { table: 'console_link', due: sql`expires_at < croft_now()` },
     // Kept a week longer, so that a late agent is told that its token is over, and not that there is none.
     { table: 'join_token', due: sql`expires_at < croft_now() - interval '7 days'` },
+    { table: 'host_registration', due: sql`expires_at < croft_now()` },
     // Far longer than any client tries again.
     { table: 'idempotency', due: sql`created_at < croft_now() - interval '1 day'` },
     {

@@ -31,6 +31,7 @@ export interface MigrationTable {
   created_at: Generated<Date>
   sending_at: Date | null
   switched_at: Date | null
+  given_up_at: Date | null
   ended_at: Date | null
 }
 

@@ -118,8 +118,55 @@ export interface SettingTable {
   updated_by: string | null
 }
 
+export interface RegionTable {
+  id: string
+  name: string
+  created_at: Generated<Date>
+}
+
+export interface AggregateTable {
+  id: string
+  name: string
+  description: Generated<string>
+  metadata: Generated<unknown>
+  restricted: Generated<boolean>
+  version: Generated<number>
+  created_at: Generated<Date>
+}
+
+export interface AggregateHostTable {
+  aggregate_id: string
+  host_id: string
+}
+
+export interface AggregateProjectTable {
+  aggregate_id: string
+  project_id: string
+}
+
+export interface HostRegistrationTable {
+  id: string
+  key_sha256: Buffer
+  csr_pem: string
+  hostname: string
+  machine_id: string
+  address: string
+  found: Generated<unknown>
+  cluster_id: string | null
+  invited: Generated<boolean>
+  state: Generated<'pending' | 'approved' | 'rejected'>
+  host_id: string | null
+  certificate_pem: string | null
+  decided_at: Date | null
+  decided_by: string | null
+  asked_at: Generated<Date>
+  expires_at: Date
+  created_at: Generated<Date>
+}
+
 export interface ZoneTable {
   id: string
+  region_id: Generated<string>
   name: string
   created_at: Generated<Date>
 }
@@ -130,6 +177,9 @@ export interface ClusterTable {
   name: string
   cpu_overcommit: Generated<number>
   memory_overcommit: Generated<number>
+  cpu_baseline: Generated<unknown>
+  cpu_baseline_version: Generated<number>
+  cpu_baseline_at: Date | null
   ha_failures_tolerated: Generated<number>
   created_at: Generated<Date>
 }
@@ -140,6 +190,10 @@ export interface HostTable {
   name: string
   machine_id: string
   certificate_sha256: Buffer
+  key_sha256: Buffer | null
+  reserved_memory_mib: number | null
+  reserved_vcpus: number | null
+  cpu_verdict: Generated<unknown>
   schedulable: Generated<boolean>
   labels: Generated<unknown>
   facts: Generated<unknown>
@@ -177,6 +231,8 @@ export interface JoinTokenTable {
   expires_at: Date
   used_at: Date | null
   used_by_host_id: string | null
+  key_sha256: Buffer | null
+  replaces_host_id: string | null
 }
 
 export interface SecretTable {
@@ -560,7 +616,12 @@ export interface Schema {
   sign_in_attempt: SignInAttemptTable
   quota: QuotaTable
   setting: SettingTable
+  region: RegionTable
   zone: ZoneTable
+  aggregate: AggregateTable
+  aggregate_host: AggregateHostTable
+  aggregate_project: AggregateProjectTable
+  host_registration: HostRegistrationTable
   cluster: ClusterTable
   host: HostTable
   host_bmc: HostBmcTable

@@ -12,20 +12,24 @@ const storm = sql<Zone['storm']>`(select json_build_object('since', s.since, 'go
   'overridden_at', s.overridden_at) from zone_storm s where s.zone_id = zone.id)`.as('storm')
 
 function toZone(row: Row): Zone {
-  const { id, name, created_at } = row
+  const { id, name, region_id, created_at } = row
   const time = (text: string) => new Date(text).toISOString()
   const storming = row.storm && {
     ...row.storm,
     since: time(row.storm.since),
     overridden_at: row.storm.overridden_at && time(row.storm.overridden_at),
   }
-  return { id, name, storm: storming ?? null, created_at: created_at.toISOString() }
+  return { id, name, region_id, storm: storming ?? null, created_at: created_at.toISOString() }
 }
 
-async function list(db: Db, asked: PageAsked & { name?: string | undefined }): Promise<Page<Zone>> {
+async function list(
+  db: Db,
+  asked: PageAsked & { name?: string | undefined; region_id?: string | undefined },
+): Promise<Page<Zone>> {
   const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
   let query = db.selectFrom('zone').selectAll().select(storm).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
+  if (asked.region_id !== undefined) query = query.where('region_id', '=', asked.region_id)
   const rows = await query
     .orderBy(keys.order_by)
     .limit(keys.limit + 1)
@@ -49,15 +53,20 @@ async function names(db: Db, ids: readonly string[]): Promise<Map<string, string
   return new Map(rows.map(row => [row.id, row.name]))
 }
 
-/** Throws the database's own error (zone_name_key) when the name is taken. */
-async function insert(tx: Tx, made: { id: string; name: string }): Promise<Zone> {
+/** Throws the database's own error: zone_name_key, zone_region_id_fkey. */
+async function insert(tx: Tx, made: { id: string; name: string; region_id: string }): Promise<Zone> {
   return toZone(await tx.insertInto('zone').values(made).returningAll().executeTakeFirstOrThrow())
 }
 
-async function update(tx: Tx, id: string, change: { name?: string | undefined }): Promise<Zone | null> {
+/** Throws as insert does. */
+async function update(
+  tx: Tx,
+  id: string,
+  change: { name?: string | undefined; region_id?: string | undefined },
+): Promise<Zone | null> {
   const row = await tx
     .updateTable('zone')
-    .set({ name: change.name ?? sql<string>`name` })
+    .set({ name: change.name ?? sql<string>`name`, region_id: change.region_id ?? sql<string>`region_id` })
     .where('id', '=', id)
     .returningAll()
     .returning(storm)

@@ -153,10 +153,7 @@ export async function signClientRequest(
   common_name: string,
   validity: Validity,
 ): Promise<string> {
-  const request = readRequest(request_pem)
-  checkKey(request)
-  const proven = await request.verify().catch((): false => false)
-  if (!proven) throw new RequestRefused('The certificate request is not signed by the key that is in it.')
+  const request = await proven(request_pem)
   const public_key = await request.publicKey.export()
   return sign(authority, {
     common_name,
@@ -164,6 +161,22 @@ export async function signClientRequest(
     validity,
     extensions: [new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth])],
   })
+}
+
+/**
+ * SHA-256 of the public key (SubjectPublicKeyInfo, DER) of whoever made the request: it proves to have the private one by
+ * signing it. Throws RequestRefused as signClientRequest does.
+ */
+export async function keyOfRequest(request_pem: string): Promise<Buffer> {
+  const request = await proven(request_pem)
+  return createHash('sha256').update(Buffer.from(request.publicKey.rawData)).digest()
+}
+
+async function proven(request_pem: string): Promise<Pkcs10CertificateRequest> {
+  const request = readRequest(request_pem)
+  checkKey(request)
+  if (await request.verify().catch((): false => false)) return request
+  throw new RequestRefused('The certificate request is not signed by the key that is in it.')
 }
 
 function readRequest(pem: string): Pkcs10CertificateRequest {

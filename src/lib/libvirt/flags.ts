@@ -44,6 +44,8 @@ export const memoryFlag = { ...affect, maximum: 4 } as const
 export const vcpuFlag = { ...affect, maximum: 4, guest: 8, hotpluggable: 16 } as const
 export const consoleFlag = { force: 1, safe: 2 } as const
 export const baselineFlag = { expand_features: 1, migratable: 2 } as const
+export const compareFlag = { fail_incompatible: 1, validate_xml: 2 } as const
+export const jobStatsFlag = { completed: 1, keep_completed: 2 } as const
 
 export const statsGroup = {
   state: 1,

@@ -1,4 +1,5 @@
 /** Calls about the host and the hypervisor on it. Each is one of libvirt's API, and fails as Rpc.call does. */
+import { cpuComparisons, nameOf } from './names.ts'
 import { remote } from './procedures.ts'
 import type { Rpc } from './rpc.ts'
 
@@ -127,6 +128,26 @@ export class HostCalls {
         writer.array(cpus, cpu => writer.string(cpu)).u32(flags)
       },
       body => body.string(),
+    )
+  }
+
+  /**
+   * virConnectCompareHypervisorCPU: whether the hypervisor can give a guest this CPU (a <cpu> element). With
+   * compareFlag.fail_incompatible it fails with cpu_incompatible and names what is missing.
+   */
+  compareHypervisorCpu(
+    cpu: string,
+    target: Target = {},
+    flags = 0,
+  ): Promise<'incompatible' | 'identical' | 'superset' | 'unknown'> {
+    const { emulator, arch, machine, virt_type } = target
+    return this.#rpc.call(
+      remote.connect_compare_hypervisor_cpu,
+      writer => {
+        writer.optionalString(emulator).optionalString(arch).optionalString(machine).optionalString(virt_type)
+        writer.string(cpu).u32(flags)
+      },
+      body => nameOf(cpuComparisons, body.i32()),
     )
   }
 }

@@ -95,6 +95,7 @@ export const metadataKinds = ['description', 'title', 'element'] as const
 export const memoryFailureRecipients = ['hypervisor', 'guest'] as const
 export const memoryFailureActions = ['ignore', 'inject', 'fatal', 'reset'] as const
 export const jobTypes = ['none', 'bounded', 'unbounded', 'completed', 'failed', 'cancelled'] as const
+export const cpuComparisons = ['incompatible', 'identical', 'superset'] as const
 
 export function nameOf<Name extends string>(names: readonly Name[], number: number): Name | 'unknown' {
   return names[number] ?? 'unknown'

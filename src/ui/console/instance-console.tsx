@@ -4,14 +4,16 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
 import type { Instance } from '../../api/instance.ts'
-import type { ShownKind } from '../../model/console.ts'
+import { type ConsoleKind, consoleKinds } from '../../model/console.ts'
 import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { words as instanceWords } from '../instance/text.ts'
 import { Empty } from '../parts/empty.tsx'
 import { ConsolePanel } from './panel.tsx'
 import { ScreenSettings, SpiceWay } from './screen-settings.tsx'
+import { may, useSession } from '../session/session.ts'
 import { words } from './text.ts'
+import { NotAgain, type TicketFor } from './use-console.ts'
 import { Links, useViewers, Viewers } from './viewers.tsx'
 
 const shows: ReadonlySet<Instance['state']> = new Set(['running', 'migrating', 'rebooting', 'starting'])
@@ -20,17 +22,23 @@ const replay_bytes = 64 * 1024
 export default function InstanceConsole({ item, windowed = false }: { item: Instance; windowed?: boolean }) {
   const { id, name } = item
   const { kind: asked } = useSearch({ strict: false }) as { kind?: string }
-  const kind: ShownKind = asked === 'serial' ? 'serial' : 'graphical'
+  const session = useSession()
+  const has_spice = item.graphics === 'spice' && may(session, routes.console.update, id)
+  const kind = kindOf(asked, has_spice)
   const navigate = useNavigate()
   const viewers = useViewers(id)
   const [own, setOwn] = useState<ConsoleTicket | null>(null)
   const ask = useCallback(
-    (kind: ShownKind, signal: AbortSignal) =>
-      call(routes.instance.console, {
-        params: { instance: id },
-        body: { kind, ...(kind === 'serial' && { replay_bytes }) },
-        signal,
-      }),
+    async (kind: ConsoleKind, { signal, viewer_id, is_again }: TicketFor) => {
+      const params = { instance: id }
+      // Who comes later takes the place at SPICE: two pages must not take it from one another for ever.
+      if (kind === 'spice' && is_again) {
+        const { items } = await call(routes.console.list, { params, signal })
+        if (items.some(one => one.kind === 'spice')) throw new NotAgain(words('spice.taken'))
+      }
+      const body = { kind, ...(viewer_id && { viewer_id }), ...(kind === 'serial' && { replay_bytes }) }
+      return await call(routes.instance.console, { params, body, signal })
+    },
     [id],
   )
   const viewOnlyOf = (ticket: ConsoleTicket | null) =>
@@ -43,16 +51,17 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
     <ConsolePanel
       name={name}
       kind={kind}
+      has_spice={has_spice}
       onKind={kind => void navigate({ to: '.', search: { kind }, replace: true })}
       ask={ask}
       viewOnlyOf={viewOnlyOf}
       onTicket={setOwn}
-      {...whyNoClipboard(item)}
+      {...whyNoClipboard(item, kind)}
       wake={`${item.state} ${item.started_at}`}
       extra={
         !windowed && (
           <>
-            {kind === 'graphical' && <ScreenSettings item={item} />}
+            {kind !== 'serial' && <ScreenSettings item={item} />}
             <Button variant="secondary" size="sm" onClick={() => openWindow(id, kind)}>
               {words('window')}
             </Button>
@@ -63,19 +72,24 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
         <>
           <Viewers instance={id} own={own?.console_id} />
           {!windowed && <SpiceWay item={item} />}
-          {!windowed && <Links instance={id} kind={kind} />}
+          {!windowed && <Links instance={id} kind={kind === 'serial' ? 'serial' : 'graphical'} />}
         </>
       }
     />
   )
 }
 
-function whyNoClipboard({ graphics, clipboard }: Instance): { whyNoClipboard?: string } {
+function kindOf(asked: string | undefined, has_spice: boolean): ConsoleKind {
+  const kind = consoleKinds.find(one => one === asked) ?? 'graphical'
+  return kind === 'spice' && !has_spice ? 'graphical' : kind
+}
+
+function whyNoClipboard({ graphics, clipboard }: Instance, kind: ConsoleKind): { whyNoClipboard?: string } {
   if (clipboard === 'none') return { whyNoClipboard: words('paste.not_shared') }
-  return graphics === 'spice' ? { whyNoClipboard: words('paste.spice') } : {}
+  return graphics === 'spice' && kind !== 'spice' ? { whyNoClipboard: words('paste.spice') } : {}
 }
 
 /** With an opener, so that the new window has this tab's session. */
-function openWindow(id: string, kind: ShownKind): void {
+function openWindow(id: string, kind: ConsoleKind): void {
   window.open(`/ui/console/${id}?kind=${kind}`, `console-${id}-${kind}`, 'popup,width=1100,height=820')
 }

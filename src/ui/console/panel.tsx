@@ -2,7 +2,7 @@
 import { Alert, Button, Label, ToggleGroup, ToggleGroupItem, Tooltip } from '@patternfly/react-core'
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import { type ShownKind, shownKinds } from '../../model/console.ts'
+import { type ConsoleKind, type ShownKind, shownKinds } from '../../model/console.ts'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { CopyButton } from './clipboard.tsx'
@@ -12,14 +12,16 @@ import { PasteDialog } from './paste.tsx'
 import { type Scale, scales } from './session.ts'
 import { words } from './text.ts'
 import { TouchKeys } from './touch-keys.tsx'
-import { type ConsoleState, useConsole } from './use-console.ts'
+import { type ConsoleState, type TicketFor, useConsole } from './use-console.ts'
 
 export interface PanelProps {
   name: string
-  kind: ShownKind
+  kind: ConsoleKind
   /** Null: this kind and no other. */
-  onKind: ((kind: ShownKind) => void) | null
-  ask: (kind: ShownKind, signal: AbortSignal) => Promise<ConsoleTicket>
+  onKind: ((kind: ConsoleKind) => void) | null
+  /** There is SPICE, too. */
+  has_spice?: boolean
+  ask: (kind: ConsoleKind, asked: TicketFor) => Promise<ConsoleTicket>
   /** What the list of viewers says about this one, once it is in it. */
   viewOnlyOf?: (ticket: ConsoleTicket | null) => boolean | undefined
   onTicket?: (ticket: ConsoleTicket | null) => void
@@ -37,7 +39,7 @@ const forgotten_ms = 5000
 const tones = { connecting: 'busy', open: 'good', reconnecting: 'warn', ended: 'off' } as const
 
 export function ConsolePanel(props: PanelProps) {
-  const { name, kind, onKind, ask, viewOnlyOf, onTicket, whyNoClipboard, wake, extra, below } = props
+  const { name, kind, onKind, has_spice = false, ask, viewOnlyOf, onTicket, whyNoClipboard, wake, extra, below } = props
   const [scale, setScale] = useState<Scale>('fit')
   const [copied, setCopied] = useState('')
   const [pasting, setPasting] = useState(false)
@@ -51,6 +53,8 @@ export function ConsolePanel(props: PanelProps) {
   useWake(state, wake, again)
   useEffect(() => session.current?.setViewOnly(view_only), [session, view_only, state])
   useEffect(() => onTicket?.(ticket), [onTicket, ticket])
+  /** By both ways to a screen one does the same. */
+  const manner: ShownKind = kind === 'serial' ? 'serial' : 'graphical'
   const usable = state.kind === 'open' && !view_only
   const whole = useRef<HTMLDivElement>(null)
   return (
@@ -59,7 +63,7 @@ export function ConsolePanel(props: PanelProps) {
         {onKind && (
           <Choice
             label={words('kind')}
-            options={shownKinds.toReversed()}
+            options={has_spice ? [...shownKinds.toReversed(), 'spice' as const] : shownKinds.toReversed()}
             chosen={kind}
             textOf={one => words(one)}
             onChoose={onKind}
@@ -75,12 +79,12 @@ export function ConsolePanel(props: PanelProps) {
             </Tooltip>
           )}
         </span>
-        <KeysMenu kind={kind} isDisabled={!usable} onPress={keys => session.current?.press(keys)} />
+        <KeysMenu kind={manner} isDisabled={!usable} onPress={keys => session.current?.press(keys)} />
         <Button variant="secondary" size="sm" isDisabled={!usable} onClick={() => setPasting(true)}>
           {words('paste')}
         </Button>
         {copied !== '' && <CopyButton text={copied} />}
-        {kind === 'graphical' && (
+        {manner === 'graphical' && (
           <Choice
             label={words('scale')}
             options={view_only ? scales.filter(one => one !== 'resize') : scales}
@@ -105,13 +109,13 @@ export function ConsolePanel(props: PanelProps) {
       </div>
       <div className="croft-console-frame">
         <div className="croft-console-place" ref={place} />
-        <Veil state={state} onAgain={again} onSerial={kind === 'graphical' && onKind ? () => onKind('serial') : null} />
+        <Veil state={state} onAgain={again} onSerial={kind !== 'serial' && onKind ? () => onKind('serial') : null} />
       </div>
-      {touching && usable && <TouchKeys key={ticket?.console_id} kind={kind} session={session} />}
+      {touching && usable && <TouchKeys key={ticket?.console_id} kind={manner} session={session} />}
       {below && <div className="croft-console-below croft-stack">{below}</div>}
       {pasting && (
         <PasteDialog
-          kind={kind}
+          kind={manner}
           session={session}
           whyNoClipboard={whyNoClipboard}
           onClose={() => {

@@ -58,7 +58,7 @@ export function ScreenSettings({ item }: { item: Instance }) {
   )
 }
 
-/** A page cannot speak SPICE: no client for browsers is good enough to be shipped, and VNC shows the same screen. */
+/** The page speaks SPICE by itself; a program on one's own computer does more. */
 export function SpiceWay({ item }: { item: Instance }) {
   if (item.graphics !== 'spice') return null
   return (

@@ -84,14 +84,14 @@ export const words = catalogue({
     'clipboard.by_hand': 'This browser does not let the page copy. Copy it from here.',
     'paste.mine': 'From this computer’s clipboard',
     'paste.not_shared': 'The guest’s clipboard is not shared (Screen settings), so the text can only be typed.',
-    'paste.spice': 'With SPICE the guest’s clipboard is shared with remote-viewer; here the text can only be typed.',
+    'paste.spice': 'The guest’s clipboard is SPICE’s: choose SPICE above, or type the text.',
     touch: 'Keys on screen',
     'touch.type': 'Type here',
     'touch.hold': 'Keep down',
     'touch.press': 'Press {key}',
     graphics: 'Screen by',
     'graphics.vnc': 'VNC: in the page',
-    'graphics.spice': 'VNC and SPICE: in the page, and in remote-viewer',
+    'graphics.spice': 'VNC and SPICE: in the page, and SPICE in remote-viewer, too',
     'graphics.help':
       'From the next start on. SPICE needs a host whose QEMU has it; without one the guest runs with VNC.',
     'clipboard.help':
@@ -103,9 +103,11 @@ export const words = catalogue({
     'settings.of': 'Screen of {name}',
     'settings.save': 'Save',
     'spice.about':
-      'For a program on your own computer: install croft and remote-viewer (the package virt-viewer) there, sign in with croft, and run this. One at a time sits there; browsers cannot, as none of the SPICE clients for them is maintained well enough to be shipped, and the graphical console above shows the same screen.',
+      'Also for a program on your own computer: install croft and remote-viewer (the package virt-viewer) there, sign in with croft, and run this. One at a time sits there by SPICE, in the page or in a program: who comes later takes the place. Others look on by the graphical console, which shows the same screen.',
     'spice.command': 'Command',
     'spice.copy': 'Copy the command',
+    'spice.taken':
+      'Somebody else sits there by SPICE now: one at a time can. The graphical console shows the same screen.',
     'clipboard.none': 'Not shared',
     'clipboard.field': 'Clipboard',
     'clipboard.shared': 'Shared with who sits at the screen',
@@ -209,15 +211,14 @@ export const words = catalogue({
     'paste.mine': 'Aus der Zwischenablage dieses Rechners',
     'paste.not_shared':
       'Die Zwischenablage des Gastes wird nicht geteilt (Bildschirmeinstellungen), der Text lässt sich nur tippen.',
-    'paste.spice':
-      'Mit SPICE teilt der Gast seine Zwischenablage mit remote-viewer; hier lässt sich der Text nur tippen.',
+    'paste.spice': 'Die Zwischenablage des Gastes ist die von SPICE: wählen Sie oben SPICE, oder tippen Sie den Text.',
     touch: 'Tasten auf dem Schirm',
     'touch.type': 'Hier tippen',
     'touch.hold': 'Gedrückt halten',
     'touch.press': '{key} drücken',
     graphics: 'Bildschirm über',
     'graphics.vnc': 'VNC: in der Seite',
-    'graphics.spice': 'VNC und SPICE: in der Seite und in remote-viewer',
+    'graphics.spice': 'VNC und SPICE: in der Seite, und SPICE auch in remote-viewer',
     'graphics.help':
       'Ab dem nächsten Start. SPICE braucht einen Host, dessen QEMU es hat; sonst läuft der Gast mit VNC.',
     'clipboard.help':
@@ -229,9 +230,11 @@ export const words = catalogue({
     'settings.of': 'Bildschirm von {name}',
     'settings.save': 'Speichern',
     'spice.about':
-      'Für ein Programm auf Ihrem Rechner: Richten Sie dort croft und remote-viewer (das Paket virt-viewer) ein, melden Sie sich mit croft an und führen Sie dies aus. Immer nur einer sitzt dort; Browser können es nicht, denn kein SPICE-Client für sie wird gut genug gepflegt, um ihn mitzugeben, und die grafische Konsole oben zeigt denselben Bildschirm.',
+      'Auch für ein Programm auf Ihrem Rechner: Richten Sie dort croft und remote-viewer (das Paket virt-viewer) ein, melden Sie sich mit croft an und führen Sie dies aus. Immer nur einer sitzt über SPICE dort, in der Seite oder in einem Programm: wer später kommt, nimmt den Platz. Andere sehen über die grafische Konsole zu, die denselben Bildschirm zeigt.',
     'spice.command': 'Befehl',
     'spice.copy': 'Befehl kopieren',
+    'spice.taken':
+      'Jetzt sitzt über SPICE jemand anders dort: es kann immer nur einer. Die grafische Konsole zeigt denselben Bildschirm.',
     'clipboard.none': 'Nicht geteilt',
     'clipboard.field': 'Zwischenablage',
     'clipboard.shared': 'Geteilt mit dem, der am Bildschirm sitzt',

@@ -4,9 +4,9 @@
  */
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import { consoleClosed, type ShownKind } from '../../model/console.ts'
+import { type ConsoleKind, consoleClosed } from '../../model/console.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
-import type { ConsoleSession, Scale } from './session.ts'
+import type { ConsoleAsked, ConsoleSession, Scale } from './session.ts'
 
 export type ConsoleState =
   | { kind: 'connecting' }
@@ -15,12 +15,24 @@ export type ConsoleState =
   /** `unavailable`: the host cannot show it, as `reason` says. */
   | { kind: 'ended'; reason: string; unavailable: boolean; error?: unknown }
 
+/** What a ticket is asked with beside its kind. */
+export interface TicketFor {
+  signal: AbortSignal
+  /** Of SPICE: a further connection of this viewer's. */
+  viewer_id?: string
+  /** Nobody asked for it: what was open broke off. */
+  is_again?: boolean
+}
+
+/** Says why it is not opened again by itself, in a sentence. */
+export class NotAgain extends Error {}
+
 export interface ConsoleOptions {
-  kind: ShownKind
+  kind: ConsoleKind
   label: string
   scale: Scale
   /** A new ticket each time. It must stay the same function from one drawing to the next. */
-  ask: (kind: ShownKind, signal: AbortSignal) => Promise<ConsoleTicket>
+  ask: (kind: ConsoleKind, asked: TicketFor) => Promise<ConsoleTicket>
   onClipboard: (text: string) => void
 }
 
@@ -49,24 +61,27 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
     const stop = new AbortController()
     let timer = 0
     let failures = 0
+    let is_again = false
     const over = (reason: string, { unavailable = false, error }: { unavailable?: boolean; error?: unknown } = {}) => {
       setState({ kind: 'ended', reason, unavailable, error })
     }
     const later = () => {
+      is_again = true
       setState({ kind: 'reconnecting' })
       timer = window.setTimeout(open, retry_ms[Math.min(failures++, retry_ms.length - 1)])
     }
     const open = async () => {
       timer = 0
       try {
-        const got = await ask(kind, stop.signal)
-        const { openSession } = await loaders[kind]()
+        const got = await ask(kind, { signal: stop.signal, is_again })
+        const openSession = await loaders[kind]()
         const at = place.current
         if (stop.signal.aborted || !at) return
         at.replaceChildren()
         setTicket(got)
         const { view_only, url } = got
-        session.current = openSession({
+        const further = () => ask(kind, { signal: stop.signal, viewer_id: got.console_id })
+        const asked = {
           place: at,
           url,
           view_only,
@@ -78,8 +93,8 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
               setState({ kind: 'open' })
               session.current?.focus()
             },
-            clipboard: text => shown.current.onClipboard(text),
-            closed(code, reason) {
+            clipboard: (text: string) => shown.current.onClipboard(text),
+            closed(code: number, reason: string) {
               if (stop.signal.aborted) return
               session.current?.close()
               session.current = null
@@ -87,9 +102,11 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
               else later()
             },
           },
-        })
+        }
+        session.current = openSession(asked, further)
       } catch (error) {
         if (stop.signal.aborted) return
+        if (error instanceof NotAgain) return over(error.message)
         // What is not permitted now, or not there, is not so a second later either.
         if (error instanceof ApiProblem && error.status < 500) over('', { error })
         else later()
@@ -119,7 +136,10 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
 
 const final: ReadonlySet<number> = new Set([consoleClosed.ended, consoleClosed.malformed, consoleClosed.unavailable])
 
-const loaders = {
-  graphical: async () => ({ openSession: (await import('./screen.ts')).openScreen }),
-  serial: async () => ({ openSession: (await import('./terminal.ts')).openTerminal }),
-} as const
+type Open = (asked: ConsoleAsked, further: () => Promise<ConsoleTicket>) => ConsoleSession
+
+const loaders: Readonly<Record<ConsoleKind, () => Promise<Open>>> = {
+  graphical: async () => (await import('./screen.ts')).openScreen,
+  serial: async () => (await import('./terminal.ts')).openTerminal,
+  spice: async () => (await import('./spice/screen.ts')).openSpice,
+}

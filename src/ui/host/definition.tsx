@@ -8,6 +8,7 @@ import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
 import { Bar } from './bar.tsx'
 import { HostStateLabel } from './state.tsx'
+import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 
 const namesOf = (items: readonly Host[]) => ({ names: items.map(one => one.name).join(', ') })
@@ -81,6 +82,33 @@ export const host = defineNoun<Host>({
     schedule(false),
     schedule(true),
     {
+      id: 'maintenance',
+      title: () => maintenanceWords('start'),
+      route: routes.maintenance.start,
+      whyNot: one => (one.maintenance === null ? undefined : maintenanceWords('why_not.start')),
+      input: one => ({ params: { host: one.id }, body: {} }),
+      confirm: {
+        title: () => maintenanceWords('start'),
+        body: items => `${namesOf(items).names}: ${maintenanceWords('start.body')}`,
+      },
+    },
+    ...(['end', 'end-cancel'] as const).map(
+      (id): Action<Host> => ({
+        id,
+        title: () => maintenanceWords(id),
+        route: routes.maintenance.end,
+        whyNot: one => (one.maintenance === null ? maintenanceWords('why_not.end') : undefined),
+        input: one => ({
+          params: { host: one.id },
+          ...(id === 'end-cancel' && { query: { cancel_migrations: true } }),
+        }),
+        confirm: {
+          title: () => maintenanceWords(id),
+          body: items => `${namesOf(items).names}: ${maintenanceWords(`${id}.body`)}`,
+        },
+      }),
+    ),
+    {
       id: 'labels',
       title: () => words('labels.change'),
       route: routes.host.update,
@@ -124,6 +152,12 @@ export const host = defineNoun<Host>({
       title: () => words('disagreements'),
       load: () => import('./disagreements.tsx'),
       when: one => one.disagreements.length > 0,
+    },
+    {
+      id: 'maintenance',
+      title: () => maintenanceWords('tab'),
+      load: () => import('./maintenance.tsx'),
+      when: one => one.maintenance !== null,
     },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
   ],

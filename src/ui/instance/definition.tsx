@@ -4,6 +4,7 @@ import type { Instance } from '../../api/instance.ts'
 import { type InstanceMove, mayMove } from '../../model/instance.ts'
 import { routes } from '../api/routes.ts'
 import { words as consoleWords } from '../console/text.ts'
+import { words as migrationWords } from '../migration/text.ts'
 import { type Action, defineNoun } from '../noun/definition.ts'
 import { ThingLink } from '../parts/link.tsx'
 import { TagList } from '../parts/tags.tsx'
@@ -30,6 +31,14 @@ function whyNotPassword(one: Instance): string | undefined {
   if (one.state !== 'running' && one.state !== 'migrating')
     return words('why_not.password', { state: words(`state.${one.state}`) })
   return one.guest_agent === 'connected' ? undefined : words('why_not.password.agent')
+}
+
+/** As the controller says it (app/migration.ts). */
+function whyNotMigrate({ state, migration }: Instance): string | undefined {
+  if (migration !== null) return migrationWords('why_not.moving')
+  if (state === 'deleting') return migrationWords('why_not.deleted')
+  if (!['unknown', 'starting', 'stopping', 'rebooting'].includes(state)) return undefined
+  return migrationWords('why_not.state', { state: words(`state.${state}`) })
 }
 
 export const instance = defineNoun<Instance>({
@@ -117,6 +126,14 @@ export const instance = defineNoun<Instance>({
       whyNot: whyNotPassword,
       input: one => ({ params: { instance: one.id }, body: { user: 'root' } }),
       dialog: () => import('./password.tsx'),
+    },
+    {
+      id: 'migrate',
+      title: () => migrationWords('migrate'),
+      route: routes.migration.create,
+      whyNot: whyNotMigrate,
+      input: one => ({ params: { instance: one.id }, body: {} }),
+      dialog: () => import('../migration/begin.tsx'),
     },
     move('recover'),
     move('delete', {

@@ -13,7 +13,7 @@ import { words } from './text.ts'
 function whyNotCancel({ ended_at, state, kind }: Operation): string | undefined {
   if (ended_at !== null) return words('why_not.ended', { state: shared(`operation.state.${state}`) })
   if (kind === 'image.create') return words('why_not.image')
-  return kind === 'instance.create' || kind === 'instance.start'
+  return kind === 'instance.create' || kind === 'instance.start' || kind === 'instance.migrate'
     ? undefined
     : words('why_not.kind', { kind: kindText(kind) })
 }

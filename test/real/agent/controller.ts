@@ -45,9 +45,10 @@ export class TestController extends EventEmitter<{ frame: [frame: AgentFrame]; l
   #link: WebSocket | null = null
   #closers: (() => void)[] = []
 
-  static async start(): Promise<TestController> {
+  /** With `other`, of the same cloud: hosts of both trust each other's certificates. */
+  static async start(other?: TestController): Promise<TestController> {
     const controller = new TestController()
-    controller.#ca = await makeCa()
+    controller.#ca = other === undefined ? await makeCa() : other.#ca
     const own = await sign(controller.#ca, 'controller', ['127.0.0.1'])
     const key = await pem(own.keys.privateKey)
     const ca = controller.#ca.certificate.toString('pem')

@@ -31,7 +31,7 @@ describe('controller/authorisation', () => {
   after(() => cloud.close())
 
   /** What everybody who is signed in may see, of those routes that name one thing. */
-  const openToAll = new Set(['flavor.get', 'image-key.get', 'zone.get', 'role.get', 'plugin.get'])
+  const openToAll = new Set(['flavor.get', 'image-key.get', 'region.get', 'zone.get', 'role.get', 'plugin.get'])
 
   /** Lists of what belongs to no project, where asking for all projects changes nothing. */
   const ofTheCloud = new Set(['flavor.list', 'image-key.list'])

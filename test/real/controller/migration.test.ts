@@ -323,7 +323,7 @@ describe('controller/migration', () => {
     const one = await create()
     const same = await cloud.request('POST', `/v1/instances/${one.id}/migrate`, { body: { host_id: one.host_id } })
     assert.equal(same.body.code, 'no_capacity')
-    assert.match(String(same.body.detail), /it is there now/)
+    assert.match(String(same.body.detail), /is where it is now/)
     const none = await cloud.request('POST', `/v1/instances/${one.id}/migrate`, { body: { host_id: one.id } })
     assert.equal(none.status, 404)
     const other = hosts.find(host => host.id !== one.host_id)

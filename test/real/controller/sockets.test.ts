@@ -1,5 +1,6 @@
 /** Sockets of people and agents that behave badly: whoever hangs up, holds out or floods harms nobody but themselves. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:https'
@@ -12,7 +13,7 @@ import type { FastifyInstance } from 'fastify'
 import { WebSocket } from 'ws'
 import { createControllerClient } from '../../../src/agent/drivers/controller-client.ts'
 import type { Identity } from '../../../src/agent/identity.ts'
-import { joinHost } from '../../../src/agent/join.ts'
+import { type JoinOptions, joinHost } from '../../../src/agent/join.ts'
 import { buildLinkServer } from '../../../src/controller/agents/link-server.ts'
 import { serverCertificate } from '../../../src/controller/app/authority.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
@@ -87,10 +88,11 @@ describe('controller/sockets', () => {
   })
 
   /** A host that has joined with a token, as agents do. */
-  async function enrol(): Promise<Identity> {
+  async function enrol(options: Partial<JoinOptions> = {}): Promise<Identity> {
     const invited = await cloud.request('POST', '/v1/host-invitations', { body: {} })
     const token = String(invited.body.token)
-    return await joinHost({ controller_url: agents.href, token, state_dir: await mkdtemp(join(folder, 'state-')) })
+    const state_dir = await mkdtemp(join(folder, 'state-'))
+    return await joinHost({ controller_url: agents.href, token, state_dir, machine_id: randomUUID(), ...options })
   }
 
   async function dial(identity: Identity): Promise<WebSocket> {
@@ -101,13 +103,16 @@ describe('controller/sockets', () => {
   }
 
   test('a clone of a linked host cannot take over its name, certificate and guests', async () => {
-    const identity = await enrol()
+    const machine_id = randomUUID()
+    const identity = await enrol({ machine_id })
     const { db } = cloud.cloud.database
     const linked = { session_controller_id: cloud.cloud.self.id }
     await db.updateTable('host').set(linked).where('id', '=', identity.host_id).execute()
-    await assert.rejects(enrol(), /is linked right now/)
+    await assert.rejects(enrol({ machine_id }), /is linked right now/)
     await db.updateTable('host').set({ session_controller_id: null }).where('id', '=', identity.host_id).execute()
-    assert.equal((await enrol()).host_id, identity.host_id)
+    // Its machine id alone makes it wait for an operator: joining.test.ts.
+    const end = new AbortController()
+    await assert.rejects(enrol({ machine_id, waiting: () => end.abort(), signal: end.signal }), { name: 'AbortError' })
   })
 
   test('a host reads the images of its own disks, and no others', async () => {

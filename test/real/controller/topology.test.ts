@@ -69,6 +69,78 @@ describe('controller/topology', () => {
     assert.equal((await cloud.request('DELETE', `/v1/clusters/${cluster_id}`)).body.code, 'in_use')
   })
 
+  test('what is kept back on one host counts at once, and the setting again without it', async () => {
+    const { items } = (await cloud.request('GET', '/v1/hosts?name=h1')).body
+    const path = `/v1/hosts/${String(items?.[0]?.id)}`
+    const limits = async (body: object) => {
+      const { body: host } = await cloud.request('PATCH', path, { body })
+      return [host.vcpus_limit, host.memory_limit_mib]
+    }
+    // 8 CPUs three times over, 9216 MiB one and a half times.
+    assert.deepEqual(await limits({ reserved_memory_mib: 5120, reserved_vcpus: 2 }), [18, 6144])
+    assert.deepEqual(await limits({ reserved_memory_mib: 100_000, reserved_vcpus: 100 }), [0, 0])
+    const { cluster_id } = (await cloud.request('PATCH', path, { body: { reserved_vcpus: null } })).body
+    const change = { memory_overcommit: 1 }
+    await cloud.request('PATCH', `/v1/clusters/${String(cluster_id)}`, { body: change })
+    assert.deepEqual(await limits({ reserved_memory_mib: null }), [24, 8192])
+    for (const body of [{ reserved_memory_mib: -1 }, { reserved_vcpus: 'all' }])
+      assert.equal((await cloud.request('PATCH', path, { body })).body.code, 'invalid')
+  })
+
+  test('regions hold zones; a zone moves from one to another', async () => {
+    const region = await cloud.request('POST', '/v1/regions', { body: { name: 'south' } })
+    assert.equal(region.status, 201)
+    assert.equal((await cloud.request('POST', '/v1/regions', { body: { name: 'south' } })).body.code, 'name_taken')
+    const region_id = String(region.body.id)
+    const zone = await cloud.request('POST', '/v1/zones', { body: { name: 'south-1' } })
+    const first = (await cloud.request('GET', '/v1/regions')).body.items?.[0]
+    assert.equal(zone.body.region_id, first?.id)
+    const path = `/v1/zones/${String(zone.body.id)}`
+    assert.equal((await cloud.request('PATCH', path, { body: { region_id } })).body.region_id, region_id)
+    assert.equal((await cloud.request('GET', `/v1/zones?region_id=${region_id}`)).body.items?.length, 1)
+    assert.equal((await cloud.request('DELETE', `/v1/regions/${region_id}`)).body.code, 'in_use')
+    const nowhere = { region_id: crypto.randomUUID() }
+    assert.equal((await cloud.request('PATCH', path, { body: nowhere })).body.code, 'not_found')
+    assert.equal((await cloud.request('DELETE', path)).status, 204)
+    assert.equal((await cloud.request('DELETE', `/v1/regions/${region_id}`)).status, 204)
+    assert.equal((await cloud.request('GET', '/v1/regions', { token: reader })).status, 200)
+  })
+
+  test('aggregates: hosts in and out, metadata, projects, and an older version changes nothing', async () => {
+    const { items } = (await cloud.request('GET', '/v1/hosts?name=h1')).body
+    const host_id = String(items?.[0]?.id)
+    const metadata = { disk: 'nvme' }
+    const made = await cloud.request('POST', '/v1/aggregates', { body: { name: 'fast', metadata } })
+    assert.equal(made.status, 201)
+    assert.deepEqual([made.body.metadata, made.body.hosts, made.body.project_ids], [metadata, 0, []])
+    assert.equal((await cloud.request('POST', '/v1/aggregates', { body: { name: 'fast' } })).body.code, 'name_taken')
+    const path = `/v1/aggregates/${String(made.body.id)}`
+    const put = (verb: string, host_ids: string[]) => cloud.request('POST', `${path}/${verb}`, { body: { host_ids } })
+    assert.equal((await put('add-hosts', [host_id])).body.hosts, 1)
+    assert.equal((await put('add-hosts', [host_id])).body.hosts, 1)
+    assert.equal((await put('add-hosts', [host_id, crypto.randomUUID()])).body.code, 'not_found')
+    const shown = (await cloud.request('GET', `/v1/hosts?aggregate_id=${String(made.body.id)}`)).body.items
+    assert.deepEqual(shown?.[0]?.aggregates, [{ id: made.body.id, name: 'fast' }])
+    const body = { project_ids: [cloud.project_id], metadata: {} }
+    const changed = await cloud.request('PATCH', path, { body, headers: { 'if-match': '"1"' } })
+    assert.deepEqual([changed.body.project_ids, changed.body.metadata], [[cloud.project_id], {}])
+    const late = await cloud.request('PATCH', path, { body, headers: { 'if-match': '"1"' } })
+    assert.equal(late.status, 412)
+    const strange = { project_ids: [crypto.randomUUID()] }
+    assert.equal((await cloud.request('PATCH', path, { body: strange })).body.code, 'not_found')
+    assert.equal((await put('remove-hosts', [host_id])).body.hosts, 0)
+    await put('add-hosts', [host_id])
+    assert.equal((await cloud.request('DELETE', path)).status, 204)
+    assert.deepEqual((await cloud.request('GET', `/v1/hosts/${host_id}`)).body.aggregates, [])
+  })
+
+  test('a host is renamed, to a name that no other has', async () => {
+    const { items } = (await cloud.request('GET', '/v1/hosts?name=h1')).body
+    const path = `/v1/hosts/${String(items?.[0]?.id)}`
+    assert.equal((await cloud.request('PATCH', path, { body: { name: 'h1-renamed' } })).body.name, 'h1-renamed')
+    assert.equal((await cloud.request('PATCH', path, { body: { name: 'h1' } })).body.name, 'h1')
+  })
+
   test('a member sees zones, and neither clusters nor settings; and changes none of them', async () => {
     assert.equal((await cloud.request('GET', '/v1/zones', { token: reader })).status, 200)
     assert.equal((await cloud.request('GET', '/v1/clusters', { token: reader })).status, 403)

@@ -94,6 +94,12 @@ export const exceptions: Readonly<Record<string, string>> = {
   'src/cli/commands/image.ts -> src/images/recipe.ts': '`croft image build` builds on the machine it runs on',
   'src/host/up.ts -> src/agent/identity.ts': '`croft up` must know whether this host has joined already',
   'src/host/up.ts -> src/agent/join.ts': '`croft up` joins the host that it runs on',
+  'src/host/up.ts -> src/agent/machine-id.ts': '`croft up` must know whether this machine was a host before',
+  'src/host/leave.ts -> src/agent/identity.ts': '`croft host leave` leaves as the host that this machine is',
+  'src/host/up.ts -> src/agent/join-request.ts': '`croft up` joins the host that it runs on',
+  'src/host/leave.ts -> src/agent/join-request.ts': '`croft host leave` leaves as the host that this machine is',
+  'src/controller/agents/link-server.ts -> src/controller/http/rate-limit.ts':
+    'who joins has no caller yet, and is bounded as callers are',
   'src/host/start.ts -> src/agent/identity.ts': '`croft start` starts a host only where one has joined',
 }
 

@@ -98,7 +98,7 @@ export const longFiles: Readonly<Record<string, { reason: string; max?: number }
   },
   'src/controller/store/host.ts': { reason: 'every query on hosts, their links and what they told' },
   'src/controller/store/operation.ts': { reason: 'every query on operations, and how they end' },
-  'src/controller/store/schema.ts': { reason: 'one interface per table, beside the SQL of the migrations', max: 600 },
+  'src/controller/store/schema.ts': { reason: 'one interface per table, beside the SQL of the migrations', max: 900 },
   'src/lib/libvirt/rpc.ts': {
     reason: "libvirt's protocol on one socket: calls, replies, events and streams belong together",
   },

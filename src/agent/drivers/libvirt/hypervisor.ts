@@ -24,6 +24,7 @@ import { guestConsoles } from './consoles.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
+import { explain } from './explain.ts'
 import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
 import { growGuest } from './growth.ts'
@@ -275,10 +276,4 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       await Promise.all([looking, acting, asking, measuring].map(each => each.close()))
     },
   }
-}
-
-/** libvirt's sentences are good; its machinery at the end is for the log. */
-function explain(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  return text.replace(/ \(libvirt \w+, error [^)]*\)+$/, '').slice(0, 1500)
 }

@@ -4,7 +4,7 @@ import type { Domain, OffReason } from '../../ports.ts'
 export function powerOf(
   state: string,
   reason: string,
-): Pick<Domain, 'power' | 'off_reason' | 'paused_reason' | 'left_paused'> {
+): Pick<Domain, 'power' | 'off_reason' | 'paused_reason' | 'left_paused' | 'moving'> {
   switch (state) {
     case 'shutoff':
     case 'nostate':
@@ -17,12 +17,19 @@ export function powerOf(
         off_reason: null,
         paused_reason: pausedReason(reason),
         left_paused: reason === 'starting_up' || reason === 'unknown',
+        ...moving(reason),
       }
     case 'pmsuspended':
       return { power: 'paused', off_reason: null, paused_reason: pausedReason(reason) }
     default:
-      return { power: 'running', off_reason: null, paused_reason: null }
+      return { power: 'running', off_reason: null, paused_reason: null, ...moving(reason) }
   }
+}
+
+function moving(reason: string): Pick<Domain, 'moving'> {
+  if (reason === 'migration') return { moving: 'paused' }
+  if (reason === 'postcopy') return { moving: 'both' }
+  return reason === 'postcopy_failed' ? { moving: 'broken' } : {}
 }
 
 function offReason(reason: string): OffReason {
@@ -35,6 +42,8 @@ function offReason(reason: string): OffReason {
       return 'crashed'
     case 'failed':
       return 'failed'
+    case 'migrated':
+      return 'migrated'
     default:
       return 'unknown'
   }

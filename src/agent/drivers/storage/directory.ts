@@ -6,24 +6,17 @@
  * Overlays name their image relative to themselves (../images/…), so that the pool can be moved or mounted elsewhere.
  */
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
-import { Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
+import { type Arrivals, Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
 import { syncDirectory } from '../state-directory.ts'
+import { createArrivals } from './arrivals.ts'
+import { create, exists, fileOf, gib, putInPlace, sizeOf, temporary } from './disk-files.ts'
 import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
 import { qemuImg } from './program.ts'
-
-const gib = 2 ** 30
-const temporary = '.new'
-
-type Volume = Pick<WantedDisk, 'volume_id' | 'role'>
-
-function fileOf({ volume_id, role }: Volume): string {
-  return role === 'cdrom' ? `${volume_id}.iso` : `${volume_id}.qcow2`
-}
 
 export interface DirectoryPoolOptions {
   readonly directory: string
@@ -42,6 +35,8 @@ export interface PoolRoom {
 
 export interface DirectoryPool extends Storage {
   room(): Promise<PoolRoom>
+  /** For instances that come from another host, or go to one. */
+  readonly arrivals: Arrivals
 }
 
 export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<DirectoryPool> {
@@ -79,6 +74,12 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   }
 
   return {
+    arrivals: createArrivals({
+      volumes,
+      direct_io,
+      cache,
+      makeCdrom: (path, disk, show, signal) => makeCdrom(path, disk, cache, show, signal),
+    }),
     async prepare(instance: WantedInstance, show, signal, made = []) {
       const prepared: PreparedDisk[] = []
       for (const disk of instance.disks) {
@@ -151,26 +152,6 @@ async function make(
   )
 }
 
-async function create(path: string, backing: readonly string[], size_bytes: number): Promise<void> {
-  const fresh = path + temporary
-  await rm(fresh, { force: true })
-  await qemuImg(['create', '-q', '-f', 'qcow2', ...backing, fresh, String(size_bytes)])
-  await putInPlace(fresh, path)
-}
-
-async function putInPlace(fresh: string, path: string): Promise<void> {
-  const handle = await open(fresh, 'r+')
-  try {
-    // Its name is in QEMU's arguments, for every user of the host to see. libvirt gives the file to whom QEMU runs as.
-    await handle.chmod(0o600)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(fresh, path)
-  await syncDirectory(join(path, '..'))
-}
-
 /** A hard link, so that the image's eviction from the cache leaves it alone; a copy where the file system has none. */
 async function makeCdrom(
   path: string,
@@ -198,10 +179,6 @@ async function makeCdrom(
   )
 }
 
-function sizeOf(disk: WantedDisk): number {
-  return disk.size_mib === undefined ? disk.size_gib * gib : disk.size_mib * 2 ** 20
-}
-
 /** Disks grow here, while their guest is off; they never shrink. */
 async function grow(path: string, size_bytes: number): Promise<void> {
   const { virtual_bytes } = await readDiskHeader(path)
@@ -222,16 +199,6 @@ async function imagesInUse(volumes: string, log: Log): Promise<ReadonlySet<strin
     }
   }
   return used
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await (await open(path, 'r')).close()
-    return true
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return false
-    throw error
-  }
 }
 
 async function takesDirectIo(directory: string): Promise<boolean> {

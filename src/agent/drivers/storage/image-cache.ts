@@ -192,7 +192,7 @@ async function evict(path: string): Promise<void> {
   await rm(gone, { force: true })
 }
 
-function imageFile(image: WantedImage): string {
+export function imageFile(image: WantedImage): string {
   return `${image.sha256}.${image.format}`
 }
 

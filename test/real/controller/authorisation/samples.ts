@@ -24,6 +24,9 @@ const fieldNouns: Readonly<Record<string, string>> = {
   remote_group: 'security_group',
   default_project: 'project',
   parent: 'domain',
+  replaces_host: 'host',
+  host_id: 'host',
+  project_id: 'project',
   group: 'instance_group',
   different_from: 'instance',
   same_a: 'instance',
@@ -100,7 +103,7 @@ const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => 
 }
 
 /** Fields that name what all may use. */
-const shared = new Set(['flavor', 'zone', 'host', 'cluster', 'role'])
+const shared = new Set(['flavor', 'region', 'zone', 'host', 'cluster', 'aggregate', 'role'])
 
 export function bodyOf(route: Route, own: Things): Record<string, unknown> | undefined {
   if (!route.body) return undefined

@@ -166,6 +166,26 @@ async function imageKey(cloud: TestCloud): Promise<string> {
   return String((await asker(cloud, cloud.admin)('POST', '/v1/image-keys', { name: 'key', public_key })).id)
 }
 
+/** One aggregate, and one machine that waits, are all it takes; a second team finds them there. */
+async function aggregate(cloud: TestCloud): Promise<string> {
+  const { items } = (await cloud.request('GET', '/v1/aggregates')).body
+  if (items?.[0]) return String(items[0].id)
+  return String((await asker(cloud, cloud.admin)('POST', '/v1/aggregates', { name: 'fast' })).id)
+}
+
+async function hostRegistration(cloud: TestCloud): Promise<string> {
+  const { items } = (await cloud.request('GET', '/v1/host-registrations')).body
+  if (items?.[0]) return String(items[0].id)
+  const id = crypto.randomUUID()
+  const key_sha256 = Buffer.alloc(32, 1)
+  const said = { hostname: 'waiter', machine_id: 'machine-waiter', address: '192.0.2.1' }
+  await cloud.cloud.database.db
+    .insertInto('host_registration')
+    .values({ id, key_sha256, csr_pem: '', ...said, expires_at: new Date(Date.now() + 86_400_000) })
+    .execute()
+  return id
+}
+
 /** What belongs to the cloud and to no project. */
 async function findShared(cloud: TestCloud): Promise<Things> {
   const first = async (path: string) => {
@@ -174,7 +194,10 @@ async function findShared(cloud: TestCloud): Promise<Things> {
   }
   return {
     flavor: await first('/v1/flavors?name=tiny'),
+    region: await first('/v1/regions'),
     zone: await first('/v1/zones'),
+    aggregate: await aggregate(cloud),
+    host_registration: await hostRegistration(cloud),
     cluster: await first('/v1/clusters'),
     host: await first('/v1/hosts?name=h1'),
     image_key: await imageKey(cloud),

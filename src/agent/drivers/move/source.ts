@@ -1,0 +1,231 @@
+/**
+ * The source's part of moves, which leads: begin here, prepare there, perform here, finish there, confirm here; or file by file for a
+ * guest that is off. Until the target may run the guest, whatever fails leaves it running here. From then on only the target's word
+ * counts: without it the guest stays paused here, and is asked for again (`ask`).
+ */
+import { hasCode, jobStatsFlag, Libvirt, xmlFlag } from '../../../lib/libvirt/index.ts'
+import type { MigrationProgress, WantedMigration } from '../../../protocol/migration.ts'
+import type { PeerReply, Standing } from '../../../protocol/peer.ts'
+import type { WantedInstance } from '../../../protocol/wanted.ts'
+import { Failure, type Leaving, type Sent } from '../../ports.ts'
+import { explain } from '../libvirt/explain.ts'
+import { type Conversation, converse, PeerLost } from './conversation.ts'
+import { mustBeMovable } from './fitness.ts'
+import { qemuUser } from './libvirt-user.ts'
+import type { MoverOptions } from './mover.ts'
+import { progressOf } from './progress.ts'
+import { sendFiles } from './send-files.ts'
+import { flagsOf, paramsOf, type Terms, text } from './terms.ts'
+import { watchJob } from './watch-job.ts'
+
+/** Memory that changes fast over a slow line takes long; `timeout_s` is what ends it. */
+const perform_timeout_ms = 20 * 24 * 60 * 60_000
+const call_timeout_ms = 5 * 60_000
+
+export interface Source {
+  send(leaving: Leaving): Promise<Sent>
+  ask(instance: WantedInstance, migration: WantedMigration): Promise<Standing>
+  abort(instance_id: string): Promise<void>
+  stop(): Promise<void>
+}
+
+type ReplyOf<Type extends PeerReply['type']> = Extract<PeerReply, { type: Type }>
+
+/** Ends a conversation whose other end answers with something else than it was asked. */
+function must<Type extends PeerReply['type']>(reply: PeerReply, type: Type): ReplyOf<Type> {
+  if (reply.type !== type) throw new PeerLost(`the target’s agent answers "${reply.type}" to another question`)
+  return reply as ReplyOf<Type>
+}
+
+export function createSource(options: MoverOptions): Source {
+  const { path, log, arrivals } = options
+  const open = new Set<Conversation>()
+
+  async function withPeer<T>(
+    instance_id: string,
+    migration: WantedMigration,
+    use: (peer: Conversation, libvirt: Libvirt) => Promise<T>,
+  ): Promise<T> {
+    await using libvirt = await Libvirt.connect({ path })
+    const peer = await converse(options, { instance_id, migration, owner: await qemuUser(libvirt) })
+    open.add(peer)
+    try {
+      return await use(peer, libvirt)
+    } finally {
+      open.delete(peer)
+      await peer.end()
+    }
+  }
+
+  async function sendLive(leaving: Leaving): Promise<Sent> {
+    const { instance, migration, signal } = leaving
+    return withPeer(instance.id, migration, async (peer, watch) => {
+      const domain = { uuid: instance.id }
+      const { state } = await watch.domains.state(domain)
+      if (state !== 'running' && state !== 'blocked') {
+        throw new Failure(`The guest is not running (${state}), so it cannot move live.`)
+      }
+      const xml = await watch.domains.xml(domain, xmlFlag.migratable | xmlFlag.secure)
+      mustBeMovable(xml, await watch.host.hypervisorVersion())
+      const sent = await arrivals.leaving(instance, new Set(migration.copied_volumes))
+      const disks = sent.map(({ path: _path, ...disk }) => disk)
+      const { started_at } = leaving
+      const { model, flags } = await options.cpu()
+      const host_cpu = { model, flags: [...flags] }
+      const offered = must(await peer.ask({ type: 'offer', xml, disks, started_at, host_cpu }), 'accepted')
+      signal.throwIfAborted()
+      // A connection of its own: when it ends without a word, libvirt lets the guest go on here.
+      await using leader = await Libvirt.connect({ path })
+      const terms = { instance, migration, incremental: offered.incremental, unsafe: false }
+      return await lead(leaving, { peer, watch, leader, terms, xml: offered.xml })
+    })
+  }
+
+  interface Lead {
+    readonly peer: Conversation
+    readonly watch: Libvirt
+    readonly leader: Libvirt
+    readonly terms: Terms
+    /** The domain as it will be there. */
+    readonly xml: string
+  }
+
+  async function lead(leaving: Leaving, at: Lead): Promise<Sent> {
+    const { instance, signal } = leaving
+    const { peer, watch, leader } = at
+    const domain = { uuid: instance.id }
+    const { cookie, terms } = await begin(at)
+    const flags = flagsOf(terms)
+    const params = paramsOf(terms, peer.sockets)
+    const cancel = (confirmed: Buffer) =>
+      leader.migration.confirm3(domain, confirmed, flags, params, true, { timeout_ms: call_timeout_ms })
+    const job = watchJob({ leaving, watch, peer, clock: options.clock, log })
+    let performed: { cookie: Buffer }
+    try {
+      const begun = { type: 'begun' as const, cookie: cookie.toString('base64'), unsafe: terms.unsafe }
+      const ready = must(await peer.ask(begun), 'prepared')
+      signal.throwIfAborted()
+      const { downtime_ms_max } = terms.migration
+      if (downtime_ms_max !== undefined) await watch.migration.setMaxDowntime(domain, downtime_ms_max)
+      job.begin()
+      performed = await leader.migration.perform3(domain, Buffer.from(ready.cookie, 'base64'), flags, params, {
+        timeout_ms: perform_timeout_ms,
+      })
+    } catch (error) {
+      job.end()
+      if (job.postcopy) return { outcome: 'unsure', reason: explain(error) }
+      await peer.ask({ type: 'performed', cookie: '', cancelled: true }).catch((cause: unknown) => {
+        log.debug({ cause, instance: instance.id }, 'the target hears of the failure by the end of the line')
+      })
+      await cancel(Buffer.alloc(0)).catch((cause: unknown) => {
+        log.debug({ cause, instance: instance.id }, 'libvirt had ended the move by itself')
+      })
+      if (signal.aborted) throw signal.reason
+      throw peer.gone.aborted ? new Failure(broken, { cause: error }) : error
+    }
+    job.end()
+    await leaving.handingOver()
+    return await handOver(leaving, { ...at, terms }, performed.cookie, job)
+  }
+
+  /** Everything is sent, and the guest paused: whether it goes on there or here is the target's to say, once. */
+  async function handOver(
+    leaving: Leaving,
+    { peer, watch, leader, terms }: Lead,
+    cookie: Buffer,
+    job: { readonly postcopy: boolean; readonly last: MigrationProgress | null },
+  ): Promise<Sent> {
+    const domain = { uuid: leaving.instance.id }
+    const flags = flagsOf(terms)
+    const params = paramsOf(terms, peer.sockets)
+    let finished: ReplyOf<'finished'>
+    try {
+      finished = must(
+        await peer.ask({ type: 'performed', cookie: cookie.toString('base64'), cancelled: false }),
+        'finished',
+      )
+    } catch (error) {
+      return { outcome: 'unsure', reason: explain(error) }
+    }
+    const end = { timeout_ms: call_timeout_ms }
+    await leader.migration.confirm3(domain, Buffer.from(finished.cookie, 'base64'), flags, params, !finished.ok, end)
+    if (!finished.ok) return { outcome: 'stayed', reason: finished.reason ?? 'The target could not start the guest.' }
+    const done = await watch.migration.jobStats(domain, jobStatsFlag.completed).catch((error: unknown) => {
+      log.debug({ error, instance: leaving.instance.id }, 'libvirt does not tell how the move was')
+      return null
+    })
+    return { outcome: 'switched', progress: done === null ? job.last : progressOf(done.values, job.postcopy) }
+  }
+
+  /** libvirt's check that the domain there is this one, to the guest. */
+  async function begin({ leader, terms, peer, xml }: Lead): Promise<{ cookie: Buffer; terms: Terms }> {
+    const domain = { uuid: terms.instance.id }
+    const begin3 = (with_terms: Terms) =>
+      leader.migration.begin3(
+        domain,
+        flagsOf(with_terms),
+        [text('destination_xml', xml), ...paramsOf(with_terms, peer.sockets)],
+        { timeout_ms: call_timeout_ms },
+      )
+    try {
+      return { ...(await begin3(terms)), terms }
+    } catch (error) {
+      if (!hasCode(error, 'migrate_unsafe') || !hasSharedDisk(terms)) throw error
+      const unsafe = { ...terms, unsafe: true }
+      return { ...(await begin3(unsafe)), terms: unsafe }
+    }
+  }
+
+  return {
+    async send(given) {
+      const late = new AbortController()
+      const { timeout_s, kind } = given.migration
+      const timer =
+        timeout_s === undefined ? null : options.clock.after(timeout_s * 1000, () => late.abort(tooLong(timeout_s)))
+      const leaving = { ...given, signal: AbortSignal.any([given.signal, late.signal]) }
+      try {
+        return await (kind === 'live' ? sendLive(leaving) : sendCold(leaving))
+      } catch (error) {
+        const reason = error instanceof Failure ? error.message : explain(error)
+        log.warn({ instance: given.instance.id, error }, 'a move ends; the guest stays on this host')
+        return { outcome: 'stayed', reason }
+      } finally {
+        timer?.cancel()
+      }
+    },
+
+    ask: (instance, migration) =>
+      withPeer(instance.id, migration, async peer => must(await peer.ask({ type: 'ask' }), 'standing').standing),
+
+    async abort(instance_id) {
+      await using libvirt = await Libvirt.connect({ path })
+      try {
+        await libvirt.migration.abortJob({ uuid: instance_id })
+      } catch (error) {
+        if (!hasCode(error, 'operation_invalid', 'no_domain', 'operation_failed')) throw error
+      }
+    },
+
+    async stop() {
+      for (const peer of open) await peer.end()
+    },
+  }
+
+  function sendCold(leaving: Leaving): Promise<Sent> {
+    const { instance, migration } = leaving
+    return withPeer(instance.id, migration, peer => sendFiles(leaving, peer, arrivals, options.clock))
+  }
+}
+
+const broken =
+  'The connection to the target host’s agent broke. The guest goes on here; try again once both hosts reach each other.'
+
+function tooLong(timeout_s: number): Failure {
+  return new Failure(
+    `The move did not end within ${timeout_s} s: the guest changes its memory or disks faster than they can be sent. Allow auto-converge or postcopy, more bandwidth or time, and try again.`,
+  )
+}
+
+function hasSharedDisk({ instance, migration }: Terms): boolean {
+  return instance.disks.some(disk => disk.role !== 'cdrom' && !migration.copied_volumes.includes(disk.volume_id))
+}

@@ -1,0 +1,39 @@
+/**
+ * The relay: a process of its own beside the agent, through which all passes that goes from host to host while instances move, so
+ * that the agent's own work is not in the way of gigabytes. Started by the agent, told by it what to let through, and gone with it:
+ * that ends what passes here, and libvirt on both ends then ends the move.
+ */
+import { createDialler } from './relay-dial.ts'
+import { createListener } from './relay-listen.ts'
+import type { RelayOrder, RelayWord } from './relay-words.ts'
+
+/** What one of the two ends does with an order; false when it is not one for it. */
+export interface RelayEnd {
+  obey(order: RelayOrder): boolean
+  /** How many streams pass now. */
+  readonly streams: number
+}
+
+function tell(word: RelayWord): void {
+  if (process.connected) process.send?.(word)
+}
+
+let end: RelayEnd | null = null
+let outlives = false
+
+process.on('message', (order: RelayOrder) => {
+  if (order.do === 'listen') end = createListener(order, tell)
+  else if (order.do === 'dial') end = createDialler(order, tell)
+  else if (order.do === 'outlive') outlives = true
+  else end?.obey(order)
+})
+process.on('disconnect', () => {
+  const leave = () => {
+    if (!outlives || (end?.streams ?? 0) === 0) process.exit(0)
+  }
+  leave()
+  setInterval(leave, 1000)
+})
+// The agent's service is stopped, or a terminal's ^C: the agent decides.
+process.on('SIGTERM', () => undefined)
+process.on('SIGINT', () => undefined)

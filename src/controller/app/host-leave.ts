@@ -1,0 +1,32 @@
+/** A host takes itself out of the cloud, by its own certificate: only when nothing is on it any more, so that nobody loses anything. */
+import { CloudError } from '../../model/errors.ts'
+import type { Cloud } from '../cloud.ts'
+import { channels } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { host } from '../store/host.ts'
+import { volume } from '../store/volume.ts'
+
+/** Its certificate is good no longer afterwards. Throws in_use while it holds instances, volumes, or what the database does not know. */
+export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
+  await cloud.database.transaction(async tx => {
+    const known = await host.lockWhole(tx, id)
+    // Removed at the same moment: that is what it wants.
+    if (!known) return
+    const instances = await host.instanceCount(tx, id)
+    const volumes = await volume.looseCount(tx, id)
+    const unsettled = (await host.find(tx, id))?.disagreements.length ?? 0
+    if (instances + volumes + unsettled > 0) {
+      throw new CloudError(
+        'in_use',
+        `The host ${known.name} still holds ${instances} instances (deleted ones count until they are purged), ${volumes} volumes that ` +
+          `no instance has, and ${unsettled} things that are to be settled after a restore. Move or delete them first: croft instance list --host-id ${id} --all-projects true.`,
+        { instances, volumes, unsettled },
+      )
+    }
+    await host.remove(tx, id)
+    const detail = { reason: 'left' }
+    await event.record(tx, [{ noun: 'host', kind: 'deleted', resource_id: id, project_id: null, detail }])
+    await event.notify(tx, channels.network, '')
+    await event.notify(tx, channels.host, id)
+  })
+}

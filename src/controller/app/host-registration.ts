@@ -1,0 +1,110 @@
+/** An operator decides on machines that wait to be hosts (host-join.ts). All that follows from a yes is in one transaction. */
+import type { HostRegistration, hostRegistrationRoutes } from '../../api/host-registration.ts'
+import type { BodyOf, QueryOf } from '../../api/route.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import type { Cloud } from '../cloud.ts'
+import type { Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { joiningHost } from '../store/joining-host.ts'
+import { hostRegistration, type RegistrationRow } from '../store/host-registration.ts'
+import { invitation } from '../store/invitation.ts'
+import type { Page } from '../store/page.ts'
+import { by, type Caller } from './caller.ts'
+import { change } from './change.ts'
+import { makeHost, renewHost } from './host-certificate.ts'
+
+export function listRegistrations(
+  cloud: Cloud,
+  query: QueryOf<typeof hostRegistrationRoutes.list>,
+): Promise<Page<HostRegistration>> {
+  return hostRegistration.list(cloud.database.db, query)
+}
+
+export async function getRegistration(cloud: Cloud, id: string): Promise<HostRegistration> {
+  const found = await hostRegistration.find(cloud.database.db, id)
+  if (!found) throw notFound('host-registration', id)
+  return found
+}
+
+type Row = NonNullable<RegistrationRow>
+type Approval = BodyOf<typeof hostRegistrationRoutes.approve>
+
+async function pending(tx: Tx, id: string): Promise<Row> {
+  const row = await hostRegistration.lock(tx, id)
+  if (!row) throw notFound('host-registration', id)
+  if (row.state !== 'pending')
+    throw new CloudError('wrong_state', `The machine ${row.hostname} was ${row.state} before.`, { state: row.state })
+  return row
+}
+
+async function decided(tx: Tx, caller: Caller, id: string): Promise<HostRegistration> {
+  await event.record(tx, [
+    { noun: 'host-registration', kind: 'changed', resource_id: id, project_id: null, ...by(caller) },
+  ])
+  const found = await hostRegistration.find(tx, id)
+  if (!found) throw notFound('host-registration', id)
+  return found
+}
+
+/** The certificate is made now, and handed to the machine when it asks next; any number of times, to the same key alone. */
+export function approveRegistration(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  asked: Approval,
+): Promise<HostRegistration> {
+  return change(cloud, caller, async tx => {
+    const row = await pending(tx, id)
+    const known = await joiningHost.byMachine(tx, row.machine_id)
+    if (known && asked.replaces_host_id !== known.id) {
+      throw new CloudError(
+        'conflict',
+        `The machine has the machine id of the host ${known.name}. If it is that one, installed anew, approve it as that ` +
+          `(replaces_host_id ${known.id}). If it was cloned, reject it, and give it an id of its own there: rm /etc/machine-id; systemd-machine-id-setup.`,
+        { host_id: known.id },
+      )
+    }
+    const { host_id, certificate_pem } =
+      asked.replaces_host_id === undefined
+        ? await asNew(cloud, tx, row, asked)
+        : await asKnown(cloud, tx, row, asked.replaces_host_id)
+    await hostRegistration.decide(tx, id, {
+      state: 'approved',
+      decided_by: caller.user_id,
+      host_id,
+      certificate_pem,
+    })
+    return await decided(tx, caller, id)
+  })
+}
+
+async function asNew(cloud: Cloud, tx: Tx, row: Row, asked: Approval) {
+  const cluster_id = asked.cluster_id ?? row.cluster_id ?? (await invitation.defaultCluster(tx))
+  if (!cluster_id || !(await invitation.clusterExists(tx, cluster_id)))
+    throw notFound('cluster', cluster_id ?? 'default')
+  const name = asked.name ?? (await joiningHost.freeName(tx, row.hostname))
+  if (asked.name !== undefined && (await joiningHost.freeName(tx, asked.name)) !== asked.name)
+    throw new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`)
+  const { id, certificate_pem } = await makeHost(cloud, tx, row, { name, cluster_id })
+  return { host_id: id, certificate_pem }
+}
+
+async function asKnown(cloud: Cloud, tx: Tx, row: Row, host_id: string) {
+  const replaced = await joiningHost.find(tx, host_id)
+  if (!replaced) throw notFound('host', host_id)
+  if (replaced.is_linked) {
+    throw new CloudError(
+      'wrong_state',
+      `The host ${replaced.name} is linked right now, so it was not installed anew. Stop its agent first if it is to be replaced.`,
+    )
+  }
+  return { host_id, certificate_pem: await renewHost(cloud, tx, row, host_id) }
+}
+
+export function rejectRegistration(cloud: Cloud, caller: Caller, id: string): Promise<HostRegistration> {
+  return change(cloud, caller, async tx => {
+    await pending(tx, id)
+    await hostRegistration.decide(tx, id, { state: 'rejected', decided_by: caller.user_id })
+    return await decided(tx, caller, id)
+  })
+}

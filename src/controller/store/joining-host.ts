@@ -1,0 +1,63 @@
+/** Hosts as they come, and come back: what is known of who joins, and their certificates. */
+import { sql } from 'kysely'
+import type { Tx } from './database.ts'
+
+/** A host as those see it who join as it again; locked. */
+export interface JoiningHost {
+  id: string
+  name: string
+  is_linked: boolean
+  key_sha256: Buffer | null
+}
+
+function selectJoining(tx: Tx) {
+  return tx
+    .selectFrom('host')
+    .select(['id', 'name', 'key_sha256', sql<boolean>`session_controller_id is not null`.as('is_linked')])
+    .where('removed_at', 'is', null)
+    .forUpdate()
+}
+
+/** The host that this machine is, by the id that its system gave it: no secret, so it proves nothing. */
+async function byMachine(tx: Tx, machine_id: string): Promise<JoiningHost | null> {
+  return (await selectJoining(tx).where('machine_id', '=', machine_id).executeTakeFirst()) ?? null
+}
+
+async function joining(tx: Tx, id: string): Promise<JoiningHost | null> {
+  return (await selectJoining(tx).where('id', '=', id).executeTakeFirst()) ?? null
+}
+
+type NewHost = {
+  id: string
+  name: string
+  cluster_id: string
+  machine_id: string
+  certificate_sha256: Buffer
+  key_sha256: Buffer
+}
+
+/** Throws the database's own error: host_name_key, host_machine_id_key, host_cluster_id_fkey. */
+async function insert(tx: Tx, made: NewHost): Promise<void> {
+  await tx.insertInto('host').values(made).execute()
+}
+
+/** A new certificate for a host that joins again, on another machine if it was installed anew; an old link ends with its next word. */
+async function renew(tx: Tx, id: string, made: Omit<NewHost, 'id' | 'name' | 'cluster_id'>): Promise<void> {
+  await tx
+    .updateTable('host')
+    .set({ ...made, session_epoch: sql`session_epoch + 1` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** The host name, with a number after it when another machine has it. */
+async function freeName(tx: Tx, hostname: string): Promise<string> {
+  const rows = await tx.selectFrom('host').select('name').where('name', 'like', `${hostname}%`).execute()
+  const taken = new Set(rows.map(row => row.name))
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? hostname : `${hostname}-${n}`
+    if (!taken.has(name)) return name
+  }
+}
+
+export const joiningHost = { byMachine, find: joining, insert, renew, freeName }

@@ -1,0 +1,54 @@
+/** Moves an instance to another host: to which, and within which limits. */
+import type { Host } from '../../api/host.ts'
+import type { Instance } from '../../api/instance.ts'
+import { routes } from '../api/routes.ts'
+import { FormDialog, plainInput } from '../parts/form.tsx'
+import { words } from './text.ts'
+
+export default function BeginMigration({ item, done }: { item: Instance; done: () => void }) {
+  const live = item.state === 'running' || item.state === 'paused'
+  const when = () => live
+  return (
+    <FormDialog
+      title={words('migrate.title', { name: item.name })}
+      yes={words('migrate.yes')}
+      route={routes.migration.create}
+      toInput={values => ({ params: { instance: item.id }, ...plainInput(values) })}
+      fields={[
+        {
+          name: 'host_id',
+          title: words('migrate.to'),
+          kind: 'noun',
+          from: routes.host.list,
+          only: host => mayTake(host as Host, item),
+          help: words('migrate.to.help'),
+          required: false,
+        },
+        {
+          name: 'bandwidth_mib_s',
+          title: words('migrate.bandwidth'),
+          kind: 'number',
+          unit: 'MiB/s',
+          help: words('migrate.bandwidth.help'),
+        },
+        { name: 'downtime_ms_max', title: words('migrate.downtime'), kind: 'number', unit: 'ms', when },
+        {
+          name: 'postcopy_after_s',
+          title: words('migrate.postcopy'),
+          kind: 'number',
+          unit: 's',
+          help: words('migrate.postcopy.help'),
+          when,
+        },
+        { name: 'timeout_s', title: words('migrate.timeout'), kind: 'number', unit: 's' },
+        { name: 'auto_converge', title: words('migrate.converge'), kind: 'yes', when },
+      ]}
+      initial={live ? { auto_converge: true } : {}}
+      done={done}
+    />
+  )
+}
+
+function mayTake(host: Host, { host_id }: Instance): boolean {
+  return host.id !== host_id && host.state === 'up' && host.schedulable && host.maintenance === null
+}
