@@ -216,7 +216,10 @@ export function createTarget(options: MoverOptions): Target {
     })
     session.prepared = false
     try {
-      await of.coming.arrived({ started_at: session.started_at, progress: await howItWas(libvirt, of.coming.instance.id) })
+      await of.coming.arrived({
+        started_at: session.started_at,
+        progress: await howItWas(libvirt, of.coming.instance.id),
+      })
     } catch (error) {
       // It runs here all the same, and is found here.
       log.error({ error, instance: of.coming.instance.id }, 'a guest has come, and that cannot be kept on disk')
