@@ -23,6 +23,10 @@ export class VirtualClock implements Clock {
     return this.time_ms
   }
 
+  steady_ms(): number {
+    return this.time_ms
+  }
+
   after(delay_ms: number, callback: () => void): Timer {
     const entry = { at_ms: this.time_ms + Math.max(0, delay_ms), order: this.order++, callback }
     this.entries.add(entry)
@@ -43,6 +47,7 @@ export class VirtualClock implements Clock {
   of(alive: () => boolean): Clock {
     return {
       now_ms: () => this.time_ms,
+      steady_ms: () => this.time_ms,
       after: (delay_ms, callback) => this.after(delay_ms, () => alive() && callback()),
       sleep: (delay_ms, signal) =>
         new Promise((resolve, reject) => {

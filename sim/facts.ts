@@ -5,6 +5,8 @@ export interface HostSize {
   cpus?: number
   memory_mib?: number
   pool_gib?: number
+  /** Hosts that say the same share it. */
+  pool_id?: string
 }
 
 export function factsOf(name: string, size: HostSize = {}): HostFacts {
@@ -36,5 +38,6 @@ export function factsOf(name: string, size: HostSize = {}): HostFacts {
     ovn_version: '23.03',
     datapath: 'netdev',
     tunnel_address: '127.0.0.1',
+    ...(size.pool_id !== undefined && { pool_id: size.pool_id }),
   }
 }

@@ -19,6 +19,7 @@ import {
 import { Failure } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
 import type { HostFacts } from '../src/protocol/messages.ts'
+import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
 import type { Seeded } from './random.ts'
 import { simulatedSamples } from './samples.ts'
 
@@ -31,6 +32,10 @@ export interface HostOptions {
   /** The clock of one life of the agent: silent once it is dead. */
   clockOf(alive: () => boolean): Clock
   dialler(host: SimulatedHost, alive: () => boolean): LinkDialler
+  /** Where hosts find each other for moves; without it, it takes part in none. */
+  ground?: MovingGround
+  /** A guest has begun to run here. */
+  onRunning?(host: SimulatedHost, id: string): void
   /** It measures itself and its guests, when a controller wants it to. */
   measures?: boolean
   /** How long hypervisor and storage take, milliseconds. */
@@ -116,6 +121,7 @@ export class SimulatedHost {
       state: this.state(alive, clock),
       link: this.options.dialler(this, alive),
       facts: { read: async () => this.options.facts },
+      ...(this.options.ground && this.moves(this.options.ground, alive, clock)),
       ...(this.options.measures && { samples: this.samples(clock) }),
       clock,
       random: this.random,
@@ -140,8 +146,18 @@ export class SimulatedHost {
     if (domain?.power === 'running') this.put({ ...domain, power: 'off', off_reason })
   }
 
-  private put(domain: Domain): void {
+  private moves(ground: MovingGround, alive: () => boolean, clock: Clock) {
+    const pause = () => this.pause(alive, clock)
+    const { random } = this
+    return {
+      mover: simulatedMover({ ground, host: this, alive, clock, random, pause }),
+      arrivals: simulatedArrivals(pause),
+    }
+  }
+
+  put(domain: Domain): void {
     this.domains.set(domain.id, domain)
+    if (domain.power === 'running') this.options.onRunning?.(this, domain.id)
     for (const listener of this.listeners) listener({ kind: 'changed', id: domain.id })
   }
 
@@ -193,7 +209,7 @@ export class SimulatedHost {
       resume: async id => {
         await pause()
         const domain = this.domains.get(id)
-        if (domain) this.put({ ...domain, power: 'running', paused_reason: null })
+        if (domain) this.put(asRunning(domain))
       },
       undefine: async id => {
         await pause()
@@ -268,4 +284,9 @@ export class SimulatedHost {
       },
     }
   }
+}
+
+/** It goes on, and is in no move any more. */
+function asRunning({ moving: _, ...domain }: Domain): Domain {
+  return { ...domain, power: 'running', paused_reason: null }
 }

@@ -28,6 +28,7 @@ export async function violations(pglite: PGlite, hosts: readonly SimulatedHost[]
     ...(await lostVolumes(pglite, living)),
     ...(await sums(pglite)),
     ...(await openOperations(pglite, lost)),
+    ...(await openMigrations(pglite, lost)),
     ...(await sessions(pglite, hosts)),
   ]
 }
@@ -112,11 +113,16 @@ async function lostVolumes(pglite: PGlite, hosts: readonly SimulatedHost[]): Pro
 /** Claims, quotas and addresses equal what exists. */
 async function sums(pglite: PGlite): Promise<string[]> {
   const { rows } = await pglite.query<{ wrong: string }>(`
-    with compute as (
-      select host_id, sum(vcpus) filter (where compute_claimed) as vcpus,
-        sum(memory_mib) filter (where compute_claimed) as memory from instance group by host_id
+    with moving as (
+      select case when phase = 'leaving' then source_host_id else target_host_id end as host_id, vcpus, memory_mib, disk_gib
+      from migration where phase <> 'ended'
+    ), compute as (
+      select host_id, sum(vcpus) as vcpus, sum(memory_mib) as memory from (
+        select host_id, vcpus, memory_mib from instance where compute_claimed
+        union all select host_id, vcpus, memory_mib from moving) c group by host_id
     ), disks as (
-      select host_id, sum(size_gib) as disk from volume group by host_id
+      select host_id, sum(size_gib) as disk from (
+        select host_id, size_gib from volume union all select host_id, disk_gib from moving) d group by host_id
     ), stored as (
       select project_id, sum(size_gib) as storage_gib from volume group by project_id
     ), used as (
@@ -133,8 +139,12 @@ async function sums(pglite: PGlite): Promise<string[]> {
     select 'host ' || h.name || ' claims ' || k.vcpus || '/' || k.memory_mib || '/' || k.disk_gib
       || ', its instances need ' || coalesce(c.vcpus, 0) || '/' || coalesce(c.memory, 0) || '/' || coalesce(d.disk, 0) as wrong
     from host h join host_claim k on k.host_id = h.id left join compute c on c.host_id = h.id left join disks d on d.host_id = h.id
-    where (k.vcpus, k.memory_mib, k.disk_gib) is distinct from
-      (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint, coalesce(d.disk, 0)::bigint)
+    where (k.vcpus, k.memory_mib, k.disk_gib) is distinct from (coalesce(c.vcpus, 0)::int, coalesce(c.memory, 0)::bigint,
+      case when h.pool_id is null then coalesce(d.disk, 0)::bigint else 0 end)
+    union all
+    select 'pool ' || p.id || ' claims ' || p.claimed_gib || ' GiB, its volumes have ' || coalesce(sum(d.disk), 0)
+    from pool p left join host h on h.pool_id = p.id left join disks d on d.host_id = h.id
+    group by p.id having p.claimed_gib <> coalesce(sum(d.disk), 0)
     union all
     select 'quota ' || resource || ' says ' || used || ' used, in truth ' || real from wide where used <> real
     union all
@@ -151,10 +161,22 @@ async function openOperations(pglite: PGlite, lost: ReadonlySet<string>): Promis
     `select kind, id from operation o where ended_at is null and not exists (
        select from operation_target t join instance i on i.id = t.resource_id
        where t.operation_id = o.id and t.outcome is null and i.host_id = any($1::uuid[]))
+       and not exists (select from migration m where m.operation_id = o.id and m.phase <> 'ended'
+         and (m.source_host_id = any($1::uuid[]) or m.target_host_id = any($1::uuid[])))
        and not exists (select from volume v where v.id = o.resource_id and v.host_id = any($1::uuid[]))`,
     [[...lost]],
   )
   return rows.map(row => `the operation ${row.kind} ${row.id} never ended`)
+}
+
+/** Each has come to an end, and left nothing; but those that wait for a host that never comes back. */
+async function openMigrations(pglite: PGlite, lost: ReadonlySet<string>): Promise<string[]> {
+  const { rows } = await pglite.query<{ id: string; phase: string; name: string }>(
+    `select id, phase, instance_name as name from migration where phase <> 'ended'
+       and not (source_host_id = any($1::uuid[]) or target_host_id = any($1::uuid[]))`,
+    [[...lost]],
+  )
+  return rows.map(row => `the migration ${row.id} of ${row.name} is still ${row.phase}`)
 }
 
 async function sessions(pglite: PGlite, hosts: readonly SimulatedHost[]): Promise<string[]> {

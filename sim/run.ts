@@ -9,6 +9,7 @@ import { Engine, type Fault } from './database.ts'
 import { factsOf } from './facts.ts'
 import { SimulatedHost } from './host.ts'
 import { violations } from './invariants.ts'
+import { MovingGround } from './mover.ts'
 import { Wires } from './network.ts'
 import { type Seeded, seeded } from './random.ts'
 import { prepareRecords, type Records } from './records.ts'
@@ -49,6 +50,10 @@ export class Run {
   protected readonly options: Required<RunOptions>
   protected readonly counts: Record<string, number> = {}
   protected readonly ids: string[] = []
+  private readonly ground = new MovingGround()
+  private readonly migrations: string[] = []
+  /** Guests that ran on two hosts at one moment. */
+  private readonly doubled = new Set<string>()
   private readonly volumes: VolumeUser
   private records: Records | undefined
   private trouble = true
@@ -69,7 +74,8 @@ export class Run {
     await this.advance(this.options.trouble_s * 1000)
     this.heal()
     await this.advance(settle_s * 1000)
-    const found = [...(await violations(this.engine.pglite, this.hosts)), ...this.idle()]
+    await this.countMoves()
+    const found = [...(await violations(this.engine.pglite, this.hosts)), ...this.idle(), ...this.doubled]
     await this.stop()
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
   }
@@ -82,6 +88,7 @@ export class Run {
     this.makeHosts()
     this.wires.doubling = 0.05
     this.plan('users', 200, 3000, () => this.userAsks())
+    this.plan('operators', 300, 3000, () => void this.operatorAsks())
     this.plan('faults', 500, 6000, () => this.strike())
   }
 
@@ -131,11 +138,42 @@ export class Run {
         log: pino({ level: 'silent' }),
         clockOf: alive => this.clock.of(alive),
         dialler,
+        ground: this.ground,
+        onRunning: (at, instance_id) => this.mustBeAlone(at, instance_id),
       })
       host.failing = 0.02
       this.hosts.push(host)
       host.powerOn()
     }
+  }
+
+  private async countMoves(): Promise<void> {
+    const { rows } = await this.engine.pglite.query<{ outcome: string; n: number }>(
+      'select outcome, count(*)::int as n from migration group by outcome',
+    )
+    for (const { outcome, n } of rows) this.counts[`moves ${outcome}`] = n
+  }
+
+  private mustBeAlone(at: SimulatedHost, instance_id: string): void {
+    for (const host of this.hosts) {
+      if (host === at || host.domains.get(instance_id)?.power !== 'running') continue
+      this.doubled.add(`${instance_id} ran on ${host.name} and ${at.name} at once`)
+    }
+  }
+
+  /** An operator moves instances, changes their mind, and empties hosts. */
+  private async operatorAsks(): Promise<void> {
+    const { random } = this
+    const kind = random.between(0, 15)
+    const host = random.pick(this.hosts)
+    if (kind === 0) return void (await this.ask('POST', `/v1/hosts/${host.id}/maintenance`, {}))
+    if (kind <= 2) return void (await this.ask('DELETE', `/v1/hosts/${host.id}/maintenance?cancel_migrations=${random.chance(0.5)}`))
+    const last = this.migrations.at(-1)
+    if (kind <= 4 && last !== undefined) return void (await this.ask('POST', `/v1/migrations/${last}/cancel`))
+    if (this.ids.length === 0) return
+    const answer = await this.ask('POST', `/v1/instances/${random.pick(this.ids)}/migrate`, {})
+    const made = answer?.body.migration as { id: string } | undefined
+    if (made) this.migrations.push(made.id)
   }
 
   /** Calls `act` again and again at random times, while there is trouble. */
@@ -271,6 +309,7 @@ export class Run {
 
   protected heal(lost_chance = 0.3): void {
     this.note('faults stop')
+    for (const host of this.hosts) void this.ask('DELETE', `/v1/hosts/${host.id}/maintenance`)
     this.trouble = false
     this.wires.doubling = 0
     for (const controller of this.controllers) {

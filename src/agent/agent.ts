@@ -27,7 +27,9 @@ import type {
   SampleSource,
   State,
   Storage,
+  Watchdog,
 } from './ports.ts'
+import { createLeaseKeeper } from './lease.ts'
 import { Away } from './ports.ts'
 import { type Probe, probeByTcp } from './probe.ts'
 import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
@@ -64,6 +66,8 @@ export interface AgentOptions {
   readonly log: Log
   /** Kernel's boot id (or the simulation's): tells a power cut from a restart of the agent. */
   readonly boot_id: string
+  /** Without it no highly available guest is started here. */
+  readonly watchdog?: Watchdog
   /** How it finds out whether another machine lives; by TCP where nothing else is given. */
   readonly probe?: Probe
   /** Whether the host is being shut down. */
@@ -98,11 +102,21 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { probe = probeByTcp } = options
   const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
+  const lease = createLeaseKeeper({
+    watchdog: options.watchdog,
+    clock,
+    log,
+    instances,
+    changed: ids => {
+      for (const id of ids) instance.wake(id)
+    },
+  })
   const reconciling = {
     ...options,
     instances,
     reporter,
     guestOf,
+    lease,
     cameHere: guests.look,
     wentOff: calls.wentOff,
     networkReady: network.ready,
@@ -132,13 +146,16 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     log,
     async hello() {
       facts ??= await options.facts.read()
-      const holds = [...instances.values()].map(({ id, generation, details_version, power, reboot_count }) => ({
-        id,
-        generation,
-        details_version,
-        power,
-        reboot_count,
-      }))
+      const holds = [...instances.values()].map(
+        ({ id, generation, details_version, power, reboot_count, migration }) => ({
+          id,
+          generation,
+          details_version,
+          power,
+          reboot_count,
+          ...(migration && { migration: { id: migration.id, step: migration.step } }),
+        }),
+      )
       return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls] }
     },
     async welcomed(welcome, send) {
@@ -156,12 +173,18 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (frame.type === 'wanted') await takeWanted(frame)
       else answerCall(frame, send)
     },
-    lost: reporter.end,
+    pong: (sent_ms, lease_ms) => lease.granted(sent_ms, lease_ms),
+    lost() {
+      lease.lost()
+      reporter.end()
+    },
   })
 
   async function takeWanted(frame: WantedFrame): Promise<void> {
     const change = await wanted.take(frame, instance.isGone)
     if (change.forgotten.length > 0) await instance.forget(change.forgotten)
+    await lease.wantedChanged()
+    if (frame.whole) lease.confirmed()
     if (change.network) network.wake()
     if (change.network) sampler.changed()
     for (const id of change.instances) instance.changed(id)
@@ -243,6 +266,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       link.stop()
       calls.stop()
       guests.stop()
+      lease.stop()
       sampler.stop()
       await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop(), shared.stop()])
     },

@@ -33,6 +33,8 @@ export interface LinkOptions {
   welcomed(welcome: Welcome, send: (frame: AgentFrame) => void): Promise<void>
   /** Frames come one at a time, the next when this one's promise is settled. */
   frame(frame: AfterWelcome, send: (frame: AgentFrame) => void): Promise<void>
+  /** A pong that grants the host a lease, counted from when its ping was sent. */
+  pong?(sent_ms: number, lease_ms: number): void
   lost(): void
 }
 
@@ -134,16 +136,21 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
   }
 
   function beat(heartbeat_ms: number): void {
+    // On a clock that nobody sets: leases are counted from it. The first at once, as the lease of the last link runs on.
+    send({ type: 'ping', sent_ms: clock.steady_ms() })
     timer = clock.after(heartbeat_ms, () => {
       if (silentBeats >= silentBeatsMax) return end(`the controller was silent for ${silentBeats} heartbeats`)
       silentBeats++
-      send({ type: 'ping', sent_ms: clock.now_ms() })
       beat(heartbeat_ms)
     })
   }
 
   async function take(frame: ControllerFrame): Promise<void> {
-    if (ended || frame.type === 'pong') return
+    if (ended) return
+    if (frame.type === 'pong') {
+      if (welcomed && frame.lease_ms !== undefined) options.pong?.(frame.sent_ms, frame.lease_ms)
+      return
+    }
     if (frame.type !== 'welcome') {
       if (!welcomed) return end(`the controller sent "${frame.type}" before its welcome`)
       return options.frame(frame, send)

@@ -23,12 +23,14 @@ import { createMover } from './drivers/move/mover.ts'
 import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
 import { OvsNetwork } from './drivers/ovs/network.ts'
 import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
+import { poolMark } from './drivers/storage/pool-mark.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
 import { readHostCpus } from './facts/devices.ts'
 import { chooseVirtualisation, libvirtArch, readBootId, readHostCpu, readHostFacts } from './facts/host-facts.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
 import type { Log, Network } from './ports.ts'
+import { createWatchdogClient } from './watchdog/client.ts'
 import { peerPort } from '../protocol/peer.ts'
 
 export const agentVersion = '0.1.0'
@@ -128,7 +130,10 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
   const datapath = settings.network === 'none' ? 'system' : await chooseDatapath(datapathChoice(settings.datapath))
   const controllers = await loadControllers(settings.state, identity.link_urls, log)
   const client = createControllerClient(identity, controllers)
-  const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log })
+  await mkdir(pool_dir, { recursive: true, mode: 0o711 })
+  const mark = await poolMark(pool_dir, settings.state)
+  const { host_id } = identity
+  const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log, host_id, mark })
   const host = {
     virtualisation,
     arch: libvirtArch(),
@@ -164,6 +169,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     log,
   })
   const machine_id = await machineId()
+  const watchdog = createWatchdogClient({ run_dir: settings.run, clock: realClock, log })
   const warned = new Set<string>()
   const agent = await createAgent({
     hypervisor,
@@ -181,6 +187,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
           machine_id,
           name: identity.name,
           virtualisation,
+          pool_id: mark.id,
           room: () => storage.room(),
           hypervisorVersions: () => hypervisor.versions(),
           cpuModels: () => hypervisor.cpuModels(),
@@ -192,6 +199,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
       host: () => hostSample(() => storage.room()),
       taken_ms: () => Math.round(uptime() * 1000),
     },
+    watchdog,
     clock: realClock,
     random: { fraction: () => Math.random() },
     log,
@@ -208,6 +216,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
       await agent.stop()
       network.close()
       client.close()
+      watchdog.close()
       await hypervisor.close()
     },
   }

@@ -144,6 +144,31 @@ export interface Hypervisor {
   setPassword(id: string, user: string, password: string): Promise<PasswordOutcome['outcome']>
 }
 
+/** What the watchdog holds: on its own clock, when the guests with these ids are killed. */
+export interface Armed {
+  readonly deadline_ms: number
+  readonly guarded: readonly string[]
+}
+
+export type WatchdogListener = (event: 'up' | 'down' | 'said') => void
+
+/** Kills the guests that it guards when their deadline passes, whatever has become of the agent. */
+export interface Watchdog {
+  /** The clock of deadlines: never steps, and counts time asleep. */
+  steady_ms(): number
+  /** Whether it can be reached. */
+  readonly up: boolean
+  /** What it holds, as last heard. */
+  readonly armed: Armed | null
+  /** Holds this from now on in place of all before, once it resolves. Rejects when it cannot be reached. */
+  arm(armed: Armed): Promise<void>
+  /** When it killed the guest last, RFC 3339. */
+  killedAt(id: string): string | null
+  /** As it would, by oneself; those that were there. */
+  kill(ids: readonly string[]): string[]
+  subscribe(listener: WatchdogListener): void
+}
+
 export type ShowProgress = (step: string, percent: number) => void
 
 export interface Storage {

@@ -130,14 +130,22 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
     log.warn(detail, 'the controller wants an older generation than it wanted before; refused')
     return null
   }
-  const { migration: _before, ...rest } = have
+  const { migration: _before, availability: _, on_crash: __, ...rest } = have
   const { migration } = next
   const moved = JSON.stringify(migration) !== JSON.stringify(have.migration)
   if (next.details_version < have.details_version || (next.details_version === have.details_version && !moved))
     return null
-  const { details_version, metadata, ports } = next
-  // A move changes neither version, and is as it was told last.
-  return { ...rest, details_version, metadata, ports, ...(migration !== undefined && { migration }) }
+  const { details_version, metadata, ports, availability, on_crash } = next
+  return {
+    ...rest,
+    details_version,
+    metadata,
+    ports,
+    ...(availability !== undefined && { availability }),
+    ...(on_crash !== undefined && { on_crash }),
+    // A move changes neither version, and is as it was told last.
+    ...(migration !== undefined && { migration }),
+  }
 }
 
 /**

@@ -71,6 +71,7 @@ export const Host = closed({
   disk_limit_gib: Type.Integer(),
   disk_claimed_gib: Type.Integer(),
   instances: Type.Integer(),
+  pool_id: nullable(uuidOf('The pool that its disks are in; what is said of disk is of the whole pool')),
   reserved_memory_mib: nullable(
     Type.Integer({ description: 'Kept back for the host itself; null: as the setting host.reserved_memory_mib says' }),
   ),
@@ -111,7 +112,7 @@ export const hostRoutes = {
     cli: {
       columns: [
         'name',
-        'state',
+        'availability',
         'schedulable',
         'instances',
         'vcpus_claimed',
@@ -186,7 +187,9 @@ export const hostRoutes = {
     needs: 'host.fence',
     params,
     body: closed({
-      name: Type.String({ maxLength: 255, description: "The host's name, to confirm" }),
+      name: Type.Optional(
+        Type.String({ maxLength: 255, description: "The host's name, to confirm; when given it must be right" }),
+      ),
       confirm_off: Type.Optional(
         Type.Boolean({
           description:
@@ -197,7 +200,6 @@ export const hostRoutes = {
     status: 202,
     reply: Host,
     errors: ['not_found', 'wrong_state', 'invalid', 'unavailable'],
-    cli: { positional: ['name'] },
   }),
   reconcile: route({
     name: 'host.reconcile',

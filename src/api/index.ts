@@ -33,6 +33,7 @@ import { metricsRoutes } from './metrics.ts'
 import { networkRoutes } from './network.ts'
 import { placementRoutes } from './placement.ts'
 import { pluginRoutes } from './plugin.ts'
+import { poolRoutes } from './pool.ts'
 import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
 import { routerRoutes } from './router.ts'
@@ -69,6 +70,7 @@ export const contract = {
   'image-upload': imageUploadRoutes,
   'image-key': imageKeyRoutes,
   volume: volumeRoutes,
+  pool: poolRoutes,
   region: regionRoutes,
   zone: zoneRoutes,
   cluster: clusterRoutes,

@@ -1,5 +1,6 @@
 /** Instances: machines of the cloud. */
 import Type, { type Static } from 'typebox'
+import { availabilities, crashActions, watchdogActions } from '../model/availability.ts'
 import { consoleKinds } from '../model/console.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
@@ -18,6 +19,23 @@ export const InstanceAddress = closed({
   mac: Type.String(),
   address: Type.String(),
   floating_address: nullable(Type.String()),
+})
+
+const Availability = oneOf(availabilities, {
+  description:
+    "'restart': its host brings it back; 'high': it is started on another host when its own is lost, which needs a shared pool",
+})
+const HaPriority = Type.Integer({
+  minimum: 0,
+  maximum: 100,
+  description:
+    'Of highly available instances, those with more come first when hosts are lost; 50 unless said otherwise',
+})
+const OnCrash = oneOf(crashActions, {
+  description: "When its guest crashes: 'restart' it, ever later the more often it did, or leave it stopped ('stop')",
+})
+const WatchdogActionOf = oneOf(watchdogActions, {
+  description: 'When the guest no longer feeds its watchdog; none: it has no watchdog',
 })
 
 export const Instance = closed({
@@ -54,6 +72,27 @@ export const Instance = closed({
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
+  availability: Availability,
+  ha_priority: HaPriority,
+  on_crash: OnCrash,
+  watchdog_action: WatchdogActionOf,
+  crashes: nullable(
+    closed({
+      count: Type.Integer({ description: 'In a row; forgotten when it has run ten minutes without one' }),
+      last_at: Time,
+      next_try_at: nullable(Time),
+      given_up: Type.Boolean({ description: 'It is left off: it crashed too often, or is not to be restarted' }),
+    }),
+  ),
+  watchdog: nullable(
+    closed({
+      fired_at: Time,
+      action: WatchdogActionOf,
+      count: Type.Integer(),
+      dump_file: nullable(Type.String({ description: 'On its host: what was in memory, for who looks into it' })),
+      dump_failure: nullable(Type.String()),
+    }),
+  ),
   graphics: Graphics,
   clipboard: Clipboard,
   video_model: VideoModel,
@@ -143,11 +182,10 @@ export const InstanceCreate = closed({
     Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
   ),
   config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
-  watchdog_action: Type.Optional(
-    oneOf(['none', 'reset', 'poweroff', 'pause', 'dump'], {
-      description: 'When the guest no longer feeds its watchdog',
-    }),
-  ),
+  watchdog_action: Type.Optional(WatchdogActionOf),
+  availability: Type.Optional(Availability),
+  ha_priority: Type.Optional(HaPriority),
+  on_crash: Type.Optional(OnCrash),
   graphics: Type.Optional(Graphics),
   clipboard: Type.Optional(Clipboard),
   video_model: Type.Optional(VideoModel),
@@ -238,7 +276,7 @@ export const instanceRoutes = {
     name: 'instance.update',
     method: 'PATCH',
     path: '/v1/instances/:instance',
-    summary: 'Change name, tags, or how its screen is reached from its next start on',
+    summary: 'Change name, tags, availability, or, from its next start on, how its screen is reached and its watchdog',
     level: 'project',
     needs: 'instance.manage',
     on_instance: 'instance.manage',
@@ -249,10 +287,14 @@ export const instanceRoutes = {
       graphics: Type.Optional(Graphics),
       clipboard: Type.Optional(Clipboard),
       video_model: Type.Optional(VideoModel),
+      watchdog_action: Type.Optional(WatchdogActionOf),
+      availability: Type.Optional(Availability),
+      ha_priority: Type.Optional(HaPriority),
+      on_crash: Type.Optional(OnCrash),
     }),
     status: 200,
     reply: Instance,
-    errors: ['not_found', 'changed_meanwhile'],
+    errors: ['not_found', 'changed_meanwhile', 'invalid'],
   }),
   start: actRoute('start', 'Start a stopped instance'),
   stop: actRoute('stop', 'Shut an instance down; cut it off when it does not follow'),

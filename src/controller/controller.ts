@@ -18,6 +18,7 @@ import type { Fencing } from './fencing/fence.ts'
 import { realFencing } from './fencing/index.ts'
 import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
 import { sealAudit } from './reconcilers/audit-seal.ts'
+import { Availability } from './reconcilers/availability.ts'
 import { balanceLoop } from './reconcilers/balance.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
@@ -122,6 +123,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
 
 interface Loops {
   all: Loop[]
+  availability: Availability
   stop_listening: () => void
 }
 
@@ -158,17 +160,19 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     ...imageLoops(cloud),
     ...(parts.loops?.(cloud) ?? []),
   ]
-  const all = [lease, cleaning, balanceLoop(cloud), metricLoop(cloud), ...woken]
+  const availability = new Availability(cloud)
+  const all = [lease, cleaning, balanceLoop(cloud), availability.start(), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {
     for (const loop of woken) loop.wake()
   })
-  return { all, stop_listening }
+  return { all, availability, stop_listening }
 }
 
 async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   loops.stop_listening()
   await Promise.all(loops.all.map(loop => loop.close()))
+  await loops.availability.close()
   cloud.plugins.close()
   await cloud.agents.close()
   await cloud.metrics.close()

@@ -2,12 +2,13 @@
 import type { Config } from '../config.ts'
 import { systemdRuns } from './packages.ts'
 import { service, type ServiceManager } from './service.ts'
-import { agentService } from './services/agent.ts'
+import { agentService, agentState } from './services/agent.ts'
 import type { Definition } from './services/definition.ts'
 import { libvirt } from './services/libvirt.ts'
 import { openVswitch } from './services/openvswitch.ts'
 import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
+import { watchdogService } from './services/watchdog.ts'
 import { postgresService } from './services/postgres.ts'
 import { type SupervisorClient, supervisorClient } from './supervisor-client.ts'
 import { systemdManager } from './systemd.ts'
@@ -26,6 +27,7 @@ export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'
   ...openVswitch(),
   ...libvirt({
     config_dir: `${config.state_dir}/libvirt`,
+    pool_dir: `${agentState(config)}/pool`,
     systemd: systemdRuns(),
     ...(config.virtualisation === 'auto' ? {} : { kvm: config.virtualisation === 'kvm' }),
   }),
@@ -35,6 +37,6 @@ export const hostServices = (config: Pick<Config, 'state_dir' | 'virtualisation'
 export function knownServices(config: Config) {
   const controller = service({ name: 'croft-controller', description: "Croft's controller", argv: [] })
   const before = [postgresService(config), ...ovnCentral(), ...hostServices(config)]
-  const after = [agentService(config), ovnController()]
+  const after = [watchdogService(config), agentService(config), ovnController()]
   return [...before.map(({ service }) => service), controller, ...after.map(({ service }) => service)]
 }

@@ -17,6 +17,7 @@ import { controllerService, controllerState } from './services/controller.ts'
 import type { Definition } from './services/definition.ts'
 import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
+import { watchdogService } from './services/watchdog.ts'
 import { postgresService } from './services/postgres.ts'
 import { keepSettings } from './settings.ts'
 import type { Show, Step } from './step.ts'
@@ -71,7 +72,7 @@ export async function start(config: Config, step: Step): Promise<MachineRoles> {
   if (roles.controller) await begin('Networks (OVN)', ovnCentral())
   if (roles.host !== undefined) await begin('Host (Open vSwitch, libvirt)', hostServices(config))
   // The agent first: it brings guests back by itself, also where a database elsewhere does not answer yet.
-  if (roles.host !== undefined) await begin('Agent', [agentService(config), ovnController()])
+  if (roles.host !== undefined) await begin('Agent', [watchdogService(config), agentService(config), ovnController()])
   if (roles.controller) await begin('Controller', [await controllerService(config)])
   return roles
 }

@@ -25,6 +25,7 @@ import { connectable, controllerService } from './services/controller.ts'
 import type { Definition } from './services/definition.ts'
 import { ovnCentral } from './services/ovn-central.ts'
 import { ovnController } from './services/ovn-controller.ts'
+import { watchdogService } from './services/watchdog.ts'
 import { postgresService } from './services/postgres.ts'
 import { keepSettings } from './settings.ts'
 import { bringPackages, startAll } from './start.ts'
@@ -86,7 +87,8 @@ export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'gues
     `API and UI on ${joinAddress(config.listen)}, agents on ${joinAddress(config.agent_listen)}`,
   )
   lines.push('join this machine to the cloud as a host')
-  for (const { service } of [agentService(config), ovnController()]) starts(service.name, service.description)
+  for (const { service } of [watchdogService(config), agentService(config), ovnController()])
+    starts(service.name, service.description)
   if (!systemd) lines.push(`at a boot: ${bootStart(config).command}  (${bootWay()?.file ?? 'to be arranged by you'})`)
   if (guest) lines.push(`make networks (${config.external_gateway}), an image and a first guest`)
   return lines
@@ -119,7 +121,7 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
     said => said,
   )
   if (admin.place.token !== undefined) await markWayOutside(admin.client, config)
-  await start('Agent', [agentService(config), ovnController()])
+  await start('Agent', [watchdogService(config), agentService(config), ovnController()])
   await step(
     'Start at boot',
     () => startAtBoot(config),

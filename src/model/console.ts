@@ -22,4 +22,6 @@ export const consoleClosed = {
   unavailable: 4003,
   /** The guest or its host went: it may be elsewhere, or come back. */
   gone: 4004,
+  /** The instance is on another host by now, and goes on there: open it again at once. */
+  moved: 4005,
 } as const

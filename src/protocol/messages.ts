@@ -99,6 +99,29 @@ export const HostFacts = Type.Object({
 })
 export type HostFacts = Static<typeof HostFacts>
 
+/** RFC 3339. */
+const Moment = Type.String({ maxLength: 64 })
+
+export const Crashes = Type.Object({
+  count: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  last_at: Moment,
+  /** When it is started again; null: it is not, or it runs. */
+  next_try_at: Nullable(Moment),
+  /** It is left off: it crashed too often, or is not to be restarted. */
+  given_up: Type.Boolean(),
+})
+export type Crashes = Static<typeof Crashes>
+
+export const WatchdogFired = Type.Object({
+  fired_at: Moment,
+  action: Type.Union([Type.Literal('reset'), Type.Literal('poweroff'), Type.Literal('pause'), Type.Literal('dump')]),
+  count: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  /** Where on the host its memory was written to, for 'dump'; and why not, when it was not. */
+  dump_file: Nullable(Type.String({ maxLength: 512 })),
+  dump_failure: Type.Optional(Nullable(Type.String({ maxLength: 500 }))),
+})
+export type WatchdogFired = Static<typeof WatchdogFired>
+
 /** What the host says of one instance. Sent whole; only a newer `report` number wins over what is stored. */
 export const InstanceReport = Type.Object({
   id: Uuid,
@@ -134,6 +157,12 @@ export const InstanceReport = Type.Object({
   stopped_by_guest: Type.Boolean(),
   /** Of a purged instance: those of its volumes that were to be kept and are on this host. */
   kept_volumes: Type.Optional(Type.Array(Uuid, { maxItems: 1024 })),
+  /** Crashes in a row, while they are remembered. */
+  crashes: Type.Optional(Nullable(Crashes)),
+  /** When its watchdog fired last. */
+  watchdog: Type.Optional(Nullable(WatchdogFired)),
+  /** The version of the details by which the host's watchdog guards it: it dies with the host's lease. Null: it does not. */
+  guarded_version: Type.Optional(Nullable(Version)),
   /** How far this host is with the migration that is wanted of it. */
   migration: Type.Optional(MigrationReport),
 })
@@ -274,7 +303,12 @@ export const ControllerFrame = Type.Union([
     remove_volumes: Type.Optional(Type.Array(Uuid)),
   }),
   Type.Object({ type: Type.Literal('call'), call: Uuid, params: AgentCall }),
-  Type.Object({ type: Type.Literal('pong'), sent_ms: Type.Number() }),
+  Type.Object({
+    type: Type.Literal('pong'),
+    sent_ms: Type.Number(),
+    /** The host's lease, counted from `sent_ms` (src/model/lease.ts); absent: none is given by this pong. */
+    lease_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400_000 })),
+  }),
 ])
 export type ControllerFrame = Static<typeof ControllerFrame>
 

@@ -143,6 +143,10 @@ export const WantedInstance = Type.Object({
   graphics: Type.Optional(Type.Unsafe<GraphicsKind>({ type: 'string', enum: [...graphicsKinds] })),
   clipboard: Type.Optional(Type.Unsafe<ClipboardKind>({ type: 'string', enum: [...clipboardKinds] })),
   video_model: Type.Optional(Type.Unsafe<VideoModel>({ type: 'string', enum: [...videoModels] })),
+  /** 'high': runs only under the host's lease, and the watchdog kills it when that runs out; see src/model/lease.ts. Of the details. */
+  availability: Type.Optional(Type.Union([Type.Literal('restart'), Type.Literal('high')])),
+  /** What becomes of a guest that crashes; without it 'restart', with back-off. Of the details. */
+  on_crash: Type.Optional(Type.Union([Type.Literal('restart'), Type.Literal('stop')])),
   metadata: WantedMetadata,
   /** What this host does of a move to or from another one; changes the generation on neither host. */
   migration: Type.Optional(WantedMigration),

@@ -19,6 +19,7 @@ import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { operation } from './operation/definition.tsx'
 import { pluginsPage } from './plugin/page.ts'
+import { pool } from './pool/definition.tsx'
 import { port } from './port/definition.tsx'
 import { project } from './project/definition.tsx'
 import { quotaPage } from './quota/page.ts'
@@ -44,6 +45,7 @@ export const nouns: readonly NounDefinition[] = [
   host,
   cluster,
   zone,
+  pool,
   migration,
   operation,
   domain,

@@ -53,7 +53,9 @@ const all = [
   'croft-ovs-vswitchd',
   'croft-ovsdb',
   'croft-postgres',
+  'croft-virtlockd',
   'croft-virtlogd',
+  'croft-watchdog',
 ]
 
 const bare = ['ps', 'sh', 'sleep']

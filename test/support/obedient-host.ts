@@ -36,7 +36,7 @@ export class ObedientHost {
   unready: string | null = null
   /** The controller that it dials next. */
   test: TestCloud
-  private readonly facts: HostFacts
+  readonly facts: HostFacts
   private session: AgentSession | undefined
   private report = 0
   private timer: Timer | undefined
@@ -62,7 +62,8 @@ export class ObedientHost {
       },
     })
     this.session = session
-    void session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: this.facts, holds: this.holds }))
+    const hello = { type: 'hello', protocol: 1, facts: this.facts, holds: this.holds, knows_calls: ['probe'] }
+    void session.receive(JSON.stringify(hello))
     await first.promise
     this.beat()
   }
@@ -211,7 +212,12 @@ export function progressOf(share: number): MigrationProgress {
 }
 
 /** A host in the default cluster, connected. */
-export async function addHost(test: TestCloud, name: string, size?: HostSize): Promise<ObedientHost> {
+export async function addHost(
+  test: TestCloud,
+  name: string,
+  size?: HostSize,
+  more: Partial<HostFacts> = {},
+): Promise<ObedientHost> {
   const { db } = test.cloud.database
   const cluster = await db.selectFrom('cluster').select('id').executeTakeFirstOrThrow()
   const id = makeId<never>(test.cloud) as string
@@ -219,7 +225,7 @@ export async function addHost(test: TestCloud, name: string, size?: HostSize): P
     .insertInto('host')
     .values({ id, name, cluster_id: cluster.id, machine_id: `machine-${name}`, certificate_sha256: Buffer.from(name) })
     .execute()
-  const host = new ObedientHost(test, id, name, factsOf(name, size))
+  const host = new ObedientHost(test, id, name, { ...factsOf(name, size), ...more })
   await host.connect()
   return host
 }

@@ -14,6 +14,7 @@ export interface HostFactsOptions {
   readonly machine_id: string
   readonly name?: string
   readonly virtualisation: 'kvm' | 'tcg'
+  readonly pool_id?: string
   room(): Promise<{ total_gib: number; free_gib: number }>
   hypervisorVersions(): Promise<{ libvirt: string; qemu: string }>
   /** That guests can have here. */
@@ -66,6 +67,7 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     libvirt_version: versions.libvirt,
     qemu_version: versions.qemu,
     ...network,
+    ...(options.pool_id !== undefined && { pool_id: options.pool_id }),
   }
 }
 

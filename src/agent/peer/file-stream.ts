@@ -24,15 +24,20 @@ export interface SendFileOptions {
   readonly show: (bytes: number) => void
 }
 
-/** Resolves once the other end has it all on disk. */
+/** Resolves once the other end has it all on disk; rejects when the stream closes before it said so. */
 export async function sendFile(stream: Duplex, { path, rate_max, show }: SendFileOptions): Promise<void> {
   const hash = createHash('sha256')
   const begun_ms = performance.now()
+  const closed = new AbortController()
+  const { signal } = closed
+  const gone = () => closed.abort(new Error('the connection was closed'))
+  stream.once('close', gone)
+  if (stream.destroyed) gone()
   let sent_bytes = 0
   const write = async (bytes: Buffer) => {
     hash.update(bytes)
     sent_bytes += bytes.length
-    if (!stream.write(bytes)) await once(stream, 'drain')
+    if (!stream.write(bytes)) await once(stream, 'drain', { signal })
     const early_ms = rate_max === null ? 0 : (sent_bytes / rate_max) * 1000 - (performance.now() - begun_ms)
     if (early_ms > 5) await delay(early_ms)
   }
@@ -41,6 +46,7 @@ export async function sendFile(stream: Duplex, { path, rate_max, show }: SendFil
   for (;;) {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(part_bytes), 0, part_bytes, at)
     if (bytesRead === 0) break
+    signal.throwIfAborted()
     const bytes = buffer.subarray(0, bytesRead)
     if (at < always_bytes || !bytes.equals(nothing.subarray(0, bytesRead))) {
       await write(head(at, bytesRead))
@@ -50,7 +56,7 @@ export async function sendFile(stream: Duplex, { path, rate_max, show }: SendFil
     show(at)
   }
   await write(head(at, 0))
-  const answer = once(stream, 'data')
+  const answer = once(stream, 'data', { signal })
   stream.write(hash.digest())
   const [said] = (await answer) as [Buffer]
   if (!said.subarray(0, 1).equals(received)) throw new Error('the other host did not keep the file')

@@ -88,10 +88,7 @@ export function createDialler(order: Extract<RelayOrder, { do: 'dial' }>, tell: 
       told_ms = now_ms
       tell({ on: 'file_bytes', volume_id, bytes })
     }
-    const broken = new Promise<never>((_, reject) => {
-      socket.once('close', () => reject(new Error('the connection was closed')))
-    })
-    await Promise.race([sendFile(socket, { path, rate_max, show }), broken])
+    await sendFile(socket, { path, rate_max, show })
     socket.end()
   }
 
@@ -109,7 +106,7 @@ export function createDialler(order: Extract<RelayOrder, { do: 'dial' }>, tell: 
         const tellEnd = (error: string | null) => tell({ on: 'file', migration: coming.migration, volume_id, error })
         file(given).then(
           () => tellEnd(null),
-          (error: Error) => tellEnd(error.message),
+          (error: Error) => tellEnd(error.name === 'AbortError' ? 'the connection was closed' : error.message),
         )
       } else return false
       return true

@@ -22,6 +22,8 @@ export interface Situation {
   readonly domain: Domain | null
   readonly now_ms: number
   readonly boot_id: string
+  /** When it was killed last because the host's lease ran out, RFC 3339. */
+  readonly killed_at?: string | null
 }
 
 export type Act = 'start' | 'resume' | 'grow' | 'askShutdown' | 'cut' | 'undefine' | 'purge'
@@ -165,11 +167,17 @@ function bringUp(at: Situation): Plan {
   if (done.ran_in_boot === null) return startAfterCrash(at)
   // It ran by our doing and is off now. A power cut of the host explains it when the boot is another one.
   if (done.ran_in_boot !== at.boot_id) return act({ ...at, done: { ...done, ran_in_boot: null } }, 'start')
+  // Killed because the host's lease was over: no crash of its own. It is started when it may be again.
+  if (wasKilled(at)) return act({ ...at, done: { ...done, ran_in_boot: null } }, 'start')
   if (domain?.off_reason === 'guest') {
     return settle(at, { ...done, ran_in_boot: null, failure: null, stopped_by_guest: wanted.generation })
   }
   const crashes = now_ms - done.crashed_at_ms > crashMemory_ms ? 1 : done.crashes + 1
   return startAfterCrash({ ...at, done: { ...done, ran_in_boot: null, crashes, crashed_at_ms: now_ms } })
+}
+
+function wasKilled({ done, killed_at }: Situation): boolean {
+  return killed_at != null && (done.started_at === null || Date.parse(killed_at) >= Date.parse(done.started_at))
 }
 
 function startAfterCrash(at: Situation): Plan {

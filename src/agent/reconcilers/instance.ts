@@ -20,6 +20,7 @@ import {
   type Storage,
 } from '../ports.ts'
 import type { SeenGuest } from '../guests.ts'
+import type { LeaseKeeper } from '../lease.ts'
 import type { Reporter } from '../reporter.ts'
 import { type Done, nothingDone, parseDone } from './done.ts'
 import {
@@ -41,6 +42,8 @@ const startsMax = 8
 const quietTries = 3
 const retryFirst_ms = 1000
 const retryMax_ms = 5 * 60_000
+/** What makes a guest run. */
+const mayRun: ReadonlySet<Act> = new Set(['start', 'resume'])
 /** More acts than any way through the plan has: reaching it is an error in the plan. */
 const actsPerPassMax = 12
 
@@ -65,6 +68,7 @@ export interface InstanceReconcilerOptions {
   readonly cameHere?: (id: string) => void
   /** It is off, and nobody wants it to run; told at each look. */
   readonly wentOff?: (id: string) => void
+  readonly lease: Pick<LeaseKeeper, 'whyNot' | 'guardedVersion' | 'killedAt'>
   /** Where guests without CPUs of their own run. */
   readonly sharedCpus?: () => SharedCpus | null
   /** Resolves when guests' NICs can be plugged in. */
@@ -104,7 +108,7 @@ interface Trouble {
 }
 
 export async function createInstanceReconciler(options: InstanceReconcilerOptions): Promise<InstanceReconciler> {
-  const { hypervisor, clock, log, instances, reporter, boot_id } = options
+  const { hypervisor, clock, log, instances, reporter, boot_id, lease } = options
   const folder = options.state.folder('done')
   const records = new Map<string, Done>()
   for (const [id, value] of await folder.read()) {
@@ -135,7 +139,9 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const said = reportInstance({ wanted, done: recordOf(wanted.id), domain }, progress)
     const guest = said.power === 'running' ? options.guestOf?.(wanted.id) : undefined
     const { agent: guest_agent = 'disconnected', addresses = [], os: guest_os = null } = guest ?? {}
-    reporter.set({ ...said, ...moves.report(wanted), guest_agent, guest_os, guest_addresses: [...addresses] })
+    const guarded = wanted.availability === 'high' && { guarded_version: lease.guardedVersion(wanted.id) }
+    const told = { ...said, ...moves.report(wanted), guest_agent, guest_os, guest_addresses: [...addresses] }
+    reporter.set({ ...told, ...guarded })
     if (isAtRest(wanted, said)) options.wentOff?.(wanted.id)
   }
 
@@ -186,7 +192,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       report(wanted, domain)
     }
     if (moved !== 'usual') return moved === 'again'
-    const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id }
+    const at: Situation = { wanted, done: recordOf(id), domain, now_ms, boot_id, killed_at: lease.killedAt(id) }
     if (wentOffUnasked(at) && (await options.hostEnds?.()) === true) {
       log.info({ instance: id }, 'the guest goes off with its host; the next boot starts it')
       return false
@@ -201,6 +207,12 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       return false
     }
     if (held) return wait()
+    const why_not = wanted.availability === 'high' && mayRun.has(plan.act) ? lease.whyNot(id) : null
+    if (why_not !== null) {
+      // The lease keeper wakes it.
+      report(wanted, domain, { step: why_not, percent: 0 })
+      return false
+    }
     if (plan.act === 'askShutdown') {
       report(wanted, domain, { step: 'waiting for the guest to shut down', percent: 0 })
       if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
@@ -270,6 +282,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       show('starting', 0)
       const config_drive = await options.guestData.prepare(wanted)
       await hypervisor.define({ instance: wanted, disks, config_drive, shared: options.sharedCpus?.() ?? null })
+      const why_not = wanted.availability === 'high' ? lease.whyNot(wanted.id) : null
+      if (why_not !== null) throw new Failure(`It could not be started: ${why_not}.`, { passing: true })
       await hypervisor.start(wanted.id)
     })
     pressed_ms.delete(wanted.id)

@@ -6,6 +6,7 @@ import { startAtBoot } from '../../host/boot.ts'
 import { hostServices, serviceManager } from '../../host/manager.ts'
 import { agentService, agentState } from '../../host/services/agent.ts'
 import { ovnController } from '../../host/services/ovn-controller.ts'
+import { watchdogService } from '../../host/services/watchdog.ts'
 import { keepSettings } from '../../host/settings.ts'
 import { bringPackages, startAll } from '../../host/start.ts'
 import type { Context } from '../context.ts'
@@ -68,7 +69,7 @@ export async function joinThisMachine(
       trouble: (error, again_ms) => show(`${error.message}; again in ${Math.round(again_ms / 1000)} s`),
     }),
   )
-  await progress.step('Agent', show => startAll(manager, [agentService(config), ovnController()], show))
+  await progress.step('Agent', show => startAll(manager, [watchdogService(config), agentService(config), ovnController()], show))
   await progress.step(
     'Start at boot',
     () => startAtBoot(config),

@@ -37,15 +37,19 @@ export function beginSession(
   })
 }
 
-/** The link is gone: the host is unreachable, its instances unknown, unless a newer link has taken over. */
+/**
+ * The link is gone: the host is unreachable, its instances unknown, unless a newer link has taken over. `left_ms`: how long its
+ * highly available guests may still run, as the controller knows that held the link and grants nothing more; null: it is another's.
+ */
 export async function endSession(
   database: Database,
   host_id: string,
   epoch: number,
   cause: AbsenceCause,
+  left_ms: number | null = null,
 ): Promise<void> {
   await database.transaction(async tx => {
-    if (!(await host.endSession(tx, host_id, epoch))) return
+    if (!(await host.endSession(tx, host_id, epoch, left_ms))) return
     await absence.begin(tx, host_id, cause)
     await hostChanged(tx, host_id, { lost: cause })
     await event.notify(tx, channels.absence, host_id)
@@ -169,6 +173,18 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
       applied
         .filter(row => row.changed)
         .map(row => ({ noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id })),
+    )
+    await event.record(
+      tx,
+      applied
+        .filter(row => row.watchdog_fired)
+        .map(row => ({
+          noun: 'instance',
+          kind: 'watchdog',
+          resource_id: row.id,
+          project_id: row.project_id,
+          detail: said.get(row.id)?.watchdog ?? {},
+        })),
     )
     if (applied.some(row => said.get(row.id)?.power === 'absent')) await event.notify(tx, channels.work, 'purge')
     if (known.some(row => isRefusal(row, said.get(row.id)))) await event.notify(tx, channels.work, 'refused')

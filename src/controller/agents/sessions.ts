@@ -8,7 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { isDatabaseAway } from '../../lib/database-away.ts'
 import { Together } from '../../lib/together.ts'
 import type { AbsenceCause } from '../../model/host-state.ts'
-import { leaseTimes } from '../../model/lease.ts'
+import { leaseTimes, leftByHolder_ms, mayGrant } from '../../model/lease.ts'
 import { linkUrlOf } from '../../protocol/join.ts'
 import {
   type AgentFrame,
@@ -111,6 +111,10 @@ export class AgentSession {
   private knows_calls: readonly string[] = []
   /** A look at what is wanted is queued already. */
   private woken = false
+  /** By the steady clock: when the look at the database began that last found this link to be this controller's. */
+  private confirmed_ms = Number.NEGATIVE_INFINITY
+  private begun_ms = 0
+  private granted_ms: number | null = null
   /** Calls that the agent has not answered yet; an answer to anything else is none. */
   private readonly asked = new Map<string, Pick<ReadCall, 'call' | 'by'>>()
 
@@ -202,7 +206,30 @@ export class AgentSession {
     this.open = false
     await this.turn
     await this.handover
-    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.cause)
+    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.cause, this.left_ms())
+  }
+
+  /** A look that began then found the link to be this controller's still: for a while it may grant leases. */
+  confirm(at_ms: number): void {
+    this.confirmed_ms = Math.max(this.confirmed_ms, at_ms)
+  }
+
+  /** How long the host's highly available guests may still run, at most. Nothing is granted any more. */
+  private left_ms(): number {
+    const now_ms = this.parts.clock.steady_ms()
+    return leftByHolder_ms({
+      lease_ms: leaseTimes.lease_ms,
+      begun_ago_ms: now_ms - this.begun_ms,
+      granted_ago_ms: this.granted_ms === null ? null : now_ms - this.granted_ms,
+    })
+  }
+
+  /** Answers at once: a lease counts from the ping, so that this wait shortens it. */
+  private pong(sent_ms: number): void {
+    const now_ms = this.parts.clock.steady_ms()
+    const grants = this.begun && mayGrant(now_ms - this.confirmed_ms)
+    if (grants) this.granted_ms = now_ms
+    this.send({ type: 'pong', sent_ms, ...(grants && { lease_ms: leaseTimes.lease_ms }) })
   }
 
   private enqueue(work: () => Promise<void>): Promise<void> {
@@ -219,7 +246,7 @@ export class AgentSession {
 
   private async handle(text: string): Promise<void> {
     const frame = parseAgentFrame(text)
-    if (frame.type === 'ping') return this.send({ type: 'pong', sent_ms: frame.sent_ms })
+    if (frame.type === 'ping') return this.pong(frame.sent_ms)
     if (frame.type === 'hello') return await this.begin(frame)
     if (!this.begun) throw new Error(`a ${frame.type} came before hello`)
     switch (frame.type) {
@@ -256,7 +283,8 @@ export class AgentSession {
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
       )
     }
-    const { database, controller_id } = this.parts
+    const { database, controller_id, clock } = this.parts
+    const asked_ms = clock.steady_ms()
     const session = await beginSession(
       database,
       this.host_id,
@@ -266,6 +294,8 @@ export class AgentSession {
       holds,
     )
     this.epoch = session.epoch
+    this.begun_ms = clock.steady_ms()
+    this.confirm(asked_ms)
     this.knows_calls = knows_calls
     const { last_report, show } = session
     this.last_report = last_report
@@ -378,7 +408,8 @@ export class AgentSessions {
    * recorded and is not there (of a former life of this controller, or whose end could not be written) is written off.
    */
   async reconcile(): Promise<void> {
-    const { database, controller_id } = this.parts
+    const { database, controller_id, clock } = this.parts
+    const looked_ms = clock.steady_ms()
     const begun = [...this.sessions.values()].filter(session => session.begun)
     const reported = new Map(begun.map(session => [session, session.last_report]))
     const rows = await host.heldBy(database.db, controller_id)
@@ -387,6 +418,7 @@ export class AgentSessions {
     for (const session of begun) {
       if (held.get(session.host_id) !== session.epoch) session.end(not_held)
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
+      else session.confirm(looked_ms)
     }
     for (const [id, epoch] of held)
       if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')

@@ -18,7 +18,7 @@ export interface Boot {
   /** The root disk's. */
   disk_gib: number
   /** The existing volume that becomes the root disk. */
-  volume: VolumeRow | null
+  volume: (VolumeRow & { pool_id: string | null }) | null
   /** What a new root disk is a copy of; null: it is empty, or there is none to make. */
   root_image_id: string | null
 }

@@ -190,7 +190,29 @@ export async function forgetViewers(cloud: Cloud): Promise<void> {
 
 /** Tells of each viewer whose row changed or went; of null when any may have. Returns how to stop. */
 export function watchViewers(cloud: Cloud, notice: (id: string | null) => void): () => void {
-  return cloud.database.listen(channels.console, notice)
+  return cloud.database.listen(channels.console, payload => {
+    if (payload === null || movedIn(payload) === null) notice(payload)
+  })
+}
+
+/** Tells of each instance that has gone over to another host. Returns how to stop. */
+export function watchMoves(cloud: Cloud, notice: (instance_id: string) => void): () => void {
+  return cloud.database.listen(channels.console, payload => {
+    const id = payload === null ? null : movedIn(payload)
+    if (id !== null) notice(id)
+  })
+}
+
+const movedIn = (payload: string) => /^moved (\S+)$/.exec(payload)?.[1] ?? null
+
+/** Where the instance is now, as seen from a console that was opened on `host_id`. */
+export async function whereabouts(
+  cloud: Cloud,
+  { id, host_id }: Pick<Instance, 'id' | 'host_id'>,
+): Promise<'here' | 'going' | 'moved'> {
+  const now = await instance.find(cloud.database.db, id)
+  if (now && now.host_id !== host_id) return 'moved'
+  return now?.migration ? 'going' : 'here'
 }
 
 const rightsAreOf: ReadonlySet<string> = new Set(['role-grant', 'role', 'user', 'project', 'domain'])

@@ -11,6 +11,7 @@ import { host } from '../store/host.ts'
 import { applyLimits } from '../store/host-limits.ts'
 import { instance } from '../store/instance.ts'
 import { invitation } from '../store/invitation.ts'
+import { pool } from '../store/pool.ts'
 import { migration } from '../store/migration.ts'
 import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
@@ -69,6 +70,8 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     const found = await host.lockWhole(tx, id)
     if (!found) throw notFound('host', id)
     const count = await host.instanceCount(tx, id)
+    const heir = await pool.neighbour(tx, id, false)
+    if (heir !== null) await leaveLoose(tx, id, heir)
     const moves = (await migration.openOfHost(tx, id)).length
     if (moves > 0 && !lost) {
       throw new CloudError(
@@ -106,6 +109,17 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     await event.notify(tx, channels.network, '')
     return null
   })
+}
+
+/** Volumes that no instance has are in a pool that another host has, too: it sees to them from now on. */
+async function leaveLoose(tx: Tx, host_id: string, heir: string): Promise<void> {
+  const loose = await volume.lockLoose(tx, host_id)
+  await pool.rehome(
+    tx,
+    loose.map(row => row.id),
+    heir,
+  )
+  if (loose.some(row => row.deleted_at !== null)) await event.wakeHosts(tx, [heir])
 }
 
 async function giveUpContent(tx: Tx, host_id: string, why: string): Promise<void> {

@@ -7,6 +7,7 @@ import type { InstanceCreate, instanceRoutes } from '../../api/instance.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { TogetherByKey } from '../../lib/together.ts'
 import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'
+import { recoveryOf } from '../../model/availability.ts'
 import { graphicsOf } from '../../model/graphics.ts'
 import { nicModelOf } from '../../model/nic.ts'
 import { type Cloud, makeId } from '../cloud.ts'
@@ -149,7 +150,7 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       swap_mib: size.swap_mib,
       cpu_model: cloud.settings.get('instance.cpu_model'),
       config_drive: asked.config_drive ?? true,
-      watchdog_action: asked.watchdog_action ?? 'none',
+      ...recoveryOf(asked),
       ...graphicsOf(asked, boot.properties),
       user_data: asked.user_data ?? null,
       group_id: asked.group_id ?? null,

@@ -118,6 +118,8 @@ export async function placementAsked(
     ...(asked.same_as && { same_as: asked.same_as }),
     aggregates: propertiesOf('aggregate:', size, boot),
     ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
+    ...(boot.volume?.pool_id && { volume_pool_id: boot.volume.pool_id }),
+    ...(asked.availability === 'high' && { shared_pool: true }),
     cpu_flags: cpu_flags.filter(flag => flag !== ''),
     labels: propertiesOf('label:', size, boot),
   }

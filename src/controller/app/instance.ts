@@ -2,7 +2,7 @@
 import type { Instance, instanceRoutes } from '../../api/instance.ts'
 import type { Placement } from '../../api/placement.ts'
 import type { BodyOf, QueryOf } from '../../api/route.ts'
-import { notFound } from '../../model/errors.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
 import { instancePermissions } from '../../model/permissions.ts'
 import type { Cloud } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
@@ -11,6 +11,7 @@ import { heldBack } from '../store/held.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
 import type { Page } from '../store/page.ts'
 import { placement } from '../store/placement.ts'
+import { pool } from '../store/pool.ts'
 import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
 import { asTold } from './placement-told.ts'
@@ -58,10 +59,21 @@ export function updateInstance(
   return change(cloud, caller, async tx => {
     const row = await lockVisible(tx, caller, id)
     checkVersion(caller, row.version)
+    if (asked.availability === 'high' && row.availability !== 'high') await checkShared(tx, row)
     await instance.describe(tx, id, asked)
     await tellAll(tx, caller, row)
     return await shown(tx, id)
   })
+}
+
+/** Elsewhere it could not be started: its disks would not be there. */
+async function checkShared(tx: Tx, row: LockedInstance): Promise<void> {
+  const found = await pool.ofHost(tx, row.host_id)
+  if (found?.shared) return
+  throw new CloudError(
+    'invalid',
+    `The disks of ${row.name} are in a pool that only the host ${row.host} has, so it could not be started on another when that is lost. Move it to a host with a shared pool first (croft pool list --shared).`,
+  )
 }
 
 async function tellAll(tx: Tx, caller: Caller, row: LockedInstance): Promise<void> {

@@ -20,6 +20,9 @@ export type Said = Pick<InstanceReport, 'id' | 'power' | 'migration'> & { host_i
 /** Progress is told at most so often, and its events are kept no longer than this while it goes on. */
 const progress_kept_s = 30
 
+/** To whoever holds consoles of the instance. */
+export const movedNotice = (instance_id: string) => `moved ${instance_id}`
+
 /** Follows hosts' reports. The hosts are locked; instances and migrations are locked here. */
 export async function followMigrations(tx: Tx, said: readonly Said[]): Promise<void> {
   const concerned = await migration.concerned(tx, said)
@@ -155,7 +158,7 @@ async function switchOver(tx: Tx, row: MigrationRow, progress: MigrationProgress
       network: true,
     },
   )
-  await event.notify(tx, channels.console, '')
+  await event.notify(tx, channels.console, movedNotice(row.instance_id))
   if (row.operation_id !== null) await operation.end(tx, row.operation_id, 'succeeded', null)
 }
 

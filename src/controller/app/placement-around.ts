@@ -7,6 +7,7 @@ import type { Cloud } from '../cloud.ts'
 import type { Around, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { instanceGroup } from '../store/instance-group.ts'
+import { roomOfClusters } from './ha-reserve.ts'
 
 /**
  * `hold`: locks the group; without it nothing is locked. `moving`: the instance that is placed anew, and does not count where
@@ -16,7 +17,7 @@ export async function lookAround(
   cloud: Cloud,
   tx: Tx,
   asked: PlacementAsked,
-  { hold, moving }: { hold: boolean; moving?: string },
+  { hold, moving, uses_reserve }: { hold: boolean; moving?: string; uses_reserve?: boolean | undefined },
 ): Promise<PlacementAsked> {
   const around: { -readonly [K in keyof Around]: Around[K] } = { ...asked.around }
   if (asked.group) {
@@ -40,6 +41,8 @@ export async function lookAround(
   }
   const image_hosts = asked.image_id === undefined ? undefined : cloud.hosts.withImage(asked.image_id)
   if (image_hosts) around.image_hosts = image_hosts
+  const cluster_room = uses_reserve ? null : await roomOfClusters(cloud, tx, hold)
+  if (cluster_room) around.cluster_room = cluster_room
   return { ...asked, around }
 }
 

@@ -147,6 +147,8 @@ export interface Elsewhere {
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
   zone_id?: string | null
+  /** It may take what its cluster keeps free for lost hosts: that is what it is kept for. */
+  uses_reserve?: boolean | undefined
   /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
   cpu_flags?: readonly string[]
   /** Who asks, which is told as much as they may know; without it Croft itself. */
@@ -195,7 +197,7 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, pool_id, zone_id, cpu_flags = [] }: Elsewhere,
+  { exclude, host_id, disk_gib, pool_id, zone_id, uses_reserve, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -214,5 +216,5 @@ async function askedOf(
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
     around: { excluded: exclude },
   }
-  return await lookAround(cloud, tx, asked, { hold, moving: instance.id })
+  return await lookAround(cloud, tx, asked, { hold, moving: instance.id, uses_reserve })
 }

@@ -8,6 +8,7 @@ import { Name, Tags } from '../../api/common.ts'
 import type { Host } from '../../api/host.ts'
 import { InstanceCreate } from '../../api/instance.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { recoveryOf } from '../../model/availability.ts'
 import { graphicsOf } from '../../model/graphics.ts'
 import { limits } from '../../model/limits.ts'
 import type { WantedInstance, WantedPort } from '../../protocol/wanted.ts'
@@ -152,7 +153,7 @@ async function insertRecord(
       ),
       cpu_model: wanted.cpu_model,
       config_drive: wanted.config_drive,
-      watchdog_action: wanted.watchdog_action,
+      ...recoveryOf(wanted),
       ...graphicsOf(wanted, {}),
       user_data: metadata.user_data,
       // Hosts are not told of groups, either.

@@ -125,6 +125,26 @@ export const settingTable = {
     20,
     'How many migrations from hosts of one cluster run at once when hosts are emptied',
   ),
+  'ha.storm_share_percent': setting(
+    Type.Integer({ minimum: 1, maximum: 100 }),
+    40,
+    'When more than this share of a zone’s hosts vanishes at once, nothing is fenced nor restarted there, per cent',
+  ),
+  'ha.storm_hosts_min': setting(
+    Type.Integer({ minimum: 1, maximum: 10_000 }),
+    2,
+    'So many hosts of a zone must have vanished at once, at least, for nothing to be fenced nor restarted there',
+  ),
+  'ha.settle_s': setting(
+    Type.Integer({ minimum: 0, maximum: 3600 }),
+    45,
+    'For so long after a time without controllers, or without the database, no host is fenced: agents dial in again first, seconds',
+  ),
+  'ha.verify_s': setting(
+    Type.Integer({ minimum: 10, maximum: 3600 }),
+    120,
+    'By when an instance that is restarted elsewhere must be seen to run, seconds',
+  ),
   'metrics.interval_s': setting(
     Type.Unsafe<number>({ type: 'integer', enum: [0, 5, 10, 15, 20, 30, 60] }),
     10,

@@ -12,6 +12,7 @@ import { event } from '../store/event.ts'
 import { instance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
+import { pool } from '../store/pool.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { type VolumeRow, volume } from '../store/volume.ts'
 import { volumeSource } from './boot-source.ts'
@@ -117,7 +118,10 @@ export function deleteVolume(cloud: Cloud, caller: Caller, id: string): Promise<
     else {
       if (row.deleted_at === null) await volume.markDeleted(tx, id)
       await record(tx, 'changed', row, caller)
-      await event.wakeHosts(tx, [row.host_id])
+      // Whichever host has its pool and answers can remove it.
+      const elsewhere = (await pool.answers(tx, row.host_id)) ? null : await pool.neighbour(tx, row.host_id, true)
+      if (elsewhere !== null) await pool.rehome(tx, [id], elsewhere)
+      await event.wakeHosts(tx, [elsewhere ?? row.host_id])
       after = await shown(tx, id)
     }
     const started = await operation.find(tx, operation_id)

@@ -17,8 +17,10 @@ import {
   leave,
   standing,
   takeTicket,
+  watchMoves,
   watchRights,
   watchViewers,
+  whereabouts,
 } from '../app/console.ts'
 import { addressKey } from '../app/address-key.ts'
 import type { Cloud } from '../cloud.ts'
@@ -28,6 +30,8 @@ const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$
 const frame_bytes_max = 1024 * 1024
 /** Proxies on the way hear something before they grow tired of a silent connection, and the dead are found. */
 const ping_every_ms = 20_000
+/** How long a viewer waits for a guest that was just on its way. */
+const move_ms_max = 10_000
 
 /**
  * Answers upgrades on the API's server; anything that is not a console with a good ticket is refused. Returns what ends
@@ -112,11 +116,17 @@ class Sittings {
     // Of a former life.
     forgetViewers(cloud).catch(error => this.#failed(error))
     const checkAll = () => {
-      for (const id of this.#all.keys()) this.#check(id)
+      for (const [id, sittings] of this.#all) {
+        this.#check(id)
+        for (const sitting of sittings) void this.#follow(sitting)
+      }
     }
     this.#stops = [
       watchViewers(cloud, id => (id === null ? checkAll() : this.#check(id))),
-      watchRights(cloud, checkAll),
+      watchRights(cloud, () => {
+        for (const id of this.#all.keys()) this.#check(id)
+      }),
+      watchMoves(cloud, id => this.#moved(id)),
     ]
     this.#timer = cloud.clock.after(ping_every_ms, () => this.#ping())
   }
@@ -172,11 +182,39 @@ class Sittings {
     }
     if (viewer.readyState === viewer.CLOSED) gone()
     else viewer.once('close', gone)
-    join(viewer, host, input)
+    join(viewer, host, input, () => void this.#hostEnded(sitting))
     viewer.resume()
     host.resume()
     // Control may have been taken away, or the right to it, since the ticket was made.
     this.#check(id)
+  }
+
+  /** The instance is elsewhere: whoever sits at it is sent there. */
+  #moved(instance_id: string): void {
+    for (const sittings of this.#all.values()) {
+      for (const sitting of sittings) if (sitting.at.id === instance_id) void this.#follow(sitting)
+    }
+  }
+
+  async #follow(sitting: Sitting): Promise<boolean> {
+    try {
+      const where = await whereabouts(this.#cloud, sitting.at)
+      if (where === 'moved') closeWith(sitting.viewer, consoleClosed.moved, 'The instance is on another host now.')
+      return where !== 'here'
+    } catch (error) {
+      this.#failed(error)
+      return false
+    }
+  }
+
+  /** A guest that goes over ends on its old host a moment before its new one is known: who sits there waits for that. */
+  async #hostEnded(sitting: Sitting): Promise<void> {
+    const end = () =>
+      closeWith(sitting.viewer, consoleClosed.gone, 'The console ended: the guest stopped, moved, or its host went.')
+    if (!(await this.#follow(sitting))) return end()
+    // After it has moved it is closed by then, and this does nothing.
+    const timer = this.#cloud.clock.after(move_ms_max, end)
+    sitting.viewer.once('close', () => timer.cancel())
   }
 
   /** One that cannot be written now is tried again with the next ping: nobody is shown who is not there. */
@@ -292,8 +330,8 @@ function bytesOf(data: RawData): Buffer {
   return data instanceof ArrayBuffer ? Buffer.from(data) : data
 }
 
-/** Bytes both ways until either end closes. A viewer too slow to read pauses the host's socket, not the controller. */
-function join(viewer: WebSocket, host: WebSocket, input: Input): void {
+/** Bytes both ways until either end closes; what is to become of a viewer whose host has ended is the caller's. A viewer too slow to read pauses the host's socket, not the controller. */
+function join(viewer: WebSocket, host: WebSocket, input: Input, hostEnded: () => void): void {
   const carry = (from: WebSocket, to: WebSocket, bytes: Buffer) => {
     to.send(bytes, { binary: true }, () => from.resume())
     if (to.bufferedAmount > queued_bytes_max) from.pause()
@@ -310,9 +348,7 @@ function join(viewer: WebSocket, host: WebSocket, input: Input): void {
   })
   host.on('message', data => carry(host, viewer, bytesOf(data)))
   viewer.once('close', () => host.close())
-  const ended = () =>
-    closeWith(viewer, consoleClosed.gone, 'The console ended: the guest stopped, moved, or its host went.')
-  if (host.readyState === host.CLOSED) ended()
-  else host.once('close', ended)
+  if (host.readyState === host.CLOSED) hostEnded()
+  else host.once('close', hostEnded)
   if (viewer.readyState === viewer.CLOSED) host.close()
 }

@@ -1,5 +1,6 @@
 import { hostRoutes } from '../../api/host.ts'
 import { getHost, howToJoin, inviteHost, listHosts, removeHost, updateHost } from '../app/host.ts'
+import { fenceHost } from '../app/host-fence.ts'
 import { adoptInstance } from '../app/restored-adopt.ts'
 import { purgeOrphan, reconcileHost } from '../app/restored.ts'
 import { answer, handle } from './handle.ts'
@@ -12,6 +13,9 @@ export const hostHandlers = [
   ),
   handle(hostRoutes.remove, async ({ cloud, caller, params, query }) =>
     answer(await removeHost(cloud, caller, params.host, query.lost ?? false)),
+  ),
+  handle(hostRoutes.fence, async ({ cloud, caller, params, body }) =>
+    answer(await fenceHost(cloud, caller, params.host, body)),
   ),
   handle(hostRoutes.reconcile, async ({ cloud, caller, params, body }) =>
     answer(await reconcileHost(cloud, caller, params.host, body)),

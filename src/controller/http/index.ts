@@ -27,6 +27,7 @@ import { maintenanceHandlers } from './maintenance.ts'
 import { migrationHandlers } from './migration.ts'
 import { networkHandlers } from './network.ts'
 import { pluginHandlers } from './plugin.ts'
+import { poolHandlers } from './pool.ts'
 import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
 import { securityGroupHandlers } from './security-group.ts'
@@ -66,6 +67,7 @@ export const handlers: readonly Handled[] = [
   ...imageUploadHandlers,
   ...imageKeyHandlers,
   ...volumeHandlers,
+  ...poolHandlers,
   ...regionHandlers,
   ...zoneHandlers,
   ...clusterHandlers,

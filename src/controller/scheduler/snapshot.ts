@@ -26,6 +26,8 @@ export interface HostSnapshot {
   readonly vcpus_claimed: number
   readonly memory_claimed_mib: number
   readonly disk_claimed_gib: number
+  /** Other hosts have its pool, too: what is said of disk is of them all. */
+  readonly pool_shared?: boolean
 }
 
 /** An aggregate that the host is in. What its metadata may say to the scheduler: filters/aggregate-*.ts. */
@@ -46,6 +48,10 @@ export interface PlacementAsked {
   readonly host_id: string | null
   /** Where the volume is that it starts from; absent: it may be anywhere. */
   readonly volume_host_id?: string
+  /** And the pool that it is in: any host that has it will do. */
+  readonly volume_pool_id?: string
+  /** Its disks must be within other hosts' reach. */
+  readonly shared_pool?: boolean
   /** The pool that its disks are in, to be placed where it is reached. */
   readonly pool_id?: string
   readonly arch: string | null
@@ -98,10 +104,12 @@ export interface Round {
   group_hosts: number
   /** What was promised in each cluster in this round. */
   readonly clusters: Map<string, { vcpus: number; memory_mib: number }>
+  /** Disk promised in each pool that hosts share. */
+  readonly pools: Map<string, number>
 }
 
 export function roundOf(asked: PlacementAsked): Round {
-  return { group_hosts: asked.around?.group_hosts?.size ?? 0, clusters: new Map() }
+  return { group_hosts: asked.around?.group_hosts?.size ?? 0, clusters: new Map(), pools: new Map() }
 }
 
 export function claimsOf(host: HostSnapshot, asked: PlacementAsked, round: Round): Claims {
@@ -112,6 +120,12 @@ export function claimsOf(host: HostSnapshot, asked: PlacementAsked, round: Round
     members: asked.around?.group_hosts?.get(host.id) ?? 0,
     round,
   }
+}
+
+/** Of a pool that hosts share, what was placed on any of them. */
+export function diskClaimed(host: HostSnapshot, claims: Claims): number {
+  if (host.pool_shared !== true || host.pool_id === null) return claims.disk_gib
+  return host.disk_claimed_gib + (claims.round.pools.get(host.pool_id) ?? 0)
 }
 
 /** Promises one instance on the host. Returns which other hosts have to be looked at anew: those of its cluster, or all. */
@@ -127,6 +141,10 @@ export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked):
     sum.memory_mib += asked.memory_mib
     round.clusters.set(host.cluster_id, sum)
     again = 'cluster'
+  }
+  if (host.pool_shared === true && host.pool_id !== null && asked.disk_gib > 0) {
+    round.pools.set(host.pool_id, (round.pools.get(host.pool_id) ?? 0) + asked.disk_gib)
+    again = 'all'
   }
   if (asked.group) {
     claims.members += 1

@@ -101,6 +101,7 @@ export interface AbsentHost {
   tunnel_address: string
   has_bmc: boolean
   lease_left_ms: number | null
+  maintenance: boolean
   /** Highly available instances that are wanted running and are still placed on it. */
   waiting: number
 }
@@ -110,6 +111,7 @@ async function list(db: Db): Promise<AbsentHost[]> {
     AbsenceRow & Omit<AbsentHost, 'absence' | 'epoch'> & { session_epoch: number }
   >`select a.*, h.name as host, h.cluster_id, c.zone_id, h.session_epoch, h.session_controller_id is not null as linked,
       coalesce(h.facts->>'tunnel_address', '') as tunnel_address, b.host_id is not null as has_bmc, h.lease_left_ms,
+      exists (select from maintenance m where m.host_id = h.id) as maintenance,
       (select count(*) from instance i where i.host_id = h.id and i.availability = 'high' and i.wanted_power = 'running'
         and i.deleted_at is null) as waiting
     from host_absence a join host h on h.id = a.host_id join cluster c on c.id = h.cluster_id
@@ -125,8 +127,17 @@ async function list(db: Db): Promise<AbsentHost[]> {
     tunnel_address: row.tunnel_address,
     has_bmc: row.has_bmc,
     lease_left_ms: row.lease_left_ms,
+    maintenance: row.maintenance,
     waiting: row.waiting,
   }))
+}
+
+/** The database's time, which all times of absences are of; milliseconds since 1970. */
+async function now(db: Db): Promise<number> {
+  const { rows } = await sql<{
+    now_ms: number
+  }>`select (extract(epoch from croft_now()) * 1000)::bigint as now_ms`.execute(db)
+  return rows[0]?.now_ms ?? 0
 }
 
 /** How many hosts of each zone are there and on time. */
@@ -151,6 +162,29 @@ async function witnesses(
     where c.zone_id = ${of.zone_id}::uuid and h.id <> ${of.host_id}::uuid and h.session_controller_id is not null
       and h.removed_at is null and a.host_id is null
     order by h.cluster_id <> ${of.cluster_id}::uuid, md5(h.id::text || ${of.host_id}) limit ${count}`.execute(db)
+  return rows
+}
+
+/** The pool that its disks are in, by what it said last; null: none that others could reach. */
+async function poolOf(db: Db, host_id: string): Promise<string | null> {
+  const { rows } = await sql<{ pool_id: string | null }>`
+    select facts->>'pool_id' as pool_id from host where id = ${host_id}::uuid`.execute(db)
+  return rows[0]?.pool_id ?? null
+}
+
+async function nameOf(db: Db, host_id: string): Promise<string | null> {
+  const row = await db.selectFrom('host').select('name').where('id', '=', host_id).executeTakeFirst()
+  return row?.name ?? null
+}
+
+/** Instances of fenced hosts that are to run elsewhere, the most important first. */
+async function toRestart(db: Db): Promise<{ id: string; host_id: string; host: string }[]> {
+  const { rows } = await sql<{ id: string; host_id: string; host: string }>`
+    select i.id, h.id as host_id, h.name as host from host_absence a join host h on h.id = a.host_id
+    join instance i on i.host_id = h.id
+    where a.fenced_at is not null and h.session_controller_id is null and h.removed_at is null and i.availability = 'high'
+      and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null
+    order by i.ha_priority desc, i.id`.execute(db)
   return rows
 }
 
@@ -196,8 +230,12 @@ export const absence = {
   end,
   lock,
   list,
+  now,
   presentByZone,
   witnesses,
+  poolOf,
+  nameOf,
+  toRestart,
   note,
   noteFenceFailure,
 }

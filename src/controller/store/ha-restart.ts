@@ -39,8 +39,45 @@ async function list(db: Db, asked: RestartFilter): Promise<Page<HaRestart>> {
   return { items: items.map(shown), next }
 }
 
-async function insert(tx: Tx, made: Insertable<HaRestartTable>): Promise<void> {
-  await tx.insertInto('ha_restart').values(made).execute()
+type NewRestart = Omit<Insertable<HaRestartTable>, 'verify_by' | 'ended_at'> & { verify_s: number | null }
+
+/** With an outcome it has ended as it begins. */
+async function insert(tx: Tx, { verify_s, ...made }: NewRestart): Promise<void> {
+  const ended = made.outcome === null ? {} : { ended_at: sql<Date>`croft_now()` }
+  const verify = verify_s === null ? {} : { verify_by: sql<Date>`croft_now() + make_interval(secs => ${verify_s})` }
+  await tx
+    .insertInto('ha_restart')
+    .values({ ...made, ...ended, ...verify })
+    .execute()
+}
+
+/** Whether it is to run elsewhere when its host is lost, as it is wanted now. */
+async function isDue(tx: Tx, instance_id: string): Promise<boolean> {
+  const { rows } = await sql`select from instance where id = ${instance_id}::uuid and availability = 'high'
+    and wanted_power = 'running' and deleted_at is null and held_generation is null`.execute(tx)
+  return rows.length > 0
+}
+
+/** Whatever is under way for the instance has come to nothing. */
+async function supersede(tx: Tx, instance_id: string, failure: string): Promise<void> {
+  await tx
+    .updateTable('ha_restart')
+    .set({ outcome: 'failed', failure, ended_at: sql<Date>`croft_now()` })
+    .where('instance_id', '=', instance_id)
+    .where('ended_at', 'is', null)
+    .execute()
+}
+
+async function hasNoRoomSince(tx: Tx, instance_id: string, lost_at_ms: number): Promise<boolean> {
+  const row = await tx
+    .selectFrom('ha_restart')
+    .select('id')
+    .where('instance_id', '=', instance_id)
+    .where('outcome', '=', 'no_room')
+    .where('begun_at', '>=', new Date(lost_at_ms))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 async function end(
@@ -62,20 +99,18 @@ async function end(
 export interface OpenRestart {
   id: string
   instance_id: string
+  project_id: string
   from_host_id: string
   to_host_id: string
   generation: number
   /** What came of it; null: nothing yet. */
   seen: 'running' | 'failed' | 'late' | 'given_up' | null
   failure: string | null
-  /** Until it is late, milliseconds. */
-  left_ms: number
 }
 
 async function open(db: Db): Promise<OpenRestart[]> {
   const { rows } = await sql<OpenRestart>`
-    select r.id, r.instance_id, r.from_host_id, r.to_host_id, r.generation, o.failure,
-      (extract(epoch from r.verify_by - croft_now()) * 1000)::bigint as left_ms,
+    select r.id, r.instance_id, r.project_id, r.from_host_id, r.to_host_id, r.generation, o.failure,
       case when i.generation > r.generation or i.host_id <> r.to_host_id or i.deleted_at is not null or i.wanted_power <> 'running'
           then 'given_up'
         when o.applied_generation >= i.generation and o.failure is null and o.power in ('running', 'paused') then 'running'
@@ -98,4 +133,4 @@ async function triedSince(tx: Tx, instance_id: string, lost_at_ms: number): Prom
   return rows.flatMap(row => row.to_host_id ?? [])
 }
 
-export const haRestart = { list, insert, end, open, triedSince }
+export const haRestart = { list, isDue, insert, supersede, hasNoRoomSince, end, open, triedSince }

@@ -11,24 +11,35 @@ export interface Claim {
 
 /**
  * Claims room on hosts, all or none: false, and nothing changed, when a host has not enough left, or is gone, answers no
- * longer or takes no new instances. Rows are locked in the order of ids, so that two transactions never wait for each
- * other in a circle; two statements, however many hosts. A host cannot be removed while it is claimed on: its row is shared
- * with whoever changes anything but its name.
+ * longer or takes no new instances. Disk is counted in the host's pool, which other hosts may share. Rows are locked in the
+ * order of ids, hosts' before pools', so that two transactions never wait for each other in a circle; two statements,
+ * however many hosts. A host cannot be removed while it is claimed on: its row is shared with whoever changes anything but its name.
  */
 export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
-  const { rows } = await sql<{ fits: boolean }>`
-    with asked as (${summed(claims)})
-    select k.vcpus + a.vcpus <= h.vcpus_limit and k.memory_mib + a.memory_mib <= h.memory_limit_mib
-      and k.disk_gib + a.disk_gib <= h.disk_limit_gib as fits
-    from asked a join host_claim k on k.host_id = a.host_id join host h on h.id = a.host_id
-    where h.removed_at is null and h.schedulable and h.session_controller_id is not null
-      and not exists (select from maintenance x where x.host_id = h.id)
-    order by k.host_id for update of k for key share of h`.execute(tx)
+  const { rows } = await sql<{ hosts: number; fits: boolean }>`
+    with asked as (${summed(claims)}), locked as materialized (
+      select k.pool_id, a.disk_gib, k.vcpus + a.vcpus <= h.vcpus_limit and k.memory_mib + a.memory_mib <= h.memory_limit_mib
+        and (k.pool_id is not null or k.disk_gib + a.disk_gib <= h.disk_limit_gib) as fits
+      from asked a join host_claim k on k.host_id = a.host_id join host h on h.id = a.host_id
+      where h.removed_at is null and h.schedulable and h.session_controller_id is not null
+        and not exists (select from maintenance x where x.host_id = h.id)
+      order by k.host_id for update of k for key share of h
+    ), ${lockedPools}
+    select count(*)::int as hosts, coalesce(bool_and(fits), true) and
+      (select coalesce(bool_and(p.claimed_gib + p.disk_gib <= p.total_gib), true) from pools p where p.disk_gib > 0) as fits
+    from locked`.execute(tx)
   const hosts = new Set(claims.map(one => one.host_id))
-  const fits = rows.length === hosts.size && rows.every(row => row.fits)
+  const fits = rows[0]?.hosts === hosts.size && rows[0].fits
   if (fits) await add(tx, claims, 1)
   return fits
 }
+
+/** After `locked` (pool_id, disk_gib): the pools in it with what is asked of each, locked. */
+const lockedPools = sql`pools as materialized (
+  select p.id, p.claimed_gib, p.total_gib, s.disk_gib from pool p join (
+    select pool_id, sum(disk_gib)::bigint as disk_gib from locked where pool_id is not null group by pool_id
+  ) s on s.pool_id = p.id order by p.id for update of p
+)`
 
 /** Claims by host. */
 function summed(claims: readonly Claim[]): RawBuilder<unknown> {
@@ -50,9 +61,51 @@ async function add(tx: Tx, claims: readonly Claim[], sign: 1 | -1): Promise<void
   if (claims.length === 0) return
   await sql`
     with asked as (${summed(claims)}), locked as materialized (
-      select k.host_id from host_claim k join asked on asked.host_id = k.host_id order by k.host_id for update of k
+      select k.host_id, k.pool_id, a.vcpus, a.memory_mib, a.disk_gib
+      from host_claim k join asked a on a.host_id = k.host_id order by k.host_id for update of k
+    ), ${lockedPools}, pooled as (
+      update pool p set claimed_gib = p.claimed_gib + ${sign}::int * s.disk_gib from pools s where p.id = s.id and s.disk_gib <> 0
     )
-    update host_claim k set vcpus = k.vcpus + ${sign}::int * a.vcpus, memory_mib = k.memory_mib + ${sign}::int * a.memory_mib,
-      disk_gib = k.disk_gib + ${sign}::int * a.disk_gib
-    from asked a join locked l on l.host_id = a.host_id where k.host_id = a.host_id`.execute(tx)
+    update host_claim k set vcpus = k.vcpus + ${sign}::int * l.vcpus, memory_mib = k.memory_mib + ${sign}::int * l.memory_mib,
+      disk_gib = k.disk_gib + case when l.pool_id is null then ${sign}::int * l.disk_gib else 0 end
+    from locked l where k.host_id = l.host_id`.execute(tx)
+}
+
+/**
+ * A host says which pool its disks are in, and how large that is. What its volumes claim is counted there from now on. Of a host
+ * that its caller has locked. True when it was another before.
+ */
+export async function setPool(
+  tx: Tx,
+  host_id: string,
+  pool: { id: string; total_gib: number; free_gib: number },
+): Promise<boolean> {
+  const claimed = await sql<{ pool_id: string | null; disk_gib: number }>`
+    select pool_id, disk_gib from host_claim where host_id = ${host_id}`.execute(tx)
+  const same = claimed.rows[0]?.pool_id === pool.id
+  // Only when it moves are its claims to stand still.
+  if (!same) await sql`select from host_claim where host_id = ${host_id} for update`.execute(tx)
+  await sql`insert into pool (id, total_gib, free_gib) values (${pool.id}, ${pool.total_gib}, ${pool.free_gib})
+    on conflict (id) do update set total_gib = excluded.total_gib, free_gib = excluded.free_gib
+    where (pool.total_gib, pool.free_gib) is distinct from (excluded.total_gib, excluded.free_gib)`.execute(tx)
+  if (same) return false
+  // The volumes that are placed on it are what it claims of disk, in whichever pool that was counted.
+  await sql`
+    with mine as (
+      select k.pool_id, coalesce((select sum(size_gib) from volume where host_id = ${host_id}), 0)::bigint as disk_gib
+      from host_claim k where k.host_id = ${host_id}
+    ), locked as materialized (
+      select p.id, case when p.id = ${pool.id} then m.disk_gib else -m.disk_gib end as disk_gib
+      from pool p, mine m where p.id in (${pool.id}, m.pool_id) order by p.id for update of p
+    ), moved as (
+      update pool p set claimed_gib = p.claimed_gib + l.disk_gib from locked l where p.id = l.id
+    ), named as (
+      update host set pool_id = ${pool.id}, changes = changes + 1 where id = ${host_id}
+    )
+    update host_claim set pool_id = ${pool.id}, disk_gib = 0 where host_id = ${host_id}`.execute(tx)
+  // Whether they share it is read of each of its hosts.
+  await sql`update host set changes = changes + 1 where pool_id = ${pool.id} and id <> ${host_id} and removed_at is null`.execute(
+    tx,
+  )
+  return true
 }

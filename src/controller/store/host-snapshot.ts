@@ -11,9 +11,10 @@ import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import type { Db } from './database.ts'
 
 /** What is promised of it. Read for every host that was placed on. */
-type ClaimPart = Pick<HostSnapshot, 'vcpus_claimed' | 'memory_claimed_mib' | 'disk_claimed_gib'>
+type ClaimPart = Pick<HostSnapshot, 'vcpus_claimed' | 'memory_claimed_mib' | 'disk_claimed_gib' | 'disk_limit_gib'>
 const claimPart: RawBuilder<unknown> = sql`
-  'vcpus_claimed', k.vcpus, 'memory_claimed_mib', k.memory_mib, 'disk_claimed_gib', k.disk_gib`
+  'vcpus_claimed', k.vcpus, 'memory_claimed_mib', k.memory_mib, 'disk_claimed_gib', coalesce(p.claimed_gib, k.disk_gib),
+  'disk_limit_gib', coalesce(p.total_gib, h.disk_limit_gib)`
 
 /** The projects that an aggregate is for are told as its metadata. Who changes an aggregate bumps its hosts (store/aggregate.ts). */
 const aggregates: RawBuilder<unknown> = sql`(
@@ -28,19 +29,20 @@ const staticPart: RawBuilder<unknown> = sql`
   'id', h.id, 'name', h.name, 'zone_id', c.zone_id, 'cluster_id', h.cluster_id,
   'answers', h.session_controller_id is not null, 'schedulable', h.schedulable, 'maintenance', exists (select from maintenance x where x.host_id = h.id),
   'arch', coalesce(h.facts->>'arch', 'unknown'), 'virtualisation', coalesce(h.facts->>'virtualisation', 'unknown'),
-  'pool_id', h.facts->>'pool_id', 'cpu_flags', coalesce(h.facts->'cpu_flags', '[]'), 'labels', h.labels, 'aggregates', ${aggregates},
-  'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib, 'disk_limit_gib', h.disk_limit_gib`
+  'pool_id', h.pool_id, 'pool_shared', h.pool_id is not null and exists (
+    select from host o where o.pool_id = h.pool_id and o.id <> h.id and o.removed_at is null), 'cpu_flags', coalesce(h.facts->'cpu_flags', '[]'), 'labels', h.labels, 'aggregates', ${aggregates},
+  'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib`
 
 /** How often each of the two rows was changed: greater is newer. */
 interface Versions {
   host_changes: number
   claim_changes: number
 }
-const versions: RawBuilder<unknown> = sql`'host_changes', h.changes, 'claim_changes', k.changes`
+const versions: RawBuilder<unknown> = sql`'host_changes', h.changes, 'claim_changes', k.changes + coalesce(p.changes, 0)`
 
 /** Changed by the very transaction that reads it, so that nobody else may go by it. */
 const own: RawBuilder<unknown> = sql`
-  'own', coalesce(pg_current_xact_id_if_assigned() in (h.changed_xid, k.changed_xid), false)`
+  'own', coalesce(pg_current_xact_id_if_assigned() in (h.changed_xid, k.changed_xid, p.changed_xid), false)`
 
 export interface ReadHost extends Versions {
   snapshot: HostSnapshot
@@ -61,7 +63,7 @@ async function read(db: Db, ids: readonly string[] | null): Promise<ReadHost[]> 
   const these = ids ? sql`and h.id = any(${[...ids]}::uuid[])` : sql``
   const { rows } = await sql<{ row: Row }>`
     select jsonb_build_object(${versions}, ${own}, 'host', jsonb_build_object(${staticPart}), 'claims', jsonb_build_object(${claimPart})) as row
-    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id
+    from host h join cluster c on c.id = h.cluster_id join host_claim k on k.host_id = h.id left join pool p on p.id = h.pool_id
     where h.removed_at is null ${these} order by h.id`.execute(db)
   return rows.map(({ row: { host, claims, ...rest } }) => ({ ...rest, snapshot: { ...host, ...claims } }))
 }
@@ -74,7 +76,7 @@ async function now(db: Db): Promise<string> {
 
 /** Hosts that were changed since a statement which saw `seen`, as they are now; and what this one sees. */
 async function since(db: Db, seen: string): Promise<{ seen: string; hosts: ChangedHost[] }> {
-  const unseen = (table: 'h' | 'k') => {
+  const unseen = (table: 'h' | 'k' | 'p') => {
     const xid = sql.ref(`${table}.changed_xid`)
     return sql`${xid} >= pg_snapshot_xmin(${seen}::pg_snapshot) and not pg_visible_in_snapshot(${xid}, ${seen}::pg_snapshot)`
   }
@@ -82,9 +84,10 @@ async function since(db: Db, seen: string): Promise<{ seen: string; hosts: Chang
     select pg_current_snapshot()::text as seen, (
       select json_agg(json_build_object('id', h.id, ${versions}, ${own}, 'removed', h.removed_at is not null,
         'claims', json_build_object(${claimPart})))
-      from host h join host_claim k on k.host_id = h.id
+      from host h join host_claim k on k.host_id = h.id left join pool p on p.id = h.pool_id
       where h.id in (
         select h.id from host h where ${unseen('h')} union select k.host_id from host_claim k where ${unseen('k')}
+        union select h.id from pool p join host h on h.pool_id = p.id where ${unseen('p')}
       )
     ) as hosts`.execute(db)
   const [row] = rows

@@ -2,11 +2,13 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
+import { leaseTimes, leftByOther_ms } from '../../model/lease.ts'
 import { hostAvailability } from '../../model/host-state.ts'
 import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { claim, claimHeld, release } from './host-claim.ts'
+import { event } from './event.ts'
+import { claim, claimHeld, release, setPool } from './host-claim.ts'
 import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
@@ -31,6 +33,7 @@ function selectHosts(db: Db) {
     .innerJoin('zone as z', 'z.id', 'c.zone_id')
     .innerJoin('host_claim as k', 'k.host_id', 'h.id')
     .leftJoin('maintenance as x', 'x.host_id', 'h.id')
+    .leftJoin('pool as p', 'p.id', 'h.pool_id')
     .selectAll('h')
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
@@ -44,7 +47,11 @@ function selectHosts(db: Db) {
       'a.fenced_by as absent_fenced_by',
     ])
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
-    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib', 'k.disk_gib as disk_claimed_gib'])
+    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib'])
+    .select([
+      sql<number>`coalesce(p.claimed_gib, k.disk_gib)`.as('disk_claimed_gib'),
+      sql<number>`coalesce(p.total_gib, h.disk_limit_gib)`.as('disk_limit_gib'),
+    ])
     .select(eb => [
       'c.name as cluster',
       'z.name as zone',
@@ -85,7 +92,7 @@ function toHost(row: HostRow): Host {
   const absent = absentRow(row)
   const { availability, why } = hostAvailability({
     linked: row.session_controller_id !== null,
-    maintenance: false,
+    maintenance: row.maintenance_since !== null,
     absence: absent && absence.toAbsence(absent),
   })
   return {
@@ -116,6 +123,7 @@ function toHost(row: HostRow): Host {
     aggregates: row.aggregates,
     machine_id: row.machine_id,
     facts: row.facts,
+    pool_id: row.pool_id,
     foreign_domains: row.foreign_domains,
     disagreements: row.disagreements,
     last_seen_at: row.last_seen_at?.toISOString() ?? null,
@@ -251,6 +259,10 @@ async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: numb
     .set({ facts: json(facts), ...limitsOf(facts, row, reserved_mib) })
     .where('id', '=', id)
     .execute()
+  const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts
+  if (pool_id !== undefined && (await setPool(tx, id, { id: pool_id, total_gib, free_gib }))) {
+    await event.record(tx, [{ noun: 'pool', kind: 'changed', resource_id: pool_id, project_id: null }])
+  }
 }
 
 async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof ForeignDomain>[]): Promise<void> {
@@ -274,6 +286,9 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
       session_controller_id: controller_id,
       session_epoch: sql`session_epoch + 1`,
       last_seen_at: sql`croft_now()`,
+      lease_ms: leaseTimes.lease_ms,
+      lease_left_ms: null,
+      lease_over_at: null,
     })
     .where('id', '=', id)
     .where('removed_at', 'is', null)
@@ -281,11 +296,20 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
     .executeTakeFirstOrThrow()
 }
 
-/** True when this session still was the host's; it has none then. */
-async function endSession(tx: Tx, id: string, epoch: number): Promise<boolean> {
+/**
+ * True when this session still was the host's; it has none then. With how long from now on the host's highly available guests
+ * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts).
+ */
+async function endSession(tx: Tx, id: string, epoch: number, left_ms: number | null): Promise<boolean> {
+  const left = sql<number>`coalesce(${left_ms}::bigint, lease_ms + ${leftByOther_ms(0)}::bigint)`
   const { numUpdatedRows } = await tx
     .updateTable('host')
-    .set({ session_controller_id: null, last_seen_at: sql`croft_now()` })
+    .set({
+      session_controller_id: null,
+      last_seen_at: sql`croft_now()`,
+      lease_left_ms: left,
+      lease_over_at: sql<Date>`croft_now() + ${left} * ${1 + leaseTimes.drift}::float8 * interval '1 millisecond'`,
+    })
     .where('id', '=', id)
     .where('session_epoch', '=', epoch)
     .where('session_controller_id', 'is not', null)

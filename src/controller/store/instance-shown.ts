@@ -7,6 +7,7 @@
 import { type JoinBuilder, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
 import { type InstanceMove, type InstanceState, instanceMoves, instanceState, mayMove } from '../../model/instance.ts'
+import type { WatchdogFired } from '../../protocol/messages.ts'
 import type { Db } from './database.ts'
 import { percentOf } from '../../model/migration.ts'
 import type { MigrationProgress } from '../../protocol/migration.ts'
@@ -36,6 +37,10 @@ const columns = [
   'i.cpu_model',
   'i.config_drive',
   'i.watchdog_action',
+  'i.availability',
+  'i.ha_priority',
+  'i.on_crash',
+  'i.guard_from',
   'i.graphics',
   'i.clipboard',
   'i.video_model',
@@ -82,6 +87,8 @@ export function selectInstances(db: Db) {
       's.guest_addresses',
       's.guest_agent',
       's.guest_os',
+      's.crashes',
+      's.watchdog',
     ])
 }
 
@@ -155,6 +162,12 @@ function toInstance(row: FullRow): Instance {
     tags: row.tags as Instance['tags'],
     key_names: (row.public_keys as { name: string }[]).map(key => key.name),
     config_drive: row.config_drive,
+    availability: row.availability,
+    ha_priority: row.ha_priority,
+    on_crash: row.on_crash,
+    watchdog_action: row.watchdog_action as Instance['watchdog_action'],
+    crashes: row.crashes as Instance['crashes'],
+    watchdog: shownWatchdog(row.watchdog),
     graphics: row.graphics,
     clipboard: row.clipboard,
     video_model: row.video_model,
@@ -169,6 +182,13 @@ function toInstance(row: FullRow): Instance {
     version: row.version,
     created_at: row.created_at.toISOString(),
   }
+}
+
+function shownWatchdog(said: unknown): Instance['watchdog'] {
+  const fired = said as WatchdogFired | null
+  if (!fired) return null
+  const { fired_at, action, count, dump_file, dump_failure = null } = fired
+  return { fired_at, action, count, dump_file, dump_failure }
 }
 
 function migrationOf(row: FullRow): Instance['migration'] {

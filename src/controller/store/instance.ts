@@ -2,6 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
 import type { Graphics } from '../../model/graphics.ts'
+import type { Recovery } from '../../model/availability.ts'
 import type { InstanceState, ObservedPower } from '../../model/instance.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import { type Db, json, type Tx } from './database.ts'
@@ -103,6 +104,10 @@ export type NewInstance = Pick<
   | 'cpu_model'
   | 'config_drive'
   | 'watchdog_action'
+  | 'availability'
+  | 'ha_priority'
+  | 'on_crash'
+  | 'guard_from'
   | 'graphics'
   | 'clipboard'
   | 'video_model'
@@ -166,7 +171,7 @@ async function describe(
   tx: Tx,
   id: string,
   set: { name?: string | undefined; tags?: Record<string, string> | undefined } & {
-    [Key in keyof Graphics]?: Graphics[Key] | undefined
+    [Key in keyof (Graphics & Recovery)]?: (Graphics & Recovery)[Key] | undefined
   },
 ) {
   await tx
@@ -177,6 +182,15 @@ async function describe(
       ...(set.graphics !== undefined && { graphics: set.graphics }),
       ...(set.clipboard !== undefined && { clipboard: set.clipboard }),
       ...(set.video_model !== undefined && { video_model: set.video_model }),
+      ...(set.ha_priority !== undefined && { ha_priority: set.ha_priority }),
+      ...(set.on_crash !== undefined && { on_crash: set.on_crash }),
+      ...(set.watchdog_action !== undefined && { watchdog_action: set.watchdog_action }),
+      ...(set.availability !== undefined && {
+        availability: set.availability,
+        guard_from: sql<
+          number | null
+        >`case when ${set.availability} = 'high' then coalesce(guard_from, details_version + 1) end`,
+      }),
       details_version: sql<number>`details_version + 1`,
       version: sql<number>`version + 1`,
     })

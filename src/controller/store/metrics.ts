@@ -1,6 +1,6 @@
 /** Measured history in the database: rings of partitions, written by whole blocks and emptied by whole partitions. */
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { channels, type Database, type Db } from './database.ts'
 
 /** A ring: `slots` partitions from `first` on, of `period_s` each. */
@@ -276,13 +276,20 @@ export interface Capacity {
   disk_limit_gib: number
 }
 
+/** A pool that several hosts of the cluster share counts once. */
+function pooled(what: RawBuilder<unknown>): RawBuilder<number> {
+  return sql`select coalesce(sum(${what}), 0)::float8 from pool p
+    where p.id in (select pool_id from host where cluster_id = c.id and removed_at is null)`
+}
+
 /** What each cluster has and has given. */
 export async function clusterCapacities(db: Db): Promise<Capacity[]> {
   const { rows } = await sql<Capacity>`select c.id,
       coalesce(sum((select count(*) from instance i where i.host_id = h.id and i.deleted_at is null)), 0)::float8 as instances,
       coalesce(sum(k.vcpus), 0)::float8 as vcpus_claimed, coalesce(sum(h.vcpus_limit), 0)::float8 as vcpus_limit,
       coalesce(sum(k.memory_mib), 0)::float8 as memory_claimed_mib, coalesce(sum(h.memory_limit_mib), 0)::float8 as memory_limit_mib,
-      coalesce(sum(k.disk_gib), 0)::float8 as disk_claimed_gib, coalesce(sum(h.disk_limit_gib), 0)::float8 as disk_limit_gib
+      coalesce(sum(k.disk_gib), 0)::float8 + (${pooled(sql`p.claimed_gib`)}) as disk_claimed_gib,
+      coalesce(sum(h.disk_limit_gib) filter (where h.pool_id is null), 0)::float8 + (${pooled(sql`p.total_gib`)}) as disk_limit_gib
     from cluster c left join host h on h.cluster_id = c.id and h.removed_at is null left join host_claim k on k.host_id = h.id
     group by c.id`.execute(db)
   return rows

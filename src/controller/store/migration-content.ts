@@ -24,7 +24,7 @@ async function content(
   asked: { instance_id: string; source_host_id: string; target_host_id: string },
 ): Promise<{ id: string; size_gib: number; project_id: string; is_shared: boolean }[]> {
   const { rows } = await sql<{ id: string; size_gib: number; project_id: string; is_shared: boolean }>`
-    select v.id, v.size_gib, v.project_id, coalesce(s.facts->>'pool_id' = t.facts->>'pool_id', false) as is_shared
+    select v.id, v.size_gib, v.project_id, coalesce(s.pool_id = t.pool_id, false) as is_shared
     from volume v join host s on s.id = ${asked.source_host_id}::uuid join host t on t.id = ${asked.target_host_id}::uuid
     where v.instance_id = ${asked.instance_id}::uuid order by v.id for update of v`.execute(tx)
   return rows
@@ -36,7 +36,9 @@ async function rehost(tx: Tx, row: Pick<MigrationRow, 'instance_id' | 'target_ho
   await sql`update instance set host_id = h.id, zone_id = c.zone_id, version = version + 1
     from host h join cluster c on c.id = h.cluster_id
     where instance.id = ${instance_id}::uuid and h.id = ${target_host_id}::uuid`.execute(tx)
-  await sql`update instance_observed set report = -1 where instance_id = ${instance_id}::uuid`.execute(tx)
+  await sql`update instance_observed set report = -1, guarded_version = null where instance_id = ${instance_id}::uuid`.execute(
+    tx,
+  )
   const volumes = await tx
     .updateTable('volume')
     .set({ host_id: target_host_id, version: sql<number>`version + 1` })

@@ -2,8 +2,19 @@
 import type { Generated } from 'kysely'
 import type { GroupPolicy } from '../../model/instance-group.ts'
 
+export interface PoolTable {
+  id: string
+  total_gib: Generated<number>
+  free_gib: Generated<number>
+  claimed_gib: Generated<number>
+  created_at: Generated<Date>
+  changes: Generated<number>
+  changed_xid: Generated<string>
+}
+
 export interface HostClaimTable {
   host_id: string
+  pool_id: string | null
   vcpus: Generated<number>
   memory_mib: Generated<number>
   disk_gib: Generated<number>

@@ -7,7 +7,7 @@ import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
-import type { HostClaimTable, InstanceGroupTable, PlacementTable } from './schema-placement.ts'
+import type { HostClaimTable, InstanceGroupTable, PlacementTable, PoolTable } from './schema-placement.ts'
 import type {
   HaRestartTable,
   HostAbsenceTable,
@@ -207,6 +207,10 @@ export interface HostTable {
   foreign_domains: Generated<unknown>
   removed_at: Date | null
   created_at: Generated<Date>
+  pool_id: string | null
+  lease_ms: Generated<number>
+  lease_left_ms: number | null
+  lease_over_at: Date | null
   /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
   changes: Generated<number>
   changed_xid: Generated<string>
@@ -405,6 +409,10 @@ export interface InstanceTable {
   graphics: Generated<'vnc' | 'spice'>
   clipboard: Generated<'none' | 'shared'>
   video_model: Generated<'vga' | 'virtio'>
+  availability: Generated<'restart' | 'high'>
+  ha_priority: Generated<number>
+  on_crash: Generated<'restart' | 'stop'>
+  guard_from: Generated<number | null>
   group_id: Generated<string | null>
   version: Generated<number>
   created_at: Generated<Date>
@@ -423,6 +431,9 @@ export interface InstanceObservedTable {
   guest_os: string | null
   ever_ran: Generated<boolean>
   refused: Generated<boolean>
+  crashes: Generated<unknown>
+  watchdog: Generated<unknown>
+  guarded_version: Generated<number | null>
   observed_at: Generated<Date>
 }
 
@@ -630,6 +641,7 @@ export interface Schema {
   leader: LeaderTable
   ha_restart: HaRestartTable
   host_claim: HostClaimTable
+  pool: PoolTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable
   secret: SecretTable

@@ -90,18 +90,22 @@ async function lock(tx: Tx, id: string): Promise<VolumeRow | null> {
   return row ?? null
 }
 
+type BootVolumeRow = VolumeRow & {
+  instance: string | null
+  image: string | null
+  image_properties: unknown
+  pool_id: string | null
+}
+
 /** With the name of its instance and of its image, to start an instance from. `hold`: locked until the transaction ends. */
-async function toBoot(
-  tx: Tx,
-  id: string,
-  hold: boolean,
-): Promise<(VolumeRow & { instance: string | null; image: string | null; image_properties: unknown }) | null> {
+async function toBoot(tx: Tx, id: string, hold: boolean): Promise<BootVolumeRow | null> {
   const row = await tx
     .selectFrom('volume as v')
     .selectAll('v')
     .select(eb => [
       eb.selectFrom('instance as i').select('i.name').whereRef('i.id', '=', 'v.instance_id').as('instance'),
       eb.selectFrom('image as m').select('m.name').whereRef('m.id', '=', 'v.image_id').as('image'),
+      eb.selectFrom('host as h').select('h.pool_id').whereRef('h.id', '=', 'v.host_id').as('pool_id'),
       eb.selectFrom('image as m').select('m.properties').whereRef('m.id', '=', 'v.image_id').as('image_properties'),
     ])
     .where('v.id', '=', id)

@@ -71,6 +71,8 @@ async function instances(
     graphics: row.graphics,
     clipboard: row.clipboard,
     video_model: row.video_model,
+    ...(row.availability === 'high' && { availability: row.availability }),
+    ...(row.on_crash === 'stop' && { on_crash: row.on_crash }),
     metadata: {
       hostname: row.hostname,
       name: row.name,

@@ -26,6 +26,7 @@ export function agentService(
         'libvirtd.service',
         'virtqemud.service',
         'virtlogd.service',
+        'virtlockd.service',
         'libvirt-guests.service',
         'ovsdb-server.service',
         'ovs-vswitchd.service',

@@ -1,5 +1,5 @@
 /**
- * libvirt on a host: libvirtd, and virtlogd, which keeps guests' console logs while libvirtd restarts.
+ * libvirt on a host: libvirtd; virtlogd, which keeps guests' console logs while libvirtd restarts; and virtlockd.
  *
  * With systemd both are Debian's own, as shipped (user libvirt-qemu, AppArmor, cgroups). Without it, guests run without
  * cgroups and security drivers, which want a whole system around them; and where KVM does not work, libvirtd is kept
@@ -14,6 +14,7 @@ import { isErrno, plain_env, run, runOk } from '../../lib/process.ts'
 import { type Service, service } from '../service.ts'
 import type { Definition } from './definition.ts'
 import { nodeArgv } from './node.ts'
+import { canLock, lock_manager, lockd_conf, lockdConf, lockUnderSystemd, virtlockd } from './virtlockd.ts'
 
 export const libvirt_socket = '/run/libvirt/libvirt-sock'
 const qemu_conf = '/etc/libvirt/qemu.conf'
@@ -43,10 +44,18 @@ const qemu_conf_without_systemd = [
   '',
 ].join('\n')
 
-export function libvirt(options: { config_dir: string; systemd: boolean; kvm?: boolean }): Definition[] {
-  const { config_dir, systemd } = options
+/** `pool_dir`: where disks are, and the locks on them. */
+export function libvirt(options: {
+  config_dir: string
+  pool_dir: string
+  systemd: boolean
+  kvm?: boolean
+}): Definition[] {
+  const { config_dir, pool_dir, systemd } = options
+  const locks = canLock()
   const own_conf = path.join(config_dir, 'libvirtd.conf')
   const own_qemu_conf = path.join(config_dir, 'qemu.conf')
+  const own_lockd_conf = path.join(config_dir, 'qemu-lockd.conf')
   const hide_kvm = !(options.kvm ?? kvmVerdict().usable) && existsSync('/dev/kvm')
   return [
     {
@@ -60,18 +69,22 @@ export function libvirt(options: { config_dir: string; systemd: boolean; kvm?: b
       }),
       prepare: async () => void (await mkdir('/run/libvirt', { recursive: true })),
     },
+    ...(locks ? [virtlockd()] : []),
     {
-      service: libvirtd({ own_conf, own_qemu_conf, hide_kvm }),
+      service: libvirtd({ own_conf, over: [[own_qemu_conf, qemu_conf], [own_lockd_conf, lockd_conf]], hide_kvm }),
       async prepare() {
-        if (systemd) return
+        if (systemd) return locks ? await lockUnderSystemd(pool_dir, qemu_conf) : undefined
         await ensureMachineId()
         await ensureUser()
         await mkdir(config_dir, { recursive: true })
         await writeFile(own_conf, libvirtd_conf)
-        await writeFile(own_qemu_conf, qemu_conf_without_systemd)
+        await writeFile(own_qemu_conf, qemu_conf_without_systemd + (locks ? `${lock_manager}\n` : ''))
+        await writeFile(own_lockd_conf, lockdConf(pool_dir))
         // A place to put ours over: the packages without systemd make none, nor its folder.
         await mkdir(path.dirname(qemu_conf), { recursive: true })
-        if (!existsSync(qemu_conf)) await writeFile(qemu_conf, '# Without settings.\n')
+        for (const file of [qemu_conf, lockd_conf]) {
+          if (!existsSync(file)) await writeFile(file, '# Without settings.\n')
+        }
       },
     },
   ]
@@ -98,10 +111,11 @@ async function ensureUser(): Promise<void> {
   await runOk(['useradd', '--system', '--user-group', '--no-create-home', home, '--shell=/usr/sbin/nologin', name])
 }
 
-type Parts = { own_conf: string; own_qemu_conf: string; hide_kvm: boolean }
+/** `over`: files of ours that it sees in place of those. */
+type Parts = { own_conf: string; over: readonly (readonly [string, string])[]; hide_kvm: boolean }
 
-function libvirtd({ own_conf, own_qemu_conf, hide_kvm }: Parts): Service {
-  const over = [`${own_qemu_conf}:${qemu_conf}`, ...(hide_kvm ? ['/dev/null:/dev/kvm'] : [])]
+function libvirtd({ own_conf, over: replaced, hide_kvm }: Parts): Service {
+  const over = [...replaced.map(pair => pair.join(':')), ...(hide_kvm ? ['/dev/null:/dev/kvm'] : [])]
   const mounts = nodeArgv('few', 'src/host/private-mounts.ts', ...over.flatMap(pair => ['--over', pair]))
   const program = ['/usr/sbin/libvirtd', '--config', own_conf]
   return service({

@@ -14,4 +14,5 @@ export const overcommitFields = (): FormField[] => [
     step: 'any',
     help: words('memory.help'),
   },
+  { name: 'ha_failures_tolerated', title: words('tolerated'), kind: 'number', help: words('tolerated.help') },
 ]

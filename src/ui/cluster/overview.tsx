@@ -12,6 +12,7 @@ import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { number, size, Time } from '../parts/time.tsx'
+import { ClusterReserve } from './reserve.tsx'
 import { words } from './text.ts'
 
 const mib = (value: number) => size(value, 'MiB')
@@ -71,6 +72,7 @@ export default function ClusterOverview({ item }: { item: Cluster }) {
           </CardBody>
         </Card>
       )}
+      <ClusterReserve cluster={item} />
       <Card>
         <CardTitle component="h2">{words('hosts')}</CardTitle>
         <CardBody>

@@ -1,6 +1,7 @@
 /** A graphical console in a place of the page: noVNC, over a socket of ours so that its reason to close is known. Loaded when needed. */
 import RFB from '@novnc/novnc'
 import { keyNamed, keyOf } from './keys.ts'
+import { pictureOf } from './picture-of.ts'
 import { type ConsoleAsked, type ConsoleSession, type Scale, socketUrl } from './session.ts'
 
 /** QEMU takes a key every 10 ms and forgets what comes faster than it can take for long. */
@@ -60,6 +61,7 @@ export function openScreen({ place, url, label, view_only, scale, events }: Cons
       rfb.viewOnly = next
     },
     offerClipboard: text => rfb.clipboardPasteFrom(text),
+    still: () => ({ element: pictureOf(place), text: '' }),
     close() {
       // It has let go of everything as its socket closed.
       if (!is_over) rfb.disconnect()

@@ -13,6 +13,15 @@ export interface ConsoleSession {
   /** Puts what was copied into the guest's clipboard, where the guest has an agent for that. */
   offerClipboard?(text: string): void
   close(): void
+  /** What is on it, to be shown on until another takes its place, and there. */
+  still(): Still
+}
+
+export interface Still {
+  /** A picture of it as it is. */
+  element: HTMLElement
+  /** What was written, for a terminal. */
+  text: string
 }
 
 /** The screen to the page's size; point by point; or the guest's screen made as large as the page. */
@@ -33,6 +42,8 @@ export interface ConsoleAsked {
   label: string
   view_only: boolean
   scale: Scale
+  /** What was written before, on another host. */
+  before?: string
   events: ConsoleEvents
 }
 

@@ -1,5 +1,6 @@
 /** A serial console in a place of the page: xterm.js over a socket. Loaded when needed. */
 import { FitAddon } from '@xterm/addon-fit'
+import type { Terminal } from '@xterm/xterm'
 import { serialBytes } from './keys.ts'
 import { type ConsoleAsked, type ConsoleSession, socketUrl } from './session.ts'
 import { makeTerminal, openIn } from './xterm.ts'
@@ -7,7 +8,7 @@ import { makeTerminal, openIn } from './xterm.ts'
 /** So that the guest's line discipline keeps up. */
 const piece_characters = 512
 
-export function openTerminal({ place, url, label, view_only, events }: ConsoleAsked): ConsoleSession {
+export function openTerminal({ place, url, label, view_only, before = '', events }: ConsoleAsked): ConsoleSession {
   const terminal = makeTerminal({
     scrollback: 10_000,
     disableStdin: view_only,
@@ -19,6 +20,7 @@ export function openTerminal({ place, url, label, view_only, events }: ConsoleAs
   openIn(terminal, place)
   terminal.textarea?.setAttribute('aria-label', label)
   fit.fit()
+  if (before !== '') terminal.write(`${before}\r\n`)
   const sized = new ResizeObserver(() => fit.fit())
   sized.observe(place)
   const socket = new WebSocket(socketUrl(url), ['binary'])
@@ -60,10 +62,17 @@ export function openTerminal({ place, url, label, view_only, events }: ConsoleAs
       only = next
       terminal.options.disableStdin = next
     },
+    still: () => ({ element: place.cloneNode(true) as HTMLElement, text: textOf(terminal) }),
     close() {
       sized.disconnect()
       socket.close()
       terminal.dispose()
     },
   }
+}
+
+/** All that is in its buffer, without the empty lines at its end. */
+function textOf({ buffer: { active } }: Terminal): string {
+  const lines = Array.from({ length: active.length }, (_, n) => active.getLine(n)?.translateToString(true) ?? '')
+  return lines.join('\r\n').trimEnd()
 }

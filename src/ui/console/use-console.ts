@@ -6,7 +6,7 @@ import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
 import { type ConsoleKind, consoleClosed } from '../../model/console.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
-import type { ConsoleAsked, ConsoleSession, Scale } from './session.ts'
+import type { ConsoleAsked, ConsoleSession, Scale, Still } from './session.ts'
 
 export type ConsoleState =
   | { kind: 'connecting' }
@@ -62,6 +62,7 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
     let timer = 0
     let failures = 0
     let is_again = false
+    let still: Still | null = null
     const over = (reason: string, { unavailable = false, error }: { unavailable?: boolean; error?: unknown } = {}) => {
       setState({ kind: 'ended', reason, unavailable, error })
     }
@@ -69,6 +70,14 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
       is_again = true
       setState({ kind: 'reconnecting' })
       timer = window.setTimeout(open, retry_ms[Math.min(failures++, retry_ms.length - 1)])
+    }
+    /** It goes on on another host: what is on it stays to be seen until that shows it. */
+    const keep = (ended: ConsoleSession) => {
+      still?.element.remove()
+      still = ended.still()
+      still.element.classList.add('croft-console-still')
+      still.element.setAttribute('aria-hidden', 'true')
+      place.current?.parentElement?.append(still.element)
     }
     const open = async () => {
       timer = 0
@@ -87,18 +96,25 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
           view_only,
           scale: shown.current.scale,
           label: shown.current.label,
+          ...(still && { before: still.text }),
           events: {
             open() {
               failures = 0
+              still?.element.remove()
+              still = null
               setState({ kind: 'open' })
               session.current?.focus()
             },
             clipboard: (text: string) => shown.current.onClipboard(text),
             closed(code: number, reason: string) {
               if (stop.signal.aborted) return
+              if (code === consoleClosed.moved && session.current) keep(session.current)
               session.current?.close()
               session.current = null
-              if (final.has(code)) over(reason, { unavailable: code === consoleClosed.unavailable })
+              if (code === consoleClosed.moved) {
+                is_again = true
+                void open()
+              } else if (final.has(code)) over(reason, { unavailable: code === consoleClosed.unavailable })
               else later()
             },
           },
@@ -128,6 +144,7 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
       clearTimeout(timer)
       session.current?.close()
       session.current = null
+      still?.element.remove()
     }
   }, [kind, ask, round])
   const again = useCallback(() => setRound(n => n + 1), [])

@@ -154,6 +154,12 @@ export const host = defineNoun<Host>({
       when: one => one.disagreements.length > 0,
     },
     {
+      id: 'fencing',
+      title: () => words('fencing'),
+      load: () => import('./fencing.tsx'),
+      needs: routes['host-bmc'].get,
+    },
+    {
       id: 'maintenance',
       title: () => maintenanceWords('tab'),
       load: () => import('./maintenance.tsx'),

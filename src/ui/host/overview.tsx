@@ -6,6 +6,7 @@ import { ThingLink, To } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
+import { HostAbsence } from './absence.tsx'
 import { Bar } from './bar.tsx'
 import { factsOf, foreignOf } from './facts.ts'
 import { words } from './text.ts'
@@ -20,11 +21,7 @@ export default function HostOverview({ item }: { item: Host }) {
           {words('disagreements.why')} <To to={`/hosts/${item.id}/disagreements`}>{words('disagreements.go')}</To>
         </Alert>
       )}
-      {item.state === 'unreachable' && (
-        <Alert isInline variant="danger" title={words('state.unreachable')}>
-          {words('state.unreachable.why')}
-        </Alert>
-      )}
+      {item.availability !== 'up' && item.availability !== 'maintenance' && <HostAbsence host={item} />}
       <Card>
         <CardTitle component="h2">{words('capacity')}</CardTitle>
         <CardBody>

@@ -1,14 +1,26 @@
 /** A host's state: whether its agent is linked, whether it takes instances, whether something is to be settled. */
 import type { Host } from '../../api/host.ts'
-import { StateLabel } from '../parts/state.tsx'
+import { StateLabel, type Tone } from '../parts/state.tsx'
 import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 
-export function HostStateLabel({ host: { state, schedulable, maintenance, disagreements } }: { host: Host }) {
+const tones: Record<Host['availability'], Tone> = {
+  up: 'good',
+  maintenance: 'good',
+  late: 'warn',
+  silent: 'bad',
+  suspect: 'bad',
+  dead: 'bad',
+  fenced: 'off',
+}
+
+export function HostStateLabel({ host: { availability, schedulable, maintenance, disagreements } }: { host: Host }) {
+  // That it is in maintenance is told beside it.
+  const shown = availability === 'maintenance' ? 'up' : availability
   return (
     <>
-      <StateLabel tone={state === 'up' ? 'good' : 'bad'} why={state === 'up' ? null : words('state.unreachable.why')}>
-        {words(`state.${state}`)}
+      <StateLabel tone={tones[shown]} why={shown === 'up' ? null : words(`availability.${shown}.why`)}>
+        {words(`availability.${shown}`)}
       </StateLabel>
       {maintenance && (
         <>

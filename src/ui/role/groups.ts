@@ -16,6 +16,7 @@ const groupOf: Readonly<Record<string, string>> = {
   role: 'access',
   quota: 'limits',
   topology: 'operate',
+  host: 'operate',
   setting: 'operate',
 }
 

@@ -1,8 +1,10 @@
 /** Around every page: masthead, navigation by what one may see, command palette, notices of what one has started. */
 import { Page, PageSection, SkipToContent } from '@patternfly/react-core'
 import { Outlet, useLocation } from '@tanstack/react-router'
-import { useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { routes } from '../api/routes.ts'
 import { prefer, usePreferences } from '../session/preferences.ts'
+import { may, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { CommandPalette } from './command-palette.tsx'
 import { Head } from './masthead.tsx'
@@ -10,9 +12,11 @@ import { SideMenu } from './navigation.tsx'
 import { Notices, OperationsDrawer } from './operations-drawer.tsx'
 
 const main_id = 'main'
+const StormBanner = lazy(() => import('../zone/storm-banner.tsx'))
 
 export function Frame() {
   const { nav_open } = usePreferences()
+  const session = useSession()
   const [palette, setPalette] = useState(false)
   const [drawer, setDrawer] = useState(false)
   useEffect(() => {
@@ -52,6 +56,11 @@ export function Frame() {
         isNotificationDrawerExpanded={drawer}
       >
         <PageSection hasBodyWrapper={false} isFilled className="croft-content">
+          {may(session, routes.host.list) && (
+            <Suspense fallback={null}>
+              <StormBanner />
+            </Suspense>
+          )}
           <Outlet />
         </PageSection>
       </Page>

@@ -10,12 +10,14 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { number, Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
+import { StormAlert } from './storm.tsx'
 import { words } from './text.ts'
 
 export default function ZoneOverview({ item }: { item: Zone }) {
   const session = useSession()
   return (
     <div className="croft-stack">
+      {item.storm && <StormAlert zone={item} />}
       <Card>
         <CardBody>
           <Facts

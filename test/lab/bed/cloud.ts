@@ -75,6 +75,14 @@ export class Cloud {
     throw new Error(`the instance is not ${what} after ${wait_within_ms} ms: ${JSON.stringify(last)}`)
   }
 
+  /** Waits for events of `resource_id` until `fits` says so. */
+  async untilTrue(resource_id: string, fits: () => Promise<boolean>, what: string): Promise<void> {
+    const client = await this.client()
+    const signal = AbortSignal.timeout(wait_within_ms)
+    for await (const _ of changes(client, resource_id, signal)) if (await fits()) return
+    throw new Error(`no ${what} after ${wait_within_ms} ms`)
+  }
+
   /** Waits until it is in this state with nothing left to be done. */
   untilState(id: string, state: Instance['state']): Promise<Instance> {
     return this.until(id, found => found.state === state, state)

@@ -49,11 +49,12 @@ export async function bootWithoutController(host: Host): Promise<void> {
     import { loadConfig } from './src/config.ts'
     import { hostServices, serviceManager } from './src/host/manager.ts'
     import { agentService } from './src/host/services/agent.ts'
+    import { watchdogService } from './src/host/services/watchdog.ts'
     import { ovnCentral } from './src/host/services/ovn-central.ts'
     import { ovnController } from './src/host/services/ovn-controller.ts'
     const config = loadConfig()
     const manager = serviceManager(config)
-    for (const each of [...ovnCentral(), ...hostServices(config), agentService(config), ovnController()]) {
+    for (const each of [...ovnCentral(), ...hostServices(config), watchdogService(config), agentService(config), ovnController()]) {
       await each.prepare()
       await manager.start(each.service)
     }`

@@ -52,7 +52,7 @@ describe('agent/plain-user', () => {
       config_drive: true,
       disks: [{ volume_id: uuid(7), role: 'root', size_gib: 1, image, bus: 'virtio' }],
     })
-    const pool = await openDirectoryPool({ directory: join(state, 'pool'), source, log: quiet })
+    const pool = await openDirectoryPool({ host_id: 'h1', directory: join(state, 'pool'), source, log: quiet })
     hypervisor = createLibvirtHypervisor({
       path: daemon.path,
       log: quiet,

@@ -57,7 +57,10 @@ describe('agent/storage', () => {
 
   async function pool(from: ImageSource, options: { cache_max_bytes?: number; reserve_bytes?: number } = {}) {
     const directory = join(work, `pool-${pools++}`)
-    return { directory, pool: await openDirectoryPool({ directory, source: from, log: quiet, ...options }) }
+    return {
+      directory,
+      pool: await openDirectoryPool({ host_id: 'h1', directory, source: from, log: quiet, ...options }),
+    }
   }
 
   test('many disks at once of one image: one fetch, overlays of the wanted size that qemu-img finds sound', async () => {
@@ -119,7 +122,7 @@ describe('agent/storage', () => {
 
   test('ephemeral and swap disks are formatted, of their exact size, and take only what was written', async () => {
     const { pool: storage, directory } = await pool(source(new Map()).source)
-    const half_made = join(directory, 'volumes', `${uuid(11)}.qcow2.new.raw.new`)
+    const half_made = join(directory, 'volumes', `${uuid(11)}.qcow2.h1.new.raw.new`)
     await writeFile(half_made, 'left by a kill')
     const instance = wantedInstance({
       disks: [

@@ -18,7 +18,7 @@ let theirs: Team
 describe('controller/authorisation', () => {
   before(async () => {
     cloud = await testCloud()
-    await addHost(cloud, 'h1')
+    await addHost(cloud, 'h1', { pool_id: '01890000-0000-7000-8000-00000000000a' })
     const { project_id } = cloud
     const outside = { name: 'outside', kind: 'external', shared: true, physical_network: 'outside' }
     const network = await cloud.request('POST', '/v1/networks', { body: outside })

@@ -86,7 +86,7 @@ describe('controller/lost-commit', { timeout: 120_000 }, () => {
       const made = await cloud.request('POST', '/v1/flavors', { body })
       assert.equal(trouble, null, 'the connection was cut')
       assert.equal(made.status, 201, JSON.stringify(made.body))
-      assert.equal((await cloud.request('GET', `/v1/flavors/${made.body.id}`)).body.name, name)
+      assert.equal((await cloud.request('GET', `/v1/flavors/${String(made.body.id)}`)).body.name, name)
       assert.deepEqual(await count(name), { flavors: 1, audited: 1 })
     })
   }

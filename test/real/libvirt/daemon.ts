@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { lock_manager, lockdConf } from '../../../src/host/services/virtlockd.ts'
 
 const run = promisify(execFile)
 
@@ -20,6 +21,8 @@ export interface DaemonOptions {
   cache_dir?: string
   /** What the host is called inside. */
   hostname?: string
+  /** Disks are locked by virtlockd, its files below this folder. */
+  locked_pool?: string
   /** QEMU runs as libvirt-qemu, and libvirt gives it its files, as on a Debian host; otherwise as root. */
   plain_user?: boolean
 }
@@ -55,6 +58,7 @@ export class Daemon {
     const daemon = new Daemon(dir, init, Number(children.trim()))
     try {
       await daemon.exec('virtlogd', ['--daemon'])
+      if (options.locked_pool !== undefined) await daemon.exec('virtlockd', ['--daemon'])
       await daemon.startLibvirtd()
     } catch (error) {
       await daemon.stop()
@@ -98,7 +102,7 @@ export class Daemon {
   }
 }
 
-async function writeConfiguration(dir: string, { config = [], plain_user = false }: DaemonOptions): Promise<void> {
+async function writeConfiguration(dir: string, { config = [], plain_user = false, locked_pool }: DaemonOptions): Promise<void> {
   const libvirtd = [
     'auth_unix_rw = "none"',
     'auth_unix_ro = "none"',
@@ -114,7 +118,9 @@ async function writeConfiguration(dir: string, { config = [], plain_user = false
     'security_driver = "none"',
     'namespaces = []',
     'cgroup_controllers = []',
+    ...(locked_pool === undefined ? [] : [lock_manager]),
   ]
+  if (locked_pool !== undefined) await writeFile(join(dir, 'etc', 'qemu-lockd.conf'), lockdConf(locked_pool))
   await writeFile(join(dir, 'etc', 'libvirtd.conf'), `${libvirtd.join('\n')}\n`)
   await writeFile(join(dir, 'etc', 'qemu.conf'), `${qemu.join('\n')}\n`)
   await writeFile(join(dir, 'etc', 'passwd.add'), 'libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n')

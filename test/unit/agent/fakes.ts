@@ -75,6 +75,7 @@ export function manualClock(start_ms = 1_000_000): Clock & { advance(ms: number)
   const timers = new Map<number, { at_ms: number; callback: () => void }>()
   return {
     now_ms: () => now_ms,
+    steady_ms: () => now_ms,
     after(delay_ms, callback) {
       const key = next++
       timers.set(key, { at_ms: now_ms + delay_ms, callback })

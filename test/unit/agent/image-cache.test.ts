@@ -35,7 +35,7 @@ function cacheOver(inUse: () => Promise<ReadonlySet<string>>): { cache: ImageCac
     },
   }
   const limits = { cache_max_bytes: 0, reserve_bytes: 0 }
-  return { cache: createImageCache({ directory, source, log: quiet, inUse, ...limits }), directory }
+  return { cache: createImageCache({ host_id: 'h1', directory, source, log: quiet, inUse, ...limits }), directory }
 }
 
 const use = (cache: ImageCache, { wanted }: { wanted: WantedImage }, what: () => Promise<void> = async () => {}) =>

@@ -9,6 +9,7 @@ function frozenClock() {
   const clock = { now: 1_000_000 }
   const port: Clock = {
     now_ms: () => clock.now,
+    steady_ms: () => clock.now,
     after: () => ({ cancel: () => undefined }),
     sleep: () => Promise.resolve(),
   }

@@ -9,6 +9,7 @@ import { loadConfig } from '../../../src/config.ts'
 import { staysUnderSystemd } from '../../../src/host/down.ts'
 import { judgeKvm } from '../../../src/host/kvm.ts'
 import { service } from '../../../src/host/service.ts'
+import { watchdogService } from '../../../src/host/services/watchdog.ts'
 import { agentService } from '../../../src/host/services/agent.ts'
 import { connectable, controllerService, splitPassword } from '../../../src/host/services/controller.ts'
 import { libvirt } from '../../../src/host/services/libvirt.ts'
@@ -42,7 +43,7 @@ void test('kvm: the flag and the device, or not', () => {
 
 void test('libvirtd is kept from a KVM that does not work, and only then', () => {
   const argv = (kvm: boolean) =>
-    libvirt({ config_dir: '/x', systemd: false, kvm })
+    libvirt({ config_dir: '/x', pool_dir: '/pool', systemd: false, kvm })
       .find(({ service }) => service.name === 'croft-libvirtd')
       ?.service.argv.join(' ') ?? ''
   assert.equal(argv(false).includes('/dev/null:/dev/kvm'), existsSync('/dev/kvm'))
@@ -71,7 +72,7 @@ void test('units: the agent ends before guests do at a shutdown, never with them
 })
 
 void test('down leaves what the machine may need otherwise where systemd runs it', () => {
-  const shared = ['croft-ovsdb', 'croft-ovs-vswitchd', 'croft-virtlogd', 'croft-libvirtd']
+  const shared = ['croft-ovsdb', 'croft-ovs-vswitchd', 'croft-virtlogd', 'croft-virtlockd', 'croft-libvirtd']
   assert.deepEqual([...staysUnderSystemd(config, 'stop')].sort(), shared.sort())
   assert(staysUnderSystemd(config, 'keep').has('croft-ovn-controller'))
   for (const name of ['croft-agent', 'croft-controller', 'croft-postgres', 'croft-ovn-nb'])
@@ -86,6 +87,7 @@ void test('systemd accepts the units', {
     const definitions = [
       postgresService(config),
       await controllerService(config),
+      watchdogService(config),
       agentService(config),
       ...ovnCentral(),
     ]

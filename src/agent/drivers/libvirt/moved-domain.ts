@@ -10,7 +10,21 @@ import { childOf, childrenOf, readXml } from './read-xml.ts'
 import { element, type Element, renderXml } from './xml.ts'
 
 /** What the guest sees of the machine as a whole. */
-const machineParts = new Set(['os', 'features', 'cpu', 'clock', 'on_poweroff', 'on_reboot', 'on_crash', 'pm'])
+const machineParts = new Set([
+  'memory',
+  'maxMemory',
+  'currentMemory',
+  'vcpu',
+  'vcpus',
+  'os',
+  'features',
+  'cpu',
+  'clock',
+  'on_poweroff',
+  'on_reboot',
+  'on_crash',
+  'pm',
+])
 /** Devices that are nothing but the guest's; what is behind them on the host libvirt chooses. */
 const guestDevices = new Set([
   'controller',
@@ -20,6 +34,7 @@ const guestDevices = new Set([
   'watchdog',
   'panic',
   'memballoon',
+  'memory',
   'hub',
   'audio',
 ])
@@ -49,10 +64,11 @@ export class UnfitDomain extends Error {}
 export function movedDomainXml(own: string, source: string): string {
   const [mine, theirs] = [readXml(own), readSource(source)]
   mustAgree(mine, theirs)
+  mustFit(mine, theirs)
   const kept = mine.children.filter(each => typeof each === 'string' || !machineParts.has(each.name))
   const machine = childrenOf(theirs)
     .filter(each => machineParts.has(each.name))
-    .map(each => (each.name === 'os' ? osOf(each, mine) : harmless(each)))
+    .map(each => (each.name === 'os' ? osOf(each, mine) : each.name === 'vcpu' ? vcpuOf(each, mine) : harmless(each)))
   const parts = kept.filter(each => typeof each === 'string' || each.name !== 'devices')
   return renderXml({ ...mine, children: [...parts, ...machine, devicesOf(mine, theirs)] })
 }
@@ -75,6 +91,30 @@ function mustAgree(mine: Element, theirs: Element): void {
   }
   const uuid = (domain: Element) => textOf(childOf(domain, 'uuid'))
   if (uuid(mine) !== uuid(theirs)) throw new UnfitDomain('What the source sends is another instance.')
+}
+
+/** As many as it has; on which of the host's they run is this host's. */
+function vcpuOf(theirs: Element, mine: Element): Element {
+  const { attributes, children } = harmless(theirs)
+  const { cpuset } = childOf(mine, 'vcpu')?.attributes ?? {}
+  return { name: 'vcpu', attributes: { ...attributes, cpuset }, children }
+}
+
+const unit_kib: Readonly<Record<string, number>> = { KiB: 1, MiB: 1024, GiB: 1024 ** 2 }
+
+function sizeOf(domain: Element, name: string): number {
+  const found = childOf(domain, name)
+  return Number(textOf(found)) * (unit_kib[String(found?.attributes['unit'] ?? 'KiB')] ?? Number.NaN)
+}
+
+/** What is claimed of this host is what is wanted, or what it may grow to: more is not the source's to ask for. */
+function mustFit(mine: Element, theirs: Element): void {
+  const most_kib = Math.max(sizeOf(mine, 'memory'), childOf(mine, 'maxMemory') ? sizeOf(mine, 'maxMemory') : 0)
+  const [vcpus, vcpus_most] = [theirs, mine].map(domain => Number(textOf(childOf(domain, 'vcpu'))))
+  if (sizeOf(theirs, 'memory') <= most_kib && (vcpus ?? Number.NaN) <= (vcpus_most ?? 0)) return
+  throw new UnfitDomain(
+    'The guest runs with more memory or vCPUs than it is to have now. Stop it and start it once; then it can move.',
+  )
 }
 
 /** Firmware of a file (ARM) is this host's own. */

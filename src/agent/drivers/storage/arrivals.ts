@@ -8,7 +8,7 @@ import { basename, join } from 'node:path'
 import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
 import { type Arrivals, Failure, type PreparedDisk, type ShowProgress } from '../../ports.ts'
 import { syncDirectory } from '../state-directory.ts'
-import { create, exists, fileOf, sizeOf, temporary } from './disk-files.ts'
+import { create, exists, fileOf, sizeOf } from './disk-files.ts'
 import { readDiskHeader } from './disk-format.ts'
 import { type ImageCache, imageFile } from './image-cache.ts'
 
@@ -17,6 +17,8 @@ const tables_bytes = 64 * 2 ** 20
 
 export interface ArrivalsOptions {
   readonly volumes: string
+  /** Ends the names of files that are not whole yet. */
+  readonly temporary: string
   readonly direct_io: boolean
   readonly cache: ImageCache
   makeCdrom(path: string, disk: WantedDisk, show: ShowProgress, signal: AbortSignal): Promise<void>
@@ -24,7 +26,7 @@ export interface ArrivalsOptions {
 
 type Kind = 'live' | 'cold'
 
-export function createArrivals({ volumes, direct_io, cache, makeCdrom }: ArrivalsOptions): Arrivals {
+export function createArrivals({ volumes, temporary, direct_io, cache, makeCdrom }: ArrivalsOptions): Arrivals {
   const pathOf = (disk: WantedDisk) => join(volumes, fileOf(disk))
   const arrivingPathOf = (disk: WantedDisk, kind: Kind) =>
     kind === 'live' ? pathOf(disk) : `${pathOf(disk)}.arriving${temporary}`
@@ -32,7 +34,8 @@ export function createArrivals({ volumes, direct_io, cache, makeCdrom }: Arrival
   /** Blank, and standing on the image of this name in the cache, where one is given. */
   async function blank(disk: WantedDisk, kind: Kind, image: { name: string; format: string } | null): Promise<void> {
     const backing = image === null ? [] : ['-F', image.format, '-b', join('..', 'images', image.name)]
-    await create(arrivingPathOf(disk, kind), backing, sizeOf(disk))
+    const path = arrivingPathOf(disk, kind)
+    await create({ path, fresh: path + temporary }, backing, sizeOf(disk))
   }
 
   /** Standing on its image, if that can still be had: what is gone from the controller's store may go on in disks. */

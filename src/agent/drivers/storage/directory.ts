@@ -3,6 +3,7 @@
  * disks formatted (empty-disk.ts). A CD-ROM is its image, by a second name that no eviction takes away. A disk is there as a
  * whole or not at all (temporary file, fsync, rename).
  *
+ * Several hosts may share it: what is on its way carries its host's name, and nobody touches another's.
  * Overlays name their image relative to themselves (../images/…), so that the pool can be moved or mounted elsewhere.
  */
 import { constants } from 'node:fs'
@@ -12,10 +13,11 @@ import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
 import { type Arrivals, Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
 import { syncDirectory } from '../state-directory.ts'
 import { createArrivals } from './arrivals.ts'
-import { create, exists, fileOf, gib, putInPlace, sizeOf, temporary } from './disk-files.ts'
+import { create, exists, fileOf, gib, type Making, putInPlace, sizeOf, temporaryEnding, temporaryOf } from './disk-files.ts'
 import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
+import type { PoolMark } from './pool-mark.ts'
 import { qemuImg } from './program.ts'
 
 export interface DirectoryPoolOptions {
@@ -24,6 +26,10 @@ export interface DirectoryPoolOptions {
   readonly log: Log
   readonly cache_max_bytes?: number
   readonly reserve_bytes?: number
+  /** Who writes here: part of the names of temporary files. */
+  readonly host_id: string
+  /** Without it the directory is taken for what it is. */
+  readonly mark?: PoolMark
 }
 
 export interface PoolRoom {
@@ -43,16 +49,20 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   const { directory, source, log } = options
   const volumes = join(directory, 'volumes')
   await mkdir(volumes, { recursive: true, mode: 0o711 })
+  const temporary = temporaryOf(options.host_id)
   for (const name of await readdir(volumes)) {
-    if (name.endsWith(temporary)) await rm(join(volumes, name), { force: true })
+    // Without a host's name: of an older Croft, which shared with nobody.
+    if (name.includes(temporary) || /^[^.]*(\.(qcow2|iso))?\.new/.test(name))
+      await rm(join(volumes, name), { force: true })
   }
-  const direct_io = await takesDirectIo(volumes)
+  const direct_io = await takesDirectIo(volumes, temporary)
   const cache = createImageCache({
     directory: join(directory, 'images'),
     source,
     log,
     cache_max_bytes: options.cache_max_bytes ?? 20 * gib,
     reserve_bytes: options.reserve_bytes ?? gib / 4,
+    host_id: options.host_id,
     inUse: () => imagesInUse(volumes, log),
   })
 
@@ -64,23 +74,26 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   ): Promise<PreparedDisk> {
     const path = join(volumes, fileOf(disk))
     if (disk.role === 'cdrom') {
-      if (!(await exists(path))) await makeCdrom(path, disk, cache, show, signal)
+      if (!(await exists(path))) await makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal)
       return { wanted: disk, path, format: 'raw', direct_io: false }
     }
     if (await exists(path)) await grow(path, sizeOf(disk))
     else if (was_made) throw lost(path)
-    else await make(path, disk, cache, show, signal)
+    else await make({ path, fresh: path + temporary }, disk, cache, show, signal)
     return { wanted: disk, path, format: 'qcow2', direct_io }
   }
 
   return {
     arrivals: createArrivals({
       volumes,
+      temporary,
       direct_io,
       cache,
-      makeCdrom: (path, disk, show, signal) => makeCdrom(path, disk, cache, show, signal),
+      makeCdrom: (path, disk, show, signal) =>
+        makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal),
     }),
     async prepare(instance: WantedInstance, show, signal, made = []) {
+      await options.mark?.check()
       const prepared: PreparedDisk[] = []
       for (const disk of instance.disks) {
         prepared.push(await prepareDisk(disk, made.includes(disk.volume_id), show, signal))
@@ -119,7 +132,7 @@ function lost(path: string): Failure {
 }
 
 async function make(
-  path: string,
+  making: Making,
   disk: WantedDisk,
   cache: ImageCache,
   show: ShowProgress,
@@ -128,11 +141,10 @@ async function make(
   const size_bytes = sizeOf(disk)
   if (disk.role === 'ephemeral' || disk.role === 'swap') {
     show('formatting disk', 0)
-    const fresh = path + temporary
-    await makeFormatted(fresh, disk.role, size_bytes)
-    return putInPlace(fresh, path)
+    await makeFormatted(making.fresh, disk.role, size_bytes)
+    return putInPlace(making)
   }
-  if (disk.image === null) return create(path, [], size_bytes)
+  if (disk.image === null) return create(making, [], size_bytes)
   const { format } = disk.image
   await cache.withImage(
     disk.image,
@@ -147,14 +159,18 @@ async function make(
         )
       }
       show('cloning disk', 0)
-      await create(path, ['-F', format, '-b', join('..', 'images', basename(image))], size_bytes)
+      await create(making, ['-F', format, '-b', join('..', 'images', basename(image))], size_bytes)
+      if (await exists(image)) return
+      // Another host found nothing standing on it, just before this did.
+      await rm(making.path, { force: true })
+      throw new Failure('The image was evicted as a disk was made of it; it is fetched again.', { passing: true })
     },
   )
 }
 
 /** A hard link, so that the image's eviction from the cache leaves it alone; a copy where the file system has none. */
 async function makeCdrom(
-  path: string,
+  making: Making,
   disk: WantedDisk,
   cache: ImageCache,
   show: ShowProgress,
@@ -166,7 +182,7 @@ async function makeCdrom(
     percent => show('fetching image', percent),
     signal,
     async image => {
-      const fresh = path + temporary
+      const { fresh } = making
       await rm(fresh, { force: true })
       try {
         await link(image, fresh)
@@ -174,7 +190,7 @@ async function makeCdrom(
         if (!isCode(error, 'EPERM') && !isCode(error, 'EMLINK') && !isCode(error, 'EXDEV')) throw error
         await copyFile(image, fresh, constants.COPYFILE_FICLONE)
       }
-      await putInPlace(fresh, path)
+      await putInPlace(making)
     },
   )
 }
@@ -193,7 +209,8 @@ async function imagesInUse(volumes: string, log: Log): Promise<ReadonlySet<strin
       const { backing_file } = await readDiskHeader(join(volumes, name))
       if (backing_file !== null) used.add(basename(backing_file))
     } catch (error) {
-      if (isCode(error, 'ENOENT')) continue
+      // Another host is in the middle of making it, and looks for its image afterwards.
+      if (isCode(error, 'ENOENT') || name.endsWith(temporaryEnding)) continue
       log.error({ volume: name, error }, 'a volume cannot be read, so no image is evicted')
       throw new Failure(`Room cannot be made on the host's pool: volume ${name} cannot be read.`, { cause: error })
     }
@@ -201,7 +218,7 @@ async function imagesInUse(volumes: string, log: Log): Promise<ReadonlySet<strin
   return used
 }
 
-async function takesDirectIo(directory: string): Promise<boolean> {
+async function takesDirectIo(directory: string, temporary: string): Promise<boolean> {
   const probe = join(directory, `probe${temporary}`)
   try {
     await (await open(probe, constants.O_CREAT | constants.O_RDWR | constants.O_DIRECT, 0o600)).close()

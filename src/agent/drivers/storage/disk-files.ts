@@ -10,8 +10,16 @@ import { isCode } from './image-cache.ts'
 import { qemuImg } from './program.ts'
 
 export const gib = 2 ** 30
-/** Ends the name of what is not whole yet; such files are removed when the agent starts. */
-export const temporary = '.new'
+/** Ends the name of what is not whole yet. */
+export const temporaryEnding = '.new'
+/** The same with who makes it, as hosts may share the folder: each removes its own when its agent starts. */
+export const temporaryOf = (host_id: string) => `.${host_id}${temporaryEnding}`
+
+/** A file, and what it is called until it is whole. */
+export interface Making {
+  readonly path: string
+  readonly fresh: string
+}
 
 export type Volume = Pick<WantedDisk, 'volume_id' | 'role'>
 
@@ -19,14 +27,14 @@ export function fileOf({ volume_id, role }: Volume): string {
   return role === 'cdrom' ? `${volume_id}.iso` : `${volume_id}.qcow2`
 }
 
-export async function create(path: string, backing: readonly string[], size_bytes: number): Promise<void> {
-  const fresh = path + temporary
+export async function create(making: Making, backing: readonly string[], size_bytes: number): Promise<void> {
+  const { fresh } = making
   await rm(fresh, { force: true })
   await qemuImg(['create', '-q', '-f', 'qcow2', ...backing, fresh, String(size_bytes)])
-  await putInPlace(fresh, path)
+  await putInPlace(making)
 }
 
-export async function putInPlace(fresh: string, path: string): Promise<void> {
+export async function putInPlace({ path, fresh }: Making): Promise<void> {
   const handle = await open(fresh, 'r+')
   try {
     // Its name is in QEMU's arguments, for every user of the host to see. libvirt gives the file to whom QEMU runs as.

@@ -1,7 +1,8 @@
 /**
  * Images on this host, by their checksum: fetched from a controller once however many wait, resumed where a broken fetch ended,
- * checked, and evicted (least recently used first) only when no volume stands on them. What an image is used for is
- * directory.ts's business.
+ * checked, and evicted (least recently used first) only when no volume stands on them. The directory may be shared by hosts: each
+ * fetches into a file of its own, and an image that got a volume while it was evicted is put back. What an image is used for
+ * is directory.ts's business.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { constants, createReadStream, renameSync } from 'node:fs'
@@ -31,6 +32,8 @@ export interface ImageCacheOptions {
   readonly log: Log
   /** Unused images beyond this are evicted. */
   readonly cache_max_bytes: number
+  /** Part of the names of files that are being fetched. */
+  readonly host_id: string
   /** Kept free on the file system for the guests' own writes. */
   readonly reserve_bytes: number
 }
@@ -46,7 +49,9 @@ export interface ImageCache {
 }
 
 const checksumForm = /^[0-9a-f]{64}$/
-const partial = '.part'
+const partialEnding = '.part'
+/** Of another host, and not written to for so long: given up. */
+const abandoned_ms = 24 * 3_600_000
 /** No longer an image to anybody; only its bytes are still to be given back. */
 const evicted = '.evicted'
 
@@ -59,6 +64,7 @@ interface Fetch {
 
 export function createImageCache(options: ImageCacheOptions): ImageCache {
   const { directory, log } = options
+  const partial = `.${options.host_id}${partialEnding}`
   const fetches = new Map<string, Fetch>()
   const pinned = new Map<string, number>()
   /** One for each look at the volumes under way: the images that were pinned at some moment of it. */
@@ -107,7 +113,7 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
     const done = (async () => {
       try {
         await makeRoom(image.size_bytes)
-        await download(options.source, image, path, show, abort.signal)
+        await download(options.source, image, { path, part: path + partial }, show, abort.signal)
         return path
       } finally {
         fetches.delete(key)
@@ -135,7 +141,7 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
         // Nor what began to be fetched since: its partial file is being added to.
         if (meanwhile.has(basename(path)) || fetches.has(basename(path, partial))) continue
         log.info({ image: basename(path), freed_bytes }, 'evicting an image that no volume stands on')
-        await evict(path)
+        if (!(await evict(path, options.inUse))) continue
         short_bytes -= freed_bytes
         held_bytes -= freed_bytes
       }
@@ -157,6 +163,7 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
       if (used.has(name) || pinned.has(name) || fetches.has(basename(name, partial))) continue
       const path = join(directory, name)
       const { size, mtimeMs } = await stat(path)
+      if (isOthers(name, partial) && Date.now() - mtimeMs < abandoned_ms) continue
       found.push({ path, size_bytes: size, used_ms: mtimeMs })
     }
     return found.sort((a, b) => a.used_ms - b.used_ms)
@@ -186,10 +193,22 @@ export function createImageCache(options: ImageCacheOptions): ImageCache {
  * Between the last look at the pins and this rename nothing else runs (so it must not wait for anything): who asks for the
  * image from now on does not find it any more, and fetches it.
  */
-async function evict(path: string): Promise<void> {
+async function evict(path: string, inUse: ImageCacheOptions['inUse']): Promise<boolean> {
   const gone = path.endsWith(evicted) ? path : path + evicted
+  const back = gone.slice(0, -evicted.length)
   if (gone !== path) renameSync(path, gone)
+  // On another host a volume may have been made meanwhile: it looks for the image after that, as this looks for the volume.
+  if ((await inUse()).has(basename(back))) {
+    await rename(gone, back)
+    return false
+  }
   await rm(gone, { force: true })
+  return true
+}
+
+/** Another host is fetching it, or did. */
+function isOthers(name: string, partial: string): boolean {
+  return name.endsWith(partialEnding) && !name.endsWith(partial)
 }
 
 export function imageFile(image: WantedImage): string {
@@ -199,11 +218,10 @@ export function imageFile(image: WantedImage): string {
 async function download(
   source: ImageSource,
   image: WantedImage,
-  path: string,
+  { path, part }: { path: string; part: string },
   show: (percent: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const part = path + partial
   let hash = createHash('sha256')
   let have_bytes = await hashFile(part, hash)
   if (have_bytes > image.size_bytes) have_bytes = 0

@@ -23,6 +23,7 @@ import { memory } from './memory.ts'
 import { pool } from './pool.ts'
 import { sameHost } from './same-host.ts'
 import { schedulable } from './schedulable.ts'
+import { sharedPool } from './shared-pool.ts'
 import { vcpus } from './vcpus.ts'
 import { virtualisation } from './virtualisation.ts'
 import { volume } from './volume.ts'
@@ -32,6 +33,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   asked_host: askedHost,
   volume,
   pool,
+  shared_pool: sharedPool,
   zone,
   excluded,
   same_host: sameHost,

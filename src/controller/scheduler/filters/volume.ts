@@ -1,9 +1,10 @@
-/** Only the host with the volume that it starts from. */
+/** Only hosts that reach the volume that it starts from: its own, and those that share its pool. */
 import type { Filter } from '../filter.ts'
 
 export const volume: Filter = {
   fault: 'not where the volume is',
   applies: asked => asked.volume_host_id !== undefined,
-  refuses: (host, _, asked) => asked.volume_host_id !== host.id,
-  why: () => 'the volume that it starts from is on another host',
+  refuses: (host, _, asked) =>
+    asked.volume_host_id !== host.id && (asked.volume_pool_id === undefined || asked.volume_pool_id !== host.pool_id),
+  why: () => 'the volume that it starts from is on another host, and in another pool',
 }

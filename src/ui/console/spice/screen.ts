@@ -5,6 +5,7 @@
 import type { ConsoleTicket } from '../../../api/console.ts'
 import { consoleClosed } from '../../../model/console.ts'
 import { keyNamed, keyOf } from '../keys.ts'
+import { pictureOf } from '../picture-of.ts'
 import { type ConsoleAsked, type ConsoleSession, type Scale, socketUrl } from '../session.ts'
 import { Agent } from './agent.ts'
 import { type Bytes, pack, u16 } from './bytes.ts'
@@ -90,6 +91,7 @@ class SpiceScreen {
       setViewOnly: () => undefined,
       offerClipboard: text => this.#agent.offer(text),
       close: () => this.#close(),
+      still: () => ({ element: pictureOf(this.#asked.place), text: '' }),
     }
   }
 

@@ -200,6 +200,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     host_registration: await hostRegistration(cloud),
     cluster: await first('/v1/clusters'),
     host: await first('/v1/hosts?name=h1'),
+    pool: await first('/v1/pools'),
     image_key: await imageKey(cloud),
     role: await first('/v1/roles?name=operator'),
     setting: 'instance.stop_timeout_s',

@@ -1,0 +1,187 @@
+/**
+ * Moves between simulated hosts, as libvirt and the two agents' movers would make them: memory goes over in steps that anything
+ * may interrupt, the guest pauses at the source, runs at the target, and only then is gone at the source. What was killed in
+ * between is left as libvirt leaves it.
+ */
+import { type Arrivals, type Coming, Failure, type Leaving, type Mover, type Sent } from '../src/agent/ports.ts'
+import type { Clock } from '../src/lib/clock.ts'
+import type { SimulatedHost } from './host.ts'
+import type { Seeded } from './random.ts'
+
+interface Expected {
+  host: SimulatedHost
+  alive: () => boolean
+  coming: Coming
+  /** Of the source's agent that is at it. */
+  source_alive: (() => boolean) | null
+}
+
+/** Which hosts wait for which instances. */
+export class MovingGround {
+  private readonly expected = new Map<string, Expected>()
+
+  put(one: Expected): void {
+    this.expected.set(`${one.host.id} ${one.coming.instance.id}`, one)
+  }
+
+  of(host_id: string, instance_id: string): Expected | undefined {
+    return this.expected.get(`${host_id} ${instance_id}`)
+  }
+
+  remove(host_id: string, instance_id: string): void {
+    this.expected.delete(`${host_id} ${instance_id}`)
+  }
+}
+
+interface MoverParts {
+  ground: MovingGround
+  host: SimulatedHost
+  alive: () => boolean
+  clock: Clock
+  random: Seeded
+  /** Takes its time; never comes back in a life that has ended. */
+  pause: () => Promise<void>
+}
+
+const look_ms = 100
+
+export function simulatedMover(parts: MoverParts): Mover {
+  const { ground, host, alive, clock, pause } = parts
+
+  function reach(target_id: string, instance_id: string, secret: string): Expected | null {
+    const found = ground.of(target_id, instance_id)
+    const there = found && found.alive() && found.host.powered && !found.host.cut && !host.cut
+    return there && found.coming.migration.secret === secret ? found : null
+  }
+
+  /** The other's answer, or null when it dies or is cut off before it comes. */
+  async function answerOf<T>(other: Expected, asked: Promise<T>): Promise<T | null> {
+    let answer: { value: T } | null = null
+    asked.then(value => (answer = { value })).catch(() => undefined)
+    for (;;) {
+      if (answer !== null) return host.cut || other.host.cut ? null : (answer as { value: T }).value
+      if (!other.alive() || other.host.cut || host.cut) return null
+      await clock.sleep(look_ms)
+      if (!alive()) await new Promise<never>(() => {})
+    }
+  }
+
+  async function send(leaving: Leaving): Promise<Sent> {
+    const { id } = leaving.instance
+    const { peer_host_id, secret, kind } = leaving.migration
+    const reached = () => reach(peer_host_id, id, secret)
+    const stayed = (reason: string): Sent => ({ outcome: 'stayed', reason })
+    await pause()
+    const target = reached()
+    if (!target || target.source_alive?.()) return stayed('the target cannot be reached')
+    target.source_alive = alive
+    try {
+      const steps = parts.random.between(1, 6)
+      for (let step = 1; step <= steps; step++) {
+        leaving.show(progressAt(step / steps))
+        await clock.sleep(parts.random.between(50, 1500))
+        await pause()
+        if (leaving.signal.aborted) return stayed('given up')
+        if (reached() !== target) return stayed('the target went away')
+        const power = host.domains.get(id)?.power
+        if (kind === 'live' && power !== 'running') return stayed('the guest stopped on the way')
+      }
+      return await handOver(leaving, target)
+    } finally {
+      target.source_alive = null
+    }
+  }
+
+  async function handOver(leaving: Leaving, target: Expected): Promise<Sent> {
+    const { instance, migration } = leaving
+    const { id } = instance
+    await leaving.handingOver()
+    const before = host.domains.get(id)
+    const live = migration.kind === 'live'
+    if (live) {
+      if (before?.power !== 'running') return { outcome: 'stayed', reason: 'the guest stopped on the way' }
+      host.put({ ...before, power: 'paused', moving: 'paused' })
+    }
+    await pause()
+    const unsure: Sent = { outcome: 'unsure', reason: 'the target does not answer' }
+    if (reach(migration.peer_host_id, id, migration.secret) !== target) return unsure
+    for (const disk of instance.disks) target.host.volumes.set(disk.volume_id, id)
+    if (live && before) target.host.put(before)
+    const come = { started_at: null, progress: progressAt(1) }
+    const said = await answerOf(
+      target,
+      target.coming.arrived(come).then(() => true),
+    )
+    if (said === null) return unsure
+    await pause()
+    if (live && before) host.put({ ...before, power: 'off', off_reason: 'migrated' })
+    return { outcome: 'switched', progress: progressAt(1) }
+  }
+
+  return {
+    async expect(coming) {
+      await pause()
+      ground.put({ host, alive, coming, source_alive: null })
+      return { address: `${host.name}:7072` }
+    },
+    isComing: id => ground.of(host.id, id)?.source_alive?.() === true,
+    async dismiss(id) {
+      await pause()
+      ground.remove(host.id, id)
+    },
+    send,
+    async ask({ id }, migration) {
+      await pause()
+      const target = reach(migration.peer_host_id, id, migration.secret)
+      const standing = target && (await answerOf(target, target.coming.standing()))
+      if (!standing) throw new Failure('the target does not answer')
+      return standing
+    },
+    abort: pause,
+    async stop() {},
+  }
+}
+
+function progressAt(share: number) {
+  const memory_total_bytes = 128 * 1024 ** 2
+  return {
+    memory_total_bytes,
+    memory_left_bytes: Math.round(memory_total_bytes * (1 - share)),
+    disk_total_bytes: 0,
+    disk_left_bytes: 0,
+    rate_bytes_s: 50 * 1024 ** 2,
+    elapsed_ms: Math.round(share * 3000),
+    downtime_ms: share === 1 ? 100 : null,
+    postcopy: false,
+  }
+}
+
+/** Disks that come are there when the guest is: until then nothing of them counts. */
+export function simulatedArrivals(pause: () => Promise<void>): Arrivals {
+  return {
+    prepare: pause,
+    async fit() {
+      await pause()
+      return true
+    },
+    async files() {
+      await pause()
+      return []
+    },
+    settle: pause,
+    async located(instance) {
+      await pause()
+      return instance.disks.map(wanted => ({
+        wanted,
+        path: `/disks/${wanted.volume_id}`,
+        format: 'qcow2' as const,
+        direct_io: true,
+      }))
+    },
+    async leaving() {
+      await pause()
+      return []
+    },
+    drop: pause,
+  }
+}

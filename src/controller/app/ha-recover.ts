@@ -1,0 +1,203 @@
+/**
+ * One highly available instance of a lost host made to run elsewhere, in one transaction: placed, claimed, its disks and ports the
+ * new host's, and the old host to be told that it is to leave it alone, before anything else, should it be back. Whether that may
+ * be done is model/host-state.ts; here it is made sure of once more, under locks, that the host is fenced and has no link.
+ */
+import type { Absence } from '../../model/host-state.ts'
+import { CloudError } from '../../model/errors.ts'
+import type { HaRestartId, MigrationId } from '../../model/ids.ts'
+import { isMoving } from '../../model/migration.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { absence } from '../store/absence.ts'
+import { channels, json, type Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { haRestart } from '../store/ha-restart.ts'
+import { host } from '../store/host.ts'
+import { instance, type LockedInstance } from '../store/instance.ts'
+import { migration } from '../store/migration.ts'
+import { migrationContent } from '../store/migration-content.ts'
+import { wanted } from '../store/wanted.ts'
+import { changed as migrationChanged, giveUp } from './migration-steps.ts'
+import { type Elsewhere, placeExisting } from './placement.ts'
+import { keepRefusal } from './placement-told.ts'
+
+export interface LostHost {
+  id: string
+  name: string
+}
+
+/** 'begun': another host is told to run it. 'no_room': none can. 'passed': it is not to be restarted (any more). */
+export type Recovered = 'begun' | 'no_room' | 'passed'
+
+export async function restartElsewhere(cloud: Cloud, from: LostHost, instance_id: string): Promise<Recovered> {
+  try {
+    return await cloud.database.transaction(tx => restart(cloud, tx, from, instance_id))
+  } catch (error) {
+    if (!(error instanceof CloudError && error.code === 'no_capacity')) throw error
+    const { message } = error
+    await keepRefusal(cloud, error)
+    await cloud.database.transaction(tx => noteNoRoom(cloud, tx, from, instance_id, message))
+    return 'no_room'
+  }
+}
+
+/** The instance, when it is still to be restarted, and why its host counts as lost; all locked. */
+async function lockLost(
+  tx: Tx,
+  from: LostHost,
+  instance_id: string,
+): Promise<{ row: LockedInstance; lost: Absence & { fenced_by: NonNullable<Absence['fenced_by']> } } | null> {
+  const locked = await host.lock(tx, from.id)
+  const lost = await absence.lock(tx, from.id)
+  if (!locked || locked.session_controller_id !== null || !lost || lost.fenced_by === null) return null
+  const row = await instance.lock(tx, instance_id)
+  if (row?.host_id !== from.id || !(await haRestart.isDue(tx, row.id))) return null
+  return { row, lost: { ...lost, fenced_by: lost.fenced_by } }
+}
+
+async function restart(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string): Promise<Recovered> {
+  const found = await lockLost(tx, from, instance_id)
+  if (!found) return 'passed'
+  const { row, lost } = found
+  for (const move of await migration.lockOpen(tx, [row.id])) {
+    if (isMoving(move.phase)) await giveUp(tx, move, 'failed', `the host ${from.name} was lost`)
+  }
+  const placed = await placeExisting(cloud, tx, row, await whereTo(tx, from, row, lost))
+  const told = (await wanted.instances(tx, [row.id], { stop_timeout_s: 1 }))[0]?.instance ?? null
+  await migrationContent.rehost(tx, { instance_id: row.id, target_host_id: placed.host_id })
+  const generation = (await instance.want(tx, [row.id], {})).get(row.id) ?? row.generation
+  await noteRestart(cloud, tx, { from, row, lost, to_host_id: placed.host_id, generation, told })
+  return 'begun'
+}
+
+/** Not to hosts that could not bring it up, nor to those where something of it is still to be cleared. */
+async function whereTo(tx: Tx, from: LostHost, row: LockedInstance, lost: Absence): Promise<Elsewhere> {
+  const exclude = new Map([[from.id, 'was lost']])
+  for (const id of await migration.uncleared(tx, row.id)) exclude.set(id, 'has something of it still to be cleared')
+  for (const id of await haRestart.triedSince(tx, row.id, lost.since_ms)) exclude.set(id, 'could not bring it up')
+  const content = await migrationContent.content(tx, {
+    instance_id: row.id,
+    source_host_id: from.id,
+    target_host_id: from.id,
+  })
+  // Its disks are in the pool already, and are counted there.
+  if (content.length === 0) return { exclude, disk_gib: 0, uses_reserve: true }
+  const pool_id = await absence.poolOf(tx, from.id)
+  if (pool_id !== null) return { exclude, disk_gib: 0, pool_id, uses_reserve: true }
+  throw new CloudError(
+    'no_capacity',
+    `Its disks are on the lost host ${from.name} alone, in no pool that another host reaches. It starts there when the host is back.`,
+  )
+}
+
+interface Restarted {
+  from: LostHost
+  row: LockedInstance
+  lost: Absence & { fenced_by: NonNullable<Absence['fenced_by']> }
+  to_host_id: string
+  generation: number
+  told: unknown
+}
+
+async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void> {
+  const { from, row, lost, to_host_id, generation, told } = made
+  const to_host = (await absence.nameOf(tx, to_host_id)) ?? ''
+  const migration_id = makeId<MigrationId>(cloud)
+  await migration.insert(tx, {
+    id: migration_id,
+    instance_id: row.id,
+    instance_name: row.name,
+    project_id: row.project_id,
+    kind: 'evacuation',
+    cause: 'ha',
+    source_host_id: from.id,
+    target_host_id: to_host_id,
+    phase: 'leaving',
+    outcome: 'succeeded',
+    reason: `the host ${from.name} was lost`,
+    told: json(told),
+    // What is claimed on the lost host until it has cleared it; its disks stay where they are.
+    vcpus: row.compute_claimed ? row.vcpus : 0,
+    memory_mib: row.compute_claimed ? row.memory_mib : 0,
+    disk_gib: 0,
+    switched_at: await migrationContent.now(tx),
+  })
+  const reason = `Restarted on ${to_host}: ${whyLost(from, lost)}`
+  const verify_s = cloud.settings.get('ha.verify_s')
+  await haRestart.supersede(tx, row.id, `the host ${from.name} was lost, too`)
+  await haRestart.insert(tx, {
+    id: makeId<HaRestartId>(cloud),
+    ...restartOf(row, from, lost),
+    to_host_id,
+    to_host,
+    generation,
+    reason,
+    verify_s,
+    outcome: null,
+  })
+  // Who may not see hosts hears of this, too; the rest is in the restart's own record.
+  const detail = { ha: 'restarted', reason: 'its host was lost' }
+  await event.record(
+    tx,
+    [
+      migrationChanged({ id: migration_id }, 'created'),
+      { noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id, detail },
+      ...[from.id, to_host_id].map(resource_id => ({
+        noun: 'host',
+        kind: 'changed',
+        resource_id,
+        project_id: null,
+      })),
+    ],
+    [to_host_id],
+  )
+  await event.notify(tx, channels.network, '')
+  await event.notify(tx, channels.console, '')
+}
+
+function restartOf(row: LockedInstance, from: LostHost, lost: Restarted['lost']) {
+  return {
+    instance_id: row.id,
+    project_id: row.project_id,
+    from_host_id: from.id,
+    from_host: from.name,
+    fenced_by: lost.fenced_by,
+    lost_at: new Date(lost.since_ms),
+  }
+}
+
+const fencings = {
+  ipmi: 'its power was cut by IPMI and seen to be off',
+  redfish: 'its power was cut by Redfish and seen to be off',
+  lease: 'its lease was over, so that it had stopped it itself',
+  person: 'somebody vouched that it is off',
+} as const
+
+function whyLost(from: LostHost, { fenced_by, fenced_ms }: Restarted['lost']): string {
+  const at = fenced_ms === null ? '' : ` at ${new Date(fenced_ms).toISOString()}`
+  return `the host ${from.name} was lost; ${fencings[fenced_by]}${at}.`
+}
+
+/** Told once, and again only when the reason is another one: it is tried again and again. */
+async function noteNoRoom(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string, failure: string): Promise<void> {
+  const found = await lockLost(tx, from, instance_id)
+  if (!found) return
+  const { row, lost } = found
+  if (await haRestart.hasNoRoomSince(tx, row.id, lost.since_ms)) return
+  const reason = `Not restarted yet: ${whyLost(from, lost)}`
+  await haRestart.insert(tx, {
+    id: makeId<HaRestartId>(cloud),
+    ...restartOf(row, from, lost),
+    to_host_id: null,
+    to_host: null,
+    generation: null,
+    reason,
+    verify_s: null,
+    outcome: 'no_room',
+    failure,
+  })
+  const detail = { ha: 'no_room', reason: 'its host was lost, and no other one can take it' }
+  await event.record(tx, [
+    { noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id, detail },
+  ])
+}

@@ -1,0 +1,172 @@
+/**
+ * Hosts that are not there: others are asked about them, they are declared dead, fenced, and their highly available instances run
+ * elsewhere. One controller leads. Each pass reads what was noted and takes the one next step for each host (model/host-state.ts);
+ * each step is a transaction, or an act that may be done twice (asking, cutting power) and then one. So it does not matter when the
+ * leader is killed: the next one goes on from what was noted. Waiting for a lease begins anew with it, which costs only time.
+ */
+import type { Timer } from '../../lib/clock.ts'
+import { isDatabaseAway } from '../../lib/database-away.ts'
+import { isOver, wait_ms } from '../../model/lease.ts'
+import { type LossStep, nextStep } from '../../model/host-state.ts'
+import { restartElsewhere } from '../app/ha-recover.ts'
+import type { Cloud } from '../cloud.ts'
+import { type AbsentHost, absence } from '../store/absence.ts'
+import { channels } from '../store/database.ts'
+import { leader } from '../store/leader.ts'
+import { askOthers, declareDead, fence, noteLeaseOver } from './lost-host.ts'
+import { Loop } from './loop.ts'
+import { brake } from './storm.ts'
+import { verifyRestarts } from './ha-verify.ts'
+
+/** Often enough to keep the lead; while a host is lost, as soon as there may be something to do. */
+const pass_every_ms = 4000
+const busy_every_ms = 1000
+const lead_rules = { lease_s: 10, gap_s: 5 }
+/** Instances that are restarted in one pass. */
+const restarts_max = 25
+/** One that found no room is tried again after this time. */
+const no_room_again_ms = 15_000
+
+/** Since when this process has seen the end of a host's link, by its own steady clock. */
+interface Watch {
+  epoch: number
+  left_ms: number
+  since_ms: number
+}
+
+export class Availability {
+  private readonly cloud: Cloud
+  private readonly loop: Loop
+  private readonly watches = new Map<string, Watch>()
+  /** What takes its time (asking others, cutting power), by host. */
+  private readonly underWay = new Map<string, Promise<void>>()
+  private readonly noRoom = new Map<string, number>()
+  private timer: Timer | undefined
+  private stopListening: () => void = () => undefined
+
+  constructor(cloud: Cloud) {
+    this.cloud = cloud
+    const { clock, log } = cloud
+    this.loop = new Loop({
+      name: 'hosts that are lost',
+      clock,
+      log,
+      every_ms: pass_every_ms,
+      pass: () => this.pass(),
+    })
+  }
+
+  start(): Loop {
+    this.stopListening = this.cloud.database.listen(channels.absence, () => this.loop.wake())
+    return this.loop
+  }
+
+  /** Ends what is under way first: a power that is being cut is noted. */
+  async close(): Promise<void> {
+    this.stopListening()
+    this.timer?.cancel()
+    await Promise.allSettled(this.underWay.values())
+    await leader.resign(this.cloud.database.db, this.cloud.self.id)
+  }
+
+  private async pass(): Promise<boolean> {
+    const { database, self, settings, clock } = this.cloud
+    const leading = await leader.lead(database.db, 'availability', self.id, lead_rules)
+    if (!leading) {
+      this.watches.clear()
+      return false
+    }
+    const absent = await absence.list(database.db)
+    const now_ms = await absence.now(database.db)
+    const held = await brake(this.cloud, absent, now_ms)
+    const unsteady = leading.steady_ms < settings.get('ha.settle_s') * 1000 ? just_back : null
+    let next_ms = Number.POSITIVE_INFINITY
+    for (const one of absent) {
+      const step = nextStep(one.absence, this.around(one, unsteady ?? held.get(one.zone_id) ?? null), now_ms)
+      if (step.do === 'wait')
+        next_ms = Math.min(next_ms, step.until_ms === null ? this.leaseWait_ms(one) : step.until_ms - now_ms)
+      else this.take(one, step)
+    }
+    this.forgetWatches(absent)
+    const more = unsteady === null && (await this.restart())
+    const open = await verifyRestarts(this.cloud)
+    if (absent.length > 0 || open) next_ms = Math.min(next_ms, busy_every_ms)
+    this.timer?.cancel()
+    if (next_ms < pass_every_ms) this.timer = clock.after(Math.max(100, next_ms), () => this.loop.wake())
+    return more
+  }
+
+  private around(one: AbsentHost, held_back: string | null) {
+    const { linked, waiting, has_bmc } = one
+    return { linked, waiting, has_bmc, lease_over: this.isLeaseOver(one), held_back }
+  }
+
+  /** Never true for one that had no lease: its agent is too old to know of them, and stops nothing. */
+  private isLeaseOver({ host_id, epoch, linked, lease_left_ms }: AbsentHost): boolean {
+    if (linked || lease_left_ms === null) return false
+    const steady_ms = this.cloud.clock.now_ms()
+    const seen = this.watches.get(host_id)
+    if (seen?.epoch !== epoch || seen.left_ms !== lease_left_ms) {
+      this.watches.set(host_id, { epoch, left_ms: lease_left_ms, since_ms: steady_ms })
+      return false
+    }
+    return isOver(seen.left_ms, steady_ms - seen.since_ms)
+  }
+
+  private leaseWait_ms({ host_id }: AbsentHost): number {
+    const seen = this.watches.get(host_id)
+    return seen ? Math.max(0, seen.since_ms + wait_ms(seen.left_ms) - this.cloud.clock.now_ms()) : pass_every_ms
+  }
+
+  private forgetWatches(absent: readonly AbsentHost[]): void {
+    const ids = new Set(absent.map(one => one.host_id))
+    for (const id of this.watches.keys()) if (!ids.has(id)) this.watches.delete(id)
+  }
+
+  /** One step at a time for each host; the pass does not wait for it. */
+  private take(one: AbsentHost, step: Exclude<LossStep, { do: 'wait' }>): void {
+    if (step.do === 'restart' || this.underWay.has(one.host_id)) return
+    const { cloud } = this
+    const acts = {
+      ask: () => askOthers(cloud, one),
+      declare_dead: () => declareDead(cloud, one),
+      fence: () => fence(cloud, one),
+      note_lease_over: () => noteLeaseOver(cloud, one),
+    }
+    const work = acts[step.do]()
+      .catch(error =>
+        cloud.log.warn({ err: error, host: one.host }, `'${step.do}' failed for a lost host; it is tried again`),
+      )
+      .finally(() => {
+        this.underWay.delete(one.host_id)
+        this.loop.wake()
+      })
+    this.underWay.set(one.host_id, work)
+  }
+
+  /** The most important first, of all hosts together. True when there are more. */
+  private async restart(): Promise<boolean> {
+    const { clock, database, log } = this.cloud
+    const found = await absence.toRestart(database.db)
+    const due = found.filter(one => (this.noRoom.get(one.id) ?? 0) <= clock.now_ms())
+    for (const one of due.slice(0, restarts_max)) {
+      this.noRoom.set(one.id, clock.now_ms() + no_room_again_ms)
+      try {
+        const came = await restartElsewhere(this.cloud, { id: one.host_id, name: one.host }, one.id)
+        log.info({ instance_id: one.id, from: one.host, came }, 'an instance of a lost host')
+      } catch (error) {
+        // One that cannot be restarted keeps no other one waiting.
+        if (isDatabaseAway(error)) throw error
+        log.warn(
+          { err: error, instance_id: one.id },
+          'an instance of a lost host could not be restarted; it is tried again',
+        )
+      }
+    }
+    if (found.length === 0) this.noRoom.clear()
+    return due.length > restarts_max
+  }
+}
+
+const just_back =
+  'The controllers, or the database, are only just back: agents dial in again before any host is taken for lost.'

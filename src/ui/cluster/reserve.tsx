@@ -1,0 +1,64 @@
+/** What a cluster keeps free for hosts that may be lost, and whether that suffices. */
+import { Alert, Card, CardBody, CardTitle } from '@patternfly/react-core'
+import type { Cluster } from '../../api/cluster.ts'
+import { useRead } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
+import { Facts } from '../parts/facts.tsx'
+import { ThingLink } from '../parts/link.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { number, size } from '../parts/time.tsx'
+import { words } from './text.ts'
+
+const mib = (value: number) => size(value, 'MiB')
+
+export function ClusterReserve({ cluster }: { cluster: Cluster }) {
+  const params = { cluster: cluster.id }
+  const { data, error } = useRead(routes.cluster.reserve, { params }, { follows: ['cluster', 'host', 'instance'] })
+  const n = cluster.ha_failures_tolerated
+  const short = data !== undefined && (data.room_memory_mib < 0 || data.room_vcpus < 0)
+  const pieces = data && !short && data.without_place.length > 0
+  return (
+    <Card>
+      <CardTitle component="h2">{words('reserve')}</CardTitle>
+      <CardBody>
+        <ProblemAlert error={error} />
+        {data && n === 0 && <p>{words('reserve.none')}</p>}
+        {data && n > 0 && (
+          <>
+            <Alert
+              isInline
+              isPlain
+              variant={short ? 'danger' : pieces ? 'warning' : 'success'}
+              title={short ? words('reserve.short', { n }) : words('reserve.ok', { n })}
+            >
+              {short && words('reserve.short.why')}
+              {pieces && words('reserve.pieces', { names: data.without_place.map(one => one.name).join(', ') })}
+            </Alert>
+            <Facts
+              facts={[
+                [
+                  words('reserve.room'),
+                  short ? '–' : `${number(data.room_vcpus)} ${words('vcpus')}, ${mib(data.room_memory_mib)}`,
+                ],
+                [
+                  words('reserve.instances'),
+                  `${number(data.ha_instances)} (${number(data.ha_vcpus)} ${words('vcpus')}, ${mib(data.ha_memory_mib)})`,
+                ],
+                [
+                  words('reserve.worst'),
+                  data.worst_hosts.map(({ id, name }) => (
+                    <span key={id}>
+                      <ThingLink noun="host" id={id}>
+                        {name}
+                      </ThingLink>{' '}
+                    </span>
+                  )),
+                ],
+              ]}
+            />
+          </>
+        )}
+      </CardBody>
+    </Card>
+  )
+}

@@ -1,0 +1,47 @@
+/** A host that is not there: how it stands, why, and what other hosts found when they were asked. */
+import { Alert } from '@patternfly/react-core'
+import type { Host } from '../../api/host.ts'
+import { ThingLink } from '../parts/link.tsx'
+import { SimpleTable } from '../parts/simple-table.tsx'
+import { Time } from '../parts/time.tsx'
+import { words } from './fencing-text.ts'
+import { words as hostWords } from './text.ts'
+
+export function HostAbsence({ host: { availability, availability_reason, absence } }: { host: Host }) {
+  const variant = availability === 'maintenance' || availability === 'fenced' ? 'warning' : 'danger'
+  return (
+    <Alert isInline variant={variant} title={hostWords(`availability.${availability}`)}>
+      {availability !== 'up' && <p>{availability_reason || hostWords(`availability.${availability}.why`)}</p>}
+      {absence && (
+        <>
+          <p>
+            {words('since.at')} <Time at={absence.since} />
+          </p>
+          {absence.fence_failure && (
+            <p>
+              {words('failure')}: {absence.fence_failure}
+            </p>
+          )}
+          <SimpleTable
+            label={words('opinions')}
+            items={absence.opinions}
+            keyOf={one => one.host_id}
+            empty={words('opinions.none')}
+            columns={[
+              {
+                title: words('host'),
+                cell: one => (
+                  <ThingLink noun="host" id={one.host_id}>
+                    {one.host}
+                  </ThingLink>
+                ),
+              },
+              { title: words('found'), cell: one => words(`reached.${one.reached ?? 'unknown'}`) },
+              { title: words('at'), cell: one => <Time at={one.at} /> },
+            ]}
+          />
+        </>
+      )}
+    </Alert>
+  )
+}

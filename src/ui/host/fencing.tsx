@@ -1,0 +1,132 @@
+/** How a host's power is cut when it is lost: its management controller, and fencing by hand. */
+import { Card, CardBody, CardTitle } from '@patternfly/react-core'
+import { useState } from 'react'
+import type { Host } from '../../api/host.ts'
+import type { HostBmc, hostBmcRoutes } from '../../api/host-bmc.ts'
+import type { ReplyOf } from '../../api/route.ts'
+import { call, useRead } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
+import { CallButton } from '../parts/call-button.tsx'
+import { DialogButton } from '../parts/dialog-button.tsx'
+import { Facts } from '../parts/facts.tsx'
+import { Loading } from '../parts/loading.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { Time } from '../parts/time.tsx'
+import { ApiProblem } from '../../sdk/errors.ts'
+import { BmcDialog } from './bmc-dialog.tsx'
+import { words } from './fencing-text.ts'
+
+export default function HostFencing({ item }: { item: Host }) {
+  const whyNot =
+    item.state === 'up' ? words('why_not.up') : item.absence?.fenced_by ? words('why_not.fenced') : undefined
+  const { name } = item
+  const fence = (confirm_off: boolean) => {
+    const id = confirm_off ? 'fence.off' : 'fence.cut'
+    return (
+      <CallButton
+        title={words(id)}
+        label={words('fence.done', { name })}
+        route={routes.host.fence}
+        input={{ params: { host: item.id }, body: { name, ...(confirm_off && { confirm_off }) } }}
+        confirm={{ title: words(`${id}.title`, { name }), body: words(`${id}.body`) }}
+        danger
+        whyNot={whyNot}
+      />
+    )
+  }
+  return (
+    <div className="croft-stack">
+      <Bmc host={item} />
+      <Card>
+        <CardTitle component="h2">{words('fence')}</CardTitle>
+        <CardBody>
+          {fence(false)} {fence(true)}
+        </CardBody>
+      </Card>
+    </div>
+  )
+}
+
+function Bmc({ host }: { host: Host }) {
+  const params = { host: host.id }
+  const { data, error, isPending } = useRead(routes['host-bmc'].get, { params }, { follows: ['host'], of: host.id })
+  if (isPending) return <Loading />
+  const none = error instanceof ApiProblem && error.status === 404
+  return (
+    <Card>
+      <CardTitle component="h2">{words('bmc')}</CardTitle>
+      <CardBody>
+        {error && !none && <ProblemAlert error={error} />}
+        {none || !data ? <p>{words('bmc.none')}</p> : <BmcFacts bmc={data} />}
+        <DialogButton
+          title={words(data && !none ? 'bmc.change' : 'bmc.set')}
+          route={routes['host-bmc'].set}
+          dialog={done => <BmcDialog host={host} bmc={none ? undefined : data} done={done} />}
+        />{' '}
+        {data && !none && (
+          <>
+            <Test host={host} />{' '}
+            <CallButton
+              title={words('bmc.remove')}
+              label={words('bmc.remove')}
+              route={routes['host-bmc'].remove}
+              input={{ params }}
+              confirm={{ title: words('bmc.remove.title'), body: words('bmc.remove.body', { name: host.name }) }}
+              danger
+            />
+          </>
+        )}
+      </CardBody>
+    </Card>
+  )
+}
+
+function BmcFacts({ bmc }: { bmc: HostBmc }) {
+  return (
+    <Facts
+      facts={[
+        [words('kind'), words(`kind.${bmc.kind}`)],
+        [words('address'), bmc.port === null ? bmc.address : `${bmc.address} : ${bmc.port}`],
+        [words('user'), bmc.user],
+        [words('fingerprint'), bmc.certificate_sha256 && <code className="croft-small">{bmc.certificate_sha256}</code>],
+        [words('system'), bmc.system],
+        [
+          words('tested'),
+          bmc.tested_at === null ? (
+            words('tested.never')
+          ) : (
+            <span key="tested">
+              <Time at={bmc.tested_at} />: {bmc.test_failure ?? words('tested.good')}
+            </span>
+          ),
+        ],
+      ]}
+    />
+  )
+}
+
+type Tested = ReplyOf<typeof hostBmcRoutes.test>
+
+function Test({ host }: { host: Host }) {
+  const [answer, setAnswer] = useState<Tested | null>(null)
+  const [error, setError] = useState<unknown>()
+  const [busy, setBusy] = useState(false)
+  const run = () => {
+    setBusy(true)
+    setError(undefined)
+    call(routes['host-bmc'].test, { params: { host: host.id } })
+      .then(setAnswer, setError)
+      .finally(() => setBusy(false))
+  }
+  return (
+    <>
+      <button type="button" className="pf-v6-c-button pf-m-secondary pf-m-small" disabled={busy} onClick={run}>
+        {words('bmc.test')}
+      </button>
+      <span role="status">
+        {answer && (answer.power === null ? answer.failure : words(`bmc.test.${answer.power}`))}
+      </span>
+      {error !== undefined && <ProblemAlert error={error} />}
+    </>
+  )
+}

@@ -1,0 +1,27 @@
+/** Words about restarts on other hosts. */
+import { catalogue } from '../text/catalogue.ts'
+
+export const words = catalogue({
+  en: {
+    title: 'Restarted because its host was lost',
+    at: 'At',
+    reason: 'Why',
+    outcome: 'Outcome',
+    'outcome.open': 'starting',
+    'outcome.running': 'runs',
+    'outcome.failed': 'failed there',
+    'outcome.no_room': 'no room',
+    'outcome.given_up': 'given up',
+  },
+  de: {
+    title: 'Neu gestartet, weil ihr Host verloren ging',
+    at: 'Wann',
+    reason: 'Warum',
+    outcome: 'Ausgang',
+    'outcome.open': 'startet',
+    'outcome.running': 'läuft',
+    'outcome.failed': 'dort misslungen',
+    'outcome.no_room': 'kein Platz',
+    'outcome.given_up': 'aufgegeben',
+  },
+})

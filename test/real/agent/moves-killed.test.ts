@@ -1,0 +1,172 @@
+/**
+ * Everything that takes part in a move is killed in the middle of it: each agent, libvirtd and relay, while the guest is being sent and
+ * at the moment when it is handed over. The guest runs exactly once each time, and the host that it is not on is clean.
+ */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { watch } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import type { WantedInstance } from '../../../src/protocol/wanted.ts'
+import { Drive, guest, type TestHost, TwoHosts } from './two-agents.ts'
+
+const run = promisify(execFile)
+const one: WantedInstance = guest(1)
+const volumes = one.disks.map(disk => disk.volume_id)
+let hosts: TwoHosts
+/** Where the guest is. */
+let here: TestHost
+let there: TestHost
+
+/** When the source has written down that it hands over. */
+async function handingOver(host: TestHost): Promise<void> {
+  const folder = join(host.dir, 'state', 'moves')
+  for await (const _ of changes(folder)) {
+    const text = await readFile(join(folder, `${one.id}.json`), 'utf8').catch(() => '')
+    if (text.includes('"handing_over"')) return
+  }
+}
+
+async function* changes(folder: string): AsyncGenerator<void> {
+  const signal = AbortSignal.timeout(60_000)
+  let news = Promise.withResolvers<void>()
+  const watcher = watch(folder, () => news.resolve())
+  signal.addEventListener('abort', () => news.reject(new Error('it was never handed over')))
+  try {
+    for (;;) {
+      yield
+      await news.promise
+      news = Promise.withResolvers<void>()
+    }
+  } finally {
+    watcher.close()
+  }
+}
+
+async function restart(host: TestHost, drive: Drive): Promise<void> {
+  await host.startAgent()
+  drive.tell()
+}
+
+const events: Record<string, { when: 'sending' | 'handing over'; what: (drive: Drive) => Promise<void> }> = {
+  'the source’s agent': {
+    when: 'sending',
+    async what(drive) {
+      await here.killAgent('SIGKILL')
+      await restart(here, drive)
+    },
+  },
+  'the target’s agent': {
+    when: 'sending',
+    async what(drive) {
+      await there.killAgent('SIGKILL')
+      await restart(there, drive)
+    },
+  },
+  'the source’s libvirtd': {
+    when: 'sending',
+    async what() {
+      await here.daemon.signalLibvirtd('KILL')
+      await here.daemon.startLibvirtd()
+    },
+  },
+  'the target’s libvirtd': {
+    when: 'sending',
+    async what() {
+      await there.daemon.signalLibvirtd('KILL')
+      await there.daemon.startLibvirtd()
+    },
+  },
+  'the source’s relay': {
+    when: 'sending',
+    async what() {
+      process.kill(await here.relayPid(), 'SIGKILL')
+    },
+  },
+  'the target’s relay': {
+    when: 'sending',
+    async what() {
+      process.kill(await there.relayPid(), 'SIGKILL')
+    },
+  },
+  'both agents': {
+    when: 'sending',
+    async what(drive) {
+      await Promise.all([here.killAgent('SIGKILL'), there.killAgent('SIGKILL')])
+      await restart(there, drive)
+      await restart(here, drive)
+    },
+  },
+  'the target’s agent, before it heard that all is sent,': {
+    when: 'handing over',
+    async what(drive) {
+      await there.killAgent('SIGKILL')
+      await restart(there, drive)
+    },
+  },
+  'the source’s agent, before it heard the answer,': {
+    when: 'handing over',
+    async what(drive) {
+      await here.killAgent('SIGKILL')
+      there.signalAgent('SIGCONT')
+      await restart(here, drive)
+    },
+  },
+  'the source’s libvirtd, which then cannot confirm,': {
+    when: 'handing over',
+    async what() {
+      await here.daemon.signalLibvirtd('KILL')
+      there.signalAgent('SIGCONT')
+      await here.daemon.startLibvirtd()
+    },
+  },
+}
+
+describe('agent/moves-killed', () => {
+  before(async () => {
+    hosts = await TwoHosts.start()
+    ;[here, there] = [hosts.alpha, hosts.beta]
+    here.controller.want(true, [one])
+    await here.controller.report(one.id, each => each.power === 'running')
+    here.controller.want(true, [{ ...one, generation: 2, power: 'stopped' }])
+    await here.controller.report(one.id, each => each.power === 'stopped')
+    await run('qemu-io', ['-f', 'qcow2', '-c', 'write -q -P 7 64M 96M', join(here.volumes, `${volumes[0]}.qcow2`)])
+    here.controller.want(true, [{ ...one, generation: 3 }])
+    await here.controller.report(one.id, each => each.power === 'running' && each.applied_generation === 3)
+    await here.echoes(one.id, 'begin')
+  })
+  after(() => hosts?.stop())
+
+  for (const [who, { when, what }] of Object.entries(events)) {
+    test(`${who} killed while ${when}: the guest runs once, and nothing is left on the other host`, {
+      timeout: 60_000,
+    }, async () => {
+      const slow = when === 'sending' ? { bandwidth_mib_s: 2 } : {}
+      const drive = new Drive({ ...one, generation: 3 }, here, there, { copied_volumes: volumes, ...slow })
+      if (when === 'sending') {
+        const moving = await here.phase(one.id, 'sending')
+        if ((moving.progress?.elapsed_ms ?? 0) === 0) {
+          await here.controller.report(one.id, each => (each.migration?.progress?.elapsed_ms ?? 0) > 0)
+        }
+      } else {
+        await here.phase(one.id, 'sending')
+        const handed = handingOver(here)
+        // It hears nothing from here on; libvirt's part goes on.
+        const half = await there.untilDomstate(one.id, 'paused')
+        assert.equal(half, 'paused')
+        there.signalAgent('SIGSTOP')
+        await handed
+      }
+      await what(drive)
+      const { outcome, told } = await drive.ended
+      if (outcome === 'moved') [here, there] = [there, here]
+      assert.deepEqual([await here.domstate(one.id), await there.domstate(one.id)], ['running', ''], told.reason ?? '')
+      assert.deepEqual(await there.traces(), [])
+      await here.echoes(one.id, 'still there')
+      // A trace of having been booted again would be HELLO after what was typed first.
+      assert.ok(outcome === 'moved' || told.reason !== null)
+    })
+  }
+})
