@@ -171,9 +171,9 @@ class OwnModule {
       if (!this.worker) {
         const begun = this.start()
         this.worker = begun
-        await answerOf(begun, { ...this.news(hosts), asked: null, count }, start_ms_max)
+        await answerOf(this.clock, begun, { ...this.news(hosts), asked: null, count }, start_ms_max)
       }
-      const answer = await answerOf(this.worker, { ...this.news(hosts), asked, count }, most_ms)
+      const answer = await answerOf(this.clock, this.worker, { ...this.news(hosts), asked, count }, most_ms)
       if (!answer) throw new Error('it gave no answer')
       this.rest_ms = rest_first_ms
       return answer
@@ -223,16 +223,21 @@ class OwnModule {
   }
 }
 
-/** Rejects when it fails, ends, or takes longer. In real time: a thread does not live by a simulation's clock. */
-function answerOf(worker: Worker, question: ModuleQuestion, most_ms: number): Promise<ModuleAnswer | null> {
+/** Rejects when it fails, ends, or takes longer. */
+function answerOf(
+  clock: Clock,
+  worker: Worker,
+  question: ModuleQuestion,
+  most_ms: number,
+): Promise<ModuleAnswer | null> {
   return new Promise((resolve, reject) => {
     const late = () => end(() => reject(new Error(`it took longer than ${most_ms} ms`)))
-    const timer = setTimeout(late, most_ms)
+    const timer = clock.after(most_ms, late)
     const answered = (answer: ModuleAnswer | null) => end(() => resolve(answer))
     const failed = (error: Error) => end(() => reject(error))
     const ended = () => end(() => reject(new Error('it ended')))
     const end = (then: () => void) => {
-      clearTimeout(timer)
+      timer.cancel()
       worker.off('message', answered).off('error', failed).off('exit', ended)
       then()
     }
