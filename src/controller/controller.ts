@@ -71,7 +71,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   const settings = new Settings(database)
   const { random, sealer } = parts
   const calls = new AgentCalls({ controller_id: self.id, database, clock, random, sealer, log })
-  const interval_s = () => settings.get('metrics.interval_s')
+  const interval_s = (host_id: string) => settings.at('metrics.interval_s', { host_id })
   const metrics = new MetricHub({ controller_id: self.id, database, clock, log, interval_s })
   const cloud: Cloud = {
     self,
@@ -91,11 +91,13 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
       log,
       calls,
       metrics,
-      rules: () => ({
-        stop_timeout_s: settings.get('instance.stop_timeout_s'),
-        reserved_memory_mib: settings.get('host.reserved_memory_mib'),
-        host: { ...parts.wanted_of_hosts, metrics_interval_s: interval_s() },
-      }),
+      rules: {
+        host: parts.wanted_of_hosts,
+        learn: (db, host_ids) => settings.learn(db, host_ids),
+        metricsInterval: interval_s,
+        stopTimeout: project_id => settings.at('instance.stop_timeout_s', { project_id }),
+        reservedMemory: host_id => settings.at('host.reserved_memory_mib', { host_id }),
+      },
     }),
     calls,
     streams: new AgentStreams({ calls, clock, random, agent_url: self.agent_url }),

@@ -69,7 +69,9 @@ export async function joinThisMachine(
       trouble: (error, again_ms) => show(`${error.message}; again in ${Math.round(again_ms / 1000)} s`),
     }),
   )
-  await progress.step('Agent', show => startAll(manager, [watchdogService(config), agentService(config), ovnController()], show))
+  await progress.step('Agent', show =>
+    startAll(manager, [watchdogService(config), agentService(config), ovnController()], show),
+  )
   await progress.step(
     'Start at boot',
     () => startAtBoot(config),

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { addCommonOptions } from '../build-command.ts'
 import type { Comfort, Shop } from '../shop.ts'
+import { registerMaintenance } from './host-maintenance.ts'
 import { configOf, type PlaceOptions, placeOptions, progressHere, tellFailure } from './machine.ts'
 
 interface JoinOptions extends PlaceOptions {
@@ -14,6 +15,7 @@ interface JoinOptions extends PlaceOptions {
 export const comfort: Comfort = {
   extend(noun, shop) {
     registerJoin(noun, shop)
+    registerMaintenance(noun, shop)
     registerLeave(noun)
   },
 }

@@ -148,7 +148,7 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       disk_gib: boot.disk_gib,
       ephemeral_gib: size.ephemeral_gib,
       swap_mib: size.swap_mib,
-      cpu_model: cloud.settings.get('instance.cpu_model'),
+      cpu_model: cloud.settings.at('instance.cpu_model', { project_id: projectOf(caller) }),
       config_drive: asked.config_drive ?? true,
       ...recoveryOf(asked),
       ...graphicsOf(asked, boot.properties),

@@ -164,7 +164,7 @@ async function insertRecord(
     },
   ])
   const now_ms = cloud.clock.now_ms()
-  const purge_at = new Date(now_ms + cloud.settings.get('instance.recovery_minutes') * 60_000)
+  const purge_at = new Date(now_ms + cloud.settings.at('instance.recovery_minutes', wanted.metadata) * 60_000)
   const deletion = wanted.power === 'deleted' ? { deleted_at: new Date(now_ms), purge_at } : {}
   await held.pass(tx, wanted.id, hold, { reboot_kind: wanted.reboot_kind, ...deletion })
 }

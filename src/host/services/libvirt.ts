@@ -71,7 +71,14 @@ export function libvirt(options: {
     },
     ...(locks ? [virtlockd()] : []),
     {
-      service: libvirtd({ own_conf, over: [[own_qemu_conf, qemu_conf], [own_lockd_conf, lockd_conf]], hide_kvm }),
+      service: libvirtd({
+        own_conf,
+        over: [
+          [own_qemu_conf, qemu_conf],
+          [own_lockd_conf, lockd_conf],
+        ],
+        hide_kvm,
+      }),
       async prepare() {
         if (systemd) return locks ? await lockUnderSystemd(pool_dir, qemu_conf) : undefined
         await ensureMachineId()

@@ -8,6 +8,7 @@ import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
 import { Bar } from './bar.tsx'
 import { HostStateLabel } from './state.tsx'
+import { words as settingWords } from '../setting/text.ts'
 import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 
@@ -166,6 +167,12 @@ export const host = defineNoun<Host>({
       when: one => one.maintenance !== null,
     },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
+    {
+      id: 'settings',
+      title: () => settingWords('title'),
+      load: () => import('../setting/tab.tsx').then(tabs => ({ default: tabs.HostSettings })),
+      needs: { level: 'system', needs: 'setting.read' },
+    },
   ],
   badge: one => <HostStateLabel host={one} />,
   extras: () => import('./invite.tsx'),

@@ -4,6 +4,7 @@ import type { Zone } from '../../api/zone.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
 import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
+import { words as settingWords } from '../setting/text.ts'
 import { words } from './text.ts'
 
 export const zone = defineNoun<Zone>({
@@ -29,7 +30,15 @@ export const zone = defineNoun<Zone>({
     },
     deleting(words, routes.zone.delete, 'zone'),
   ],
-  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  tabs: [
+    { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    {
+      id: 'settings',
+      title: () => settingWords('title'),
+      load: () => import('../setting/tab.tsx').then(tabs => ({ default: tabs.ZoneSettings })),
+      needs: { level: 'system', needs: 'setting.read' },
+    },
+  ],
   create: { route: routes.zone.create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),
 })

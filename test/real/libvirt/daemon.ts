@@ -102,7 +102,10 @@ export class Daemon {
   }
 }
 
-async function writeConfiguration(dir: string, { config = [], plain_user = false, locked_pool }: DaemonOptions): Promise<void> {
+async function writeConfiguration(
+  dir: string,
+  { config = [], plain_user = false, locked_pool }: DaemonOptions,
+): Promise<void> {
   const libvirtd = [
     'auth_unix_rw = "none"',
     'auth_unix_ro = "none"',

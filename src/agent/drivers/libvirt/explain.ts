@@ -2,7 +2,8 @@
  * A guest of this host, or of another that has the pool, writes the disk. QEMU says so where the file system passes its own
  * locks on (it opens disks first, the guest paused), virtlockd wherever the folder of its locks is shared.
  */
-const disk_is_locked = /Lockspace resource '[^']*' is locked|Failed to get "write" lock|Failed to get shared "write" lock/
+const disk_is_locked =
+  /Lockspace resource '[^']*' is locked|Failed to get "write" lock|Failed to get shared "write" lock/
 
 /** libvirt's sentences are good; its machinery at the end is for the log. */
 export function explain(error: unknown): string {

@@ -13,7 +13,17 @@ import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
 import { type Arrivals, Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
 import { syncDirectory } from '../state-directory.ts'
 import { createArrivals } from './arrivals.ts'
-import { create, exists, fileOf, gib, type Making, putInPlace, sizeOf, temporaryEnding, temporaryOf } from './disk-files.ts'
+import {
+  create,
+  exists,
+  fileOf,
+  gib,
+  type Making,
+  putInPlace,
+  sizeOf,
+  temporaryEnding,
+  temporaryOf,
+} from './disk-files.ts'
 import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
@@ -89,8 +99,7 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       temporary,
       direct_io,
       cache,
-      makeCdrom: (path, disk, show, signal) =>
-        makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal),
+      makeCdrom: (path, disk, show, signal) => makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal),
     }),
     async prepare(instance: WantedInstance, show, signal, made = []) {
       await options.mark?.check()
