@@ -63,7 +63,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
   if (row.boot === 'volume' || tried.length + 1 >= tries_max) return await giveUp(tx, row, said.failure)
   const disk_gib = await refusal.diskOf(tx, id)
   const placed = await placeExisting(cloud, tx, row, { exclude, disk_gib })
-  const told = (await wanted.instances(tx, [id], { stop_timeout_s: 1 }))[0]?.instance ?? null
+  const told = (await wanted.instances(tx, [id], { stopTimeout: () => 1 }))[0]?.instance ?? null
   await migrationContent.rehost(tx, { instance_id: id, target_host_id: placed.host_id })
   await refusal.forget(tx, id)
   await instance.want(tx, [id], {})

@@ -242,6 +242,7 @@ function answerOf(
       then()
     }
     worker.on('message', answered).on('error', failed).on('exit', ended)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, and no window
     worker.postMessage(question)
   })
 }
