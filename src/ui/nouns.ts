@@ -15,6 +15,7 @@ import { imageKey } from './image-key/definition.tsx'
 import { keyPair } from './key-pair/definition.tsx'
 import { volume } from './volume/definition.tsx'
 import { instance } from './instance/definition.tsx'
+import { instanceGroup } from './instance-group/definition.tsx'
 import { migration } from './migration/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
@@ -37,6 +38,7 @@ import { zone } from './zone/definition.tsx'
 
 export const nouns: readonly NounDefinition[] = [
   instance,
+  instanceGroup,
   flavor,
   network,
   subnet,

@@ -37,6 +37,7 @@ const systemNouns: Readonly<Record<string, Permission>> = {
   domain: 'domain.read',
   role: 'role.read',
   setting: 'setting.read',
+  'scheduler-module': 'setting.read',
   flavor: 'flavor.read',
   'pci-alias': 'topology.read',
   project: 'project.read',

@@ -11,7 +11,7 @@ import { CloudError } from '../../model/errors.ts'
 import type { AssignedHardware } from '../../model/hardware.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import type { Decision } from '../scheduler/place.ts'
+import { type Decision, place } from '../scheduler/place.ts'
 import type { CpuNames, HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
@@ -52,6 +52,8 @@ async function decide(cloud: Cloud, tx: Tx, wish: PlacementAsked, count: number)
   const factors = factorsOf(cloud.settings)
   const look = async (with_promised: boolean) => {
     const hosts = await cloud.hosts.view(tx, { with_promised })
+    const own = await cloud.modules.ask(hosts, asked, count)
+    if (own) return { hosts, decisions: place(hosts, asked, count, { factors, ...own }) }
     return { hosts, decisions: cloud.hosts.placer.place(hosts, asked, count, factors) }
   }
   let { hosts, decisions } = await look(true)

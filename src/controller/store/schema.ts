@@ -468,6 +468,7 @@ export interface InstanceObservedTable {
   guest_agent: Generated<'connected' | 'disconnected'>
   guest_os: string | null
   ever_ran: Generated<boolean>
+  refused: Generated<boolean>
   crashes: Generated<unknown>
   watchdog: Generated<unknown>
   guarded_version: Generated<number | null>

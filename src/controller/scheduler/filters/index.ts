@@ -68,5 +68,6 @@ export const filters: Readonly<Record<string, Filter>> = {
 
 /** "too little memory is free": what a filter finds wrong, for who is not told of single hosts. */
 export function inWords(filter: string): string {
-  return filters[filter]?.fault ?? filter
+  const [kind, name] = filter.split(':', 2)
+  return filters[filter]?.fault ?? (kind === 'module' ? `refused by the module ${name}` : filter)
 }
