@@ -82,8 +82,8 @@ export class SimulatedHost {
     this.id = options.id
     this.name = options.name
     this.random = options.random
-    this.volumes = options.pool ?? new Map()
     this.watchdog = this.newWatchdog()
+    this.volumes = options.pool ?? new Map()
   }
 
   powerOn(): void {

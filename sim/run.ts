@@ -60,9 +60,9 @@ export class Run {
   /** Guests that ran on two hosts at one moment. */
   protected readonly doubled = new Set<string>()
   private readonly volumes: VolumeUser
+  private readonly operator: Operator
   protected records: Records | undefined
   private readonly pool = new Map<string, string>()
-  private readonly operator: Operator
   private trouble = true
   protected trace = 0
   protected requests = 0

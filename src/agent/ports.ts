@@ -30,9 +30,12 @@ export class Away extends Error {}
 export class Failure extends Error {
   /** true: likely to pass by itself (a controller that restarts), so it is only shown after several tries. */
   readonly passing: boolean
-  constructor(text: string, options: { passing?: boolean; cause?: unknown } = {}) {
+  /** true: another host may do better (no room, no such CPU model here). */
+  readonly elsewhere: boolean
+  constructor(text: string, options: { passing?: boolean; elsewhere?: boolean; cause?: unknown } = {}) {
     super(text, { cause: options.cause })
     this.passing = options.passing ?? false
+    this.elsewhere = options.elsewhere ?? false
   }
 }
 

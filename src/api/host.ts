@@ -4,6 +4,7 @@ import { bmcKinds } from '../model/bmc.ts'
 import { absenceCauses, fencingMethods, hostAvailabilities, reaches } from '../model/host-state.ts'
 import { limits } from '../model/limits.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
+import { hostHardwareRoutes } from './host-hardware.ts'
 import { route } from './route.ts'
 
 export const hostStates = ['up', 'unreachable'] as const
@@ -103,6 +104,7 @@ export type Host = Static<typeof Host>
 const params = closed({ host: Uuid })
 
 export const hostRoutes = {
+  hardware: hostHardwareRoutes.get,
   list: route({
     name: 'host.list',
     method: 'GET',

@@ -12,6 +12,7 @@ import type { EventHub } from './app/event-hub.ts'
 import type { HostBoard } from './app/host-board.ts'
 import type { MetricHub } from './app/metric-hub.ts'
 import type { PluginShelf } from './app/plugin.ts'
+import type { SchedulerModules } from './app/scheduler-modules.ts'
 import type { Settings } from './app/setting-values.ts'
 import type { Fencing } from './fencing/fence.ts'
 import type { Database } from './store/database.ts'
@@ -50,6 +51,7 @@ export interface Cloud {
   readonly events: EventHub
   readonly metrics: MetricHub
   readonly hosts: HostBoard
+  readonly modules: SchedulerModules
   readonly agents: AgentSessions
   readonly calls: AgentCalls
   readonly streams: AgentStreams

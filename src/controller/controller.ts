@@ -5,12 +5,14 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../lib/clock.ts'
 import { AgentCalls } from './agents/calls.ts'
-import { AgentSessions, type WantedHostRules } from './agents/sessions.ts'
+import type { WantedHostRules } from './agents/session.ts'
+import { AgentSessions } from './agents/sessions.ts'
 import { AgentStreams } from './agents/streams.ts'
 import { EventHub } from './app/event-hub.ts'
 import { HostBoard } from './app/host-board.ts'
 import { MetricHub } from './app/metric-hub.ts'
 import { PluginShelf } from './app/plugin.ts'
+import { SchedulerModules } from './app/scheduler-modules.ts'
 import { Settings } from './app/setting-values.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { Fencing } from './fencing/fence.ts'
@@ -28,6 +30,7 @@ import { maintenanceLoop } from './reconcilers/maintenance.ts'
 import { metricLoop } from './reconcilers/metrics.ts'
 import { migrationLoop } from './reconcilers/migration.ts'
 import { purge } from './reconcilers/purge.ts'
+import { refusedLoop } from './reconcilers/refused.ts'
 import { controller } from './store/controller.ts'
 import { channels, type Database } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
@@ -46,6 +49,8 @@ export interface ControllerParts {
   fencing?: Fencing
   /** Folder of the web UI's plug-ins; without it there are none. */
   plugins_folder?: string
+  /** Folder of the operator's own modules of the scheduler; without it there are none. */
+  scheduler_folder?: string
   /** Loops besides those that every controller runs; closed with it. */
   loops?(cloud: Cloud): Loop[]
 }
@@ -80,6 +85,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     events: new EventHub({ database, clock, log }),
     metrics,
     hosts: new HostBoard({ database, clock, onError: error => log.warn({ err: error }, 'hosts could not be read') }),
+    modules: new SchedulerModules({ folder: parts.scheduler_folder ?? null, settings, database, clock, log }),
     agents: new AgentSessions({
       controller_id: self.id,
       database,
@@ -152,6 +158,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
   const woken = [
     purging,
     sealing,
+    refusedLoop(cloud),
     migrationLoop(cloud),
     cpuBaselineLoop(cloud),
     maintenanceLoop(cloud),
@@ -177,6 +184,7 @@ async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   cloud.calls.close()
   await cloud.events.close()
   cloud.hosts.close()
+  cloud.modules.close()
   cloud.settings.close()
   await controller.remove(cloud.database.db, cloud.self.id)
   await cloud.database.close()

@@ -97,6 +97,7 @@ async function main(): Promise<void> {
     random: { bytes: count => randomBytes(count) },
     log,
     plugins_folder,
+    scheduler_folder: join(options.state, 'scheduler'),
     sealer: await openSealer(join(options.state, 'seal.key')),
     images: { folder: images },
     wanted_of_hosts: {

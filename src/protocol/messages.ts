@@ -139,6 +139,8 @@ export const InstanceReport = Type.Object({
   ]),
   /** Plain words: what failed, why, what to do. */
   failure: Nullable(Type.String({ maxLength: 2000 })),
+  /** With `failure`: this host cannot, another may (no room in its pool, a CPU model that it has not). Nothing has run here. */
+  refused: Type.Optional(Type.Boolean()),
   /** What the host is doing now ('fetching image', 'cloning disk', 'booting') and how far it is, for people waiting. */
   progress: Nullable(
     Type.Object({ step: Type.String({ maxLength: 100 }), percent: Type.Integer({ minimum: 0, maximum: 100 }) }),

@@ -15,10 +15,12 @@ import { imageKey } from './image-key/definition.tsx'
 import { keyPair } from './key-pair/definition.tsx'
 import { volume } from './volume/definition.tsx'
 import { instance } from './instance/definition.tsx'
+import { instanceGroup } from './instance-group/definition.tsx'
 import { migration } from './migration/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { operation } from './operation/definition.tsx'
+import { pciAlias } from './pci-alias/definition.tsx'
 import { pluginsPage } from './plugin/page.ts'
 import { pool } from './pool/definition.tsx'
 import { port } from './port/definition.tsx'
@@ -36,6 +38,7 @@ import { zone } from './zone/definition.tsx'
 
 export const nouns: readonly NounDefinition[] = [
   instance,
+  instanceGroup,
   flavor,
   network,
   subnet,
@@ -48,6 +51,7 @@ export const nouns: readonly NounDefinition[] = [
   cluster,
   aggregate,
   zone,
+  pciAlias,
   region,
   pool,
   migration,

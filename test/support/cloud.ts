@@ -60,6 +60,8 @@ export interface TestCloudOptions {
   database_url?: string
   /** Folder of the built web UI, to be served, too. */
   ui?: string
+  /** Folder of the scheduler's modules. */
+  scheduler?: string
   /** Folder of plug-ins of the web UI. */
   plugins?: string
 }
@@ -79,6 +81,7 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
     sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
     images: { folder },
     ...(options.plugins !== undefined && { plugins_folder: options.plugins }),
+    ...(options.scheduler !== undefined && { scheduler_folder: options.scheduler }),
     wanted_of_hosts: { ovn_southbound: 'unix:/nonexistent', physical_networks: {}, external_gateway: null },
   })
   const { cloud, admin_password } = controller

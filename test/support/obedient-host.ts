@@ -4,7 +4,7 @@
  */
 
 import { factsOf, type HostSize } from '../../sim/facts.ts'
-import type { AgentSession } from '../../src/controller/agents/sessions.ts'
+import type { AgentSession } from '../../src/controller/agents/session.ts'
 import { leaseTimes } from '../../src/model/lease.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
@@ -32,6 +32,8 @@ export class ObedientHost {
   readonly volumes = new Set<string>()
   /** Why each start fails, while set. */
   failure: string | null = null
+  /** Whether another host may do better, as it says when it fails. */
+  refuses = false
   /** What it answers to a call; without it, nothing. */
   onCall: ((params: AgentCall, call: string) => { result?: unknown; error?: string }) | null = null
   /** What it says on dialling that it holds. */
@@ -150,6 +152,7 @@ export class ObedientHost {
       applied_generation: wanted.generation,
       power: failed ? 'stopped' : power[wanted.power],
       failure: failed ? this.failure : null,
+      ...(failed && this.refuses && { refused: true }),
       progress: null,
       started_at: null,
       guest_addresses: [],

@@ -13,6 +13,8 @@ export const Done = Type.Object({
   /** The wanted generation carried out, or failed at; -1: none. */
   applied_generation: Type.Integer(),
   failure: Nullable(Type.String()),
+  /** With `failure`: another host may do better. */
+  refused: Type.Boolean(),
   /** The boot of this host in which the guest last ran by our doing; a different one now means a power cut between. */
   ran_in_boot: Nullable(Type.String()),
   /** RFC 3339; when QEMU was started last. */
@@ -42,6 +44,7 @@ export type Done = Static<typeof Done>
 export const nothingDone: Done = {
   applied_generation: -1,
   failure: null,
+  refused: false,
   ran_in_boot: null,
   started_at: null,
   stopped_by_guest: null,

@@ -330,11 +330,14 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       report(wanted, domain, { step: `trying again: ${text}`.slice(0, 100), percent: 0 })
       return
     }
+    // What has run here has its disks here, whatever it lacks now.
+    const refused = error instanceof Failure && error.elsewhere && recordOf(id).ran_in_boot === null
+    const failure = { applied_generation: wanted.generation, failure: text.slice(0, 2000), refused }
     try {
-      await note(id, { ...recordOf(id), applied_generation: wanted.generation, failure: text.slice(0, 2000) })
+      await note(id, { ...recordOf(id), ...failure })
     } catch (cause) {
       log.error({ instance: id, error: cause }, 'a failure cannot be kept on disk')
-      records.set(id, { ...recordOf(id), applied_generation: wanted.generation, failure: text.slice(0, 2000) })
+      records.set(id, { ...recordOf(id), ...failure })
     }
     report(wanted, domain)
   }

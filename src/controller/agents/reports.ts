@@ -11,7 +11,9 @@ import { absence } from '../store/absence.ts'
 import { controller } from '../store/controller.ts'
 import { channels, type Database, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { host, type SessionRow } from '../store/host.ts'
+import { hardwareClaim } from '../store/hardware-claim.ts'
+import { host } from '../store/host.ts'
+import type { SessionRow } from '../store/host-link.ts'
 import { instance } from '../store/instance.ts'
 import { held } from '../store/held.ts'
 import { type AppliedReport, observed } from '../store/observed.ts'
@@ -163,7 +165,8 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
       tx,
       known.flatMap(row => {
         const one = said.get(row.id)
-        if (!one) return []
+        // What is to be tried elsewhere has not failed yet: app/refused.ts.
+        if (!one || isRefusal(row, one)) return []
         const outcome = one.failure === null ? ('succeeded' as const) : ('failed' as const)
         return [{ resource_id: row.id, generation: one.applied_generation, outcome, reason: one.failure }]
       }),
@@ -187,6 +190,7 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
         })),
     )
     if (applied.some(row => said.get(row.id)?.power === 'absent')) await event.notify(tx, channels.work, 'purge')
+    if (known.some(row => isRefusal(row, said.get(row.id)))) await event.notify(tx, channels.work, 'refused')
     const shorter = await held.gone(
       tx,
       rows.flatMap(({ id, host_id, power }) => (power === 'absent' && !said.has(id) ? [{ host_id, id }] : [])),
@@ -211,6 +215,11 @@ function saidOfMigrations(sent: readonly SentReport[], outcomes: readonly Report
 /** The host goes by something newer than what is known here of the instance. */
 function isAhead(row: AppliedReport, said: InstanceReport | undefined): boolean {
   return row.held_generation !== null || (said !== undefined && said.applied_generation > row.generation)
+}
+
+/** The host cannot bring up what has never run. */
+function isRefusal({ ever_ran, deleted }: AppliedReport, said: InstanceReport | undefined): boolean {
+  return said?.refused === true && said.failure !== null && !ever_ran && !deleted
 }
 
 /** What purged instances have left behind, as they were told. True for ever, so it does not matter how old the report is. */
@@ -243,5 +252,9 @@ async function follow(
     if (row.deleted && is_off && row.compute_claimed) off.push(row)
   }
   await host.release(tx, await instance.giveUpCompute(tx, off))
+  await hardwareClaim.releaseIdle(
+    tx,
+    off.map(row => row.id),
+  )
   if (woken.length > 0) await event.wakeHosts(tx, woken)
 }

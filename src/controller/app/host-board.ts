@@ -84,8 +84,9 @@ export class HostBoard {
     const whole = stale.length > 0 ? await hostSnapshot.read(tx, stale) : []
     if (!this.seen) return await this.readAll(tx)
     this.learn(hosts, whole)
-    // Only when nobody has come further meanwhile: what is seen here says what is new since `base`.
-    if (this.seen === base) this.seen = { snapshot: seen }
+    // Only when nobody has come further meanwhile: what is seen here says what is new since `base`. Nor when the transaction has
+    // written over what others changed before: should it come to nothing, that is still to be learned.
+    if (this.seen === base && !hosts.some(one => one.own)) this.seen = { snapshot: seen }
     return this.compose(hosts, whole, with_promised)
   }
 

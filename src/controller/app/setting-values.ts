@@ -171,6 +171,24 @@ export const settingTable = {
     'How often hosts measure themselves and their instances, seconds; 0 for never',
     ['zone', 'cluster', 'host'],
   ),
+  'scheduler.modules': setting(
+    Type.Array(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\\.(js|mjs|ts)$' }), {
+      maxItems: 8,
+      uniqueItems: true,
+    }),
+    [] as string[],
+    "The operator's own filters and weights: files in the controller's folder 'scheduler'; see docs/placement.md",
+  ),
+  'scheduler.module_timeout_ms': setting(
+    Type.Integer({ minimum: 1, maximum: 10_000 }),
+    200,
+    'How long one of these modules may take for one placement, milliseconds',
+  ),
+  'scheduler.module_failure': setting(
+    Type.Unsafe<'skip' | 'refuse'>({ type: 'string', enum: ['skip', 'refuse'] }),
+    'skip',
+    'What becomes of a placement when one of these modules fails: skip goes on without it, refuse does not',
+  ),
   'scheduler.weight.free_memory': weight(weights.free_memory, 'free memory, as a share of all'),
   'scheduler.weight.free_vcpus': weight(weights.free_vcpus, 'free vCPUs, as a share of all'),
   'scheduler.weight.free_disk': weight(weights.free_disk, 'free disk, as a share of all'),

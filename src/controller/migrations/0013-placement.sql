@@ -38,3 +38,15 @@ create table instance_group (
 create index on instance_group (project_id, id);
 alter table instance add column group_id uuid references instance_group;
 create index on instance (group_id) where group_id is not null;
+
+-- A host said that it cannot bring up an instance which has never run: it is to be tried elsewhere.
+alter table instance_observed add column refused boolean not null default false;
+create index on instance_observed (instance_id) where refused;
+
+-- Nothing is placed on hosts in maintenance.
+create function note_maintenance_change() returns trigger language plpgsql as
+$$ begin
+  update host set changes = changes + 1 where id = coalesce(new.host_id, old.host_id);
+  return null;
+end $$;
+create trigger note_change after insert or delete on maintenance for each row execute function note_maintenance_change();

@@ -88,11 +88,17 @@ async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('instance_group').where('id', '=', id).execute()
 }
 
-/** How many of the group are on which hosts; `without`: an instance that does not count. One that was deleted has given up its place. */
+/** How many of the group are on which hosts, or on their way there; `without`: an instance that does not count. One that was deleted has given up its place. */
 async function hosts(db: Db, id: string, without: string | null): Promise<Map<string, number>> {
   const { rows } = await sql<{ host_id: string; n: number }>`
-    select host_id, count(*) as n from instance
-    where group_id = ${id} and deleted_at is null and id is distinct from ${without}::uuid group by host_id`.execute(db)
+    with member as (
+      select id, host_id from instance where group_id = ${id} and deleted_at is null and id is distinct from ${without}::uuid
+    )
+    select host_id, count(*) as n from (
+      select host_id from member
+      union all select m.target_host_id from migration m join member on member.id = m.instance_id
+      where m.phase in ('preparing', 'sending')
+    ) as place group by host_id`.execute(db)
   return new Map(rows.map(row => [row.host_id, row.n]))
 }
 

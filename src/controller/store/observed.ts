@@ -17,6 +17,8 @@ export interface AppliedReport {
   compute_claimed: boolean
   /** Not null: the host holds something newer than what is wanted here; see store/held.ts. */
   held_generation: number | null
+  /** It ran once, wherever that was. */
+  ever_ran: boolean
   /** Something that people see has changed: worth an event. */
   changed: boolean
   /** Its watchdog fired since: worth an event of its own. */
@@ -34,9 +36,11 @@ async function apply(tx: Tx, reports: readonly Report[]): Promise<AppliedReport[
     with said as (
       select r.* from jsonb_to_recordset(${rows}) as r (
         id uuid, host_id uuid, report bigint, applied_generation bigint, power text, failure text, progress jsonb, started_at timestamptz,
-        guest_addresses jsonb, guest_agent text, guest_os text, crashes jsonb, watchdog jsonb, guarded_version bigint)
+        guest_addresses jsonb, guest_agent text, guest_os text, crashes jsonb, watchdog jsonb, guarded_version bigint,
+        refused boolean)
     ), before as (
       select i.id, i.host_id, i.project_id, i.deleted_at is not null as deleted, i.wanted_power, i.generation, i.compute_claimed, i.held_generation,
+        coalesce(o.ever_ran, false) as ever_ran,
         o.instance_id is null or (o.applied_generation, o.power) is distinct from (s.applied_generation, s.power)
           or o.failure is distinct from s.failure or o.progress is distinct from nullif(s.progress, 'null'::jsonb)
           or o.guest_addresses is distinct from array(select jsonb_array_elements_text(s.guest_addresses))
@@ -47,18 +51,18 @@ async function apply(tx: Tx, reports: readonly Report[]): Promise<AppliedReport[
       left join instance_observed o on o.instance_id = i.id
     ), written as (
       insert into instance_observed as o (instance_id, report, applied_generation, power, failure, progress, started_at,
-        guest_addresses, guest_agent, guest_os, crashes, watchdog, guarded_version, ever_ran, observed_at)
+        guest_addresses, guest_agent, guest_os, crashes, watchdog, guarded_version, ever_ran, refused, observed_at)
       select s.id, s.report, least(s.applied_generation, b.generation), s.power, s.failure, nullif(s.progress, 'null'::jsonb),
         s.started_at, array(select jsonb_array_elements_text(s.guest_addresses)),
         coalesce(s.guest_agent, 'disconnected'), s.guest_os, nullif(s.crashes, 'null'::jsonb), nullif(s.watchdog, 'null'::jsonb),
         s.guarded_version, s.power in ('running', 'paused', 'crashed'),
-        croft_now()
+        coalesce(s.refused, false), croft_now()
       from said s join before b on b.id = s.id and b.host_id = s.host_id
       on conflict (instance_id) do update set report = excluded.report, applied_generation = excluded.applied_generation,
         power = excluded.power, failure = excluded.failure, progress = excluded.progress, started_at = excluded.started_at,
         guest_addresses = excluded.guest_addresses, guest_agent = excluded.guest_agent, guest_os = excluded.guest_os,
         crashes = excluded.crashes, watchdog = excluded.watchdog, guarded_version = excluded.guarded_version,
-        ever_ran = o.ever_ran or excluded.ever_ran, observed_at = excluded.observed_at
+        ever_ran = o.ever_ran or excluded.ever_ran, refused = excluded.refused, observed_at = excluded.observed_at
       where o.report < excluded.report
       returning o.instance_id
     )

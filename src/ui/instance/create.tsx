@@ -26,11 +26,14 @@ const texts = (value: unknown) => (Array.isArray(value) ? (value as string[]).fi
 function toInput(values: Values) {
   const { boot_from, image_id, boot_volume_id, networks, user_data, start_now, config_drive, public_key, ...rest } =
     values
-  const { security_groups, fixed_addresses, ...plain } = rest
+  const { security_groups, fixed_addresses, different_from, same_as, ...plain } = rest
+  const [apart, beside] = [texts(different_from), texts(same_as)]
   const groups = texts(security_groups)
   const fixed = hasOneNic(values) ? texts(fixed_addresses) : []
   const { body } = plainInput({
     ...plain,
+    ...(apart.length > 0 && { different_from: apart }),
+    ...(beside.length > 0 && { same_as: beside }),
     ...(boot_from === 'volume' ? { boot_volume_id } : boot_from === 'network' ? { boot: 'network' } : { image_id }),
     ...(typeof user_data === 'string' && user_data !== '' && { user_data: base64(user_data) }),
     ...(typeof public_key === 'string' && public_key.trim() !== '' && { public_keys: [public_key.trim()] }),
@@ -177,6 +180,30 @@ function moreFields(session: Session): FormField[] {
           { name: 'host_id', title: words('host'), kind: 'noun', from: routes.host.list, help: words('host.help') },
         ] as const)
       : []),
+    {
+      name: 'group_id',
+      title: words('group'),
+      kind: 'noun',
+      from: routes['instance-group'].list,
+      query: { sort: 'name' },
+      help: words('group.help'),
+    },
+    {
+      name: 'different_from',
+      title: words('different_from'),
+      kind: 'nouns',
+      from: routes.instance.list,
+      query: { sort: 'name' },
+      help: words('different_from.help'),
+    },
+    {
+      name: 'same_as',
+      title: words('same_as'),
+      kind: 'nouns',
+      from: routes.instance.list,
+      query: { sort: 'name' },
+      help: words('same_as.help'),
+    },
     { name: 'tags', title: words('tags'), kind: 'tags' },
     { name: 'user_data', title: words('user_data'), kind: 'area', help: words('user_data.help') },
     ...recoveryFields(),

@@ -1,6 +1,8 @@
 /** What an instance is and where it runs. */
 import { Card, CardBody, CardTitle } from '@patternfly/react-core'
 import type { Instance } from '../../api/instance.ts'
+import { useRead } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
 import { UserName } from '../grant/names.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink } from '../parts/link.tsx'
@@ -52,6 +54,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
                 </ThingLink>,
               ],
               [words('zone'), item.zone],
+              item.group_id !== null && [words('group'), <GroupLink key="group" id={item.group_id} />],
               [words('hostname'), item.hostname],
               item.guest_os !== null && [words('guest'), item.guest_os],
               [
@@ -105,5 +108,18 @@ export default function InstanceOverview({ item }: { item: Instance }) {
         </CardBody>
       </Card>
     </div>
+  )
+}
+
+function GroupLink({ id }: { id: string }) {
+  const { data } = useRead(
+    routes['instance-group'].get,
+    { params: { instance_group: id } },
+    { follows: ['instance-group'], of: id },
+  )
+  return (
+    <ThingLink noun="instance-group" id={id}>
+      {data?.name ?? id}
+    </ThingLink>
   )
 }

@@ -41,13 +41,45 @@ export function Decision({ placement: data }: { placement: Placement }) {
   return (
     <div className="croft-stack">
       {is_untold ? <p className="croft-muted">{words('placement.untold')}</p> : <Hosts placement={data} />}
-      {refused.length > 0 && (
-        <p className="croft-muted">
-          {words('placement.refusals')}:{' '}
-          {refused.map(([filter, n]) => created.maybe(`filter.${filter}`, { n }) ?? `${filter} ${n}`).join(', ')}
-        </p>
-      )}
+      {data.reasons.length > 0 && <Reasons reasons={data.reasons} />}
     </div>
+  )
+}
+
+/** However many hosts there are: one line for each reason, with some of them for who may see hosts. */
+function Reasons({ reasons }: Pick<Placement, 'reasons'>) {
+  const named = reasons.some(one => one.examples.length > 0)
+  return (
+    <SimpleTable
+      label={words('placement.refusals')}
+      items={reasons}
+      keyOf={one => one.filter}
+      empty="–"
+      columns={[
+        {
+          title: words('placement.reason'),
+          cell: one => created.maybe(`filter.${one.filter}`, { n: one.hosts }) ?? one.reason,
+        },
+        { title: words('placement.hosts'), cell: one => number(one.hosts), numeric: true },
+        ...(named ? [{ title: words('placement.examples'), cell: examplesOf }] : []),
+      ]}
+    />
+  )
+}
+
+function examplesOf({ examples, hosts }: Placement['reasons'][number]) {
+  return (
+    <>
+      {examples.map((one, n) => (
+        <span key={one.host_id}>
+          {n > 0 && ', '}
+          <ThingLink noun="host" id={one.host_id}>
+            {one.host}
+          </ThingLink>
+        </span>
+      ))}
+      {hosts > examples.length && ` ${words('placement.more', { n: hosts - examples.length })}`}
+    </>
   )
 }
 

@@ -26,6 +26,7 @@ export const words = catalogue({
     'resource.routers': 'Routers',
     'resource.floating_ips': 'Floating addresses',
     'resource.security_groups': 'Security groups',
+    'resource.instance_groups': 'Instance groups',
     'resource.images': 'Images',
   },
   de: {
@@ -52,6 +53,7 @@ export const words = catalogue({
     'resource.routers': 'Router',
     'resource.floating_ips': 'Floating-Adressen',
     'resource.security_groups': 'Sicherheitsgruppen',
+    'resource.instance_groups': 'Instanzgruppen',
     'resource.images': 'Images',
   },
 })

@@ -7,7 +7,8 @@ test('even, or nearly, nothing moves; with a new controller a few at a time, unt
   assert.equal(surplusOf(5, [5, 5]), 0)
   assert.equal(surplusOf(2, [2, 0]), 0, 'one of two hosts is not worth a move')
   assert.equal(surplusOf(10, [10]), 0)
-  assert.equal(surplusOf(4, [4, 0]), 1)
+  assert.equal(surplusOf(4, [4, 0]), 0)
+  assert.equal(surplusOf(8, [8, 0]), 1)
   assert.equal(surplusOf(5000, [5000, 5000, 0]), 100)
   const links = [5000, 5000, 0]
   let rounds = 0
@@ -20,5 +21,5 @@ test('even, or nearly, nothing moves; with a new controller a few at a time, unt
     }
   }
   assert.ok(rounds < 60, `${rounds} rounds`)
-  assert.ok(Math.max(...links) - Math.min(...links) < 1000, String(links))
+  assert.ok(Math.max(...links) <= 3333 * 1.1 + 2, String(links))
 })

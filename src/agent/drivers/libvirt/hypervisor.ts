@@ -32,6 +32,7 @@ import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainName, domainXml, metadataNamespace } from './domain-xml.ts'
 import { growGuest } from './growth.ts'
 import { pinGuest } from './pins.ts'
+import { isLackOfHost } from './lacks.ts'
 import { powerOf } from './power.ts'
 import { clearUnborn } from './unborn.ts'
 
@@ -125,7 +126,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       if (error instanceof Failure || error instanceof Away) throw error
       if (isConnectionError(error)) throw new Away('libvirtd does not answer', { cause: error })
       if (error instanceof TimeoutError) throw new Failure(`${what}: ${error.message}`, { passing: true, cause: error })
-      throw new Failure(`${what}: ${explain(error)}`, { cause: error })
+      throw new Failure(`${what}: ${explain(error)}`, { cause: error, elsewhere: isLackOfHost(error) })
     }
   }
 

@@ -282,7 +282,9 @@ async function append(
     await handle.datasync()
   } catch (error) {
     if (error instanceof Failure) throw error
-    if (isCode(error, 'ENOSPC')) throw new Failure("The host's pool is full, so the image could not be fetched.")
+    if (isCode(error, 'ENOSPC')) {
+      throw new Failure("The host's pool is full, so the image could not be fetched.", { elsewhere: true })
+    }
     signal.throwIfAborted()
     throw new Failure('The fetch of the image broke off; it goes on where it ended.', { passing: true, cause: error })
   } finally {

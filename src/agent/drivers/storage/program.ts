@@ -16,7 +16,7 @@ export async function runDiskProgram(argv: readonly [string, ...string[]]): Prom
       full
         ? "The host's pool is full, so the disk could not be made. Free some room, or use another host."
         : `The disk could not be made: ${error.message}`,
-      { cause: error },
+      { cause: error, elsewhere: full },
     )
   }
 }

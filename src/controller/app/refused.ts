@@ -1,0 +1,107 @@
+/**
+ * Instances that have never run and whose host said that it cannot bring them up: each is placed on another host, in one
+ * transaction, as often as is worth trying; each try is kept as a placement and told by an event. What the host that refused has
+ * of it is cleared as after any move: it is told to leave it (docs/design/0009-moving.md).
+ */
+import type { MigrationId } from '../../model/ids.ts'
+import { CloudError } from '../../model/errors.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import { channels, json, type Tx } from '../store/database.ts'
+import { event } from '../store/event.ts'
+import { instance, type LockedInstance } from '../store/instance.ts'
+import { migration } from '../store/migration.ts'
+import { migrationContent } from '../store/migration-content.ts'
+import { operation } from '../store/operation.ts'
+import { type Refusal, refusal } from '../store/refusal.ts'
+import { wanted } from '../store/wanted.ts'
+import { changed as migrationChanged } from './migration-steps.ts'
+import { placeExisting } from './placement.ts'
+import { keepRefusal } from './placement-told.ts'
+
+/** Hosts that are tried: what three refuse is most likely wrong with the instance. */
+const tries_max = 3
+
+const batch = 50
+
+/** One pass; true when there may be more. */
+export async function placeRefused(cloud: Cloud): Promise<boolean> {
+  const due = await refusal.due(cloud.database.db, batch)
+  for (const id of due) await placeOne(cloud, id)
+  return due.length === batch
+}
+
+async function placeOne(cloud: Cloud, id: string): Promise<void> {
+  try {
+    await cloud.database.transaction(tx => tryElsewhere(cloud, tx, id))
+  } catch (error) {
+    if (!(error instanceof CloudError && error.code === 'no_capacity')) throw error
+    await keepRefusal(cloud, error)
+    const { message } = error
+    await cloud.database.transaction(async tx => {
+      const found = await lockRefused(tx, id)
+      if (found) await giveUp(tx, found.row, `${found.said.failure} And elsewhere: ${message}`)
+    })
+  }
+}
+
+async function lockRefused(tx: Tx, id: string): Promise<{ row: LockedInstance; said: Refusal } | null> {
+  const row = await instance.lock(tx, id)
+  const said = row && (await refusal.of(tx, id))
+  return row && said ? { row, said } : null
+}
+
+async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
+  const found = await lockRefused(tx, id)
+  if (!found) return
+  const { row, said } = found
+  const tried = await refusal.tried(tx, id)
+  const exclude = new Map(tried.map(host_id => [host_id, 'has refused it before']))
+  exclude.set(row.host_id, `has refused it: ${said.failure}`)
+  for (const host_id of await migration.uncleared(tx, id))
+    exclude.set(host_id, 'has something of it still to be cleared')
+  // A volume that was there before is on this host and no other.
+  if (row.boot === 'volume' || tried.length + 1 >= tries_max) return await giveUp(tx, row, said.failure)
+  const disk_gib = await refusal.diskOf(tx, id)
+  const placed = await placeExisting(cloud, tx, row, { exclude, disk_gib })
+  const told = (await wanted.instances(tx, [id], { stopTimeout: () => 1 }))[0]?.instance ?? null
+  await migrationContent.rehost(tx, { instance_id: id, target_host_id: placed.host_id })
+  await refusal.forget(tx, id)
+  await instance.want(tx, [id], {})
+  const migration_id = makeId<MigrationId>(cloud)
+  await migration.insert(tx, {
+    id: migration_id,
+    instance_id: id,
+    instance_name: row.name,
+    project_id: row.project_id,
+    kind: 'evacuation',
+    cause: 'refused',
+    source_host_id: row.host_id,
+    target_host_id: placed.host_id,
+    phase: 'leaving',
+    outcome: 'succeeded',
+    reason: said.failure,
+    told: json(told),
+    vcpus: row.vcpus,
+    memory_mib: row.memory_mib,
+    disk_gib,
+    switched_at: await migrationContent.now(tx),
+  })
+  const detail = { placement: 'elsewhere', tries: tried.length + 2 }
+  await event.record(
+    tx,
+    [
+      migrationChanged({ id: migration_id }, 'created', { from_host_id: row.host_id, to_host_id: placed.host_id }),
+      { noun: 'instance', kind: 'changed', resource_id: id, project_id: row.project_id, detail },
+    ],
+    [row.host_id, placed.host_id],
+  )
+  await event.notify(tx, channels.network, '')
+}
+
+/** It stays where it is, in error, as its host has said. */
+async function giveUp(tx: Tx, row: LockedInstance, reason: string): Promise<void> {
+  const { id, generation, project_id } = row
+  await refusal.forget(tx, id)
+  await operation.endTargets(tx, [{ resource_id: id, generation, outcome: 'failed', reason: reason.slice(0, 2000) }])
+  await event.record(tx, [{ noun: 'instance', kind: 'changed', resource_id: id, project_id }])
+}

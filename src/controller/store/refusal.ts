@@ -1,0 +1,52 @@
+/** Instances whose hosts said that they cannot bring them up, and which have never run. */
+import { sql } from 'kysely'
+import type { Db, Tx } from './database.ts'
+
+export interface Refusal {
+  failure: string
+}
+
+const isRefused = sql`s.refused and not s.ever_ran and s.failure is not null and s.applied_generation >= i.generation
+  and i.deleted_at is null and i.wanted_power = 'running' and i.held_generation is null
+  and not exists (select from migration m where m.instance_id = i.id and m.phase in ('preparing', 'sending'))`
+
+async function due(db: Db, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select i.id from instance_observed s join instance i on i.id = s.instance_id where ${isRefused}
+    order by i.id limit ${limit}`.execute(db)
+  return rows.map(row => row.id)
+}
+
+/** Null: it is not (any more). The instance is locked by who asks. */
+async function of(tx: Tx, id: string): Promise<Refusal | null> {
+  const { rows } = await sql<Refusal>`
+    select s.failure from instance_observed s join instance i on i.id = s.instance_id
+    where i.id = ${id}::uuid and ${isRefused}`.execute(tx)
+  return rows[0] ?? null
+}
+
+/** Hosts that have refused it before the one that it is on. */
+async function tried(tx: Tx, id: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('migration')
+    .select('source_host_id')
+    .where('instance_id', '=', id)
+    .where('cause', '=', 'refused')
+    .execute()
+  return rows.map(row => row.source_host_id)
+}
+
+/** What was claimed for its disks, GiB. */
+async function diskOf(tx: Tx, id: string): Promise<number> {
+  const { rows } = await sql<{ gib: number }>`
+    select coalesce(sum(size_gib), 0)::bigint as gib from volume where instance_id = ${id}::uuid`.execute(tx)
+  return rows[0]?.gib ?? 0
+}
+
+/** It has been seen to. Its volumes are made anew where it is now: nothing was ever written to them. */
+async function forget(tx: Tx, id: string): Promise<void> {
+  await sql`update instance_observed set refused = false where instance_id = ${id}::uuid`.execute(tx)
+  await sql`update volume set made = false where instance_id = ${id}::uuid and made`.execute(tx)
+}
+
+export const refusal = { due, of, tried, diskOf, forget }

@@ -1,0 +1,63 @@
+/** Instance groups in the browser: made, instances put into one, why it is not deleted; why an instance found no host, summed up by reason. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
+import { addHost, addImage, addNetwork } from '../support/obedient-host.ts'
+
+suite('instance groups in the browser', () => {
+  let cloud: UiCloud
+
+  before(async () => {
+    cloud = await uiCloud()
+    for (const name of ['host-1', 'host-2']) await addHost(cloud, name)
+    await addNetwork(cloud)
+    await addImage(cloud)
+  })
+  after(() => cloud.close())
+
+  test('a group is made, an instance comes into it, and its page shows where the instances are', async () => {
+    const page = await cloud.open('/ui/instance-groups/create')
+    await page.getByLabel('Name').fill('databases')
+    await page.getByLabel('Policy').selectOption({ label: 'No two on one host' })
+    await checkAccessible(page)
+    await page.getByRole('button', { name: 'Create instance group' }).click()
+    await page.getByRole('heading', { name: 'databases' }).waitFor()
+    await page.getByText('None yet: choose the group when you create an instance.').waitFor()
+
+    const groups = await cloud.request('GET', '/v1/instance-groups')
+    const images = await cloud.request('GET', '/v1/images')
+    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const asked = {
+      flavor_id: flavors.body.items?.[0]?.id,
+      image_id: images.body.items?.[0]?.id,
+      group_id: groups.body.items?.[0]?.id,
+    }
+    for (const name of ['db-1', 'db-2']) {
+      await cloud.request('POST', '/v1/instances', { body: { ...asked, name }, headers: { prefer: 'wait=10' } })
+    }
+    for (const text of ['db-1', 'db-2', 'host-1', 'host-2']) {
+      await page.getByRole('link', { name: text, exact: true }).waitFor()
+    }
+    await checkAccessible(page)
+    await picture(page, 'instance-group')
+
+    await page.getByRole('link', { name: 'db-2', exact: true }).click()
+    await page.getByRole('link', { name: 'databases' }).waitFor()
+    await page.getByRole('tab', { name: 'Placement' }).click()
+    await page.getByText('chosen').first().waitFor()
+    await page.getByRole('cell', { name: '1 has one of its group already' }).waitFor()
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('the form offers groups and hints; what a group refuses is told as it is filled in', async () => {
+    const page = await cloud.open('/ui/instances/create')
+    await page.getByLabel('Name').fill('db-3')
+    await page.getByRole('button', { name: 'More', exact: false }).first().click()
+    await page.getByLabel('Instance group').selectOption({ label: 'databases' })
+    await page.getByText('has one of its group already: 2 hosts').first().waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+})

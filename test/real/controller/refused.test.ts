@@ -1,0 +1,129 @@
+/** Instances that their host cannot bring up: tried on other hosts, so many times, each told; what has run is never moved for it. */
+import assert from 'node:assert/strict'
+import { after, afterEach, before, describe, test } from 'node:test'
+import type { Instance } from '../../../src/api/instance.ts'
+import type { Operation } from '../../../src/api/operation.ts'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
+import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+
+describe('controller/refused', () => {
+  let cloud: TestCloud
+  let hosts: ObedientHost[]
+  let body: Record<string, unknown>
+
+  before(async () => {
+    cloud = await testCloud()
+    hosts = await Promise.all(
+      ['h1', 'h2', 'h3', 'h4'].map(name => addHost(cloud, name, { cpus: 100, memory_mib: 100_000, pool_gib: 5000 })),
+    )
+    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const image_id = await addImage(cloud)
+    const network_id = await addNetwork(cloud)
+    body = { flavor_id: flavors.body.items?.[0]?.id, image_id, networks: [{ network_id }] }
+  })
+  after(() => cloud.close())
+  afterEach(() => {
+    for (const host of hosts) Object.assign(host, { failure: null, refuses: false })
+  })
+
+  const create = async (name: string, more: Record<string, unknown> = {}) => {
+    const made = await cloud.request('POST', '/v1/instances', {
+      body: { name, ...body, ...more },
+      headers: { prefer: 'wait=10' },
+    })
+    assert.equal(made.status, 202, JSON.stringify(made.body))
+    const [one] = made.body.items as unknown as Instance[]
+    assert.ok(one)
+    return { id: one.id, operation: made.body.operation as Operation }
+  }
+  const get = async (id: string) => (await cloud.request('GET', `/v1/instances/${id}`)).body as unknown as Instance
+  const refuse = (which: ObedientHost[]) => {
+    for (const host of which) Object.assign(host, { failure: 'Its pool is full.', refuses: true })
+  }
+  /** What is claimed of each host is what is on it. */
+  async function checkClaims(): Promise<void> {
+    const { db } = cloud.cloud.database
+    const claims = await db.selectFrom('host_claim').select(['host_id', 'vcpus', 'disk_gib']).execute()
+    const there = await db.selectFrom('instance').select(['host_id', 'vcpus', 'disk_gib']).execute()
+    for (const { host_id, vcpus, disk_gib } of claims) {
+      const on = there.filter(one => one.host_id === host_id)
+      assert.deepEqual(
+        [vcpus, disk_gib],
+        [on.reduce((sum, one) => sum + one.vcpus, 0), on.reduce((sum, one) => sum + one.disk_gib, 0)],
+      )
+    }
+  }
+
+  test('two refuse, the third takes it: the request succeeds, both are cleared, and the explanation says who refused', async () => {
+    const [h1, h2, h3, h4] = hosts
+    assert.ok(h1 && h2 && h3 && h4)
+    // The emptiest comes first, and the image is on all of them.
+    await cloud.request('PUT', '/v1/settings/scheduler.weight.image_cached', { body: { value: 0 } })
+    for (const host of [h3, h4, h4]) await create('load', { host_id: host.id })
+    refuse([h1, h2])
+    const { id, operation } = await create('web')
+    const one = await get(id)
+    assert.deepEqual([one.state, one.host, operation.state], ['running', 'h3', 'succeeded'])
+    const why = await cloud.request('GET', `/v1/instances/${id}/placement`)
+    assert.match(JSON.stringify(why.body), /has refused it: Its pool is full\./)
+    await eventually(() => assert.ok([h1, h2].every(host => !host.wanted.has(id))))
+    await checkClaims()
+  })
+
+  test('after three hosts it is given up, in error where it is, and the request has failed with the reason', async () => {
+    refuse(hosts)
+    for (const host of hosts) await cloud.request('PATCH', `/v1/hosts/${host.id}`, { body: { schedulable: true } })
+    const { id, operation } = await create('never')
+    assert.deepEqual([operation.state, operation.reason], ['failed', 'Its pool is full.'])
+    const one = await get(id)
+    assert.deepEqual([one.state, one.reason], ['error', 'Its pool is full.'])
+    const tries = await cloud.request('GET', `/v1/migrations?instance_id=${id}`)
+    assert.deepEqual(
+      tries.body.items?.map(item => [item.cause, item.kind]),
+      [
+        ['refused', 'evacuation'],
+        ['refused', 'evacuation'],
+      ],
+    )
+    const events = await cloud.request('GET', `/v1/events?resource_id=${id}`)
+    const told = events.body.items?.filter(item => (item.detail as { placement?: string }).placement === 'elsewhere')
+    assert.equal(told?.length, 2)
+    await eventually(checkClaims)
+  })
+
+  test('where no other host can, it says so with both reasons', async () => {
+    refuse(hosts)
+    for (const host of hosts.slice(1)) {
+      await cloud.request('PATCH', `/v1/hosts/${host.id}`, { body: { schedulable: false } })
+    }
+    const { operation } = await create('alone')
+    assert.equal(operation.state, 'failed')
+    assert.match(
+      String(operation.reason),
+      /Its pool is full\. And elsewhere: No host can take .*takes no new instances: 3 hosts/,
+    )
+    for (const host of hosts) await cloud.request('PATCH', `/v1/hosts/${host.id}`, { body: { schedulable: true } })
+  })
+
+  test('what has run once stays with its disks, whatever its host says of a later start', async () => {
+    const { id } = await create('pet')
+    const before = await get(id)
+    assert.equal(before.state, 'running')
+    await cloud.request('POST', `/v1/instances/${id}/stop`, { body: {}, headers: { prefer: 'wait=10' } })
+    refuse(hosts)
+    const started = await cloud.request('POST', `/v1/instances/${id}/start`, {
+      body: {},
+      headers: { prefer: 'wait=10' },
+    })
+    assert.equal((started.body.operation as Operation).state, 'failed')
+    assert.equal((await get(id)).host, before.host)
+  })
+
+  test('a failure that is no refusal is not tried elsewhere', async () => {
+    for (const host of hosts) Object.assign(host, { failure: 'The image has no system.', refuses: false })
+    const { id, operation } = await create('broken')
+    assert.equal(operation.state, 'failed')
+    assert.equal((await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body.items?.length, 0)
+  })
+})

@@ -1,0 +1,109 @@
+/** The operator's own modules of the scheduler: what they say counts; one that hangs, throws or talks nonsense holds up nobody. */
+import assert from 'node:assert/strict'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
+import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
+
+const modules = {
+  'no-h1.js': `export const filter = host => (host.name === 'h1' ? 'is not to be used' : null)`,
+  'likes-h3.js': `export const weigh = host => (host.name === 'h3' ? 1 : 0)\nexport const factor = 100`,
+  'hangs.js': `export const filter = () => { for (;;) ; }`,
+  'throws.js': `export const weigh = () => { throw new Error('no such rack') }`,
+  'nonsense.js': `export const weigh = () => 'much'`,
+  'empty.js': `export const nothing = 1`,
+  'grows.js': `let all = []\nexport const filter = () => { for (;;) all.push(new Array(1e6).fill(1)) }`,
+  'sees.js': `export const filter = (host, asked, count) =>
+    'around' in asked || count !== 2 || Object.keys(process.env).length > 0 ? 'sees what it should not' : null`,
+}
+
+describe('controller/scheduler-module', () => {
+  let cloud: TestCloud
+  let folder: string
+  let body: Record<string, unknown>
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'croft-modules-'))
+    for (const [name, text] of Object.entries(modules)) await writeFile(join(folder, name), text)
+    await copyFile('examples/scheduler/rack-spread.js', join(folder, 'rack-spread.js'))
+    cloud = await testCloud({ scheduler: folder })
+    for (const name of ['h1', 'h2', 'h3']) await addHost(cloud, name, { cpus: 100, memory_mib: 100_000 })
+    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const image_id = await addImage(cloud)
+    const network_id = await addNetwork(cloud)
+    body = { name: 'web', flavor_id: flavors.body.items?.[0]?.id, image_id, networks: [{ network_id }] }
+  })
+  after(async () => {
+    await cloud.close()
+    await rm(folder, { recursive: true })
+  })
+
+  async function use(...names: string[]): Promise<void> {
+    const { database, settings } = cloud.cloud
+    const set = await cloud.request('PUT', '/v1/settings/scheduler.modules', { body: { value: names } })
+    assert.equal(set.status, 200, JSON.stringify(set.body))
+    await settings.read(database.db)
+  }
+  async function set(name: string, value: unknown): Promise<void> {
+    await cloud.request('PUT', `/v1/settings/${name}`, { body: { value } })
+    await cloud.cloud.settings.read(cloud.cloud.database.db)
+  }
+  const create = (more: Record<string, unknown> = {}) =>
+    cloud.request('POST', '/v1/instances', { body: { ...body, ...more } })
+  const hostsOf = (answer: Awaited<ReturnType<typeof create>>) => {
+    assert.equal(answer.status, 202, JSON.stringify(answer.body))
+    return answer.body.items?.map(one => one.host)
+  }
+
+  test('a filter refuses with its reason, a weight is liked, and both are told in the explanation', async () => {
+    await use('no-h1.js', 'likes-h3.js')
+    const made = await create()
+    assert.deepEqual(hostsOf(made), ['h3'])
+    const why = await cloud.request('GET', `/v1/instances/${String(made.body.items?.[0]?.id)}/placement`)
+    assert.deepEqual(why.body.refusals, { 'module:no-h1.js': 1 })
+    assert.match(JSON.stringify(why.body.reasons), /refused by the module no-h1.js.*is not to be used/)
+    assert.match(JSON.stringify(why.body.hosts), /"module:likes-h3.js":100/)
+  })
+
+  test('it sees values alone, of a batch how many, and hosts as they are now', async () => {
+    await use('sees.js')
+    assert.equal(hostsOf(await create({ count: 2 }))?.length, 2)
+    assert.equal((await create({ count: 3 })).body.code, 'no_capacity')
+    await use('rack-spread.js', 'no-h1.js')
+    const fourth = await addHost(cloud, 'h4', { cpus: 100, memory_mib: 100_000 })
+    await cloud.request('PATCH', `/v1/hosts/${fourth.id}`, { body: { labels: { unit: '3' } } })
+    assert.deepEqual(hostsOf(await create()), ['h4'])
+  })
+
+  for (const [name, why] of [
+    ['hangs.js', /longer than 50 ms/],
+    ['throws.js', /no such rack/],
+    ['nonsense.js', /no number/],
+    ['empty.js', /neither filter nor weigh/],
+    ['grows.js', /memory|longer/],
+    ['missing.js', /Cannot find module/],
+  ] as const) {
+    test(`${name}: others go on, it is told of, and refuses only when that is set`, async () => {
+      await set('scheduler.module_timeout_ms', 50)
+      await use(name)
+      hostsOf(await create())
+      const from_ms = performance.now()
+      hostsOf(await create())
+      assert.ok(performance.now() - from_ms < 2000, 'the second waits for nothing')
+      await eventually(async () => {
+        const events = await cloud.request('GET', '/v1/events?noun=scheduler-module')
+        const told = events.body.items?.map(one => one.detail as { name: string; failure: string })
+        assert.match(told?.find(one => one.name === name)?.failure ?? '', why)
+      })
+      await set('scheduler.module_failure', 'refuse')
+      const refused = await create()
+      assert.deepEqual([refused.status, refused.body.code], [503, 'unavailable'], JSON.stringify(refused.body))
+      assert.match(String(refused.body.detail), why)
+      await set('scheduler.module_failure', 'skip')
+      await use()
+    })
+  }
+})
