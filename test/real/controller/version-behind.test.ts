@@ -38,7 +38,7 @@ describe('controller/version-behind', () => {
     cloud = await testCloud()
     const { db } = cloud.cloud.database
     const cluster = await db.selectFrom('cluster').select('id').executeTakeFirstOrThrow()
-    host_id = makeId<never>(cloud.cloud) as string
+    host_id = makeId<never>(cloud.cloud)
     const row = { id: host_id, name: 'old', cluster_id: cluster.id, machine_id: 'machine-old' }
     await db
       .insertInto('host')
