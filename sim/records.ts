@@ -103,7 +103,7 @@ export async function prepareRecords(
 }
 
 /** What the first start makes stays: hashing the administrator's password is slow on purpose. */
-const kept = ['domain', 'project', 'user', 'role', 'role_grant', 'flavor', 'zone', 'cluster', 'quota']
+const kept = ['domain', 'project', 'user', 'role', 'role_grant', 'flavor', 'region', 'zone', 'cluster', 'quota']
 
 async function empty(engine: Engine): Promise<void> {
   await engine.pglite.query('rollback')
