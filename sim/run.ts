@@ -10,6 +10,7 @@ import { factsOf } from './facts.ts'
 import { SimulatedHost } from './host.ts'
 import { violations } from './invariants.ts'
 import { MovingGround } from './mover.ts'
+import { Operator } from './operator.ts'
 import { Wires } from './network.ts'
 import { type Seeded, seeded } from './random.ts'
 import { prepareRecords, type Records } from './records.ts'
@@ -51,10 +52,10 @@ export class Run {
   protected readonly counts: Record<string, number> = {}
   protected readonly ids: string[] = []
   private readonly ground = new MovingGround()
-  private readonly migrations: string[] = []
   /** Guests that ran on two hosts at one moment. */
   private readonly doubled = new Set<string>()
   private readonly volumes: VolumeUser
+  private readonly operator: Operator
   private records: Records | undefined
   private trouble = true
   protected trace = 0
@@ -66,6 +67,7 @@ export class Run {
     this.engine = engine.under(this.clock)
     this.wires = new Wires(this.clock, this.random.fork('wires'))
     const acts = { ask: this.ask.bind(this), createFrom: this.create.bind(this) }
+    this.operator = new Operator({ ask: acts.ask, random: this.random, hosts: this.hosts, ids: this.ids })
     this.volumes = new VolumeUser({ ...acts, random: this.random, records: () => this.records })
   }
 
@@ -88,7 +90,7 @@ export class Run {
     this.makeHosts()
     this.wires.doubling = 0.05
     this.plan('users', 200, 3000, () => this.userAsks())
-    this.plan('operators', 300, 3000, () => void this.operatorAsks())
+    this.plan('operators', 300, 3000, () => void this.operator.asks())
     this.plan('faults', 500, 6000, () => this.strike())
   }
 
@@ -159,22 +161,6 @@ export class Run {
       if (host === at || host.domains.get(instance_id)?.power !== 'running') continue
       this.doubled.add(`${instance_id} ran on ${host.name} and ${at.name} at once`)
     }
-  }
-
-  /** An operator moves instances, changes their mind, and empties hosts. */
-  private async operatorAsks(): Promise<void> {
-    const { random } = this
-    const kind = random.between(0, 15)
-    const host = random.pick(this.hosts)
-    if (kind === 0) return void (await this.ask('POST', `/v1/hosts/${host.id}/maintenance`, {}))
-    if (kind <= 2)
-      return void (await this.ask('DELETE', `/v1/hosts/${host.id}/maintenance?cancel_migrations=${random.chance(0.5)}`))
-    const last = this.migrations.at(-1)
-    if (kind <= 4 && last !== undefined) return void (await this.ask('POST', `/v1/migrations/${last}/cancel`))
-    if (this.ids.length === 0) return
-    const answer = await this.ask('POST', `/v1/instances/${random.pick(this.ids)}/migrate`, {})
-    const made = answer?.body.migration as { id: string } | undefined
-    if (made) this.migrations.push(made.id)
   }
 
   /** Calls `act` again and again at random times, while there is trouble. */

@@ -142,6 +142,10 @@ export function createCalls({ hypervisor, dialler, instances, isOff, probe, log 
       switch (params.method) {
         case 'stream':
           return carry(params)
+        case 'cpu_baseline':
+          return hypervisor.cpuBaseline?.(params.cpus) ?? noCpus()
+        case 'cpu_compare':
+          return hypervisor.cpuCompare?.(params.cpu) ?? noCpus()
         case 'set_password':
           return setPassword(params)
         case 'probe':
@@ -157,6 +161,10 @@ export function createCalls({ hypervisor, dialler, instances, isOff, probe, log 
       for (const socket of open) socket.destroy()
     },
   }
+}
+
+function noCpus(): Promise<never> {
+  return Promise.reject(new Failure('This host knows nothing of CPU models.'))
 }
 
 /** What the viewer types goes to a console; a log does not listen. */

@@ -191,6 +191,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
           room: () => storage.room(),
           hypervisorVersions: () => hypervisor.versions(),
           cpuModels: () => hypervisor.cpuModels(),
+          hostCpu: () => hypervisor.hostCpu(),
           network: () => factsWithoutWarnings(network, warned, log),
         }),
     },

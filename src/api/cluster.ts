@@ -1,6 +1,6 @@
 /** Clusters: hosts of one kind that instances may move between, and how far their CPUs and memory are promised. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const CpuOvercommit = Type.Number({ minimum: 0.1, maximum: 64, description: 'vCPUs promised for each CPU thread' })
@@ -13,12 +13,45 @@ const FailuresTolerated = Type.Integer({
     'How many of its hosts may be lost and the highly available instances still find room: so much stays free. 0: nothing is kept free',
 })
 
+const flags = (description: string) => Type.Array(Type.String(), { description })
+
+export const CpuBaseline = closed({
+  model: Type.String(),
+  vendor: Type.Optional(Type.String()),
+  require: flags('What guests have beyond the model'),
+  disable: flags('What guests lack of it'),
+})
+export type CpuBaseline = Static<typeof CpuBaseline>
+
+export const CpuPlan = closed({
+  current: nullable(CpuBaseline),
+  proposed: CpuBaseline,
+  changed: Type.Boolean(),
+  hosts: Type.Array(
+    closed({
+      id: Uuid,
+      name: Name,
+      linked: Type.Boolean(),
+      model: nullable(Type.String({ description: 'Null: its agent does not say' })),
+      fits: nullable(
+        Type.Boolean({ description: 'Null: not asked, as it does not answer or others have the same CPU' }),
+      ),
+      missing: flags('What it lacks of what is proposed'),
+    }),
+  ),
+  instances: Type.Integer({ description: 'That have another CPU than what is proposed, and keep it' }),
+  examples: Type.Array(closed({ id: Uuid, name: Type.String() }), { description: 'Some of them' }),
+})
+export type CpuPlan = Static<typeof CpuPlan>
+
 export const Cluster = closed({
   id: Uuid,
   zone_id: Uuid,
   name: Name,
   cpu_overcommit: CpuOvercommit,
   memory_overcommit: MemoryOvercommit,
+  cpu_baseline: nullable(CpuBaseline),
+  cpu_baseline_at: nullable(Time),
   ha_failures_tolerated: FailuresTolerated,
   created_at: Time,
 })
@@ -44,7 +77,45 @@ export type ClusterReserve = Static<typeof ClusterReserve>
 
 const params = closed({ cluster: Uuid })
 
+const baselinePath = '/v1/clusters/:cluster/cpu-baseline'
+
 export const clusterRoutes = {
+  planBaseline: route({
+    name: 'cluster.plan-cpu-baseline',
+    method: 'GET',
+    path: baselinePath,
+    summary: 'The CPU that all hosts of a cluster have in common now, and what would come of taking it',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    status: 200,
+    reply: CpuPlan,
+    errors: ['not_found', 'conflict', 'host_unreachable'],
+  }),
+  setBaseline: route({
+    name: 'cluster.set-cpu-baseline',
+    method: 'PUT',
+    path: baselinePath,
+    summary: 'Give new instances of a cluster the CPU that all its hosts have in common now',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    status: 200,
+    reply: Cluster,
+    errors: ['not_found', 'conflict', 'host_unreachable'],
+  }),
+  clearBaseline: route({
+    name: 'cluster.clear-cpu-baseline',
+    method: 'DELETE',
+    path: baselinePath,
+    summary: 'Give new instances of a cluster the CPU of the host that they are made on',
+    level: 'system',
+    needs: 'topology.manage',
+    params,
+    status: 200,
+    reply: Cluster,
+    errors: ['not_found'],
+  }),
   list: route({
     name: 'cluster.list',
     method: 'GET',

@@ -80,6 +80,12 @@ export const Host = closed({
   ),
   aggregates: Type.Array(closed({ id: Uuid, name: Name }), { description: 'Aggregates that it is in' }),
   machine_id: Type.String(),
+  cpu_missing: nullable(
+    Type.Array(Type.String(), {
+      description:
+        'It cannot carry its cluster’s CPU baseline, and takes no instances: what it lacks. Null: it can, or is not known to',
+    }),
+  ),
   facts: Type.Unknown({ description: 'What the agent found: CPU, NUMA, memory, disks, NICs, versions' }),
   foreign_domains: Type.Unknown({ description: 'Domains in libvirt that Croft did not make and leaves alone' }),
   disagreements: Type.Array(Disagreement, {

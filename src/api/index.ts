@@ -8,7 +8,7 @@ import { hostRoutes } from './host.ts'
 import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
 import { maintenanceRoutes } from './maintenance.ts'
-import { migrationRoutes } from './migration.ts'
+import { instanceMoveRoutes, migrationRoutes } from './migration.ts'
 import { instanceGroupRoutes } from './instance-group.ts'
 import { operationRoutes } from './operation.ts'
 import { domainRoutes } from './domain.ts'
@@ -49,7 +49,7 @@ export const contract = {
   'host-registration': hostRegistrationRoutes,
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,
-  instance: instanceRoutes,
+  instance: { ...instanceRoutes, ...instanceMoveRoutes },
   migration: migrationRoutes,
   maintenance: maintenanceRoutes,
   'instance-group': instanceGroupRoutes,

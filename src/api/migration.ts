@@ -89,8 +89,9 @@ export type MigrationCreate = Static<typeof MigrationCreate>
 
 const params = closed({ migration: Uuid })
 
-export const migrationRoutes = {
-  create: route({
+/** Beside the other routes of instances (index.ts): here for its shapes. */
+export const instanceMoveRoutes = {
+  migrate: route({
     name: 'instance.migrate',
     method: 'POST',
     path: '/v1/instances/:instance/migrate',
@@ -103,6 +104,9 @@ export const migrationRoutes = {
     reply: closed({ migration: Migration, instance: Instance, operation: Operation }),
     errors: ['not_found', 'wrong_state', 'no_capacity', 'host_unreachable', 'conflict', 'changed_meanwhile'],
   }),
+}
+
+export const migrationRoutes = {
   list: route({
     name: 'migration.list',
     method: 'GET',

@@ -19,6 +19,7 @@ import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cl
 import { sealAudit } from './reconcilers/audit-seal.ts'
 import { Availability } from './reconcilers/availability.ts'
 import { balanceLoop } from './reconcilers/balance.ts'
+import { cpuBaselineLoop } from './reconcilers/cpu-baseline.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
 import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
@@ -67,7 +68,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   const settings = new Settings(database)
   const { random, sealer } = parts
   const calls = new AgentCalls({ controller_id: self.id, database, clock, random, sealer, log })
-  const interval_s = () => settings.get('metrics.interval_s')
+  const interval_s = (host_id: string) => settings.at('metrics.interval_s', { host_id })
   const metrics = new MetricHub({ controller_id: self.id, database, clock, log, interval_s })
   const cloud: Cloud = {
     self,
@@ -86,11 +87,13 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
       log,
       calls,
       metrics,
-      rules: () => ({
-        stop_timeout_s: settings.get('instance.stop_timeout_s'),
-        reserved_memory_mib: settings.get('host.reserved_memory_mib'),
-        host: { ...parts.wanted_of_hosts, metrics_interval_s: interval_s() },
-      }),
+      rules: {
+        host: parts.wanted_of_hosts,
+        learn: (db, host_ids) => settings.learn(db, host_ids),
+        metricsInterval: interval_s,
+        stopTimeout: project_id => settings.at('instance.stop_timeout_s', { project_id }),
+        reservedMemory: host_id => settings.at('host.reserved_memory_mib', { host_id }),
+      },
     }),
     calls,
     streams: new AgentStreams({ calls, clock, random, agent_url: self.agent_url }),
@@ -150,6 +153,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     purging,
     sealing,
     migrationLoop(cloud),
+    cpuBaselineLoop(cloud),
     maintenanceLoop(cloud),
     ...imageLoops(cloud),
     ...(parts.loops?.(cloud) ?? []),

@@ -5,6 +5,7 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { MigrationReport, WantedMigration } from './migration.ts'
+import { HostCpu } from './host-cpu.ts'
 import { SamplesFrame } from './samples.ts'
 import { RebootCount, Version, WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
 
@@ -50,6 +51,8 @@ export const HostFacts = Type.Object({
   ),
   /** CPUs that are threads of one core. */
   thread_siblings: Type.Optional(Type.Array(Type.Array(Count, { maxItems: 64 }), { maxItems: 65_536 })),
+  /** The CPU that a guest can have here at most: its host's, as far as it can be given; absent where guests have nothing else. */
+  host_cpu: Type.Optional(HostCpu),
   /** Models that a guest can have here, as libvirt says of its hypervisor. */
   cpu_models: Type.Optional(Type.Array(Text, { maxItems: 1024 })),
   disks: Type.Array(Type.Object({ name: Text, size_bytes: Bytes, model: Text, rotational: Type.Boolean() }), {
@@ -232,6 +235,10 @@ export const AgentCall = Type.Union([
     replay_bytes: Type.Optional(Type.Integer()),
     follow: Type.Optional(Type.Boolean()),
   }),
+  /** The CPU that guests on all of these hosts' CPUs can have; answered with a HostCpu. */
+  Type.Object({ method: Type.Literal('cpu_baseline'), cpus: Type.Array(HostCpu, { minItems: 1, maxItems: 8 }) }),
+  /** Whether guests with this CPU can run here; answered with a CpuVerdict. */
+  Type.Object({ method: Type.Literal('cpu_compare'), cpu: HostCpu }),
   /** Have the guest agent set an account's password; answered with a PasswordOutcome. */
   Type.Object({
     method: Type.Literal('set_password'),

@@ -13,6 +13,7 @@ import {
   videoModels,
 } from '../model/graphics.ts'
 import { type NicModel, nicModels } from '../model/nic.ts'
+import { CpuFeatures } from './host-cpu.ts'
 import { WantedHardware } from './hardware.ts'
 import { WantedMigration } from './migration.ts'
 
@@ -120,6 +121,8 @@ export const WantedInstance = Type.Object({
   memory_mib: Amount,
   /** 'host-model', 'host-passthrough', 'default' (the host's choice) or a model's name. */
   cpu_model: Type.String(),
+  /** Beside a model that is named: what the guest has of the CPU that its cluster's hosts have in common. */
+  cpu_features: Type.Optional(CpuFeatures),
   /** What of this host is its own, and what else it sees of CPUs and memory; changes only with the generation, or the host. */
   hardware: Type.Optional(WantedHardware),
   /** The guest's system, where it needs a machine of its own kind: 'windows' keeps its clock in local time and knows Hyper-V's ways. */

@@ -1,5 +1,6 @@
 /** Every noun that has pages, one line each; navigation, addresses, search and command palette follow from it. */
 import { accountPage } from './account/page.ts'
+import { aggregate } from './aggregate/definition.tsx'
 import { apiKey } from './api-key/definition.tsx'
 import { auditPage } from './audit/page.ts'
 import { cluster } from './cluster/definition.tsx'
@@ -8,6 +9,7 @@ import { eventPage } from './event/page.ts'
 import { flavor } from './flavor/definition.tsx'
 import { floatingIp } from './floating-ip/definition.tsx'
 import { host } from './host/definition.tsx'
+import { hostRegistration } from './host-registration/definition.tsx'
 import { image } from './image/definition.tsx'
 import { imageKey } from './image-key/definition.tsx'
 import { keyPair } from './key-pair/definition.tsx'
@@ -22,6 +24,7 @@ import { pool } from './pool/definition.tsx'
 import { port } from './port/definition.tsx'
 import { project } from './project/definition.tsx'
 import { quotaPage } from './quota/page.ts'
+import { region } from './region/definition.tsx'
 import { role } from './role/definition.tsx'
 import { router } from './router/definition.tsx'
 import { securityGroup } from './security-group/definition.tsx'
@@ -41,8 +44,11 @@ export const nouns: readonly NounDefinition[] = [
   securityGroup,
   port,
   host,
+  hostRegistration,
   cluster,
+  aggregate,
   zone,
+  region,
   pool,
   migration,
   operation,

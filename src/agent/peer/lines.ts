@@ -1,5 +1,5 @@
 /** A stream's beginning as lines of text: the opening, and messages. What comes after the last line that is asked for stays as it is. */
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 
 const newline = 0x0a
 
@@ -32,14 +32,15 @@ export function firstLine(stream: Readable, bytes_max: number): Promise<string> 
   })
 }
 
-/** Tells each further line; destroys the stream when one is longer than `bytes_max`. */
+/** Tells each further line that is not empty; destroys the stream when one is longer than `bytes_max`. */
 export function eachLine(stream: Readable, bytes_max: number, tell: (line: string) => void): void {
   let parts: Buffer[] = []
   let bytes = 0
   stream.on('data', (chunk: Buffer) => {
     let rest = chunk
     for (let at = rest.indexOf(newline); at >= 0; at = rest.indexOf(newline)) {
-      tell(Buffer.concat([...parts, rest.subarray(0, at)]).toString('utf8'))
+      const line = Buffer.concat([...parts, rest.subarray(0, at)]).toString('utf8')
+      if (line !== '') tell(line)
       rest = rest.subarray(at + 1)
       parts = []
       bytes = 0
@@ -48,4 +49,19 @@ export function eachLine(stream: Readable, bytes_max: number, tell: (line: strin
     bytes += rest.length
     if (bytes > bytes_max) stream.destroy(new Error('the other host says more than it may'))
   })
+}
+
+const beat_ms = 2_000
+/** A host or network that is gone says nothing of it; the kernel would take minutes to find out. */
+const silent_ms = 15_000
+
+/** Empty lines now and then, both ways; a stream on which nothing comes for too long is destroyed. */
+export function beat(stream: Duplex): void {
+  let heard_ms = performance.now()
+  stream.on('data', () => (heard_ms = performance.now()))
+  const timer = setInterval(() => {
+    if (performance.now() - heard_ms > silent_ms) stream.destroy(new Error('the other host is silent'))
+    else if (stream.writable) stream.write('\n')
+  }, beat_ms)
+  stream.once('close', () => clearInterval(timer))
 }

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import { type Opening, type PeerStream, peerMessageBytesMax } from '../../protocol/peer.ts'
 import { sendFile } from './file-stream.ts'
-import { eachLine } from './lines.ts'
+import { beat, eachLine } from './lines.ts'
 import type { RelayEnd } from './relay-main.ts'
 import type { RelayOrder, RelayWord } from './relay-words.ts'
 import { splice } from './splice.ts'
@@ -56,6 +56,7 @@ export function createDialler(order: Extract<RelayOrder, { do: 'dial' }>, tell: 
     let reason: string | null = null
     session.on('error', error => (reason = error.message))
     eachLine(session, peerMessageBytesMax, text => tell({ on: 'heard', session: control, text }))
+    beat(session)
     session.once('close', () => tell({ on: 'closed', session: control, reason }))
     tell({ on: 'session', session: control, migration: coming.migration })
   }

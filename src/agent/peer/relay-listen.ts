@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { createServer, type TLSSocket } from 'node:tls'
 import { type Opening, openingBytesMax, parseOpening, peerMessageBytesMax } from '../../protocol/peer.ts'
 import { receiveFile } from './file-stream.ts'
-import { eachLine, firstLine } from './lines.ts'
+import { beat, eachLine, firstLine } from './lines.ts'
 import type { RelayEnd } from './relay-main.ts'
 import type { ComingFile, Coming, RelayOrder, RelayWord } from './relay-words.ts'
 import { splice } from './splice.ts'
@@ -85,6 +85,7 @@ export function createListener(
     sessions.set(session, socket)
     tell({ on: 'session', session, migration })
     eachLine(socket, peerMessageBytesMax, text => tell({ on: 'heard', session, text }))
+    beat(socket)
     socket.on('end', () => socket.end())
     socket.once('close', () => {
       sessions.delete(session)

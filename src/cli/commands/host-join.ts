@@ -16,7 +16,7 @@ import { configOf, type PlaceOptions } from './machine.ts'
 export interface HostJoinOptions extends PlaceOptions {
   token?: string | undefined
   /** Of the cloud's certificate authority, base64url; without a token. */
-  ca?: string
+  authority?: string
   name?: string
   clusterAddress?: string
   tunnelNic?: string
@@ -82,14 +82,14 @@ export async function joinThisMachine(
 }
 
 /** Whom this machine trusts to be its cloud must be said: whoever answers will be root here. */
-function pinned({ token, ca }: HostJoinOptions): Buffer | undefined {
+function pinned({ token, authority }: HostJoinOptions): Buffer | undefined {
   if (token !== undefined) return undefined
-  if (ca === undefined)
+  if (authority === undefined)
     throw new UsageError(
-      'Without a token, say which cloud it is to be: --ca FINGERPRINT, as `croft host joining` or the web UI shows it under Hosts, Add a host.',
+      'Without a token, say which cloud it is to be: --authority FINGERPRINT, as `croft host joining` or the web UI shows it under Hosts, Add a host.',
     )
-  const sha256 = Buffer.from(ca, 'base64url')
-  if (!/^[A-Za-z0-9_-]{43}$/.test(ca) || sha256.length !== 32)
-    throw new UsageError('--ca takes a fingerprint of 43 characters, as `croft host joining` shows it.')
+  const sha256 = Buffer.from(authority, 'base64url')
+  if (!/^[A-Za-z0-9_-]{43}$/.test(authority) || sha256.length !== 32)
+    throw new UsageError('--authority takes a fingerprint of 43 characters, as `croft host joining` shows it.')
   return sha256
 }

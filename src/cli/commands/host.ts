@@ -2,18 +2,20 @@
 import type { Command } from 'commander'
 import { addCommonOptions } from '../build-command.ts'
 import type { Comfort, Shop } from '../shop.ts'
+import { registerMaintenance } from './host-maintenance.ts'
 import { configOf, type PlaceOptions, placeOptions, progressHere, tellFailure } from './machine.ts'
 
 interface JoinOptions extends PlaceOptions {
   name?: string
   clusterAddress?: string
   tunnelNic?: string
-  ca?: string
+  authority?: string
 }
 
 export const comfort: Comfort = {
   extend(noun, shop) {
     registerJoin(noun, shop)
+    registerMaintenance(noun, shop)
     registerLeave(noun)
   },
 }
@@ -26,7 +28,7 @@ function registerJoin(noun: Command, shop: Shop): void {
       'Make this machine a host of a cloud: install what a host needs, join with a token of `croft host invite`, start the agent. Without a token it asks to be let in, shows a code, and waits until an operator has compared that and approved it (`croft host-registration approve`). Harmless to run again.',
     )
     .option(
-      '--ca <fingerprint>',
+      '--authority <fingerprint>',
       'of the cloud’s certificate authority, as `croft host joining` shows it: without a token',
     )
     .option('--name <name>', 'what to call it (default: its hostname)')

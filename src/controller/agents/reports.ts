@@ -100,9 +100,9 @@ export function noteFacts(
   database: Database,
   link: HeldLink,
   facts: HostFacts,
-  rules: { reserved_memory_mib: number },
+  reserved_mib: number,
 ): Promise<'applied' | 'foreign'> {
-  return noteOnHost(database, link, tx => host.setFacts(tx, link.host_id, facts, rules.reserved_memory_mib))
+  return noteOnHost(database, link, tx => host.setFacts(tx, link.host_id, facts, reserved_mib))
 }
 
 export function noteForeign(

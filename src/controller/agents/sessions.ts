@@ -35,7 +35,7 @@ import {
   type ReportOutcome,
   type SentReport,
 } from './reports.ts'
-import { type FrameAsked, type FrameMade, type Told, wantedFrames } from './wanted-frame.ts'
+import { type FrameAsked, type FrameMade, type FrameRules, type Told, wantedFrames } from './wanted-frame.ts'
 
 export interface AgentLink {
   send(frame: ControllerFrame): void
@@ -49,8 +49,8 @@ export interface SessionParts {
   readonly log: Logger
   readonly calls: AgentCalls
   readonly metrics: MetricHub
-  /** What is asked of hosts besides instances; read anew for each frame. */
-  rules(): { stop_timeout_s: number; reserved_memory_mib: number; host: WantedHostRules }
+  /** What is asked of hosts besides instances; settings are read anew for each frame. */
+  readonly rules: FrameRules
 }
 
 /** How hosts reach the logical networks; see WantedHost. */
@@ -58,8 +58,6 @@ export interface WantedHostRules {
   ovn_southbound: string
   physical_networks: Record<string, string>
   external_gateway: string | null
-  /** How often they measure; 0 for never. */
-  metrics_interval_s?: number
 }
 
 /** What sessions do together: what many hosts ask or say at the same moment is read or written at once. */
@@ -70,7 +68,7 @@ class Shared {
   constructor({ database, rules }: SessionParts) {
     // Who waits for a database that is away waits once, not in turn.
     const mayRedo = (error: unknown) => !isDatabaseAway(error)
-    this.frames = new Together(asked => wantedFrames(database.db, asked, rules()), { mayRedo })
+    this.frames = new Together(asked => wantedFrames(database.db, asked, rules), { mayRedo })
     this.reports = new Together(sent => applyReports(database, sent), { mayRedo })
   }
 }
@@ -244,6 +242,13 @@ export class AgentSession {
     }))
   }
 
+  /** Memory of the host that is for nobody's guests. */
+  private async reserved_mib(): Promise<number> {
+    const { rules, database } = this.parts
+    await rules.learn(database.db, [this.host_id])
+    return rules.reservedMemory(this.host_id)
+  }
+
   private async handle(text: string): Promise<void> {
     const frame = parseAgentFrame(text)
     if (frame.type === 'ping') return this.pong(frame.sent_ms)
@@ -255,7 +260,7 @@ export class AgentSession {
       case 'held':
         return this.mustHold(await noteHeld(this.parts.database, this, frame.instances))
       case 'facts':
-        return this.mustHold(await noteFacts(this.parts.database, this, frame.facts, this.parts.rules()))
+        return this.mustHold(await noteFacts(this.parts.database, this, frame.facts, await this.reserved_mib()))
       case 'foreign':
         return this.mustHold(await noteForeign(this.parts.database, this, frame.domains))
       case 'volumes_gone':
@@ -284,15 +289,9 @@ export class AgentSession {
       )
     }
     const { database, controller_id, clock } = this.parts
+    const reserved_mib = await this.reserved_mib()
     const asked_ms = clock.steady_ms()
-    const session = await beginSession(
-      database,
-      this.host_id,
-      controller_id,
-      facts,
-      this.parts.rules().reserved_memory_mib,
-      holds,
-    )
+    const session = await beginSession(database, this.host_id, controller_id, facts, reserved_mib, holds)
     this.epoch = session.epoch
     this.begun_ms = clock.steady_ms()
     this.confirm(asked_ms)

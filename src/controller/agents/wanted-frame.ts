@@ -18,9 +18,17 @@ export interface Told {
 }
 
 export interface FrameRules {
-  stop_timeout_s: number
-  host: WantedHostRules
+  readonly host: WantedHostRules
+  /** Before the others are asked about hosts. */
+  learn(db: Db, host_ids: readonly string[]): Promise<void>
+  /** How often a host measures, seconds; 0 for never. */
+  metricsInterval(host_id: string): number
+  /** How long guests of a project may take to shut down, seconds. */
+  stopTimeout(project_id: string): number
+  reservedMemory(host_id: string): number
 }
+
+type HostRules = WantedHostRules & { metrics_interval_s: number }
 
 /** A host, and what it was told on its link; without `told` it is told all there is. */
 export interface FrameAsked {
@@ -41,10 +49,13 @@ export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: 
   const parts = Map.groupBy(await migrationParts.partsOf(db, host_ids), one => one.host_id)
   const versions = Map.groupBy(await wanted.versions(db, host_ids), one => one.host_id)
   const gateways = rules.host.external_gateway === null ? new Set() : await gatewayHost.among(db, host_ids)
+  await rules.learn(db, host_ids)
   const compared = asked.map(one => {
-    const here = { ...rules.host, external_gateway: gateways.has(one.host_id) ? rules.host.external_gateway : null }
+    const metrics_interval_s = rules.metricsInterval(one.host_id)
+    const external_gateway = gateways.has(one.host_id) ? rules.host.external_gateway : null
+    const here = { ...rules.host, external_gateway, metrics_interval_s }
     const own = { versions: versions.get(one.host_id) ?? [], parts: parts.get(one.host_id) ?? [] }
-    return compare(one, own, here, rules.stop_timeout_s)
+    return compare(one, own, here, rules)
   })
   const news = compared.filter(one => one.is_news)
   if (news.length === 0) return compared.map(({ made }) => made)
@@ -89,24 +100,26 @@ interface Compared {
   changed: string[]
   is_news: boolean
   made: FrameMade
-  host_rules: WantedHostRules
+  host_rules: HostRules
 }
 
 /** What of the host's versions differs from what it was told. */
 function compare(
   { host_id, told }: FrameAsked,
   { versions, parts }: { versions: readonly Version[]; parts: readonly MigrationPart[] },
-  host_rules: WantedHostRules,
-  stop_timeout_s: number,
+  host_rules: HostRules,
+  rules: FrameRules,
 ): Compared {
   const removed_volumes = new Set(versions.filter(one => one.is_removed_volume).map(one => one.id))
   const instances = new Map(
-    versions.filter(one => !one.is_removed_volume).map(one => [one.id, `${one.generation}.${one.details_version}`]),
+    versions
+      .filter(one => !one.is_removed_volume)
+      .map(one => [one.id, `${one.generation}.${one.details_version}.${rules.stopTimeout(one.project_id)}`]),
   )
   for (const one of parts) instances.set(one.instance_id, one.version)
   const changed = [...instances].filter(([id, version]) => told?.instances.get(id) !== version).map(([id]) => id)
   const forgotten = told ? [...told.instances.keys()].some(id => !instances.has(id)) : false
-  const host = JSON.stringify([host_rules, stop_timeout_s])
+  const host = JSON.stringify(host_rules)
   const to_remove = removed_volumes.difference(told?.removed_volumes ?? new Set()).size > 0
   const is_news = !told || changed.length > 0 || forgotten || to_remove || host !== told.host
   const now = { instances, networks: told?.networks ?? new Map<string, string>(), removed_volumes, host }

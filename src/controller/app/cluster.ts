@@ -59,7 +59,8 @@ export function updateCluster(
     const updated = await onConstraint(cluster.update(tx, id, asked), nameTaken(asked.name))
     if (!updated) throw notFound('cluster', id)
     if (asked.cpu_overcommit !== undefined || asked.memory_overcommit !== undefined) {
-      await applyLimits(tx, { cluster_id: id }, cloud.settings.get('host.reserved_memory_mib'))
+      const place = { cluster_id: id, zone_id: updated.zone_id }
+      await applyLimits(tx, { cluster_id: id }, cloud.settings.at('host.reserved_memory_mib', place))
     }
     await record(tx, caller, 'changed', id)
     return updated

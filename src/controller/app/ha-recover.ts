@@ -63,7 +63,7 @@ async function restart(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string
     if (isMoving(move.phase)) await giveUp(tx, move, 'failed', `the host ${from.name} was lost`)
   }
   const placed = await placeExisting(cloud, tx, row, await whereTo(tx, from, row, lost))
-  const told = (await wanted.instances(tx, [row.id], { stop_timeout_s: 1 }))[0]?.instance ?? null
+  const told = (await wanted.instances(tx, [row.id], { stopTimeout: () => 1 }))[0]?.instance ?? null
   await migrationContent.rehost(tx, { instance_id: row.id, target_host_id: placed.host_id })
   const generation = (await instance.want(tx, [row.id], {})).get(row.id) ?? row.generation
   await noteRestart(cloud, tx, { from, row, lost, to_host_id: placed.host_id, generation, told })

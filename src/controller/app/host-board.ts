@@ -182,6 +182,7 @@ export class HostBoard {
       cpu_flags: once(snapshot.cpu_flags),
       labels: once(snapshot.labels),
       aggregates: once(snapshot.aggregates),
+      cpu_baseline: once(snapshot.cpu_baseline ?? null),
     }
   }
 

@@ -46,8 +46,10 @@ export function updateHost(
       host_name_key: () =>
         new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`),
     })
-    if (asked.reserved_memory_mib !== undefined || asked.reserved_vcpus !== undefined)
-      await applyLimits(tx, { host_id: id }, cloud.settings.get('host.reserved_memory_mib'))
+    if (asked.reserved_memory_mib !== undefined || asked.reserved_vcpus !== undefined) {
+      await cloud.settings.learn(tx, [id])
+      await applyLimits(tx, { host_id: id }, cloud.settings.at('host.reserved_memory_mib', { host_id: id }))
+    }
     const found = await host.find(tx, id)
     if (!found) throw notFound('host', id)
     await record(tx, id, 'changed', caller)
@@ -179,7 +181,7 @@ export async function howToJoin(cloud: Cloud): Promise<ReplyOf<typeof hostRoutes
     controller_url,
     ca_fingerprint,
     self_registration: cloud.settings.get('host.self_registration'),
-    command: `./croft host join ${controller_url} --ca ${ca_fingerprint}`,
+    command: `./croft host join ${controller_url} --authority ${ca_fingerprint}`,
     warning: loopbackWarning(controller_url),
   }
 }

@@ -11,10 +11,15 @@ import { imageKey } from '../store/image-key.ts'
 type Asked = Pick<BodyOf<typeof imageRoutes.create>, 'signature' | 'signing_key' | 'signature_algorithm'>
 
 /** Null when none was given. Throws image_refused where one is required, invalid, not_found for a key that is not trusted. */
-export async function signatureAsked(tx: Tx, cloud: Cloud, asked: Asked): Promise<ImageSignature | null> {
+export async function signatureAsked(
+  tx: Tx,
+  cloud: Cloud,
+  asked: Asked,
+  project_id: string,
+): Promise<ImageSignature | null> {
   const { signature, signing_key, signature_algorithm } = asked
   if (signature === undefined && signing_key === undefined && signature_algorithm === undefined) {
-    if (!cloud.settings.get('image.require_signature')) return null
+    if (!cloud.settings.at('image.require_signature', { project_id })) return null
     throw new CloudError('image_refused', unsigned)
   }
   if (signature === undefined || signing_key === undefined) {

@@ -111,7 +111,7 @@ export function createImage(cloud: Cloud, caller: Caller, asked: Create): Promis
     const project_id = projectOf(caller)
     const id = makeId<ImageId>(cloud)
     const source_url = asked.source_url ?? null
-    const signed = await signatureAsked(tx, cloud, asked)
+    const signed = await signatureAsked(tx, cloud, asked, project_id)
     const made = await image.insert(tx, {
       id,
       project_id,

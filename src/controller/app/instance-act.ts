@@ -73,7 +73,8 @@ export function deleteInstance(
   query: QueryOf<typeof instanceRoutes.delete>,
 ): Promise<Acted> {
   const { purge = false, keep_root } = query
-  const minutes = purge ? 0 : cloud.settings.get('instance.recovery_minutes')
+  const minutesOf = ({ project_id }: LockedInstance) =>
+    purge ? 0 : cloud.settings.at('instance.recovery_minutes', { project_id })
   const now_ms = cloud.clock.now_ms()
   return act(
     cloud,
@@ -93,8 +94,8 @@ export function deleteInstance(
       wish: row => ({
         wanted_power: 'stopped',
         deleted_at: row.deleted_at ?? new Date(now_ms),
-        purge_at: new Date(now_ms + minutes * 60_000),
-        purging: minutes === 0,
+        purge_at: new Date(now_ms + minutesOf(row) * 60_000),
+        purging: minutesOf(row) === 0,
       }),
     },
   )

@@ -148,7 +148,7 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       disk_gib: boot.disk_gib,
       ephemeral_gib: size.ephemeral_gib,
       swap_mib: size.swap_mib,
-      cpu_model: cloud.settings.get('instance.cpu_model'),
+      ...cpuOf(cloud, projectOf(caller), one),
       config_drive: asked.config_drive ?? true,
       ...recoveryOf(asked),
       ...graphicsOf(asked, boot.properties),
@@ -159,6 +159,18 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       tags: asked.tags ?? {},
     }
   })
+}
+
+/** Unless the cloud says otherwise, what the hosts of its cluster have in common, so that it can move between them. */
+function cpuOf(
+  cloud: Cloud,
+  project_id: string,
+  { cpu_baseline }: Placed,
+): Pick<NewInstance, 'cpu_model' | 'cpu_features'> {
+  const cpu_model = cloud.settings.at('instance.cpu_model', { project_id })
+  if (cpu_model !== 'default' || !cpu_baseline) return { cpu_model, cpu_features: null }
+  const { model, require, disable } = cpu_baseline
+  return { cpu_model: model, cpu_features: { require, disable } }
 }
 
 /** What one request made. */

@@ -82,7 +82,13 @@ export class MetricHub {
   readonly store: MetricStore
   /** For the controller's own metrics. */
   readonly counted = { samples: 0, blocks: 0, lost: 0 }
-  private readonly parts: { controller_id: string; database: Database; clock: Clock; log: Logger; interval_s(): number }
+  private readonly parts: {
+    controller_id: string
+    database: Database
+    clock: Clock
+    log: Logger
+    interval_s(host_id: string): number
+  }
   private readonly tracked = new Map<string, Tracked>()
   private readonly layouts: MetricLayouts
   private readonly writer: Together<PackedBlock[], undefined>
@@ -169,7 +175,7 @@ export class MetricHub {
 
   /** Puts the values into their place of the minute; the minute before is finished when they are the first of a new one. */
   private keep(one: Tracked): PackedBlock[] {
-    const step_s = Math.max(1, this.parts.interval_s() || 10)
+    const step_s = Math.max(1, this.parts.interval_s(one.host_id) || 10)
     const grid_ms = Math.floor(one.at_ms / (step_s * 1000)) * step_s * 1000
     const finished: PackedBlock[] = []
     const { block } = one

@@ -164,7 +164,7 @@ async function switchOver(tx: Tx, row: MigrationRow, progress: MigrationProgress
 
 /** What its host was told of the instance last; null when the instance is no more. */
 async function toldNow(tx: Tx, row: MigrationRow): Promise<unknown> {
-  const [found] = await wanted.instances(tx, [row.instance_id], { stop_timeout_s: 1 })
+  const [found] = await wanted.instances(tx, [row.instance_id], { stopTimeout: () => 1 })
   return found?.instance ?? null
 }
 

@@ -147,6 +147,7 @@ export async function beginMove(
       caller: asked.caller,
     },
   )
+  await cloud.settings.learn(tx, [source_host_id])
   const id = makeId<MigrationId>(cloud)
   const operation_id = makeId<OperationId>(cloud)
   const who = { user_id: asked.who?.user_id ?? null, request_id: asked.who?.request_id ?? null }
@@ -162,7 +163,7 @@ export async function beginMove(
     target_host_id,
     phase: 'preparing',
     copied_volumes: json(content.filter(one => !one.is_shared).map(one => one.id)),
-    options: json(optionsOf(cloud, asked.options)),
+    options: json(optionsOf(cloud, asked.options, source_host_id)),
     secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
     ...claimed,
     operation_id,
@@ -182,13 +183,14 @@ export async function beginMove(
   return { id, operation_id, target_host_id }
 }
 
-function optionsOf({ settings }: Pick<Cloud, 'settings'>, asked: MigrationOptions): MigrationOptions {
+/** What was not asked for is as the settings say for the host that sends. */
+function optionsOf({ settings }: Pick<Cloud, 'settings'>, asked: MigrationOptions, host_id: string): MigrationOptions {
   return {
-    bandwidth_mib_s: asked.bandwidth_mib_s ?? settings.get('migration.bandwidth_mib_s'),
-    downtime_ms_max: asked.downtime_ms_max ?? settings.get('migration.downtime_ms_max'),
-    auto_converge: asked.auto_converge ?? settings.get('migration.auto_converge'),
-    postcopy_after_s: asked.postcopy_after_s ?? settings.get('migration.postcopy_after_s'),
-    timeout_s: asked.timeout_s ?? settings.get('migration.timeout_s'),
+    bandwidth_mib_s: asked.bandwidth_mib_s ?? settings.at('migration.bandwidth_mib_s', { host_id }),
+    downtime_ms_max: asked.downtime_ms_max ?? settings.at('migration.downtime_ms_max', { host_id }),
+    auto_converge: asked.auto_converge ?? settings.at('migration.auto_converge', { host_id }),
+    postcopy_after_s: asked.postcopy_after_s ?? settings.at('migration.postcopy_after_s', { host_id }),
+    timeout_s: asked.timeout_s ?? settings.at('migration.timeout_s', { host_id }),
   }
 }
 

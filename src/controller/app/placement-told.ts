@@ -41,7 +41,7 @@ export const maySeeHosts = (caller: Caller): boolean => mayOnSystem(caller, 'top
 
 export function refused(cloud: Cloud, wanting: Wanting, decisions: readonly Decision[]): NoCapacity {
   const { sentence, detail } = noRoom(wanting, decisions)
-  const last = decisions.at(-1) ?? { host_id: null, zone_id: null, hosts: [], refusals: {} }
+  const last = decisions.at(-1) ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], refusals: {} }
   const { caller, project_id, instance_id, asked } = wanting
   const id = makeId<PlacementId>(cloud)
   return new NoCapacity(

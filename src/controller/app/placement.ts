@@ -11,7 +11,7 @@ import { CloudError } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Decision } from '../scheduler/place.ts'
-import type { HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
+import type { CpuNames, HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
@@ -26,6 +26,8 @@ export interface Placed {
   host_id: string
   zone_id: string
   decision: Decision
+  /** What the hosts of its cluster have in common, for its guest. */
+  cpu_baseline: CpuNames | null
 }
 
 /** Another transaction may take the room between looking and claiming; then it is looked at again. */
@@ -51,8 +53,8 @@ async function decide(cloud: Cloud, tx: Tx, asked: PlacementAsked, count: number
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
   if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
   const placed = decisions.flatMap(decision => {
-    const { host_id, zone_id } = decision
-    return host_id !== null && zone_id !== null ? [{ host_id, zone_id, decision }] : []
+    const { host_id, zone_id, cpu_baseline } = decision
+    return host_id !== null && zone_id !== null ? [{ host_id, zone_id, cpu_baseline, decision }] : []
   })
   return { asked, decisions, placed, hosts }
 }
@@ -187,7 +189,7 @@ export async function tryPlacingExisting(
 ): Promise<Decision> {
   const asked = await askedOf(cloud, tx, instance, elsewhere, false)
   const { decisions } = await decide(cloud, tx, asked, 1)
-  return decisions[0] ?? { host_id: null, zone_id: null, hosts: [], refusals: {} }
+  return decisions[0] ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], refusals: {} }
 }
 
 /** What it was made with, as far as that still counts. */

@@ -152,6 +152,7 @@ async function insertRecord(
         0,
       ),
       cpu_model: wanted.cpu_model,
+      cpu_features: wanted.cpu_features ?? null,
       config_drive: wanted.config_drive,
       ...recoveryOf(wanted),
       ...graphicsOf(wanted, {}),
@@ -164,7 +165,7 @@ async function insertRecord(
     },
   ])
   const now_ms = cloud.clock.now_ms()
-  const purge_at = new Date(now_ms + cloud.settings.get('instance.recovery_minutes') * 60_000)
+  const purge_at = new Date(now_ms + cloud.settings.at('instance.recovery_minutes', wanted.metadata) * 60_000)
   const deletion = wanted.power === 'deleted' ? { deleted_at: new Date(now_ms), purge_at } : {}
   await held.pass(tx, wanted.id, hold, { reboot_kind: wanted.reboot_kind, ...deletion })
 }

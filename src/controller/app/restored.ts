@@ -124,7 +124,7 @@ async function takeHost(cloud: Cloud, tx: Tx, hold: HeldRow, row: LockedInstance
   if (strange) return strange
   const gone = wanted.power === 'deleted' || wanted.power === 'purged'
   const now_ms = cloud.clock.now_ms()
-  const minutes = wanted.power === 'purged' ? 0 : cloud.settings.get('instance.recovery_minutes')
+  const minutes = wanted.power === 'purged' ? 0 : cloud.settings.at('instance.recovery_minutes', row)
   const deletion = gone
     ? { deleted_at: row.deleted_at ?? new Date(now_ms), purge_at: row.purge_at ?? new Date(now_ms + minutes * 60_000) }
     : { deleted_at: null, purge_at: null, compute_claimed: true }

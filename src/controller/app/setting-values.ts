@@ -7,10 +7,18 @@ import { Value } from 'typebox/value'
 import { CloudError } from '../../model/errors.ts'
 import type { Weight } from '../scheduler/weight.ts'
 import { type WeightName, weights } from '../scheduler/weights/index.ts'
+import { type SettingPlaceKind, settingPlaces } from '../../model/setting.ts'
 import type { Database, Db } from '../store/database.ts'
+import { setting as stored } from '../store/setting.ts'
 
-function setting<T extends TSchema>(schema: T, fallback: Static<T>, summary: string) {
-  return { schema, fallback, summary }
+/** `scopes`: the parts of the cloud for which it may have a value of their own. */
+function setting<T extends TSchema>(
+  schema: T,
+  fallback: Static<T>,
+  summary: string,
+  scopes: readonly SettingPlaceKind[] = [],
+) {
+  return { schema, fallback, summary, scopes }
 }
 
 /** A factor below zero likes the opposite; zero leaves the weight out. */
@@ -27,16 +35,19 @@ export const settingTable = {
     Type.Integer({ minimum: 0, maximum: 525_600 }),
     1440,
     'How long a deleted instance can be recovered before it is purged, minutes',
+    ['project'],
   ),
   'instance.stop_timeout_s': setting(
     Type.Integer({ minimum: 1, maximum: 3600 }),
     60,
     'How long a guest may take to shut down before it is cut off, seconds',
+    ['project'],
   ),
   'instance.cpu_model': setting(
     Type.String({ pattern: '^[A-Za-z0-9._+-]{1,64}$' }),
     'default',
     "CPU model of new instances: 'host-model', 'host-passthrough', a model's name, or 'default' for the host's choice",
+    ['project'],
   ),
   'sign_in.attempts_max': setting(
     Type.Integer({ minimum: 1, maximum: 100 }),
@@ -68,6 +79,7 @@ export const settingTable = {
     Type.Boolean(),
     false,
     'Whether new images must bear a signature by one of the image keys',
+    ['project'],
   ),
   'event.keep_days': setting(Type.Integer({ minimum: 1, maximum: 3650 }), 30, 'How long events are kept, days'),
   'operation.keep_days': setting(
@@ -79,6 +91,7 @@ export const settingTable = {
     Type.Integer({ minimum: 0 }),
     1024,
     'Memory of each host that is never given to instances, MiB',
+    ['zone', 'cluster'],
   ),
   'host.self_registration': setting(
     Type.Boolean(),
@@ -89,26 +102,31 @@ export const settingTable = {
     Type.Integer({ minimum: 0, maximum: 1_000_000 }),
     0,
     'The most that one migration sends, MiB/s; 0 for no limit',
+    ['zone', 'cluster', 'host'],
   ),
   'migration.downtime_ms_max': setting(
     Type.Integer({ minimum: 1, maximum: 60_000 }),
     300,
     'The longest pause of a guest that a live migration aims at, milliseconds',
+    ['zone', 'cluster'],
   ),
   'migration.auto_converge': setting(
     Type.Boolean(),
     true,
     'Whether a guest is slowed down that changes its memory faster than it can be sent',
+    ['zone', 'cluster'],
   ),
   'migration.postcopy_after_s': setting(
     Type.Integer({ minimum: 0, maximum: 86_400 }),
     0,
     'After how long a live migration goes over to postcopy, seconds; 0 for never',
+    ['zone', 'cluster'],
   ),
   'migration.timeout_s': setting(
     Type.Integer({ minimum: 0, maximum: 604_800 }),
     3600,
     'After how long a migration is given up that has not come to its end, seconds; 0 for never',
+    ['zone', 'cluster'],
   ),
   'migration.ready_s': setting(
     Type.Integer({ minimum: 10, maximum: 86_400 }),
@@ -119,11 +137,13 @@ export const settingTable = {
     Type.Integer({ minimum: 1, maximum: 100 }),
     2,
     'How many migrations from or to one host run at once when hosts are emptied',
+    ['zone', 'cluster', 'host'],
   ),
   'migration.parallel_per_cluster': setting(
     Type.Integer({ minimum: 1, maximum: 10_000 }),
     20,
     'How many migrations from hosts of one cluster run at once when hosts are emptied',
+    ['zone', 'cluster'],
   ),
   'ha.storm_share_percent': setting(
     Type.Integer({ minimum: 1, maximum: 100 }),
@@ -149,6 +169,7 @@ export const settingTable = {
     Type.Unsafe<number>({ type: 'integer', enum: [0, 5, 10, 15, 20, 30, 60] }),
     10,
     'How often hosts measure themselves and their instances, seconds; 0 for never',
+    ['zone', 'cluster', 'host'],
   ),
   'scheduler.weight.free_memory': weight(weights.free_memory, 'free memory, as a share of all'),
   'scheduler.weight.free_vcpus': weight(weights.free_vcpus, 'free vCPUs, as a share of all'),
@@ -198,15 +219,30 @@ export function checkSetting(name: SettingName, value: unknown): void {
   )
 }
 
+/** Where a setting is to hold; of a host, its cluster and zone are known by `learn`. */
+export interface HeldAt {
+  project_id?: string | null
+  host_id?: string
+  cluster_id?: string
+  zone_id?: string
+}
+
+const keyOf = (name: string, id: string) => `${name} ${id}`
+
 /** The values in force, re-read when they change. */
 export class Settings {
   private values = new Map<string, unknown>()
-  private readonly database: Database
+  /** Of parts of the cloud, by setting and the part's id. */
+  private scoped = new Map<string, unknown>()
+  /** Of hosts that were asked about, once something is set for clusters or zones. */
+  private hosts = new Map<string, { cluster_id: string; zone_id: string }>()
+  private has_topology = false
+  private readonly database: Pick<Database, 'db' | 'listen'>
   private stop: (() => void) | undefined
   /** Called when values may have changed and are read. */
   changed: (() => void) | undefined
 
-  constructor(database: Database) {
+  constructor(database: Pick<Database, 'db' | 'listen'>) {
     this.database = database
   }
 
@@ -221,12 +257,39 @@ export class Settings {
     this.stop?.()
   }
 
+  /** For the whole cloud. */
   get<N extends SettingName>(name: N): SettingValue<N> {
     return (this.values.has(name) ? this.values.get(name) : settingTable[name].fallback) as SettingValue<N>
   }
 
+  /** There: the most specific of the values that it was given, and what holds for the cloud without any. */
+  at<N extends SettingName>(name: N, place: HeldAt): SettingValue<N> {
+    if (this.scoped.size === 0) return this.get(name)
+    const host = place.host_id === undefined ? undefined : this.hosts.get(place.host_id)
+    const ids = { ...host, ...place }
+    const scopes: readonly SettingPlaceKind[] = settingTable[name].scopes
+    for (const scope of settingPlaces) {
+      const id = scopes.includes(scope) && ids[`${scope}_id`]
+      if (id && this.scoped.has(keyOf(name, id))) return this.scoped.get(keyOf(name, id)) as SettingValue<N>
+    }
+    return this.get(name)
+  }
+
+  /** Before `at` is asked about these hosts: where they are. A query only where it matters, and once for each. */
+  async learn(db: Db, host_ids: readonly string[]): Promise<void> {
+    if (!this.has_topology) return
+    const unknown = host_ids.filter(id => !this.hosts.has(id))
+    if (unknown.length === 0) return
+    const { hosts } = this
+    for (const { host_id, ...at } of await stored.hostPlaces(db, unknown)) hosts.set(host_id, at)
+  }
+
   async read(db: Db): Promise<void> {
-    const rows = await db.selectFrom('setting').select(['name', 'value']).execute()
+    const [rows, scoped] = [await stored.list(db), await stored.scoped(db)]
     this.values = new Map(rows.map(row => [row.name, row.value]))
+    this.scoped = new Map(scoped.map(row => [keyOf(row.name, row.scope_id), row.value]))
+    this.has_topology = scoped.some(row => row.scope === 'cluster' || row.scope === 'zone')
+    // Learnt anew, as a host may have gone elsewhere.
+    this.hosts = new Map()
   }
 }

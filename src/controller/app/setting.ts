@@ -1,80 +1,187 @@
-/** Reading and changing settings; setting-values.ts says which there are, and holds the values in force. */
-import type { Setting } from '../../api/setting.ts'
-import { notFound } from '../../model/errors.ts'
-import type { Cloud } from '../cloud.ts'
-import type { Tx } from '../store/database.ts'
+/** Reading and changing settings, for the cloud or a part of it; setting-values.ts says which there are, and holds the values in force. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Setting, SettingChange, SettingPlace, settingRoutes, SettingValue } from '../../api/setting.ts'
+import type { QueryOf } from '../../api/route.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
+import { settingPlaces } from '../../model/setting.ts'
+import { type Cloud, makeId } from '../cloud.ts'
+import type { Db, Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { setting, type SettingRow } from '../store/setting.ts'
-import { by, type Caller } from './caller.ts'
+import { applyLimits } from '../store/host-limits.ts'
+import type { Page } from '../store/page.ts'
+import { type Place, setting, type SettingRow } from '../store/setting.ts'
+import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
 import { change } from './change.ts'
-import { checkSetting, isSettingName, type SettingName, settingTable } from './setting-values.ts'
+import { checkSetting, isSettingName, type SettingName, Settings, settingTable } from './setting-values.ts'
 
-function toSetting(name: SettingName, row: SettingRow | undefined): Setting {
-  const { schema, fallback, summary } = settingTable[name]
+type Needs = 'setting.read' | 'setting.manage'
+
+/**
+ * The part of the cloud that is named, if one is. Throws invalid for more than one, not_found, and forbidden: a project's are for who
+ * holds the permission in its domain, all others for who holds it on the system.
+ */
+async function placeOf(db: Db, caller: Caller, needs: Needs, asked: SettingPlace): Promise<Place | null> {
+  const named = settingPlaces.filter(scope => asked[`${scope}_id`] !== undefined)
+  if (named.length > 1) {
+    throw new CloudError('invalid', `Name one part of the cloud, not ${named.length}: ${named.join(', ')}.`)
+  }
+  const [scope] = named
+  if (scope !== 'project' && !mayOnSystem(caller, needs)) throw forbidden(needs, 'on the whole system')
+  if (!scope) return null
+  const id = String(asked[`${scope}_id`])
+  const found = await setting.place(db, scope, id)
+  if (!found || (found.domain_id !== null && !mayInDomain(caller, needs, found.domain_id))) throw notFound(scope, id)
+  return found
+}
+
+/** Global values, and those of the place and of what it lies in. */
+async function rowsFor(db: Db, place: Place | null) {
+  const global = await setting.list(db)
+  const ids = place ? [place.id, ...place.above.map(one => one.id)] : []
+  return { global, scoped: place ? await setting.scoped(db, ids) : [] }
+}
+
+function toSetting(
+  name: SettingName,
+  place: Place | null,
+  { global, scoped }: Awaited<ReturnType<typeof rowsFor>>,
+): Setting {
+  const { schema, fallback, summary, scopes } = settingTable[name]
+  interface Level {
+    source: Setting['source']
+    id: string | null
+    name: string | null
+    row: SettingRow | undefined
+  }
+  const parts = place ? [place, ...place.above] : []
+  const levels: Level[] = [
+    ...parts.map(one => ({
+      source: one.scope,
+      id: one.id,
+      name: one.name,
+      row: scoped.find(row => row.name === name && row.scope_id === one.id),
+    })),
+    { source: 'global', id: null, name: null, row: global.find(row => row.name === name) },
+  ]
+  const held = levels.find(one => one.row)
+  const above = levels.slice(1).find(one => one.row)
   return {
     name,
-    value: row ? row.value : fallback,
+    value: held?.row ? held.row.value : fallback,
     default: fallback,
     summary,
     expected: schema,
-    updated_at: row?.updated_at.toISOString() ?? null,
-    updated_by: row?.updated_by ?? null,
+    updated_at: held?.row?.updated_at.toISOString() ?? null,
+    updated_by: held?.row?.updated_by ?? null,
+    scopes: [...scopes],
+    source: held?.source ?? 'default',
+    source_id: held?.id ?? null,
+    source_name: held?.name ?? null,
+    own: levels[0]?.row !== undefined,
+    inherited: above?.row ? above.row.value : fallback,
   }
 }
 
-export async function listSettings(cloud: Cloud): Promise<{ items: Setting[]; next: null }> {
-  const rows = await setting.list(cloud.database.db)
+export async function listSettings(
+  cloud: Cloud,
+  caller: Caller,
+  query: QueryOf<typeof settingRoutes.list>,
+): Promise<{ items: Setting[]; next: null }> {
+  const { db } = cloud.database
+  const place = await placeOf(db, caller, 'setting.read', query)
+  const rows = await rowsFor(db, place)
   const names = Object.keys(settingTable).filter(isSettingName)
-  return {
-    items: names.map(name =>
-      toSetting(
-        name,
-        rows.find(row => row.name === name),
-      ),
-    ),
-    next: null,
-  }
+  const there = place ? names.filter(name => isFor(name, place)) : names
+  return { items: there.map(name => toSetting(name, place, rows)), next: null }
 }
+
+const isFor = (name: SettingName, { scope }: Place) => settingTable[name].scopes.some(one => one === scope)
 
 function known(name: string): SettingName {
   if (!isSettingName(name)) throw notFound('setting', name)
   return name
 }
 
-export async function getSetting(cloud: Cloud, name: string): Promise<Setting> {
-  const rows = await setting.list(cloud.database.db)
-  return toSetting(
-    known(name),
-    rows.find(row => row.name === name),
-  )
+/** Throws invalid where the setting cannot differ from the rest of the cloud. */
+function knownAt(name: string, place: Place | null): SettingName {
+  const checked = known(name)
+  if (!place || isFor(checked, place)) return checked
+  const { scopes } = settingTable[checked]
+  const where = scopes.length === 0 ? 'the whole cloud alone' : `the whole cloud, and for: ${scopes.join(', ')}`
+  throw new CloudError('invalid', `The setting ${checked} is for ${where}. It has no value for a ${place.scope}.`)
+}
+
+export async function getSetting(cloud: Cloud, caller: Caller, name: string, at: SettingPlace): Promise<Setting> {
+  const { db } = cloud.database
+  const place = await placeOf(db, caller, 'setting.read', at)
+  return toSetting(knownAt(name, place), place, await rowsFor(db, place))
+}
+
+export async function settingValues(cloud: Cloud, name: string): Promise<{ items: SettingValue[]; next: null }> {
+  return { items: await setting.valuesOf(cloud.database.db, known(name)), next: null }
+}
+
+export async function settingHistory(
+  cloud: Cloud,
+  name: string,
+  query: QueryOf<typeof settingRoutes.history>,
+): Promise<Page<SettingChange>> {
+  return await setting.history(cloud.database.db, { ...query, name: known(name) })
 }
 
 /** A nil id stands for the setting's name, which is not one; the detail names it. */
 const nil = '00000000-0000-0000-0000-000000000000'
 
-async function tell(tx: Tx, caller: Caller, name: string): Promise<void> {
-  const detail = { name }
-  await event.record(tx, [
-    { noun: 'setting', kind: 'changed', resource_id: nil, project_id: null, ...by(caller), detail },
-  ])
-  await event.notify(tx, 'croft_setting', '')
+export function setSetting(
+  cloud: Cloud,
+  caller: Caller,
+  name: string,
+  { value, ...at }: SettingPlace & { value: unknown },
+): Promise<Setting> {
+  checkSetting(known(name), value)
+  return change(cloud, caller, tx => write(cloud, tx, caller, name, { at, value }))
 }
 
-export function setSetting(cloud: Cloud, caller: Caller, name: string, value: unknown): Promise<Setting> {
-  const checked = known(name)
-  checkSetting(checked, value)
+export function resetSetting(cloud: Cloud, caller: Caller, name: string, at: SettingPlace): Promise<null> {
   return change(cloud, caller, async tx => {
-    const row = await setting.put(tx, checked, value, caller.user_id)
-    await tell(tx, caller, checked)
-    return toSetting(checked, row)
-  })
-}
-
-export function resetSetting(cloud: Cloud, caller: Caller, name: string): Promise<null> {
-  const checked = known(name)
-  return change(cloud, caller, async tx => {
-    await setting.remove(tx, checked)
-    await tell(tx, caller, checked)
+    await write(cloud, tx, caller, name, { at, value: undefined })
     return null
   })
+}
+
+/** `value` undefined: none of its own. What changes nothing leaves no trace. */
+async function write(
+  cloud: Cloud,
+  tx: Tx,
+  caller: Caller,
+  name: string,
+  { at, value }: { at: SettingPlace; value: unknown },
+): Promise<Setting> {
+  const place = await placeOf(tx, caller, 'setting.manage', at)
+  const checked = knownAt(name, place)
+  await setting.lock(tx)
+  const was = toSetting(checked, place, await rowsFor(tx, place))
+  const before = was.own ? was.value : undefined
+  if (was.own === (value !== undefined) && isDeepStrictEqual(before, value)) return was
+  const { user_id } = caller
+  if (value === undefined) await (place ? setting.removeAt(tx, checked, place) : setting.remove(tx, checked))
+  else await (place ? setting.putAt(tx, checked, place, value, user_id) : setting.put(tx, checked, value, user_id))
+  const where = { scope: place?.scope ?? ('global' as const), scope_id: place?.id ?? null }
+  const scope_name = place?.name ?? null
+  await setting.note(tx, { id: makeId(cloud), name: checked, ...where, scope_name, before, after: value, user_id })
+  const what = { noun: 'setting', kind: 'changed', resource_id: nil, project_id: null }
+  await event.record(tx, [{ ...what, ...by(caller), detail: { name: checked, ...where } }])
+  await event.notify(tx, 'croft_setting', '')
+  if (checked === 'host.reserved_memory_mib') await reserveAnew(cloud, tx, place)
+  return toSetting(checked, place, await rowsFor(tx, place))
+}
+
+/** What may be promised of hosts hangs on it, and is kept with them. */
+async function reserveAnew(cloud: Cloud, tx: Tx, place: Place | null): Promise<void> {
+  const settings = new Settings(cloud.database)
+  await settings.read(tx)
+  for (const { id, zone_id } of await setting.clusters(tx, place)) {
+    const reserved_mib = settings.at('host.reserved_memory_mib', { cluster_id: id, zone_id })
+    await applyLimits(tx, { cluster_id: id }, reserved_mib)
+  }
 }

@@ -1,5 +1,6 @@
 import { clusterRoutes } from '../../api/cluster.ts'
 import { createCluster, deleteCluster, getCluster, listClusters, updateCluster } from '../app/cluster.ts'
+import { clearBaseline, planBaseline, setBaseline } from '../app/cpu-baseline.ts'
 import { clusterReserve } from '../app/ha-reserve.ts'
 import { answer, handle } from './handle.ts'
 
@@ -13,5 +14,12 @@ export const clusterHandlers = [
   ),
   handle(clusterRoutes.delete, async ({ cloud, caller, params }) =>
     answer(await deleteCluster(cloud, caller, params.cluster)),
+  ),
+  handle(clusterRoutes.planBaseline, async ({ cloud, params }) => answer(await planBaseline(cloud, params.cluster))),
+  handle(clusterRoutes.setBaseline, async ({ cloud, caller, params }) =>
+    answer(await setBaseline(cloud, caller, params.cluster)),
+  ),
+  handle(clusterRoutes.clearBaseline, async ({ cloud, caller, params }) =>
+    answer(await clearBaseline(cloud, caller, params.cluster)),
   ),
 ]

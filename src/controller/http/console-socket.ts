@@ -5,9 +5,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
-import type { Clock, Timer } from '../../lib/clock.ts'
-import { MalformedRfb, RfbClient } from '../../lib/rfb.ts'
-import { MalformedSpice, SpiceLink } from '../../lib/spice.ts'
+import type { Timer } from '../../lib/clock.ts'
+import { MalformedRfb } from '../../lib/rfb.ts'
+import { MalformedSpice } from '../../lib/spice.ts'
 import { consoleClosed } from '../../model/console.ts'
 import {
   type Taken,
@@ -24,6 +24,7 @@ import {
 } from '../app/console.ts'
 import { addressKey } from '../app/address-key.ts'
 import type { Cloud } from '../cloud.ts'
+import { type Input, inputOf } from './console-input.ts'
 import { RateLimiter, rateOf } from './rate-limit.ts'
 
 const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$/
@@ -280,47 +281,6 @@ function ping(sitting: Sitting): void {
   sitting.lives = false
   sitting.viewer.ping()
   sitting.host.ping()
-}
-
-/** What of a viewer's bytes goes on to the guest. `take` throws MalformedRfb or MalformedSpice. */
-interface Input {
-  take(bytes: Buffer): Buffer
-  /** Returns what the guest is told because of it. */
-  setViewOnly(view_only: boolean): Buffer
-}
-
-const nothing = Buffer.alloc(0)
-
-function inputOf({ kind, view_only, viewer_id }: Taken['ticket'], clock: Clock): Input {
-  if (kind === 'graphical') {
-    const client = new RfbClient(view_only, clock)
-    return { take: bytes => client.push(bytes), setViewOnly: next => client.setViewOnly(next) }
-  }
-  if (kind === 'spice') return spiceInput(viewer_id === null)
-  let only = view_only
-  return {
-    take: bytes => (only ? nothing : bytes),
-    setViewOnly(next) {
-      only = next
-      return nothing
-    },
-  }
-}
-
-/** Nobody only looks on by SPICE: a ticket for that is not made. */
-function spiceInput(is_first: boolean): Input {
-  const link = new SpiceLink()
-  return {
-    take(bytes) {
-      const passed = link.push(bytes)
-      // A session whose first connection is another viewer's would outlive it.
-      if (link.channel !== null && (link.channel === 'main') !== is_first) {
-        throw new MalformedSpice(`the channel ${link.channel} on a ticket for ${is_first ? 'main' : 'another'}`)
-      }
-      return passed
-    },
-    setViewOnly: () => nothing,
-  }
 }
 
 const queued_bytes_max = 4 * 1024 * 1024

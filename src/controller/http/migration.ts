@@ -1,11 +1,11 @@
-import { migrationRoutes } from '../../api/migration.ts'
+import { instanceMoveRoutes, migrationRoutes } from '../../api/migration.ts'
 import { getInstance } from '../app/instance.ts'
 import { cancelMigration, getMigration, listMigrations, migrateInstance } from '../app/migration.ts'
 import { getOperation } from '../app/operation.ts'
 import { answer, handle } from './handle.ts'
 
 export const migrationHandlers = [
-  handle(migrationRoutes.create, async ({ cloud, caller, params, body }) => {
+  handle(instanceMoveRoutes.migrate, async ({ cloud, caller, params, body }) => {
     const moved = await migrateInstance(cloud, caller, params.instance, body)
     return {
       body: moved,

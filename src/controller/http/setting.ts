@@ -1,14 +1,20 @@
 import { settingRoutes } from '../../api/setting.ts'
-import { getSetting, listSettings, resetSetting, setSetting } from '../app/setting.ts'
+import { getSetting, listSettings, resetSetting, setSetting, settingHistory, settingValues } from '../app/setting.ts'
 import { answer, handle } from './handle.ts'
 
 export const settingHandlers = [
-  handle(settingRoutes.list, async ({ cloud }) => answer(await listSettings(cloud))),
-  handle(settingRoutes.get, async ({ cloud, params }) => answer(await getSetting(cloud, params.setting))),
-  handle(settingRoutes.set, async ({ cloud, caller, params, body }) =>
-    answer(await setSetting(cloud, caller, params.setting, body.value)),
+  handle(settingRoutes.list, async ({ cloud, caller, query }) => answer(await listSettings(cloud, caller, query))),
+  handle(settingRoutes.get, async ({ cloud, caller, params, query }) =>
+    answer(await getSetting(cloud, caller, params.setting, query)),
   ),
-  handle(settingRoutes.reset, async ({ cloud, caller, params }) =>
-    answer(await resetSetting(cloud, caller, params.setting)),
+  handle(settingRoutes.values, async ({ cloud, params }) => answer(await settingValues(cloud, params.setting))),
+  handle(settingRoutes.history, async ({ cloud, params, query }) =>
+    answer(await settingHistory(cloud, params.setting, query)),
+  ),
+  handle(settingRoutes.set, async ({ cloud, caller, params, body }) =>
+    answer(await setSetting(cloud, caller, params.setting, body)),
+  ),
+  handle(settingRoutes.reset, async ({ cloud, caller, params, query }) =>
+    answer(await resetSetting(cloud, caller, params.setting, query)),
   ),
 ]

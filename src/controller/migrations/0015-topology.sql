@@ -38,13 +38,17 @@ alter table host add column key_sha256 bytea;
 -- What is kept back on this very host; null: as the settings say.
 alter table host add column reserved_memory_mib integer check (reserved_memory_mib >= 0);
 alter table host add column reserved_vcpus integer check (reserved_vcpus >= 0);
--- Whether the host's CPU carries its cluster's baseline, as the host says: {"baseline": version, "fits": …, "missing": […]}.
+-- Whether the host's CPU carries its cluster's baseline, as the host says: {"baseline": version, "fits": …, "missing": […]}; null
+-- until it was asked.
 alter table host add column cpu_verdict jsonb;
 
 -- The CPU that every host of the cluster has: {"arch", "model", "vendor", "features"}; its version grows with each change.
 alter table cluster add column cpu_baseline jsonb;
 alter table cluster add column cpu_baseline_version integer not null default 0;
 alter table cluster add column cpu_baseline_at timestamptz;
+
+-- What the guest has beside its model of the CPU that its cluster's hosts had in common when it was made: {"require", "disable"}.
+alter table instance add column cpu_features jsonb;
 
 -- The key that a token was used with, and the host that it is to bring back under a new key, if any.
 alter table join_token add column key_sha256 bytea;

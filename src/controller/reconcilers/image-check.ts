@@ -20,7 +20,7 @@ export interface Signer {
 export async function signerOf(cloud: Cloud, task: ImageTask): Promise<Signer | null> {
   const { signature, signature_algorithm: algorithm, signing_key_id } = task
   if (!signature || algorithm === null || signing_key_id === null) {
-    if (cloud.settings.get('image.require_signature')) throw new Refusal(unsigned, null)
+    if (cloud.settings.at('image.require_signature', task)) throw new Refusal(unsigned, null)
     return null
   }
   const key = await imageKey.find(cloud.database.db, signing_key_id)

@@ -18,8 +18,9 @@ export async function drain(cloud: Cloud): Promise<boolean> {
 
 async function drainOne(cloud: Cloud, host_id: string): Promise<void> {
   const { db } = cloud.database
-  const per_host = cloud.settings.get('migration.parallel_per_host')
-  const per_cluster = cloud.settings.get('migration.parallel_per_cluster')
+  await cloud.settings.learn(db, [host_id])
+  const per_host = cloud.settings.at('migration.parallel_per_host', { host_id })
+  const per_cluster = cloud.settings.at('migration.parallel_per_cluster', { host_id })
   // Some that are obstructed must not hide those that are not.
   for (const instance_id of await maintenance.next(db, host_id, 20 + 10 * per_host)) {
     // Each in a transaction of its own: one that fails holds up none of the others.

@@ -4,7 +4,16 @@
  */
 import type { Filter } from './filter.ts'
 import { filters } from './filters/index.ts'
-import { type Claims, claimsOf, type HostSnapshot, type PlacementAsked, type Round, roundOf, take } from './snapshot.ts'
+import {
+  type CpuNames,
+  type Claims,
+  claimsOf,
+  type HostSnapshot,
+  type PlacementAsked,
+  type Round,
+  roundOf,
+  take,
+} from './snapshot.ts'
 import type { Weight } from './weight.ts'
 import { weights } from './weights/index.ts'
 
@@ -22,6 +31,8 @@ export interface Verdict {
 export interface Decision {
   host_id: string | null
   zone_id: string | null
+  /** What the hosts of its cluster have in common. */
+  cpu_baseline: CpuNames | null
   /** The best of those that fit, then examples of those refused, of every reason; bounded, whatever the number of hosts. */
   hosts: Verdict[]
   /** How many hosts each filter refused. */
@@ -131,6 +142,7 @@ export class Judging {
     const decision: Decision = {
       host_id: host?.id ?? null,
       zone_id: host?.zone_id ?? null,
+      cpu_baseline: host?.cpu_baseline ?? null,
       hosts: [...best.map(n => this.verdict(n)), ...this.examples(refused_max)],
       refusals: Object.fromEntries(
         this.filters.flatMap(([name], n): [string, number][] => (this.refused[n] ? [[name, this.refused[n]]] : [])),

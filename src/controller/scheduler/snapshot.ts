@@ -20,6 +20,10 @@ export interface HostSnapshot {
   readonly cpu_flags: readonly string[]
   readonly labels: Readonly<Record<string, string>>
   readonly aggregates: readonly AggregateSnapshot[]
+  /** What the host lacks of the CPU that its cluster's instances have; null or absent: nothing, as far as is known. */
+  readonly cpu_missing?: readonly string[] | null
+  /** The CPU that the cluster's instances have, unless something else is asked for. */
+  readonly cpu_baseline?: CpuNames | null
   readonly vcpus_limit: number
   readonly memory_limit_mib: number
   readonly disk_limit_gib: number
@@ -28,6 +32,13 @@ export interface HostSnapshot {
   readonly disk_claimed_gib: number
   /** Other hosts have its pool, too: what is said of disk is of them all. */
   readonly pool_shared?: boolean
+}
+
+/** A CPU by libvirt's names. */
+export interface CpuNames {
+  readonly model: string
+  readonly require: readonly string[]
+  readonly disable: readonly string[]
 }
 
 /** An aggregate that the host is in. What its metadata may say to the scheduler: filters/aggregate-*.ts. */

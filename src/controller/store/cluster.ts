@@ -5,8 +5,13 @@ import type { Db, Tx } from './database.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 import type { ClusterTable } from './schema.ts'
 
-function toCluster(row: Selectable<ClusterTable>): Cluster {
-  return { ...row, created_at: row.created_at.toISOString() }
+function toCluster({ cpu_baseline_version: _, ...row }: Selectable<ClusterTable>): Cluster {
+  return {
+    ...row,
+    cpu_baseline: row.cpu_baseline as Cluster['cpu_baseline'],
+    cpu_baseline_at: row.cpu_baseline_at?.toISOString() ?? null,
+    created_at: row.created_at.toISOString(),
+  }
 }
 
 async function list(

@@ -63,6 +63,8 @@ function selectHosts(db: Db) {
         .as('instances'),
       disagreements,
       aggregates,
+      sql<string[] | null>`case when (h.cpu_verdict->>'baseline')::int = c.cpu_baseline_version
+        and not (h.cpu_verdict->>'fits')::boolean then h.cpu_verdict->'missing' end`.as('cpu_missing'),
     ])
     .where('h.removed_at', 'is', null)
 }
@@ -122,6 +124,7 @@ function toHost(row: HostRow): Host {
     reserved_vcpus: row.reserved_vcpus,
     aggregates: row.aggregates,
     machine_id: row.machine_id,
+    cpu_missing: row.cpu_missing,
     facts: row.facts,
     pool_id: row.pool_id,
     foreign_domains: row.foreign_domains,
@@ -256,7 +259,12 @@ async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: numb
     .executeTakeFirstOrThrow()
   await tx
     .updateTable('host')
-    .set({ facts: json(facts), ...limitsOf(facts, row, reserved_mib) })
+    .set({
+      facts: json(facts),
+      ...limitsOf(facts, row, reserved_mib),
+      // Of another CPU it has to be asked anew (reconcilers/cpu-baseline.ts).
+      cpu_verdict: sql`case when facts->'host_cpu' is not distinct from ${json(facts)}->'host_cpu' then cpu_verdict end`,
+    })
     .where('id', '=', id)
     .execute()
   const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts

@@ -35,6 +35,7 @@ const columns = [
   'i.ephemeral_gib',
   'i.swap_mib',
   'i.cpu_model',
+  'i.cpu_features',
   'i.config_drive',
   'i.watchdog_action',
   'i.availability',

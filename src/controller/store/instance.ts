@@ -102,6 +102,7 @@ export type NewInstance = Pick<
   | 'ephemeral_gib'
   | 'swap_mib'
   | 'cpu_model'
+  | 'cpu_features'
   | 'config_drive'
   | 'watchdog_action'
   | 'availability'

@@ -118,6 +118,30 @@ export interface SettingTable {
   updated_by: string | null
 }
 
+export interface SettingScopeTable {
+  name: string
+  scope: 'zone' | 'cluster' | 'host' | 'project'
+  zone_id: string | null
+  cluster_id: string | null
+  host_id: string | null
+  project_id: string | null
+  value: unknown
+  updated_at: Generated<Date>
+  updated_by: string | null
+}
+
+export interface SettingChangeTable {
+  id: string
+  name: string
+  scope: 'global' | 'zone' | 'cluster' | 'host' | 'project'
+  scope_id: string | null
+  scope_name: string | null
+  value_before: unknown
+  value_after: unknown
+  user_id: string | null
+  at: Generated<Date>
+}
+
 export interface RegionTable {
   id: string
   name: string
@@ -388,6 +412,7 @@ export interface InstanceTable {
   memory_mib: number
   disk_gib: number
   cpu_model: Generated<string>
+  cpu_features: Generated<unknown>
   config_drive: Generated<boolean>
   watchdog_action: Generated<string>
   user_data: string | null
@@ -626,6 +651,8 @@ export interface Schema {
   sign_in_attempt: SignInAttemptTable
   quota: QuotaTable
   setting: SettingTable
+  setting_scope: SettingScopeTable
+  setting_change: SettingChangeTable
   region: RegionTable
   zone: ZoneTable
   aggregate: AggregateTable

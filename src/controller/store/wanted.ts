@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { osFamilyOf } from '../../model/os.ts'
 import { type BootSource, volumeRoles } from '../../model/volume.ts'
+import type { CpuFeatures } from '../../protocol/host-cpu.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import type { Db } from './database.ts'
 import type { InstanceRow } from './instance.ts'
@@ -12,6 +13,7 @@ export interface Version {
   id: string
   generation: number
   details_version: number
+  project_id: string
   /** Not an instance but a volume, of which nothing shall be left. */
   is_removed_volume: boolean
 }
@@ -20,8 +22,8 @@ export interface Version {
 async function versions(db: Db, host_ids: readonly string[]): Promise<Version[]> {
   const hosts = sql`host_id = any(${[...host_ids]}::uuid[])`
   const { rows } = await sql<Version>`
-    select host_id, id, generation, details_version, false as is_removed_volume from instance where ${hosts}
-    union all select host_id, id, 0, 0, true from volume where ${hosts} and instance_id is null and deleted_at is not null
+    select host_id, id, generation, details_version, project_id, false as is_removed_volume from instance where ${hosts}
+    union all select host_id, id, 0, 0, project_id, true from volume where ${hosts} and instance_id is null and deleted_at is not null
     order by host_id, id`.execute(db)
   return rows
 }
@@ -30,7 +32,7 @@ async function versions(db: Db, host_ids: readonly string[]): Promise<Version[]>
 async function instances(
   db: Db,
   ids: readonly string[],
-  rules: { stop_timeout_s: number },
+  rules: { stopTimeout(project_id: string): number },
 ): Promise<{ host_id: string; instance: WantedInstance }[]> {
   if (ids.length === 0) return []
   const rows = await db
@@ -58,10 +60,11 @@ async function instances(
     power: powerOf(row),
     reboot_count: row.reboot_count,
     reboot_kind: row.reboot_kind,
-    stop_timeout_s: rules.stop_timeout_s,
+    stop_timeout_s: rules.stopTimeout(row.project_id),
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
     cpu_model: row.cpu_model,
+    ...(row.cpu_features !== null && { cpu_features: row.cpu_features as CpuFeatures }),
     ...familyOf(row.os),
     disks: [...(disks.get(row.id) ?? []), ...cdromOf(row)],
     boot_order: bootOrders[row.boot],

@@ -6,6 +6,7 @@ import { defineNoun } from '../noun/definition.ts'
 import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { number } from '../parts/time.tsx'
+import { words as settingWords } from '../setting/text.ts'
 import { words } from './text.ts'
 
 export const cluster = defineNoun<Cluster>({
@@ -37,7 +38,15 @@ export const cluster = defineNoun<Cluster>({
     },
     deleting(words, routes.cluster.delete, 'cluster'),
   ],
-  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  tabs: [
+    { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    {
+      id: 'settings',
+      title: () => settingWords('title'),
+      load: () => import('../setting/tab.tsx').then(tabs => ({ default: tabs.ClusterSettings })),
+      needs: { level: 'system', needs: 'setting.read' },
+    },
+  ],
   create: { route: routes.cluster.create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),
 })

@@ -12,6 +12,7 @@ import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { number, size, Time } from '../parts/time.tsx'
+import { CpuBaselineCard } from './baseline.tsx'
 import { ClusterReserve } from './reserve.tsx'
 import { words } from './text.ts'
 
@@ -72,6 +73,7 @@ export default function ClusterOverview({ item }: { item: Cluster }) {
           </CardBody>
         </Card>
       )}
+      <CpuBaselineCard item={item} />
       <ClusterReserve cluster={item} />
       <Card>
         <CardTitle component="h2">{words('hosts')}</CardTitle>

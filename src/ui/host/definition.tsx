@@ -8,6 +8,7 @@ import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
 import { Bar } from './bar.tsx'
 import { HostStateLabel } from './state.tsx'
+import { words as settingWords } from '../setting/text.ts'
 import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 
@@ -77,7 +78,10 @@ export const host = defineNoun<Host>({
     { id: 'seen', title: () => words('seen'), cell: one => <Time at={one.last_seen_at} />, hidden: true },
     { id: 'created', title: () => words('joined'), cell: one => <Time at={one.created_at} />, hidden: true },
   ],
-  filters: [{ field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' }],
+  filters: [
+    { field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' },
+    { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate' },
+  ],
   actions: [
     schedule(false),
     schedule(true),
@@ -108,6 +112,14 @@ export const host = defineNoun<Host>({
         },
       }),
     ),
+    {
+      id: 'settings',
+      title: () => words('settings'),
+      route: routes.host.update,
+      input: one => ({ params: { host: one.id }, body: { name: one.name } }),
+      primary: true,
+      dialog: () => import('./settings.tsx'),
+    },
     {
       id: 'labels',
       title: () => words('labels.change'),
@@ -166,6 +178,12 @@ export const host = defineNoun<Host>({
       when: one => one.maintenance !== null,
     },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
+    {
+      id: 'settings',
+      title: () => settingWords('title'),
+      load: () => import('../setting/tab.tsx').then(tabs => ({ default: tabs.HostSettings })),
+      needs: { level: 'system', needs: 'setting.read' },
+    },
   ],
   badge: one => <HostStateLabel host={one} />,
   extras: () => import('./invite.tsx'),

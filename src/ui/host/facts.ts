@@ -8,6 +8,7 @@ export interface Facts {
   os?: string
   arch?: string
   cpu_model?: string
+  machine_id?: string
   cpu_flags?: readonly string[]
   cpus?: number
   cores?: number

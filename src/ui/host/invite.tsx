@@ -9,6 +9,7 @@ import { FormDialog, plainInput } from '../parts/form.tsx'
 import { Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
 import { words as shared } from '../text/shared.ts'
+import { AskIn } from './ask-in.tsx'
 import { words } from './text.ts'
 
 type Invitation = ReplyOf<typeof hostRoutes.invite>
@@ -38,6 +39,14 @@ export default function InviteHost() {
               from: routes.cluster.list,
               query: { sort: 'name' },
               first: true,
+            },
+            {
+              name: 'replaces_host_id',
+              title: words('invite.replaces'),
+              kind: 'noun',
+              from: routes.host.list,
+              query: { sort: 'name' },
+              help: words('invite.replaces.help'),
             },
             { name: 'minutes', title: words('invite.minutes'), kind: 'number', unit: 'min' },
           ]}
@@ -71,6 +80,7 @@ function Command({ invitation: { command, expires_at }, done }: { invitation: In
           <p className="croft-muted">
             {words('invite.until')} <Time at={expires_at} />. {words('invite.once')}
           </p>
+          <AskIn />
         </div>
       </ModalBody>
       <ModalFooter>

@@ -21,6 +21,16 @@ export default function HostOverview({ item }: { item: Host }) {
           {words('disagreements.why')} <To to={`/hosts/${item.id}/disagreements`}>{words('disagreements.go')}</To>
         </Alert>
       )}
+      {item.cpu_missing && (
+        <Alert isInline variant="warning" title={words('cpu_missing')}>
+          {words('cpu_missing.why', { flags: item.cpu_missing.join(', ') || '?' })}
+        </Alert>
+      )}
+      {facts.machine_id !== undefined && facts.machine_id !== item.machine_id && (
+        <Alert isInline variant="warning" title={words('machine_changed')}>
+          {words('machine_changed.why')}
+        </Alert>
+      )}
       {item.availability !== 'up' && item.availability !== 'maintenance' && <HostAbsence host={item} />}
       <Card>
         <CardTitle component="h2">{words('capacity')}</CardTitle>
@@ -59,6 +69,31 @@ export default function HostOverview({ item }: { item: Host }) {
               [words('schedulable'), item.schedulable ? words('yes') : words('closed')],
               [words('instances'), number(item.instances)],
               [words('labels'), <TagList key="labels" tags={item.labels} />],
+              [
+                words('aggregates'),
+                item.aggregates.length > 0 && (
+                  <span key="aggregates">
+                    {item.aggregates.map(one => (
+                      <span key={one.id}>
+                        <ThingLink noun="aggregate" id={one.id}>
+                          {one.name}
+                        </ThingLink>{' '}
+                      </span>
+                    ))}
+                  </span>
+                ),
+              ],
+              [
+                words('reserved.memory'),
+                item.reserved_memory_mib === null ? words('reserved.default') : size(item.reserved_memory_mib, 'MiB'),
+              ],
+              [words('reserved.vcpus'), item.reserved_vcpus === null ? null : number(item.reserved_vcpus)],
+              [
+                words('machine_id'),
+                <code key="machine" className="croft-small">
+                  {item.machine_id}
+                </code>,
+              ],
               [words('seen'), <Time key="seen" at={item.last_seen_at} />],
               [words('joined'), <Time key="joined" at={item.created_at} />],
               [words('hostname'), facts.hostname],

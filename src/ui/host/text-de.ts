@@ -65,6 +65,27 @@ export const de: Record<keyof typeof en, string> = {
   'remove_lost.body':
     '{names}: er kommt nie wieder. {n, plural, =0 {Keine Instanz geht mit ihm verloren} one {Eine Instanz geht samt Platten mit ihm verloren} other {# Instanzen gehen samt Platten mit ihm verloren}}. Das lässt sich nicht rückgängig machen.',
   'why_not.remove_lost': 'Er antwortet, also ist er nicht verloren.',
+  settings: 'Ändern',
+  'settings.of': '{name} ändern',
+  'reserved.memory': 'Zurückgehaltener Speicher',
+  'reserved.memory.help': 'Wird nie an Instanzen vergeben. Leer: wie die Einstellung host.reserved_memory_mib sagt.',
+  'reserved.vcpus': 'Zurückgehaltene CPU-Threads',
+  'reserved.vcpus.help': 'Werden Instanzen nicht zugesagt; vor der Überbuchung.',
+  'reserved.default': 'wie die Einstellung sagt',
+  aggregates: 'Aggregate',
+  cpu_missing: 'Seiner CPU fehlt, was Instanzen seines Clusters haben',
+  'cpu_missing.why':
+    'Nichts Neues kommt auf ihn. Ihm fehlt: {flags}. Nehmen Sie ihn in einen anderen Cluster, oder vergleichen Sie die Hosts auf der Seite seines Clusters neu.',
+  machine_id: 'Maschinen-Id',
+  machine_changed: 'Seine Maschinen-Id ist eine andere als beim Beitritt',
+  'machine_changed.why':
+    'Er beweist seinen Schlüssel, ist also derselbe Host: seine Id wurde erneuert, oder dies ist eine Kopie seiner Platte. Zwei Kopien dürfen nicht laufen.',
+  ask_in:
+    'Oder auf Maschinen ohne Token: sie zeigen einen Code und warten, bis Sie ihn verglichen und sie aufgenommen haben.',
+  'ask_in.go': 'Wer wartet',
+  'ask_in.off': 'Sie dürfen gerade nicht bitten: die Einstellung host.self_registration ist aus.',
+  'invite.replaces': 'Für einen neu installierten Host',
+  'invite.replaces.help': 'Die Maschine kommt als dieser Host zurück; was sein Zertifikat hatte, hat es nicht mehr.',
   invite: 'Host einladen',
   'invite.make': 'Befehl machen',
   'invite.minutes': 'Gilt für',

@@ -63,6 +63,7 @@ export const words = catalogue({
     'filter.answers': '{n, plural, one {# does} other {# do}} not answer',
     'filter.schedulable': '{n, plural, one {# takes} other {# take}} no new instances',
     'filter.architecture': '{n, plural, one {# has} other {# have}} another architecture',
+    'filter.cpu_baseline': '{n, plural, one {# lacks} other {# lack}} what its cluster’s instances have of a CPU',
     'filter.cpu_flags': '{n, plural, one {# lacks} other {# lack}} CPU flags',
     'filter.labels': '{n, plural, one {# lacks} other {# lack}} labels',
     'filter.vcpus': '{n, plural, one {# has} other {# have}} too few vCPUs left',
@@ -150,6 +151,8 @@ export const words = catalogue({
     'filter.answers': '{n, plural, one {# antwortet} other {# antworten}} nicht',
     'filter.schedulable': '{n, plural, one {# nimmt} other {# nehmen}} keine neuen Instanzen',
     'filter.architecture': '{n, plural, one {# hat} other {# haben}} eine andere Architektur',
+    'filter.cpu_baseline':
+      '{n, plural, one {# fehlt} other {# fehlt}} etwas von der CPU, die Instanzen ihres Clusters haben',
     'filter.cpu_flags': '{n, plural, one {# fehlen} other {# fehlen}} CPU-Merkmale',
     'filter.labels': '{n, plural, one {# fehlen} other {# fehlen}} Etiketten',
     'filter.vcpus': '{n, plural, one {# hat} other {# haben}} zu wenige vCPUs frei',

@@ -140,7 +140,7 @@ export const instance = defineNoun<Instance>({
     {
       id: 'migrate',
       title: () => migrationWords('migrate'),
-      route: routes.migration.create,
+      route: routes.instance.migrate,
       whyNot: whyNotMigrate,
       input: one => ({ params: { instance: one.id }, body: {} }),
       dialog: () => import('../migration/begin.tsx'),

@@ -12,7 +12,7 @@ export default function BeginMigration({ item, done }: { item: Instance; done: (
     <FormDialog
       title={words('migrate.title', { name: item.name })}
       yes={words('migrate.yes')}
-      route={routes.migration.create}
+      route={routes.instance.migrate}
       toInput={values => ({ params: { instance: item.id }, ...plainInput(values) })}
       fields={[
         {

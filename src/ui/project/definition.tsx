@@ -7,6 +7,7 @@ import { defineNoun } from '../noun/definition.ts'
 import { createdColumn, deleting, enabling, nameColumn } from '../noun/usual.tsx'
 import { EnabledLabel } from '../parts/enabled.tsx'
 import { mayIn, sessionNow } from '../session/session.ts'
+import { words as settingWords } from '../setting/text.ts'
 import { words } from './text.ts'
 
 /** By the project's own domain; to manage another's is not enough. */
@@ -64,6 +65,12 @@ export const project = defineNoun<Project>({
         const own = one.id === session.project?.id && session.permissions.project.includes('quota.read')
         return own || mayIn(session, 'quota.read', one.domain_id)
       },
+    },
+    {
+      id: 'settings',
+      title: () => settingWords('title'),
+      load: () => import('../setting/tab.tsx').then(tabs => ({ default: tabs.ProjectSettings })),
+      needs: { level: 'domain', needs: 'setting.read' },
     },
   ],
   badge: one => <EnabledLabel on={one.enabled} />,

@@ -5,10 +5,13 @@ import type { Setting } from '../../api/setting.ts'
 import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { NameOf } from '../parts/name-of.tsx'
+import { ThingLink } from '../parts/link.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
-import { number, Time } from '../parts/time.tsx'
+import { Time } from '../parts/time.tsx'
 import { operations } from '../shell/operations.ts'
+import { asked, type SettingPlace } from './place.ts'
 import { summaryOf, words } from './text.ts'
+import { textOf } from './value.ts'
 
 /** The parts of JSON Schema that settings use. */
 interface Expected {
@@ -19,21 +22,21 @@ interface Expected {
   pattern?: string
 }
 
-const textOf = (value: unknown) =>
-  typeof value === 'boolean'
-    ? words(value ? 'on' : 'off')
-    : typeof value === 'number'
-      ? number(value)
-      : typeof value === 'string'
-        ? value
-        : JSON.stringify(value)
+export interface SettingRowProps {
+  setting: Setting
+  /** The part of the cloud that it is shown for; null for all of it. */
+  place: SettingPlace | null
+  changes: boolean
+  onHistory?(): void
+}
 
-export function SettingRow({ setting, changes }: { setting: Setting; changes: boolean }) {
+export function SettingRow({ setting, place, changes, onHistory }: SettingRowProps) {
   const [failure, setFailure] = useState<unknown>()
   const [busy, setBusy] = useState(false)
-  const { name, value, default: standard } = setting
+  const { name, value, own, inherited } = setting
   const expected = (setting.expected ?? {}) as Expected
-  const differs = JSON.stringify(value) !== JSON.stringify(standard)
+  // Of the cloud: given a value that is not the standard; of a part: a value of its own.
+  const differs = own && (place !== null || JSON.stringify(value) !== JSON.stringify(inherited))
   const run = (work: Promise<unknown>, said: string) => {
     setBusy(true)
     setFailure(undefined)
@@ -44,23 +47,26 @@ export function SettingRow({ setting, changes }: { setting: Setting; changes: bo
   }
   const put = (next: unknown) =>
     run(
-      call(routes.setting.set, { params: { setting: name }, body: { value: next } }),
+      call(routes.setting.set, { params: { setting: name }, body: { value: next, ...asked(place) } }),
       words('changed', { name, value: textOf(next) }),
     )
   const reset = () =>
-    run(call(routes.setting.reset, { params: { setting: name } }), words('changed', { name, value: textOf(standard) }))
+    run(
+      call(routes.setting.reset, { params: { setting: name }, query: asked(place) }),
+      words('changed', { name, value: textOf(inherited) }),
+    )
   return (
     <section className="croft-setting" aria-label={name}>
       <div className="croft-setting-what">
         <span className="croft-mono">{name}</span>{' '}
         {differs && (
           <Label isCompact color="blue">
-            {words('differs')}
+            {words(place ? 'own' : 'differs')}
           </Label>
         )}
         <div>{summaryOf(setting)}</div>
         <div className="croft-muted croft-small">
-          {words('standard', { value: textOf(standard) })}
+          <Origin setting={setting} place={place} />
           {limitsOf(expected)}
           {setting.updated_at && (
             <>
@@ -86,13 +92,42 @@ export function SettingRow({ setting, changes }: { setting: Setting; changes: bo
             isInline
             isDisabled={busy}
             onClick={reset}
-            aria-label={words('reset.of', { name })}
+            aria-label={words(place ? 'inherit.of' : 'reset.of', { name })}
           >
-            {words('reset')}
+            {words(place ? 'inherit' : 'reset')}
+          </Button>
+        )}
+        {onHistory && (
+          <Button variant="link" size="sm" isInline onClick={onHistory} aria-label={words('history.of', { name })}>
+            {words('history')}
           </Button>
         )}
       </div>
     </section>
+  )
+}
+
+/** What it is without a value of its own; for a part of the cloud, and where it has none, from where its value comes. */
+function Origin({ setting, place }: Pick<SettingRowProps, 'setting' | 'place'>) {
+  const { default: standard, own, inherited, source, source_id, source_name, scopes } = setting
+  if (!place) {
+    const parts = scopes.map(one => words(`scope.${one}`)).join(', ')
+    return (
+      <>
+        {words('standard', { value: textOf(standard) })}
+        {parts && ` · ${words('may_differ', { parts })}`}
+      </>
+    )
+  }
+  if (own) return <>{words('inherited.would', { value: textOf(inherited) })}</>
+  if (source === 'default' || source === 'global') return <>{words(`from.${source}`)}</>
+  return (
+    <>
+      {words('from', { scope: words(`scope.${source}`) })}{' '}
+      <ThingLink noun={source} id={source_id}>
+        {source_name}
+      </ThingLink>
+    </>
   )
 }
 

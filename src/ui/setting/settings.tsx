@@ -1,82 +1,102 @@
-/** All settings in groups: what each is for, what it takes, its value and its standard. A change holds at once, on every controller. */
-import { Alert, Button, Card, CardBody, CardTitle, SearchInput, Title } from '@patternfly/react-core'
+/** All settings, for the cloud or one part of it. A change holds at once, on every controller and host. */
+import { FormSelect, FormSelectOption, SearchInput, Title } from '@patternfly/react-core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import type { Setting } from '../../api/setting.ts'
-import { useRead } from '../api/read.ts'
+import { useState } from 'react'
+import { type SettingPlaceKind, settingPlaces } from '../../model/setting.ts'
+import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
-import { Empty } from '../parts/empty.tsx'
-import { Loading } from '../parts/loading.tsx'
-import { ProblemAlert } from '../parts/problem.tsx'
 import { useTitle } from '../parts/use-title.ts'
-import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
-import { SettingRow } from './setting-row.tsx'
-import { summaryOf, words } from './text.ts'
+import { SettingList } from './list.tsx'
+import { asked, placeIn, type SettingPlace } from './place.ts'
+import { words } from './text.ts'
 import './setting.css'
 
 export default function Settings() {
-  const session = useSession()
   const navigate = useNavigate()
-  const { search = '' } = useSearch({ strict: false }) as Search
+  const asIs = useSearch({ strict: false }) as Search
+  const { search = '' } = asIs
+  const place = placeIn(asIs)
   useTitle(words('title'))
-  const { data, error, isPending, refetch } = useRead(routes.setting.list, {}, { follows: ['setting'] })
-  const show = (text: string) => void navigate({ to: '/settings', search: text ? { search: text } : {}, replace: true })
-  const fits = (one: Setting) => `${one.name} ${summaryOf(one)}`.toLowerCase().includes(search.trim().toLowerCase())
-  const groups = Map.groupBy((data?.items ?? []).filter(fits), one => one.name.split('.', 1)[0] ?? '')
-  const changes = may(session, routes.setting.set)
+  const show = (text: string, at: SettingPlace | null = place) =>
+    void navigate({ to: '/settings', search: { ...(text && { search: text }), ...asked(at) }, replace: true })
   return (
     <div className="croft-stack">
       <header className="croft-head">
         <Title headingLevel="h1">{words('title')}</Title>
         <div className="croft-head-actions">
-          <ApiCallButton calls={() => callsOf(data?.items ?? [])} />
+          <ApiCallButton calls={() => callsOf(place)} />
         </div>
       </header>
-      <p className="croft-muted">{words('about')}</p>
-      {!changes && <Alert isInline isPlain variant="info" title={words('read_only')} />}
-      <SearchInput
-        className="croft-setting-search"
-        aria-label={words('search')}
-        placeholder={words('search')}
-        value={search}
-        onChange={(_, text) => show(text)}
-        onClear={() => show('')}
-      />
-      <ProblemAlert error={error} onRetry={() => void refetch()} />
-      {isPending && <Loading />}
-      {data && groups.size === 0 && (
-        <Empty
-          title={words('none')}
-          actions={
-            <Button variant="link" onClick={() => show('')}>
-              {words('all')}
-            </Button>
-          }
+      <p className="croft-muted">{words(place ? 'about.place' : 'about')}</p>
+      <div className="croft-setting-bar">
+        <PlaceChoice place={place} onChoose={at => show(search, at)} />
+        <SearchInput
+          className="croft-setting-search"
+          aria-label={words('search')}
+          placeholder={words('search')}
+          value={search}
+          onChange={(_, text) => show(text)}
+          onClear={() => show('')}
         />
-      )}
-      {[...groups].map(([group, items]) => (
-        <Card key={group}>
-          <CardTitle component="h2">{words.maybe(`group.${group}`) ?? group}</CardTitle>
-          <CardBody>
-            {items.map(one => (
-              <SettingRow key={one.name} setting={one} changes={changes} />
-            ))}
-          </CardBody>
-        </Card>
-      ))}
+      </div>
+      <SettingList key={place?.id ?? ''} place={place} search={search} onAll={() => show('')} />
     </div>
   )
 }
 
-function callsOf([first]: readonly Setting[]) {
-  const list = { route: routes.setting.list, input: {} }
-  if (!first) return [list]
-  const params = { setting: first.name }
+const lists = {
+  zone: routes.zone.list,
+  cluster: routes.cluster.list,
+  host: routes.host.list,
+  project: routes.project.list,
+} as const
+
+/** The kind of place first, then which one of them. */
+function PlaceChoice({ place, onChoose }: { place: SettingPlace | null; onChoose(place: SettingPlace | null): void }) {
+  const [chosen, setChosen] = useState<SettingPlaceKind | null>(place?.scope ?? null)
+  const scope = place?.scope ?? chosen
+  return (
+    <>
+      <FormSelect
+        aria-label={words('where')}
+        value={scope ?? 'global'}
+        onChange={(_, value) => {
+          setChosen(settingPlaces.find(one => one === value) ?? null)
+          onChoose(null)
+        }}
+      >
+        {(['global', ...settingPlaces.toReversed()] as const).map(one => (
+          <FormSelectOption key={one} value={one} label={words(`scope.${one}`)} />
+        ))}
+      </FormSelect>
+      {scope && <Which scope={scope} id={place?.id ?? ''} onChoose={id => onChoose(id ? { scope, id } : null)} />}
+    </>
+  )
+}
+
+function Which({ scope, id, onChoose }: { scope: SettingPlaceKind; id: string; onChoose(id: string): void }) {
+  const { data } = useChoices<{ id: string; name: string }>(lists[scope], { sort: 'name' }, { follows: [scope] })
+  return (
+    <FormSelect aria-label={words(`scope.${scope}`)} value={id} onChange={(_, value) => onChoose(value)}>
+      <FormSelectOption value="" label={words('choose')} isPlaceholder />
+      {(data?.items ?? []).map(one => (
+        <FormSelectOption key={one.id} value={one.id} label={one.name} />
+      ))}
+    </FormSelect>
+  )
+}
+
+/** As an example of what can be done with each. */
+function callsOf(place: SettingPlace | null) {
+  const params = { setting: place?.scope === 'project' ? 'instance.stop_timeout_s' : 'metrics.interval_s' }
+  const at = asked(place)
   return [
-    list,
-    { route: routes.setting.get, input: { params } },
-    { route: routes.setting.set, input: { params, body: { value: first.value } } },
-    { route: routes.setting.reset, input: { params } },
+    { route: routes.setting.list, input: { query: at } },
+    { route: routes.setting.get, input: { params, query: at } },
+    { route: routes.setting.set, input: { params, body: { value: 30, ...at } } },
+    { route: routes.setting.reset, input: { params, query: at } },
+    { route: routes.setting.history, input: { params } },
   ]
 }

@@ -9,7 +9,17 @@ export default function CreateZone() {
     <CreatePage
       noun={zone}
       route={routes.zone.create}
-      fields={[{ name: 'name', title: words('name'), kind: 'text', help: words('name.help') }]}
+      fields={[
+        { name: 'name', title: words('name'), kind: 'text', help: words('name.help') },
+        {
+          name: 'region_id',
+          title: words('region'),
+          kind: 'noun',
+          from: routes.region.list,
+          query: { sort: 'name' },
+          first: true,
+        },
+      ]}
     />
   )
 }

@@ -4,6 +4,8 @@ import type { Zone } from '../../api/zone.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
 import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
+import { NameOf } from '../parts/name-of.tsx'
+import { words as settingWords } from '../setting/text.ts'
 import { words } from './text.ts'
 
 export const zone = defineNoun<Zone>({
@@ -17,7 +19,12 @@ export const zone = defineNoun<Zone>({
   listed_for: routes.zone.create,
   default_sort: 'name',
   get: { route: routes.zone.get, param: 'zone' },
-  columns: [nameColumn(() => words('name')), createdColumn(() => words('created'), false)],
+  columns: [
+    nameColumn(() => words('name')),
+    { id: 'region', title: () => words('region'), cell: one => <NameOf noun="region" id={one.region_id} /> },
+    createdColumn(() => words('created'), false),
+  ],
+  filters: [{ field: 'region_id', title: () => words('region'), kind: 'noun', noun: 'region' }],
   actions: [
     {
       id: 'edit',
@@ -29,7 +36,15 @@ export const zone = defineNoun<Zone>({
     },
     deleting(words, routes.zone.delete, 'zone'),
   ],
-  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  tabs: [
+    { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    {
+      id: 'settings',
+      title: () => settingWords('title'),
+      load: () => import('../setting/tab.tsx').then(tabs => ({ default: tabs.ZoneSettings })),
+      needs: { level: 'system', needs: 'setting.read' },
+    },
+  ],
   create: { route: routes.zone.create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),
 })

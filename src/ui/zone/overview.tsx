@@ -6,6 +6,7 @@ import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink } from '../parts/link.tsx'
+import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { number, Time } from '../parts/time.tsx'
@@ -23,6 +24,7 @@ export default function ZoneOverview({ item }: { item: Zone }) {
           <Facts
             facts={[
               [words('name'), item.name],
+              [words('region'), <NameOf key="region" noun="region" id={item.region_id} />],
               [words('created'), <Time key="created" at={item.created_at} />],
             ]}
           />

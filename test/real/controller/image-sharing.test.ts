@@ -135,7 +135,7 @@ describe('controller/image-sharing', () => {
       ports.map(one => one.model),
       ['e1000e', 'e1000e'],
     )
-    const [told] = await wanted.instances(cloud.cloud.database.db, [id], { stop_timeout_s: 1 })
+    const [told] = await wanted.instances(cloud.cloud.database.db, [id], { stopTimeout: () => 1 })
     assert.equal(told?.instance.os_family, 'windows')
     assert.ok(Value.Check(WantedInstance, told.instance), JSON.stringify(told))
     // What the host takes by its own schema.

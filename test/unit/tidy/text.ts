@@ -100,6 +100,8 @@ export const longFiles: Readonly<Record<string, { reason: string; max?: number }
   'src/controller/store/host.ts': { reason: 'every query on hosts, their links and what they told' },
   'src/controller/store/operation.ts': { reason: 'every query on operations, and how they end' },
   'src/controller/store/schema.ts': { reason: 'one interface per table, beside the SQL of the migrations', max: 900 },
+  'src/controller/store/instance-shown.ts': { reason: 'all that is shown of an instance, and what of it is kept' },
+  'sim/run.ts': { reason: 'one run, from its first host to what holds in the end' },
   'src/lib/libvirt/rpc.ts': {
     reason: "libvirt's protocol on one socket: calls, replies, events and streams belong together",
   },

@@ -10,7 +10,7 @@ import type { DomainHost } from './domain-xml.ts'
 import { cpuList, pinsOf } from './pins.ts'
 import { element, type Element } from './xml.ts'
 
-type Sized = Pick<WantedInstance, 'vcpus' | 'memory_mib' | 'cpu_model' | 'hardware'>
+type Sized = Pick<WantedInstance, 'vcpus' | 'memory_mib' | 'cpu_model' | 'cpu_features' | 'hardware'>
 
 const none: WantedHardware = {}
 
@@ -79,7 +79,7 @@ function numatune({ cells = [], page_size_kib }: WantedHardware): Element | null
 /** TCG runs best as the plain model that it emulates in full; KVM as the host's own, so that guests get its instructions. */
 export function cpuElement(instance: Sized, host: DomainHost): Element {
   const { hardware = none } = instance
-  const parts = [topologyElement(instance), ...featureElements(hardware), numaElement(instance)]
+  const parts = [topologyElement(instance), ...featureElements(featuresOf(instance, host)), numaElement(instance)]
   const custom = (check: string, fallback: string, model: string) =>
     element('cpu', { mode: 'custom', match: 'exact', check }, element('model', { fallback }, model), ...parts)
   const asked = hardware.cpu_model ?? (host.virtualisation === 'tcg' ? 'default' : instance.cpu_model)
@@ -109,6 +109,19 @@ function topologyElement({ vcpus, hardware = none }: Sized): Element {
 }
 
 /** They are given by libvirt's names; of the kernel's that differ, these two are what people write. */
+/** Those of the cluster's common CPU belong to its model; what is asked for by name goes before them. */
+function featuresOf({ cpu_model, cpu_features, hardware = none }: Sized, host: DomainHost): WantedHardware {
+  const is_plain = host.virtualisation === 'tcg' || ['default', 'host-model', 'host-passthrough'].includes(cpu_model)
+  if (cpu_features === undefined || hardware.cpu_model !== undefined || is_plain) return hardware
+  const { flags_required = [], flags_forbidden = [] } = hardware
+  const named = new Set([...flags_required, ...flags_forbidden])
+  const others = (flags: readonly string[]) => flags.filter(flag => !named.has(flag))
+  return {
+    flags_required: [...flags_required, ...others(cpu_features.require)],
+    flags_forbidden: [...flags_forbidden, ...others(cpu_features.disable)],
+  }
+}
+
 function featureElements({ flags_required = [], flags_forbidden = [] }: WantedHardware): Element[] {
   const named = (policy: string) => (flag: string) =>
     element('feature', { policy, name: flag.replace(/^sse4_/, 'sse4.') })

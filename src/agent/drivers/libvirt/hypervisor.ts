@@ -21,10 +21,12 @@ import {
 import { Away, type Domain, Failure, type Hypervisor, type HypervisorEvent, type Log } from '../../ports.ts'
 import { readLog } from './console-log.ts'
 import { guestConsoles } from './consoles.ts'
+import type { HostCpu } from '../../../protocol/host-cpu.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
 import { measureGuests } from './stats.ts'
 import { dump_directory, newestDump } from './dumps.ts'
+import { baselineOf, compareTo, hostCpuOf } from './host-cpu.ts'
 import { explain } from './explain.ts'
 import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainName, domainXml, metadataNamespace } from './domain-xml.ts'
@@ -46,6 +48,8 @@ export interface LibvirtHypervisor extends Hypervisor {
   versions(): Promise<{ libvirt: string; qemu: string }>
   /** That guests can have here. */
   cpuModels(): Promise<string[]>
+  /** The best that a guest can have here. */
+  hostCpu(): Promise<HostCpu | null>
   /** What the guests that run use; those that libvirt is busy with are left out. */
   samples(): Promise<InstanceSample[]>
   close(): Promise<void>
@@ -264,6 +268,12 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     samples: () => on(measuring, 'measuring the guests', measureGuests),
 
     versions: () => on(looking, 'asking for versions', versionsOf),
+
+    hostCpu: () => on(looking, 'asking for the CPU', libvirt => hostCpuOf(libvirt, host)),
+
+    cpuBaseline: cpus => on(looking, 'comparing CPUs', libvirt => baselineOf(libvirt, host, cpus)),
+
+    cpuCompare: cpu => on(looking, 'comparing CPUs', libvirt => compareTo(libvirt, host, cpu)),
 
     cpuModels: () => on(looking, 'asking for CPU models', libvirt => cpuModelsOf(libvirt, host)),
 

@@ -2,7 +2,7 @@
  * What the target answers to each message of a source, and does for it with its own libvirtd: what waiting for, filling and starting the
  * guest's process takes. Who may speak, and in which order, is target.ts's.
  */
-import { mkdir, rm, chown } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { jobStatsFlag, Libvirt } from '../../../lib/libvirt/index.ts'
 import type { MigrationProgress } from '../../../protocol/migration.ts'
 import type { PeerReply, PeerRequest } from '../../../protocol/peer.ts'
@@ -15,7 +15,7 @@ import { mustFitProcessor } from './fitness.ts'
 import { qemuUser } from './libvirt-user.ts'
 import type { MoverOptions } from './mover.ts'
 import { progressOf } from './progress.ts'
-import { flagsOf, paramsOf, type Terms, text } from './terms.ts'
+import { flagsOf, makeSocketFolder, paramsOf, type Terms, text } from './terms.ts'
 
 /** Large guests: memory to be allocated, devices to be opened. */
 const prepare_timeout_ms = 5 * 60_000
@@ -112,10 +112,7 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     // libvirt would take it for the guest's definition here.
     if (bytes.includes('<domain')) throw new Failure('The source sends a definition, which is this host’s to make.')
     session.terms = { ...session.terms, unsafe }
-    const { uid, gid } = await qemuUser(libvirt)
-    await rm(of.dir, { recursive: true, force: true })
-    await mkdir(of.dir, { recursive: true, mode: 0o700 })
-    await chown(of.dir, uid, gid)
+    await makeSocketFolder(of.dir, await qemuUser(libvirt))
     await mkdir(options.host.log_directory, { recursive: true, mode: 0o700 })
     const params = [text('destination_xml', session.xml), ...paramsOf(session.terms, of.sockets)]
     session.prepared = true

@@ -1,13 +1,12 @@
 /** The source's line to the target's agent: dials through a relay process of its own, asks, and hears when the other end is gone. */
-import { mkdir, rm } from 'node:fs/promises'
-import { chown } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { WantedMigration } from '../../../protocol/migration.ts'
 import { parsePeerReply, type PeerReply, type PeerRequest } from '../../../protocol/peer.ts'
 import { Relay } from '../../peer/relay.ts'
 import type { Sockets } from '../../peer/relay-words.ts'
 import { Failure } from '../../ports.ts'
 import type { MoverOptions } from './mover.ts'
-import { socketsOf } from './terms.ts'
+import { makeSocketFolder, socketsOf } from './terms.ts'
 
 /** The other end is gone, or says nonsense: what it made of the last request is not known. */
 export class PeerLost extends Error {}
@@ -37,9 +36,7 @@ export async function converse(
 ): Promise<Conversation> {
   const { host, port } = splitAddress(migration.peer_address)
   const { dir, sockets } = socketsOf(run_dir, instance_id, migration.id.slice(-6))
-  await rm(dir, { recursive: true, force: true })
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  await chown(dir, owner.uid, owner.gid)
+  await makeSocketFolder(dir, owner)
   const relay = new Relay()
   const gone = new AbortController()
   const end = async () => {

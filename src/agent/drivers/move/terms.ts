@@ -1,4 +1,6 @@
-/** What both hosts give to libvirt for one live move: flags, and parameters by libvirt's names (virDomainMigrate3). Pure. */
+/** What both hosts give to libvirt for one live move: flags, and parameters by libvirt's names (virDomainMigrate3); and where their sockets are. */
+import { chown, mkdir, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { migrateFlag, type TypedParam } from '../../../lib/libvirt/index.ts'
 import type { WantedMigration } from '../../../protocol/migration.ts'
 import type { WantedInstance } from '../../../protocol/wanted.ts'
@@ -61,4 +63,13 @@ export function socketsOf(run_dir: string, instance_id: string, stream_dir: stri
   const dir = `${run_dir}/croft/${stream_dir}`
   const name = `tunnelmigrate.dest.${domainName(instance_id)}`
   return { dir, sockets: { memory: `${dir}/m.${name}`, disks: `${dir}/d.${name}` } }
+}
+
+/** A fresh folder for them, which only QEMU's user and root get into. */
+export async function makeSocketFolder(dir: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
+  await rm(dir, { recursive: true, force: true })
+  // Passed through by QEMU, which is not root on most hosts.
+  await mkdir(dirname(dir), { recursive: true, mode: 0o711 })
+  await mkdir(dir, { mode: 0o700 })
+  await chown(dir, uid, gid)
 }

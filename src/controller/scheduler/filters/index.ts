@@ -12,6 +12,7 @@ import { answers } from './answers.ts'
 import { antiAffinity } from './anti-affinity.ts'
 import { architecture } from './architecture.ts'
 import { askedHost } from './asked-host.ts'
+import { cpuBaseline } from './cpu-baseline.ts'
 import { cpuFlags } from './cpu-flags.ts'
 import { differentHost } from './different-host.ts'
 import { disk } from './disk.ts'
@@ -45,6 +46,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   schedulable,
   architecture,
   virtualisation,
+  cpu_baseline: cpuBaseline,
   cpu_flags: cpuFlags,
   labels,
   aggregates,

@@ -1,0 +1,38 @@
+/** Changes a host's name, and what is kept back for itself. */
+import type { Host } from '../../api/host.ts'
+import { routes } from '../api/routes.ts'
+import { FormDialog } from '../parts/form.tsx'
+import { words } from './text.ts'
+
+export default function HostSettings({ item, done }: { item: Host; done: () => void }) {
+  const { name, reserved_memory_mib, reserved_vcpus } = item
+  return (
+    <FormDialog
+      title={words('settings.of', { name })}
+      yes={words('save')}
+      route={routes.host.update}
+      initial={{
+        name,
+        ...(reserved_memory_mib !== null && { reserved_memory_mib }),
+        ...(reserved_vcpus !== null && { reserved_vcpus }),
+      }}
+      // What is left empty is as the settings say.
+      toInput={({ name: called, reserved_memory_mib: memory = null, reserved_vcpus: vcpus = null }) => ({
+        params: { host: item.id },
+        body: { name: called, reserved_memory_mib: memory, reserved_vcpus: vcpus },
+      })}
+      fields={[
+        { name: 'name', title: words('name'), kind: 'text', required: true },
+        {
+          name: 'reserved_memory_mib',
+          title: words('reserved.memory'),
+          kind: 'number',
+          unit: 'MiB',
+          help: words('reserved.memory.help'),
+        },
+        { name: 'reserved_vcpus', title: words('reserved.vcpus'), kind: 'number', help: words('reserved.vcpus.help') },
+      ]}
+      done={done}
+    />
+  )
+}

@@ -1,0 +1,82 @@
+/** What a setting was before, where and by whom; and the parts of the cloud that have a value of their own now. */
+import { Modal, ModalBody, ModalHeader } from '@patternfly/react-core'
+import type { SettingChange, SettingValue } from '../../api/setting.ts'
+import { useRead } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
+import { UserName } from '../grant/names.tsx'
+import { ThingLink } from '../parts/link.tsx'
+import { Loading } from '../parts/loading.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { SimpleTable } from '../parts/simple-table.tsx'
+import { Time } from '../parts/time.tsx'
+import { words } from './text.ts'
+import { textOf } from './value.ts'
+
+const shown_max = 200
+
+export default function SettingHistory({ name, done }: { name: string; done(): void }) {
+  const params = { setting: name }
+  const follows = { follows: ['setting'] as const }
+  const values = useRead(routes.setting.values, { params }, follows)
+  const history = useRead(routes.setting.history, { params, query: { limit: shown_max } }, follows)
+  return (
+    <Modal isOpen variant="large" onClose={done} aria-labelledby="setting-history">
+      <ModalHeader labelId="setting-history" title={words('history.of', { name })} />
+      <ModalBody>
+        <div className="croft-stack">
+          <ProblemAlert error={values.error ?? history.error} />
+          {(values.isPending || history.isPending) && <Loading />}
+          {values.data && values.data.items.length > 0 && <Places items={values.data.items} />}
+          {history.data && <Changes items={history.data.items} />}
+        </div>
+      </ModalBody>
+    </Modal>
+  )
+}
+
+function Places({ items }: { items: readonly SettingValue[] }) {
+  return (
+    <SimpleTable
+      label={words('places')}
+      items={items}
+      keyOf={one => one.scope_id}
+      empty=""
+      columns={[
+        {
+          title: words('places'),
+          cell: one => (
+            <>
+              {words(`scope.${one.scope}`)}{' '}
+              <ThingLink noun={one.scope} id={one.scope_id}>
+                {one.scope_name}
+              </ThingLink>
+            </>
+          ),
+        },
+        { title: words('value'), cell: one => textOf(one.value) },
+        { title: words('when'), cell: one => <Time at={one.updated_at} /> },
+      ]}
+    />
+  )
+}
+
+function Changes({ items }: { items: readonly SettingChange[] }) {
+  return (
+    <SimpleTable
+      label={words('history')}
+      items={items}
+      keyOf={one => one.id}
+      empty={words('history.none')}
+      columns={[
+        { title: words('when'), cell: one => <Time at={one.at} /> },
+        { title: words('who'), cell: one => <UserName id={one.user_id} name={one.user} /> },
+        {
+          title: words('where'),
+          cell: one => words(`scope.${one.scope}`) + (one.scope_name ? ` ${one.scope_name}` : ''),
+        },
+        { title: words('before'), cell: one => (one.before === null ? words('inherited') : textOf(one.before)) },
+        { title: words('after'), cell: one => (one.after === null ? words('inherited') : textOf(one.after)) },
+      ]}
+    />
+  )
+}

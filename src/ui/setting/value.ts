@@ -1,0 +1,9 @@
+/** A setting's value, as people read it. */
+import { number } from '../parts/time.tsx'
+import { words } from './text.ts'
+
+export function textOf(value: unknown): string {
+  if (typeof value === 'boolean') return words(value ? 'on' : 'off')
+  if (typeof value === 'number') return number(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

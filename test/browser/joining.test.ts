@@ -1,0 +1,62 @@
+/** A machine asks to be a host, an operator compares its code and lets it in; an aggregate is made, and gets a host. */
+import assert from 'node:assert/strict'
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { addHost } from '../support/obedient-host.ts'
+import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
+import { keyCode } from '../../src/protocol/join.ts'
+
+describe('browser/joining', () => {
+  let cloud: UiCloud
+  before(async () => {
+    cloud = await uiCloud()
+    await addHost(cloud, 'rack1-a')
+  })
+  after(() => cloud?.close())
+
+  async function ask(hostname: string): Promise<string> {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const key_sha256 = createHash('sha256')
+      .update(publicKey.export({ type: 'spki', format: 'der' }))
+      .digest()
+    const said = { hostname, machine_id: `other-${hostname}`, address: '192.0.2.7', csr_pem: '' }
+    const found = JSON.stringify({ os: 'Debian GNU/Linux 12', cpus: 32, memory_mib: 131_072 })
+    await cloud.cloud.database.db
+      .insertInto('host_registration')
+      .values({ id: crypto.randomUUID(), key_sha256, ...said, found, expires_at: new Date(Date.now() + 86_400_000) })
+      .execute()
+    return keyCode(key_sha256)
+  }
+
+  test('who waits is shown with code and findings, and turned away', async () => {
+    const code = await ask('rack1-a')
+    const list = await cloud.open('/ui/host-registrations', { token: cloud.admin })
+    await list.getByText(code).waitFor()
+    await checkAccessible(list)
+    const { items } = (await cloud.request('GET', '/v1/host-registrations')).body
+    const page = await cloud.open(`/ui/host-registrations/${String(items?.[0]?.id)}`, { token: cloud.admin })
+    await page.getByText('There is a host rack1-a already', { exact: false }).waitFor()
+    await picture(page, 'host-registration')
+    await page.getByRole('button', { name: 'Approve' }).click()
+    await page.getByText(`Code of the machine: ${code}`).waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: 'Turn away' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Turn away' }).click()
+    await page.getByText('Turned away').first().waitFor()
+    assert.deepEqual(problemsOf(page), [])
+  })
+
+  test('an aggregate is made, and a host put into it', async () => {
+    const page = await cloud.open('/ui/aggregates/create', { token: cloud.admin })
+    await page.locator('#field-name').fill('nvme')
+    await page.getByRole('button', { name: 'Create', exact: false }).last().click()
+    await page.getByText('No host is in it yet.').waitFor()
+    await checkAccessible(page)
+    const aggregates = await cloud.request('GET', '/v1/aggregates')
+    const hosts = await cloud.request('GET', '/v1/hosts')
+    const body = { host_ids: [hosts.body.items?.[0]?.id] }
+    await cloud.request('POST', `/v1/aggregates/${String(aggregates.body.items?.[0]?.id)}/add-hosts`, { body })
+    await page.getByRole('link', { name: 'rack1-a' }).waitFor()
+    assert.deepEqual(problemsOf(page), [])
+  })
+})
