@@ -5,6 +5,8 @@ export interface HostSize {
   cpus?: number
   memory_mib?: number
   pool_gib?: number
+  /** Whatever else it says. */
+  facts?: Partial<HostFacts>
   /** Hosts that say the same share it. */
   pool_id?: string
 }
@@ -39,5 +41,6 @@ export function factsOf(name: string, size: HostSize = {}): HostFacts {
     datapath: 'netdev',
     tunnel_address: '127.0.0.1',
     ...(size.pool_id !== undefined && { pool_id: size.pool_id }),
+    ...size.facts,
   }
 }

@@ -37,6 +37,10 @@ export interface HostOptions {
   ground?: MovingGround
   /** A guest has begun to run here. */
   onRunning?(host: SimulatedHost, id: string): void
+  /** The disks of a pool that it shares with others. */
+  pool?: Map<string, string>
+  /** Whether another machine lives, by its address. */
+  reaches?(address: string): boolean
   /** It measures itself and its guests, when a controller wants it to. */
   measures?: boolean
   /** How long hypervisor and storage take, milliseconds. */
@@ -53,7 +57,7 @@ export class SimulatedHost {
   readonly id: string
   readonly name: string
   readonly domains = new Map<string, Domain>()
-  readonly volumes = new Map<string, string>()
+  readonly volumes: Map<string, string>
   /** Volumes that were looked for in vain, though they had been made here: somebody's data is lost. */
   readonly missing = new Set<string>()
   readonly guestData = new Set<string>()
@@ -79,6 +83,7 @@ export class SimulatedHost {
     this.name = options.name
     this.random = options.random
     this.watchdog = this.newWatchdog()
+    this.volumes = options.pool ?? new Map()
   }
 
   powerOn(): void {
@@ -128,6 +133,10 @@ export class SimulatedHost {
       link: this.options.dialler(this, alive),
       facts: { read: async () => this.options.facts },
       ...(this.options.ground && this.moves(this.options.ground, alive, clock)),
+      probe: async ({ address, timeout_ms }) => {
+        if (!this.options.reaches?.(address)) await clock.sleep(timeout_ms)
+        return { reached: this.options.reaches?.(address) ? 'machine' : 'none' }
+      },
       ...(this.options.measures && { samples: this.samples(clock) }),
       watchdog: this.watchdog.port(alive),
       clock,

@@ -113,5 +113,8 @@ async function empty(engine: Engine): Promise<void> {
     alter table role_grant drop constraint if exists role_grant_instance_id_fkey;
     select string_agg(quote_ident(tablename), ', ') into t from pg_tables
       where schemaname = 'public' and tablename not like 'kysely%' and tablename not in (${names});
-    execute 'truncate ' || t || ' restart identity'; update quota set used = 0; end $$`)
+    -- Grants refer to instances, so that they would go with them.
+    create temp table grants on commit drop as select * from role_grant where instance_id is null;
+    execute 'truncate ' || t || ' restart identity cascade';
+    insert into role_grant select * from grants on conflict do nothing; update quota set used = 0; end $$`)
 }

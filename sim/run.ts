@@ -23,6 +23,8 @@ export interface RunOptions {
   /** How long users ask and faults strike, simulated seconds. */
   trouble_s?: number
   verbose?: boolean
+  /** Hosts share a pool, and have watchdogs. */
+  highly_available?: boolean
 }
 
 export interface RunResult {
@@ -39,6 +41,9 @@ const settle_s = 240
 /** So many turns of the event loop without rest are a transaction that waits for time to pass. */
 const rounds_max = 100_000
 const recovery_minutes = 1
+const pool_id = '00000000-0000-7000-9000-000000000001'
+/** Of TEST-NET-1: h7 has 192.0.2.7. */
+const addressOf = (name: string) => `192.0.2.${name.slice(1)}`
 const faults: readonly Fault[] = ['lose-before', 'lose-after', 'kill-before', 'kill-after']
 
 export class Run {
@@ -53,16 +58,17 @@ export class Run {
   protected readonly ids: string[] = []
   private readonly ground = new MovingGround()
   /** Guests that ran on two hosts at one moment. */
-  private readonly doubled = new Set<string>()
+  protected readonly doubled = new Set<string>()
   private readonly volumes: VolumeUser
   private readonly operator: Operator
-  private records: Records | undefined
+  protected records: Records | undefined
+  private readonly pool = new Map<string, string>()
   private trouble = true
   protected trace = 0
   protected requests = 0
 
   constructor(engine: Engine, options: RunOptions) {
-    this.options = { hosts: 4, controllers: 2, trouble_s: 60, verbose: false, ...options }
+    this.options = { hosts: 4, controllers: 2, trouble_s: 60, verbose: false, highly_available: false, ...options }
     this.random = seeded(options.seed)
     this.engine = engine.under(this.clock)
     this.wires = new Wires(this.clock, this.random.fork('wires'))
@@ -82,12 +88,17 @@ export class Run {
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
   }
 
-  /** A cloud with users and faults. */
-  protected async begin(recovery_minutes: number): Promise<void> {
+  /** A cloud at rest. */
+  protected async prepare(recovery_minutes: number): Promise<void> {
     this.records = await prepareRecords(this.engine, this.clock, this.options.hosts, recovery_minutes)
     this.makeControllers()
     await Promise.all(this.controllers.map(controller => controller.start()))
     this.makeHosts()
+  }
+
+  /** A cloud with users and faults. */
+  protected async begin(recovery_minutes: number): Promise<void> {
+    await this.prepare(recovery_minutes)
     this.wires.doubling = 0.05
     this.plan('users', 200, 3000, () => this.userAsks())
     this.plan('operators', 300, 3000, () => void this.operator.asks())
@@ -135,7 +146,17 @@ export class Run {
       const host = new SimulatedHost({
         id,
         name,
-        facts: factsOf(name, { cpus: 4, memory_mib: 4096, pool_gib: 100 }),
+        facts: {
+          ...factsOf(name, {
+            cpus: 4,
+            memory_mib: 4096,
+            pool_gib: 100,
+            ...(this.options.highly_available && { pool_id }),
+          }),
+          tunnel_address: addressOf(name),
+        },
+        ...(this.options.highly_available && { pool: this.pool }),
+        reaches: address => this.hosts.some(one => addressOf(one.name) === address && one.powered && !one.cut),
         random: this.random.fork(name),
         log: pino({ level: 'silent' }),
         clockOf: alive => this.clock.of(alive),
@@ -290,7 +311,7 @@ export class Run {
     host.guestEnds(this.random.pick(running).id, how)
   }
 
-  private cutWires(host: SimulatedHost): void {
+  protected cutWires(host: SimulatedHost): void {
     for (const wire of this.wires.open) if (wire.host === host) wire.cut('cut')
   }
 

@@ -3,7 +3,8 @@
  * route what a call needs, `virtual:croft-shapes` what it takes. So the schema library and the schemas stay out of the bundle.
  */
 import type { Plugin } from 'vite'
-import { allRoutes } from '../../src/api/index.ts'
+import { contract } from '../../src/api/index.ts'
+import type { Route } from '../../src/api/route.ts'
 import { commandShape, type Field } from '../../src/cli/command-shape.ts'
 import { buildNouns, type RouteValue, type Schema } from '../../src/cli/contract.ts'
 
@@ -24,31 +25,22 @@ export function contractPlugin(): Plugin {
 /** As browsers read it fastest. */
 const literal = (value: unknown) => `JSON.parse(${JSON.stringify(JSON.stringify(value))})`
 
+/** Under the contract's own keys, as the browser's types have them; a route may be named after another noun. */
 function slimRoutes(): Record<string, Record<string, object>> {
   const nouns: Record<string, Record<string, object>> = {}
-  for (const route of allRoutes) {
-    const [noun = '', verb = ''] = route.name.split('.')
-    const { name, method, path, level, needs, on_instance, body } = route
-    ;(nouns[noun] ??= {})[keyOf(noun, verb)] = {
-      ...{ name, method, path, level, needs },
-      ...(on_instance && { on_instance }),
-      // Only that there is one: the client asks no more.
-      ...(body && { body: true }),
+  for (const [noun, routes] of Object.entries(contract as Record<string, Record<string, Route>>)) {
+    const slim: Record<string, object> = {}
+    nouns[noun] = slim
+    for (const [key, { name, method, path, level, needs, on_instance, body }] of Object.entries(routes)) {
+      slim[key] = {
+        ...{ name, method, path, level, needs },
+        ...(on_instance && { on_instance }),
+        // Only that there is one: the client asks no more.
+        ...(body && { body: true }),
+      }
     }
   }
   return nouns
-}
-
-/** The key in the contract, where it differs from the verb, such as addRule for add-rule. */
-function keyOf(noun: string, verb: string): string {
-  const routes = keys[noun] ?? {}
-  return routes[`${noun}.${verb}`] ?? verb
-}
-
-const { contract } = await import('../../src/api/index.ts')
-const keys: Record<string, Record<string, string>> = {}
-for (const [noun, routes] of Object.entries(contract)) {
-  for (const [key, { name }] of Object.entries(routes)) (keys[noun] ??= {})[name] = key
 }
 
 async function routeShapes(): Promise<Record<string, object>> {

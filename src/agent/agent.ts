@@ -156,7 +156,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
           ...(migration && { migration: { id: migration.id, step: migration.step } }),
         }),
       )
-      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls] }
+      const keeps_leases = options.watchdog !== undefined
+      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls], keeps_leases }
     },
     async welcomed(welcome, send) {
       await options.link.learn?.(welcome.link_urls ?? [])

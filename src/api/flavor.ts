@@ -65,7 +65,7 @@ export const flavorRoutes = {
     }),
     status: 201,
     reply: Flavor,
-    errors: ['name_taken'],
+    errors: ['name_taken', 'invalid'],
     cli: { positional: ['name'] },
   }),
   delete: route({

@@ -1,8 +1,10 @@
 /** Hosts: the servers that instances run on, how they join, and what they have. */
 import Type, { type Static } from 'typebox'
+import { bmcKinds } from '../model/bmc.ts'
 import { absenceCauses, fencingMethods, hostAvailabilities, reaches } from '../model/host-state.ts'
 import { limits } from '../model/limits.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
+import { hostHardwareRoutes } from './host-hardware.ts'
 import { route } from './route.ts'
 
 export const hostStates = ['up', 'unreachable'] as const
@@ -56,6 +58,9 @@ export const Host = closed({
   }),
   availability_reason: Type.String({ description: 'In words; empty for a host that is up' }),
   absence: nullable(HostAbsence),
+  fenced_through: nullable(
+    oneOf(bmcKinds, { description: 'How its power is cut when it is lost; null: its lease is waited for' }),
+  ),
   schedulable: Type.Boolean({ description: 'Whether new instances may be placed here' }),
   maintenance: nullable(
     closed(
@@ -99,6 +104,7 @@ export type Host = Static<typeof Host>
 const params = closed({ host: Uuid })
 
 export const hostRoutes = {
+  hardware: hostHardwareRoutes.get,
   list: route({
     name: 'host.list',
     method: 'GET',

@@ -16,6 +16,20 @@ const word = (description: string) =>
   Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$', description }))
 
 /** What Croft reads of the system on it, and no word more: others are refused, so that a slip is seen. Tags are for those. */
+/** What an image may ask of hardware, or insist that its flavor has: docs/hardware.md. */
+const Short = Type.String({ maxLength: limits.tag_value_length_max })
+const hardwareProperties = {
+  'cpu.model': Type.Optional(Short),
+  'cpu.topology': Type.Optional(Short),
+  'cpu.flags.required': Type.Optional(Short),
+  'cpu.flags.forbidden': Type.Optional(Short),
+  'numa.nodes': Type.Optional(Short),
+  'cpu.policy': Type.Optional(
+    oneOf(['shared', 'dedicated'], { description: 'dedicated: only with a flavor that has it' }),
+  ),
+  'memory.page_size': Type.Optional(Short),
+}
+
 export const ImageProperties = closed({
   architecture: Type.Optional(oneOf(['x86_64', 'aarch64'], { description: 'Hosts of another are not chosen' })),
   cpu_flags: Type.Optional(
@@ -25,6 +39,7 @@ export const ImageProperties = closed({
       description: 'CPU flags that the host must have, with commas between',
     }),
   ),
+  ...hardwareProperties,
   disk_bus: Type.Optional(
     oneOf(['virtio', 'scsi', 'sata', 'ide'], { description: 'virtio unless said otherwise; ide is had as sata' }),
   ),

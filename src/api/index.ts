@@ -2,6 +2,7 @@
 import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
+import { pciAliasRoutes } from './pci-alias.ts'
 import { haRestartRoutes } from './ha-restart.ts'
 import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
@@ -45,6 +46,7 @@ import { volumeRoutes } from './volume.ts'
 export const contract = {
   session: sessionRoutes,
   flavor: flavorRoutes,
+  'pci-alias': pciAliasRoutes,
   host: hostRoutes,
   'host-registration': hostRegistrationRoutes,
   'host-bmc': hostBmcRoutes,

@@ -33,6 +33,7 @@ export type MigrationId = Id<'migration'>
 export type InstanceGroupId = Id<'instance-group'>
 export type OperationId = Id<'operation'>
 export type HaRestartId = Id<'ha-restart'>
+export type PciAliasId = Id<'pci-alias'>
 export type PlacementId = Id<'placement'>
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

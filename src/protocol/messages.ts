@@ -192,6 +192,8 @@ export const AgentFrame = Type.Union([
     ),
     /** Calls that this agent knows beyond those of the first version; one that it does not know would end its link. */
     knows_calls: Type.Optional(Type.Array(Text, { maxItems: 64 })),
+    /** Its highly available guests run only under a lease, and something kills them when that is over. */
+    keeps_leases: Type.Optional(Type.Boolean()),
   }),
   Type.Object({
     type: Type.Literal('report'),

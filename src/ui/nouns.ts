@@ -19,6 +19,7 @@ import { migration } from './migration/definition.tsx'
 import { network } from './network/definition.tsx'
 import type { NounDefinition, PageDefinition } from './noun/definition.ts'
 import { operation } from './operation/definition.tsx'
+import { pciAlias } from './pci-alias/definition.tsx'
 import { pluginsPage } from './plugin/page.ts'
 import { pool } from './pool/definition.tsx'
 import { port } from './port/definition.tsx'
@@ -48,6 +49,7 @@ export const nouns: readonly NounDefinition[] = [
   cluster,
   aggregate,
   zone,
+  pciAlias,
   region,
   pool,
   migration,

@@ -12,7 +12,7 @@ const pciBridgeClass = '0x06'
 const pciAddress = /[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7](?=\/|$)/g
 
 async function names(path: string): Promise<string[]> {
-  return (await readdir(path).catch(() => [])).sort()
+  return (await readdir(path).catch((): string[] => [])).sort()
 }
 
 async function linkName(path: string): Promise<string | null> {

@@ -128,12 +128,18 @@ function keepRunning(at: Situation, domain: Domain): Plan {
     return settle(at, { ...done, ran_in_boot: at.boot_id, failure: domain.paused_reason })
   }
   // Less than it has waits for its next start.
-  const grows = done.size !== null && (wanted.vcpus > done.size.vcpus || wanted.memory_mib > done.size.memory_mib)
-  if (grows) return act(at, 'grow')
+  if (grows(at)) return act(at, 'grow')
   // An earlier wish to stop may still be on its way through the guest: until then its going off is our doing, not its own.
   const shutdown = done.shutdown !== null && now_ms < done.shutdown.deadline_ms ? done.shutdown : null
   const kept = { ...done, failure: null, ran_in_boot: at.boot_id, stopped_by_guest: null, shutdown, purged: false }
   return settle(at, kept, shutdown?.deadline_ms ?? null)
+}
+
+/** Of a guest that came from another host it is not known what it has: growing looks for itself, and gives it only what is missing. */
+function grows({ wanted, done: { size, applied_generation } }: Situation): boolean {
+  if (size !== null) return wanted.vcpus > size.vcpus || wanted.memory_mib > size.memory_mib
+  const may = wanted.hardware?.vcpus_max !== undefined || wanted.hardware?.memory_max_mib !== undefined
+  return may && applied_generation < wanted.generation
 }
 
 function rebootDown(at: Situation): Plan {

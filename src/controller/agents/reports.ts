@@ -11,6 +11,7 @@ import { absence } from '../store/absence.ts'
 import { controller } from '../store/controller.ts'
 import { channels, type Database, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { hardwareClaim } from '../store/hardware-claim.ts'
 import { host, type SessionRow } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { held } from '../store/held.ts'
@@ -27,9 +28,10 @@ export function beginSession(
   facts: HostFacts,
   reserved_memory_mib: number,
   holds: Holds,
+  keeps_leases: boolean,
 ): Promise<SessionRow & { show: string[]; forget: string[]; agent_urls: string[] }> {
   return database.transaction(async tx => {
-    const session = await host.beginSession(tx, host_id, controller_id)
+    const session = await host.beginSession(tx, host_id, controller_id, keeps_leases)
     await host.setFacts(tx, host_id, facts, reserved_memory_mib)
     const noted = await noteHolds(tx, host_id, holds)
     await hostChanged(tx, host_id, { back_from: await absence.end(tx, host_id) })
@@ -242,5 +244,9 @@ async function follow(
     if (row.deleted && is_off && row.compute_claimed) off.push(row)
   }
   await host.release(tx, await instance.giveUpCompute(tx, off))
+  await hardwareClaim.releaseIdle(
+    tx,
+    off.map(row => row.id),
+  )
   if (woken.length > 0) await event.wakeHosts(tx, woken)
 }

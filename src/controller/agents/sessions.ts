@@ -282,7 +282,7 @@ export class AgentSession {
     await this.parts.calls.answered(asked, error === undefined ? { result } : { error })
   }
 
-  private async begin({ protocol, facts, holds, knows_calls = [] }: Hello): Promise<void> {
+  private async begin({ protocol, facts, holds, knows_calls = [], keeps_leases = false }: Hello): Promise<void> {
     if (protocol > protocolVersion || protocol < protocolVersion - 1) {
       throw new Error(
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
@@ -291,7 +291,15 @@ export class AgentSession {
     const { database, controller_id, clock } = this.parts
     const reserved_mib = await this.reserved_mib()
     const asked_ms = clock.steady_ms()
-    const session = await beginSession(database, this.host_id, controller_id, facts, reserved_mib, holds)
+    const session = await beginSession(
+      database,
+      this.host_id,
+      controller_id,
+      facts,
+      reserved_mib,
+      holds,
+      keeps_leases,
+    )
     this.epoch = session.epoch
     this.begun_ms = clock.steady_ms()
     this.confirm(asked_ms)

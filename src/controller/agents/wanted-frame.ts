@@ -6,7 +6,7 @@ import type { Db } from '../store/database.ts'
 import { gatewayHost } from '../store/gateway-host.ts'
 import { held } from '../store/held.ts'
 import { type MigrationPart, migrationParts } from '../store/migration-parts.ts'
-import { type Version, wanted } from '../store/wanted.ts'
+import { type FoundInstance, type Version, wanted } from '../store/wanted.ts'
 import type { WantedHostRules } from './sessions.ts'
 
 /** What was sent on this link so far, by version. */
@@ -82,15 +82,15 @@ export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: 
 }
 
 /** What a host is told of an instance: its own, or one that it has a part in moving. */
-function toldOf(
-  { host_id, parts }: Compared,
-  id: string,
-  found: { host_id: string; instance: WantedInstance } | undefined,
-): WantedInstance | null {
+function toldOf({ host_id, parts }: Compared, id: string, found: FoundInstance | undefined): WantedInstance | null {
   const part = parts.get(id)
   if (!part) return found?.host_id === host_id ? found.instance : null
-  const base = part.told ?? found?.instance
+  const base = part.told ?? (found && elsewhere(found, host_id))
   return base ? { ...base, migration: part.migration } : null
+}
+
+function elsewhere({ instance: { hardware: _, ...rest }, onHost }: FoundInstance, host_id: string): WantedInstance {
+  return { ...rest, ...onHost(host_id) }
 }
 
 interface Compared {

@@ -38,6 +38,7 @@ const systemNouns: Readonly<Record<string, Permission>> = {
   role: 'role.read',
   setting: 'setting.read',
   flavor: 'flavor.read',
+  'pci-alias': 'topology.read',
   project: 'project.read',
   'role-grant': 'user.read',
   quota: 'quota.read',

@@ -10,6 +10,7 @@ import { flavor } from '../store/flavor.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
+import { checkHardware } from './hardware.ts'
 
 export function listFlavors(cloud: Cloud, query: QueryOf<typeof flavorRoutes.list>): Promise<Page<Flavor>> {
   return flavor.list(cloud.database.db, query)
@@ -30,6 +31,7 @@ export function createFlavor(cloud: Cloud, caller: Caller, asked: BodyOf<typeof 
     properties: asked.properties ?? {},
   }
   return change(cloud, caller, async tx => {
+    await checkHardware(tx, made)
     const created = await onConstraint(flavor.insert(tx, made), {
       flavor_name_key: () =>
         new CloudError('name_taken', `There is a flavor '${asked.name}' already. Choose another name.`),

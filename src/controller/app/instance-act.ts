@@ -13,7 +13,6 @@ import { type InstanceMove, instanceMoves, mayMove, whyNotWhileMoving } from '..
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { host } from '../store/host.ts'
 import { instance, type LockedInstance, type Wish } from '../store/instance.ts'
 import { maintenance } from '../store/maintenance.ts'
 import { operation } from '../store/operation.ts'
@@ -23,6 +22,7 @@ import { by, type Caller, checkVersion } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
 import { mustSee } from './instance.ts'
 import { checkGroups } from './placement-around.ts'
+import { claimAgainHere } from './placement-hardware.ts'
 
 export interface Acted {
   instance: Instance
@@ -212,7 +212,7 @@ async function answers(tx: Tx, pairs: readonly (readonly [instance_id: string, o
 }
 
 /** While it moves, two hosts have it by what was wanted as it began. */
-function mustStay({ name, migration_id }: LockedInstance): void {
+export function mustStay({ name, migration_id }: LockedInstance): void {
   if (migration_id === null) return
   throw new CloudError('wrong_state', `Nothing can be done with ${name} now: ${whyNotWhileMoving}.`, { migration_id })
 }
@@ -268,7 +268,8 @@ async function keepRoots(
 async function claimAgain(tx: Tx, rows: readonly LockedInstance[]): Promise<void> {
   const [row] = rows
   const claims = rows.map(({ host_id, vcpus, memory_mib }) => ({ host_id, vcpus, memory_mib, disk_gib: 0 }))
-  if (!row || (await host.claim(tx, claims))) return
+  if (!row) return
+  if (await claimAgainHere(tx, claims, rows)) return
   const { host_id, vcpus, memory_mib } = row
   throw new CloudError(
     'no_capacity',

@@ -7,6 +7,7 @@ import type { InstanceCreate, instanceRoutes } from '../../api/instance.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { TogetherByKey } from '../../lib/together.ts'
 import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'
+import type { Hardware } from '../../model/hardware.ts'
 import { recoveryOf } from '../../model/availability.ts'
 import { graphicsOf } from '../../model/graphics.ts'
 import { nicModelOf } from '../../model/nic.ts'
@@ -22,6 +23,7 @@ import { type Boot, bootOf, newRootGib } from './boot-source.ts'
 import { by, type Caller, projectOf } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
 import { claimPlaces, type Placed, planPlaces } from './placement.ts'
+import { noteHardware } from './placement-hardware.ts'
 import { keepRefusal } from './placement-told.ts'
 import { insertDisks } from './instance-disks.ts'
 import { preparePorts } from './instance-ports.ts'
@@ -87,8 +89,20 @@ function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[
     const plan = await planPlaces(cloud, tx, wish, count)
     await quota.charge(tx, chargedTo(caller, project_id), chargeOf(size, newRootGib(boot), count))
     const placed = await claimPlaces(cloud, tx, caller, plan, count)
-    const made = newInstances(cloud, requests[0] as Request, { names: names.flat(), placed, size, boot, public_keys })
+    const made = newInstances(cloud, requests[0] as Request, {
+      names: names.flat(),
+      placed,
+      size,
+      boot,
+      public_keys,
+      hardware: wish.hardware ?? null,
+    })
     await instance.insert(tx, made)
+    await noteHardware(
+      tx,
+      placed,
+      made.map(one => one.id),
+    )
     await insertDisks(tx, cloud, made, boot, size)
     let from = 0
     const parts = requests.map(({ caller: asker }, n): Part => {
@@ -122,10 +136,11 @@ interface Makings {
   size: Flavor
   boot: Boot
   public_keys: { name: string; public_key: string }[]
+  hardware: Hardware | null
 }
 
 function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings): NewInstance[] {
-  const { names, placed, size, boot, public_keys } = makings
+  const { names, placed, size, boot, public_keys, hardware } = makings
   // Sorted, so that a list by id shows a batch in the order of its numbers.
   const ids = placed.map(() => makeId<InstanceId>(cloud)).sort()
   return placed.map((one, n): NewInstance => {
@@ -154,6 +169,7 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       ...graphicsOf(asked, boot.properties),
       user_data: asked.user_data ?? null,
       group_id: asked.group_id ?? null,
+      hardware,
       wanted_power: asked.start === false ? 'stopped' : 'running',
       public_keys,
       tags: asked.tags ?? {},

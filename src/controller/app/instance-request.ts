@@ -14,6 +14,7 @@ import type { Tx } from '../store/database.ts'
 import { flavor } from '../store/flavor.ts'
 import { type Boot, extraGib } from './boot-source.ts'
 import type { Caller } from './caller.ts'
+import { hardwareOf } from './hardware.ts'
 import { checkHints, groupOf } from './placement-around.ts'
 
 export type InstanceRequest = Omit<InstanceCreate, 'name'>
@@ -100,6 +101,7 @@ export async function placementAsked(
   boot: Boot,
 ): Promise<PlacementAsked> {
   checkHints(asked)
+  const hardware = await hardwareOf(tx, size, boot)
   const cpu_flags = [size.properties.cpu_flags, boot.properties.cpu_flags].flatMap(
     flags => flags?.split(/[\s,]+/) ?? [],
   )
@@ -120,7 +122,8 @@ export async function placementAsked(
     ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
     ...(boot.volume?.pool_id && { volume_pool_id: boot.volume.pool_id }),
     ...(asked.availability === 'high' && { shared_pool: true }),
-    cpu_flags: cpu_flags.filter(flag => flag !== ''),
+    cpu_flags: [...cpu_flags.filter(flag => flag !== ''), ...(hardware?.flags_required ?? [])],
+    ...(hardware && { hardware }),
     labels: propertiesOf('label:', size, boot),
   }
 }

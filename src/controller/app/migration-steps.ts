@@ -7,6 +7,7 @@ import type { InstanceReport } from '../../protocol/messages.ts'
 import type { MigrationProgress } from '../../protocol/migration.ts'
 import { channels, json, type Tx } from '../store/database.ts'
 import { event, type NewEvent } from '../store/event.ts'
+import { hardwareClaim } from '../store/hardware-claim.ts'
 import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { type MigrationRow, migration } from '../store/migration.ts'
@@ -202,6 +203,7 @@ export async function end(tx: Tx, row: MigrationRow): Promise<void> {
   const host_id = row.phase === 'leaving' ? row.source_host_id : row.target_host_id
   const { vcpus, memory_mib, disk_gib } = row
   await host.release(tx, [{ host_id, vcpus, memory_mib, disk_gib }])
+  await hardwareClaim.release(tx, [{ instance_id: row.instance_id, host_id }])
   await migration.forgetProgress(tx, row, 0)
   const ended = { phase: 'ended' as const, ended_at: await migrationContent.now(tx), secret: null, told: null }
   await step(tx, row, ended, { events: hostsChanged(row) })

@@ -6,6 +6,7 @@ import type { Instance } from '../../api/instance.ts'
 import type { Migration, MigrationCreate, MigrationOptions, migrationRoutes } from '../../api/migration.ts'
 import type { Operation } from '../../api/operation.ts'
 import type { QueryOf } from '../../api/route.ts'
+import type { Hardware } from '../../model/hardware.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { MigrationId, OperationId } from '../../model/ids.ts'
 import { isMoving } from '../../model/migration.ts'
@@ -212,6 +213,10 @@ export function kindOf(row: LockedInstance, asked: 'live' | 'cold' | undefined):
   }
   if (row.state === 'starting' || row.state === 'stopping' || row.state === 'rebooting') {
     throw refuse(`is ${row.state}. Wait until that has ended`)
+  }
+  const devices = (row.hardware as Hardware | null)?.pci.length ?? 0
+  if (devices > 0 && asked !== 'cold' && (row.power === 'running' || row.power === 'paused')) {
+    throw refuse('has devices of its host, which do not move while it runs. Stop it first, and move it cold')
   }
   const runs = row.power === 'running' || row.power === 'paused'
   if (asked === 'cold' && runs) throw refuse('runs, and only what is off is moved cold. Stop it first, or move it live')

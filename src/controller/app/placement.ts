@@ -8,6 +8,7 @@
  * claims on the new host and keeps the explanation; `tryPlacingExisting` only looks. Both honour its group and all that it was made with.
  */
 import { CloudError } from '../../model/errors.ts'
+import type { AssignedHardware } from '../../model/hardware.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Decision } from '../scheduler/place.ts'
@@ -18,11 +19,14 @@ import type { Claim } from '../store/host-claim.ts'
 import { instanceGroup } from '../store/instance-group.ts'
 import { placement } from '../store/placement.ts'
 import type { Caller } from './caller.ts'
+import { giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
 import { lookAround } from './placement-around.ts'
 import { noRoom, refused } from './placement-told.ts'
 import { factorsOf } from './setting-values.ts'
 
 export interface Placed {
+  /** Of its host, what is the instance's own; of a new one to be noted with it: hardwareClaim.insert. */
+  hardware?: AssignedHardware | undefined
   host_id: string
   zone_id: string
   decision: Decision
@@ -43,7 +47,8 @@ interface Plan {
   hosts: readonly HostSnapshot[]
 }
 
-async function decide(cloud: Cloud, tx: Tx, asked: PlacementAsked, count: number): Promise<Plan> {
+async function decide(cloud: Cloud, tx: Tx, wish: PlacementAsked, count: number): Promise<Plan> {
+  const asked = await withHardware(tx, wish)
   const factors = factorsOf(cloud.settings)
   const look = async (with_promised: boolean) => {
     const hosts = await cloud.hosts.view(tx, { with_promised })
@@ -103,10 +108,15 @@ async function claimPlan(
   const { asked, count } = wanting
   let plan = planned
   for (let attempt = 1; plan.placed.length === count; attempt++) {
-    const claims = claimsFor(plan.placed, asked)
+    const claims = claimsFor(plan)
     if (await host.claim(tx, claims)) {
-      cloud.hosts.promise(claims, asked.image_id)
-      return plan.placed
+      const placed = await giveHardware(tx, plan)
+      if (placed) {
+        cloud.hosts.promise(claims, asked.image_id)
+        if (wanting.instance_id !== null) await noteHardware(tx, placed, [wanting.instance_id])
+        return placed
+      }
+      await host.release(tx, claims)
     }
     if (attempt === attempts_max) break
     plan = await decide(cloud, tx, asked, count)
@@ -115,7 +125,8 @@ async function claimPlan(
 }
 
 /** Summed up per host, so that a batch locks and writes each host once. */
-function claimsFor(placed: readonly Placed[], asked: PlacementAsked): Claim[] {
+function claimsFor({ placed, asked }: Plan): Claim[] {
+  const hardware = hardwareCounts(asked, placed)
   const perHost = new Map<string, number>()
   for (const { host_id } of placed) perHost.set(host_id, (perHost.get(host_id) ?? 0) + 1)
   return [...perHost].map(([host_id, n]) => ({
@@ -123,6 +134,7 @@ function claimsFor(placed: readonly Placed[], asked: PlacementAsked): Claim[] {
     vcpus: n * asked.vcpus,
     memory_mib: n * asked.memory_mib,
     disk_gib: n * asked.disk_gib,
+    ...hardware.get(host_id),
   }))
 }
 

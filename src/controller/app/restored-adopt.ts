@@ -159,6 +159,7 @@ async function insertRecord(
       user_data: metadata.user_data,
       // Hosts are not told of groups, either.
       group_id: null,
+      hardware: null,
       wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
       public_keys: metadata.public_keys,
       tags: metadata.tags,

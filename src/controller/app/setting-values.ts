@@ -235,7 +235,7 @@ export class Settings {
   /** Of parts of the cloud, by setting and the part's id. */
   private scoped = new Map<string, unknown>()
   /** Of hosts that were asked about, once something is set for clusters or zones. */
-  private hosts = new Map<string, { cluster_id: string; zone_id: string }>()
+  private readonly hosts = new Map<string, { cluster_id: string; zone_id: string }>()
   private has_topology = false
   private readonly database: Pick<Database, 'db' | 'listen'>
   private stop: (() => void) | undefined
@@ -280,16 +280,17 @@ export class Settings {
     if (!this.has_topology) return
     const unknown = host_ids.filter(id => !this.hosts.has(id))
     if (unknown.length === 0) return
-    const { hosts } = this
-    for (const { host_id, ...at } of await stored.hostPlaces(db, unknown)) hosts.set(host_id, at)
+    // Into what is there then: it may have been read anew meanwhile.
+    for (const { host_id, ...at } of await stored.hostPlaces(db, unknown)) this.hosts.set(host_id, at)
   }
 
   async read(db: Db): Promise<void> {
     const [rows, scoped] = [await stored.list(db), await stored.scoped(db)]
+    // A host may have gone elsewhere.
+    const places = await stored.hostPlaces(db, [...this.hosts.keys()])
     this.values = new Map(rows.map(row => [row.name, row.value]))
     this.scoped = new Map(scoped.map(row => [keyOf(row.name, row.scope_id), row.value]))
     this.has_topology = scoped.some(row => row.scope === 'cluster' || row.scope === 'zone')
-    // Learnt anew, as a host may have gone elsewhere.
-    this.hosts = new Map()
+    for (const { host_id, ...at } of places) this.hosts.set(host_id, at)
   }
 }

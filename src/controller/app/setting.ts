@@ -139,14 +139,27 @@ export function setSetting(
   { value, ...at }: SettingPlace & { value: unknown },
 ): Promise<Setting> {
   checkSetting(known(name), value)
-  return change(cloud, caller, tx => write(cloud, tx, caller, name, { at, value }))
+  return inForce(
+    cloud,
+    change(cloud, caller, tx => write(cloud, tx, caller, name, { at, value })),
+  )
 }
 
 export function resetSetting(cloud: Cloud, caller: Caller, name: string, at: SettingPlace): Promise<null> {
-  return change(cloud, caller, async tx => {
-    await write(cloud, tx, caller, name, { at, value: undefined })
-    return null
-  })
+  return inForce(
+    cloud,
+    change(cloud, caller, async tx => {
+      await write(cloud, tx, caller, name, { at, value: undefined })
+      return null
+    }),
+  )
+}
+
+/** The controller that answers goes by it already; the others follow as the database tells them. */
+async function inForce<T>(cloud: Cloud, changed: Promise<T>): Promise<T> {
+  const answered = await changed
+  await cloud.settings.read(cloud.database.db)
+  return answered
 }
 
 /** `value` undefined: none of its own. What changes nothing leaves no trace. */

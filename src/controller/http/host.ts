@@ -3,10 +3,12 @@ import { getHost, howToJoin, inviteHost, listHosts, removeHost, updateHost } fro
 import { fenceHost } from '../app/host-fence.ts'
 import { adoptInstance } from '../app/restored-adopt.ts'
 import { purgeOrphan, reconcileHost } from '../app/restored.ts'
+import { getHostHardware } from '../app/host-hardware.ts'
 import { answer, handle } from './handle.ts'
 
 export const hostHandlers = [
   handle(hostRoutes.list, async ({ cloud, query }) => answer(await listHosts(cloud, query))),
+  handle(hostRoutes.hardware, async ({ cloud, params }) => answer(await getHostHardware(cloud, params.host))),
   handle(hostRoutes.get, async ({ cloud, params }) => answer(await getHost(cloud, params.host))),
   handle(hostRoutes.update, async ({ cloud, caller, params, body }) =>
     answer(await updateHost(cloud, caller, params.host, body)),

@@ -3,6 +3,7 @@ import { consoleHandlers } from './console.ts'
 import { eventHandlers } from './event.ts'
 import { instanceGroupHandlers } from './instance-group.ts'
 import { flavorHandlers } from './flavor.ts'
+import { pciAliasHandlers } from './pci-alias.ts'
 import { domainHandlers } from './domain.ts'
 import { projectHandlers } from './project.ts'
 import { userHandlers } from './user.ts'
@@ -44,6 +45,7 @@ import { volumeHandlers } from './volume.ts'
 export const handlers: readonly Handled[] = [
   ...sessionHandlers,
   ...flavorHandlers,
+  ...pciAliasHandlers,
   ...hostHandlers,
   ...hostRegistrationHandlers,
   ...hostBmcHandlers,

@@ -11,6 +11,7 @@ import {
 } from '../app/instance-act.ts'
 import { openConsole } from '../app/console.ts'
 import { readLog } from '../app/instance-console.ts'
+import { resizeInstance } from '../app/instance-resize.ts'
 import { createInstances } from '../app/instance-create.ts'
 import { resetPassword } from '../app/instance-password.ts'
 import { planInstances } from '../app/instance-plan.ts'
@@ -72,6 +73,9 @@ export const instanceHandlers = [
   ),
   handle(instanceRoutes.recover, async input =>
     acted(input, await recoverInstance(input.cloud, input.caller, input.params.instance)),
+  ),
+  handle(instanceRoutes.resize, async input =>
+    acted(input, await resizeInstance(input.cloud, input.caller, input.params.instance, input.body)),
   ),
   handle(instanceRoutes.resetPassword, async ({ cloud, caller, params, body }) =>
     answer(await resetPassword(cloud, caller, params.instance, body)),

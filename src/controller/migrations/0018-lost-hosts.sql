@@ -16,6 +16,10 @@ create table host_bmc (
   updated_at timestamptz not null default croft_now()
 );
 
+-- Its agent runs highly available guests only under a lease: an older one stops nothing when its time is over, so that its power must
+-- be seen to be off.
+alter table host add column keeps_leases boolean not null default false;
+
 -- A host that is not there: from the moment its heartbeats stop, or its link ends, until it is back. What its state is, and what is
 -- to be done next, are functions of this row (src/model/host-state.ts).
 create table host_absence (

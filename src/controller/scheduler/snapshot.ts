@@ -2,6 +2,8 @@
  * What the scheduler decides on: hosts as they were at one moment, and what is asked. Plain values, nothing else; arrays and
  * objects may be shared between hosts. What is read of a host where is in store/host-snapshot.ts.
  */
+import { fitHardware, type HostHardware, withTaken } from './hardware-fit.ts'
+import { claimsHardware, type Hardware } from '../../model/hardware.ts'
 import type { GroupPolicy } from '../../model/instance-group.ts'
 
 export interface HostSnapshot {
@@ -79,6 +81,8 @@ export interface PlacementAsked {
   readonly same_as?: readonly string[]
   /** What of other things the above comes to, at the moment of the snapshot. It names hosts, so it is kept with no explanation. */
   readonly around?: Around
+  /** What of hosts' hardware it asks for by name or number; absent: nothing. */
+  readonly hardware?: Hardware
 }
 
 export interface Around {
@@ -90,6 +94,8 @@ export interface Around {
   readonly excluded?: ReadonlyMap<string, string>
   /** Hosts that have the image already. */
   readonly image_hosts?: ReadonlySet<string>
+  /** What hosts have of hardware, and what of that is taken; of those that may be placed on. Only where hardware is asked for. */
+  readonly hardware?: ReadonlyMap<string, HostHardware & { readonly cpu_models: readonly string[] | null }>
   /** How much more may be promised in a cluster before its reserve for lost hosts is touched; absent: anything. */
   readonly cluster_room?: ReadonlyMap<string, ClusterRoom>
 }
@@ -106,6 +112,8 @@ export interface Claims {
   disk_gib: number
   /** Members of the group asked for. */
   members: number
+  /** Where hardware is asked for: the host's, with what of it this batch has taken. */
+  hardware?: HostHardware | undefined
   readonly round: Round
 }
 
@@ -129,8 +137,22 @@ export function claimsOf(host: HostSnapshot, asked: PlacementAsked, round: Round
     memory_mib: host.memory_claimed_mib,
     disk_gib: host.disk_claimed_gib,
     members: asked.around?.group_hosts?.get(host.id) ?? 0,
+    ...(asked.hardware && { hardware: asked.around?.hardware?.get(host.id) }),
     round,
   }
+}
+
+/** What it takes of usual memory: huge pages are set aside already. Pages of 'any' size may turn out to be usual ones. */
+export function smallMemoryMib({ memory_mib, hardware }: PlacementAsked): number {
+  const size = hardware?.page_size ?? 'small'
+  return size === 'small' || size === 'any' ? memory_mib : 0
+}
+
+function takeHardware(claims: Claims, { hardware: asked }: PlacementAsked): void {
+  if (!asked || !claims.hardware || !claimsHardware(asked)) return
+  const fit = fitHardware(claims.hardware, asked)
+  if (fit.why !== undefined) return
+  claims.hardware = { ...claims.hardware, taken: withTaken(claims.hardware.taken, fit.assigned) }
 }
 
 /** Of a pool that hosts share, what was placed on any of them. */
@@ -142,8 +164,9 @@ export function diskClaimed(host: HostSnapshot, claims: Claims): number {
 /** Promises one instance on the host. Returns which other hosts have to be looked at anew: those of its cluster, or all. */
 export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked): 'none' | 'cluster' | 'all' {
   claims.vcpus += asked.vcpus
-  claims.memory_mib += asked.memory_mib
+  claims.memory_mib += smallMemoryMib(asked)
   claims.disk_gib += asked.disk_gib
+  takeHardware(claims, asked)
   const { round } = claims
   let again: 'none' | 'cluster' | 'all' = 'none'
   if (asked.around?.cluster_room?.has(host.cluster_id)) {

@@ -110,7 +110,7 @@ async function list(db: Db): Promise<AbsentHost[]> {
   const { rows } = await sql<
     AbsenceRow & Omit<AbsentHost, 'absence' | 'epoch'> & { session_epoch: number }
   >`select a.*, h.name as host, h.cluster_id, c.zone_id, h.session_epoch, h.session_controller_id is not null as linked,
-      coalesce(h.facts->>'tunnel_address', '') as tunnel_address, b.host_id is not null as has_bmc, h.lease_left_ms,
+      coalesce(h.facts->>'tunnel_address', '') as tunnel_address, b.host_id is not null as has_bmc, case when h.keeps_leases then h.lease_left_ms end as lease_left_ms,
       exists (select from maintenance m where m.host_id = h.id) as maintenance,
       (select count(*) from instance i where i.host_id = h.id and i.availability = 'high' and i.wanted_power = 'running'
         and i.deleted_at is null) as waiting

@@ -7,6 +7,20 @@ export interface Claim {
   vcpus: number
   memory_mib: number
   disk_gib: number
+  /** What of it is in hardware of its own, which hardwareClaim.insert notes after the claim: it takes CPUs and huge pages, not shares. */
+  dedicated_vcpus?: number
+  pinned_cpus?: number
+  huge_mib?: number
+}
+
+/** CPUs that are somebody's own take their part of what may be promised, overcommit and all. */
+const withoutPinned = (pinned: RawBuilder<unknown>) =>
+  sql`case when ${pinned} = 0 then 0 else ceil(h.vcpus_limit::numeric * (${pinned}) / greatest(h.cpus, 1))::int end`
+
+/** What is promised of vcpus_limit and memory_limit_mib of `h`, by its claim `k`; huge pages are promised as soon as they are set aside. */
+export const promised = {
+  vcpus: sql<number>`(k.vcpus - k.dedicated_vcpus + ${withoutPinned(sql`k.pinned_cpus`)})`,
+  memory_mib: sql<number>`(k.memory_mib - k.huge_mib + h.huge_mib)`,
 }
 
 /**
@@ -18,7 +32,9 @@ export interface Claim {
 export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
   const { rows } = await sql<{ hosts: number; fits: boolean }>`
     with asked as (${summed(claims)}), locked as materialized (
-      select k.pool_id, a.disk_gib, k.vcpus + a.vcpus <= h.vcpus_limit and k.memory_mib + a.memory_mib <= h.memory_limit_mib
+      select k.pool_id, a.disk_gib, k.vcpus - k.dedicated_vcpus + a.vcpus - a.dedicated_vcpus
+          + ${withoutPinned(sql`k.pinned_cpus + a.pinned_cpus`)} <= h.vcpus_limit
+        and (a.memory_mib = a.huge_mib or ${promised.memory_mib} + a.memory_mib - a.huge_mib <= h.memory_limit_mib)
         and (k.pool_id is not null or k.disk_gib + a.disk_gib <= h.disk_limit_gib) as fits
       from asked a join host_claim k on k.host_id = a.host_id join host h on h.id = a.host_id
       where h.removed_at is null and h.schedulable and h.session_controller_id is not null
@@ -43,8 +59,18 @@ const lockedPools = sql`pools as materialized (
 
 /** Claims by host. */
 function summed(claims: readonly Claim[]): RawBuilder<unknown> {
-  return sql`select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib, sum(disk_gib)::bigint as disk_gib
-    from jsonb_to_recordset(${json(claims)}) as r (host_id uuid, vcpus int, memory_mib bigint, disk_gib bigint) group by host_id`
+  return sql`select host_id, sum(vcpus)::int as vcpus, sum(memory_mib)::bigint as memory_mib, sum(disk_gib)::bigint as disk_gib,
+      coalesce(sum(dedicated_vcpus), 0)::int as dedicated_vcpus, coalesce(sum(pinned_cpus), 0)::int as pinned_cpus,
+      coalesce(sum(huge_mib), 0)::bigint as huge_mib
+    from jsonb_to_recordset(${json(claims)}) as r (host_id uuid, vcpus int, memory_mib bigint, disk_gib bigint, dedicated_vcpus int,
+      pinned_cpus int, huge_mib bigint) group by host_id`
+}
+
+/** Locks hosts' claims, in the order in which everybody does: what is read of them afterwards stays so. */
+export async function lockClaims(tx: Tx, host_ids: readonly string[]): Promise<void> {
+  await sql`select from host_claim where host_id = any(${[...host_ids]}::uuid[]) order by host_id for update`.execute(
+    tx,
+  )
 }
 
 /** Claims room for what is on its host already, fit or not: it is there, and is to be reckoned with. */

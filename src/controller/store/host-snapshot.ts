@@ -9,11 +9,12 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import type { Db } from './database.ts'
+import { promised } from './host-claim.ts'
 
 /** What is promised of it. Read for every host that was placed on. */
 type ClaimPart = Pick<HostSnapshot, 'vcpus_claimed' | 'memory_claimed_mib' | 'disk_claimed_gib' | 'disk_limit_gib'>
 const claimPart: RawBuilder<unknown> = sql`
-  'vcpus_claimed', k.vcpus, 'memory_claimed_mib', k.memory_mib, 'disk_claimed_gib', coalesce(p.claimed_gib, k.disk_gib),
+  'vcpus_claimed', ${promised.vcpus}, 'memory_claimed_mib', ${promised.memory_mib}, 'disk_claimed_gib', coalesce(p.claimed_gib, k.disk_gib),
   'disk_limit_gib', coalesce(p.total_gib, h.disk_limit_gib)`
 
 /** The projects that an aggregate is for are told as its metadata. Who changes an aggregate bumps its hosts (store/aggregate.ts). */

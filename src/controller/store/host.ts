@@ -8,7 +8,8 @@ import type { ForeignDomain, HostFacts } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { event } from './event.ts'
-import { claim, claimHeld, release, setPool } from './host-claim.ts'
+import { claim, claimHeld, promised, release, setPool } from './host-claim.ts'
+import { hostHardware, hugeMibOf } from './host-hardware.ts'
 import { limitsOf } from './host-limits.ts'
 import { keyset, type Page, type PageAsked } from './page.ts'
 
@@ -35,6 +36,8 @@ function selectHosts(db: Db) {
     .leftJoin('maintenance as x', 'x.host_id', 'h.id')
     .leftJoin('pool as p', 'p.id', 'h.pool_id')
     .selectAll('h')
+    .leftJoin('host_bmc as b', 'b.host_id', 'h.id')
+    .select('b.kind as fenced_through')
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
     .select([
       'a.cause as absent_cause',
@@ -47,7 +50,7 @@ function selectHosts(db: Db) {
       'a.fenced_by as absent_fenced_by',
     ])
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
-    .select(['k.vcpus as vcpus_claimed', 'k.memory_mib as memory_claimed_mib'])
+    .select([promised.vcpus.as('vcpus_claimed'), promised.memory_mib.as('memory_claimed_mib')])
     .select([
       sql<number>`coalesce(p.claimed_gib, k.disk_gib)`.as('disk_claimed_gib'),
       sql<number>`coalesce(p.total_gib, h.disk_limit_gib)`.as('disk_limit_gib'),
@@ -107,6 +110,7 @@ function toHost(row: HostRow): Host {
     availability,
     availability_reason: why,
     absence: absent && absence.shown(absent),
+    fenced_through: row.fenced_through,
     schedulable: row.schedulable,
     maintenance: row.maintenance_since && {
       since: row.maintenance_since.toISOString(),
@@ -261,12 +265,15 @@ async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: numb
     .updateTable('host')
     .set({
       facts: json(facts),
+      cpus: facts.cpus,
+      huge_mib: hugeMibOf(facts),
       ...limitsOf(facts, row, reserved_mib),
       // Of another CPU it has to be asked anew (reconcilers/cpu-baseline.ts).
       cpu_verdict: sql`case when facts->'host_cpu' is not distinct from ${json(facts)}->'host_cpu' then cpu_verdict end`,
     })
     .where('id', '=', id)
     .execute()
+  await hostHardware.note(tx, id, facts)
   const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts
   if (pool_id !== undefined && (await setPool(tx, id, { id: pool_id, total_gib, free_gib }))) {
     await event.record(tx, [{ noun: 'pool', kind: 'changed', resource_id: pool_id, project_id: null }])
@@ -287,7 +294,12 @@ export interface SessionRow {
 }
 
 /** Takes the host's link over for this controller. Any older session's words no longer count. */
-async function beginSession(tx: Tx, id: string, controller_id: string): Promise<SessionRow> {
+async function beginSession(
+  tx: Tx,
+  id: string,
+  controller_id: string,
+  keeps_leases: boolean,
+): Promise<SessionRow> {
   return await tx
     .updateTable('host')
     .set({
@@ -295,6 +307,7 @@ async function beginSession(tx: Tx, id: string, controller_id: string): Promise<
       session_epoch: sql`session_epoch + 1`,
       last_seen_at: sql`croft_now()`,
       lease_ms: leaseTimes.lease_ms,
+      keeps_leases,
       lease_left_ms: null,
       lease_over_at: null,
     })

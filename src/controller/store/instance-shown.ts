@@ -6,6 +6,7 @@
  */
 import { type JoinBuilder, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
+import type { Hardware } from '../../model/hardware.ts'
 import { type InstanceMove, type InstanceState, instanceMoves, instanceState, mayMove } from '../../model/instance.ts'
 import type { WatchdogFired } from '../../protocol/messages.ts'
 import type { Db } from './database.ts'
@@ -46,6 +47,8 @@ const columns = [
   'i.clipboard',
   'i.video_model',
   'i.group_id',
+  'i.hardware',
+  'i.memory_base_mib',
   'i.public_keys',
   'i.tags',
   'i.wanted_power',
@@ -151,6 +154,8 @@ function toInstance(row: FullRow): Instance {
     boot: row.boot,
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
+    vcpus_max: (row.hardware as Hardware | null)?.vcpus_max ?? row.vcpus,
+    memory_max_mib: (row.hardware as Hardware | null)?.memory_max_mib ?? row.memory_mib,
     disk_gib: row.disk_gib,
     ephemeral_gib: row.ephemeral_gib,
     swap_mib: row.swap_mib,

@@ -115,6 +115,7 @@ export type NewInstance = Pick<
   | 'user_data'
   | 'wanted_power'
   | 'group_id'
+  | 'hardware'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
 
 async function insert(tx: Tx, made: readonly NewInstance[]): Promise<void> {
@@ -139,7 +140,17 @@ async function insertVolumes(tx: Tx, made: readonly NewVolume[]): Promise<void> 
 }
 
 export type Wish = Partial<
-  Pick<InstanceRow, 'wanted_power' | 'deleted_at' | 'purge_at' | 'purging' | 'compute_claimed'>
+  Pick<
+    InstanceRow,
+    | 'wanted_power'
+    | 'deleted_at'
+    | 'purge_at'
+    | 'purging'
+    | 'compute_claimed'
+    | 'vcpus'
+    | 'memory_mib'
+    | 'memory_base_mib'
+  >
 > & {
   reboot?: 'soft' | 'hard'
 }

@@ -18,6 +18,10 @@ export interface HostClaimTable {
   vcpus: Generated<number>
   memory_mib: Generated<number>
   disk_gib: Generated<number>
+  /** Of vcpus and memory_mib, what is not shared; CPUs that it takes. By a trigger: migrations/0014. */
+  dedicated_vcpus: Generated<number>
+  pinned_cpus: Generated<number>
+  huge_mib: Generated<number>
   changes: Generated<number>
   changed_xid: Generated<string>
 }

@@ -7,6 +7,13 @@ import type { ConsoleKind, ShownKind } from '../../model/console.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
+import type {
+  HardwareClaimTable,
+  HostCpuClaimTable,
+  HostHardwareTable,
+  HostPciClaimTable,
+  PciAliasTable,
+} from './schema-hardware.ts'
 import type { HostClaimTable, InstanceGroupTable, PlacementTable, PoolTable } from './schema-placement.ts'
 import type {
   HaRestartTable,
@@ -229,12 +236,16 @@ export interface HostTable {
   last_seen_at: Date | null
   last_report: Generated<number>
   foreign_domains: Generated<unknown>
+  /** From its facts: CPUs, and memory set aside as huge pages. */
+  cpus: Generated<number>
+  huge_mib: Generated<number>
   removed_at: Date | null
   created_at: Generated<Date>
   pool_id: string | null
   lease_ms: Generated<number>
   lease_left_ms: number | null
   lease_over_at: Date | null
+  keeps_leases: Generated<boolean>
   /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
   changes: Generated<number>
   changed_xid: Generated<string>
@@ -439,6 +450,8 @@ export interface InstanceTable {
   on_crash: Generated<'restart' | 'stop'>
   guard_from: Generated<number | null>
   group_id: Generated<string | null>
+  hardware: Generated<unknown>
+  memory_base_mib: Generated<number | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -667,6 +680,11 @@ export interface Schema {
   leader: LeaderTable
   ha_restart: HaRestartTable
   host_claim: HostClaimTable
+  host_hardware: HostHardwareTable
+  hardware_claim: HardwareClaimTable
+  host_cpu_claim: HostCpuClaimTable
+  host_pci_claim: HostPciClaimTable
+  pci_alias: PciAliasTable
   pool: PoolTable
   held_instance: HeldInstanceTable
   join_token: JoinTokenTable

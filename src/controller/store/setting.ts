@@ -179,6 +179,7 @@ async function hostPlaces(
   db: Db,
   host_ids: readonly string[],
 ): Promise<{ host_id: string; cluster_id: string; zone_id: string }[]> {
+  if (host_ids.length === 0) return []
   return await db
     .selectFrom('host as h')
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')

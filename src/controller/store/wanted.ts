@@ -6,6 +6,7 @@ import type { CpuFeatures } from '../../protocol/host-cpu.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
 import type { Db } from './database.ts'
 import type { InstanceRow } from './instance.ts'
+import { wantedHardware } from './wanted-hardware.ts'
 import { instancePorts } from './instance-ports.ts'
 
 export interface Version {
@@ -28,12 +29,19 @@ async function versions(db: Db, host_ids: readonly string[]): Promise<Version[]>
   return rows
 }
 
+export interface FoundInstance {
+  host_id: string
+  instance: WantedInstance
+  /** What differs on another host, while it moves there. */
+  onHost(host_id: string): Pick<WantedInstance, 'hardware'>
+}
+
 /** The whole wanted state of these instances, each with the host that it is on now. */
 async function instances(
   db: Db,
   ids: readonly string[],
   rules: { stopTimeout(project_id: string): number },
-): Promise<{ host_id: string; instance: WantedInstance }[]> {
+): Promise<FoundInstance[]> {
   if (ids.length === 0) return []
   const rows = await db
     .selectFrom('instance')
@@ -53,6 +61,7 @@ async function instances(
     .where(sql<boolean>`instance.id = any(${[...ids]}::uuid[])`)
     .execute()
   const [disks, ports] = [await disksOf(db, ids), await instancePorts.wanted(db, ids)]
+  const hardware = await wantedHardware(db, rows, ports)
   const toInstance = (row: (typeof rows)[number]): WantedInstance => ({
     id: row.id,
     generation: row.generation,
@@ -65,6 +74,7 @@ async function instances(
     memory_mib: row.memory_mib,
     cpu_model: row.cpu_model,
     ...(row.cpu_features !== null && { cpu_features: row.cpu_features as CpuFeatures }),
+    ...hardware.of(row, row.host_id),
     ...familyOf(row.os),
     disks: [...(disks.get(row.id) ?? []), ...cdromOf(row)],
     boot_order: bootOrders[row.boot],
@@ -91,7 +101,11 @@ async function instances(
       security_groups: row.security_groups,
     },
   })
-  return rows.map(row => ({ host_id: row.host_id, instance: toInstance(row) }))
+  return rows.map(row => ({
+    host_id: row.host_id,
+    instance: toInstance(row),
+    onHost: host_id => hardware.of(row, host_id),
+  }))
 }
 
 function familyOf(os: string | null): Pick<WantedInstance, 'os_family'> {

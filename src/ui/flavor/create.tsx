@@ -25,7 +25,7 @@ export default function CreateFlavor() {
           help: words('ephemeral.help'),
         },
         { name: 'swap_mib', title: words('swap'), kind: 'number', unit: 'MiB', help: words('swap.help') },
-        { name: 'properties', title: words('properties'), kind: 'tags' },
+        { name: 'properties', title: words('properties'), kind: 'tags', help: words('properties.help') },
       ]}
     />
   )

@@ -16,6 +16,8 @@ export const words = catalogue({
     swap: 'Swap disk',
     'swap.help': 'Empty or 0: none.',
     properties: 'Properties',
+    'properties.help':
+      'CPUs of its own (cpu.policy=dedicated), NUMA nodes (numa.nodes=2), huge pages (memory.page_size=large), devices (pci=gpu:1), a CPU model (cpu.model), room to grow (cpu.max, memory.max_mib); labels of hosts (label:KEY).',
     created: 'Created',
     delete: 'Delete',
     'delete.title': 'Delete {n, plural, one {this flavor} other {# flavors}}?',
@@ -37,6 +39,8 @@ export const words = catalogue({
     swap: 'Auslagerungsplatte',
     'swap.help': 'Leer oder 0: keine.',
     properties: 'Eigenschaften',
+    'properties.help':
+      'Eigene CPUs (cpu.policy=dedicated), NUMA-Knoten (numa.nodes=2), große Seiten (memory.page_size=large), Geräte (pci=gpu:1), ein CPU-Modell (cpu.model), Raum zum Wachsen (cpu.max, memory.max_mib); Etiketten von Hosts (label:NAME).',
     created: 'Angelegt',
     delete: 'Löschen',
     'delete.title': '{n, plural, one {Diese Größe} other {# Größen}} löschen?',

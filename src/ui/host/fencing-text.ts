@@ -23,7 +23,6 @@ export const words = catalogue({
     'fence.off.title': 'Do you vouch that {name} is off?',
     'fence.off.body':
       'Its highly available instances are started elsewhere at once. If it is not off, or comes on again with them, they run twice and destroy their disks. Say so only if you have seen it, or have pulled its plugs.',
-    'fence.done': 'Fencing {name}',
     'why_not.up': 'It answers, so it is not fenced.',
     'why_not.fenced': 'It is fenced already.',
     bmc: 'Management controller',
@@ -80,7 +79,6 @@ export const words = catalogue({
     'fence.off.title': 'Bürgen Sie dafür, dass {name} aus ist?',
     'fence.off.body':
       'Seine hochverfügbaren Instanzen werden sofort anderswo gestartet. Ist er nicht aus oder geht er mit ihnen wieder an, laufen sie doppelt und zerstören ihre Platten. Sagen Sie es nur, wenn Sie es gesehen oder die Stecker gezogen haben.',
-    'fence.done': '{name} wird abgeriegelt',
     'why_not.up': 'Er antwortet, also wird er nicht abgeriegelt.',
     'why_not.fenced': 'Er ist schon abgeriegelt.',
     bmc: 'Management-Controller',

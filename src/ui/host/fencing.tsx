@@ -12,7 +12,6 @@ import { Facts } from '../parts/facts.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { Time } from '../parts/time.tsx'
-import { ApiProblem } from '../../sdk/errors.ts'
 import { BmcDialog } from './bmc-dialog.tsx'
 import { words } from './fencing-text.ts'
 
@@ -25,7 +24,7 @@ export default function HostFencing({ item }: { item: Host }) {
     return (
       <CallButton
         title={words(id)}
-        label={words('fence.done', { name })}
+        label={`${words(id)}: ${name}`}
         route={routes.host.fence}
         input={{ params: { host: item.id }, body: { name, ...(confirm_off && { confirm_off }) } }}
         confirm={{ title: words(`${id}.title`, { name }), body: words(`${id}.body`) }}
@@ -49,21 +48,22 @@ export default function HostFencing({ item }: { item: Host }) {
 
 function Bmc({ host }: { host: Host }) {
   const params = { host: host.id }
-  const { data, error, isPending } = useRead(routes['host-bmc'].get, { params }, { follows: ['host'], of: host.id })
-  if (isPending) return <Loading />
-  const none = error instanceof ApiProblem && error.status === 404
+  const enabled = host.fenced_through !== null
+  const { data, error } = useRead(routes['host-bmc'].get, { params }, { follows: ['host'], of: host.id, enabled })
+  if (enabled && !data && !error) return <Loading />
+  const bmc = enabled ? data : undefined
   return (
     <Card>
       <CardTitle component="h2">{words('bmc')}</CardTitle>
       <CardBody>
-        {error && !none && <ProblemAlert error={error} />}
-        {none || !data ? <p>{words('bmc.none')}</p> : <BmcFacts bmc={data} />}
+        {error && <ProblemAlert error={error} />}
+        {bmc ? <BmcFacts bmc={bmc} /> : <p>{words('bmc.none')}</p>}
         <DialogButton
-          title={words(data && !none ? 'bmc.change' : 'bmc.set')}
+          title={words(bmc ? 'bmc.change' : 'bmc.set')}
           route={routes['host-bmc'].set}
-          dialog={done => <BmcDialog host={host} bmc={none ? undefined : data} done={done} />}
+          dialog={done => <BmcDialog host={host} bmc={bmc} done={done} />}
         />{' '}
-        {data && !none && (
+        {bmc && (
           <>
             <Test host={host} />{' '}
             <CallButton

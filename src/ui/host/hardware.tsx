@@ -6,6 +6,8 @@ import { Facts as FactList } from '../parts/facts.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { number, size } from '../parts/time.tsx'
 import { type Facts, factsOf } from './facts.ts'
+import { GivenHardware } from './given.tsx'
+import { ranges } from './ranges.ts'
 import { words } from './text.ts'
 import './host.css'
 
@@ -27,6 +29,7 @@ export default function HostHardware({ item }: { item: Host }) {
         />
         <Flags flags={facts.cpu_flags ?? []} />
       </Section>
+      <GivenHardware item={item} />
       <div className="croft-cards">
         <Numa facts={facts} />
         <Disks facts={facts} />
@@ -70,17 +73,6 @@ function Flags({ flags }: { flags: readonly string[] }) {
       </div>
     </div>
   )
-}
-
-/** 0,1,2,3,8 is 0-3, 8. */
-function ranges(cpus: readonly number[]): string {
-  const parts: [number, number][] = []
-  for (const cpu of cpus.toSorted((one, other) => one - other)) {
-    const last = parts.at(-1)
-    if (last && cpu === last[1] + 1) last[1] = cpu
-    else parts.push([cpu, cpu])
-  }
-  return parts.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ')
 }
 
 function Numa({ facts }: { facts: Facts }) {

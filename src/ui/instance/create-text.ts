@@ -65,6 +65,10 @@ export const words = catalogue({
     'filter.architecture': '{n, plural, one {# has} other {# have}} another architecture',
     'filter.cpu_baseline': '{n, plural, one {# lacks} other {# lack}} what its cluster’s instances have of a CPU',
     'filter.cpu_flags': '{n, plural, one {# lacks} other {# lack}} CPU flags',
+    'filter.cpu_model': '{n, plural, one {# has} other {# have}} not that CPU model',
+    'filter.huge_pages': '{n, plural, one {# has} other {# have}} too few huge pages left',
+    'filter.pci': '{n, plural, one {# has} other {# have}} too few PCI devices left',
+    'filter.numa': '{n, plural, one {# has} other {# have}} no NUMA nodes that CPUs, memory and devices fit onto',
     'filter.labels': '{n, plural, one {# lacks} other {# lack}} labels',
     'filter.vcpus': '{n, plural, one {# has} other {# have}} too few vCPUs left',
     'filter.memory': '{n, plural, one {# has} other {# have}} too little memory left',
@@ -154,6 +158,11 @@ export const words = catalogue({
     'filter.cpu_baseline':
       '{n, plural, one {# fehlt} other {# fehlt}} etwas von der CPU, die Instanzen ihres Clusters haben',
     'filter.cpu_flags': '{n, plural, one {# fehlen} other {# fehlen}} CPU-Merkmale',
+    'filter.cpu_model': '{n, plural, one {# hat} other {# haben}} dieses CPU-Modell nicht',
+    'filter.huge_pages': '{n, plural, one {# hat} other {# haben}} zu wenige große Seiten frei',
+    'filter.pci': '{n, plural, one {# hat} other {# haben}} zu wenige PCI-Geräte frei',
+    'filter.numa':
+      '{n, plural, one {# hat} other {# haben}} keine NUMA-Knoten, auf die CPUs, Speicher und Geräte passen',
     'filter.labels': '{n, plural, one {# fehlen} other {# fehlen}} Etiketten',
     'filter.vcpus': '{n, plural, one {# hat} other {# haben}} zu wenige vCPUs frei',
     'filter.memory': '{n, plural, one {# hat} other {# haben}} zu wenig Speicher frei',

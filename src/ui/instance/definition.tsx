@@ -130,6 +130,17 @@ export const instance = defineNoun<Instance>({
       dialog: () => import('./recovery.tsx'),
     },
     {
+      id: 'resize',
+      title: () => words('resize'),
+      route: routes.instance.resize,
+      whyNot: one =>
+        one.vcpus_max > one.vcpus || one.memory_max_mib > one.memory_mib || one.state === 'stopped'
+          ? undefined
+          : words('why_not.resize'),
+      input: one => ({ params: { instance: one.id }, body: { vcpus: one.vcpus, memory_mib: one.memory_mib } }),
+      dialog: () => import('./resize.tsx'),
+    },
+    {
       id: 'password',
       title: () => words('password'),
       route: routes.instance.resetPassword,

@@ -8,7 +8,6 @@ export const words = catalogue({
     overridden:
       'An operator said that they are truly down: they are fenced, and their highly available instances run elsewhere.',
     override: 'They are truly down: go on',
-    'override.label': 'Let go the brake in the zone {name}',
     'override.title': 'Are these hosts truly down?',
     'override.body':
       '{gone, plural, one {This host is} other {These # hosts are}} fenced, by cutting the power where there is a management controller, and the highly available instances are started elsewhere, as far as there is room.',
@@ -19,7 +18,6 @@ export const words = catalogue({
     overridden:
       'Ein Betreiber sagte, dass sie wirklich aus sind: sie werden abgeriegelt, und ihre hochverfügbaren Instanzen laufen anderswo.',
     override: 'Sie sind wirklich aus: fortfahren',
-    'override.label': 'Die Bremse in der Zone {name} lösen',
     'override.title': 'Sind diese Hosts wirklich aus?',
     'override.body':
       '{gone, plural, one {Dieser Host wird} other {Diese # Hosts werden}} abgeriegelt, wo ein Management-Controller da ist durch Abschalten des Stroms, und die hochverfügbaren Instanzen starten anderswo, soweit Platz ist.',

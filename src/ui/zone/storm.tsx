@@ -18,7 +18,7 @@ export function StormAlert({ zone: { id, name, storm } }: { zone: Zone }) {
       {!overridden_at && (
         <CallButton
           title={words('override')}
-          label={words('override.label', { name })}
+          label={`${words('override')}: ${name}`}
           route={routes.zone.override}
           input={{ params: { zone: id } }}
           confirm={{ title: words('override.title'), body: words('override.body', { gone }) }}

@@ -142,3 +142,16 @@ test('a guest that was left paused in the middle of its start goes on', () => {
     assert.equal(planInstance(at({}, ran, asked)).act, null, reason)
   }
 })
+
+test('a guest that runs is given more once, less waits for its next start', () => {
+  const done = started(at({ vcpus: 2, memory_mib: 128 }, ran, null))
+  const wish = { generation: 2, vcpus: 3, memory_mib: 128 }
+  assert.equal(planInstance(at(wish, done, domain())).act, 'grow')
+  const grown = { ...done, size: { vcpus: 3, memory_mib: 128 } }
+  assert.equal(planInstance(at(wish, grown, domain())).act, null)
+  assert.equal(planInstance(at({ ...wish, vcpus: 1 }, grown, domain())).act, null)
+  // It came from another host: nobody noted what it has.
+  const came = { ...done, size: null }
+  assert.equal(planInstance(at({ ...wish, hardware: { vcpus_max: 4 } }, came, domain())).act, 'grow')
+  assert.equal(planInstance(at(wish, came, domain())).act, null)
+})

@@ -210,7 +210,7 @@ describe('fitting hardware', () => {
         let host = hostOf(nodes, cores, threads, { kept_cpus: [0], devices })
         const groups = new Map<string, number>()
         for (const [n, { cells, ...more }] of guests.entries()) {
-          const asked = askedOf(cells as [number, number][], more)
+          const asked = askedOf(cells, more)
           const fit = fitHardware(host, asked)
           if (fit.why !== undefined) {
             assert.ok(fit.why.length > 0)

@@ -108,7 +108,6 @@ function topologyElement({ vcpus, hardware = none }: Sized): Element {
   return element('topology', { sockets: topology.sockets, dies: 1, cores: topology.cores, threads: topology.threads })
 }
 
-/** They are given by libvirt's names; of the kernel's that differ, these two are what people write. */
 /** Those of the cluster's common CPU belong to its model; what is asked for by name goes before them. */
 function featuresOf({ cpu_model, cpu_features, hardware = none }: Sized, host: DomainHost): WantedHardware {
   const is_plain = host.virtualisation === 'tcg' || ['default', 'host-model', 'host-passthrough'].includes(cpu_model)
@@ -122,6 +121,7 @@ function featuresOf({ cpu_model, cpu_features, hardware = none }: Sized, host: D
   }
 }
 
+/** They are given by libvirt's names; of the kernel's that differ, these two are what people write. */
 function featureElements({ flags_required = [], flags_forbidden = [] }: WantedHardware): Element[] {
   const named = (policy: string) => (flag: string) =>
     element('feature', { policy, name: flag.replace(/^sse4_/, 'sse4.') })

@@ -1,9 +1,16 @@
 /** Only hosts whose CPU has all flags that flavor and image ask for. */
+import { sameFlag } from '../../../model/hardware.ts'
 import type { Filter } from '../filter.ts'
+import type { HostSnapshot } from '../snapshot.ts'
+
+/** As it is written, or as libvirt and the kernel write it differently. */
+function has(host: HostSnapshot, flag: string): boolean {
+  return host.cpu_flags.includes(flag) || host.cpu_flags.some(one => sameFlag(one) === sameFlag(flag))
+}
 
 export const cpuFlags: Filter = {
   fault: 'CPU flags are missing',
   applies: asked => asked.cpu_flags.length > 0,
-  refuses: (host, _, asked) => asked.cpu_flags.some(flag => !host.cpu_flags.includes(flag)),
-  why: (host, _, asked) => `its CPU lacks ${asked.cpu_flags.filter(flag => !host.cpu_flags.includes(flag)).join(', ')}`,
+  refuses: (host, _, asked) => asked.cpu_flags.some(flag => !has(host, flag)),
+  why: (host, _, asked) => `its CPU lacks ${asked.cpu_flags.filter(flag => !has(host, flag)).join(', ')}`,
 }

@@ -14,10 +14,14 @@ import { architecture } from './architecture.ts'
 import { askedHost } from './asked-host.ts'
 import { cpuBaseline } from './cpu-baseline.ts'
 import { cpuFlags } from './cpu-flags.ts'
+import { cpuModel } from './cpu-model.ts'
 import { differentHost } from './different-host.ts'
 import { disk } from './disk.ts'
 import { excluded } from './excluded.ts'
 import { haReserve } from './ha-reserve.ts'
+import { hugePages } from './huge-pages.ts'
+import { numa } from './numa.ts'
+import { pci } from './pci.ts'
 import { labels } from './labels.ts'
 import { maintenance } from './maintenance.ts'
 import { memory } from './memory.ts'
@@ -48,6 +52,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   virtualisation,
   cpu_baseline: cpuBaseline,
   cpu_flags: cpuFlags,
+  cpu_model: cpuModel,
   labels,
   aggregates,
   aggregate_projects: aggregateProjects,
@@ -55,6 +60,9 @@ export const filters: Readonly<Record<string, Filter>> = {
   vcpus,
   memory,
   disk,
+  huge_pages: hugePages,
+  pci,
+  numa,
   ha_reserve: haReserve,
 }
 

@@ -71,6 +71,7 @@ const byRoute: Readonly<Record<string, Record<string, unknown>>> = {
   'setting.set': { value: 5 },
   'role-grant.create': { role: 'reader', scope: 'system' },
   'floating-ip.create': {},
+  'pci-alias.create': { vendor: '10de' },
   'security-group.check': { protocol: 'tcp', destination_port: 22, remote_address: '192.0.2.1', security_groups: [] },
 }
 
@@ -103,7 +104,7 @@ const variantsByRoute: Readonly<Record<string, (theirs: Things, own: Things) => 
 }
 
 /** Fields that name what all may use. */
-const shared = new Set(['flavor', 'region', 'zone', 'host', 'cluster', 'aggregate', 'role'])
+const shared = new Set(['flavor', 'region', 'zone', 'host', 'cluster', 'aggregate', 'role', 'pci_alias'])
 
 export function bodyOf(route: Route, own: Things): Record<string, unknown> | undefined {
   if (!route.body) return undefined

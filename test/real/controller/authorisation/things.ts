@@ -166,6 +166,12 @@ async function imageKey(cloud: TestCloud): Promise<string> {
   return String((await asker(cloud, cloud.admin)('POST', '/v1/image-keys', { name: 'key', public_key })).id)
 }
 
+async function pciAlias(cloud: TestCloud): Promise<string> {
+  const { items } = (await cloud.request('GET', '/v1/pci-aliases')).body
+  if (items?.[0]) return String(items[0].id)
+  return String((await asker(cloud, cloud.admin)('POST', '/v1/pci-aliases', { name: 'gpu', vendor: '10de' })).id)
+}
+
 /** One aggregate, and one machine that waits, are all it takes; a second team finds them there. */
 async function aggregate(cloud: TestCloud): Promise<string> {
   const { items } = (await cloud.request('GET', '/v1/aggregates')).body
@@ -202,6 +208,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     host: await first('/v1/hosts?name=h1'),
     pool: await first('/v1/pools'),
     image_key: await imageKey(cloud),
+    pci_alias: await pciAlias(cloud),
     role: await first('/v1/roles?name=operator'),
     setting: 'instance.stop_timeout_s',
     plugin: 'cost',

@@ -1,0 +1,90 @@
+/** What of hosts' hardware instances have. A CPU or device that is another's already breaks a constraint; see migrations/0014. */
+import { sql } from 'kysely'
+import type { AssignedHardware } from '../../model/hardware.ts'
+import { type Db, json, type Tx } from './database.ts'
+import { insertRows } from './insert-rows.ts'
+
+export interface NewHardwareClaim {
+  instance_id: string
+  host_id: string
+  assigned: AssignedHardware
+}
+
+export interface HardwareCounts {
+  dedicated_vcpus: number
+  pinned_cpus: number
+  huge_mib: number
+}
+
+export function countsOf({ cells, idle_cpus, page_size_kib }: AssignedHardware): HardwareCounts {
+  const dedicated_vcpus = cells.reduce((sum, cell) => sum + cell.cpus.length, 0)
+  const memory_mib = cells.reduce((sum, cell) => sum + cell.memory_mib, 0)
+  const huge_mib = page_size_kib === null ? 0 : memory_mib
+  return { dedicated_vcpus, pinned_cpus: dedicated_vcpus + idle_cpus.length, huge_mib }
+}
+
+/** After the claim on the host (host.claim), whose lock keeps others away. Throws constraint host_cpu_claim_pkey, host_pci_claim_pkey. */
+async function insert(tx: Tx, made: readonly NewHardwareClaim[]): Promise<void> {
+  if (made.length === 0) return
+  await insertRows(
+    tx,
+    'hardware_claim',
+    made.map(one => ({ ...one, ...countsOf(one.assigned) })),
+  )
+  const cpus = made.flatMap(({ instance_id, host_id, assigned: { cells, idle_cpus } }) =>
+    [...cells.flatMap(cell => cell.cpus), ...idle_cpus].map(cpu => ({ host_id, cpu, instance_id })),
+  )
+  await insertRows(tx, 'host_cpu_claim', cpus)
+  const pci = made.flatMap(({ instance_id, host_id, assigned }) =>
+    assigned.pci.map(({ address }) => ({ host_id, address, instance_id })),
+  )
+  await insertRows(tx, 'host_pci_claim', pci)
+}
+
+/** Of instances on hosts that they have left, or where they gave up what they claimed. After host.release. */
+async function release(tx: Tx, of: readonly { instance_id: string; host_id: string }[]): Promise<void> {
+  if (of.length === 0) return
+  const pairs = json(of.map(({ instance_id, host_id }) => ({ instance_id, host_id })))
+  await sql`delete from hardware_claim c using jsonb_to_recordset(${pairs}) as r (instance_id uuid, host_id uuid)
+    where c.instance_id = r.instance_id and c.host_id = r.host_id`.execute(tx)
+}
+
+/** Of those of the instances that need no compute any more (instance.giveUpCompute). */
+async function releaseIdle(tx: Tx, instance_ids: readonly string[]): Promise<void> {
+  if (instance_ids.length === 0) return
+  await sql`delete from hardware_claim c using instance i
+    where c.instance_id = any(${[...instance_ids]}::uuid[]) and i.id = c.instance_id and not i.compute_claimed`.execute(
+    tx,
+  )
+}
+
+/** By `INSTANCE HOST`. */
+async function ofInstances(db: Db, ids: readonly string[]): Promise<Map<string, AssignedHardware>> {
+  const rows = await db
+    .selectFrom('hardware_claim')
+    .select(['instance_id', 'host_id', 'assigned'])
+    .where(sql<boolean>`instance_id = any(${[...ids]}::uuid[])`)
+    .execute()
+  return new Map(rows.map(row => [`${row.instance_id} ${row.host_id}`, row.assigned as AssignedHardware]))
+}
+
+export interface HardwareHolder {
+  instance_id: string
+  name: string
+  project_id: string
+  assigned: AssignedHardware
+}
+
+/** Who has what of a host. */
+async function ofHost(db: Db, host_id: string): Promise<HardwareHolder[]> {
+  const rows = await db
+    .selectFrom('hardware_claim as c')
+    .innerJoin('instance as i', 'i.id', 'c.instance_id')
+    .select(['c.instance_id', 'i.name', 'i.project_id', 'c.assigned'])
+    .where('c.host_id', '=', host_id)
+    .orderBy('i.name')
+    .execute()
+  return rows.map(row => ({ ...row, assigned: row.assigned as AssignedHardware }))
+}
+
+export const hardwareClaim = { insert, release, releaseIdle, ofInstances, ofHost }

@@ -1,0 +1,119 @@
+/**
+ * What hosts have of hardware, as fitting wants it (scheduler/hardware-fit.ts), and what of it is taken. The part that is from a host's
+ * facts is kept beside them, small, and written only when it has changed. Hosts are not trusted: facts are bounded by the protocol.
+ */
+import { sql } from 'kysely'
+import { type AssignedHardware, matchesAlias, type PciAlias } from '../../model/hardware.ts'
+import type { HostFacts } from '../../protocol/messages.ts'
+import type { HostHardware, HostNode, Taken } from '../scheduler/hardware-fit.ts'
+import { type Db, json, type Tx } from './database.ts'
+
+interface Device {
+  address: string
+  vendor: string
+  device: string
+  class: string
+  node: number | null
+  group: string
+}
+
+/** From the facts alone. */
+interface Parts {
+  nodes: HostNode[]
+  cores: number[][]
+  devices: Device[]
+  cpu_models: string[] | null
+}
+
+/** A host without NUMA, or one that does not tell, is one node. */
+export function partsOf(facts: HostFacts): Parts {
+  const known = facts.numa.filter(one => one.cpus.length > 0 || one.memory_mib > 0)
+  const alone = {
+    node: 0,
+    cpus: Array.from({ length: facts.cpus }, (_, n) => n),
+    memory_mib: facts.memory_mib,
+    huge_pages: facts.huge_pages,
+  }
+  const nodes = (known.length > 0 ? known : [alone]).map((one): HostNode => {
+    const told = one.huge_pages ?? (known.length === 1 ? facts.huge_pages : [])
+    const pages = told.filter(each => each.total > 0)
+    const huge_kib = pages.reduce((sum, each) => sum + each.size_kib * each.total, 0)
+    return {
+      node: one.node,
+      cpus: one.cpus,
+      memory_mib: Math.max(0, one.memory_mib - Math.ceil(huge_kib / 1024)),
+      pages,
+    }
+  })
+  const all = nodes.flatMap(one => one.cpus)
+  const siblings = facts.thread_siblings ?? []
+  const told = new Set(siblings.flat())
+  const cores = [...siblings, ...all.filter(cpu => !told.has(cpu)).map(cpu => [cpu])]
+  return { nodes, cores, devices: devicesOf(facts), cpu_models: facts.cpu_models ?? null }
+}
+
+/** Those that can be given away: kept apart by an IOMMU, and neither they nor others of their group are the host's own. */
+function devicesOf({ pci }: HostFacts): Device[] {
+  const own = new Set(pci.flatMap(one => (one.used_by && one.iommu_group ? one.iommu_group : [])))
+  return pci.flatMap(({ address, vendor, device, class: kind, iommu_group, numa_node, used_by }) =>
+    iommu_group && !used_by && !own.has(iommu_group)
+      ? [{ address, vendor, device, class: kind, node: numa_node ?? null, group: iommu_group }]
+      : [],
+  )
+}
+
+/** Memory that is set aside as huge pages. */
+export function hugeMibOf(facts: HostFacts): number {
+  return Math.ceil(facts.huge_pages.reduce((sum, one) => sum + one.size_kib * one.total, 0) / 1024)
+}
+
+async function note(tx: Tx, host_id: string, facts: HostFacts): Promise<void> {
+  await sql`insert into host_hardware as h (host_id, parts) values (${host_id}, ${json(partsOf(facts))})
+    on conflict (host_id) do update set parts = excluded.parts where h.parts is distinct from excluded.parts`.execute(
+    tx,
+  )
+}
+
+export type KnownHardware = HostHardware & { readonly cpu_models: readonly string[] | null }
+
+/** Of these hosts, or of all that take instances; those that never told are left out. */
+async function read(db: Db, host_ids: readonly string[] | null): Promise<Map<string, KnownHardware>> {
+  const these = host_ids
+    ? sql`h.id = any(${[...host_ids]}::uuid[])`
+    : sql`h.removed_at is null and h.schedulable and h.session_controller_id is not null`
+  const { rows } = await sql<{ host_id: string; parts: Parts; assigned: AssignedHardware[] }>`
+    select w.host_id, w.parts, coalesce((select json_agg(c.assigned) from hardware_claim c where c.host_id = h.id), '[]') as assigned
+    from host h join host_hardware w on w.host_id = h.id where ${these} order by h.id`.execute(db)
+  if (rows.length === 0) return new Map()
+  const aliases = await db.selectFrom('pci_alias').select(['name', 'vendor', 'device', 'class']).execute()
+  return new Map(rows.map(row => [row.host_id, knownOf(row.parts, row.assigned, aliases)]))
+}
+
+function knownOf(parts: Parts, assigned: readonly AssignedHardware[], aliases: readonly PciAlias[]): KnownHardware {
+  const devices = parts.devices.flatMap(one => {
+    const names = aliases.filter(alias => matchesAlias(alias, one)).map(alias => alias.name)
+    return names.length > 0 ? [{ address: one.address, node: one.node, group: one.group, aliases: names }] : []
+  })
+  const lowest = Math.min(...parts.nodes.flatMap(one => one.cpus))
+  const kept_cpus = parts.cores.find(core => core.includes(lowest)) ?? [lowest]
+  return {
+    nodes: parts.nodes,
+    cores: parts.cores,
+    kept_cpus,
+    devices,
+    taken: takenOf(assigned),
+    cpu_models: parts.cpu_models,
+  }
+}
+
+function takenOf(assigned: readonly AssignedHardware[]): Taken {
+  return {
+    cpus: assigned.flatMap(one => [...one.cells.flatMap(cell => cell.cpus), ...one.idle_cpus]),
+    cells: assigned.flatMap(({ cells, page_size_kib }) =>
+      cells.map(({ host_node, memory_mib }) => ({ node: host_node, page_size_kib, memory_mib })),
+    ),
+    devices: assigned.flatMap(one => one.pci.map(each => each.address)),
+  }
+}
+
+export const hostHardware = { note, read }

@@ -1,0 +1,22 @@
+/** Hosts with highly available instances lost in virtual time: all run elsewhere in time, and never twice. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { VirtualClock } from '../../sim/clock.ts'
+import { Engine } from '../../sim/database.ts'
+import { LostHostsRun } from '../../sim/lost-hosts.ts'
+
+let engine: Engine
+before(async () => {
+  engine = await Engine.open(new VirtualClock(0))
+})
+after(() => engine.pglite.close())
+
+test('power cuts: all its instances run elsewhere within a minute, by lease', { timeout: 600_000 }, async () => {
+  const { violations, restarts_s } = await new LostHostsRun(engine, {
+    seed: 'power-1',
+    losses: ['power', 'power'],
+  }).run()
+  assert.deepEqual(violations, [])
+  assert.equal(restarts_s.length, 2)
+  for (const took_s of restarts_s) assert.ok(took_s < 60, `it took ${took_s} s`)
+})
