@@ -28,20 +28,20 @@ export class SimulatedWatchdog {
 
   /** As one life of the agent sees it. */
   port(alive: () => boolean): Watchdog {
-    const self = this
     const listeners: WatchdogListener[] = []
+    const held = () => this.armed
     return {
       up: true,
       get armed() {
-        return self.armed
+        return held()
       },
-      steady_ms: () => self.clock.steady_ms(),
-      arm(armed) {
-        if (alive()) self.arm(armed)
+      steady_ms: () => this.clock.steady_ms(),
+      arm: armed => {
+        if (alive()) this.arm(armed)
         return Promise.resolve()
       },
-      killedAt: id => self.killed.get(id) ?? null,
-      kill: ids => (alive() ? self.kill(ids) : []),
+      killedAt: id => this.killed.get(id) ?? null,
+      kill: ids => (alive() ? this.kill(ids) : []),
       subscribe: listener => void listeners.push(listener),
     }
   }

@@ -64,14 +64,16 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
       ),
     )
 
+  /** What the watchdog is to be told now. */
+  const due = () => (want === have || watchdog?.up !== true || stopped ? null : want)
+
   /** Brings what the watchdog has to what is wanted of it; one order at a time. */
   function bring(): Promise<void> {
     return (turn ??= (async () => {
       // The turn must be taken before it can be over.
       await Promise.resolve()
       try {
-        while (want !== null && want !== have && watchdog?.up === true && !stopped) {
-          const next: Guard = want
+        for (let next = due(); next !== null && watchdog; next = due()) {
           await watchdog.arm({ deadline_ms: next.deadline_ms, guarded: [...next.guarded.keys()] })
           const before = have
           have = next

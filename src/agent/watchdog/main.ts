@@ -87,11 +87,15 @@ function main(): void {
 
 /** Before other processes for a processor, and the last to go when memory is short. Where it may not, it does without. */
 function comeFirst(): void {
-  try {
-    setPriority(-20)
-    writeFileSync('/proc/self/oom_score_adj', '-1000')
-  } catch (error) {
-    log('the watchdog has no precedence over other processes', { error: String(error) })
+  for (const [what, take] of [
+    ['processors', () => setPriority(-20)],
+    ['memory', () => writeFileSync('/proc/self/oom_score_adj', '-1000')],
+  ] as const) {
+    try {
+      take()
+    } catch (error) {
+      log(`the watchdog has no precedence over other processes for ${what}`, { error: String(error) })
+    }
   }
 }
 
