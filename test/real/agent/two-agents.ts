@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { WebSocket } from 'ws'
 import { joinHost } from '../../../src/agent/join.ts'
-import { Libvirt } from '../../../src/lib/libvirt/index.ts'
 import type { MigrationReport, WantedMigration } from '../../../src/protocol/migration.ts'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
 import { uuid, wantedInstance } from '../../unit/agent/fakes.ts'
@@ -77,25 +76,6 @@ export class TestHost {
     const list = await this.daemon.exec('virsh', ['-q', 'list', '--all'])
     const line = list.split('\n').find(each => each.includes(id))
     return line === undefined ? '' : line.replace(/^.*croft-\S+\s+/, '').trim()
-  }
-
-  /** As libvirt tells it: looked at with each of its events. */
-  async untilDomstate(id: string, state: string): Promise<string> {
-    await using libvirt = await Libvirt.connect({ path: this.daemon.path })
-    let news = Promise.withResolvers<void>()
-    libvirt.on('event', () => news.resolve())
-    await libvirt.subscribe('lifecycle')
-    const timer = setTimeout(() => news.reject(new Error(`never ${state} on ${this.name}`)), 40_000)
-    try {
-      for (;;) {
-        const now = await this.domstate(id)
-        if (now === state) return now
-        await news.promise
-        news = Promise.withResolvers<void>()
-      }
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   /** The migration's report once it fits. */
