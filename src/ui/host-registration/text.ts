@@ -5,6 +5,7 @@ export const words = catalogue({
   en: {
     one: 'Machine that asks to join',
     many: 'Asking to join',
+    'empty.title': 'No machine asks to join',
     empty:
       'No machine waits to be let in as a host. Machines without a token may ask where the setting host.self_registration says so.',
     name: 'Host name',
@@ -59,6 +60,7 @@ export const words = catalogue({
   de: {
     one: 'Maschine, die um Aufnahme bittet',
     many: 'Bitten um Aufnahme',
+    'empty.title': 'Keine Maschine bittet um Aufnahme',
     empty:
       'Keine Maschine wartet darauf, als Host aufgenommen zu werden. Ohne Token dürfen Maschinen bitten, wo die Einstellung host.self_registration es sagt.',
     name: 'Hostname',

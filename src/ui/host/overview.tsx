@@ -71,7 +71,7 @@ export default function HostOverview({ item }: { item: Host }) {
               [words('labels'), <TagList key="labels" tags={item.labels} />],
               [
                 words('aggregates'),
-                item.aggregates.length > 0 && (
+                item.aggregates.length === 0 ? null : (
                   <span key="aggregates">
                     {item.aggregates.map(one => (
                       <span key={one.id}>
