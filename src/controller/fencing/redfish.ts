@@ -152,19 +152,14 @@ async function systemPath(bmc: Bmc, signal: AbortSignal): Promise<string> {
   throw new FenceFailed('refused', words)
 }
 
-async function within<T>(bmc: Bmc, timeout_ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(silent(bmc)), timeout_ms)
-  try {
-    return await work(limit.signal)
-  } finally {
-    clearTimeout(timer)
-  }
+/** All its requests together. */
+async function within<T>(timeout_ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return await work(AbortSignal.timeout(timeout_ms))
 }
 
 export const redfish: FencingDriver = {
   power: (bmc, timeout_ms) =>
-    within(bmc, timeout_ms, async (signal): Promise<Power> => {
+    within(timeout_ms, async (signal): Promise<Power> => {
       const { body } = await ask(bmc, 'GET', await systemPath(bmc, signal), signal)
       // 'PoweringOn' and 'PoweringOff' are neither off nor sure.
       if (body.PowerState === 'Off') return 'off'
@@ -172,7 +167,7 @@ export const redfish: FencingDriver = {
       throw new FenceFailed('failed', `The BMC at ${bmc.address} does not say whether the power is on.`)
     }),
   cut: (bmc, timeout_ms) =>
-    within(bmc, timeout_ms, async signal => {
+    within(timeout_ms, async signal => {
       const path = await systemPath(bmc, signal)
       const { body } = await ask(bmc, 'GET', path, signal)
       const reset = asObject(asObject(body.Actions)['#ComputerSystem.Reset'])
