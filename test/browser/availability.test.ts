@@ -41,7 +41,7 @@ describe('browser/availability', { timeout: 300_000 }, () => {
     await page.getByText('It answers: the power is on.').waitFor()
     await checkAccessible(page)
     await lost.disconnect()
-    await page.goto(`${page.url().replace(/\/fencing$/, '')}`)
+    await page.goto(page.url().replace(/\/fencing$/, ''))
     await page
       .getByText('h2 and h3 cannot reach it either', { exact: false })
       .or(page.getByText('h3 and h2 cannot reach it either', { exact: false }))

@@ -294,12 +294,7 @@ export interface SessionRow {
 }
 
 /** Takes the host's link over for this controller. Any older session's words no longer count. */
-async function beginSession(
-  tx: Tx,
-  id: string,
-  controller_id: string,
-  keeps_leases: boolean,
-): Promise<SessionRow> {
+async function beginSession(tx: Tx, id: string, controller_id: string, keeps_leases: boolean): Promise<SessionRow> {
   return await tx
     .updateTable('host')
     .set({
