@@ -57,7 +57,7 @@ describe('browser/availability', { timeout: 300_000 }, () => {
     const set = await cloud.request('PATCH', `/v1/clusters/${id}`, { body: { ha_failures_tolerated: 1 } })
     assert.equal(set.status, 200, JSON.stringify(set.body))
     const page = await cloud.open(`/ui/clusters/${id}`)
-    await page.getByText('Any host may be lost.').waitFor()
+    await page.getByText('Any one host may be lost.').waitFor()
     await checkAccessible(page)
     assert.deepEqual(problemsOf(page), [])
   })
