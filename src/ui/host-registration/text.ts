@@ -108,7 +108,7 @@ export const words = catalogue({
     'finding.name':
       'Es gibt schon einen Host {host}, eine andere Maschine. Sie hieße anders, oder sie ist dieser, neu installiert.',
     'finding.twice':
-      '{n, plural, one {Eine weitere Maschine} other {# weitere Maschinen}} mit derselben Maschinen-Id {n, plural, one {wartet} other {warten}}: Klone einer Platte?',
+      '{n, plural, one {Eine weitere Maschine wartet} other {# weitere Maschinen warten}} mit derselben Maschinen-Id: Klone einer Platte?',
     said: 'Was sie von sich sagt',
     'said.help': 'Niemand hat etwas davon bewiesen.',
   },
