@@ -38,7 +38,7 @@ export default function HostMaintenance({ item }: { item: Host }) {
         {words(`${data.state}.body`)}
       </Alert>
       <Card>
-        <CardBody>
+        <CardBody className="croft-stack">
           <Progress
             value={all === 0 ? 100 : Math.floor((100 * data.moved) / all)}
             aria-label={words('progress')}

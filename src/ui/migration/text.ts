@@ -33,7 +33,7 @@ export const words = catalogue({
     left_of: '{left} of {total} to go',
     rate: 'Rate',
     per_s: '{rate} a second',
-    elapsed: 'Takes since',
+    elapsed: 'Running for',
     seconds: '{n} s',
     downtime: 'Pause of the guest',
     ms: '{n} ms',
