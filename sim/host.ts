@@ -61,6 +61,8 @@ export class SimulatedHost {
   /** Volumes that were looked for in vain, though they had been made here: somebody's data is lost. */
   readonly missing = new Set<string>()
   readonly guestData = new Set<string>()
+  /** Guests that were sent so far in their last move that another host may run them: it must be asked. */
+  readonly handed_over = new Set<string>()
   powered = false
   /** Never comes back. */
   lost = false

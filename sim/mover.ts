@@ -71,6 +71,7 @@ export function simulatedMover(parts: MoverParts): Mover {
     const { peer_host_id, secret, kind } = leaving.migration
     const reached = () => reach(peer_host_id, id, secret)
     const stayed = (reason: string): Sent => ({ outcome: 'stayed', reason })
+    host.handed_over.delete(id)
     await pause()
     const target = reached()
     if (!target || target.source_alive?.()) return stayed('the target cannot be reached')
@@ -95,6 +96,7 @@ export function simulatedMover(parts: MoverParts): Mover {
   async function handOver(leaving: Leaving, target: Expected): Promise<Sent> {
     const { instance, migration } = leaving
     const { id } = instance
+    host.handed_over.add(id)
     await leaving.handingOver()
     const before = host.domains.get(id)
     const live = migration.kind === 'live'
