@@ -111,4 +111,20 @@ suite('the dashboard in the browser', () => {
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })
+
+  test('who belongs to no project is told so, and finds what was given meanwhile without signing in again', async () => {
+    const { body: user } = await cloud.request('POST', '/v1/users', { body: { name: 'newcomer' } })
+    const page = await cloud.open('/ui/', { token: await cloud.tokenOf(String(user.id)) })
+    await page.getByText('Nothing has been given to you yet').waitFor()
+    assert.equal(await page.getByText('not live').count(), 0)
+    await checkAccessible(page)
+    const grant = { user_id: user.id, role: 'operator', scope: 'project', project_id: cloud.project_id }
+    assert.equal((await cloud.request('POST', '/v1/role-grants', { body: grant })).status, 201)
+    await page.getByRole('button', { name: 'Look again' }).click()
+    await page.getByRole('heading', { name: 'Your projects' }).waitFor()
+    await page.getByRole('button', { name: 'Work in default' }).click()
+    await page.getByRole('heading', { name: 'Overview of default' }).waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
 })

@@ -149,7 +149,7 @@ suite('errors in the browser', { concurrency: 3 }, () => {
     await checkAccessible(page)
     await sql`alter table key_pair_away rename to key_pair`.execute(db)
     await alert.getByRole('button', { name: 'Try again' }).click()
-    await page.getByText('No Key pairs yet').waitFor()
+    await page.getByText('Key pairs: none yet').waitFor()
     await ends(page, 500)
   })
 

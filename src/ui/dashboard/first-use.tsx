@@ -39,7 +39,7 @@ export default function FirstUse() {
   const steps: Took[] = [
     {
       step: 'host',
-      there: useStep(routes.host.list, {}),
+      there: useStep(routes.host.list, { sort: 'name' }),
       to: '/hosts',
       route: routes.host.invite,
     },

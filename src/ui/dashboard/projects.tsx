@@ -1,8 +1,10 @@
 /** For who only operates: instances are given by project, so the other projects are at hand, and nothing more of them. */
 import { Button, Card, CardBody, CardTitle } from '@patternfly/react-core'
+import CloudIcon from '@patternfly/react-icons/dist/esm/icons/cloud-icon'
 import type { Project } from '../../api/project.ts'
 import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { Empty } from '../parts/empty.tsx'
 import { switchProject, useSession } from '../session/session.ts'
 import { operations } from '../shell/operations.ts'
 import { words as shared } from '../text/shared.ts'
@@ -10,16 +12,20 @@ import { words } from './text.ts'
 
 export default function OtherProjects() {
   const { project } = useSession()
-  const { data } = useChoices<Project>(routes.project.list, { sort: 'name' }, { follows: ['project', 'role-grant'] })
+  const { data, refetch } = useChoices<Project>(
+    routes.project.list,
+    { sort: 'name' },
+    { follows: ['project', 'role-grant'] },
+  )
   const others = (data?.items ?? []).filter(one => one.id !== project?.id && one.enabled)
-  if (others.length === 0) return null
+  if (others.length === 0) return data && project === null ? <NothingYet lookAgain={() => void refetch()} /> : null
   const change = ({ id, name }: Project) =>
     void switchProject(id).catch((error: unknown) =>
       operations.said(words('projects.change', { name }), { variant: 'danger', error }),
     )
   return (
     <Card>
-      <CardTitle component="h2">{words('projects')}</CardTitle>
+      <CardTitle component="h2">{words(project ? 'projects' : 'projects.first')}</CardTitle>
       <CardBody className="croft-stack">
         <p className="croft-muted">{words('projects.body')}</p>
         <div className="croft-states">
@@ -35,6 +41,27 @@ export default function OtherProjects() {
             </Button>
           ))}
         </div>
+      </CardBody>
+    </Card>
+  )
+}
+
+/** Without a project there is no stream of events to follow: hence a button. */
+function NothingYet({ lookAgain }: { lookAgain(): void }) {
+  return (
+    <Card>
+      <CardBody>
+        <Empty
+          title={words('portal.no_project')}
+          icon={CloudIcon}
+          actions={
+            <Button variant="secondary" onClick={lookAgain}>
+              {words('portal.look_again')}
+            </Button>
+          }
+        >
+          {words('portal.no_project.what')}
+        </Empty>
       </CardBody>
     </Card>
   )

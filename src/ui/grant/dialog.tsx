@@ -57,7 +57,8 @@ export function GrantDialog({ about, name, done }: { about: About; name: string;
       title={words(of_user ? 'add.user.title' : 'add.title', { name })}
       yes={words('add')}
       route={routes['role-grant'].create}
-      initial={{ ...about, scope: scopeOf(about) }}
+      // An instance given singly is mostly given to be operated.
+      initial={{ ...about, scope: scopeOf(about), ...('instance_id' in about && { role: 'operator' }) }}
       fields={[
         ...(of_user
           ? []

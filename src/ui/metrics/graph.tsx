@@ -6,7 +6,7 @@ import type { MetricUnit } from '../../model/metrics.ts'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { timeText } from '../parts/time.tsx'
 import { usePreferences } from '../session/preferences.ts'
-import { language } from '../text/language.ts'
+import { regional } from '../text/language.ts'
 import { valueText } from './format.ts'
 import type { GraphLine } from './graphs.ts'
 import { words } from './text.ts'
@@ -166,7 +166,7 @@ function timesOn(splits: readonly number[], time_zone: 'local' | 'utc'): string[
   const apart_s = (splits[1] ?? 0) - (splits[0] ?? 0)
   const style: Intl.DateTimeFormatOptions =
     apart_s >= 86_400 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', hour12: false }
-  const format = new Intl.DateTimeFormat(language(), { ...style, ...(time_zone === 'utc' && { timeZone: 'UTC' }) })
+  const format = new Intl.DateTimeFormat(regional(), { ...style, ...(time_zone === 'utc' && { timeZone: 'UTC' }) })
   return splits.map(seconds => format.format(new Date(seconds * 1000)))
 }
 

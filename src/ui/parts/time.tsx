@@ -1,6 +1,6 @@
 /** Times as the user wants them: in local time or UTC, by Intl; the exact one in a tooltip. Sizes and numbers, too. */
 import { usePreferences } from '../session/preferences.ts'
-import { language } from '../text/language.ts'
+import { language, regional } from '../text/language.ts'
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -8,7 +8,7 @@ export function timeText(time: string, zone: 'local' | 'utc', style: 'short' | '
   const key = `${language()} ${zone} ${style}`
   const format =
     formats.get(key) ??
-    new Intl.DateTimeFormat(language(), {
+    new Intl.DateTimeFormat(regional(), {
       dateStyle: style === 'full' ? 'full' : 'medium',
       timeStyle: style === 'full' ? 'long' : 'short',
       ...(zone === 'utc' && { timeZone: 'UTC' }),

@@ -4,6 +4,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from 'react'
 import type { Event } from '../../api/event.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
+import { routes } from '../api/routes.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
 import { nouns } from '../nouns.ts'
@@ -85,6 +86,8 @@ function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' 
   const [cache] = useState(makeCache)
   const { client, session } = state
   useEffect(() => {
+    // Nobody who belongs to no project hears of anything: to ask would only be refused.
+    if (!may(session, routes.event.stream)) return
     const applier = new Applier(cache, nouns, session.project?.id ?? null)
     // Who may see all projects hears of all; others of their own.
     const all = may(session, { level: 'system', needs: 'event.read' })

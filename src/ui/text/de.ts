@@ -90,7 +90,7 @@ export const de: Record<keyof typeof en, string> = {
   'list.clear': 'Filter aufheben',
   'list.count': '{n, plural, one {# Eintrag} other {# Einträge}}',
   'list.count_more': '{n} Einträge gelesen, unten mehr',
-  'list.none': 'Noch keine {nouns}',
+  'list.none': '{nouns}: noch keine',
   'list.none_fit': 'Nichts passt zu diesen Filtern',
   'list.search.clear': 'Suche leeren',
   'list.search': 'Nach Namen suchen',

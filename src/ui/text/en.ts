@@ -88,7 +88,7 @@ export const en = {
   'list.clear': 'Clear filters',
   'list.count': '{n, plural, one {# entry} other {# entries}}',
   'list.count_more': '{n} entries read, more below',
-  'list.none': 'No {nouns} yet',
+  'list.none': '{nouns}: none yet',
   'list.none_fit': 'Nothing fits these filters',
   'list.search.clear': 'Clear the search',
   'list.search': 'Search by name',

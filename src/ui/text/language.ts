@@ -23,6 +23,12 @@ export function becomeLanguage(next: Language): void {
   for (const listener of listeners) listener()
 }
 
+/** As the browser's user writes that language: dates of en-GB are not those of en-US. For Intl. */
+export function regional(): string {
+  const asked = typeof navigator === 'undefined' ? [] : navigator.languages
+  return asked.find(one => one.startsWith(`${language()}-`)) ?? language()
+}
+
 export function preferredLanguage(preference: Language | 'auto'): Language {
   return preference === 'auto' ? ofBrowser() : preference
 }
