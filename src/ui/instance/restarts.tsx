@@ -15,8 +15,10 @@ import { words } from './restarts-text.ts'
 const tones = { running: 'good', failed: 'bad', no_room: 'bad', given_up: 'off' } as const
 
 export function Restarts({ instance: { id } }: { instance: Instance }) {
+  // Whom only single instances were given to does not see what befell their project's.
+  const enabled = may(useSession(), routes['ha-restart'].list)
   const query = { instance_id: id, limit: 50 }
-  const { data } = useRead(routes['ha-restart'].list, { query }, { follows: ['instance'], of: id })
+  const { data } = useRead(routes['ha-restart'].list, { query }, { follows: ['instance'], of: id, enabled })
   return <RestartCard title={words('title')} restarts={data?.items ?? []} />
 }
 
