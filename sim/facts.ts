@@ -1,5 +1,5 @@
 /** What a simulated host says of itself. */
-import type { HostFacts } from '../src/protocol/messages.ts'
+import type { HostFacts } from '../src/protocol/host-facts.ts'
 
 export interface HostSize {
   cpus?: number

@@ -18,7 +18,7 @@ import {
 } from '../src/agent/agent.ts'
 import { Failure } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
-import type { HostFacts } from '../src/protocol/messages.ts'
+import type { HostFacts } from '../src/protocol/host-facts.ts'
 import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
 import type { Seeded } from './random.ts'
 import { simulatedSamples } from './samples.ts'

@@ -3,13 +3,8 @@
  * each simulated host run exactly this; only the ports differ.
  */
 import type { Clock } from '../lib/clock.ts'
-import {
-  type AgentFrame,
-  type ControllerFrame,
-  type HostFacts,
-  newerCalls,
-  protocolVersion,
-} from '../protocol/messages.ts'
+import type { HostFacts } from '../protocol/host-facts.ts'
+import { type AgentFrame, type ControllerFrame, newerCalls, protocolVersion } from '../protocol/messages.ts'
 import { createCalls } from './calls.ts'
 import { createGuestWatch } from './guests.ts'
 import { createLink } from './link.ts'

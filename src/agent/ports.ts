@@ -4,7 +4,8 @@
  */
 import type { CpuVerdict, HostCpu } from '../protocol/host-cpu.ts'
 import type { Duplex, Readable } from 'node:stream'
-import type { HostFacts, PasswordOutcome } from '../protocol/messages.ts'
+import type { HostFacts } from '../protocol/host-facts.ts'
+import type { PasswordOutcome } from '../protocol/messages.ts'
 import type { HostSample, InstanceSample } from '../protocol/samples.ts'
 import type { WantedDisk, WantedHost, WantedInstance, WantedNetwork } from '../protocol/wanted.ts'
 

@@ -1,7 +1,7 @@
 /** Hardware in the browser: an alias of devices, a flavor that asks for them, who has what on the host's page, growing while it runs. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import type { HostFacts } from '../../src/protocol/messages.ts'
+import type { HostFacts } from '../../src/protocol/host-facts.ts'
 import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../support/obedient-host.ts'
 

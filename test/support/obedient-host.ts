@@ -8,10 +8,10 @@ import type { AgentSession } from '../../src/controller/agents/session.ts'
 import { leaseTimes } from '../../src/model/lease.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
+import type { HostFacts } from '../../src/protocol/host-facts.ts'
 import {
   type AgentCall,
   type ControllerFrame,
-  type HostFacts,
   type InstanceReport,
   parseControllerFrame,
 } from '../../src/protocol/messages.ts'

@@ -11,7 +11,7 @@ import { frameBytesMax } from '../../protocol/messages.ts'
 import type { Controllers } from '../controllers.ts'
 import type { Identity } from '../identity.ts'
 import { Failure, type LinkConnection, type LinkDialler, type LinkHandlers } from '../ports.ts'
-import type { ImageSource } from './storage/image-cache.ts'
+import type { ImageSource } from './storage/image-fetch.ts'
 
 const connectWithin_ms = 10_000
 /** A fetch without a byte for so long has broken. */

@@ -1,7 +1,7 @@
 /** Disks, NICs, huge pages, NUMA nodes and cores, as /sys shows them. A file that is not there counts as nothing known. */
 import { readdir, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { HostFacts } from '../../protocol/messages.ts'
+import type { HostFacts } from '../../protocol/host-facts.ts'
 import { parseCpuList, parseMemTotal_mib } from './parse.ts'
 import { readText } from './text.ts'
 

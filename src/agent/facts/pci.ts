@@ -4,7 +4,7 @@
  */
 import { readdir, readlink, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { HostFacts } from '../../protocol/messages.ts'
+import type { HostFacts } from '../../protocol/host-facts.ts'
 import { readText } from './text.ts'
 
 /** pci.ids says what the numbers mean; bridges and the like are left out of the report. */

@@ -2,7 +2,8 @@
  * What an agent's words change in the database, each in one transaction: facts, sessions, and reports with the ends of the
  * operations that waited for them. A host can report only on what is placed on it.
  */
-import type { HostFacts, InstanceReport } from '../../protocol/messages.ts'
+import type { HostFacts } from '../../protocol/host-facts.ts'
+import type { InstanceReport } from '../../protocol/messages.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import type { Static } from 'typebox'
 import type { AbsenceCause } from '../../model/host-state.ts'

@@ -1,5 +1,5 @@
 /** What a new instance starts from: an image, an ISO, a volume or the network. Not its job: the instance itself. */
-import type { InstanceCreate } from '../../api/instance.ts'
+import type { InstanceCreate } from '../../api/instance-create.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { type BootSource, gibOf } from '../../model/volume.ts'
 import { type BootImage, bootSource } from '../store/boot-source.ts'

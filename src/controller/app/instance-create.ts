@@ -3,7 +3,8 @@
  * disks, wanted state, operation and events commit together or not at all.
  */
 import type { Flavor } from '../../api/flavor.ts'
-import type { InstanceCreate, instanceRoutes } from '../../api/instance.ts'
+import type { instanceRoutes } from '../../api/instance.ts'
+import type { InstanceCreate } from '../../api/instance-create.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { TogetherByKey } from '../../lib/together.ts'
 import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'

@@ -4,7 +4,7 @@
  * Not its job: to take or make anything.
  */
 import type { Flavor } from '../../api/flavor.ts'
-import type { InstanceCreate } from '../../api/instance.ts'
+import type { InstanceCreate } from '../../api/instance-create.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import type { QuotaCharge } from '../../model/quota.ts'

@@ -6,68 +6,19 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
 import { Together } from '../../lib/together.ts'
-import type { MetricKind, SeriesKey } from '../../model/metrics.ts'
+import type { MetricKind } from '../../model/metrics.ts'
 import type { HostSample, InstanceSample, SamplesFrame } from '../../protocol/samples.ts'
 import { channels, type Database } from '../store/database.ts'
 import { MetricStore, type PackedBlock } from '../store/metrics.ts'
 import { MetricLayouts } from './metric-layouts.ts'
-import { type Layout, standingInto, valuesInto } from './metric-rates.ts'
-
-/** What a resource was last seen with: good until its next sample, which is written over it. */
-export interface Latest {
-  resource_id: string
-  kind: MetricKind
-  at_ms: number
-  series: readonly SeriesKey[]
-  values: ArrayLike<number>
-  /** Counters as they stand and gauges, in the order of the series; null for what another controller told. */
-  standing: Float64Array | null
-}
-
-interface Tracked extends Latest {
-  kind: 'instance' | 'host'
-  host_id: string
-  layout: Layout
-  standing: Float64Array
-  values: Float32Array
-  taken_ms: number
-  cpus: number
-  block: Open | null
-}
-
-/** A minute that is being filled. */
-interface Open {
-  at_ms: number
-  step_s: number
-  count: number
-  mean: Float32Array
-}
+import { finish, fresh, keep, type Latest, type Tracked } from './metric-minute.ts'
+import { standingInto, valuesInto } from './metric-rates.ts'
 
 /** Where a sample is taken in before it is kept. */
 let scratch = new Float64Array(64)
 
-/** One buffer for both kinds of numbers: a hundred thousand of these are held. */
-function fresh(kind: 'instance' | 'host', resource_id: string, host_id: string, layout: Layout): Tracked {
-  const width = layout.series.length
-  const buffer = new ArrayBuffer(width * 12)
-  return {
-    resource_id,
-    kind,
-    host_id,
-    layout,
-    series: layout.series,
-    standing: new Float64Array(buffer, 0, width),
-    values: new Float32Array(buffer, width * 8, width),
-    taken_ms: 0,
-    at_ms: 0,
-    cpus: 1,
-    block: null,
-  }
-}
-
 export type MetricWatcher = (latest: Latest) => void
 
-const minute_ms = 60_000
 /** A host that falls silent is forgotten after this long; what it has not filled is written before. */
 const silent_ms_max = 90_000
 /** While the database does not take them, blocks wait; beyond this many the newest are lost. */
@@ -119,7 +70,7 @@ export class MetricHub {
   /** Writes what is there. */
   async close(): Promise<void> {
     for (const stop of this.stops.splice(0)) stop()
-    const blocks = [...this.tracked.values()].flatMap(one => this.finish(one))
+    const blocks = [...this.tracked.values()].flatMap(one => finish(one))
     this.write(blocks)
     await Promise.all(this.writing)
   }
@@ -152,7 +103,7 @@ export class MetricHub {
     let one = this.tracked.get(resource_id)
     const is_new = !one || one.layout !== layout || one.host_id !== host_id
     if (is_new) {
-      if (one) finished.push(...this.finish(one))
+      if (one) finished.push(...finish(one))
       one = fresh(kind, resource_id, host_id, layout)
       this.tracked.set(resource_id, one)
     }
@@ -167,42 +118,10 @@ export class MetricHub {
     one.taken_ms = taken_ms
     one.at_ms = at_ms
     one.cpus = sample.cpus
-    finished.push(...this.keep(one))
+    finished.push(...keep(one, Math.max(1, this.parts.interval_s(host_id) || 10)))
     this.counted.samples += 1
     this.tell(one)
     return finished
-  }
-
-  /** Puts the values into their place of the minute; the minute before is finished when they are the first of a new one. */
-  private keep(one: Tracked): PackedBlock[] {
-    const step_s = Math.max(1, this.parts.interval_s(one.host_id) || 10)
-    const grid_ms = Math.floor(one.at_ms / (step_s * 1000)) * step_s * 1000
-    const finished: PackedBlock[] = []
-    const { block } = one
-    const is_other =
-      block && (Math.floor(block.at_ms / minute_ms) !== Math.floor(grid_ms / minute_ms) || block.step_s !== step_s)
-    if (is_other) finished.push(...this.finish(one))
-    const width = one.layout.series.length
-    if (!one.block) {
-      const room = Math.max(1, Math.ceil(60 / step_s))
-      one.block = { at_ms: grid_ms, step_s, count: 0, mean: new Float32Array(room * width).fill(Number.NaN) }
-    }
-    const place = Math.round((grid_ms - one.block.at_ms) / (step_s * 1000))
-    if (place < 0 || (place + 1) * width > one.block.mean.length) return finished
-    one.block.mean.set(one.values, place * width)
-    one.block.count = Math.max(one.block.count, place + 1)
-    return finished
-  }
-
-  /** Takes the open block away, as it is to be written. */
-  private finish(one: Tracked): PackedBlock[] {
-    const { block, layout, resource_id, standing } = one
-    one.block = null
-    if (!block || block.count === 0) return []
-    const { at_ms, step_s } = block
-    const mean = block.mean.slice(0, block.count * layout.series.length)
-    const counters = Float64Array.from(layout.counters, place => standing[place] ?? 0)
-    return [{ resource_id, at_ms, step_s, series: layout.series, mean, peak: null, counters }]
   }
 
   private write(blocks: PackedBlock[]): void {
@@ -235,13 +154,13 @@ export class MetricHub {
     const now_ms = this.parts.clock.now_ms()
     const silent = [...this.tracked.values()].filter(one => now_ms - one.at_ms > silent_ms_max)
     for (const { resource_id } of silent) this.tracked.delete(resource_id)
-    this.write(silent.flatMap(one => this.finish(one)))
+    this.write(silent.flatMap(one => finish(one)))
     for (const [id, until_ms] of this.asked) if (until_ms < now_ms) this.asked.delete(id)
   }
 
   /** For tests and shutdown: writes all that is open, and waits for it. */
   async flush(): Promise<void> {
-    this.write([...this.tracked.values()].flatMap(one => this.finish(one)))
+    this.write([...this.tracked.values()].flatMap(one => finish(one)))
     await Promise.all(this.writing)
   }
 

@@ -8,7 +8,7 @@ import { rolledUp } from '../store/metric-rollup.ts'
 import { metricSubjects, rings, type Subject } from '../store/metrics.ts'
 import { type Caller, mayOnInstance, mayOnSystem } from './caller.ts'
 import { type Block, type Line, type NamesOf, putTogether } from './metric-blocks.ts'
-import type { Latest } from './metric-hub.ts'
+import type { Latest } from './metric-minute.ts'
 
 const hour_ms = 3_600_000
 /** Per series; more than a screen has columns. */

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import { type AssignedHardware, matchesAlias, type PciAlias } from '../../model/hardware.ts'
-import type { HostFacts } from '../../protocol/messages.ts'
+import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { HostHardware, HostNode, Taken } from '../scheduler/hardware-fit.ts'
 import { type Db, json, type Tx } from './database.ts'
 

@@ -1,6 +1,6 @@
 /** How much may be promised of hosts: what they have, less what is kept back, times how far their cluster is promised. */
 import { sql } from 'kysely'
-import type { HostFacts } from '../../protocol/messages.ts'
+import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { Tx } from './database.ts'
 
 /** What may be promised of a host, from its facts, its cluster's overcommit and what is kept back. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Instance } from '../../../src/api/instance.ts'
-import type { HostFacts } from '../../../src/protocol/messages.ts'
+import type { HostFacts } from '../../../src/protocol/host-facts.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
 

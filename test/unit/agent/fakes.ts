@@ -13,7 +13,8 @@ import type {
   State,
   StateChange,
 } from '../../../src/agent/ports.ts'
-import type { AgentFrame, ControllerFrame, HostFacts } from '../../../src/protocol/messages.ts'
+import type { HostFacts } from '../../../src/protocol/host-facts.ts'
+import type { AgentFrame, ControllerFrame } from '../../../src/protocol/messages.ts'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} }

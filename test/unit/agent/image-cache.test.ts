@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, test } from 'node:test'
-import { createImageCache, type ImageCache, type WantedImage } from '../../../src/agent/drivers/storage/image-cache.ts'
+import { createImageCache, type ImageCache } from '../../../src/agent/drivers/storage/image-cache.ts'
+import type { WantedImage } from '../../../src/agent/drivers/storage/image-fetch.ts'
 import { quiet, uuid } from './fakes.ts'
 
 const work = await mkdtemp(join(tmpdir(), 'croft-image-cache-'))

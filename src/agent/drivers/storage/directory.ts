@@ -26,7 +26,8 @@ import {
 } from './disk-files.ts'
 import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
-import { createImageCache, type ImageCache, type ImageSource, isCode } from './image-cache.ts'
+import { createImageCache, type ImageCache } from './image-cache.ts'
+import { type ImageSource, isCode } from './image-fetch.ts'
 import type { PoolMark } from './pool-mark.ts'
 import { qemuImg } from './program.ts'
 

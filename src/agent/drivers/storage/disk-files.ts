@@ -6,7 +6,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WantedDisk } from '../../../protocol/wanted.ts'
 import { syncDirectory } from '../state-directory.ts'
-import { isCode } from './image-cache.ts'
+import { isCode } from './image-fetch.ts'
 import { qemuImg } from './program.ts'
 
 export const gib = 2 ** 30

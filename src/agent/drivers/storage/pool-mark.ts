@@ -9,7 +9,7 @@ import { copyFile, link, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../../ports.ts'
 import { replaceFile, syncDirectory } from '../state-directory.ts'
-import { isCode } from './image-cache.ts'
+import { isCode } from './image-fetch.ts'
 
 export const pool_mark = 'croft-pool-id'
 const remembered = 'pool-id'
