@@ -18,6 +18,7 @@ import {
   protocolVersion,
 } from '../../protocol/messages.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
+import type { ControllerIdentity } from '../cloud.ts'
 import { volumesGone } from '../app/volume-gone.ts'
 import type { MetricHub } from '../app/metric-hub.ts'
 import { channels, type Database } from '../store/database.ts'
@@ -27,7 +28,8 @@ import type { AgentAnswer, AgentCalls, ReadCall } from './calls.ts'
 import {
   applyReports,
   beginSession,
-  endSession,
+  type EndedLink,
+  endSessions,
   noteFacts,
   noteForeign,
   noteHeardAgain,
@@ -43,7 +45,7 @@ export interface AgentLink {
 }
 
 export interface SessionParts {
-  readonly controller_id: string
+  readonly self: Pick<ControllerIdentity, 'id' | 'agent_url'>
   readonly database: Database
   readonly clock: Clock
   readonly log: Logger
@@ -64,12 +66,19 @@ export interface WantedHostRules {
 class Shared {
   readonly frames: Together<FrameAsked, FrameMade>
   readonly reports: Together<SentReport, ReportOutcome>
+  /** A switch that fails, or a power cut, ends thousands of links at once. */
+  readonly ends: Together<EndedLink, void>
 
   constructor({ database, rules }: SessionParts) {
     // Who waits for a database that is away waits once, not in turn.
     const mayRedo = (error: unknown) => !isDatabaseAway(error)
     this.frames = new Together(asked => wantedFrames(database.db, asked, rules), { mayRedo })
     this.reports = new Together(sent => applyReports(database, sent), { mayRedo })
+    const end = async (links: readonly EndedLink[]) => {
+      await endSessions(database, links)
+      return links.map(() => undefined)
+    }
+    this.ends = new Together(end, { mayRedo })
   }
 }
 
@@ -204,7 +213,8 @@ export class AgentSession {
     this.open = false
     await this.turn
     await this.handover
-    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.cause, this.left_ms())
+    const { host_id, epoch, cause } = this
+    if (this.begun) await this.shared.ends.ask({ host_id, epoch, cause, left_ms: () => this.left_ms() })
   }
 
   /** A look that began then found the link to be this controller's still: for a while it may grant leases. */
@@ -288,18 +298,10 @@ export class AgentSession {
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
       )
     }
-    const { database, controller_id, clock } = this.parts
+    const { database, self, clock } = this.parts
     const reserved_mib = await this.reserved_mib()
     const asked_ms = clock.steady_ms()
-    const session = await beginSession(
-      database,
-      this.host_id,
-      controller_id,
-      facts,
-      reserved_mib,
-      holds,
-      keeps_leases,
-    )
+    const session = await beginSession(database, this.host_id, self, facts, reserved_mib, holds, keeps_leases)
     this.epoch = session.epoch
     this.begun_ms = clock.steady_ms()
     this.confirm(asked_ms)
@@ -415,11 +417,11 @@ export class AgentSessions {
    * recorded and is not there (of a former life of this controller, or whose end could not be written) is written off.
    */
   async reconcile(): Promise<void> {
-    const { database, controller_id, clock } = this.parts
+    const { database, self, clock } = this.parts
     const looked_ms = clock.steady_ms()
     const begun = [...this.sessions.values()].filter(session => session.begun)
     const reported = new Map(begun.map(session => [session, session.last_report]))
-    const rows = await host.heldBy(database.db, controller_id)
+    const rows = await host.heldBy(database.db, self.id)
     const held = new Map(rows.map(row => [row.id, row.epoch]))
     const known = new Map(rows.map(row => [row.id, row.last_report]))
     for (const session of begun) {
@@ -427,8 +429,13 @@ export class AgentSessions {
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
       else session.confirm(looked_ms)
     }
-    for (const [id, epoch] of held)
-      if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')
+    await this.writeOff(rows.filter(({ id }) => !this.sessions.has(id) && !this.handedOver.has(id)))
+  }
+
+  /** Recorded links that no controller has. */
+  async writeOff(links: readonly { id: string; epoch: number }[]): Promise<void> {
+    const cause = 'controller_gone' as const
+    await Promise.all(links.map(({ id, epoch }) => this.shared.ends.ask({ host_id: id, epoch, cause, left_ms: null })))
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */
