@@ -15,5 +15,6 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./libvirt.ts'),
   () => import('./ovsdb.ts'),
   () => import('./image.ts'),
+  () => import('./ha.ts'),
   () => import('./scale.ts'),
 ]

@@ -84,7 +84,7 @@ export class Crowd {
       .select(({ fn }) => fn.countAll<number>().as('n'))
       .where('power', '=', 'running')
       .executeTakeFirstOrThrow()
-    return Number(n)
+    return n
   }
 
   /** A program for people to watch: it looks and tells, as nothing inside of Croft does. */

@@ -3,7 +3,7 @@
  * on them. Both ends are the real session and link code.
  */
 import type { LinkDialler } from '../src/agent/agent.ts'
-import type { AgentSession } from '../src/controller/agents/sessions.ts'
+import type { AgentSession } from '../src/controller/agents/session.ts'
 import type { Cloud } from '../src/controller/cloud.ts'
 import type { Clock } from '../src/lib/clock.ts'
 import type { SimulatedHost } from './host.ts'

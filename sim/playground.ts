@@ -96,7 +96,7 @@ async function addHosts(cloud: Cloud, count: number, dialler: ReturnType<Wires['
     id,
     name,
     cluster_id: cluster.id,
-    machine_id: name,
+    machine_id: factsOf(name).machine_id,
     certificate_sha256: Buffer.from(name),
   }))
   await db.insertInto('host').values(rows).execute()

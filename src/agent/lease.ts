@@ -73,7 +73,8 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
       // The turn must be taken before it can be over.
       await Promise.resolve()
       try {
-        for (let next = due(); next !== null && watchdog; next = due()) {
+        if (!watchdog) return
+        for (let next = due(); next !== null; next = due()) {
           await watchdog.arm({ deadline_ms: next.deadline_ms, guarded: [...next.guarded.keys()] })
           const before = have
           have = next

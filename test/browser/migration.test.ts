@@ -53,7 +53,10 @@ suite('migrations in the browser', () => {
     await dialog.waitFor()
     await checkAccessible(page)
     await dialog.getByRole('button', { name: 'Move', exact: true }).click()
-    await page.getByText(/moving 50 %/).first().waitFor()
+    await page
+      .getByText(/moving 50 %/)
+      .first()
+      .waitFor()
     const moves = await cloud.open('/ui/migrations')
     await moves.getByRole('link', { name: 'web-1' }).first().waitFor()
     const { items } = (await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body
@@ -90,9 +93,7 @@ suite('migrations in the browser', () => {
     await page.getByText('remember me').first().waitFor()
     await page.locator('.croft-console-place').click()
     await page.keyboard.type('and on')
-    await eventually(() =>
-      assert.match(Buffer.concat(served[1]?.streams.at(-1)?.heard ?? []).toString(), /and on/),
-    )
+    await eventually(() => assert.match(Buffer.concat(served[1]?.streams.at(-1)?.heard ?? []).toString(), /and on/))
     assert.deepEqual(problemsOf(page), [])
   })
 
@@ -105,7 +106,10 @@ suite('migrations in the browser', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Put into maintenance' }).click()
     await page.getByRole('tab', { name: 'Maintenance' }).click()
     await page.getByText('This host is being emptied.').waitFor()
-    await page.getByText(/No host can take/).first().waitFor()
+    await page
+      .getByText(/No host can take/)
+      .first()
+      .waitFor()
     await checkAccessible(page)
     await picture(page, 'maintenance')
     await cloud.request('PATCH', `/v1/hosts/${target.id}`, { body: { schedulable: true } })

@@ -20,3 +20,9 @@ test('power cuts: all its instances run elsewhere within a minute, by lease', { 
   assert.equal(restarts_s.length, 2)
   for (const took_s of restarts_s) assert.ok(took_s < 60, `it took ${took_s} s`)
 })
+
+test('networks, agents and controllers die as well, and nothing ever runs twice', { timeout: 600_000 }, async () => {
+  const losses = ['network', 'agent and power', 'network'] as const
+  const { violations } = await new LostHostsRun(engine, { seed: 'all-1', losses, kill_controllers: true }).run()
+  assert.deepEqual(violations, [])
+})

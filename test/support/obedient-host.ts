@@ -4,11 +4,17 @@
  */
 
 import { factsOf, type HostSize } from '../../sim/facts.ts'
-import type { AgentSession } from '../../src/controller/agents/sessions.ts'
+import type { AgentSession } from '../../src/controller/agents/session.ts'
 import { leaseTimes } from '../../src/model/lease.ts'
 import { makeId } from '../../src/controller/cloud.ts'
 import type { Timer } from '../../src/lib/clock.ts'
-import type { AgentCall, ControllerFrame, HostFacts, InstanceReport } from '../../src/protocol/messages.ts'
+import {
+  type AgentCall,
+  type ControllerFrame,
+  type HostFacts,
+  type InstanceReport,
+  parseControllerFrame,
+} from '../../src/protocol/messages.ts'
 import type { MigrationProgress, MigrationReport } from '../../src/protocol/migration.ts'
 import type { SamplesFrame } from '../../src/protocol/samples.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
@@ -57,7 +63,7 @@ export class ObedientHost {
     const first = Promise.withResolvers<void>()
     const session = this.test.cloud.agents.accept(this.id, {
       send: frame => {
-        this.hear(frame)
+        this.hear(parseControllerFrame(JSON.stringify(frame)))
         if (frame.type === 'wanted') first.resolve()
       },
       close: reason => {

@@ -15,7 +15,9 @@ export interface RelayEnd {
 }
 
 function tell(word: RelayWord): void {
-  if (process.connected) process.send?.(word)
+  // An agent that died a moment ago is not heard of yet: 'disconnect' comes after what was to be said to it has failed. Without somebody to
+  // take that failure it would end this process, and with it what is to outlive the agent.
+  if (process.connected) process.send?.(word, undefined, undefined, () => undefined)
 }
 
 let end: RelayEnd | null = null

@@ -7,7 +7,7 @@ import { gatewayHost } from '../store/gateway-host.ts'
 import { held } from '../store/held.ts'
 import { type MigrationPart, migrationParts } from '../store/migration-parts.ts'
 import { type FoundInstance, type Version, wanted } from '../store/wanted.ts'
-import type { WantedHostRules } from './sessions.ts'
+import type { WantedHostRules } from './session.ts'
 
 /** What was sent on this link so far, by version. */
 export interface Told {

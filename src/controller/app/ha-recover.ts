@@ -116,6 +116,8 @@ async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void>
     outcome: 'succeeded',
     reason: `the host ${from.name} was lost`,
     told: json(told),
+    // No host will ask for it; what a host is told of a move has one.
+    secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
     // What is claimed on the lost host until it has cleared it; its disks stay where they are.
     vcpus: row.compute_claimed ? row.vcpus : 0,
     memory_mib: row.compute_claimed ? row.memory_mib : 0,

@@ -5,5 +5,5 @@ import { ipmi } from './ipmi.ts'
 import { redfish } from './redfish.ts'
 
 export function realFencing(clock: Clock): Fencing {
-  return fencing({ ipmi, redfish }, clock)
+  return fencing({ ipmi, redfish: redfish(clock) }, clock)
 }

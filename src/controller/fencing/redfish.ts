@@ -6,6 +6,7 @@
 import * as http from 'node:http'
 import { isIP } from 'node:net'
 import * as tls from 'node:tls'
+import type { Clock } from '../../lib/clock.ts'
 import { type Bmc, FenceFailed, type FencingDriver, type Power } from './fence.ts'
 
 const port_default = 443
@@ -152,34 +153,41 @@ async function systemPath(bmc: Bmc, signal: AbortSignal): Promise<string> {
   throw new FenceFailed('refused', words)
 }
 
-async function within<T>(bmc: Bmc, timeout_ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(silent(bmc)), timeout_ms)
-  try {
-    return await work(limit.signal)
-  } finally {
-    clearTimeout(timer)
+type Within = <T>(bmc: Bmc, timeout_ms: number, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
+
+function timeLimit(clock: Clock): Within {
+  return async (bmc, timeout_ms, work) => {
+    const limit = new AbortController()
+    const timer = clock.after(timeout_ms, () => limit.abort(silent(bmc)))
+    try {
+      return await work(limit.signal)
+    } finally {
+      timer.cancel()
+    }
   }
 }
 
-export const redfish: FencingDriver = {
-  power: (bmc, timeout_ms) =>
-    within(bmc, timeout_ms, async (signal): Promise<Power> => {
-      const { body } = await ask(bmc, 'GET', await systemPath(bmc, signal), signal)
-      // 'PoweringOn' and 'PoweringOff' are neither off nor sure.
-      if (body.PowerState === 'Off') return 'off'
-      if (typeof body.PowerState === 'string') return 'on'
-      throw new FenceFailed('failed', `The BMC at ${bmc.address} does not say whether the power is on.`)
-    }),
-  cut: (bmc, timeout_ms) =>
-    within(bmc, timeout_ms, async signal => {
-      const path = await systemPath(bmc, signal)
-      const { body } = await ask(bmc, 'GET', path, signal)
-      const reset = asObject(asObject(body.Actions)['#ComputerSystem.Reset'])
-      const target = pathOf(reset.target) ?? `${path}/Actions/ComputerSystem.Reset`
-      const allowed = reset['ResetType@Redfish.AllowableValues']
-      if (Array.isArray(allowed) && !allowed.includes('ForceOff'))
-        throw new FenceFailed('refused', `The BMC at ${bmc.address} cannot force the power off.`)
-      await ask(bmc, 'POST', target, signal, { ResetType: 'ForceOff' })
-    }),
+export function redfish(clock: Clock): FencingDriver {
+  const within = timeLimit(clock)
+  return {
+    power: (bmc, timeout_ms) =>
+      within(bmc, timeout_ms, async (signal): Promise<Power> => {
+        const { body } = await ask(bmc, 'GET', await systemPath(bmc, signal), signal)
+        // 'PoweringOn' and 'PoweringOff' are neither off nor sure.
+        if (body.PowerState === 'Off') return 'off'
+        if (typeof body.PowerState === 'string') return 'on'
+        throw new FenceFailed('failed', `The BMC at ${bmc.address} does not say whether the power is on.`)
+      }),
+    cut: (bmc, timeout_ms) =>
+      within(bmc, timeout_ms, async signal => {
+        const path = await systemPath(bmc, signal)
+        const { body } = await ask(bmc, 'GET', path, signal)
+        const reset = asObject(asObject(body.Actions)['#ComputerSystem.Reset'])
+        const target = pathOf(reset.target) ?? `${path}/Actions/ComputerSystem.Reset`
+        const allowed = reset['ResetType@Redfish.AllowableValues']
+        if (Array.isArray(allowed) && !allowed.includes('ForceOff'))
+          throw new FenceFailed('refused', `The BMC at ${bmc.address} cannot force the power off.`)
+        await ask(bmc, 'POST', target, signal, { ResetType: 'ForceOff' })
+      }),
+  }
 }

@@ -83,15 +83,16 @@ async function since(db: Db, seen: string): Promise<{ seen: string; hosts: Chang
     const xid = sql.ref(`${table}.changed_xid`)
     return sql`${xid} >= pg_snapshot_xmin(${seen}::pg_snapshot) and not pg_visible_in_snapshot(${xid}, ${seen}::pg_snapshot)`
   }
+  // By an array, and not by IN: PostgreSQL does not know how few they are, and would read all hosts to join them, 100 ms for 10,000.
   const { rows } = await sql<{ seen: string; hosts: ChangedHost[] | null }>`
     select pg_current_snapshot()::text as seen, (
       select json_agg(json_build_object('id', h.id, ${versions}, ${own}, 'removed', h.removed_at is not null,
         'claims', json_build_object(${claimPart})))
       from host h join host_claim k on k.host_id = h.id left join pool p on p.id = h.pool_id
-      where h.id in (
+      where h.id = any(array(
         select h.id from host h where ${unseen('h')} union select k.host_id from host_claim k where ${unseen('k')}
         union select h.id from pool p join host h on h.pool_id = p.id where ${unseen('p')}
-      )
+      ))
     ) as hosts`.execute(db)
   const [row] = rows
   return { seen: row?.seen ?? seen, hosts: row?.hosts ?? [] }

@@ -19,7 +19,7 @@ export const words = catalogue({
       'So much of the cluster stays free that the highly available instances of any so many hosts find room on the others. 0 keeps nothing free.',
     reserve: 'High availability',
     'reserve.none': 'Nothing is kept free for hosts that may be lost.',
-    'reserve.ok': 'Any {n, plural, one {host} other {# hosts}} may be lost.',
+    'reserve.ok': '{n, plural, one {Any one host} other {Any # hosts}} may be lost.',
     'reserve.short': 'Were {n, plural, one {a host} other {# hosts}} lost, not all would find room.',
     'reserve.short.why':
       'The highly available instances need more than what is free on the other hosts. Add a host, stop or move something, or tolerate fewer losses. Until then nothing more is placed here.',

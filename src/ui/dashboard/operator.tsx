@@ -9,6 +9,7 @@ import { ThingLink, To } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { number, size, Time } from '../parts/time.tsx'
+import { MaintenanceCard } from './maintenance-card.tsx'
 import { words } from './text.ts'
 
 const day_ms = 24 * 60 * 60 * 1000
@@ -34,6 +35,7 @@ export default function OperatorCards() {
         hosts={hosts.data.items}
         failed={failed.data.items.filter(one => Date.parse(one.ended_at ?? one.created_at) > since_ms)}
       />
+      <MaintenanceCard />
       {hosts.data.items.length > 0 && <HostCapacity hosts={hosts.data.items} />}
     </>
   )

@@ -68,4 +68,5 @@ export const hostRegistration = defineNoun<HostRegistration>({
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   badge: one => <RegistrationState state={one.state} />,
   empty: () => words('empty'),
+  empty_title: () => words('empty.title'),
 })

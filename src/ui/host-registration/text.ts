@@ -5,6 +5,7 @@ export const words = catalogue({
   en: {
     one: 'Machine that asks to join',
     many: 'Asking to join',
+    'empty.title': 'No machine asks to join',
     empty:
       'No machine waits to be let in as a host. Machines without a token may ask where the setting host.self_registration says so.',
     name: 'Host name',
@@ -59,6 +60,7 @@ export const words = catalogue({
   de: {
     one: 'Maschine, die um Aufnahme bittet',
     many: 'Bitten um Aufnahme',
+    'empty.title': 'Keine Maschine bittet um Aufnahme',
     empty:
       'Keine Maschine wartet darauf, als Host aufgenommen zu werden. Ohne Token dürfen Maschinen bitten, wo die Einstellung host.self_registration es sagt.',
     name: 'Hostname',
@@ -106,7 +108,7 @@ export const words = catalogue({
     'finding.name':
       'Es gibt schon einen Host {host}, eine andere Maschine. Sie hieße anders, oder sie ist dieser, neu installiert.',
     'finding.twice':
-      '{n, plural, one {Eine weitere Maschine} other {# weitere Maschinen}} mit derselben Maschinen-Id {n, plural, one {wartet} other {warten}}: Klone einer Platte?',
+      '{n, plural, one {Eine weitere Maschine wartet} other {# weitere Maschinen warten}} mit derselben Maschinen-Id: Klone einer Platte?',
     said: 'Was sie von sich sagt',
     'said.help': 'Niemand hat etwas davon bewiesen.',
   },

@@ -15,6 +15,8 @@ export const words = catalogue({
     'reached.unknown': 'could not tell',
     'opinions.none': 'No other host was asked yet, or there is none to ask.',
     fence: 'Fence',
+    'fence.what':
+      'Highly available instances of a host that is surely off are started elsewhere at once. By hand this is needed only where nothing else can tell.',
     'fence.cut': 'Cut its power',
     'fence.cut.title': 'Cut the power of {name}?',
     'fence.cut.body':
@@ -71,6 +73,8 @@ export const words = catalogue({
     'reached.unknown': 'nicht festzustellen',
     'opinions.none': 'Noch wurde kein anderer Host gefragt, oder es gibt keinen.',
     fence: 'Abriegeln',
+    'fence.what':
+      'Hochverfügbare Instanzen eines Hosts, der sicher aus ist, starten sofort anderswo. Von Hand ist das nur nötig, wo es sonst nichts feststellen kann.',
     'fence.cut': 'Strom abschalten',
     'fence.cut.title': '{name} den Strom abschalten?',
     'fence.cut.body':

@@ -14,6 +14,7 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { Time } from '../parts/time.tsx'
 import { BmcDialog } from './bmc-dialog.tsx'
 import { words } from './fencing-text.ts'
+import './host.css'
 
 export default function HostFencing({ item }: { item: Host }) {
   const whyNot =
@@ -29,6 +30,7 @@ export default function HostFencing({ item }: { item: Host }) {
         input={{ params: { host: item.id }, body: { name, ...(confirm_off && { confirm_off }) } }}
         confirm={{ title: words(`${id}.title`, { name }), body: words(`${id}.body`) }}
         danger
+        bordered
         whyNot={whyNot}
       />
     )
@@ -38,8 +40,11 @@ export default function HostFencing({ item }: { item: Host }) {
       <Bmc host={item} />
       <Card>
         <CardTitle component="h2">{words('fence')}</CardTitle>
-        <CardBody>
-          {fence(false)} {fence(true)}
+        <CardBody className="croft-stack">
+          <p className="croft-muted">{words('fence.what')}</p>
+          <div>
+            {fence(false)} {fence(true)}
+          </div>
         </CardBody>
       </Card>
     </div>
@@ -58,24 +63,27 @@ function Bmc({ host }: { host: Host }) {
       <CardBody>
         {error && <ProblemAlert error={error} />}
         {bmc ? <BmcFacts bmc={bmc} /> : <p>{words('bmc.none')}</p>}
-        <DialogButton
-          title={words(bmc ? 'bmc.change' : 'bmc.set')}
-          route={routes['host-bmc'].set}
-          dialog={done => <BmcDialog host={host} bmc={bmc} done={done} />}
-        />{' '}
-        {bmc && (
-          <>
-            <Test host={host} />{' '}
-            <CallButton
-              title={words('bmc.remove')}
-              label={words('bmc.remove')}
-              route={routes['host-bmc'].remove}
-              input={{ params }}
-              confirm={{ title: words('bmc.remove.title'), body: words('bmc.remove.body', { name: host.name }) }}
-              danger
-            />
-          </>
-        )}
+        <div className="croft-above">
+          <DialogButton
+            title={words(bmc ? 'bmc.change' : 'bmc.set')}
+            route={routes['host-bmc'].set}
+            dialog={done => <BmcDialog host={host} bmc={bmc} done={done} />}
+          />{' '}
+          {bmc && (
+            <>
+              <Test host={host} />{' '}
+              <CallButton
+                title={words('bmc.remove')}
+                label={words('bmc.remove')}
+                route={routes['host-bmc'].remove}
+                input={{ params }}
+                confirm={{ title: words('bmc.remove.title'), body: words('bmc.remove.body', { name: host.name }) }}
+                danger
+                bordered
+              />
+            </>
+          )}
+        </div>
       </CardBody>
     </Card>
   )

@@ -1,6 +1,7 @@
 /** How full a host is, what it runs, and what else is on it. */
 import { Alert, Card, CardBody, CardTitle } from '@patternfly/react-core'
 import type { Host } from '../../api/host.ts'
+import { RestartsFrom } from '../instance/restarts.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink, To } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -32,6 +33,7 @@ export default function HostOverview({ item }: { item: Host }) {
         </Alert>
       )}
       {item.availability !== 'up' && item.availability !== 'maintenance' && <HostAbsence host={item} />}
+      <RestartsFrom host={item} />
       <Card>
         <CardTitle component="h2">{words('capacity')}</CardTitle>
         <CardBody>
@@ -71,7 +73,7 @@ export default function HostOverview({ item }: { item: Host }) {
               [words('labels'), <TagList key="labels" tags={item.labels} />],
               [
                 words('aggregates'),
-                item.aggregates.length > 0 && (
+                item.aggregates.length === 0 ? null : (
                   <span key="aggregates">
                     {item.aggregates.map(one => (
                       <span key={one.id}>

@@ -4,6 +4,8 @@ import { catalogue } from '../text/catalogue.ts'
 export const words = catalogue({
   en: {
     title: 'Restarted because its host was lost',
+    'title.host': 'Restarted elsewhere because this host was lost',
+    instance: 'Instance',
     at: 'At',
     reason: 'Why',
     outcome: 'Outcome',
@@ -15,6 +17,8 @@ export const words = catalogue({
   },
   de: {
     title: 'Neu gestartet, weil ihr Host verloren ging',
+    'title.host': 'Anderswo neu gestartet, weil dieser Host verloren ging',
+    instance: 'Instanz',
     at: 'Wann',
     reason: 'Warum',
     outcome: 'Ausgang',

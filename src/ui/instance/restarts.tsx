@@ -1,11 +1,15 @@
-/** Where an instance was restarted because its host was lost, and why; nothing where that never happened. */
+/** What was restarted elsewhere because its host was lost, and why: of an instance, or of a host; nothing where that never happened. */
 import { Card, CardBody, CardTitle } from '@patternfly/react-core'
+import type { HaRestart } from '../../api/ha-restart.ts'
+import type { Host } from '../../api/host.ts'
 import type { Instance } from '../../api/instance.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { NameOf } from '../parts/name-of.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
+import { may, useSession } from '../session/session.ts'
 import { words } from './restarts-text.ts'
 
 const tones = { running: 'good', failed: 'bad', no_room: 'bad', given_up: 'off' } as const
@@ -13,17 +17,43 @@ const tones = { running: 'good', failed: 'bad', no_room: 'bad', given_up: 'off' 
 export function Restarts({ instance: { id } }: { instance: Instance }) {
   const query = { instance_id: id, limit: 50 }
   const { data } = useRead(routes['ha-restart'].list, { query }, { follows: ['instance'], of: id })
-  if (!data || data.items.length === 0) return null
+  return <RestartCard title={words('title')} restarts={data?.items ?? []} />
+}
+
+export function RestartsFrom({ host: { id } }: { host: Host }) {
+  const session = useSession()
+  const all = session.permissions.system.includes('instance.read')
+  const query = { from_host_id: id, limit: 50, ...(all && { all_projects: true }) }
+  const enabled = may(session, routes['ha-restart'].list)
+  const { data } = useRead(routes['ha-restart'].list, { query }, { follows: ['instance', 'host'], enabled })
+  return <RestartCard title={words('title.host')} restarts={data?.items ?? []} with_instances />
+}
+
+function RestartCard({
+  title,
+  restarts,
+  with_instances = false,
+}: {
+  title: string
+  restarts: readonly HaRestart[]
+  with_instances?: boolean
+}) {
+  if (restarts.length === 0) return null
+  const instance = {
+    title: words('instance'),
+    cell: (one: HaRestart) => <NameOf noun="instance" id={one.instance_id} />,
+  }
   return (
     <Card>
-      <CardTitle component="h2">{words('title')}</CardTitle>
+      <CardTitle component="h2">{title}</CardTitle>
       <CardBody>
         <SimpleTable
-          label={words('title')}
-          items={data.items}
+          label={title}
+          items={restarts}
           keyOf={one => one.id}
           empty=""
           columns={[
+            ...(with_instances ? [instance] : []),
             { title: words('at'), cell: one => <Time at={one.begun_at} /> },
             { title: words('reason'), cell: one => one.reason },
             {

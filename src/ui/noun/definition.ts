@@ -96,6 +96,8 @@ export interface NounDefinition<T extends Item = Item> {
   extras?: () => Promise<{ default: ComponentType }>
   /** What an empty list says: what these are for, and what to do. */
   empty: Title
+  /** Its title, where "No … yet" would be no sentence. */
+  empty_title?: Title
   /** Whether a list's query lets the thing in, where equal fields do not say it. Null: cannot be told. */
   matches?(item: T, query: Readonly<Record<string, unknown>>): boolean | null
   /** Its list cannot be searched by name. */

@@ -18,9 +18,11 @@ interface Props {
   confirm?: { title: string; body: string }
   danger?: boolean
   whyNot?: string | undefined
+  /** Standing by itself, and not in a row. */
+  bordered?: boolean
 }
 
-export function CallButton({ title, label, route, input, confirm, danger = false, whyNot }: Props) {
+export function CallButton({ title, label, route, input, confirm, danger = false, whyNot, bordered = false }: Props) {
   const session = useSession()
   const [asking, setAsking] = useState(false)
   const [busy, setBusy] = useState(false)
@@ -40,8 +42,8 @@ export function CallButton({ title, label, route, input, confirm, danger = false
   }
   const button = (
     <Button
-      variant="link"
-      isInline
+      variant={bordered ? 'secondary' : 'link'}
+      isInline={!bordered}
       size="sm"
       isDanger={danger && why === undefined}
       aria-label={label}

@@ -133,7 +133,11 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
             }
           />
         ) : (
-          <Empty title={words('list.none', { nouns: noun.titles() })} icon={noun.icon} actions={create}>
+          <Empty
+            title={noun.empty_title?.() ?? words('list.none', { nouns: noun.titles() })}
+            icon={noun.icon}
+            actions={create}
+          >
             {noun.empty()}
           </Empty>
         )

@@ -86,12 +86,12 @@ function useNarrow(): boolean {
 
 /** As with a page that was loaded: readers begin at the top of the new one. */
 function useFocusOnNavigation(pathname: string): void {
-  const before = useRef(pathname.split('/').slice(0, 3).join('/'))
+  // Tabs of one page keep the focus where it is: /hosts/ID is a page with all that is below it.
+  const page = pathname.split('/').slice(0, 3).join('/')
+  const before = useRef(page)
   useEffect(() => {
-    // Tabs of one page keep the focus where it is.
-    const page = pathname.split('/').slice(0, 4).join('/')
     if (before.current === page) return
     before.current = page
     document.getElementById(main_id)?.focus({ preventScroll: true })
-  }, [pathname])
+  }, [page])
 }

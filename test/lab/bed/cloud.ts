@@ -141,6 +141,8 @@ export class Cloud {
 /** A console as a person would sit at it: types, and reads until something is there. */
 export class Console {
   readonly #socket: WebSocket
+  /** The code with which the other end closed it. */
+  readonly closed: Promise<number>
   #seen = ''
 
   static of(socket: WebSocket): Promise<Console> {
@@ -153,6 +155,7 @@ export class Console {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket
+    this.closed = new Promise(resolve => socket.once('close', resolve))
     socket.on('message', (data: Buffer) => {
       this.#seen += data.toString('latin1')
       socket.emit('seen')

@@ -54,7 +54,7 @@ describe('fencing by IPMI', () => {
   test('power that stays on is told so', async () => {
     await sim.setPower('on')
     await writeFile(join(sim.folder, 'stuck'), '')
-    const quick = fencing({ ipmi, redfish }, hasty())
+    const quick = impatient()
     await assert.rejects(quick.off(sim.bmc), fault('failed', /still on/))
     await rm(join(sim.folder, 'stuck'))
   })
@@ -66,6 +66,8 @@ describe('fencing by IPMI', () => {
     assert.equal(argv[argv.indexOf('-H') + 1], '-o', 'what follows an option that takes a value is its value')
   })
 })
+
+const impatient = () => fencing({ ipmi, redfish: redfish(realClock) }, hasty())
 
 /** A clock that a wait of half a second takes seconds further, so that patience runs out at once. */
 function hasty() {
@@ -146,7 +148,7 @@ describe('fencing by Redfish', () => {
   test('power that stays on is told so', async () => {
     await service.setPower('on')
     service.stuck = true
-    await assert.rejects(fencing({ ipmi, redfish }, hasty()).off(service.bmc), fault('failed', /still on/))
+    await assert.rejects(impatient().off(service.bmc), fault('failed', /still on/))
     service.stuck = false
   })
 
@@ -154,7 +156,7 @@ describe('fencing by Redfish', () => {
     const mute = createServer(socket => socket.on('error', () => undefined)).listen(0, '127.0.0.1')
     await once(mute, 'listening')
     const { port } = mute.address() as { port: number }
-    await assert.rejects(redfish.power({ ...service.bmc, port }, 200), fault('silent', /does not answer/))
+    await assert.rejects(redfish(realClock).power({ ...service.bmc, port }, 200), fault('silent', /does not answer/))
     mute.close()
   })
 })
