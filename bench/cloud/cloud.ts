@@ -122,13 +122,14 @@ interface SignedIn {
   project: { id: string; domain_id: string }
 }
 
-/** No request waits for a limit, no create for a quota. */
+/** No request and no host that joins waits for a limit, no create for a quota. */
 async function prepare(
   admin: Connection,
   project: SignedIn['project'],
   database_url: string,
 ): Promise<BenchCloud['instance']> {
-  await admin.json('PUT', '/v1/settings/api.requests_per_s', { value: 1_000_000 })
+  for (const rate of ['api.requests_per_s', 'host.joins_per_s'])
+    await admin.json('PUT', `/v1/settings/${rate}`, { value: 1_000_000 })
   const limits = Object.fromEntries(quotaResources.map(name => [name, null]))
   await admin.json('PUT', `/v1/quotas/project/${project.id}`, limits)
   await admin.json('PUT', `/v1/quotas/domain/${project.domain_id}`, limits)

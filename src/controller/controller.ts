@@ -87,7 +87,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     hosts: new HostBoard({ database, clock, onError: error => log.warn({ err: error }, 'hosts could not be read') }),
     modules: new SchedulerModules({ folder: parts.scheduler_folder ?? null, settings, database, clock, log }),
     agents: new AgentSessions({
-      controller_id: self.id,
+      self,
       database,
       clock,
       log,

@@ -33,7 +33,7 @@ import { host } from '../store/host.ts'
 
 export interface LinkServerOptions {
   tls: { key: string; cert: string; ca: string }
-  /** How often one address may ask to join or to leave. */
+  /** How often one address may ask to join or to leave; as the setting says unless given. */
   rate?: Rate
 }
 
@@ -41,7 +41,19 @@ const checkJoin = Compile(JoinRequest)
 const checkRegister = Compile(RegisterRequest)
 
 /** A rack that is set up at once behind one address; and few enough that checking signatures costs a controller nothing. */
-const joinRate: Rate = { per_s: 5, burst: 200 }
+const joins_at_once = 40
+
+/** Followed as the setting changes. */
+function joinRate({ settings }: Pick<Cloud, 'settings'>): Rate {
+  return {
+    get per_s() {
+      return settings.get('host.joins_per_s')
+    },
+    get burst() {
+      return settings.get('host.joins_per_s') * joins_at_once
+    },
+  }
+}
 
 /** Builds the server; it does not listen yet. */
 export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): FastifyInstance {
@@ -53,7 +65,7 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
     if (cloudError.status >= 500) cloud.log.error({ err: error }, 'an agent was answered with an error')
     await reply.status(cloudError.status).type('application/problem+json').send(problem(cloudError, request.id))
   })
-  serveJoining(cloud, server, new RateLimiter(cloud.clock, options.rate ?? joinRate))
+  serveJoining(cloud, server, new RateLimiter(cloud.clock, options.rate ?? joinRate(cloud)))
   server.get<{ Params: { image: string } }>('/agent/v1/images/:image', (request, reply) =>
     sendImage(cloud, request, reply),
   )

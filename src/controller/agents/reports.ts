@@ -7,6 +7,7 @@ import type { InstanceReport } from '../../protocol/messages.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import type { Static } from 'typebox'
 import type { AbsenceCause } from '../../model/host-state.ts'
+import type { ControllerIdentity } from '../cloud.ts'
 import { followMigrations, type Said } from '../app/migration-steps.ts'
 import { absence } from '../store/absence.ts'
 import { controller } from '../store/controller.ts'
@@ -26,37 +27,46 @@ import { type Holds, noteHolds } from './holds.ts'
 export function beginSession(
   database: Database,
   host_id: string,
-  controller_id: string,
+  self: Pick<ControllerIdentity, 'id' | 'agent_url'>,
   facts: HostFacts,
   reserved_memory_mib: number,
   holds: Holds,
   keeps_leases: boolean,
 ): Promise<SessionRow & { show: string[]; forget: string[]; agent_urls: string[] }> {
   return database.transaction(async tx => {
-    const session = await host.beginSession(tx, host_id, controller_id, keeps_leases)
+    const session = await host.beginSession(tx, host_id, self.id, keeps_leases)
     await host.setFacts(tx, host_id, facts, reserved_memory_mib)
     const noted = await noteHolds(tx, host_id, holds)
-    await hostChanged(tx, host_id, { back_from: await absence.end(tx, host_id) })
-    return { ...session, ...noted, agent_urls: await controller.urls(tx) }
+    await hostsChanged(tx, [{ host_id, detail: { back_from: await absence.end(tx, host_id) } }])
+    return { ...session, ...noted, agent_urls: await controller.urls(tx, self.agent_url) }
   })
 }
 
-/**
- * The link is gone: the host is unreachable, its instances unknown, unless a newer link has taken over. `left_ms`: how long its
- * highly available guests may still run, as the controller knows that held the link and grants nothing more; null: it is another's.
- */
-export async function endSession(
-  database: Database,
-  host_id: string,
-  epoch: number,
-  cause: AbsenceCause,
-  left_ms: number | null = null,
-): Promise<void> {
+/** A link that is no more, and why. */
+export interface EndedLink extends HeldLink {
+  cause: AbsenceCause
+  /**
+   * How long the host's highly available guests may still run, counted from when it is called, as the controller knows that held the
+   * link and grants nothing more; null: it is another's.
+   */
+  left_ms: (() => number) | null
+}
+
+/** Links are gone: their hosts are unreachable, their instances unknown, unless a newer link has taken over. */
+export async function endSessions(database: Database, links: readonly EndedLink[]): Promise<void> {
   await database.transaction(async tx => {
-    if (!(await host.endSession(tx, host_id, epoch, left_ms))) return
-    await absence.begin(tx, host_id, cause)
-    await hostChanged(tx, host_id, { lost: cause })
-    await event.notify(tx, channels.absence, host_id)
+    const ended = await host.endSessions(
+      tx,
+      links.map(({ host_id, epoch, left_ms }) => ({ host_id, epoch, left_ms: left_ms?.() ?? null })),
+    )
+    const lost = ended.flatMap(({ id, epoch }) => links.find(one => one.host_id === id && one.epoch === epoch) ?? [])
+    if (lost.length === 0) return
+    await absence.begin(tx, lost)
+    await hostsChanged(
+      tx,
+      lost.map(({ host_id, cause }) => ({ host_id, detail: { lost: cause } })),
+    )
+    await event.notify(tx, channels.absence, '')
   })
 }
 
@@ -85,10 +95,16 @@ function hostEvent(host_id: string) {
 }
 
 /** A host that comes or goes changes how its instances are shown, so they get events too; and gateways may move. */
-async function hostChanged(tx: Tx, host_id: string, detail: Record<string, unknown>): Promise<void> {
-  const instances = await observed.ofHost(tx, host_id)
+async function hostsChanged(
+  tx: Tx,
+  hosts: readonly { host_id: string; detail: Record<string, unknown> }[],
+): Promise<void> {
+  const instances = await observed.ofHosts(
+    tx,
+    hosts.map(one => one.host_id),
+  )
   await event.record(tx, [
-    { ...hostEvent(host_id), detail },
+    ...hosts.map(({ host_id, detail }) => ({ ...hostEvent(host_id), detail })),
     ...instances.map(one => ({ noun: 'instance', kind: 'changed', resource_id: one.id, project_id: one.project_id })),
   ])
   await event.notify(tx, channels.network, '')

@@ -18,6 +18,7 @@ import {
   protocolVersion,
 } from '../../protocol/messages.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
+import type { ControllerIdentity } from '../cloud.ts'
 import { volumesGone } from '../app/volume-gone.ts'
 import type { MetricHub } from '../app/metric-hub.ts'
 import type { Database } from '../store/database.ts'
@@ -26,7 +27,8 @@ import type { AgentAnswer, AgentCalls, ReadCall } from './calls.ts'
 import {
   applyReports,
   beginSession,
-  endSession,
+  type EndedLink,
+  endSessions,
   noteFacts,
   noteForeign,
   noteHeardAgain,
@@ -41,7 +43,7 @@ export interface AgentLink {
 }
 
 export interface SessionParts {
-  readonly controller_id: string
+  readonly self: Pick<ControllerIdentity, 'id' | 'agent_url'>
   readonly database: Database
   readonly clock: Clock
   readonly log: Logger
@@ -62,12 +64,19 @@ export interface WantedHostRules {
 export class Shared {
   readonly frames: Together<FrameAsked, FrameMade>
   readonly reports: Together<SentReport, ReportOutcome>
+  /** A switch that fails, or a power cut, ends thousands of links at once. */
+  readonly ends: Together<EndedLink, void>
 
   constructor({ database, rules }: SessionParts) {
     // Who waits for a database that is away waits once, not in turn.
     const mayRedo = (error: unknown) => !isDatabaseAway(error)
     this.frames = new Together(asked => wantedFrames(database.db, asked, rules), { mayRedo })
     this.reports = new Together(sent => applyReports(database, sent), { mayRedo })
+    const end = async (links: readonly EndedLink[]) => {
+      await endSessions(database, links)
+      return links.map(() => undefined)
+    }
+    this.ends = new Together(end, { mayRedo })
   }
 }
 
@@ -196,7 +205,8 @@ export class AgentSession {
     this.open = false
     await this.turn
     await this.handover
-    if (this.begun) await endSession(this.parts.database, this.host_id, this.epoch, this.cause, this.left_ms())
+    const { host_id, epoch, cause } = this
+    if (this.begun) await this.shared.ends.ask({ host_id, epoch, cause, left_ms: () => this.left_ms() })
   }
 
   /** A look that began then found the link to be this controller's still: for a while it may grant leases. */
@@ -280,10 +290,10 @@ export class AgentSession {
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
       )
     }
-    const { database, controller_id, clock } = this.parts
+    const { database, self, clock } = this.parts
     const reserved_mib = await this.reserved_mib()
     const asked_ms = clock.steady_ms()
-    const session = await beginSession(database, this.host_id, controller_id, facts, reserved_mib, holds, keeps_leases)
+    const session = await beginSession(database, this.host_id, self, facts, reserved_mib, holds, keeps_leases)
     this.epoch = session.epoch
     this.begun_ms = clock.steady_ms()
     this.confirm(asked_ms)

@@ -5,7 +5,7 @@
 import { leaseTimes } from '../../model/lease.ts'
 import { channels } from '../store/database.ts'
 import { host } from '../store/host.ts'
-import { endSession, noteLate } from './reports.ts'
+import { noteLate } from './reports.ts'
 import { type AgentLink, AgentSession, newer_held, not_held, type SessionParts, Shared } from './session.ts'
 
 const { silence_ms_max } = leaseTimes
@@ -92,11 +92,11 @@ export class AgentSessions {
    * recorded and is not there (of a former life of this controller, or whose end could not be written) is written off.
    */
   async reconcile(): Promise<void> {
-    const { database, controller_id, clock } = this.parts
+    const { database, self, clock } = this.parts
     const looked_ms = clock.steady_ms()
     const begun = [...this.sessions.values()].filter(session => session.begun)
     const reported = new Map(begun.map(session => [session, session.last_report]))
-    const rows = await host.heldBy(database.db, controller_id)
+    const rows = await host.heldBy(database.db, self.id)
     const held = new Map(rows.map(row => [row.id, row.epoch]))
     const known = new Map(rows.map(row => [row.id, row.last_report]))
     for (const session of begun) {
@@ -104,8 +104,15 @@ export class AgentSessions {
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
       else session.confirm(looked_ms)
     }
-    for (const [id, epoch] of held)
-      if (!this.sessions.has(id) && !this.handedOver.has(id)) await endSession(database, id, epoch, 'controller_gone')
+    await this.writeOff(rows.filter(({ id }) => !this.sessions.has(id) && !this.handedOver.has(id)))
+  }
+
+  /** Recorded links that no controller has. */
+  async writeOff(links: readonly { id: string; epoch: number }[]): Promise<void> {
+    const cause = 'controller_gone' as const
+    await Promise.all(
+      links.map(({ id, epoch }) => this.shared.ends.ask({ host_id: id, epoch, cause, left_ms: null })),
+    )
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */

@@ -52,7 +52,7 @@ export async function answerWith(cloud: Cloud, tx: Tx, made: Omit<Joined, 'ca_pe
   return {
     ...made,
     ca_pem: await authorityCertificate(cloud),
-    link_urls: (await controller.urls(tx)).map(linkUrlOf),
+    link_urls: (await controller.urls(tx, cloud.self.agent_url)).map(linkUrlOf),
   }
 }
 

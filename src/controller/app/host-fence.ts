@@ -68,7 +68,7 @@ async function note(tx: Tx, caller: Caller, id: string, fenced_by: FencingMethod
   if (!locked) throw notFound('host', id)
   mustBeGone(locked.name, locked.session_controller_id === null ? 'unreachable' : 'up')
   // One that was silent before absences were noted has none.
-  await absence.begin(tx, id, 'silent')
+  await absence.begin(tx, [{ host_id: id, cause: 'silent' }])
   await absence.note(tx, id, { fenced_by, fenced_user_id: caller.user_id })
   const words =
     fenced_by === 'person' ? `${caller.user_name} vouched that it is off` : `its power was cut by ${fenced_by}`

@@ -125,7 +125,7 @@ async function leaveLoose(tx: Tx, host_id: string, heir: string): Promise<void> 
 }
 
 async function giveUpContent(tx: Tx, host_id: string, why: string): Promise<void> {
-  const ids = (await observed.ofHost(tx, host_id)).map(one => one.id)
+  const ids = (await observed.ofHosts(tx, [host_id])).map(one => one.id)
   const rows = await instance.lockAll(tx, ids)
   await endWithInstances(tx, ids, why)
   await event.record(tx, await takeOut(tx, rows, why, true))

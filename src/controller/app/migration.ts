@@ -128,20 +128,21 @@ export async function beginMove(
     source_host_id,
     target_host_id: source_host_id,
   })
-  const claimed = {
+  const compute = {
     // A deleted one has given its share of these up.
     vcpus: row.compute_claimed ? row.vcpus : 0,
     memory_mib: row.compute_claimed ? row.memory_mib : 0,
-    disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
   }
-  const { host_id: target_host_id } = await placeExisting(
+  // Within one pool no disk is copied, so none is claimed: a full pool keeps nobody from moving.
+  const { host_id: target_host_id, disk_gib } = await placeExisting(
     cloud,
     tx,
-    { ...row, ...claimed },
+    { ...row, ...compute },
     {
       exclude: await excluded(tx, row, asked.not_host_ids ?? []),
       host_id: asked.host_id,
-      disk_gib: claimed.disk_gib,
+      disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
+      disks_pool_id: here[0]?.pool_id ?? null,
       // Who names the host may name one in another zone.
       ...(asked.host_id !== undefined && { zone_id: null }),
       cpu_flags: await seenFlags(tx, row, kind),
@@ -166,7 +167,8 @@ export async function beginMove(
     copied_volumes: json(content.filter(one => !one.is_shared).map(one => one.id)),
     options: json(optionsOf(cloud, asked.options, source_host_id)),
     secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
-    ...claimed,
+    ...compute,
+    disk_gib,
     operation_id,
     ...who,
   })

@@ -12,7 +12,7 @@ import type { AssignedHardware } from '../../model/hardware.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { type Decision, place } from '../scheduler/place.ts'
-import type { CpuNames, HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
+import { type CpuNames, diskNeeded, type HostSnapshot, type PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
@@ -30,6 +30,8 @@ export interface Placed {
   host_id: string
   zone_id: string
   decision: Decision
+  /** What its disks claim there, GiB. */
+  disk_gib: number
   /** What the hosts of its cluster have in common, for its guest. */
   cpu_baseline: CpuNames | null
 }
@@ -61,9 +63,16 @@ async function decide(cloud: Cloud, tx: Tx, wish: PlacementAsked, count: number)
   if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
   const placed = decisions.flatMap(decision => {
     const { host_id, zone_id, cpu_baseline } = decision
-    return host_id !== null && zone_id !== null ? [{ host_id, zone_id, cpu_baseline, decision }] : []
+    if (host_id === null || zone_id === null) return []
+    return [{ host_id, zone_id, cpu_baseline, decision, disk_gib: diskOn(hosts, host_id, asked) }]
   })
   return { asked, decisions, placed, hosts }
+}
+
+function diskOn(hosts: readonly HostSnapshot[], host_id: string, asked: PlacementAsked): number {
+  const { disk_gib, around } = asked
+  const found = around?.disks_pool_id === undefined ? undefined : hosts.find(one => one.id === host_id)
+  return found ? diskNeeded(found, asked) : disk_gib
 }
 
 /** Decides as planPlaces and claimPlaces do, and claims nothing; with what they would throw if not all find room. */
@@ -129,13 +138,12 @@ async function claimPlan(
 /** Summed up per host, so that a batch locks and writes each host once. */
 function claimsFor({ placed, asked }: Plan): Claim[] {
   const hardware = hardwareCounts(asked, placed)
-  const perHost = new Map<string, number>()
-  for (const { host_id } of placed) perHost.set(host_id, (perHost.get(host_id) ?? 0) + 1)
-  return [...perHost].map(([host_id, n]) => ({
+  const perHost = Map.groupBy(placed, one => one.host_id)
+  return [...perHost].map(([host_id, there]) => ({
     host_id,
-    vcpus: n * asked.vcpus,
-    memory_mib: n * asked.memory_mib,
-    disk_gib: n * asked.disk_gib,
+    vcpus: there.length * asked.vcpus,
+    memory_mib: there.length * asked.memory_mib,
+    disk_gib: there.reduce((sum, one) => sum + one.disk_gib, 0),
     ...hardware.get(host_id),
   }))
 }
@@ -155,8 +163,10 @@ export interface Elsewhere {
   exclude: ReadonlyMap<string, string>
   /** To this host and no other. */
   host_id?: string | undefined
-  /** Room that its disks need there, GiB: nothing for those in a pool that it reaches. */
+  /** Room that its disks need there, GiB. */
   disk_gib: number
+  /** The pool that they are in and are counted in: hosts that reach it need no room for them. */
+  disks_pool_id?: string | null
   /** Only hosts of this pool. */
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
@@ -211,7 +221,7 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, pool_id, zone_id, uses_reserve, cpu_flags = [] }: Elsewhere,
+  { exclude, host_id, disk_gib, disks_pool_id, pool_id, zone_id, uses_reserve, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -228,7 +238,7 @@ async function askedOf(
     cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
     ...(pool_id !== undefined && { pool_id }),
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
-    around: { excluded: exclude },
+    around: { excluded: exclude, ...(disks_pool_id && { disks_pool_id }) },
   }
   return await lookAround(cloud, tx, asked, { hold, moving: instance.id, uses_reserve })
 }

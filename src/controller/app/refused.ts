@@ -61,8 +61,16 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
     exclude.set(host_id, 'has something of it still to be cleared')
   // A volume that was there before is on this host and no other.
   if (row.boot === 'volume' || tried.length + 1 >= tries_max) return await giveUp(tx, row, said.failure)
-  const disk_gib = await refusal.diskOf(tx, id)
-  const placed = await placeExisting(cloud, tx, row, { exclude, disk_gib })
+  const here = await migrationContent.content(tx, {
+    instance_id: id,
+    source_host_id: row.host_id,
+    target_host_id: row.host_id,
+  })
+  const placed = await placeExisting(cloud, tx, row, {
+    exclude,
+    disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
+    disks_pool_id: here[0]?.pool_id ?? null,
+  })
   const told = (await wanted.instances(tx, [id], { stopTimeout: () => 1 }))[0]?.instance ?? null
   await migrationContent.rehost(tx, { instance_id: id, target_host_id: placed.host_id })
   await refusal.forget(tx, id)
@@ -83,7 +91,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
     told: json(told),
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
-    disk_gib,
+    disk_gib: placed.disk_gib,
     switched_at: await migrationContent.now(tx),
   })
   const detail = { placement: 'elsewhere', tries: tried.length + 2 }

@@ -64,6 +64,11 @@ export const settingTable = {
     200,
     'Requests a second that one caller may send on average, twice as many at once; an address ten times that',
   ),
+  'host.joins_per_s': setting(
+    Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    5,
+    'Times a second that one address may ask to join or to leave on average, forty times as many at once',
+  ),
   'token.lifetime_minutes': setting(
     Type.Integer({ minimum: 1, maximum: 43_200 }),
     720,

@@ -4,7 +4,6 @@
  */
 import type { Cloud } from '../cloud.ts'
 import { leaseTimes } from '../../model/lease.ts'
-import { endSession } from '../agents/reports.ts'
 import { controller } from '../store/controller.ts'
 import { host } from '../store/host.ts'
 
@@ -15,7 +14,6 @@ const lease_s = leaseTimes.controller_lease_ms / 1000
 export async function keepLease(cloud: Pick<Cloud, 'database' | 'self' | 'agents'>): Promise<boolean> {
   await controller.renew(cloud.database.db, cloud.self, lease_s)
   await cloud.agents.reconcile()
-  for (const { id, epoch } of await host.orphaned(cloud.database.db))
-    await endSession(cloud.database, id, epoch, 'controller_gone')
+  await cloud.agents.writeOff(await host.orphaned(cloud.database.db))
   return false
 }

@@ -36,8 +36,14 @@ export class Placer {
 
 /** The same for wishes that hosts answer alike; null where something beside hosts decides. */
 function keyOf({ around, ...asked }: PlacementAsked, factors: Readonly<Record<string, number>>): string | null {
-  const { image_hosts, ...others } = around ?? {}
-  if (Object.values(others).some(one => one.size > 0) || asked.group || asked.different_from || asked.same_as)
+  const { image_hosts, disks_pool_id, ...others } = around ?? {}
+  if (
+    disks_pool_id !== undefined ||
+    Object.values(others).some(one => one.size > 0) ||
+    asked.group ||
+    asked.different_from ||
+    asked.same_as
+  )
     return null
   // Which hosts have the image changes only with hosts on which something was placed.
   return JSON.stringify([asked, (image_hosts?.size ?? 0) > 0, factors])

@@ -92,6 +92,8 @@ export interface Around {
   readonly same_hosts?: ReadonlySet<string>
   /** Hosts that are out of the question, each with why, as words that follow its name. */
   readonly excluded?: ReadonlyMap<string, string>
+  /** The pool that its disks are in already, and are counted in: where that is reached they need no room. */
+  readonly disks_pool_id?: string
   /** Hosts that have the image already. */
   readonly image_hosts?: ReadonlySet<string>
   /** What hosts have of hardware, and what of that is taken; of those that may be placed on. Only where hardware is asked for. */
@@ -155,6 +157,11 @@ function takeHardware(claims: Claims, { hardware: asked }: PlacementAsked): void
   claims.hardware = { ...claims.hardware, taken: withTaken(claims.hardware.taken, fit.assigned) }
 }
 
+/** GiB that its disks need there. */
+export function diskNeeded({ pool_id }: Pick<HostSnapshot, 'pool_id'>, { disk_gib, around }: PlacementAsked): number {
+  return pool_id !== null && pool_id === around?.disks_pool_id ? 0 : disk_gib
+}
+
 /** Of a pool that hosts share, what was placed on any of them. */
 export function diskClaimed(host: HostSnapshot, claims: Claims): number {
   if (host.pool_shared !== true || host.pool_id === null) return claims.disk_gib
@@ -165,7 +172,8 @@ export function diskClaimed(host: HostSnapshot, claims: Claims): number {
 export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked): 'none' | 'cluster' | 'all' {
   claims.vcpus += asked.vcpus
   claims.memory_mib += smallMemoryMib(asked)
-  claims.disk_gib += asked.disk_gib
+  const disk_gib = diskNeeded(host, asked)
+  claims.disk_gib += disk_gib
   takeHardware(claims, asked)
   const { round } = claims
   let again: 'none' | 'cluster' | 'all' = 'none'
@@ -176,8 +184,8 @@ export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked):
     round.clusters.set(host.cluster_id, sum)
     again = 'cluster'
   }
-  if (host.pool_shared === true && host.pool_id !== null && asked.disk_gib > 0) {
-    round.pools.set(host.pool_id, (round.pools.get(host.pool_id) ?? 0) + asked.disk_gib)
+  if (host.pool_shared === true && host.pool_id !== null && disk_gib > 0) {
+    round.pools.set(host.pool_id, (round.pools.get(host.pool_id) ?? 0) + disk_gib)
     again = 'all'
   }
   if (asked.group) {

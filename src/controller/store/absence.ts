@@ -37,13 +37,13 @@ function shown(row: AbsenceRow): NonNullable<Host['absence']> {
   }
 }
 
-/** A link has ended. What was noted of the host since it was late stays. */
-async function begin(tx: Tx, host_id: string, cause: AbsenceCause): Promise<void> {
-  await tx
-    .insertInto('host_absence')
-    .values({ host_id, cause, since: sql<Date>`croft_now()` })
-    .onConflict(conflict => conflict.column('host_id').doUpdateSet({ cause }).where('host_absence.cause', '=', 'late'))
-    .execute()
+/** Links have ended. What was noted of a host since it was late stays. */
+async function begin(tx: Tx, lost: readonly { host_id: string; cause: AbsenceCause }[]): Promise<void> {
+  const rows = json(lost.map(({ host_id, cause }) => ({ host_id, cause })))
+  await sql`
+    insert into host_absence (host_id, cause, since)
+    select l.host_id, l.cause, croft_now() from jsonb_to_recordset(${rows}) as l (host_id uuid, cause text) order by l.host_id
+    on conflict (host_id) do update set cause = excluded.cause where host_absence.cause = 'late'`.execute(tx)
 }
 
 /** Links from which nothing was heard for a while. Returns those hosts that are so newly, and whose link it still is. */

@@ -25,8 +25,8 @@ async function remove(db: Db, id: string): Promise<void> {
   await db.deleteFrom('controller').where('id', '=', id).execute()
 }
 
-/** Where agents reach the controllers that are alive. */
-async function urls(db: Db): Promise<string[]> {
+/** Where agents reach the controllers that are alive: never none, as the one that asks is, whatever became of its lease. */
+async function urls(db: Db, own: string): Promise<string[]> {
   const rows = await db
     .selectFrom('controller')
     .select('agent_url')
@@ -34,7 +34,7 @@ async function urls(db: Db): Promise<string[]> {
     .where('lease_until', '>', sql<Date>`croft_now()`)
     .orderBy('agent_url')
     .execute()
-  return rows.map(row => row.agent_url)
+  return [...new Set([...rows.map(row => row.agent_url), own])].sort()
 }
 
 export const controller = { renew, remove, urls }

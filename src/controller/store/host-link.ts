@@ -28,24 +28,24 @@ async function beginSession(tx: Tx, id: string, controller_id: string, keeps_lea
 }
 
 /**
- * True when this session still was the host's; it has none then. With how long from now on the host's highly available guests
+ * Returns those links that still were their hosts'; these have none then. With how long from now on a host's highly available guests
  * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts).
  */
-async function endSession(tx: Tx, id: string, epoch: number, left_ms: number | null): Promise<boolean> {
-  const left = sql<number>`coalesce(${left_ms}::bigint, lease_ms + ${leftByOther_ms(0)}::bigint)`
-  const { numUpdatedRows } = await tx
-    .updateTable('host')
-    .set({
-      session_controller_id: null,
-      last_seen_at: sql`croft_now()`,
-      lease_left_ms: left,
-      lease_over_at: sql<Date>`croft_now() + ${left} * ${1 + leaseTimes.drift}::float8 * interval '1 millisecond'`,
-    })
-    .where('id', '=', id)
-    .where('session_epoch', '=', epoch)
-    .where('session_controller_id', 'is not', null)
-    .executeTakeFirst()
-  return numUpdatedRows === 1n
+async function endSessions(
+  tx: Tx,
+  links: readonly { host_id: string; epoch: number; left_ms: number | null }[],
+): Promise<{ id: string; epoch: number }[]> {
+  const { rows } = await sql<{ id: string; epoch: number }>`
+    with ended as materialized (
+      select h.id, coalesce(e.left_ms, h.lease_ms + ${leftByOther_ms(0)}::bigint) as left_ms
+      from jsonb_to_recordset(${json(links)}) as e (host_id uuid, epoch bigint, left_ms bigint)
+      join host h on h.id = e.host_id and h.session_epoch = e.epoch
+      where h.session_controller_id is not null order by h.id for no key update of h
+    )
+    update host set session_controller_id = null, last_seen_at = croft_now(), lease_left_ms = e.left_ms,
+      lease_over_at = croft_now() + e.left_ms * ${1 + leaseTimes.drift}::float8 * interval '1 millisecond'
+    from ended e where host.id = e.id returning host.id, host.session_epoch as epoch`.execute(tx)
+  return rows
 }
 
 /** The host, locked, if this link is the one it is known by; null when it was taken over, written off, or the host removed. */
@@ -119,7 +119,7 @@ async function orphaned(db: Db): Promise<{ id: string; epoch: number }[]> {
 
 export const hostLink = {
   beginSession,
-  endSession,
+  endSessions,
   lockLink,
   noteReports,
   heldBy,

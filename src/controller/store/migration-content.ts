@@ -18,13 +18,21 @@ async function now(tx: Tx): Promise<Date> {
   return row.now
 }
 
-/** What goes along with an instance: its volumes, and whether the pool that they are in is the target's too. */
+interface MovedVolume {
+  id: string
+  size_gib: number
+  project_id: string
+  pool_id: string | null
+  is_shared: boolean
+}
+
+/** What goes along with an instance: its volumes, the pool that they are in, and whether that is the target's too. */
 async function content(
   tx: Tx,
   asked: { instance_id: string; source_host_id: string; target_host_id: string },
-): Promise<{ id: string; size_gib: number; project_id: string; is_shared: boolean }[]> {
-  const { rows } = await sql<{ id: string; size_gib: number; project_id: string; is_shared: boolean }>`
-    select v.id, v.size_gib, v.project_id, coalesce(s.pool_id = t.pool_id, false) as is_shared
+): Promise<MovedVolume[]> {
+  const { rows } = await sql<MovedVolume>`
+    select v.id, v.size_gib, v.project_id, s.pool_id, coalesce(s.pool_id = t.pool_id, false) as is_shared
     from volume v join host s on s.id = ${asked.source_host_id}::uuid join host t on t.id = ${asked.target_host_id}::uuid
     where v.instance_id = ${asked.instance_id}::uuid order by v.id for update of v`.execute(tx)
   return rows

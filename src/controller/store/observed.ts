@@ -70,14 +70,14 @@ async function apply(tx: Tx, reports: readonly Report[]): Promise<AppliedReport[
   return applied
 }
 
-/** The instances placed on a host, whose shown state changes as the host comes or goes. */
-async function ofHost(db: Db, host_id: string): Promise<{ id: string; project_id: string }[]> {
+/** The instances placed on hosts, whose shown state changes as these come or go. */
+async function ofHosts(db: Db, host_ids: readonly string[]): Promise<{ id: string; project_id: string }[]> {
   return await db
     .selectFrom('instance')
     .select(['id', 'project_id'])
-    .where('host_id', '=', host_id)
+    .where('host_id', 'in', host_ids)
     .orderBy('id')
     .execute()
 }
 
-export const observed = { apply, ofHost }
+export const observed = { apply, ofHosts }

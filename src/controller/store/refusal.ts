@@ -36,17 +36,10 @@ async function tried(tx: Tx, id: string): Promise<string[]> {
   return rows.map(row => row.source_host_id)
 }
 
-/** What was claimed for its disks, GiB. */
-async function diskOf(tx: Tx, id: string): Promise<number> {
-  const { rows } = await sql<{ gib: number }>`
-    select coalesce(sum(size_gib), 0)::bigint as gib from volume where instance_id = ${id}::uuid`.execute(tx)
-  return rows[0]?.gib ?? 0
-}
-
 /** It has been seen to. Its volumes are made anew where it is now: nothing was ever written to them. */
 async function forget(tx: Tx, id: string): Promise<void> {
   await sql`update instance_observed set refused = false where instance_id = ${id}::uuid`.execute(tx)
   await sql`update volume set made = false where instance_id = ${id}::uuid and made`.execute(tx)
 }
 
-export const refusal = { due, of, tried, diskOf, forget }
+export const refusal = { due, of, tried, forget }

@@ -136,6 +136,8 @@ const german: Readonly<Record<string, string>> = {
   'sign_in.lock_minutes': 'Wie lange ein Konto gesperrt bleibt, in Minuten',
   'api.requests_per_s':
     'Anfragen je Sekunde, die ein Aufrufer im Mittel stellen darf, doppelt so viele auf einmal; eine Adresse zehnmal so viele',
+  'host.joins_per_s':
+    'Wie oft je Sekunde eine Adresse im Mittel beitreten oder austreten wollen darf, vierzigmal so oft auf einmal',
   'token.lifetime_minutes': 'Wie lange ein Token aus einer Anmeldung gilt, in Minuten',
   'image.download_private_addresses': 'Ob Images von privaten Adressen und vom Controller selbst geholt werden dürfen',
   'image.bytes_max': 'Größtes Image, das angenommen wird, in Bytes',

@@ -11,7 +11,10 @@ import { leaveCloud } from '../../../src/agent/join-request.ts'
 import { createControllerClient } from '../../../src/agent/drivers/controller-client.ts'
 import { buildLinkServer } from '../../../src/controller/agents/link-server.ts'
 import { caFingerprint, serverCertificate } from '../../../src/controller/app/authority.ts'
+import { keepLease } from '../../../src/controller/reconcilers/controllers.ts'
+import { linkUrlOf } from '../../../src/protocol/join.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
 import { addHost } from '../../support/obedient-host.ts'
 
 describe('controller/joining', () => {
@@ -249,6 +252,42 @@ describe('controller/joining', () => {
     assert.ok(Number(third.headers['retry-after']) >= 1)
     assert.equal((await slow.inject({ method: 'POST', url: '/agent/v1/register', payload: {} })).statusCode, 429)
     await slow.close()
+  })
+
+  test('the rate of joining follows its setting', async () => {
+    const tls = await serverCertificate(cloud.cloud, ['localhost', '127.0.0.1'])
+    const usual = buildLinkServer(cloud.cloud, { tls })
+    const send = async () => (await usual.inject({ method: 'POST', url: '/agent/v1/join', payload: {} })).statusCode
+    const set = async (value: number) => {
+      await cloud.request('PUT', '/v1/settings/host.joins_per_s', { body: { value } })
+      await cloud.cloud.settings.read(cloud.cloud.database.db)
+    }
+    await set(1)
+    const answered: number[] = []
+    // As many at once as are let in; perhaps some more, as time passes meanwhile.
+    while (answered.at(-1) !== 429 && answered.length < 200) answered.push(await send())
+    assert.ok(answered.length > 40 && answered.at(-1) === 429, answered.join(' '))
+    await set(1_000_000)
+    // At the new rate the bucket is full again in no time.
+    await eventually(async () => assert.equal(await send(), 422))
+    await usual.close()
+  })
+
+  test('while the lease of every controller has lapsed, a host is told of the one that answers', async () => {
+    const { db } = cloud.cloud.database
+    await db
+      .updateTable('controller')
+      .set({ lease_until: new Date(0) })
+      .execute()
+    const { link_urls } = await joinHost({
+      controller_url,
+      token: await token(),
+      state_dir: await newState(),
+      name: 'lapsed',
+      machine_id: 'machine-lapsed',
+    })
+    assert.deepEqual(link_urls, [linkUrlOf(cloud.cloud.self.agent_url)])
+    await keepLease(cloud.cloud)
   })
 
   test('a host leaves when nothing is on it, and is known no longer', async () => {

@@ -1,8 +1,10 @@
 /** Links of hosts and their records: none outlives the other, none counts twice, and a host can lie about no more than itself. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, mock, test } from 'node:test'
 import type { Host } from '../../../src/api/host.ts'
+import { host as hostStore } from '../../../src/controller/store/host.ts'
 import { instance } from '../../../src/controller/store/instance.ts'
+import { leaseTimes, leftByOther_ms } from '../../../src/model/lease.ts'
 import { factsOf } from '../../../sim/facts.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
@@ -52,6 +54,36 @@ describe('controller/links', () => {
     const [ghost] = (await cloud.request('GET', '/v1/hosts?name=ghost')).body.items ?? []
     assert.equal(ghost?.state, 'unreachable')
     assert.equal((await shown()).state, 'up')
+  })
+
+  test('links that end at once are written together, each with what is left of its own lease', async () => {
+    const { db } = cloud.cloud.database
+    const many: ObedientHost[] = []
+    for (let n = 0; n < 12; n++) many.push(await addHost(cloud, `end-${n}`))
+    const ids = many.map(one => one.id)
+    const { database } = cloud.cloud
+    const transaction = mock.method(database, 'transaction')
+    await Promise.all(many.map(one => one.disconnect()))
+    const transactions = transaction.mock.callCount()
+    transaction.mock.restore()
+    assert.ok(transactions <= 6, `${transactions} transactions`)
+    const rows = await db
+      .selectFrom('host as h')
+      .leftJoin('host_absence as a', 'a.host_id', 'h.id')
+      .select(['h.session_controller_id', 'h.lease_left_ms', 'a.cause'])
+      .where('h.id', 'in', ids)
+      .orderBy('h.name')
+      .execute()
+    for (const row of rows) {
+      assert.equal(row.session_controller_id, null)
+      assert.equal(row.cause, 'closed')
+      assert.ok(row.lease_left_ms !== null && row.lease_left_ms < leftByOther_ms(leaseTimes.lease_ms))
+    }
+    // A link that is not known any more says nothing of the host's new one.
+    await many[0]?.connect()
+    await database.transaction(tx => hostStore.endSessions(tx, [{ host_id: ids[0] ?? '', epoch: 1, left_ms: 1 }]))
+    assert.equal((await shown(ids[0])).state, 'up')
+    for (const one of many) await one.disconnect()
   })
 
   test('a link that the others have written off ends, so that the agent dials again', async () => {

@@ -6,6 +6,7 @@ import type { Instance } from '../../../src/api/instance.ts'
 import type { Pool } from '../../../src/api/pool.ts'
 import { pool } from '../../../src/controller/store/pool.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 
 let cloud: TestCloud
@@ -97,6 +98,29 @@ describe('controller/pool', () => {
     assert.deepEqual(await pool.volumesToCopy(db, one.id, shared[0].id), [])
     assert.deepEqual(await pool.volumesToCopy(db, one.id, alone.id), [{ id: one.volumes[0], size_gib: 1 }])
     await purge(one.id)
+  })
+
+  test('a full pool keeps nobody from moving within it, and all is claimed beyond it', async () => {
+    const one = await made({ name: 'mover', disk_gib: 20, host_id: shared[0].id })
+    const move = async (host_id: string) => {
+      const path = `/v1/instances/${one.id}/migrate`
+      const asked = await cloud.request('POST', path, { body: { host_id }, headers: { prefer: 'wait=10' } })
+      assert.equal(asked.status, 202, JSON.stringify(asked.body))
+      const { id } = asked.body.migration as { id: string }
+      await eventually(async () =>
+        assert.equal((await cloud.request('GET', `/v1/migrations/${id}`)).body.phase, 'ended'),
+      )
+    }
+    const claimed = async () => [(await get(pool_id)).claimed_gib, (await get(other_id)).claimed_gib]
+    assert.deepEqual(await claimed(), [20, 0])
+    await move(shared[1].id)
+    assert.deepEqual(await claimed(), [20, 0])
+    await move(alone.id)
+    assert.deepEqual(await claimed(), [0, 20])
+    await move(shared[0].id)
+    assert.deepEqual(await claimed(), [20, 0])
+    await purge(one.id)
+    assert.deepEqual(await claimed(), [0, 0])
   })
 
   test('a kept volume boots on any host of its pool, whichever made it, and on no other', async () => {
