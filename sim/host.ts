@@ -13,7 +13,6 @@ import {
   type LinkDialler,
   type Log,
   type PreparedDisk,
-  type State,
   type Storage,
 } from '../src/agent/agent.ts'
 import { Failure } from '../src/agent/ports.ts'
@@ -22,6 +21,7 @@ import type { HostFacts } from '../src/protocol/host-facts.ts'
 import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
 import type { Seeded } from './random.ts'
 import { simulatedSamples } from './samples.ts'
+import { simulatedState } from './state.ts'
 import { SimulatedWatchdog } from './watchdog.ts'
 
 export interface HostOptions {
@@ -131,7 +131,7 @@ export class SimulatedHost {
         },
       },
       network: { apply: () => this.pause(alive, clock) },
-      state: this.state(alive, clock),
+      state: simulatedState(this.disk, () => this.pause(alive, clock)),
       link: this.options.dialler(this, alive),
       facts: { read: async () => this.options.facts },
       ...(this.options.ground && this.moves(this.options.ground, alive, clock)),
@@ -290,26 +290,6 @@ export class SimulatedHost {
       present: async ids => {
         await this.pause(alive, clock)
         return ids.filter(id => this.volumes.has(id))
-      },
-    }
-  }
-
-  private state(alive: () => boolean, clock: Clock): State {
-    return {
-      folder: name => {
-        const folder = this.disk.get(name) ?? new Map<string, string>()
-        this.disk.set(name, folder)
-        return {
-          read: async () => new Map([...folder].map(([key, text]) => [key, JSON.parse(text) as unknown])),
-          write: async changes => {
-            await this.pause(alive, clock)
-            for (const { name: key, value } of changes) {
-              if (value === undefined) folder.delete(key)
-              else folder.set(key, JSON.stringify(value))
-            }
-            await this.pause(alive, clock)
-          },
-        }
       },
     }
   }

@@ -29,7 +29,7 @@ import { readHostCpus } from './facts/devices.ts'
 import { chooseVirtualisation, libvirtArch, readBootId, readHostCpu, readHostFacts } from './facts/host-facts.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
-import type { Log, Network } from './ports.ts'
+import type { FactSource, Log, Network } from './ports.ts'
 import { createWatchdogClient } from './watchdog/client.ts'
 import { peerPort } from '../protocol/peer.ts'
 
@@ -123,6 +123,36 @@ async function run(settings: Settings, log: Log): Promise<void> {
   log.info({ host_id: identity.host_id, virtualisation: parts.virtualisation }, 'the agent runs')
 }
 
+/** What this machine is, read anew each time. */
+function hostFacts(of: {
+  identity: Identity
+  log: Log
+  virtualisation: Awaited<ReturnType<typeof chooseVirtualisation>>
+  pool_id: string
+  storage: Awaited<ReturnType<typeof openDirectoryPool>>
+  hypervisor: ReturnType<typeof createLibvirtHypervisor>
+  network: Awaited<ReturnType<typeof openNetwork>>
+  machine_id: string
+}): FactSource {
+  const warned = new Set<string>()
+  const { storage, hypervisor, virtualisation, machine_id, pool_id } = of
+  return {
+    read: () =>
+      readHostFacts({
+        agent_version: agentVersion,
+        machine_id,
+        name: of.identity.name,
+        virtualisation,
+        pool_id,
+        room: () => storage.room(),
+        hypervisorVersions: () => hypervisor.versions(),
+        cpuModels: () => hypervisor.cpuModels(),
+        hostCpu: () => hypervisor.hostCpu(),
+        network: () => factsWithoutWarnings(of.network, warned, of.log),
+      }),
+  }
+}
+
 /** The real drivers and the agent over them. */
 async function assemble(settings: Settings, identity: Identity, log: Log) {
   const pool_dir = settings.pool ?? join(settings.state, 'pool')
@@ -170,7 +200,6 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
   })
   const machine_id = await machineId()
   const watchdog = createWatchdogClient({ run_dir: settings.run, clock: realClock, log })
-  const warned = new Set<string>()
   const agent = await createAgent({
     hypervisor,
     storage,
@@ -180,21 +209,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     arrivals,
     state: createStateDirectory(settings.state, log),
     link: client,
-    facts: {
-      read: () =>
-        readHostFacts({
-          agent_version: agentVersion,
-          machine_id,
-          name: identity.name,
-          virtualisation,
-          pool_id: mark.id,
-          room: () => storage.room(),
-          hypervisorVersions: () => hypervisor.versions(),
-          cpuModels: () => hypervisor.cpuModels(),
-          hostCpu: () => hypervisor.hostCpu(),
-          network: () => factsWithoutWarnings(network, warned, log),
-        }),
-    },
+    facts: hostFacts({ identity, log, virtualisation, pool_id: mark.id, storage, hypervisor, network, machine_id }),
     samples: {
       instances: () => hypervisor.samples(),
       host: () => hostSample(() => storage.room()),

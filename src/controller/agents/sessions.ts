@@ -110,9 +110,7 @@ export class AgentSessions {
   /** Recorded links that no controller has. */
   async writeOff(links: readonly { id: string; epoch: number }[]): Promise<void> {
     const cause = 'controller_gone' as const
-    await Promise.all(
-      links.map(({ id, epoch }) => this.shared.ends.ask({ host_id: id, epoch, cause, left_ms: null })),
-    )
+    await Promise.all(links.map(({ id, epoch }) => this.shared.ends.ask({ host_id: id, epoch, cause, left_ms: null })))
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */

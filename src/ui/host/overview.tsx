@@ -17,46 +17,10 @@ export default function HostOverview({ item }: { item: Host }) {
   const foreign = foreignOf(item)
   return (
     <div className="croft-stack">
-      {item.disagreements.length > 0 && (
-        <Alert isInline variant="warning" title={words('disagreements.n', { n: item.disagreements.length })}>
-          {words('disagreements.why')} <To to={`/hosts/${item.id}/disagreements`}>{words('disagreements.go')}</To>
-        </Alert>
-      )}
-      {item.cpu_missing && (
-        <Alert isInline variant="warning" title={words('cpu_missing')}>
-          {words('cpu_missing.why', { flags: item.cpu_missing.join(', ') || '?' })}
-        </Alert>
-      )}
-      {facts.machine_id !== undefined && facts.machine_id !== item.machine_id && (
-        <Alert isInline variant="warning" title={words('machine_changed')}>
-          {words('machine_changed.why')}
-        </Alert>
-      )}
+      <Warnings item={item} facts={facts} />
       {item.availability !== 'up' && item.availability !== 'maintenance' && <HostAbsence host={item} />}
       <RestartsFrom host={item} />
-      <Card>
-        <CardTitle component="h2">{words('capacity')}</CardTitle>
-        <CardBody>
-          <div className="croft-capacity">
-            <Bar large title={words('vcpus')} used={item.vcpus_claimed} limit={item.vcpus_limit} show={number} />
-            <Bar
-              large
-              title={words('memory')}
-              used={item.memory_claimed_mib}
-              limit={item.memory_limit_mib}
-              show={value => size(value, 'MiB')}
-            />
-            <Bar
-              large
-              title={words('disk')}
-              used={item.disk_claimed_gib}
-              limit={item.disk_limit_gib}
-              show={value => size(value, 'GiB')}
-            />
-          </div>
-          <p className="croft-muted croft-small croft-above">{words('capacity.note')}</p>
-        </CardBody>
-      </Card>
+      <Capacity item={item} />
       <Card>
         <CardBody>
           <Facts
@@ -135,5 +99,56 @@ export default function HostOverview({ item }: { item: Host }) {
         </CardBody>
       </Card>
     </div>
+  )
+}
+
+/** What an operator should look into. */
+function Warnings({ item, facts }: { item: Host; facts: ReturnType<typeof factsOf> }) {
+  return (
+    <>
+      {item.disagreements.length > 0 && (
+        <Alert isInline variant="warning" title={words('disagreements.n', { n: item.disagreements.length })}>
+          {words('disagreements.why')} <To to={`/hosts/${item.id}/disagreements`}>{words('disagreements.go')}</To>
+        </Alert>
+      )}
+      {item.cpu_missing && (
+        <Alert isInline variant="warning" title={words('cpu_missing')}>
+          {words('cpu_missing.why', { flags: item.cpu_missing.join(', ') || '?' })}
+        </Alert>
+      )}
+      {facts.machine_id !== undefined && facts.machine_id !== item.machine_id && (
+        <Alert isInline variant="warning" title={words('machine_changed')}>
+          {words('machine_changed.why')}
+        </Alert>
+      )}
+    </>
+  )
+}
+
+function Capacity({ item }: { item: Host }) {
+  return (
+    <Card>
+      <CardTitle component="h2">{words('capacity')}</CardTitle>
+      <CardBody>
+        <div className="croft-capacity">
+          <Bar large title={words('vcpus')} used={item.vcpus_claimed} limit={item.vcpus_limit} show={number} />
+          <Bar
+            large
+            title={words('memory')}
+            used={item.memory_claimed_mib}
+            limit={item.memory_limit_mib}
+            show={value => size(value, 'MiB')}
+          />
+          <Bar
+            large
+            title={words('disk')}
+            used={item.disk_claimed_gib}
+            limit={item.disk_limit_gib}
+            show={value => size(value, 'GiB')}
+          />
+        </div>
+        <p className="croft-muted croft-small croft-above">{words('capacity.note')}</p>
+      </CardBody>
+    </Card>
   )
 }

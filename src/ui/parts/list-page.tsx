@@ -14,7 +14,7 @@ import {
 } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useCallback, useEffect, useMemo, useState } from 'react'
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
 import type { Session } from '../../api/session.ts'
 import type { NounDefinition } from '../noun/definition.ts'
 import { may, useSession } from '../session/session.ts'
@@ -133,13 +133,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
             }
           />
         ) : (
-          <Empty
-            title={noun.empty_title?.() ?? words('list.none', { nouns: noun.titles() })}
-            icon={noun.icon}
-            actions={create}
-          >
-            {noun.empty()}
-          </Empty>
+          <NoneYet noun={noun} actions={create} />
         )
       ) : (
         <Rows
@@ -157,6 +151,18 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
         />
       )}
     </div>
+  )
+}
+
+function NoneYet({ noun, actions }: { noun: NounDefinition; actions: ReactNode }) {
+  return (
+    <Empty
+      title={noun.empty_title?.() ?? words('list.none', { nouns: noun.titles() })}
+      icon={noun.icon}
+      actions={actions}
+    >
+      {noun.empty()}
+    </Empty>
   )
 }
 

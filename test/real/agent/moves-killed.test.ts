@@ -141,7 +141,7 @@ describe('agent/moves-killed', () => {
 
   for (const [who, { when, what }] of Object.entries(events)) {
     test(`${who} killed while ${when}: the guest runs once, and nothing is left on the other host`, {
-      timeout: 60_000,
+      timeout: 170_000,
     }, async () => {
       const bandwidth_mib_s = when === 'sending' ? 2 : 16
       const drive = new Drive({ ...one, generation: 3 }, here, there, { copied_volumes: volumes, bandwidth_mib_s })
