@@ -97,6 +97,9 @@ export function createListener(
   function takeFile(socket: TLSSocket, { migration, volume_id = '' }: Opening, move: Expected): void {
     const file = move.files[volume_id]
     if (file === undefined) return void socket.destroy()
+    // Once: what has been looked at afterwards is changed by nobody.
+    const { [volume_id]: _taken, ...others } = move.files
+    move.files = others
     receiveFile(socket, file.path, file.bytes_max).then(
       () => {
         tell({ on: 'file', migration, volume_id, error: null })

@@ -51,7 +51,7 @@ async function lockLost(
   const lost = await absence.lock(tx, from.id)
   if (!locked || locked.session_controller_id !== null || !lost || lost.fenced_by === null) return null
   const row = await instance.lock(tx, instance_id)
-  if (row?.host_id !== from.id || !(await haRestart.isDue(tx, row.id, lost.fenced_by === 'lease'))) return null
+  if (row?.host_id !== from.id || !(await haRestart.isDue(tx, row.id))) return null
   return { row, lost: { ...lost, fenced_by: lost.fenced_by } }
 }
 
@@ -59,9 +59,13 @@ async function restart(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string
   const found = await lockLost(tx, from, instance_id)
   if (!found) return 'passed'
   const { row, lost } = found
+  // A guest that was being sent may have gone over at the last moment: it runs nowhere else before that host has nothing of it.
+  let may_be_there = false
   for (const move of await migration.lockOpen(tx, [row.id])) {
+    may_be_there ||= move.kind === 'live' && move.sending_at !== null && move.phase !== 'leaving'
     if (isMoving(move.phase)) await giveUp(tx, move, 'failed', `the host ${from.name} was lost`)
   }
+  if (may_be_there) return 'passed'
   const placed = await placeExisting(cloud, tx, row, await whereTo(tx, from, row, lost))
   const told = (await wanted.instances(tx, [row.id], { stopTimeout: () => 1 }))[0]?.instance ?? null
   await migrationContent.rehost(tx, { instance_id: row.id, target_host_id: placed.host_id })

@@ -4,6 +4,7 @@ import type { Cloud } from '../cloud.ts'
 import { channels } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
+import { migration } from '../store/migration.ts'
 import { volume } from '../store/volume.ts'
 
 /** Its certificate is good no longer afterwards. Throws in_use while it holds instances, volumes, or what the database does not know. */
@@ -14,6 +15,14 @@ export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
     if (!known) return
     const instances = await host.instanceCount(tx, id)
     const volumes = await volume.looseCount(tx, id)
+    const moves = (await migration.openOfHost(tx, id)).length
+    if (moves > 0) {
+      throw new CloudError(
+        'in_use',
+        `The host ${known.name} still has a part in ${moves} migrations: wait for their end (croft migration list --host-id ${id} --open).`,
+        { migrations: moves },
+      )
+    }
     const unsettled = (await host.find(tx, id))?.disagreements.length ?? 0
     if (instances + volumes + unsettled > 0) {
       throw new CloudError(

@@ -56,13 +56,13 @@ const isGuarded = sql<boolean>`coalesce((
   select o.guarded_version >= i.guard_from from instance_observed o where o.instance_id = i.id), false)`
 
 /**
- * Whether it is to run elsewhere when its host is lost, as it is wanted now. `by_lease`: nobody has cut the host's power; then only if
- * the host has said that its watchdog guards it, of a version since which it is highly available: a host that was not told runs it on.
+ * Whether it is to run elsewhere when its host is lost, as it is wanted now: only if the host has said that its watchdog guards it, of a
+ * version since which it is highly available. A host that was not told runs it on, and brings it up again when its power is back.
  */
-async function isDue(tx: Tx, instance_id: string, by_lease: boolean): Promise<boolean> {
+async function isDue(tx: Tx, instance_id: string): Promise<boolean> {
   const { rows } = await sql`select from instance i where i.id = ${instance_id}::uuid and i.availability = 'high'
     and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null
-    and (not ${by_lease}::boolean or ${isGuarded})`.execute(tx)
+    and ${isGuarded}`.execute(tx)
   return rows.length > 0
 }
 

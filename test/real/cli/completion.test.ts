@@ -51,7 +51,7 @@ describe('cli/completion', () => {
   }
 
   test('bash: nouns, verbs, options, words of a list, names from the API', async () => {
-    assert.deepEqual(await offers('croft inst'), ['instance'])
+    assert.deepEqual(await offers('croft inst'), ['instance', 'instance-group'])
     assert.deepEqual(await offers('croft sign-'), ['sign-in', 'sign-out'])
     assert.deepEqual(await offers('croft instance st'), ['start', 'stop'])
     assert.deepEqual(await offers('croft instance s'), ['start', 'stop', 'ssh'])

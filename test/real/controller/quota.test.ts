@@ -44,7 +44,7 @@ describe('controller/quota', () => {
     assert.equal(status, 200)
     const rows = body.resources as { resource: string; used: number; limit: number | null }[]
     assert.deepEqual(rows[0], { resource: 'instances', used: 0, limit: 100 })
-    assert.equal(rows.length, 9)
+    assert.equal(rows.length, 10)
     const whole = await cloud.request('GET', `/v1/quotas?domain_id=${domain_id}`)
     assert.ok((whole.body.resources as typeof rows).every(row => row.limit === null))
   })

@@ -148,7 +148,13 @@ export function createSource(options: MoverOptions): Source {
       return { outcome: 'unsure', reason: explain(error) }
     }
     const end = { timeout_ms: call_timeout_ms }
-    await leader.migration.confirm3(domain, Buffer.from(finished.cookie, 'base64'), flags, params, !finished.ok, end)
+    try {
+      await leader.migration.confirm3(domain, Buffer.from(finished.cookie, 'base64'), flags, params, !finished.ok, end)
+    } catch (error) {
+      // The target runs it: whatever libvirt here makes of that, it must not go on here. What is left goes as the host leaves it.
+      if (!finished.ok) throw error
+      log.warn({ error, instance: leaving.instance.id }, 'libvirt did not take in that a guest has moved')
+    }
     if (!finished.ok) return { outcome: 'stayed', reason: finished.reason ?? 'The target could not start the guest.' }
     const done = await watch.migration.jobStats(domain, jobStatsFlag.completed).catch((error: unknown) => {
       log.debug({ error, instance: leaving.instance.id }, 'libvirt does not tell how the move was')
