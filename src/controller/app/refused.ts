@@ -89,6 +89,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
     outcome: 'succeeded',
     reason: said.failure,
     told: json(told),
+    secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
     disk_gib: placed.disk_gib,

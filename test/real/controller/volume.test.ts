@@ -221,7 +221,7 @@ describe('controller/volume', () => {
     assert.equal(refused.body.code, 'no_capacity')
     assert.match(
       String(refused.body.detail),
-      /h2: the volume that it starts from is on another host|h1: another host was asked for/,
+      /h2 the volume that it starts from is on another host|h1 another host was asked for/,
     )
     await removeVolume(v.id)
     await other.disconnect()
