@@ -39,6 +39,9 @@ export class RestoredRun extends Run {
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
   }
 
+  /** Moves take disks from their hosts, too. What they and an older database do to each other is not played yet (docs/STATUS.md). */
+  protected override operatorAsks(): void {}
+
   /** Nothing that takes a disk away. */
   protected override userAsks(): void {
     const { random } = this

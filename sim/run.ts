@@ -101,8 +101,12 @@ export class Run {
     await this.prepare(recovery_minutes)
     this.wires.doubling = 0.05
     this.plan('users', 200, 3000, () => this.userAsks())
-    this.plan('operators', 300, 3000, () => void this.operator.asks())
+    this.plan('operators', 300, 3000, () => this.operatorAsks())
     this.plan('faults', 500, 6000, () => this.strike())
+  }
+
+  protected operatorAsks(): void {
+    void this.operator.asks()
   }
 
   /** A run in which hardly anything was done shows nothing. */

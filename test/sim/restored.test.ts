@@ -16,7 +16,7 @@ after(() => engine.pglite.close())
 
 test('an older database loses nothing, tells no lies, and can be settled', { timeout: 600_000 }, async () => {
   let settled = 0
-  for (let seed = 1; seed <= 3; seed++) {
+  for (let seed = 1; seed <= 6; seed++) {
     const { violations, counts } = await new RestoredRun(engine, { seed: `restored-${seed}`, trouble_s: 30 }).run()
     assert.deepEqual(violations, [], `seed restored-${seed}`)
     settled += Object.keys(counts).filter(what => / settled by /.test(what) && !/ 0 settled/.test(what)).length

@@ -34,6 +34,8 @@ export function virtlockd(): Definition {
       argv: ['virtlockd'],
       env: { ...plain_env },
       ready: { kind: 'socket', path: '/run/libvirt/virtlockd-sock' },
+      // As it ends well, it ends every guest whose disks it has locked (libvirt's lock_daemon.c): `croft down` leaves guests running.
+      stop_signal: 'SIGKILL',
       debian_unit: 'virtlockd.service',
     }),
     prepare: async () => void (await mkdir('/run/libvirt', { recursive: true })),
