@@ -47,6 +47,8 @@ before(async () => {
 after(() => engine.pglite.close())
 
 test('one seed is one run', async () => {
+  // The first one on a fresh database also makes what a cloud begins with, by the same dice.
+  await new Run(engine, { seed: 'before', trouble_s: 1 }).run()
   const one = await new Run(engine, { seed: 'same', trouble_s: 40 }).run()
   const other = await new Run(engine, { seed: 'same', trouble_s: 40 }).run()
   assert.deepEqual(other, one)
