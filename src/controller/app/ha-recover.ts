@@ -17,7 +17,7 @@ import { instance, type LockedInstance } from '../store/instance.ts'
 import { migration } from '../store/migration.ts'
 import { migrationContent } from '../store/migration-content.ts'
 import { wanted } from '../store/wanted.ts'
-import { changed as migrationChanged, giveUp } from './migration-steps.ts'
+import { changed as migrationChanged, giveUp, newSecret } from './migration-steps.ts'
 import { type Elsewhere, placeExisting } from './placement.ts'
 import { keepRefusal } from './placement-told.ts'
 
@@ -121,7 +121,7 @@ async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void>
     reason: `the host ${from.name} was lost`,
     told: json(told),
     // No host will ask for it; what a host is told of a move has one.
-    secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
+    secret: newSecret(cloud),
     // What is claimed on the lost host until it has cleared it; its disks stay where they are.
     vcpus: row.compute_claimed ? row.vcpus : 0,
     memory_mib: row.compute_claimed ? row.memory_mib : 0,

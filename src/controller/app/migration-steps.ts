@@ -2,6 +2,7 @@
  * The steps of a migration, each in one transaction: what changes with it, and what is told. Which step follows from what is
  * model/migration.ts; docs/design/0009-moving.md has the whole.
  */
+import type { Cloud } from '../cloud.ts'
 import { isMoving, type MigrationOutcome, nextOf } from '../../model/migration.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
 import type { MigrationProgress } from '../../protocol/migration.ts'
@@ -216,4 +217,9 @@ export async function end(tx: Tx, row: MigrationRow): Promise<void> {
  */
 export async function endWithInstances(tx: Tx, instance_ids: readonly string[], why: string): Promise<void> {
   for (const row of await migration.lockOpen(tx, instance_ids)) await giveUp(tx, row, 'failed', why)
+}
+
+/** What both hosts of a move know, and nobody else; also where nothing is sent: the words in which hosts are told want one. */
+export function newSecret(cloud: Cloud): string {
+  return Buffer.from(cloud.random.bytes(32)).toString('base64url')
 }

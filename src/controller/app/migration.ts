@@ -21,7 +21,7 @@ import type { Page } from '../store/page.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
 import { mustSee } from './instance.ts'
-import { askCancel, changed } from './migration-steps.ts'
+import { askCancel, changed, newSecret } from './migration-steps.ts'
 import { placeExisting } from './placement.ts'
 import { keepRefusal } from './placement-told.ts'
 
@@ -166,7 +166,7 @@ export async function beginMove(
     phase: 'preparing',
     copied_volumes: json(content.filter(one => !one.is_shared).map(one => one.id)),
     options: json(optionsOf(cloud, asked.options, source_host_id)),
-    secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
+    secret: newSecret(cloud),
     ...compute,
     disk_gib,
     operation_id,

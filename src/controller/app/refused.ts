@@ -14,7 +14,7 @@ import { migrationContent } from '../store/migration-content.ts'
 import { operation } from '../store/operation.ts'
 import { type Refusal, refusal } from '../store/refusal.ts'
 import { wanted } from '../store/wanted.ts'
-import { changed as migrationChanged } from './migration-steps.ts'
+import { changed as migrationChanged, newSecret } from './migration-steps.ts'
 import { placeExisting } from './placement.ts'
 import { keepRefusal } from './placement-told.ts'
 
@@ -89,7 +89,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
     outcome: 'succeeded',
     reason: said.failure,
     told: json(told),
-    secret: Buffer.from(cloud.random.bytes(32)).toString('base64url'),
+    secret: newSecret(cloud),
     vcpus: row.vcpus,
     memory_mib: row.memory_mib,
     disk_gib: placed.disk_gib,

@@ -110,7 +110,7 @@ async function find(db: Db, id: string): Promise<Migration | null> {
   return found ?? null
 }
 
-async function insert(tx: Tx, made: Insertable<MigrationTable>): Promise<void> {
+async function insert(tx: Tx, made: Insertable<MigrationTable> & { secret: string }): Promise<void> {
   await tx.insertInto('migration').values(made).execute()
 }
 
