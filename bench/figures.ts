@@ -25,6 +25,8 @@ export interface BenchContext {
   readonly profile_dir: string | null
   /** Whether PostgreSQL is to count its statements. */
   readonly statements: boolean
+  /** Of the hosts and instances of the large cloud: 1 for the figures, less to try something. */
+  readonly share: number
   /** A measurement is done: it is printed at once. */
   report(figure: Figure): void
 }
@@ -43,6 +45,7 @@ export interface Asked {
   readonly profile: boolean
   readonly profile_dir: string
   readonly statements: boolean
+  readonly share: number
 }
 
 export class BadUsage extends Error {}
@@ -59,11 +62,16 @@ export function parseCommandLine(argv: readonly string[]): Asked {
         profile: { type: 'boolean', default: false },
         'profile-dir': { type: 'string', default: 'profiles' },
         statements: { type: 'boolean', default: false },
+        share: { type: 'string', default: '1' },
       },
     })
     const { only, list, long, verbose, profile, statements } = values
-    return { only, list, long, verbose, profile, profile_dir: values['profile-dir'], statements }
+    const share = Number(values.share)
+    if (!(share > 0 && share <= 1))
+      throw new BadUsage(`--share takes a number over 0 and up to 1, not '${values.share}'`)
+    return { only, list, long, verbose, profile, profile_dir: values['profile-dir'], statements, share }
   } catch (error) {
+    if (error instanceof BadUsage) throw error
     throw new BadUsage(error instanceof Error ? error.message : String(error))
   }
 }

@@ -10,6 +10,7 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./start.ts'),
   () => import('./memory.ts'),
   () => import('./guest.ts'),
+  () => import('./migrate.ts'),
   () => import('./console.ts'),
   () => import('./ui.ts'),
   () => import('./libvirt.ts'),

@@ -1,11 +1,12 @@
 /** How long the tiny image takes: to build with its packages at hand, and to be ready as a guest on the emulator. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildTiny } from '../src/images/tiny.ts'
 import { runCommand } from '../src/lib/disk-image/command.ts'
 import { Guest, restrictedNetwork } from '../test/real/images/guest.ts'
 import type { BenchContext, FigureSpec } from './figures.ts'
+import { scratch } from '../test/support/scratch.ts'
 
 export const figures: readonly FigureSpec[] = [
   { name: 'image.tiny_build', unit: 's', better: 'less' },
@@ -13,7 +14,7 @@ export const figures: readonly FigureSpec[] = [
 ]
 
 export async function run({ report, wants }: BenchContext): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'bench-image-'))
+  const dir = await scratch('bench-image')
   try {
     const options = { work_dir: join(tmpdir(), 'croft-test-images'), out: join(dir, 'tiny.qcow2') }
     // Once for the downloads, which say more of the mirror than of the program.

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --only PREFIX …] [--long] [--list] [--verbose] [--profile] [--statements]`: one figure a line: name, value, unit.
+ * `npm run bench [-- --only PREFIX …] [--long] [--list] [--verbose] [--profile] [--statements] [--share N]`: one figure a line: name, value, unit.
  * Each other file of this folder that exports `figures` is a group of them; docs/bench.md says what they mean.
  */
 import { mkdir } from 'node:fs/promises'
@@ -29,6 +29,7 @@ async function main(): Promise<number> {
         note: text => asked.verbose && console.error(text),
         profile_dir: asked.profile ? asked.profile_dir : null,
         statements: asked.statements,
+        share: asked.share,
         report: ({ name, value }) => {
           const spec = specs.get(name)
           if (!spec) throw new Error(`no group lists the figure ${name}`)

@@ -3,8 +3,7 @@
  * is all that it takes of a transaction: look at what has changed, decide, claim, keep the explanation, commit.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import pino from 'pino'
@@ -21,6 +20,7 @@ import { realClock } from '../src/lib/clock.ts'
 import { spread, times } from './cloud/load.ts'
 import { profiledHere } from './cloud/profile.ts'
 import { type BenchContext, type FigureSpec, median, quantile } from './figures.ts'
+import { scratch } from '../test/support/scratch.ts'
 
 export const figures: readonly FigureSpec[] = [
   { name: 'scale.place_rate', unit: '/s', target: 2000, better: 'more' },
@@ -79,7 +79,7 @@ function noteCpu(context: BenchContext, name: string, from: NodeJS.CpuUsage, cou
 }
 
 async function openCloud(undo: AsyncDisposableStack): Promise<Cloud> {
-  const folder = await mkdtemp(join(tmpdir(), 'croft-bench-'))
+  const folder = await scratch('croft-bench')
   undo.defer(() => rm(folder, { recursive: true, force: true }))
   const postgres = await startPostgres({
     data_dir: join(folder, 'data'),

@@ -9,6 +9,7 @@ import { type BenchCloud, startCloud } from './cloud/cloud.ts'
 import { spread, times } from './cloud/load.ts'
 import { measure } from './cloud/meter.ts'
 import { cpuOfTree, pssOfTree } from './cloud/proc.ts'
+import { memoryInWords } from './cloud/profile.ts'
 import { Arrivals, Watcher } from './cloud/watcher.ts'
 import { type BenchContext, type FigureSpec, median } from './figures.ts'
 
@@ -20,33 +21,52 @@ export const figures: readonly FigureSpec[] = [
   { name: 'scale.reconnect', unit: 's', target: 60, better: 'less', long: true },
 ]
 
-const hosts = 10_000
-const instances = 100_000
-const events = 1_000_000
+const whole = { hosts: 10_000, instances: 100_000, events: 1_000_000 }
 const at_once = 16
 /** What was left over by filling has been written, rolled up and collected. */
 const settle_ms = 60_000
 const idle_ms = 60_000
 
 export async function run(context: BenchContext): Promise<void> {
-  const { statements, profile_dir } = context
+  const { statements, share } = context
+  const of = (count: number) => Math.ceil(count * share)
+  const hosts = of(whole.hosts)
+  const filled = { instances: of(whole.instances), events: of(whole.events) }
   const size = { cpus: 128, memory_mib: 524_288, pool_gib: 20_000 }
-  const cloud = await startCloud({ hosts, whole_hosts: true, size, statements, inspect: profile_dir !== null })
+  const from_ms = performance.now()
+  const cloud = await startCloud({ hosts, whole_hosts: true, size, statements, inspect: true })
   try {
-    context.note(`# scale: ${hosts} hosts are linked`)
+    await tellCosts(context, cloud, `${hosts} hosts are linked`, { since_ms: from_ms, count: hosts })
     await boot(context, cloud)
-    await fill(context, cloud)
-    if (context.wants('scale.list_p50')) await list(context, cloud)
+    await fill(context, cloud, filled)
     await delay(settle_ms)
+    if (context.wants('scale.list_p50')) await list(context, cloud)
     if (context.wants('scale.idle_cpu')) await idle(context, cloud)
     if (context.wants('scale.mem')) {
       context.note(`# scale.mem: PostgreSQL ${Math.round(await pssOfTree(cloud.pids.postgres))} MiB`)
       context.report({ name: 'scale.mem', value: await pssOfTree(cloud.pids.controller) })
+      const { inspector } = cloud.controller
+      if (inspector) context.note(`# scale.mem: MiB of the controller: ${await memoryInWords(inspector)}`)
     }
     if (context.wants('scale.reconnect')) await reconnect(context, cloud)
   } finally {
     await cloud.close()
   }
+}
+
+/** What all has cost since the processes were started, of which `count` things are there now. */
+async function tellCosts(
+  context: BenchContext,
+  { pids }: BenchCloud,
+  done: string,
+  { since_ms, count }: { since_ms: number; count: number },
+): Promise<void> {
+  const parts = Object.entries({ controller: pids.controller, postgres: pids.postgres, hosts: pids.hosts ?? 0 })
+  const costs = await Promise.all(
+    parts.map(async ([part, pid]) => `${part} ${((await cpuOfTree(pid)) / count).toFixed(2)} ms`),
+  )
+  const elapsed_s = (performance.now() - since_ms) / 1000
+  context.note(`# scale: ${done} after ${elapsed_s.toFixed(1)} s; CPU for each since the start: ${costs.join(', ')}`)
 }
 
 /** One instance each, 16 at once, each until it is seen running. */
@@ -73,16 +93,23 @@ async function boot(context: BenchContext, cloud: BenchCloud): Promise<void> {
 }
 
 /** Instances by the API, running; history as rows, as a busy month leaves it. */
-async function fill(context: BenchContext, cloud: BenchCloud): Promise<void> {
+async function fill(
+  context: BenchContext,
+  cloud: BenchCloud,
+  { instances, events }: { instances: number; events: number },
+): Promise<void> {
   const from_ms = performance.now()
   const arrivals = new Arrivals()
   const watcher = await Watcher.open(cloud.url, cloud.token, 'noun=instance', arrivals.see)
   const connection = await cloud.open()
-  for (let made = 0; made < instances; made += 1000) {
-    const asked = { name: `fleet-${made / 1000}`, count: 1000, ...cloud.instance }
-    const { items } = await connection.json<{ items: { id: string }[] }>('POST', '/v1/instances', asked)
-    await Promise.all(items.map(({ id }) => arrivals.when(id, 'running')))
-  }
+  await measure(context, cloud, 'scale.fill', async () => {
+    for (let made = 0; made < instances; made += 1000) {
+      const asked = { name: `fleet-${made / 1000}`, count: 1000, ...cloud.instance }
+      const { items } = await connection.json<{ items: { id: string }[] }>('POST', '/v1/instances', asked)
+      await Promise.all(items.map(({ id }) => arrivals.when(id, 'running')))
+    }
+    return instances
+  })
   watcher.close()
   connection.close()
   context.note(`# scale: ${instances} instances run after ${Math.round((performance.now() - from_ms) / 1000)} s`)
@@ -132,10 +159,15 @@ async function idle(context: BenchContext, cloud: BenchCloud): Promise<void> {
 
 /** The one controller is killed and another takes its place: from the kill until every host has been told all anew. */
 async function reconnect(context: BenchContext, cloud: BenchCloud): Promise<void> {
+  const from_ms = performance.now()
+  const before = await cpuOfTree(cloud.pids.hosts ?? 0)
   const [taken_ms = Number.NaN] = await times(1, async () => {
     const all = cloud.inSync()
     await cloud.replaceController()
+    context.note(`# scale.reconnect: another controller answers after ${Math.round(performance.now() - from_ms)} ms`)
     await all
   })
+  const [controller_ms, hosts_ms] = [await cpuOfTree(cloud.pids.controller), await cpuOfTree(cloud.pids.hosts ?? 0)]
+  context.note(`# scale.reconnect: CPU of the controller ${controller_ms} ms, of the hosts ${hosts_ms - before} ms`)
   context.report({ name: 'scale.reconnect', value: taken_ms / 1000 })
 }

@@ -5,10 +5,10 @@
  *   scripts/test.sh [slow] [check|unit|real|sim|browser|lab ...]
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, globSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { ensurePackages } from '../src/host/packages.ts'
+import { scratch } from '../test/support/scratch.ts'
 import type { Counts } from './tally.ts'
 
 type Tier = {
@@ -17,10 +17,12 @@ type Tier = {
   test_limit_ms: number
   files?: string
   /**
-   * What shares a process. All of a tier is quickest; a process for each folder or file keeps one that hangs or crashes from
-   * taking the others with it.
+   * What shares a process. All of a tier is quickest; a process for each folder (several, if it is large) or file keeps one that hangs
+   * or crashes from taking the others with it. A number: dealt out over so many.
    */
-  together?: 'all' | 'folder' | 'file'
+  together?: 'all' | 'folder' | 'file' | number
+  /** So many of its processes at once: for what waits more than it works. Each is shown when it is done. */
+  abreast?: number
   /**
    * Begins with the first and runs beside the others at this niceness, shown when they are done. For what leaves a core at rest most of
    * the time (whole hosts, which wait for guests to boot), and for what a busy machine cannot harm (simulations, with a clock of their own).
@@ -32,13 +34,21 @@ type Tier = {
 const tiers: Tier[] = [
   { name: 'check', limit_ms: 240_000, test_limit_ms: 0 },
   { name: 'unit', limit_ms: 180_000, test_limit_ms: 60_000, files: 'test/unit/**/*.test.ts', together: 'all' },
-  { name: 'real', limit_ms: 900_000, test_limit_ms: 180_000, files: 'test/real/**/*.test.ts', together: 'folder' },
+  {
+    name: 'real',
+    limit_ms: 900_000,
+    test_limit_ms: 180_000,
+    files: 'test/real/**/*.test.ts',
+    together: 'folder',
+    abreast: 2,
+  },
   {
     name: 'browser',
     limit_ms: 900_000,
     test_limit_ms: 300_000,
     files: 'test/browser/**/*.test.ts',
-    together: 'folder',
+    together: 4,
+    abreast: 2,
   },
   {
     name: 'lab',
@@ -65,9 +75,11 @@ const slow: Tier = {
   together: 'file',
 }
 
+/** In one process, of those that share theirs by folder. */
+const files_max = 30
+
 const root = path.join(import.meta.dirname, '..')
-const scratch = mkdtempSync(path.join(tmpdir(), 'croft-test-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+const folder = await scratch('croft-test')
 
 type Outcome = { code: number | null; late: boolean }
 
@@ -124,7 +136,7 @@ type Group = { title: string; files: string[]; limit_ms: number; test_limit_ms: 
 
 /** Runs tests in one process. What keeps it from its end counts as one more failure. */
 async function runGroup({ title, files, limit_ms, test_limit_ms }: Group, way: Way): Promise<Counts> {
-  const counted = path.join(scratch, `${title.replaceAll('/', '-')}.json`)
+  const counted = path.join(folder, `${title.replaceAll('/', '-')}.json`)
   const reporters = [
     ['reporter.ts', 'stdout'],
     ['tally.ts', counted],
@@ -150,11 +162,27 @@ async function runGroup({ title, files, limit_ms, test_limit_ms }: Group, way: W
 }
 
 function groupsOf(tier: Tier, files: readonly string[]): [string, string[]][] {
-  const key = (file: string) => {
-    if (tier.together === 'file') return file
-    return tier.together === 'folder' ? path.dirname(file) : tier.name
+  const { together } = tier
+  const key = (file: string, n: number) => {
+    if (typeof together === 'number') return `${tier.name} ${(n % together) + 1} of ${together}`
+    if (together === 'file') return file
+    return together === 'folder' ? path.dirname(file) : tier.name
   }
-  return Object.entries(Object.groupBy(files, key)).map(([title, group]) => [title, group ?? []])
+  const groups = Object.entries(Object.groupBy(files, key)).map(([title, group]): [string, string[]] => [
+    title,
+    group ?? [],
+  ])
+  return together === 'folder' ? groups.flatMap(([title, group]) => inParts(title, group)) : groups
+}
+
+/** A folder of many files, dealt out over several processes: one alone would be the last to end, with nothing beside it. */
+function inParts(title: string, files: readonly string[]): [string, string[]][] {
+  const parts = Math.ceil(files.length / files_max)
+  const part = (n: number): [string, string[]] => [
+    `${title} ${n + 1} of ${parts}`,
+    files.filter((_, at) => at % parts === n),
+  ]
+  return parts === 1 ? [[title, [...files]]] : Array.from({ length: parts }, (_, n) => part(n))
 }
 
 async function runTests(tier: Tier & { files: string }, way: Way): Promise<Counts> {
@@ -165,16 +193,36 @@ async function runTests(tier: Tier & { files: string }, way: Way): Promise<Count
     return { ...total, failed: 1 }
   }
   const deadline = performance.now() + tier.limit_ms
-  for (const [title, group] of groupsOf(tier, files)) {
-    const left_ms = deadline - performance.now()
-    if (left_ms < 1000) {
-      say(way, `FAIL ${title} was not run: the tier ${tier.name} has ${tier.limit_ms / 1000} s, and they are over`)
-      total.failed++
-      continue
+  const waiting = groupsOf(tier, files).values()
+  const abreast = tier.abreast ?? 1
+  /** Lanes share what waits: each takes the next when it is done with one. */
+  async function lane(): Promise<void> {
+    for (const [title, group] of waiting) {
+      const left_ms = deadline - performance.now()
+      if (left_ms < 1000) {
+        say(way, `FAIL ${title} was not run: the tier ${tier.name} has ${tier.limit_ms / 1000} s, and they are over`)
+        total.failed++
+        continue
+      }
+      const run = (way: Way) =>
+        runGroup({ title, files: group, limit_ms: left_ms, test_limit_ms: tier.test_limit_ms }, way)
+      add(total, await (abreast > 1 ? shownAtEnd(title, way, run) : run(way)))
     }
-    add(total, await runGroup({ title, files: group, limit_ms: left_ms, test_limit_ms: tier.test_limit_ms }, way))
   }
+  await Promise.all(Array.from({ length: abreast }, lane))
   return total
+}
+
+/** Keeps what it says until it is done, so that what runs abreast is not mixed. */
+async function shownAtEnd<T>(title: string, way: Way, run: (way: Way) => Promise<T>): Promise<T> {
+  const file = path.join(folder, `${title.replaceAll('/', '-')}.log`)
+  const output = openSync(file, 'a')
+  try {
+    return await run({ ...way, output })
+  } finally {
+    closeSync(output)
+    say(way, readFileSync(file, 'utf8').trimEnd())
+  }
 }
 
 function say({ output }: Way, line: string): void {
@@ -206,16 +254,15 @@ async function runTier(tier: Tier, way: Way = {}): Promise<Counts> {
 
 /** Begins a tier at once; keeps what it says until all others are done and its own end is awaited. */
 function runBeside(tier: Tier): () => Promise<Counts> {
-  const file = path.join(scratch, `${tier.name}.log`)
-  const output = openSync(file, 'a')
-  const done = runTier(tier, { output, niceness: tier.beside ?? 0 })
-  return async () => {
-    try {
-      return await done
-    } finally {
-      closeSync(output)
-      process.stdout.write(readFileSync(file))
-    }
+  const ended = Promise.withResolvers<void>()
+  const done = shownAtEnd(`tier ${tier.name}`, {}, async way => {
+    const counts = await runTier(tier, { ...way, niceness: tier.beside ?? 0 })
+    await ended.promise
+    return counts
+  })
+  return () => {
+    ended.resolve()
+    return done
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Time that moves only when nothing is left to do: the simulation advances to the next timer once every promise that can
- * go on has done so.
+ * go on has done so. And clocks of processes that may be killed.
  */
 import type { Clock, Timer } from '../src/lib/clock.ts'
 
@@ -43,20 +43,9 @@ export class VirtualClock implements Clock {
     })
   }
 
-  /** A clock for one process: what it still has planned is forgotten when the process is killed. */
+  /** A clock for one process. */
   of(alive: () => boolean): Clock {
-    return {
-      now_ms: () => this.time_ms,
-      steady_ms: () => this.time_ms,
-      after: (delay_ms, callback) => this.after(delay_ms, () => alive() && callback()),
-      sleep: (delay_ms, signal) =>
-        new Promise((resolve, reject) => {
-          this.sleep(delay_ms, signal).then(
-            () => alive() && resolve(),
-            error => alive() && reject(error),
-          )
-        }),
-    }
+    return clockWhile(this, alive)
   }
 
   /** Runs the next timer, if it is due by `until_ms`. False when there is none: time is `until_ms` then. */
@@ -74,5 +63,21 @@ export class VirtualClock implements Clock {
     this.time_ms = Math.max(this.time_ms, first.at_ms)
     first.callback()
     return true
+  }
+}
+
+/** A clock for one process: what it still has planned is forgotten when the process is killed. */
+export function clockWhile(clock: Clock, alive: () => boolean): Clock {
+  return {
+    now_ms: () => clock.now_ms(),
+    steady_ms: () => clock.steady_ms(),
+    after: (delay_ms, callback) => clock.after(delay_ms, () => alive() && callback()),
+    sleep: (delay_ms, signal) =>
+      new Promise((resolve, reject) => {
+        clock.sleep(delay_ms, signal).then(
+          () => alive() && resolve(),
+          error => alive() && reject(error),
+        )
+      }),
   }
 }

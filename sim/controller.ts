@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Cloud } from '../src/controller/cloud.ts'
 import { startController } from '../src/controller/controller.ts'
+import type { Fencing } from '../src/controller/fencing/fence.ts'
 import { handlers } from '../src/controller/http/index.ts'
 import { buildServer } from '../src/controller/http/server.ts'
 import type { VirtualClock } from './clock.ts'
@@ -33,6 +34,7 @@ export class SimulatedController {
   private readonly clock: VirtualClock
   private readonly random: Seeded
   private readonly log: Logger
+  private readonly fencing: Fencing
   private readonly onKilled: (controller: SimulatedController) => void
 
   constructor(parts: {
@@ -41,6 +43,7 @@ export class SimulatedController {
     clock: VirtualClock
     random: Seeded
     log: Logger
+    fencing: Fencing
     onKilled(controller: SimulatedController): void
   }) {
     this.name = parts.name
@@ -49,6 +52,7 @@ export class SimulatedController {
     this.clock = parts.clock
     this.random = parts.random
     this.log = parts.log
+    this.fencing = parts.fencing
     this.onKilled = parts.onKilled
   }
 
@@ -93,6 +97,7 @@ export class SimulatedController {
       log: this.log,
       sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
       images: { folder: '/simulated' },
+      fencing: this.fencing,
       wanted_of_hosts: { ovn_southbound: '', physical_networks: {}, external_gateway: null },
     })
     life.server = await buildServer(cloud, handlers, { rate: { per_s: 1e6, burst: 1e6 } })

@@ -2,11 +2,14 @@
 import { contract } from '../src/api/index.ts'
 import type { Cloud } from '../src/controller/cloud.ts'
 import { quotaResources } from '../src/model/quota.ts'
+import { ApiProblem } from '../src/sdk/errors.ts'
 import { type Client, createClient } from '../src/sdk/node-client.ts'
 
 /** What one request may make at most, and what is under way at a time. */
 const batch_max = 1000
 const looks_every_ms = 500
+const tries_max = 20
+const try_again_ms = 3000
 
 export class Crowd {
   private readonly cloud: Cloud
@@ -22,7 +25,7 @@ export class Crowd {
   /** Resolves when every host has a link that has begun. */
   async allLinked(hosts: number): Promise<void> {
     const from_ms = performance.now()
-    const linked = () => this.cloud.agents.count
+    const linked = () => this.cloud.agents.begun
     await this.until(
       () => Promise.resolve(linked() >= hosts),
       () => `${linked()} of ${hosts} hosts are linked`,
@@ -36,9 +39,12 @@ export class Crowd {
     const { client, asked } = await this.prepare()
     for (let made = 0; made < count; ) {
       const more = Math.min(batch_max, count - made)
-      await client.call(contract.instance.create, {
-        body: { ...asked, name: `fleet-${made / batch_max}`, count: more },
-      })
+      await this.patiently(idempotency_key =>
+        client.call(contract.instance.create, {
+          body: { ...asked, name: `fleet-${made / batch_max}`, count: more },
+          idempotency_key,
+        }),
+      )
       made += more
       if (made % (10 * batch_max) === 0 || made === count) {
         console.log(`${made} of ${count} instances are made, after ${seconds(from_ms)}`)
@@ -76,6 +82,20 @@ export class Crowd {
     if (!flavor || !image || !network) throw new Error('the playground has no flavor, image or network of its own')
     const asked = { flavor_id: flavor.id, image_id: image.id, networks: [{ network_id: network.id }] }
     return { client, asked }
+  }
+
+  /** All of a cloud in one process: while it catches its breath the database may seem to be away. The same is asked again then. */
+  private async patiently(ask: (idempotency_key: string) => Promise<unknown>): Promise<void> {
+    const key = crypto.randomUUID()
+    for (let left = tries_max - 1; ; left--) {
+      try {
+        await ask(key)
+        return
+      } catch (error) {
+        if (left === 0 || !(error instanceof ApiProblem) || error.code !== 'unavailable') throw error
+        await this.cloud.clock.sleep(try_again_ms)
+      }
+    }
   }
 
   private async running(): Promise<number> {

@@ -101,6 +101,8 @@ class Connection implements DatabaseConnection {
   private readonly process: Process
   readonly release: () => void
   private ended = false
+  /** What is asked at once is done one after the other, as PostgreSQL does. */
+  private turn: Promise<unknown> = Promise.resolve()
 
   constructor(engine: Engine, process: Process, release: () => void) {
     this.engine = engine
@@ -108,7 +110,13 @@ class Connection implements DatabaseConnection {
     this.release = release
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const asked = this.turn.then(() => this.execute<R>(query))
+    this.turn = asked.catch(() => undefined)
+    return asked
+  }
+
+  private async execute<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (!this.process.alive) return await this.abandon(never)
     if (this.ended) throw new ConnectionLost('the connection to the database is gone')
     const fault = this.process.away && !query.sql.startsWith('rollback') ? 'lose-before' : this.process.fault(query.sql)

@@ -39,8 +39,18 @@ export function factsOf(name: string, size: HostSize = {}): HostFacts {
     ovs_version: '3.1',
     ovn_version: '23.03',
     datapath: 'netdev',
-    tunnel_address: '127.0.0.1',
-    ...(size.pool_id !== undefined && { pool_id: size.pool_id }),
+    tunnel_address: tunnelAddressOf(name),
+    ...(size.pool_id !== undefined && poolOf(size.pool_id)),
     ...size.facts,
   }
+}
+
+/** What a host says that reads the directory of this pool. */
+export const poolOf = (pool_id: string) => ({ pool_id, pool_secret: `what lies in the directory of ${pool_id}` })
+
+/** One of a network for tests (RFC 2544), nearly always another one for another name. */
+function tunnelAddressOf(name: string): string {
+  let hash = 0
+  for (const letter of name) hash = (hash * 31 + letter.charCodeAt(0)) % 65_025
+  return `198.18.${1 + Math.floor(hash / 255)}.${1 + (hash % 255)}`
 }

@@ -2,6 +2,7 @@
  * A simulated host: the real agent over a hypervisor, storage and disk in memory. It can lose its agent, its power, its
  * link; what was on its disk is there when it comes back, what ran is not.
  */
+import type { WantedInstance } from '../src/protocol/wanted.ts'
 import { Duplex, Readable } from 'node:stream'
 import {
   type Agent,
@@ -12,16 +13,16 @@ import {
   type HypervisorEvent,
   type LinkDialler,
   type Log,
-  type PreparedDisk,
-  type Storage,
 } from '../src/agent/agent.ts'
 import { Failure } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
 import type { HostFacts } from '../src/protocol/host-facts.ts'
+import { HangingGuests } from './hang.ts'
 import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
 import type { Seeded } from './random.ts'
 import { simulatedSamples } from './samples.ts'
-import { simulatedState } from './state.ts'
+import { copyOf, type HostDisk, refill, simulatedState } from './state.ts'
+import { simulatedStorage } from './storage.ts'
 import { SimulatedWatchdog } from './watchdog.ts'
 
 export interface HostOptions {
@@ -37,8 +38,10 @@ export interface HostOptions {
   ground?: MovingGround
   /** A guest has begun to run here. */
   onRunning?(host: SimulatedHost, id: string): void
-  /** The disks of a pool that it shares with others. */
-  pool?: Map<string, string>
+  /** A disk is removed from here, of this instance. */
+  onRemoved?(host: SimulatedHost, instance_id: string, volume_id: string): void
+  /** The disks of a pool that it shares with others, and the config drives there. */
+  pool?: { volumes: Map<string, string>; configs: Set<string> }
   /** Whether another machine lives, by its address. */
   reaches?(address: string): boolean
   /** It measures itself and its guests, when a controller wants it to. */
@@ -60,14 +63,20 @@ export class SimulatedHost {
   readonly volumes: Map<string, string>
   /** Volumes that were looked for in vain, though they had been made here: somebody's data is lost. */
   readonly missing = new Set<string>()
-  readonly guestData = new Set<string>()
+  readonly guestData: Set<string>
   /** Guests that were sent so far in their last move that another host may run them: it must be asked. */
   readonly handed_over = new Set<string>()
+  /** Of those, the guests that have run on the other host. */
+  readonly went_over = new Set<string>()
+  /** Guests that went on here with what they had in memory, after they had run on another host. */
+  readonly stale = new Set<string>()
   powered = false
   /** Never comes back. */
   lost = false
   /** No packets in or out. */
   cut = false
+  /** What the machine calls itself; told at the next start of its agent. */
+  hostname: string
   /** Each start fails with this probability. */
   failing = 0
   private readonly disk = new Map<string, Map<string, string>>()
@@ -77,15 +86,28 @@ export class SimulatedHost {
   private life: Life | undefined
   /** Of this boot. */
   private watchdog: SimulatedWatchdog
+  private readonly hanging = new HangingGuests()
   private readonly listeners = new Set<(event: HypervisorEvent) => void>()
 
   constructor(options: HostOptions) {
     this.options = options
     this.id = options.id
     this.name = options.name
+    this.hostname = options.facts.hostname
     this.random = options.random
     this.watchdog = this.newWatchdog()
-    this.volumes = options.pool ?? new Map()
+    this.volumes = options.pool?.volumes ?? new Map()
+    this.guestData = options.pool?.configs ?? new Set()
+  }
+
+  /** Where other hosts reach it. */
+  get address(): string {
+    return this.options.facts.tunnel_address
+  }
+
+  /** Whether its agent runs. */
+  get has_agent(): boolean {
+    return this.life !== undefined
   }
 
   powerOn(): void {
@@ -115,16 +137,18 @@ export class SimulatedHost {
     const life: Life = { alive: true, agent: Promise.resolve() as never }
     const alive = () => life.alive
     const clock = this.options.clockOf(alive)
+    const prepareGuestData = async ({ id, config_drive }: WantedInstance) => {
+      await this.pause(alive, clock)
+      if (!config_drive) return null
+      this.guestData.add(id)
+      return `/config/${id}`
+    }
     life.agent = createAgent({
       hypervisor: this.hypervisor(alive, clock),
-      storage: this.storage(alive, clock),
+      storage: simulatedStorage(this, () => this.pause(alive, clock), this.options.onRemoved),
       guestData: {
-        prepare: async instance => {
-          await this.pause(alive, clock)
-          if (!instance.config_drive) return null
-          this.guestData.add(instance.id)
-          return `/config/${instance.id}`
-        },
+        prepare: prepareGuestData,
+        prepared: prepareGuestData,
         remove: async id => {
           await this.pause(alive, clock)
           this.guestData.delete(id)
@@ -133,7 +157,7 @@ export class SimulatedHost {
       network: { apply: () => this.pause(alive, clock) },
       state: simulatedState(this.disk, () => this.pause(alive, clock)),
       link: this.options.dialler(this, alive),
-      facts: { read: async () => this.options.facts },
+      facts: { read: async () => ({ ...this.options.facts, hostname: this.hostname }) },
       ...(this.options.ground && this.moves(this.options.ground, alive, clock)),
       probe: async ({ address, timeout_ms }) => {
         if (!this.options.reaches?.(address)) await clock.sleep(timeout_ms)
@@ -158,10 +182,36 @@ export class SimulatedHost {
     life.alive = false
   }
 
+  copyDisk(): HostDisk {
+    return {
+      state: copyOf(this.disk),
+      domains: new Map(this.domains),
+      volumes: this.options.pool ? null : new Map(this.volumes),
+    }
+  }
+
+  /** While it is off. */
+  putDisk({ state, domains, volumes }: HostDisk): void {
+    refill(this.disk, copyOf(state))
+    refill(this.domains, domains)
+    for (const [id, domain] of this.domains) this.domains.set(id, { ...domain, power: 'off', off_reason: 'unknown' })
+    if (volumes) refill(this.volumes, volumes)
+  }
+
   /** The guest shuts itself down, or crashes. */
   guestEnds(id: string, off_reason: 'guest' | 'crashed'): void {
     const domain = this.domains.get(id)
     if (domain?.power === 'running') this.put({ ...domain, power: 'off', off_reason })
+  }
+
+  /** The guest hangs; gives what its watchdog does then, null without one. */
+  guestHangs(id: string): string | null {
+    const domain = this.domains.get(id)
+    const action = this.hanging.actionOf(id)
+    if (domain?.power !== 'running' || action === null) return null
+    for (const listener of this.listeners) listener({ kind: 'watchdog', id })
+    this.hanging.hang(domain, one => this.put(one), this.machineClock())
+    return action
   }
 
   private moves(ground: MovingGround, alive: () => boolean, clock: Clock) {
@@ -173,10 +223,14 @@ export class SimulatedHost {
     }
   }
 
-  private newWatchdog(): SimulatedWatchdog {
+  /** Of this boot, which goes on when the agent dies. */
+  private machineClock(): Clock {
     const boot = this.boots
-    const clock = this.options.clockOf(() => this.powered && this.boots === boot)
-    return new SimulatedWatchdog(clock, id => {
+    return this.options.clockOf(() => this.powered && this.boots === boot)
+  }
+
+  private newWatchdog(): SimulatedWatchdog {
+    return new SimulatedWatchdog(this.machineClock(), id => {
       const domain = this.domains.get(id)
       if (domain?.power !== 'running' && domain?.power !== 'paused') return false
       this.put({ ...domain, power: 'off', off_reason: 'crashed' })
@@ -208,8 +262,10 @@ export class SimulatedHost {
         await pause()
         return this.domains.get(id) ?? null
       },
-      define: async ({ instance: { id } }: DomainSpec) => {
+      define: async (spec: DomainSpec) => {
+        const { id } = spec.instance
         await pause()
+        this.hanging.defined(spec)
         const there = this.domains.get(id)
         const fresh = { id, name: id, ours: true, power: 'off', off_reason: 'unknown', paused_reason: null } as const
         this.put(there ?? fresh)
@@ -217,7 +273,9 @@ export class SimulatedHost {
       },
       start: async id => {
         await pause()
-        if (this.random.chance(this.failing)) throw new Failure('the simulated hypervisor refuses')
+        // One that never starts a guest lacks something that others may have; one that fails now and then may do better the next time.
+        if (this.random.chance(this.failing))
+          throw new Failure('the simulated hypervisor refuses', { elsewhere: this.failing === 1 })
         const domain = this.domains.get(id)
         if (!domain) throw new Failure('there is no such domain')
         this.put({ ...domain, power: 'running', off_reason: null })
@@ -238,6 +296,7 @@ export class SimulatedHost {
       resume: async id => {
         await pause()
         const domain = this.domains.get(id)
+        if (domain?.moving !== undefined && this.went_over.has(id)) this.stale.add(id)
         if (domain) this.put(asRunning(domain))
       },
       undefine: async id => {
@@ -245,6 +304,7 @@ export class SimulatedHost {
         this.domains.delete(id)
         await pause()
       },
+      dumpOf: async id => this.hanging.dumpOf(id),
       forget: pause,
       subscribe: listener => void this.listeners.add(event => alive() && listener(event)),
       openConsole: async () => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }),
@@ -255,6 +315,7 @@ export class SimulatedHost {
       guestAgent: async () => false,
       guestFacts: async () => ({ addresses: [], os: null }),
       setPassword: async () => 'no_agent',
+      askGuest: async () => ({ outcome: 'failed', why: 'no_agent' }),
       grow: async () => undefined,
       confine: async () => undefined,
     }
@@ -263,35 +324,6 @@ export class SimulatedHost {
   private samples(clock: Clock) {
     const running = () => [...this.domains.values()].filter(one => one.power === 'running').map(one => one.id)
     return simulatedSamples(this.name, clock, { running }, this.options.facts)
-  }
-
-  private storage(alive: () => boolean, clock: Clock): Storage {
-    return {
-      prepare: async (instance, _show, _signal, made = []) => {
-        const disks: PreparedDisk[] = []
-        for (const wanted of instance.disks) {
-          await this.pause(alive, clock)
-          const there = this.volumes.has(wanted.volume_id)
-          if (!there && made.includes(wanted.volume_id)) {
-            this.missing.add(wanted.volume_id)
-            throw new Failure(`the disk ${wanted.volume_id} was here and is lost`)
-          }
-          this.volumes.set(wanted.volume_id, instance.id)
-          disks.push({ wanted, path: `/disks/${wanted.volume_id}`, format: 'qcow2', direct_io: true })
-        }
-        return disks
-      },
-      remove: async disks => {
-        for (const { volume_id } of disks) {
-          await this.pause(alive, clock)
-          this.volumes.delete(volume_id)
-        }
-      },
-      present: async ids => {
-        await this.pause(alive, clock)
-        return ids.filter(id => this.volumes.has(id))
-      },
-    }
   }
 }
 

@@ -20,13 +20,18 @@ export async function violations(pglite: PGlite, hosts: readonly SimulatedHost[]
   const lost = new Set(hosts.filter(host => host.lost).map(host => host.id))
   const living = hosts.filter(host => !host.lost)
   // What was placed on a host that never comes back waits for it; that it does is shown, as `unknown` and `waiting`.
-  const reached = instances.filter(one => !lost.has(one.host_id))
+  // So does a guest that was being handed to one: paused, until an operator says that the host is gone.
+  const paused = new Set(
+    (await migrationsOf(pglite)).filter(move => waitsForLost(move, hosts)).map(move => move.instance_id),
+  )
+  const reached = instances.filter(one => !lost.has(one.host_id) && !paused.has(one.id))
   return [
     ...reached.flatMap(settled),
     ...onHosts(reached, living),
     ...(await leftovers(pglite, living, instances)),
     ...(await lostVolumes(pglite, living)),
     ...(await sums(pglite)),
+    ...(await keptStates(pglite)),
     ...(await openOperations(pglite, hosts)),
     ...(await openMigrations(pglite, hosts)),
     ...(await sessions(pglite, hosts)),
@@ -54,6 +59,17 @@ function settled(one: InstanceFact): string[] {
   return fits[one.wanted].includes(one.power ?? '')
     ? []
     : [`${one.name} is wanted ${one.wanted} and observed ${one.power}`]
+}
+
+/** Lists find each instance by the state that it is shown in. */
+async function keptStates(pglite: PGlite): Promise<string[]> {
+  const { rows } = await pglite.query<{ name: string; kept: string | null; shown: string }>(`
+    select * from (select i.name, s.state as kept, instance_state_of(i.wanted_power, i.generation, i.deleted_at is not null,
+        i.held_generation is not null, o.power, instance_applied(o.applied_generation, o.power, i.generation, i.grows_from), o.failure,
+        h.session_controller_id is not null, exists (select from migration m where m.instance_id = i.id and m.phase in ('preparing', 'sending'))) as shown
+      from instance i join host h on h.id = i.host_id left join instance_observed o on o.instance_id = i.id
+      left join instance_state s on s.instance_id = i.id) as both_states where kept is distinct from shown`)
+  return rows.map(({ name, kept, shown }) => `${name} is found as ${kept} and shown as ${shown}`)
 }
 
 /** Each runs where its claim is, and only there. */
@@ -88,7 +104,8 @@ async function leftovers(
     for (const id of host.guestData)
       if (!known.has(id)) wrong.push(`${host.name} has a config drive ${id} that is of no instance`)
     // A CD-ROM is known by its instance.
-    const volumes = new Set([...rows, ...instances].filter(row => row.host_id === host.id).map(row => row.id))
+    const sharing = new Set(hosts.filter(one => one.volumes === host.volumes).map(one => one.id))
+    const volumes = new Set([...rows, ...instances].filter(row => sharing.has(row.host_id)).map(row => row.id))
     for (const id of host.volumes.keys())
       if (!volumes.has(id)) wrong.push(`${host.name} has a disk ${id} that is of no volume`)
   }
@@ -100,7 +117,10 @@ async function lostVolumes(pglite: PGlite, hosts: readonly SimulatedHost[]): Pro
   const { rows } = await pglite.query<{ id: string; name: string; host_id: string; made: boolean; deleted: boolean }>(
     'select id, name, host_id, made, deleted_at is not null as deleted from volume where host_id is not null',
   )
-  const wrong = hosts.flatMap(host => [...host.missing].map(id => `${host.name} has lost the content of volume ${id}`))
+  const wrong = hosts.flatMap(host => [
+    ...[...host.missing].map(id => `${host.name} has lost the content of volume ${id}`),
+    ...[...host.stale].map(id => `${id} went on on ${host.name} with old memory, after it had run elsewhere`),
+  ])
   for (const row of rows) {
     const host = hosts.find(one => one.id === row.host_id)
     if (!host) continue

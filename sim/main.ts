@@ -1,9 +1,12 @@
 /**
  * The simulation as a program. `--seed N` replays one run and tells what happens; `--seeds N` runs many, with `--restored` those
- * in which the database is restored from an older copy, each with `--trouble S` seconds of faults; without either it is a live
+ * in which the database is restored from an older copy, with `--shared` with a pool that hosts share, each with `--trouble S` seconds of faults; without either it is a live
  * playground: `--hosts N` simulated hosts under a real controller, `--instances N` of them filled, with the web UI's plug-ins of the
- * folder `--plugins`; with `--once` it ends when all of them run, and says what that took.
+ * folder `--plugins` and the scheduler's modules of the folder `--scheduler`; with `--once` it ends when all of them run, and says what that
+ * took. Up to a hundred of its hosts share a pool, unless `--no-shared` (and more only with `--shared`); lines of standard input cut their power and more (`help`).
  */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { VirtualClock } from './clock.ts'
 import { Engine } from './database.ts'
@@ -12,6 +15,7 @@ import { RestoredRun } from './restored.ts'
 import { Run } from './run.ts'
 
 const { values: options } = parseArgs({
+  allowNegative: true,
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string' },
@@ -21,8 +25,10 @@ const { values: options } = parseArgs({
     once: { type: 'boolean', default: false },
     listen: { type: 'string', default: '127.0.0.1:7070' },
     plugins: { type: 'string' },
+    scheduler: { type: 'string' },
     trouble: { type: 'string', default: '60' },
     restored: { type: 'boolean', default: false },
+    shared: { type: 'boolean' },
     quiet: { type: 'boolean', default: false },
   },
 })
@@ -36,12 +42,13 @@ function countOf(name: string, text: string): number {
 }
 
 const trouble_s = Number(options.trouble)
+const highly_available = options.shared ?? false
 const Kind = options.restored ? RestoredRun : Run
 
 async function replay(seed: string): Promise<boolean> {
   const engine = await Engine.open(new VirtualClock(0))
   const hosts = options.hosts ? { hosts: Number(options.hosts) } : {}
-  const result = await new Kind(engine, { seed, trouble_s, verbose: !options.quiet, ...hosts }).run()
+  const result = await new Kind(engine, { seed, trouble_s, highly_available, verbose: !options.quiet, ...hosts }).run()
   console.log(result.violations.length === 0 ? `seed ${seed}: all holds` : `seed ${seed}: violated`)
   for (const one of result.violations) console.log(`  ${one}`)
   return result.violations.length === 0
@@ -51,7 +58,7 @@ async function many(count: number, from: number): Promise<boolean> {
   const engine = await Engine.open(new VirtualClock(0))
   let bad = 0
   for (let seed = from; seed < from + count; seed++) {
-    const result = await new Kind(engine, { seed: String(seed), trouble_s }).run()
+    const result = await new Kind(engine, { seed: String(seed), trouble_s, highly_available }).run()
     if (result.violations.length === 0) continue
     bad++
     console.log(`seed ${seed}: ${result.violations.length} violations, first: ${result.violations[0]}`)
@@ -64,7 +71,12 @@ if (options.seed !== undefined) process.exitCode = (await replay(options.seed)) 
 else if (options.seeds !== undefined)
   process.exitCode = (await many(Number(options.seeds), Number(options.from))) ? 0 : 1
 else {
-  const { listen, plugins, once } = options
+  const { listen, plugins, scheduler, shared, once } = options
   const [hosts, instances] = [countOf('hosts', options.hosts ?? '3'), countOf('instances', options.instances)]
-  await playground({ hosts, instances, listen, plugins, once })
+  // Its address is told: it is there, and up to date.
+  if (!once) {
+    const build = join(import.meta.dirname, '../scripts/ui/build.ts')
+    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', build], { stdio: 'inherit' })
+  }
+  await playground({ hosts, instances, listen, plugins, scheduler, shared, once })
 }

@@ -16,9 +16,12 @@ interface Expected {
   source_alive: (() => boolean) | null
 }
 
-/** Which hosts wait for which instances. */
+/** Which hosts wait for which instances, and which hosts reach each other. */
 export class MovingGround {
   private readonly expected = new Map<string, Expected>()
+  private readonly cut = new Set<string>()
+  /** A guest is paused, and about to be handed from the one to the other: a moment that chance alone would hardly meet. */
+  handingOver: (from: SimulatedHost, to: SimulatedHost) => void = () => undefined
 
   put(one: Expected): void {
     this.expected.set(`${one.host.id} ${one.coming.instance.id}`, one)
@@ -31,7 +34,24 @@ export class MovingGround {
   remove(host_id: string, instance_id: string): void {
     this.expected.delete(`${host_id} ${instance_id}`)
   }
+
+  /** The network between two hosts, of which both may reach the controllers. */
+  cutLine(one: Pick<SimulatedHost, 'id'>, other: Pick<SimulatedHost, 'id'>): () => void {
+    const line = lineOf(one, other)
+    this.cut.add(line)
+    return () => this.cut.delete(line)
+  }
+
+  isJoined(one: SimulatedHost, other: SimulatedHost): boolean {
+    return !one.cut && !other.cut && !this.cut.has(lineOf(one, other))
+  }
 }
+
+const lineOf = (...ends: readonly Pick<SimulatedHost, 'id'>[]) =>
+  ends
+    .map(({ id }) => id)
+    .sort()
+    .join(' ')
 
 interface MoverParts {
   ground: MovingGround
@@ -50,7 +70,7 @@ export function simulatedMover(parts: MoverParts): Mover {
 
   function reach(target_id: string, instance_id: string, secret: string): Expected | null {
     const found = ground.of(target_id, instance_id)
-    const there = found && found.alive() && found.host.powered && !found.host.cut && !host.cut
+    const there = found && found.alive() && found.host.powered && ground.isJoined(host, found.host)
     return there && found.coming.migration.secret === secret ? found : null
   }
 
@@ -59,8 +79,8 @@ export function simulatedMover(parts: MoverParts): Mover {
     let answer: { value: T } | null = null
     asked.then(value => (answer = { value })).catch(() => undefined)
     for (;;) {
-      if (answer !== null) return host.cut || other.host.cut ? null : (answer as { value: T }).value
-      if (!other.alive() || other.host.cut || host.cut) return null
+      if (answer !== null) return ground.isJoined(host, other.host) ? (answer as { value: T }).value : null
+      if (!other.alive() || !ground.isJoined(host, other.host)) return null
       await clock.sleep(look_ms)
       if (!alive()) await new Promise<never>(() => {})
     }
@@ -72,15 +92,19 @@ export function simulatedMover(parts: MoverParts): Mover {
     const reached = () => reach(peer_host_id, id, secret)
     const stayed = (reason: string): Sent => ({ outcome: 'stayed', reason })
     host.handed_over.delete(id)
+    host.went_over.delete(id)
     await pause()
     const target = reached()
-    if (!target || target.source_alive?.()) return stayed('the target cannot be reached')
+    if (!target || target.source_alive?.() || target.coming.refused()) return stayed('the target cannot be reached')
     target.source_alive = alive
     try {
-      const steps = parts.random.between(1, 6)
+      const { bandwidth_mib_s } = leaving.migration
+      // As slowly as it is to be sent, looking as often as otherwise.
+      const least_ms = kind === 'live' && bandwidth_mib_s ? (memory_mib / bandwidth_mib_s) * 1000 : 0
+      const steps = Math.max(parts.random.between(1, 6), Math.ceil(least_ms / 1000))
       for (let step = 1; step <= steps; step++) {
-        leaving.show(progressAt(step / steps))
-        await clock.sleep(parts.random.between(50, 1500))
+        leaving.show(progressAt(step / steps, bandwidth_mib_s))
+        await clock.sleep(Math.max(parts.random.between(50, 1500), least_ms / steps))
         await pause()
         if (leaving.signal.aborted) return stayed('given up')
         if (reached() !== target) return stayed('the target went away')
@@ -93,6 +117,12 @@ export function simulatedMover(parts: MoverParts): Mover {
     }
   }
 
+  const mayRun = ({ coming }: Expected): Promise<boolean> =>
+    coming.mayRun(true).then(
+      () => true,
+      () => false,
+    )
+
   async function handOver(leaving: Leaving, target: Expected): Promise<Sent> {
     const { instance, migration } = leaving
     const { id } = instance
@@ -104,11 +134,24 @@ export function simulatedMover(parts: MoverParts): Mover {
       if (before?.power !== 'running') return { outcome: 'stayed', reason: 'the guest stopped on the way' }
       host.put({ ...before, power: 'paused', moving: 'paused' })
     }
+    ground.handingOver(host, target.host)
     await pause()
     const unsure: Sent = { outcome: 'unsure', reason: 'the target does not answer' }
     if (reach(migration.peer_host_id, id, migration.secret) !== target) return unsure
+    // All of them have come when the guest is handed over.
     for (const disk of instance.disks) target.host.volumes.set(disk.volume_id, id)
-    if (live && before) target.host.put(before)
+    const may = live ? await answerOf(target, mayRun(target)) : true
+    if (may === null) return unsure
+    if (!may) {
+      if (before) host.put({ ...before })
+      return { outcome: 'stayed', reason: 'the target does not take it' }
+    }
+    await pause()
+    if (reach(migration.peer_host_id, id, migration.secret) !== target) return unsure
+    if (live && before) {
+      target.host.put(before)
+      host.went_over.add(id)
+    }
     const come = { started_at: null, progress: progressAt(1) }
     const said = await answerOf(
       target,
@@ -124,7 +167,7 @@ export function simulatedMover(parts: MoverParts): Mover {
     async expect(coming) {
       await pause()
       ground.put({ host, alive, coming, source_alive: null })
-      return { address: `${host.name}:7072` }
+      return { address: `${host.address}:7072` }
     },
     isComing: id => ground.of(host.id, id)?.source_alive?.() === true,
     async dismiss(id) {
@@ -144,15 +187,18 @@ export function simulatedMover(parts: MoverParts): Mover {
   }
 }
 
-function progressAt(share: number) {
-  const memory_total_bytes = 128 * 1024 ** 2
+/** Of each guest, whatever it has. */
+const memory_mib = 128
+
+function progressAt(share: number, bandwidth_mib_s = 50) {
+  const memory_total_bytes = memory_mib * 1024 ** 2
   return {
     memory_total_bytes,
     memory_left_bytes: Math.round(memory_total_bytes * (1 - share)),
     disk_total_bytes: 0,
     disk_left_bytes: 0,
-    rate_bytes_s: 50 * 1024 ** 2,
-    elapsed_ms: Math.round(share * 3000),
+    rate_bytes_s: Math.min(50, bandwidth_mib_s) * 1024 ** 2,
+    elapsed_ms: Math.round(share * Math.max(3000, (memory_mib / bandwidth_mib_s) * 1000)),
     downtime_ms: share === 1 ? 100 : null,
     postcopy: false,
   }

@@ -21,6 +21,9 @@ export interface Wire {
   cut(reason: string): void
 }
 
+type End = 'agent' | 'controller'
+const ends: readonly End[] = ['agent', 'controller']
+
 export class Wires {
   readonly open = new Set<Wire>()
   /** The chance that a frame arrives twice. */
@@ -55,22 +58,32 @@ export class Wires {
     handlers: { message(text: string): void; closed(reason: string): void },
   ) {
     let open = true
-    const up = this.pipe(text => open && session.receive(text))
-    const down = this.pipe(text => open && alive() && handlers.message(text))
-    const close = (reason: string) => {
-      if (!open) return
-      open = false
-      this.open.delete(wire)
-      // The two ends learn of it when their own next packet does not get through.
-      this.clock.after(this.random.between(1, 100), () => alive() && handlers.closed(reason))
+    const passes = () => open && !host.cut
+    const up = this.pipe(text => passes() && session.receive(text))
+    const down = this.pipe(text => passes() && alive() && handlers.message(text))
+    const told = new Set<End>()
+    // An end learns of it when its own next packet does not get through.
+    const tell = (end: End, reason: string) => {
+      if (told.has(end)) return
+      told.add(end)
       this.clock.after(this.random.between(1, 100), () => {
-        cloud.agents.closed(session).catch(() => undefined)
+        if (end === 'controller') cloud.agents.closed(session).catch(() => undefined)
+        else if (alive()) handlers.closed(reason)
       })
     }
-    const wire: Wire = { host, url, cut: close }
-    const session: AgentSession = cloud.agents.accept(host.id, { send: frame => down(JSON.stringify(frame)), close })
+    // Without an end it is the wire itself that breaks. While the host is cut off, nobody hears what the other end did.
+    const close = (reason: string, by?: End) => {
+      open = false
+      this.open.delete(wire)
+      for (const end of ends) if (by === undefined || by === end || !host.cut) tell(end, reason)
+    }
+    const wire: Wire = { host, url, cut: reason => close(reason) }
+    const session: AgentSession = cloud.agents.accept(host.id, {
+      send: frame => down(JSON.stringify(frame)),
+      close: reason => close(reason, 'controller'),
+    })
     this.open.add(wire)
-    return { send: up, close: () => close('closed by the agent') }
+    return { send: up, close: () => close('closed by the agent', 'agent') }
   }
 
   /** In order, each a little later than asked; in real time, too, where a later timer may be the first to fire. */

@@ -1,14 +1,13 @@
 /**
  * A live cloud to play in: the real controller on a PostgreSQL of its own, in real time, with any number of simulated
- * hosts that start guests in a moment. The API answers as on a real cloud.
+ * hosts that start guests in a moment. The API answers as on a real cloud. Lines of standard input say what becomes of the hosts, and
+ * what the controller does about it is told.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import pino from 'pino'
-import type { Log } from '../src/agent/ports.ts'
-import { makeId } from '../src/controller/cloud.ts'
+import { type Cloud, makeId } from '../src/controller/cloud.ts'
 import { startController } from '../src/controller/controller.ts'
 import { serveConsoles } from '../src/controller/http/console-socket.ts'
 import { handlers } from '../src/controller/http/index.ts'
@@ -17,11 +16,13 @@ import { openDatabase } from '../src/controller/store/database.ts'
 import { startPostgres } from '../src/host/postgres.ts'
 import { realClock } from '../src/lib/clock.ts'
 import { version } from '../src/model/version.ts'
+import { simulatedFencing } from './bmc.ts'
+import { byHand } from './by-hand.ts'
 import { Crowd } from './crowd.ts'
-import { factsOf } from './facts.ts'
-import { SimulatedHost } from './host.ts'
+import { Machines } from './machines.ts'
 import { Wires } from './network.ts'
 import { seeded } from './random.ts'
+import { scratch } from '../test/support/scratch.ts'
 
 export interface PlaygroundOptions {
   hosts: number
@@ -33,20 +34,27 @@ export interface PlaygroundOptions {
   listen: string
   /** Folder of plug-ins of the web UI. */
   plugins?: string | undefined
+  /** Folder of the operator's own modules of the scheduler. */
+  scheduler?: string | undefined
+  /** The hosts' disks are in one pool that all reach; without it where there are few enough hosts. */
+  shared?: boolean | undefined
 }
 
 const url = 'sim://playground'
-const quiet: Log = { debug() {}, info() {}, warn() {}, error: (detail, text) => console.error(text, detail) }
+/** More hosts than this hardly ever reach one file system. */
+const sharing_max = 100
 
 export async function playground(options: PlaygroundOptions): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'croft-playground-'))
-  const log = pino({ level: 'warn' }, pino.destination(2))
+  const folder = await scratch('croft-playground')
+  // What a module of the scheduler prints is of the level 'info'.
+  const log = pino({ level: options.scheduler === undefined ? 'warn' : 'info' }, pino.destination(2))
   const postgres = await startPostgres({
     data_dir: join(folder, 'data'),
     socket_dir: join(folder, 'run'),
     database: 'croft',
     die_with_parent: true,
   })
+  const machines = new Machines()
   const running = await startController({
     self: { id: crypto.randomUUID(), name: 'playground', version, agent_url: 'https://127.0.0.1:1' },
     database: openDatabase({ url: postgres.url, onError: error => log.error({ err: error }) }),
@@ -55,7 +63,9 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
     log,
     sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
     images: { folder: join(folder, 'images') },
+    fencing: simulatedFencing(machines.hosts, realClock),
     ...(options.plugins !== undefined && { plugins_folder: resolve(options.plugins) }),
+    ...(options.scheduler !== undefined && { scheduler_folder: resolve(options.scheduler) }),
     wanted_of_hosts: { ovn_southbound: '', physical_networks: {}, external_gateway: null },
   })
   const { cloud, admin_password } = running
@@ -65,55 +75,22 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
   const separator = options.listen.lastIndexOf(':')
   await server.listen({ host: options.listen.slice(0, separator), port: Number(options.listen.slice(separator + 1)) })
   const wires = new Wires(realClock, seeded('playground'))
-  const hosts = await addHosts(cloud, options.hosts, wires.dialler([{ url, cloud: () => cloud }]))
+  const shared_pool = options.shared ?? options.hosts <= sharing_max
+  const dialler = wires.dialler([{ url, cloud: () => cloud }])
+  await machines.add(cloud, options.hosts, shared_pool, dialler)
   console.log(`a simulated cloud of ${options.hosts} hosts answers at http://${options.listen}`)
   console.log(`web UI:   http://${options.listen}/ui/     user: admin     password: ${admin_password}`)
   console.log(`sign in:  ./croft sign-in --url http://${options.listen} --user admin     password: ${admin_password}`)
-  if (!options.once) console.log('end it with Ctrl-C')
+  if (!options.once) console.log("'help' says what can be done to its hosts here; end it with Ctrl-C")
   const crowd = new Crowd(cloud, admin_password ?? '', `http://${options.listen}`)
-  if (options.instances > 0 || options.once) await crowd.allLinked(hosts.length)
+  if (options.instances > 0 || options.once) await crowd.allLinked(machines.hosts.size)
   if (options.instances > 0) await crowd.fill(options.instances)
-  if (!options.once) {
-    await new Promise(resolve => {
-      process.once('SIGINT', resolve)
-      process.once('SIGTERM', resolve)
-    })
-  }
-  for (const host of hosts) host.powerCut()
+  if (!options.once) await byHand({ cloud, machines, wires, folder, shared_pool, dialler })
+  for (const host of machines.hosts.values()) host.powerCut()
   await server.close()
   await running.close()
   await postgres.stop()
   await rm(folder, { recursive: true, force: true })
-}
-
-type Cloud = Awaited<ReturnType<typeof startController>>['cloud']
-
-async function addHosts(cloud: Cloud, count: number, dialler: ReturnType<Wires['dialler']>): Promise<SimulatedHost[]> {
-  const { db } = cloud.database
-  const cluster = await db.selectFrom('cluster').select('id').executeTakeFirstOrThrow()
-  const named = Array.from({ length: count }, (_, n) => ({ id: makeId<never>(cloud) as string, name: `host-${n + 1}` }))
-  const rows = named.map(({ id, name }) => ({
-    id,
-    name,
-    cluster_id: cluster.id,
-    machine_id: factsOf(name).machine_id,
-    certificate_sha256: Buffer.from(name),
-  }))
-  await db.insertInto('host').values(rows).execute()
-  return named.map(({ id, name }) => {
-    const host = new SimulatedHost({
-      id,
-      name,
-      facts: factsOf(name, { cpus: 64, memory_mib: 262_144, pool_gib: 10_000 }),
-      random: seeded(name),
-      log: quiet,
-      clockOf: () => realClock,
-      measures: true,
-      dialler,
-    })
-    host.powerOn()
-    return host
-  })
 }
 
 /** An image and a network, so that the first instance can be made at once. */

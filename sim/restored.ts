@@ -3,6 +3,7 @@
  * lost by it, nothing may be said to have succeeded that did not happen, and once an operator has settled it nothing is stuck.
  */
 import { violations } from './invariants.ts'
+import type { SimulatedHost } from './host.ts'
 import { Run, type RunResult } from './run.ts'
 
 /** Nothing is purged by time within a run. */
@@ -19,6 +20,9 @@ interface Disagreement {
 }
 
 export class RestoredRun extends Run {
+  /** Of which nothing is to be left anywhere, or of which somebody said so. */
+  private readonly given_up = new Set<string>()
+
   override async run(): Promise<RunResult> {
     const third_ms = (this.options.trouble_s * 1000) / 3
     await this.begin(recovery_minutes)
@@ -26,23 +30,27 @@ export class RestoredRun extends Run {
     await this.copy()
     await this.advance(third_ms)
     await this.restore()
-    const disks = this.hosts.map(host => new Map(host.volumes))
+    const disks = this.disks()
     await this.advance(third_ms)
+    await this.countKinds()
     this.heal(0)
     await this.advance(unsettled_s * 1000)
-    const found = [...this.lost(disks, new Set()), ...(await this.lies())]
-    const given_up = await this.settle()
+    await this.countKinds()
+    const found = [...this.lost(disks), ...(await this.lies())]
+    await this.settle()
     await this.advance(settle_s * 1000)
-    found.push(...this.lost(disks, given_up), ...(await violations(this.engine.pglite, this.hosts)))
-    found.push(...(await this.unsettled()), ...this.idle())
+    found.push(...this.lost(disks), ...(await this.violated()))
+    found.push(...(await this.unsettled()), ...this.idle(), ...this.doubled)
+    await this.countRestored()
     await this.stop()
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
   }
 
-  /** Moves take disks from their hosts, too. What they and an older database do to each other is not played yet (docs/STATUS.md). */
-  protected override operatorAsks(): void {}
+  /** Half of them so that they run again elsewhere when their host is lost, where hosts share a pool. */
+  protected override alsoAsked(): object {
+    return this.options.highly_available && this.random.chance(0.5) ? { availability: 'high' } : {}
+  }
 
-  /** Nothing that takes a disk away. */
   protected override userAsks(): void {
     const { random } = this
     if (this.ids.length === 0 || random.chance(0.3)) return void this.create()
@@ -52,9 +60,11 @@ export class RestoredRun extends Run {
       ['POST', `/v1/instances/${id}/stop`, {}],
       ['POST', `/v1/instances/${id}/reboot`, { hard: random.chance(0.5) }],
       ['DELETE', `/v1/instances/${id}`, undefined],
+      ['DELETE', `/v1/instances/${id}?purge=true`, undefined],
       ['POST', `/v1/instances/${id}/recover`, {}],
       ['PATCH', `/v1/instances/${id}`, { tags: { asked: String(this.requests) } }],
     ] as const)
+    if (path.endsWith('purge=true')) this.given_up.add(id)
     void this.ask(method, path, body)
   }
 
@@ -87,13 +97,43 @@ export class RestoredRun extends Run {
       set session_replication_role = origin`)
   }
 
-  /** Disks that were on hosts when the database was restored, and are not any more. */
-  private lost(disks: readonly ReadonlyMap<string, string>[], given_up: ReadonlySet<string>): string[] {
-    return this.hosts.flatMap((host, n) =>
-      [...(disks[n] ?? [])].flatMap(([id, owner]) =>
-        host.volumes.has(id) || given_up.has(owner) ? [] : [`${host.name} has lost the disk ${id} of ${owner}`],
-      ),
+  /** The disks that there are, with whose each is, wherever. */
+  private disks(): Map<string, string> {
+    return new Map(this.hosts.flatMap(host => [...host.volumes]))
+  }
+
+  /** Disks that there were when the database was restored, and that are nowhere any more. */
+  private lost(disks: ReadonlyMap<string, string>): string[] {
+    const now = this.disks()
+    return [...disks].flatMap(([id, owner]) =>
+      now.has(id) || this.given_up.has(owner) ? [] : [`the disk ${id} of ${owner} is lost`],
     )
+  }
+
+  /** A record that is back of what was purged for good says that its disk is lost: that is so. */
+  private async violated(): Promise<string[]> {
+    const { rows } = await this.engine.pglite.query<{ id: string; instance_id: string | null }>(
+      'select id, instance_id from volume',
+    )
+    const purged = rows.flatMap(row => (row.instance_id && this.given_up.has(row.instance_id) ? row.id : []))
+    const found = await violations(this.engine.pglite, this.hosts)
+    return found.filter(
+      one => !/ has lost the content | is not on h\d/.test(one) || !purged.some(id => one.includes(id)),
+    )
+  }
+
+  private async countKinds(): Promise<void> {
+    const { rows } = await this.engine.pglite.query<{ kind: string; n: number }>(
+      'select kind, count(*)::int as n from held_instance group by kind order by kind',
+    )
+    for (const { kind, n } of rows) this.counts[`found ${kind}`] = (this.counts[`found ${kind}`] ?? 0) + n
+  }
+
+  private async countRestored(): Promise<void> {
+    const { rows } = await this.engine.pglite.query<{ cause: string; n: number }>(
+      'select cause, count(*)::int as n from migration group by cause order by cause',
+    )
+    for (const { cause, n } of rows) this.counts[`moves by ${cause}`] = n
   }
 
   /** What is said to have succeeded of instances whose hosts go by something newer. */
@@ -114,9 +154,8 @@ export class RestoredRun extends Run {
     return (answer?.body.disagreements ?? []) as Disagreement[]
   }
 
-  /** An operator's acts, on each host one way or the other. Returns the instances that were given up by name. */
-  private async settle(): Promise<Set<string>> {
-    const given_up = new Set<string>()
+  /** An operator's acts, on each host one way or the other. What hosts agree about has been settled by then. */
+  private async settle(): Promise<void> {
     const work = (async () => {
       for (const host of this.hosts) {
         const path = `/v1/hosts/${host.id}`
@@ -126,19 +165,41 @@ export class RestoredRun extends Run {
         // What the database would delete and the host keeps is kept.
         if (((first?.body.left ?? []) as unknown[]).length > 0)
           await this.ask('POST', `${path}/reconcile`, { take: 'host' })
-        for (const { instance_id, name, kind } of await this.disagreementsOf(host.id)) {
-          this.note(`${kind} to settle`)
-          if (kind !== 'orphaned') continue
-          const adopted = this.random.chance(0.7) ? await this.ask('POST', `${path}/adopt`, { instance_id }) : null
-          if (adopted?.status === 200) continue
-          given_up.add(instance_id)
-          await this.ask('POST', `${path}/purge-orphan`, { instance_id, name })
-        }
+        for (const one of await this.disagreementsOf(host.id)) await this.settleOne(host, one)
       }
     })()
     await this.advance(operator_s * 1000)
     await work
-    return given_up
+  }
+
+  private async settleOne(host: SimulatedHost, { instance_id, name, kind }: Disagreement): Promise<void> {
+    const path = `/v1/hosts/${host.id}`
+    this.note(`${kind} to settle`)
+    if (kind === 'elsewhere' || kind === 'missing') {
+      const take = kind === 'missing' ? this.isLeft(instance_id) : this.isHere(host, instance_id)
+      const answer = await this.ask('POST', `${path}/reconcile`, { take, instance_ids: [instance_id] })
+      this.note(`${kind} settled by the ${take}: ${JSON.stringify(answer?.body.left)}`)
+    } else if (kind === 'orphaned') {
+      const adopt = () => this.ask('POST', `${path}/adopt`, { instance_id })
+      const adopted = this.random.chance(0.7) ? await adopt() : null
+      if (adopted?.status === 200) return
+      const purged = await this.ask('POST', `${path}/purge-orphan`, { instance_id, name })
+      if ((purged?.status ?? 500) < 300) this.given_up.add(instance_id)
+      // Another host holds it, too.
+      else if (!adopted) await adopt()
+    }
+  }
+
+  /** Its disks are looked for. */
+  private isLeft(id: string): 'host' | 'database' {
+    return [...this.disks().values()].includes(id) ? 'database' : 'host'
+  }
+
+  /** Both hosts are looked at. */
+  private isHere(host: SimulatedHost, id: string): 'host' | 'database' {
+    if (host.domains.get(id)?.power === 'running') return 'host'
+    const elsewhere = this.hosts.some(one => one.domains.get(id)?.power === 'running')
+    return elsewhere || this.random.chance(0.5) ? 'database' : 'host'
   }
 
   private async unsettled(): Promise<string[]> {

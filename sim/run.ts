@@ -3,6 +3,7 @@
  * then the faults stop, time passes, and what must hold is checked. The same seed gives the same run.
  */
 import pino from 'pino'
+import { simulatedFencing } from './bmc.ts'
 import { VirtualClock } from './clock.ts'
 import { type Answer, ControllerDied, SimulatedController } from './controller.ts'
 import { Engine, type Fault } from './database.ts'
@@ -51,8 +52,9 @@ export class Run {
   protected readonly random: Seeded
   protected readonly engine: Engine
   protected readonly hosts: SimulatedHost[] = []
+  protected readonly byName = new Map<string, SimulatedHost>()
   protected readonly controllers: SimulatedController[] = []
-  private readonly wires: Wires
+  protected readonly wires: Wires
   protected readonly options: Required<RunOptions>
   protected readonly counts: Record<string, number> = {}
   protected readonly ids: string[] = []
@@ -62,7 +64,7 @@ export class Run {
   private readonly volumes: VolumeUser
   private readonly operator: Operator
   protected records: Records | undefined
-  private readonly pool = new Map<string, string>()
+  private readonly pool = { volumes: new Map<string, string>(), configs: new Set<string>() }
   private trouble = true
   protected trace = 0
   protected requests = 0
@@ -74,6 +76,9 @@ export class Run {
     this.wires = new Wires(this.clock, this.random.fork('wires'))
     const acts = { ask: this.ask.bind(this), createFrom: this.create.bind(this) }
     this.operator = new Operator({ ask: acts.ask, random: this.random, hosts: this.hosts, ids: this.ids })
+    this.ground.handingOver = (from, to) => {
+      if (this.trouble && this.random.chance(0.25)) this.lineBreaks(from, to)
+    }
     this.volumes = new VolumeUser({ ...acts, random: this.random, records: () => this.records })
   }
 
@@ -136,10 +141,10 @@ export class Run {
         }
         this.clock.after(this.random.between(100, 8000), restart)
       }
+      const { engine, clock } = this
+      const fencing = simulatedFencing(this.byName, clock)
       const random = this.random.fork(name)
-      this.controllers.push(
-        new SimulatedController({ name, engine: this.engine, clock: this.clock, random, log, onKilled }),
-      )
+      this.controllers.push(new SimulatedController({ name, engine, clock, random, log, fencing, onKilled }))
     }
   }
 
@@ -150,15 +155,10 @@ export class Run {
       const host = new SimulatedHost({
         id,
         name,
-        facts: {
-          ...factsOf(name, {
-            cpus: 4,
-            memory_mib: 4096,
-            pool_gib: 100,
-            ...(this.options.highly_available && { pool_id }),
-          }),
-          tunnel_address: addressOf(name),
-        },
+        facts: factsOf(name, {
+          ...{ cpus: 4, memory_mib: 4096, pool_gib: 100, facts: { tunnel_address: addressOf(name) } },
+          ...(this.options.highly_available && { pool_id }),
+        }),
         ...(this.options.highly_available && { pool: this.pool }),
         reaches: address => this.hosts.some(one => addressOf(one.name) === address && one.powered && !one.cut),
         random: this.random.fork(name),
@@ -167,24 +167,38 @@ export class Run {
         dialler,
         ground: this.ground,
         onRunning: (at, instance_id) => this.mustBeAlone(at, instance_id),
+        onRemoved: (at, instance_id, volume_id) => this.mustBeUnused(at, instance_id, volume_id),
       })
       host.failing = 0.02
       this.hosts.push(host)
+      this.byName.set(name, host)
       host.powerOn()
     }
   }
 
   private async countMoves(): Promise<void> {
-    const { rows } = await this.engine.pglite.query<{ outcome: string; n: number }>(
-      'select outcome, count(*)::int as n from migration group by outcome',
+    const { rows } = await this.engine.pglite.query<{ outcome: string; n: number; carried: number }>(
+      'select outcome, count(*)::int as n, count(never)::int as carried from migration group by outcome',
     )
-    for (const { outcome, n } of rows) this.counts[`moves ${outcome}`] = n
+    for (const { outcome, n, carried } of rows) {
+      this.counts[`moves ${outcome}`] = n
+      // Their hosts did not reach each other at the hand-over.
+      if (carried > 0) this.counts[`moves ${outcome} by what controllers carried`] = carried
+    }
   }
 
   private mustBeAlone(at: SimulatedHost, instance_id: string): void {
     for (const host of this.hosts) {
       if (host === at || host.domains.get(instance_id)?.power !== 'running') continue
       this.doubled.add(`${instance_id} ran on ${host.name} and ${at.name} at once`)
+    }
+  }
+
+  /** A pool that hosts share is one map of them all. */
+  private mustBeUnused(at: SimulatedHost, instance_id: string, volume_id: string): void {
+    for (const host of this.hosts) {
+      if (host.volumes !== at.volumes || host.domains.get(instance_id)?.power !== 'running') continue
+      this.doubled.add(`${at.name} removed the disk ${volume_id} of ${instance_id}, which runs on ${host.name}`)
     }
   }
 
@@ -225,6 +239,7 @@ export class Run {
     const { network_id } = this.records ?? {}
     const source = boot_volume_id ? { boot_volume_id } : this.volumes.source()
     const body = {
+      ...this.alsoAsked(),
       name: `vm-${this.requests}`,
       count: 'boot_volume_id' in source ? 1 : this.random.between(1, 4),
       flavor_id: this.random.chance(0.4) ? this.records?.disks_flavor_id : this.records?.flavor_id,
@@ -234,6 +249,10 @@ export class Run {
     const answer = await this.ask('POST', '/v1/instances', body)
     const items = (answer?.body.items ?? []) as { id: string }[]
     this.ids.push(...items.map(item => item.id))
+  }
+
+  protected alsoAsked(): object {
+    return {}
   }
 
   /** As a good client does: with one key, again at another controller when the answer is lost. */
@@ -261,7 +280,7 @@ export class Run {
     const host = random.pick(this.hosts)
     // Now and then a second one before the first is over.
     if (random.chance(0.2)) this.clock.after(random.between(0, 300), () => this.trouble && this.strike())
-    const kind = random.between(0, 6)
+    const kind = random.between(0, 7)
     if (kind === 0) {
       const controller = random.pick(this.controllers)
       controller.planned = { fault: random.pick(faults), after: random.between(0, 30) }
@@ -271,6 +290,7 @@ export class Run {
     else if (kind === 3) this.linkBreaks(host)
     else if (kind === 4) this.guestEnds(host)
     else if (kind === 5) this.databaseGoes(random.pick(this.controllers))
+    else if (kind === 6) this.lineBreaks(host, random.pick(this.hosts))
     else random.pick(this.controllers).kill()
   }
 
@@ -305,6 +325,14 @@ export class Run {
     this.clock.after(this.random.between(100, 40_000), () => {
       host.cut = false
     })
+  }
+
+  /** The two reach the controllers, and not each other; some never again. */
+  private lineBreaks(one: SimulatedHost, other: SimulatedHost): void {
+    if (one === other) return
+    this.note(`${one.name} and ${other.name} are cut off from each other`)
+    const mend = this.ground.cutLine(one, other)
+    if (this.random.chance(0.7)) this.clock.after(this.random.between(500, 60_000), mend)
   }
 
   private guestEnds(host: SimulatedHost): void {

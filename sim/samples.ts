@@ -1,7 +1,7 @@
 /** What a simulated host measures: smooth curves over time, another one for each guest, cheap to make up. */
 import type { SampleSource } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
-import type { HostSample, InstanceSample } from '../src/protocol/samples.ts'
+import { type HostSample, type InstanceSample, ownPool } from '../src/protocol/samples.ts'
 
 interface Guests {
   /** Ids of those that run. */
@@ -74,7 +74,7 @@ export function simulatedSamples(
       load1: Number((size.cpus * busy * (1 + 0.2 * Math.sin(t_s / 90))).toFixed(2)),
       memory_used_bytes: Math.min(memory_size_bytes, 2 * gib + Math.round(count * gib * 0.6)),
       memory_size_bytes,
-      pools: [{ name: 'local', used_bytes: (40 + 3 * count) * gib, size_bytes: 2000 * gib }],
+      pools: [{ name: ownPool, used_bytes: (40 + 3 * count) * gib, size_bytes: 2000 * gib }],
       ...devices(t_s, share, 'nvme0n1', 'eth0'),
     }
   }

@@ -43,6 +43,8 @@ export const ConfigFile = Type.Object(
     tunnel_nic: Type.Optional(Type.String({ pattern: '^[^/\\s]{1,15}$' })),
     /** A PostgreSQL of your own, 15 or newer; without it Croft runs one. */
     database_url: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+    /** The machine that has OVN's databases, where this one is a further controller of a cloud and nothing else of it. */
+    ovn_central: Type.Optional(Type.String()),
     /** Settings of Croft's own PostgreSQL, by their names in postgresql.conf. */
     postgres_settings: Type.Optional(Type.Record(Type.String(), Type.String())),
     /** The network of floating addresses, with the gateway's address in it: 172.31.240.1/24. */
@@ -57,7 +59,7 @@ export type ConfigFile = Static<typeof ConfigFile>
 export type Address = { host: string; port: number }
 
 export type Config = Required<
-  Omit<ConfigFile, 'database_url' | 'cluster_address' | 'tunnel_nic' | 'listen' | 'agent_listen'>
+  Omit<ConfigFile, 'database_url' | 'ovn_central' | 'cluster_address' | 'tunnel_nic' | 'listen' | 'agent_listen'>
 > & {
   config_file: string
   listen: Address
@@ -65,6 +67,7 @@ export type Config = Required<
   cluster_address: string | undefined
   tunnel_nic: string | undefined
   database_url: string | undefined
+  ovn_central: string | undefined
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -80,6 +83,7 @@ const from_environment = [
   'agent_listen',
   'cluster_address',
   'database_url',
+  'ovn_central',
   'external_gateway',
 ] as const
 
@@ -115,6 +119,7 @@ function complete(all: ConfigFile, config_file: string): Config {
     cluster_address: all.cluster_address,
     tunnel_nic: all.tunnel_nic,
     database_url: all.database_url,
+    ovn_central: all.ovn_central,
     postgres_settings: all.postgres_settings ?? {},
     external_gateway: checkedGateway(all.external_gateway ?? '172.31.240.1/24'),
     virtualisation: all.virtualisation ?? 'auto',

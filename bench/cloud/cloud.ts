@@ -4,8 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
@@ -16,6 +15,7 @@ import { type Controller, startController } from './controller.ts'
 import type { HostsOrder } from './hosts-main.ts'
 import { spread } from './load.ts'
 import { Statements } from './statements.ts'
+import { scratch } from '../../test/support/scratch.ts'
 
 export interface BenchCloud {
   url: string
@@ -56,7 +56,7 @@ export interface CloudOptions {
 
 export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud> {
   await using undo = new AsyncDisposableStack()
-  const folder = await mkdtemp(join(tmpdir(), 'croft-bench-'))
+  const folder = await scratch('croft-bench')
   undo.defer(() => rm(folder, { recursive: true, force: true }))
   const postgres = await startPostgres({
     data_dir: join(folder, 'data'),

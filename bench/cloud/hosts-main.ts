@@ -11,10 +11,16 @@ import { factsOf } from '../../sim/facts.ts'
 import { simulatedSamples } from '../../sim/samples.ts'
 import { createControllerClient } from '../../src/agent/drivers/controller-client.ts'
 import { joinHost } from '../../src/agent/join.ts'
-import { backOffFirst_ms, backOffMax_ms } from '../../src/agent/link.ts'
-import type { LinkConnection, LinkDialler } from '../../src/agent/ports.ts'
+import { createLink, type Link } from '../../src/agent/link.ts'
+import type { LinkDialler, Log } from '../../src/agent/ports.ts'
 import { realClock } from '../../src/lib/clock.ts'
-import type { AgentFrame, ControllerFrame, InstanceReport } from '../../src/protocol/messages.ts'
+import {
+  type AgentFrame,
+  type ControllerFrame,
+  type InstanceReport,
+  protocolVersion,
+} from '../../src/protocol/messages.ts'
+import { packSample } from '../../src/protocol/samples.ts'
 import type { WantedInstance } from '../../src/protocol/wanted.ts'
 import { spread } from './load.ts'
 
@@ -32,6 +38,8 @@ export interface HostsOrder {
 type Wanted = Extract<ControllerFrame, { type: 'wanted' }>
 
 const joins_at_once = 8
+/** A link that ends is seen where it counts. */
+const quiet: Log = { debug() {}, info() {}, warn() {}, error: (detail, text) => console.error(text, detail) }
 const powers = { running: 'running', stopped: 'stopped', deleted: 'stopped', purged: 'absent' } as const
 
 function reportOf(wanted: WantedInstance): InstanceReport {
@@ -77,13 +85,10 @@ class Host {
   private readonly in_sync: InSync
   private readonly held = new Map<string, WantedInstance>()
   private readonly samples
-  private dialler: LinkDialler | undefined
-  private link: LinkConnection | undefined
-  private beat: NodeJS.Timeout | undefined
+  private link: Link | undefined
   private measuring: NodeJS.Timeout | undefined
   private interval_s = 0
   private number = 0
-  private failures = 0
   private readonly began = Promise.withResolvers<void>()
 
   constructor(order: HostsOrder, n: number, in_sync: InSync) {
@@ -98,54 +103,59 @@ class Host {
   async start(token: string, state_dir: string): Promise<void> {
     const { controller_url } = this.order
     const machine_id = `machine-${this.name}`
-    const identity = await joinHost({ controller_url, token, state_dir, name: this.name, machine_id })
-    this.dialler = createControllerClient(identity)
-    await this.dial()
+    // Hardware that says nothing: to ask ip(8) for each of ten thousand would fork this process, which is larger than any agent, as often.
+    const hardware = {}
+    const identity = await joinHost({ controller_url, token, state_dir, name: this.name, machine_id, hardware })
+    this.link = this.linkTo(createControllerClient(identity))
+    this.link.start()
     await this.began.promise
   }
 
-  private async dial(): Promise<void> {
-    const [url = ''] = this.dialler?.urls ?? []
-    try {
-      this.link = await this.dialler?.dial(url, {
-        message: text => this.take(JSON.parse(text) as ControllerFrame),
-        closed: reason => this.lost(reason),
-      })
-    } catch (error) {
-      return this.lost(error instanceof Error ? error.message : String(error))
-    }
-    const facts = { ...factsOf(this.name, this.order.size), machine_id: `machine-${this.name}` }
-    const holds = [...this.held.values()].map(({ id, generation, details_version, power, reboot_count }) => {
-      return { id, generation, details_version, power, reboot_count }
+  /** The link of the agent itself: its heartbeats, its checks, its way of dialling again. */
+  private linkTo(dialler: LinkDialler): Link {
+    return createLink({
+      dialler,
+      clock: realClock,
+      random: { fraction: () => Math.random() },
+      log: quiet,
+      hello: () => {
+        const facts = { ...factsOf(this.name, this.order.size), machine_id: `machine-${this.name}` }
+        const holds = [...this.held.values()].map(({ id, generation, details_version, power, reboot_count }) => {
+          return { id, generation, details_version, power, reboot_count }
+        })
+        return Promise.resolve({ type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: ['probe'] })
+      },
+      welcomed: ({ last_report }) => {
+        this.number = Math.max(this.number, last_report)
+        return Promise.resolve()
+      },
+      frame: frame => {
+        if (frame.type === 'wanted') this.follow(frame)
+        if (frame.type === 'call') this.answer(frame)
+        return Promise.resolve()
+      },
+      needsLease: () => false,
+      lost: () => this.lost(),
     })
-    this.send({ type: 'hello', protocol: 1, facts, holds })
   }
 
-  private lost(reason: string): void {
+  private lost(): void {
     if (ending) return
-    clearInterval(this.beat)
     clearInterval(this.measuring)
     this.interval_s = 0
-    if (!this.order.whole) {
-      console.error(`${this.name} lost its link: ${reason}`)
-      process.exit(1)
-    }
-    // As agents do (src/agent/link.ts).
-    const most_ms = Math.min(backOffMax_ms, backOffFirst_ms * 2 ** this.failures++)
-    setTimeout(() => void this.dial(), most_ms * (0.1 + 0.9 * Math.random()))
+    if (this.order.whole) return
+    console.error(`${this.name} lost its link`)
+    process.exit(1)
+  }
+
+  /** Neighbours are reached; all else nobody asks here. */
+  private answer({ call, params }: Extract<ControllerFrame, { type: 'call' }>): void {
+    if (params.method === 'probe') this.send({ type: 'answer', call, result: { reached: 'machine' } })
+    else this.send({ type: 'answer', call, error: 'this is a host of a bench' })
   }
 
   private send(frame: AgentFrame): void {
-    this.link?.send(JSON.stringify(frame))
-  }
-
-  private take(frame: ControllerFrame): void {
-    if (frame.type === 'welcome') {
-      this.failures = 0
-      this.number = Math.max(this.number, frame.last_report)
-      this.beat = setInterval(() => this.send({ type: 'ping', sent_ms: 0 }), frame.heartbeat_ms)
-    }
-    if (frame.type === 'wanted') this.follow(frame)
+    this.link?.send(frame)
   }
 
   private follow({ whole, instances, forget_instances, host }: Wanted): void {
@@ -170,7 +180,13 @@ class Host {
     if (interval_s === 0) return
     const round = async () => {
       const [host, instances] = [await this.samples.host(), await this.samples.instances()]
-      this.send({ type: 'samples', taken_ms: this.samples.taken_ms(), host, instances })
+      this.send({
+        type: 'samples',
+        taken_ms: this.samples.taken_ms(),
+        host,
+        instances: [],
+        packed: instances.map(packSample),
+      })
     }
     this.measuring = setTimeout(
       () => {

@@ -21,8 +21,10 @@ export interface Profile {
   timeDeltas: number[]
 }
 
-/** Profiles while `work` runs; resolves with lines for people. `inspector` is ADDRESS:PORT. */
-export async function profiled(inspector: string, file: string, work: () => Promise<void>): Promise<string[]> {
+type Call = (method: string, params?: object) => Promise<Record<string, unknown>>
+
+/** Speaks with a process through its inspector, ADDRESS:PORT. */
+async function inspecting<T>(inspector: string, use: (call: Call) => Promise<T>): Promise<T> {
   const targets = (await (await fetch(`http://${inspector}/json/list`)).json()) as { webSocketDebuggerUrl: string }[]
   const socket = new WebSocket(targets[0]?.webSocketDebuggerUrl ?? '', { maxPayload: 2 ** 30 })
   await once(socket, 'open')
@@ -37,16 +39,41 @@ export async function profiled(inspector: string, file: string, work: () => Prom
     }
   }
   try {
+    return await use(call)
+  } finally {
+    socket.close()
+  }
+}
+
+/** Profiles while `work` runs; resolves with lines for people. `inspector` is ADDRESS:PORT. */
+export function profiled(inspector: string, file: string, work: () => Promise<void>): Promise<string[]> {
+  return inspecting(inspector, async call => {
     await call('Profiler.enable')
     await call('Profiler.setSamplingInterval', { interval: 250 })
     await call('Profiler.start')
     await work()
-    const { profile } = (await call('Profiler.stop')) as unknown as { profile: Profile }
+    const { profile } = (await call('Profiler.stop')) as { profile: Profile }
     await writeFile(file, JSON.stringify(profile))
     return [`  profile: ${file}`, ...summary(profile)]
-  } finally {
-    socket.close()
-  }
+  })
+}
+
+/** Where the memory of a Node process is, MiB, in words: the engine's heap as it stands, then once all garbage was collected. */
+export function memoryInWords(inspector: string): Promise<string> {
+  return inspecting(inspector, async call => {
+    const look = async () => {
+      const expression = 'JSON.stringify(process.memoryUsage())'
+      const { result } = (await call('Runtime.evaluate', { expression })) as { result?: { value?: string } }
+      const usage = JSON.parse(result?.value ?? '{}') as Record<string, number>
+      return Object.entries(usage)
+        .map(([name, bytes]) => `${name} ${Math.round(bytes / 2 ** 20)}`)
+        .join(', ')
+    }
+    const before = await look()
+    await call('HeapProfiler.enable')
+    await call('HeapProfiler.collectGarbage')
+    return `${before}; collected: ${await look()}`
+  })
 }
 
 /** Does `work`, with a profile of this very process where profiles are asked for. */

@@ -1,8 +1,8 @@
-/** Sees the first line that a guest writes to its serial console, on the kernel's word (inotify(7)). */
+/** Sees the first line that a guest writes to its serial console, or a certain one, on the kernel's word (inotify(7)). */
 import { readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 
-const within_ms = 60_000
+const within_ms = 180_000
 
 export interface Seen {
   /** When the log was opened, which is when libvirt starts QEMU; milliseconds as performance.now() counts. */
@@ -11,16 +11,16 @@ export interface Seen {
 }
 
 /**
- * Resolves when a file in `folder` whose name is `mine` has a whole line. Watch before whatever makes the guest start: a file
+ * Resolves when a file in `folder` whose name is `mine` has a whole line, or what `fits`. Watch before whatever makes the guest start: a file
  * that was there before and is not written to any more is not looked at.
  */
-export function firstLine(folder: string, mine: (name: string) => boolean): Promise<Seen> {
+export function firstLine(folder: string, mine: (name: string) => boolean, fits = /\n/): Promise<Seen> {
   const { promise, resolve, reject } = Promise.withResolvers<Seen>()
   let opened_ms: number | null = null
   const watcher = watch(folder, (_, name) => {
     if (name === null || !mine(name)) return
     opened_ms ??= performance.now()
-    if (linesIn(join(folder, name)) > 0) resolve({ opened_ms, line_ms: performance.now() })
+    if (fits.test(textOf(join(folder, name)))) resolve({ opened_ms, line_ms: performance.now() })
   })
   const timer = setTimeout(() => reject(new Error(`no guest wrote a line within ${within_ms} ms`)), within_ms)
   return promise.finally(() => {
@@ -29,12 +29,12 @@ export function firstLine(folder: string, mine: (name: string) => boolean): Prom
   })
 }
 
-/** A file that is gone again has no lines. */
-function linesIn(path: string): number {
+/** A file that is gone again has no text. */
+function textOf(path: string): string {
   try {
-    return readFileSync(path, 'latin1').split('\n').length - 1
+    return readFileSync(path, 'latin1')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
     throw error
   }
 }

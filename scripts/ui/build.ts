@@ -50,6 +50,18 @@ async function compressAll(folder: string): Promise<void> {
   )
 }
 
+/** Another build of the same may put its own there between the two steps. */
+async function putInPlace(fresh: string): Promise<void> {
+  for (;;) {
+    await rm(out, { recursive: true, force: true })
+    try {
+      return await rename(fresh, out)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
+    }
+  }
+}
+
 async function build(stamp: string): Promise<void> {
   const [{ build: viteBuild }, { uiConfig }] = await Promise.all([import('vite'), import('./config.ts')])
   // Beside the old one until it is whole: a controller may be handing that out.
@@ -58,8 +70,7 @@ async function build(stamp: string): Promise<void> {
     await viteBuild(uiConfig(fresh))
     await compressAll(fresh)
     await writeFile(path.join(fresh, stamp_file), stamp)
-    await rm(out, { recursive: true, force: true })
-    await rename(fresh, out)
+    await putInPlace(fresh)
   } finally {
     await rm(fresh, { recursive: true, force: true })
   }

@@ -3,14 +3,16 @@
  * each simulated host run exactly this; only the ports differ.
  */
 import type { Clock } from '../lib/clock.ts'
+import type { HardwareId } from '../model/hardware-id.ts'
 import type { HostFacts } from '../protocol/host-facts.ts'
 import { type AgentFrame, type ControllerFrame, newerCalls, protocolVersion } from '../protocol/messages.ts'
 import { createCalls } from './calls.ts'
+import { createForeignWatch } from './foreign-watch.ts'
 import { createGuestWatch } from './guests.ts'
+import { saidOf } from './hardware.ts'
 import { createLink } from './link.ts'
 import type {
   Arrivals,
-  Domain,
   FactSource,
   GuestData,
   Hypervisor,
@@ -25,6 +27,7 @@ import type {
   Watchdog,
 } from './ports.ts'
 import { createLeaseKeeper } from './lease.ts'
+import { createNaming } from './naming.ts'
 import { Away } from './ports.ts'
 import { type Probe, probeByTcp } from './probe.ts'
 import { createInstanceReconciler, isAtRest } from './reconcilers/instance.ts'
@@ -67,6 +70,12 @@ export interface AgentOptions {
   readonly probe?: Probe
   /** Whether the host is being shut down. */
   readonly hostEnds?: () => Promise<boolean>
+  /** By what this machine is known; nothing where it says nothing. */
+  readonly hardware?: HardwareId
+  /** What is on its disk may be of other times: no guest is started before a controller has named it on a link. */
+  readonly waits_for_word?: boolean
+  /** Called once a controller has named all that is on disk: the next life of the agent need not wait for word. */
+  readonly allNamed?: () => Promise<void>
   /** Without it no guest is kept off CPUs that are another's own. */
   readonly cpus?: HostCpus
 }
@@ -97,6 +106,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { probe = probeByTcp } = options
   const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
+  const naming = createNaming({ ...options, instances, waits: options.waits_for_word === true })
   const lease = createLeaseKeeper({
     watchdog: options.watchdog,
     clock,
@@ -115,6 +125,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     cameHere: guests.look,
     wentOff: calls.wentOff,
     networkReady: network.ready,
+    untold: naming.whyNot,
   }
   const shared = createSharedCpus({
     ...options,
@@ -131,6 +142,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     connected: () => link.connected,
     send: frame => link.send(frame),
   })
+  /** Guests that changed during their move. */
+  const unasked = new Set<string>()
   let facts: HostFacts | null = null
   let stopped = false
 
@@ -142,17 +155,29 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     async hello() {
       facts ??= await options.facts.read()
       const holds = [...instances.values()].map(
-        ({ id, generation, details_version, power, reboot_count, migration }) => ({
+        ({ id, generation, details_version, power, reboot_count, migration, placement }) => ({
           id,
           generation,
           details_version,
           power,
           reboot_count,
+          ...(placement !== undefined && { placement }),
           ...(migration && { migration: { id: migration.id, step: migration.step } }),
+          ...(instance.hasCome(id) && { here: true }),
         }),
       )
       const keeps_leases = options.watchdog !== undefined
-      return { type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: [...newerCalls], keeps_leases }
+      const { heard_as_of } = wanted
+      return {
+        type: 'hello',
+        protocol: protocolVersion,
+        facts,
+        holds,
+        heard_as_of,
+        knows_calls: [...newerCalls],
+        keeps_leases,
+        ...saidOf(options.hardware ?? {}),
+      }
     },
     async welcomed(welcome, send) {
       await options.link.learn?.(welcome.link_urls ?? [])
@@ -170,6 +195,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       else answerCall(frame, send)
     },
     pong: (sent_ms, lease_ms) => lease.granted(sent_ms, lease_ms),
+    needsLease: () => lease.needed(),
     lost() {
       lease.lost()
       reporter.end()
@@ -180,12 +206,22 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const change = await wanted.take(frame, instance.isGone)
     if (change.forgotten.length > 0) await instance.forget(change.forgotten)
     await lease.wantedChanged()
-    if (frame.whole) lease.confirmed()
+    link.wantedChanged()
+    lease.confirmed(change.confirmed, frame.whole)
     if (change.network) network.wake()
     if (change.network) sampler.changed()
+    const fresh = naming.heard(change.confirmed, frame.whole)
     for (const id of change.instances) instance.changed(id)
+    for (const id of fresh) instance.wake(id)
+    for (const id of unasked) if (instances.get(id)?.migration === undefined) askAfterAll(id)
     shared.wake()
     volumes.remove(frame.remove_volumes ?? [])
+    await naming.settle()
+  }
+
+  function askAfterAll(id: string): void {
+    unasked.delete(id)
+    guests.domainChanged(id)
   }
 
   function answerCall(frame: Extract<ControllerFrame, { type: 'call' }>, send: (frame: AgentFrame) => void): void {
@@ -242,7 +278,9 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     else if (event.kind === 'watchdog') instance.watchdogFired(event.id)
     else if (instances.has(event.id)) {
       instance.wake(event.id)
-      guests.domainChanged(event.id)
+      // One that is being sent changes by that: it stands still, and is not to be asked before its move has ended.
+      if (instances.get(event.id)?.migration === undefined) guests.domainChanged(event.id)
+      else unasked.add(event.id)
     } else surveys.wake('foreign')
   })
   network.wake()
@@ -275,23 +313,4 @@ const heldBatch = 100
 
 function inBatches<T>(all: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size))
-}
-
-/** Domains that Croft did not make, told to the controller when they change. */
-function createForeignWatch(send: (frame: AgentFrame) => void) {
-  let last: Extract<AgentFrame, { type: 'foreign' }> | null = null
-  return {
-    see(domains: readonly Domain[]): void {
-      const seen = domains
-        .filter(domain => !domain.ours)
-        .map(({ id, name, power }) => ({ uuid: id, name, state: power }))
-        .sort((a, b) => a.uuid.localeCompare(b.uuid))
-      if (JSON.stringify(seen) === JSON.stringify(last?.domains)) return
-      last = { type: 'foreign', domains: seen }
-      send(last)
-    },
-    again(to: (frame: AgentFrame) => void): void {
-      if (last !== null) to(last)
-    },
-  }
 }

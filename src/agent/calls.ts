@@ -1,13 +1,16 @@
 /**
- * Carries out what a controller asks once: to show a console or its kept log, to set a password in a guest. Each stream dials out on a socket of its own, so
- * that bulk never delays control; pipes carry the back-pressure both ways.
+ * Carries out what a controller asks once: to show a console or its kept log, to set a password in a guest, to ask it something
+ * (guest-desk.ts). Each stream dials out on a socket of its own, so
+ * that bulk never delays control; pipes carry the back-pressure, but of what is typed at a console (consoles.ts).
  */
 import { Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { TypedState } from '../model/console.ts'
 import type { AgentCall, PasswordOutcome } from '../protocol/messages.ts'
 import type { WantedInstance } from '../protocol/wanted.ts'
 import { SharedConsoles } from './consoles.ts'
-import { Failure, type Hypervisor, type LinkDialler, type Log } from './ports.ts'
+import { createGuestDesk } from './guest-desk.ts'
+import { type BulkSocket, Failure, type Hypervisor, type LinkDialler, type Log } from './ports.ts'
 import type { Probe } from './probe.ts'
 
 const tailDefault_bytes = 64 * 1024
@@ -47,6 +50,8 @@ export function createCalls({ hypervisor, dialler, instances, isOff, probe, log 
   const followed = new Map<Duplex, { id: string; end: AbortController }>()
   const settingPasswords = new Set<string>()
   const consoles = new SharedConsoles(hypervisor)
+  const projectOf = (id: string) => instances.get(id)?.metadata.project_id ?? ''
+  const desk = createGuestDesk({ hypervisor, dialler, projectOf, log })
 
   function mustHave(id: string): void {
     if (!instances.has(id)) throw new Failure('This host has no such instance.')
@@ -83,7 +88,7 @@ export function createCalls({ hypervisor, dialler, instances, isOff, probe, log 
     mustHave(id)
     const leave = takePlace(id)
     let source: Duplex | Readable | undefined
-    let socket: Duplex
+    let socket: BulkSocket
     const end = new AbortController()
     try {
       source = await sourceOf(params, end.signal)
@@ -117,12 +122,14 @@ export function createCalls({ hypervisor, dialler, instances, isOff, probe, log 
 
   function begin(
     { instance_id: id, kind }: CallOf<'stream'>,
-    parts: { source: Duplex | Readable; socket: Duplex; end: AbortController; leave: () => void },
+    parts: { source: Duplex | Readable; socket: BulkSocket; end: AbortController; leave: () => void },
   ): void {
     const { source, socket, end, leave } = parts
     open.add(socket)
     followed.set(socket, { id, end })
     if (isOff(id)) end.abort()
+    // Of a console: whether the guest reads what is typed.
+    source.on('typed', (state: TypedState) => socket.tell?.(state))
     Promise.all([pipeline(source, socket), listen(socket, source)])
       .catch(error => log.debug({ error, instance: id, kind }, 'a stream ended early'))
       .finally(() => {
@@ -148,6 +155,9 @@ export function createCalls({ hypervisor, dialler, instances, isOff, probe, log 
           return hypervisor.cpuCompare?.(params.cpu) ?? noCpus()
         case 'set_password':
           return setPassword(params)
+        case 'guest':
+          mustHave(params.instance_id)
+          return desk.serve(params)
         case 'probe':
           return probe(params)
         default:
@@ -158,6 +168,7 @@ export function createCalls({ hypervisor, dialler, instances, isOff, probe, log 
       for (const one of followed.values()) if (one.id === id) one.end.abort()
     },
     stop() {
+      desk.stop()
       for (const socket of open) socket.destroy()
     },
   }

@@ -3,12 +3,21 @@
  * the guest writes goes to all, what any of them types goes to the guest, and it is closed after the last.
  */
 import { Duplex, type Readable } from 'node:stream'
-import { Failure, type Hypervisor } from './ports.ts'
+import type { TypedState } from '../model/console.ts'
+import { Pieces, piece_bytes } from './pieces.ts'
+import { Failure, type Hypervisor, type SerialStream } from './ports.ts'
 
 /** What a newcomer can be shown of before. */
 const keptMax_bytes = 256 * 1024
 /** A viewer that is so far behind is let go: the others do not wait for it, and it can come back. */
 const behindMax_bytes = 4 * 1024 * 1024
+/** So much of what a viewer typed waits for a guest that does not read, such as a file that was pasted; what is more is dropped. */
+export const typedMax_bytes = 1024 * 1024
+/** Who types is told of it from so much on, or when the guest has read nothing for so long. */
+const typedMuch_bytes = 128 * 1024
+const typedSlow_ms = 2000
+/** After so much it is asked whether all of it was taken: the sockets on the way hold a long text by themselves. */
+const askAfter_bytes = 2048
 
 type Consoles = Pick<Hypervisor, 'openConsole' | 'readConsoleLog'>
 
@@ -46,28 +55,28 @@ export class SharedConsoles {
   }
 }
 
-async function tail(log: Readable): Promise<Buffer[]> {
-  const parts: Buffer[] = []
-  for await (const part of log) parts.push(Buffer.from(part as Buffer | string))
-  return parts
+async function tail(log: Readable): Promise<Pieces> {
+  const kept = new Pieces()
+  for await (const part of log) kept.push(Buffer.from(part as Buffer | string))
+  return kept
 }
 
 class Shared {
-  readonly #stream: Duplex
+  readonly #stream: SerialStream
   readonly #viewers = new Set<Viewer>()
-  #kept: Buffer[]
-  #kept_bytes: number
+  readonly #kept: Pieces
 
-  constructor(stream: Duplex, before: Buffer[]) {
+  constructor(stream: SerialStream, before: Pieces) {
     this.#stream = stream
     this.#kept = before
-    this.#kept_bytes = before.reduce((sum, part) => sum + part.length, 0)
+    // Each viewer may wait for it.
+    stream.setMaxListeners(0)
     stream.on('data', (chunk: Buffer) => this.#wrote(chunk))
     stream.once('end', () => stream.destroy())
     // Why it ended is told by its end.
     stream.on('error', () => undefined)
     stream.once('close', () => {
-      for (const viewer of this.#viewers) viewer.push(null)
+      for (const viewer of this.#viewers) viewer.showEnd()
       this.#viewers.clear()
     })
   }
@@ -84,8 +93,8 @@ class Shared {
   join(replay_bytes: number): Duplex {
     const viewer = new Viewer(this.#stream)
     if (replay_bytes > 0) {
-      const kept = Buffer.concat(this.#kept)
-      viewer.push(kept.subarray(Math.max(0, kept.length - replay_bytes)))
+      const kept = this.#kept.joined()
+      viewer.show(kept.subarray(Math.max(0, kept.length - replay_bytes)))
     }
     this.#viewers.add(viewer)
     viewer.once('close', () => {
@@ -97,38 +106,101 @@ class Shared {
 
   #wrote(chunk: Buffer): void {
     this.#kept.push(chunk)
-    this.#kept_bytes += chunk.length
-    while (this.#kept_bytes - (this.#kept[0]?.length ?? 0) >= keptMax_bytes) {
-      this.#kept_bytes -= this.#kept.shift()?.length ?? 0
-    }
+    while (this.#kept.length - piece_bytes >= keptMax_bytes) this.#kept.shift()
     for (const viewer of this.#viewers) {
-      if (viewer.readableLength > behindMax_bytes) viewer.destroy()
-      else viewer.push(chunk)
+      if (viewer.behind_bytes > behindMax_bytes) viewer.destroy()
+      else viewer.show(chunk)
     }
   }
 }
 
+/**
+ * One viewer's end. Writing to it never holds up the line that it comes over: on that line the controller asks whether this host lives, behind what is
+ * typed. So what a guest does not read waits here, and 'typed' tells of it (TypedState).
+ */
 class Viewer extends Duplex {
-  readonly #guest: Duplex
+  readonly #guest: SerialStream
+  readonly #unread = new Pieces()
+  #wants = true
+  #over = false
+  readonly #waiting = new Pieces()
+  #waiting_bytes = 0
+  #unasked_bytes = 0
+  #full = false
+  #said: TypedState = 'taken'
+  #slow: NodeJS.Timeout | undefined
 
-  constructor(guest: Duplex) {
-    super({ allowHalfOpen: false })
+  constructor(guest: SerialStream) {
+    super({ allowHalfOpen: false, readableHighWaterMark: piece_bytes })
     this.#guest = guest
   }
 
+  get behind_bytes(): number {
+    return this.readableLength + this.#unread.length
+  }
+
+  /** What the guest writes. */
+  show(bytes: Buffer): void {
+    if (this.#wants) this.#wants = this.push(bytes)
+    else this.#unread.push(bytes)
+  }
+
+  showEnd(): void {
+    this.#over = true
+    if (this.#wants) this.push(null)
+  }
+
   override _read(): void {
-    // What the guest writes comes by itself.
+    const piece = this.#unread.shift()
+    if (piece) this.push(piece)
+    else if (this.#over) this.push(null)
+    else this.#wants = true
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.#guest.destroyed || this.#guest.write(chunk)) return done()
-    // The guest reads slowly: who types waits, and nobody waits for a guest that is gone.
-    const go = () => {
-      this.#guest.off('drain', go)
-      this.#guest.off('close', go)
-      done()
+    if (this.#waiting_bytes + chunk.length > typedMax_bytes) this.#say('dropped')
+    else {
+      this.#waiting.push(chunk)
+      this.#waiting_bytes += chunk.length
+      this.#goOn()
+      if (this.#waiting_bytes > typedMuch_bytes) this.#say('waiting')
     }
-    this.#guest.on('drain', go)
-    this.#guest.on('close', go)
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#slow)
+    this.#guest.off('drain', this.#drained)
+    done(error)
+  }
+
+  /** As much as the guest takes; its stream holds one chunk more than that. */
+  #goOn(): void {
+    while (!this.#full && this.#waiting.length > 0) {
+      const chunk = this.#waiting.shift() ?? Buffer.alloc(0)
+      this.#waiting_bytes -= chunk.length
+      const has_room = this.#guest.destroyed || this.#guest.write(chunk)
+      this.#unasked_bytes += chunk.length
+      if (has_room && (!this.#guest.taken || this.#unasked_bytes < askAfter_bytes)) continue
+      this.#full = true
+      this.#slow = setTimeout(() => this.#say('waiting'), typedSlow_ms)
+      if (!has_room || !this.#guest.taken) this.#guest.once('drain', this.#drained)
+      else this.#guest.taken().then(this.#drained, this.#drained)
+      this.#unasked_bytes = 0
+    }
+    if (!this.#full) this.#say('taken')
+  }
+
+  readonly #drained = () => {
+    this.#full = false
+    clearTimeout(this.#slow)
+    if (!this.destroyed) this.#goOn()
+  }
+
+  /** What was dropped is said once, and stays so until the guest has read what is here. */
+  #say(state: TypedState): void {
+    if (state === this.#said || (state === 'waiting' && this.#said === 'dropped')) return
+    this.#said = state
+    this.emit('typed', state)
   }
 }

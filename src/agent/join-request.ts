@@ -6,7 +6,10 @@ import { createHash, type X509Certificate as NodeCertificate, X509Certificate } 
 import { request } from 'node:https'
 import { connect, type TLSSocket } from 'node:tls'
 import { Compile } from 'typebox/compile'
+import type { HardwareId } from '../model/hardware-id.ts'
+import { hardwarePath, HardwareReply } from '../protocol/hardware-id.ts'
 import { JoinReply, type JoinRequest, leavePath, RegisterReply, type RegisterRequest } from '../protocol/join.ts'
+import { readHardware, saidOf } from './hardware.ts'
 import type { Identity } from './identity.ts'
 
 export class JoinFailed extends Error {
@@ -22,6 +25,7 @@ const answerWithin_ms = 20_000
 const replyMax_bytes = 256 * 1024
 const checkReply = Compile(JoinReply)
 const checkPending = Compile(RegisterReply)
+const checkHardware = Compile(HardwareReply)
 
 /** The controller may hold an answer back for so long. */
 export const wait_s = 25
@@ -153,23 +157,59 @@ function reasonOf(status: number, value: unknown): string {
 }
 
 /**
- * Takes this host out of its cloud, by its own certificate. Resolves to false when the cloud knows this certificate no longer: it left
- * before, or was removed. Rejects with JoinFailed, saying why, while there is something on it.
+ * Asks each controller in turn until one answers that is not in trouble itself, or too old where `is_newer`: where that may be not all of them
+ * know the path. Otherwise throws JoinFailed, which begins with `words`.
  */
-export async function leaveCloud(identity: Identity): Promise<boolean> {
+async function askAny(
+  identity: Identity,
+  { path, body, words, is_newer = false }: { path: string; body: unknown; words: string; is_newer?: boolean },
+  signal?: AbortSignal,
+): Promise<Answered & { value: unknown }> {
   const failures: unknown[] = []
   for (const link_url of identity.link_urls) {
     const url = new URL(link_url.replace(/^ws/, 'http')).origin
-    const controller = { url, ca_pem: identity.ca_pem, before: identity }
     try {
-      const { status, text } = await send(controller, leavePath, {})
-      if (status === 204) return true
-      if (status === 401) return false
-      throw new JoinFailed(`The cloud does not let this host go: ${reasonOf(status, read(status, text))}`, { status })
+      const { status, text } = await send({ url, ca_pem: identity.ca_pem, before: identity }, path, body, signal)
+      const value = status === 204 ? null : read(status, text)
+      if (status < 300) return { status, text, value }
+      throw new JoinFailed(`${words}: ${reasonOf(status, value)}`, { status })
     } catch (error) {
-      if (error instanceof JoinFailed && !mayPass(error)) throw error
+      if (!(error instanceof JoinFailed)) throw error
+      if (!mayPass(error) && !(is_newer && error.status === 404)) throw error
       failures.push(error)
     }
   }
-  throw failures.at(-1) ?? new JoinFailed('This host knows no controller to leave.')
+  throw failures.at(-1) ?? new JoinFailed(`${words}: this host knows no controller.`)
+}
+
+/**
+ * Takes this host out of its cloud, by its own certificate. Resolves to false when the cloud knows this certificate no longer: it left
+ * before, or was removed. Rejects with JoinFailed, saying why, while there is something on it.
+ */
+export async function leaveCloud(identity: Identity, hardware?: HardwareId): Promise<boolean> {
+  const body = saidOf(hardware ?? (await readHardware()))
+  try {
+    await askAny(identity, { path: leavePath, body, words: 'The cloud does not let this host go' })
+    return true
+  } catch (error) {
+    if (error instanceof JoinFailed && error.status === 401) return false
+    throw error
+  }
+}
+
+/** Whether this machine is to be the host whose certificate it has; the answer is held back while it is not. */
+export async function askHardware(
+  identity: Identity,
+  hardware: HardwareId,
+  signal?: AbortSignal,
+): Promise<HardwareReply> {
+  const words = 'The controller does not say whether this is its host'
+  const body = { ...saidOf(hardware), wait_s }
+  const asked = { path: hardwarePath, body, words, is_newer: true }
+  const { status, value } = await askAny(identity, asked, signal).catch((cause: unknown) => {
+    const is_old = cause instanceof JoinFailed && cause.status === 404
+    throw is_old ? new JoinFailed(`${words}: it is older than that, update it.`, { cause, status: 404 }) : cause
+  })
+  if (checkHardware.Check(value)) return value
+  throw new JoinFailed(`${words}, but something else.`, { status })
 }

@@ -21,10 +21,13 @@ import {
   type RegisterRequest,
 } from '../protocol/join.ts'
 import { parseOsRelease } from './facts/parse.ts'
+import { compareHardware, type HardwareId } from '../model/hardware-id.ts'
 import { replaceFile } from './drivers/state-directory.ts'
+import { forgetHardware, keepHardware, keptHardware, readHardware, saidOf } from './hardware.ts'
 import { type Identity, readIdentity, writeIdentity } from './identity.ts'
 import { fetchTrustedCa, type JoinController, JoinFailed, mayPass, post, wait_s } from './join-request.ts'
 import { machineId } from './machine-id.ts'
+import { hasWanted, keepUnconfirmed } from './unconfirmed.ts'
 
 export interface JoinOptions {
   /** https://host[:port] of any controller. */
@@ -38,6 +41,8 @@ export interface JoinOptions {
   readonly name?: string
   /** Which machine this is; as the system says unless given: for many simulated hosts on one machine. */
   readonly machine_id?: string
+  /** By what else it is known; as it finds itself unless given. */
+  readonly hardware?: HardwareId
   /** Called once, when an operator has to say yes. */
   readonly waiting?: (told: Waiting) => void
   /** Called when the controller does not answer while this machine waits; it asks again after `again_ms`. */
@@ -64,7 +69,8 @@ export async function joinHost(options: JoinOptions): Promise<Identity> {
   const name = options.name ?? hostname()
   const key = await keptKey(state_dir)
   const csr_pem = await requestOf(key.key_pem, name)
-  const facts_summary = { hostname: name, machine_id: options.machine_id ?? (await machineId()) }
+  const said = saidOf(options.hardware ?? (await readHardware()))
+  const facts_summary = { hostname: name, machine_id: options.machine_id ?? (await machineId()), ...said }
   const asked: RegisterRequest = { csr_pem, facts_summary, found: await findings() }
   const reply = await ask(controller, asked, options, key.code)
   const identity: Identity = { ...reply, name: reply.name ?? name, key_pem: key.key_pem }
@@ -74,9 +80,20 @@ export async function joinHost(options: JoinOptions): Promise<Identity> {
       `This machine is host ${before.host_id} of another cloud. Its guests belong there: remove ${state_dir} first if they are no longer needed.`,
     )
   }
+  // Before this machine is the host, by whichever file.
+  if (!(await isOnItsOwn(state_dir, said.hardware)) && (await hasWanted(state_dir))) await keepUnconfirmed(state_dir)
   await writeIdentity(state_dir, identity)
+  // What was kept before may be of the machine that this one replaces.
+  if (said.hardware) await keepHardware(state_dir, said.hardware)
+  else await forgetHardware(state_dir)
   await rm(join(state_dir, keyFile), { force: true })
   return identity
+}
+
+/** Whether this is for certain the machine that what is on its disk was wanted of. A note that is damaged says nothing. */
+async function isOnItsOwn(state_dir: string, hardware: HardwareId = {}): Promise<boolean> {
+  const kept = await keptHardware(state_dir).catch((): null => null)
+  return kept !== null && compareHardware(kept, hardware) === 'same'
 }
 
 /** What an operator is shown of this machine. */

@@ -18,13 +18,15 @@ const look_ms = 500
 export interface LeaseKeeper {
   /** A pong that grants, on the link that is there now. */
   granted(sent_ms: number, lease_ms: number): void
-  /** All that is wanted was told on this link. */
-  confirmed(): void
+  /** These belong here, as was told on this link; with `whole`, all that it was told of. What it was not told of starts nowhere. */
+  confirmed(ids: readonly string[], whole: boolean): void
   lost(): void
   /** What is wanted has changed; resolves when the watchdog knows, or cannot be reached. */
   wantedChanged(): Promise<void>
   /** Why a highly available guest cannot be started now, in words; null when it can. */
   whyNot(id: string): string | null
+  /** Whether anything here is guarded, or is to be. */
+  needed(): boolean
   /** The version of the details by which it is guarded. */
   guardedVersion(id: string): number | null
   /** When it was killed for want of a lease, RFC 3339. */
@@ -97,7 +99,7 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
     want = { deadline_ms, guarded: new Map([...have.guarded, ...guards()]) }
   }
 
-  let isConfirmed = false
+  const confirmed = new Set<string>()
 
   function watch(): void {
     timer = clock.after(look_ms, () => {
@@ -129,28 +131,35 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
       want = { deadline_ms, guarded: guards() }
       void bring()
     },
-    confirmed() {
-      isConfirmed = true
-      options.changed([...guards().keys()])
+    confirmed(ids, whole) {
+      if (whole) confirmed.clear()
+      const guarded = guards()
+      const fresh = ids.filter(id => guarded.has(id) && (whole || !confirmed.has(id)))
+      for (const id of ids) confirmed.add(id)
+      if (fresh.length > 0) options.changed(fresh)
     },
     lost() {
-      isConfirmed = false
+      confirmed.clear()
     },
     async wantedChanged() {
       // Without any lease there is nothing to hold yet, and a deadline of none would kill what runs.
       if (want === null || sameGuards(want.guarded, guards())) return
+      // Nor may the first of them be held under one that is over, or nearly: the next pong brings another.
+      const ends_ms = watchdog ? want.deadline_ms - startWithin_ms : 0
+      if (want.guarded.size === 0 && watchdog && watchdog.steady_ms() > ends_ms) return
       want = { ...want, guarded: guards() }
       await bring()
     },
     whyNot(id) {
       if (!watchdog) return 'this host has no watchdog, which high availability needs'
       if (!watchdog.up) return 'waiting for the watchdog of this host'
-      if (!isConfirmed) return 'waiting for a controller to say that it belongs here'
+      if (!confirmed.has(id)) return 'waiting for a controller to say that it belongs here'
       if (have === null || watchdog.steady_ms() > have.deadline_ms - startWithin_ms) {
         return 'waiting for a lease of a controller'
       }
       return have.guarded.has(id) ? null : 'waiting for the watchdog of this host'
     },
+    needed: () => guards().size > 0 || (have?.guarded.size ?? 0) > 0 || (want?.guarded.size ?? 0) > 0,
     guardedVersion(id) {
       const version = have?.guarded.get(id)
       return version === undefined || version < 0 ? null : version

@@ -18,8 +18,15 @@ export const backOffMax_ms = 30_000
 const welcomeWithin_ms = 15_000
 /** A link that lasted this long was a good one: after its end the back-off begins anew. */
 const steadyAfter_ms = 20_000
-/** This many heartbeats without any frame from the controller, and the link is given up. */
+/** This many heartbeats without any frame after a ping that wants an answer, and the link is given up. */
 const silentBeatsMax = 3
+/**
+ * Where no lease is needed, whatever is sent is a sign of life, and pings fill the gaps between: after so many heartbeats in which nothing
+ * was sent. A little more than one, so that with samples every two heartbeats one ping between them is enough.
+ */
+const calmBeats = 1.1
+/** And of those, one in so many heartbeats wants an answer: within a lease, so that an instance that needs one finds one. */
+const calmAskBeats = 3
 
 type Welcome = Extract<ControllerFrame, { type: 'welcome' }>
 type AfterWelcome = Exclude<ControllerFrame, { type: 'welcome' | 'pong' }>
@@ -35,6 +42,8 @@ export interface LinkOptions {
   frame(frame: AfterWelcome, send: (frame: AgentFrame) => void): Promise<void>
   /** A pong that grants the host a lease, counted from when its ping was sent. */
   pong?(sent_ms: number, lease_ms: number): void
+  /** Whether guests here run only under a lease: then there is a ping with each heartbeat. Without it, always. */
+  needsLease?(): boolean
   lost(): void
 }
 
@@ -42,6 +51,8 @@ export interface Link {
   start(): void
   /** Sends when connected and welcomed; otherwise forgets: whatever counts is said again on the next link. */
   send(frame: AgentFrame): void
+  /** What needs a lease may have come. */
+  wantedChanged(): void
   readonly connected: boolean
   stop(): void
 }
@@ -92,6 +103,7 @@ export function createLink(options: LinkOptions): Link {
   return {
     start: () => void dial(),
     send: frame => session?.send(frame),
+    wantedChanged: () => session?.wantedChanged(),
     get connected() {
       return session?.welcomed === true
     },
@@ -107,6 +119,7 @@ interface Session {
   open(connection: LinkConnection): void
   readonly message: (text: string) => void
   send(frame: AgentFrame): void
+  wantedChanged(): void
   readonly end: (reason: string) => void
   readonly welcomed: boolean
 }
@@ -117,12 +130,18 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
   let connection: LinkConnection | null = null
   let welcomed = false
   let ended = false
-  let silentBeats = 0
   let timer: Timer | null = null
+  /** All by the steady clock. */
+  let sent_ms = 0
+  /** Of the last ping that wants an answer; and the first of those since the controller was heard of. */
+  let asked_ms = Number.NEGATIVE_INFINITY
+  let unanswered_ms: number | null = null
+  let heartbeat_ms = 0
   let queue: Promise<void> = Promise.resolve()
 
   function send(frame: AgentFrame): void {
     if (ended || connection === null || !welcomed) return
+    sent_ms = clock.steady_ms()
     connection.send(JSON.stringify(frame))
   }
 
@@ -135,20 +154,32 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
     tell.ended(reason)
   }
 
-  function beat(heartbeat_ms: number): void {
-    // On a clock that nobody sets: leases are counted from it. The first at once, as the lease of the last link runs on.
-    send({ type: 'ping', sent_ms: clock.steady_ms() })
-    timer = clock.after(heartbeat_ms, () => {
-      if (silentBeats >= silentBeatsMax) return end(`the controller was silent for ${silentBeats} heartbeats`)
-      silentBeats++
-      beat(heartbeat_ms)
-    })
+  function beat(): void {
+    timer?.cancel()
+    const now_ms = clock.steady_ms()
+    if (unanswered_ms !== null && now_ms - unanswered_ms >= silentBeatsMax * heartbeat_ms) {
+      return end(`the controller was silent for ${silentBeatsMax} heartbeats`)
+    }
+    const calm = options.needsLease?.() === false
+    const due_ms = () => (calm ? sent_ms + calmBeats * heartbeat_ms : asked_ms + heartbeat_ms)
+    if (due_ms() <= now_ms) ping(now_ms, calm)
+    timer = clock.after(Math.max(10, due_ms() - now_ms), beat)
+  }
+
+  /** By a clock that nobody sets: leases are counted from it. */
+  function ping(now_ms: number, calm: boolean): void {
+    const quiet = calm && now_ms - asked_ms < calmAskBeats * heartbeat_ms
+    if (!quiet) asked_ms = now_ms
+    if (!quiet) unanswered_ms ??= now_ms
+    send({ type: 'ping', sent_ms: now_ms, ...(quiet && { quiet }) })
   }
 
   async function take(frame: ControllerFrame): Promise<void> {
     if (ended) return
     if (frame.type === 'pong') {
       if (welcomed && frame.lease_ms !== undefined) options.pong?.(frame.sent_ms, frame.lease_ms)
+      // It grants none just now: the next ping asks again.
+      else asked_ms = Number.NEGATIVE_INFINITY
       return
     }
     if (frame.type !== 'welcome') {
@@ -163,7 +194,10 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
     welcomed = true
     timer?.cancel()
     tell.welcomed()
-    beat(frame.heartbeat_ms)
+    heartbeat_ms = frame.heartbeat_ms
+    // The first at once, as the lease of the last link runs on.
+    ping(clock.steady_ms(), false)
+    beat()
     await options.welcomed(frame, send)
   }
 
@@ -183,7 +217,7 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
       )
     },
     message(text) {
-      silentBeats = 0
+      unanswered_ms = null
       if (text.length > frameBytesMax) return end('the controller sent a frame beyond the limit')
       queue = queue
         .then(() => take(parseControllerFrame(text)))
@@ -193,6 +227,9 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
         })
     },
     send,
+    wantedChanged() {
+      if (welcomed && !ended) beat()
+    },
     end,
   }
 }

@@ -11,22 +11,24 @@ import { parseArgs } from 'node:util'
 import pino from 'pino'
 import { holdLock } from '../lib/lock.ts'
 import { realClock } from '../lib/clock.ts'
-import { type Agent, createAgent } from './agent.ts'
+import { type Agent, type AgentOptions, createAgent } from './agent.ts'
 import { loadControllers } from './controllers.ts'
 import { createControllerClient } from './drivers/controller-client.ts'
 import { createConfigDrives } from './drivers/guest/config-drive.ts'
 import { createMetadataService, type MetadataService } from './drivers/guest/metadata-service.ts'
 import { hostSample } from './drivers/host-samples.ts'
 import { hostEnds } from './drivers/host-power.ts'
+import { dump_directory } from './drivers/libvirt/dumps.ts'
 import { createLibvirtHypervisor } from './drivers/libvirt/hypervisor.ts'
 import { createMover } from './drivers/move/mover.ts'
 import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
 import { OvsNetwork } from './drivers/ovs/network.ts'
 import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
-import { poolMark } from './drivers/storage/pool-mark.ts'
+import { type PoolMark, poolMark } from './drivers/storage/pool-mark.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
 import { readHostCpus } from './facts/devices.ts'
 import { chooseVirtualisation, libvirtArch, readBootId, readHostCpu, readHostFacts } from './facts/host-facts.ts'
+import { becomeHost } from './hardware-gate.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
 import type { FactSource, Log, Network } from './ports.ts'
@@ -47,6 +49,8 @@ const options = {
   'tunnel-nic': { type: 'string' },
   /** On the tunnel's address, for other hosts' agents, while an instance comes from one. */
   'peer-port': { type: 'string', default: String(peerPort) },
+  /** Where libvirt writes what a guest's watchdog has it dump: auto_dump_path of qemu.conf. */
+  'dump-dir': { type: 'string', default: dump_directory },
   datapath: { type: 'string', default: 'auto' },
   'cpu-model': { type: 'string', default: 'host-model' },
   'log-level': { type: 'string', default: 'info' },
@@ -104,7 +108,9 @@ async function run(settings: Settings, log: Log): Promise<void> {
   await chmod(settings.state, 0o711)
   const lock = await holdLock(join(settings.state, 'lock'))
   if (lock === undefined) throw new Error(`another agent works on ${settings.state} already`)
-  const parts = await assemble(settings, identity, log)
+  const ovs_run = settings.network === 'none' ? null : settings['ovs-run']
+  const machine = await becomeHost({ state_dir: settings.state, identity, ovs_run, clock: realClock, log })
+  const parts = await assemble(settings, identity, log, machine)
   // Timers and waiting sockets alone must not decide whether the agent lives.
   const alive = setInterval(() => undefined, 2 ** 30)
   const stop = (signal: string) => {
@@ -125,25 +131,24 @@ async function run(settings: Settings, log: Log): Promise<void> {
 
 /** What this machine is, read anew each time. */
 function hostFacts(of: {
-  identity: Identity
   log: Log
   virtualisation: Awaited<ReturnType<typeof chooseVirtualisation>>
-  pool_id: string
+  mark: PoolMark
   storage: Awaited<ReturnType<typeof openDirectoryPool>>
   hypervisor: ReturnType<typeof createLibvirtHypervisor>
   network: Awaited<ReturnType<typeof openNetwork>>
   machine_id: string
 }): FactSource {
   const warned = new Set<string>()
-  const { storage, hypervisor, virtualisation, machine_id, pool_id } = of
+  const { storage, hypervisor, virtualisation, machine_id, mark } = of
   return {
     read: () =>
       readHostFacts({
         agent_version: agentVersion,
         machine_id,
-        name: of.identity.name,
         virtualisation,
-        pool_id,
+        pool_id: mark.id,
+        poolSecret: () => mark.secret(),
         room: () => storage.room(),
         hypervisorVersions: () => hypervisor.versions(),
         cpuModels: () => hypervisor.cpuModels(),
@@ -154,7 +159,12 @@ function hostFacts(of: {
 }
 
 /** The real drivers and the agent over them. */
-async function assemble(settings: Settings, identity: Identity, log: Log) {
+async function assemble(
+  settings: Settings,
+  identity: Identity,
+  log: Log,
+  machine: Pick<AgentOptions, 'hardware' | 'waits_for_word' | 'allNamed'>,
+) {
   const pool_dir = settings.pool ?? join(settings.state, 'pool')
   const virtualisation = await chooseVirtualisation()
   const datapath = settings.network === 'none' ? 'system' : await chooseDatapath(datapathChoice(settings.datapath))
@@ -172,7 +182,12 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     integration_bridge: 'br-int',
     log_directory: join(settings.state, 'console'),
   }
-  const hypervisor = createLibvirtHypervisor({ path: settings.libvirt, log, host })
+  const hypervisor = createLibvirtHypervisor({
+    path: settings.libvirt,
+    log,
+    host,
+    dump_directory: settings['dump-dir'],
+  })
   const guestData = createConfigDrives(join(pool_dir, 'config'))
   // The network driver hands listening sockets over as it makes them, which may be before the agent knows what is wanted.
   const late: { agent: Agent | null; metadata: MetadataService | null } = { agent: null, metadata: null }
@@ -191,6 +206,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     arrivals,
     guestData,
     tls: { key: identity.key_pem, cert: identity.certificate_pem, ca: identity.ca_pem },
+    cache_dir: join(settings.run, 'cache'),
     address: settings['tunnel-address'],
     port: portOf(settings['peer-port']),
     cpu: () => readHostCpu(),
@@ -209,7 +225,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     arrivals,
     state: createStateDirectory(settings.state, log),
     link: client,
-    facts: hostFacts({ identity, log, virtualisation, pool_id: mark.id, storage, hypervisor, network, machine_id }),
+    facts: hostFacts({ log, virtualisation, mark, storage, hypervisor, network, machine_id }),
     samples: {
       instances: () => hypervisor.samples(),
       host: () => hostSample(() => storage.room()),
@@ -222,6 +238,7 @@ async function assemble(settings: Settings, identity: Identity, log: Log) {
     boot_id: await readBootId(),
     hostEnds,
     cpus: await readHostCpus('/sys'),
+    ...machine,
   })
   late.agent = agent
   late.metadata = createMetadataService({ instances: agent.wanted.instances, clock: realClock, log })

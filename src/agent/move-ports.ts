@@ -50,8 +50,12 @@ export interface Arrivals {
 export interface Coming {
   readonly instance: WantedInstance
   readonly migration: WantedMigration
+  /** The source was told that the guest will not come: it cannot come any more. */
+  refused(): boolean
   /** What is to be told to the source when it asks after a break. */
   standing(): Promise<Standing>
+  /** From here on the guest may run here: or, with `may` false, it surely has not, and is not coming now. Resolves when that is on disk. */
+  mayRun(may: boolean): Promise<void>
   /** It is this host's now: the guest runs here, or its files are in place. Resolves when that is on disk. */
   arrived(come: { readonly started_at: string | null; readonly progress: MigrationProgress | null }): Promise<void>
 }
@@ -79,6 +83,8 @@ export type Sent =
 
 /** Moves instances between hosts, together with the other host's one of these. */
 export interface Mover {
+  /** Target: `expect` is to follow, or `dismiss`: begins what takes a while. */
+  expectSoon?(): void
   /** Target: lets the source come, until `dismiss`. Where, resolves; again at once when it is expected already. */
   expect(coming: Coming): Promise<{ readonly address: string }>
   /** Target: a source is at it now. */

@@ -4,6 +4,7 @@
  */
 import type { CpuVerdict, HostCpu } from '../protocol/host-cpu.ts'
 import type { Duplex, Readable } from 'node:stream'
+import type { GuestAnswer, GuestQuestion } from '../protocol/guest.ts'
 import type { HostFacts } from '../protocol/host-facts.ts'
 import type { PasswordOutcome } from '../protocol/messages.ts'
 import type { HostSample, InstanceSample } from '../protocol/samples.ts'
@@ -135,7 +136,7 @@ export interface Hypervisor {
   confine(instance: WantedInstance, shared: SharedCpus): Promise<void>
   subscribe(listener: (event: HypervisorEvent) => void): void
   /** The serial console, both ways. There is one at a time: another ends it. */
-  openConsole(id: string): Promise<Duplex>
+  openConsole(id: string): Promise<SerialStream>
   /**
    * The screen, keyboard and mouse: as RFB (RFC 6143) without authentication, each call a viewer of its own; or one connection of
    * SPICE, without a ticket.
@@ -152,6 +153,8 @@ export interface Hypervisor {
   guestFacts(id: string): Promise<GuestFacts>
   /** As guestFacts. Tells nobody the password, whatever happens. */
   setPassword(id: string, user: string, password: string): Promise<PasswordOutcome['outcome']>
+  /** As guestFacts; with `gone`, nobody waits any more. What was begun in the guest goes on there all the same. */
+  askGuest(id: string, question: GuestQuestion, gone: AbortSignal): Promise<GuestAnswer>
 }
 
 /** What the watchdog holds: on its own clock, when the guests with these ids are killed. */
@@ -201,6 +204,8 @@ export interface Storage {
 export interface GuestData {
   /** Builds the config drive; returns its path, or null when none is wanted. */
   prepare(instance: WantedInstance): Promise<string | null>
+  /** As `prepare`, but what is there stays as it is: a guest has it open, or is about to. */
+  prepared(instance: WantedInstance): Promise<string | null>
   remove(instance_id: string): Promise<void>
 }
 
@@ -226,7 +231,7 @@ export interface StateFolder {
 }
 
 export interface State {
-  folder(name: 'wanted' | 'done' | 'networks' | 'agent' | 'moves'): StateFolder
+  folder(name: 'wanted' | 'done' | 'networks' | 'agent' | 'moves' | 'heard'): StateFolder
 }
 
 export interface LinkConnection {
@@ -247,7 +252,17 @@ export interface LinkDialler {
   /** Rejects when there is no connection to be had; the handlers are silent then. */
   dial(url: string, handlers: LinkHandlers): Promise<LinkConnection>
   /** A socket of its own for bulk data, to a URL that the controller named. */
-  stream(url: string, token: string): Promise<Duplex>
+  stream(url: string, token: string): Promise<BulkSocket>
+}
+
+export interface SerialStream extends Duplex {
+  /** Resolves when all that was written until now is on its way into the guest; rejects when the stream has ended. */
+  taken?(): Promise<unknown>
+}
+
+export interface BulkSocket extends Duplex {
+  /** A word to the controller beside the bytes, at most 125 bytes of it; a controller of before does not hear it. */
+  tell?(word: string): void
 }
 
 export interface FactSource {

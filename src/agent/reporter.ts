@@ -147,8 +147,12 @@ function same(a: InstanceReport, b: InstanceReport): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** Nothing but the progress is new; nor is it news that nothing was done yet for a new instance. */
+/**
+ * Nothing but the progress is new; nor is it news that nothing was done yet for a new instance, unless it is one that comes from another
+ * host, which waits there for a word from here.
+ */
 function isProgressOnly(last: InstanceReport | undefined, next: InstanceReport): boolean {
-  if (last === undefined) return next.applied_generation < 0 && next.failure === null
+  const { phase = 'preparing' } = next.migration ?? {}
+  if (last === undefined) return next.applied_generation < 0 && next.failure === null && phase === 'preparing'
   return same({ ...last, progress: null }, { ...next, progress: null })
 }

@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from '../lib/clock.ts'
 import type { AgentFrame } from '../protocol/messages.ts'
+import { packSample } from '../protocol/samples.ts'
 import { Away, type Log, type SampleSource } from './ports.ts'
 import type { WantedSet } from './wanted-set.ts'
 
@@ -31,7 +32,9 @@ export function createSampler(options: {
     const [host, instances] = await Promise.all([tried(source.host()), tried(source.instances())])
     if (host === null && instances === null) return
     const ours = (instances ?? []).filter(one => wanted.instances.has(one.id))
-    options.send({ type: 'samples', taken_ms: source.taken_ms(), host, instances: ours })
+    const sent = { type: 'samples', taken_ms: source.taken_ms(), host } as const
+    if (!wanted.host?.packed_samples) return options.send({ ...sent, instances: ours })
+    options.send({ ...sent, instances: [], packed: ours.map(packSample) })
   }
 
   async function tried<T>(reading: Promise<T>): Promise<T | null> {

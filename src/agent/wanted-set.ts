@@ -3,7 +3,7 @@
  * controller. Only takes frames in and answers questions; acting is the reconcilers' job.
  *
  * A controller may come back from an old backup. So nothing is lost here by a frame: an instance missing from a whole frame
- * stays, an older generation is refused, and 'forget' counts only for what is gone from this host already.
+ * stays, what is older than what was told before is refused, and 'forget' counts only for what is gone from this host already.
  */
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -16,6 +16,8 @@ export type WantedFrame = Extract<ControllerFrame, { type: 'wanted' }>
 export interface WantedChange {
   readonly instances: readonly string[]
   readonly forgotten: readonly string[]
+  /** Named in the frame, and not refused: a controller of now says that they belong here. */
+  readonly confirmed: readonly string[]
   /** The host's own part or a network changed. */
   readonly network: boolean
 }
@@ -24,11 +26,14 @@ export interface WantedSet {
   readonly instances: ReadonlyMap<string, WantedInstance>
   readonly networks: ReadonlyMap<string, WantedNetwork>
   readonly host: WantedHost | null
+  /** The greatest `as_of` of all frames. */
+  readonly heard_as_of: number
   /** On disk when it resolves. `isGone` says whether nothing of an instance is left on this host. */
   take(frame: WantedFrame, isGone: (id: string) => boolean): Promise<WantedChange>
 }
 
 const hostKey = 'host'
+const asOfKey = 'as_of'
 const checkInstance = Compile(WantedInstance)
 const checkNetwork = Compile(WantedNetwork)
 const checkHost = Compile(Type.Object({ ...WantedHost.properties }))
@@ -36,9 +41,12 @@ const checkHost = Compile(Type.Object({ ...WantedHost.properties }))
 export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> {
   const instanceFolder = state.folder('wanted')
   const networkFolder = state.folder('networks')
+  const heardFolder = state.folder('heard')
   const instances = new Map<string, WantedInstance>()
   const networks = new Map<string, WantedNetwork>()
   let host: WantedHost | null = null
+  const heard = (await heardFolder.read()).get(asOfKey)
+  let heard_as_of = typeof heard === 'number' && Number.isSafeInteger(heard) ? heard : 0
 
   for (const [name, value] of await instanceFolder.read()) {
     if (checkInstance.Check(value)) instances.set(name, value)
@@ -54,8 +62,11 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
     const writes: StateChange[] = []
     const changed: string[] = []
     const forgotten: string[] = []
+    const confirmed: string[] = []
     for (const next of frame.instances) {
       const merged = mergeInstance(instances.get(next.id), next, log)
+      if (merged === 'refused') continue
+      confirmed.push(next.id)
       if (merged === null) continue
       writes.push({ name: next.id, value: merged })
       changed.push(next.id)
@@ -77,7 +88,14 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
       if (value === undefined) instances.delete(name)
       else instances.set(name, value as WantedInstance)
     }
-    return { changed, forgotten }
+    return { changed, forgotten, confirmed }
+  }
+
+  /** Before what it says is on disk: a host may seem to have heard too much, never too little. */
+  async function takeAsOf(as_of = 0): Promise<void> {
+    if (as_of <= heard_as_of) return
+    await heardFolder.write([{ name: asOfKey, value: as_of }])
+    heard_as_of = as_of
   }
 
   async function takeNetworks(frame: WantedFrame): Promise<boolean> {
@@ -112,32 +130,54 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
     get host() {
       return host
     },
+    get heard_as_of() {
+      return heard_as_of
+    },
     async take(frame, isGone) {
       if (frame.whole) warnOfMissing(frame, instances, log)
-      const { changed, forgotten } = await takeInstances(frame, isGone)
+      await takeAsOf(frame.as_of)
+      const { changed, forgotten, confirmed } = await takeInstances(frame, isGone)
       const network = await takeNetworks(frame)
-      return { instances: changed, forgotten, network }
+      return { instances: changed, forgotten, confirmed, network }
     },
   }
 }
 
-/** What to hold after `next` arrived: null keeps what is there. */
-function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, log: Log): WantedInstance | null {
+/** What to hold after `next` arrived: null keeps what is there, which says as much. */
+function mergeInstance(
+  have: WantedInstance | undefined,
+  next: WantedInstance,
+  log: Log,
+): WantedInstance | null | 'refused' {
   if (have === undefined) return next
-  if (next.generation > have.generation) return next.power === 'purged' ? withAllDisks(have, next) : next
-  if (next.generation < have.generation) {
-    const detail = { instance: next.id, have: have.generation, got: next.generation }
-    log.warn(detail, 'the controller wants an older generation than it wanted before; refused')
-    return null
+  const clears = isCleared(next)
+  const older = next.generation < have.generation
+  if (isStale(have, next) || (older && !clears)) {
+    const said = ({ generation, placement, migration }: WantedInstance) => ({
+      generation,
+      placement,
+      ...(migration && { migration: migration.id, step: migration.step }),
+    })
+    const detail = { instance: next.id, have: said(have), got: said(next) }
+    log.warn(detail, 'the controller wants something older than it wanted before; refused')
+    return 'refused'
   }
+  const placement = Math.max(have.placement ?? 0, next.placement ?? 0)
+  const placed = next.placement === undefined && have.placement === undefined ? {} : { placement }
+  // What has gone to another host goes from here, whichever generation and details the controller knows.
+  const less = older || (next.generation === have.generation && next.details_version < have.details_version)
+  if (clears && less) return { ...have, ...placed, ...(next.migration !== undefined && { migration: next.migration }) }
+  if (next.generation > have.generation)
+    return { ...(next.power === 'purged' ? withAllDisks(have, next) : next), ...placed }
   const { migration: _before, availability: _, on_crash: __, ...rest } = have
   const { migration } = next
-  const moved = JSON.stringify(migration) !== JSON.stringify(have.migration)
+  const moved = JSON.stringify(migration) !== JSON.stringify(have.migration) || placement > (have.placement ?? 0)
   if (next.details_version < have.details_version || (next.details_version === have.details_version && !moved))
     return null
   const { details_version, metadata, ports, availability, on_crash } = next
   return {
     ...rest,
+    ...placed,
     details_version,
     metadata,
     ports,
@@ -146,6 +186,21 @@ function mergeInstance(have: WantedInstance | undefined, next: WantedInstance, l
     // A move changes neither version, and is as it was told last.
     ...(migration !== undefined && { migration }),
   }
+}
+
+/** Nothing of it is to remain here, as it is another host's. */
+function isCleared({ migration }: WantedInstance): boolean {
+  return migration?.step === 'leave' || migration?.step === 'discard'
+}
+
+/**
+ * Whether it is of a time before what is held. What was to be cleared here is this host's again, or sent from here, only with a later
+ * placement; so a controller whose database lost the end of a move does not begin that move again.
+ */
+function isStale(have: WantedInstance, next: WantedInstance): boolean {
+  if (have.placement === undefined || next.placement === undefined) return false
+  if (next.placement !== have.placement) return next.placement < have.placement
+  return isCleared(have) && !isCleared(next) && next.migration?.step !== 'prepare'
 }
 
 /**

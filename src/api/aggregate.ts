@@ -44,7 +44,7 @@ export const aggregateRoutes = {
     status: 200,
     reply: page(Aggregate),
     errors: [],
-    cli: { columns: ['name', 'hosts', 'description', 'id'] },
+    cli: { columns: ['name', 'metadata', 'hosts', 'description', 'id'] },
   }),
   get: route({
     name: 'aggregate.get',

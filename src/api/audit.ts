@@ -18,6 +18,9 @@ export const AuditRow = closed({
   resource_id: nullable(Type.String()),
   outcome: Type.Integer({ description: 'HTTP status' }),
   error: nullable(Type.String({ description: 'Code of the error, when it was refused' })),
+  detail: nullable(
+    Type.Unknown({ description: 'What was asked for, of those routes where it matters: {"argv": ["uptime"]}' }),
+  ),
   sealed: Type.Boolean({ description: 'Whether the chain of hashes covers it already' }),
 })
 export type AuditRow = Static<typeof AuditRow>

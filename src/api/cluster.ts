@@ -44,15 +44,32 @@ export const CpuPlan = closed({
 })
 export type CpuPlan = Static<typeof CpuPlan>
 
+/** What all its hosts may promise together, and what they have promised. */
+const capacity = {
+  hosts: Type.Integer(),
+  hosts_up: Type.Integer({ description: 'Hosts whose agent holds a link' }),
+  vcpus_limit: Type.Integer({
+    description: 'What its hosts may promise: with overcommit, without what they keep back',
+  }),
+  vcpus_claimed: Type.Integer(),
+  memory_limit_mib: Type.Integer(),
+  memory_claimed_mib: Type.Integer(),
+  disk_limit_gib: Type.Integer({ description: 'A pool that several of its hosts share counts once' }),
+  disk_claimed_gib: Type.Integer(),
+}
+export type ClusterCapacity = { [Key in keyof typeof capacity]: number }
+
 export const Cluster = closed({
   id: Uuid,
   zone_id: Uuid,
+  zone: Name,
   name: Name,
   cpu_overcommit: CpuOvercommit,
   memory_overcommit: MemoryOvercommit,
   cpu_baseline: nullable(CpuBaseline),
   cpu_baseline_at: nullable(Time),
   ha_failures_tolerated: FailuresTolerated,
+  ...capacity,
   created_at: Time,
 })
 export type Cluster = Static<typeof Cluster>
@@ -127,7 +144,20 @@ export const clusterRoutes = {
     status: 200,
     reply: page(Cluster),
     errors: [],
-    cli: { columns: ['name', 'cpu_overcommit', 'memory_overcommit', 'zone_id', 'id'] },
+    cli: {
+      columns: [
+        'name',
+        'zone',
+        'hosts',
+        'vcpus_claimed',
+        'vcpus_limit',
+        'memory_claimed_mib',
+        'memory_limit_mib',
+        'cpu_overcommit',
+        'memory_overcommit',
+        'id',
+      ],
+    },
   }),
   get: route({
     name: 'cluster.get',

@@ -43,7 +43,11 @@ export const pageQuery = {
   cursor: Type.Optional(Type.String({ maxLength: 512, description: "The last page's `next`" })),
   sort: Type.Optional(Type.String({ maxLength: 64, description: 'A field; with a minus before it, descending' })),
   search: Type.Optional(
-    Type.String({ minLength: 1, maxLength: limits.name_length_max, description: 'A part of the name, in any case' }),
+    Type.String({
+      minLength: 1,
+      maxLength: limits.name_length_max,
+      description: 'A part of the name, in any case; or an id, its beginning or its end (8 digits or more)',
+    }),
   ),
   all_projects: Type.Optional(
     Type.Boolean({ description: 'Not only the project signed in to; needs the right on the system' }),

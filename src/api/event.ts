@@ -41,16 +41,17 @@ export const eventRoutes = {
     status: 200,
     reply: page(Event),
     errors: [],
-    cli: { columns: ['at', 'noun', 'kind', 'resource_id', 'user_id'] },
+    cli: { columns: ['at', 'noun', 'kind', 'resource_id', 'user_id', 'detail'] },
   }),
   stream: route({
     name: 'event.stream',
     method: 'GET',
     path: '/v1/event-stream',
-    summary: 'Events as they happen (server-sent events); goes on after `cursor` or Last-Event-ID',
-    level: 'project',
-    needs: 'event.read',
-    on_instance: 'instance.read',
+    summary:
+      'Events as they happen (server-sent events), of all that you may hear of; goes on after `cursor` or Last-Event-ID. A block `event: gap` says that older ones are kept no longer: read again what you watch',
+    // Who holds nothing yet hears of what is given to them.
+    level: 'self',
+    needs: null,
     query: closed({
       cursor: Type.Optional(Type.String({ maxLength: 64 })),
       all_projects: pageQuery.all_projects,

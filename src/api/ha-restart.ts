@@ -1,7 +1,7 @@
 /** Restarts of highly available instances elsewhere, because the host that they ran on was lost: each with its reason. */
 import Type, { type Static } from 'typebox'
 import { fencingMethods } from '../model/host-state.ts'
-import { closed, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const restartOutcomes = ['running', 'failed', 'no_room', 'given_up'] as const
@@ -9,6 +9,7 @@ export const restartOutcomes = ['running', 'failed', 'no_room', 'given_up'] as c
 export const HaRestart = closed({
   id: Uuid,
   instance_id: Uuid,
+  instance: nullable(Type.String({ description: 'Its name; null once it is gone for good' })),
   from_host_id: nullable(Uuid),
   from_host: nullable(Type.String({ description: 'Null for who may not see hosts' })),
   to_host_id: nullable(Uuid),
@@ -39,11 +40,13 @@ export const haRestartRoutes = {
     query: closed({
       ...pageQuery,
       instance_id: Type.Optional(Uuid),
-      from_host_id: Type.Optional(Uuid),
+      from_host_id: Type.Optional(uuidOf('Of this lost host')),
+      to_host_id: Type.Optional(uuidOf('On this host')),
+      cluster_id: Type.Optional(uuidOf('Of lost hosts of this cluster')),
     }),
     status: 200,
     reply: page(HaRestart),
     errors: [],
-    cli: { columns: ['begun_at', 'instance_id', 'from_host', 'to_host', 'fenced_by', 'outcome'] },
+    cli: { columns: ['begun_at', 'instance', 'from_host', 'to_host', 'outcome', 'reason', 'failure'] },
   }),
 }

@@ -1,47 +1,16 @@
 /** Hosts: the servers that instances run on, how they join, and what they have. */
 import Type, { type Static } from 'typebox'
 import { bmcKinds } from '../model/bmc.ts'
-import { absenceCauses, fencingMethods, hostAvailabilities, reaches } from '../model/host-state.ts'
+import { hostAvailabilities } from '../model/host-state.ts'
 import { limits } from '../model/limits.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
+import { HostAbsence } from './host-absence.ts'
+import { Disagreement } from './host-disagreement.ts'
 import { hostHardwareRoutes } from './host-hardware.ts'
+import { hostJoiningRoutes } from './host-joining.ts'
 import { route } from './route.ts'
 
 export const hostStates = ['up', 'unreachable'] as const
-
-/** What a host holds of an instance that the database does not know: it was restored from an older backup. */
-export const Disagreement = closed({
-  instance_id: Uuid,
-  name: nullable(Type.String({ description: 'As the host or the database knows it' })),
-  kind: oneOf(['ahead', 'orphaned', 'elsewhere'], {
-    description:
-      "'ahead': the database knows the instance, and the host newer things of it; 'orphaned': only the host knows it; 'elsewhere': the database has it on another host",
-  }),
-  host_wants: Type.String({ description: "What this host was told last: 'running', 'stopped', 'deleted', 'purged'" }),
-  database_wants: nullable(Type.String()),
-  project_id: nullable(Uuid),
-  purging: Type.Boolean({ description: 'An operator has given it up; its host removes it' }),
-})
-export type Disagreement = Static<typeof Disagreement>
-
-/** What is known of a host that is not there. */
-export const HostAbsence = closed({
-  cause: oneOf(absenceCauses),
-  since: Time,
-  opinions: Type.Array(
-    closed({
-      host_id: Uuid,
-      host: Type.String(),
-      reached: nullable(oneOf(reaches, { description: 'Null: it could not tell' })),
-      at: Time,
-    }),
-    { description: 'What other hosts found when they were asked to reach it' },
-  ),
-  dead_at: nullable(Time),
-  fence_failure: nullable(Type.String()),
-  fenced_at: nullable(Time),
-  fenced_by: nullable(oneOf(fencingMethods)),
-})
 
 export const Host = closed({
   id: Uuid,
@@ -75,6 +44,9 @@ export const Host = closed({
   memory_claimed_mib: Type.Integer(),
   disk_limit_gib: Type.Integer(),
   disk_claimed_gib: Type.Integer(),
+  fullness_percent: Type.Number({
+    description: 'How much is claimed of what it has least left of: vCPUs, memory or disk',
+  }),
   instances: Type.Integer(),
   pool_id: nullable(uuidOf('The pool that its disks are in; what is said of disk is of the whole pool')),
   reserved_memory_mib: nullable(
@@ -85,12 +57,40 @@ export const Host = closed({
   ),
   aggregates: Type.Array(closed({ id: Uuid, name: Name }), { description: 'Aggregates that it is in' }),
   machine_id: Type.String(),
+  hardware_id: nullable(
+    Type.String({
+      description:
+        'By what its machine is known that no copy of its disk has: its board, or else its NICs. Null: not known',
+    }),
+  ),
+  other_hardware: nullable(
+    closed(
+      {
+        hardware: Type.String({ description: 'By what that machine is known' }),
+        address: Type.String({ description: 'Where it asks from' }),
+        since: Time,
+        last_at: Time,
+      },
+      {
+        description:
+          'Another machine has its key, and asks to be it: its board was exchanged, or its disk was copied. It starts nothing and takes nothing over; see host.adopt-hardware',
+      },
+    ),
+  ),
   cpu_missing: nullable(
     Type.Array(Type.String(), {
       description:
         'It cannot carry its cluster’s CPU baseline, and takes no instances: what it lacks. Null: it can, or is not known to',
     }),
   ),
+  tunnel_address: nullable(
+    Type.String({
+      description: 'Where other hosts reach it: as it was registered, or set since; what it says itself is in facts',
+    }),
+  ),
+  disbelieved: Type.Array(Type.String(), {
+    description: 'What it says of itself and is not believed, as sentences; see docs/operators.md',
+  }),
   facts: Type.Unknown({ description: 'What the agent found: CPU, NUMA, memory, disks, NICs, versions' }),
   foreign_domains: Type.Unknown({ description: 'Domains in libvirt that Croft did not make and leaves alone' }),
   disagreements: Type.Array(Disagreement, {
@@ -117,6 +117,13 @@ export const hostRoutes = {
       name: Type.Optional(Name),
       cluster_id: Type.Optional(Uuid),
       aggregate_id: Type.Optional(Uuid),
+      availability: Type.Optional(oneOf(hostAvailabilities)),
+      attention: Type.Optional(
+        Type.Boolean({
+          description:
+            'Only those that somebody should look at: without a link, with foreign domains, with disagreements, whose key another machine has',
+        }),
+      ),
     }),
     status: 200,
     reply: page(Host),
@@ -124,6 +131,7 @@ export const hostRoutes = {
     cli: {
       columns: [
         'name',
+        'cluster',
         'availability',
         'schedulable',
         'instances',
@@ -151,7 +159,7 @@ export const hostRoutes = {
     name: 'host.update',
     method: 'PATCH',
     path: '/v1/hosts/:host',
-    summary: 'Change name, labels, what is kept back, or whether new instances may be placed here',
+    summary: 'Change name, labels, cluster, what is kept back, or whether new instances may be placed here',
     level: 'system',
     needs: 'topology.manage',
     params,
@@ -159,16 +167,28 @@ export const hostRoutes = {
       name: Type.Optional(Name),
       schedulable: Type.Optional(Type.Boolean()),
       labels: Type.Optional(Tags),
+      cluster_id: Type.Optional(
+        uuidOf('To be in another cluster: in maintenance and with nothing on it; see docs/operators.md'),
+      ),
       reserved_memory_mib: Type.Optional(
         nullable(
           Type.Integer({ minimum: 0, maximum: limits.memory_mib_max, description: 'Null: as the setting says' }),
         ),
       ),
       reserved_vcpus: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 65_536, description: 'Null: none' }))),
+      tunnel_address: Type.Optional(
+        nullable(
+          Type.String({
+            maxLength: 45,
+            pattern: '^[0-9a-fA-F:.]+$',
+            description: 'Where other hosts reach it; null: what it says next is believed',
+          }),
+        ),
+      ),
     }),
     status: 200,
     reply: Host,
-    errors: ['not_found', 'name_taken'],
+    errors: ['not_found', 'name_taken', 'invalid', 'wrong_state', 'in_use'],
   }),
   remove: route({
     name: 'host.remove',
@@ -224,10 +244,15 @@ export const hostRoutes = {
     params,
     body: closed({
       take: oneOf(['host', 'database'], {
-        description: "'host': what it was told last is wanted; 'database': what the database says is wanted again",
+        description:
+          "'host': what it was told last is wanted; 'database': what the database says is wanted again. Of one that is missing: give its record up, or have the host have it; of one that is elsewhere: it is this host's, or the other's",
       }),
       instance_ids: Type.Optional(
-        Type.Array(Uuid, { maxItems: 1000, uniqueItems: true, description: 'These alone; else all that are ahead' }),
+        Type.Array(Uuid, {
+          maxItems: 1000,
+          uniqueItems: true,
+          description: 'These alone, whatever they are; else all that are ahead',
+        }),
       ),
       deleted_ids: Type.Optional(
         Type.Array(Uuid, {
@@ -270,49 +295,26 @@ export const hostRoutes = {
     reply: Host,
     errors: ['not_found', 'wrong_state', 'conflict'],
   }),
-  invite: route({
-    name: 'host.invite',
+  adoptHardware: route({
+    name: 'host.adopt-hardware',
     method: 'POST',
-    path: '/v1/host-invitations',
-    summary: 'Make a one-time token with which one host joins',
+    path: '/v1/hosts/:host/adopt-hardware',
+    summary:
+      'The machine that asks to be this host is it from now on: its board was exchanged, or its disk is in another machine. Its hardware of before must be off for good',
     level: 'system',
     needs: 'topology.manage',
+    params,
     body: closed({
-      cluster_id: Type.Optional(Uuid),
-      replaces_host_id: Type.Optional(
-        uuidOf(
-          'For a machine installed anew: it comes back as this host, and what had its certificate has it no longer',
-        ),
+      hardware: Type.Optional(
+        Type.String({
+          maxLength: 2048,
+          description: 'What is shown of the machine that asks (other_hardware); when given it must be that one',
+        }),
       ),
-      minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_080, default: 60 })),
     }),
-    status: 201,
-    reply: closed({
-      token: Type.String({ description: 'Shown once' }),
-      controller_url: Type.String(),
-      command: Type.String({ description: 'To be run on the new host, as root' }),
-      warning: nullable(Type.String({ description: 'Why other machines cannot join in this way' })),
-      expires_at: Time,
-    }),
-    errors: ['not_found'],
-  }),
-  joining: route({
-    name: 'host.joining',
-    method: 'GET',
-    path: '/v1/host-joining',
-    summary: 'How a machine without a token asks to be a host',
-    level: 'system',
-    needs: 'topology.read',
     status: 200,
-    reply: closed({
-      controller_url: Type.String(),
-      ca_fingerprint: Type.String({ description: 'SHA-256 of the cloud’s certificate authority, base64url' }),
-      self_registration: Type.Boolean({
-        description: 'Whether such machines are let wait for approval: host.self_registration',
-      }),
-      command: Type.String({ description: 'To be run on the new host, as root' }),
-      warning: nullable(Type.String({ description: 'Why other machines cannot join in this way' })),
-    }),
-    errors: [],
+    reply: Host,
+    errors: ['not_found', 'wrong_state', 'conflict'],
   }),
+  ...hostJoiningRoutes,
 }

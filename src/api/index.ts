@@ -3,11 +3,13 @@ import { consoleLinkRoutes, consoleRoutes } from './console.ts'
 import { eventRoutes } from './event.ts'
 import { flavorRoutes } from './flavor.ts'
 import { pciAliasRoutes } from './pci-alias.ts'
+import { controllerRoutes } from './controller.ts'
 import { haRestartRoutes } from './ha-restart.ts'
 import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
 import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
+import { instanceGuestRoutes } from './instance-guest.ts'
 import { maintenanceRoutes } from './maintenance.ts'
 import { instanceMoveRoutes, migrationRoutes } from './migration.ts'
 import { instanceGroupRoutes } from './instance-group.ts'
@@ -38,6 +40,7 @@ import { poolRoutes } from './pool.ts'
 import { portRoutes } from './port.ts'
 import type { Route } from './route.ts'
 import { routerRoutes } from './router.ts'
+import { searchRoutes } from './search.ts'
 import { securityGroupRoutes } from './security-group.ts'
 import { subnetRoutes } from './subnet.ts'
 import { sessionRoutes } from './session.ts'
@@ -51,7 +54,8 @@ export const contract = {
   'host-registration': hostRegistrationRoutes,
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,
-  instance: { ...instanceRoutes, ...instanceMoveRoutes },
+  controller: controllerRoutes,
+  instance: { ...instanceRoutes, ...instanceGuestRoutes, ...instanceMoveRoutes },
   migration: migrationRoutes,
   maintenance: maintenanceRoutes,
   'instance-group': instanceGroupRoutes,
@@ -87,6 +91,7 @@ export const contract = {
   'security-group': securityGroupRoutes,
   metrics: metricsRoutes,
   plugin: pluginRoutes,
+  search: searchRoutes,
 } as const
 
 export const allRoutes: readonly Route[] = Object.values(contract).flatMap(noun => Object.values(noun) as Route[])

@@ -1,6 +1,7 @@
 /** Instances: machines of the cloud. */
 import Type, { type Static } from 'typebox'
 import { consoleKinds } from '../model/console.ts'
+import type { ErrorCode } from '../model/errors.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
 import { migrationKinds, migrationPhases } from '../model/migration.ts'
@@ -60,6 +61,12 @@ export const Instance = closed({
   config_drive: Type.Boolean(),
   availability: Availability,
   ha_priority: HaPriority,
+  ha_obstacle: nullable(
+    Type.String({
+      description:
+        'Highly available: why it would not be started elsewhere if its host were lost now, or is not although it is; null: it would be',
+    }),
+  ),
   on_crash: OnCrash,
   watchdog_action: WatchdogActionOf,
   crashes: nullable(Crashes),
@@ -93,7 +100,7 @@ export type Instance = Static<typeof Instance>
 const params = closed({ instance: Uuid })
 const acted = closed({ instance: Instance, operation: Operation })
 
-function actRoute<const Verb extends string>(verb: Verb, summary: string, body = closed({})) {
+function actRoute<const Verb extends string>(verb: Verb, summary: string, errors: readonly ErrorCode[] = []) {
   return route({
     name: `instance.${verb}`,
     method: 'POST',
@@ -103,10 +110,10 @@ function actRoute<const Verb extends string>(verb: Verb, summary: string, body =
     needs: 'instance.operate',
     on_instance: 'instance.operate',
     params,
-    body,
+    body: closed({}),
     status: 202,
     reply: acted,
-    errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
+    errors: ['not_found', 'wrong_state', 'changed_meanwhile', ...errors],
   })
 }
 
@@ -122,6 +129,14 @@ export const instanceRoutes = {
     query: closed({
       ...pageQuery,
       name: Type.Optional(Name),
+      state: Type.Optional(
+        Type.Array(oneOf(instanceStates), {
+          minItems: 1,
+          maxItems: instanceStates.length,
+          uniqueItems: true,
+          description: 'In this state, or one of these',
+        }),
+      ),
       host_id: Type.Optional(Uuid),
       image_id: Type.Optional(Uuid),
       group_id: Type.Optional(Uuid),
@@ -194,9 +209,9 @@ export const instanceRoutes = {
     }),
     status: 200,
     reply: Instance,
-    errors: ['not_found', 'changed_meanwhile', 'invalid'],
+    errors: ['not_found', 'changed_meanwhile', 'invalid', 'no_capacity'],
   }),
-  start: actRoute('start', 'Start a stopped instance'),
+  start: actRoute('start', 'Start a stopped instance', ['no_capacity']),
   stop: actRoute('stop', 'Shut an instance down; cut it off when it does not follow'),
   reboot: route({
     name: 'instance.reboot',
@@ -295,6 +310,7 @@ export const instanceRoutes = {
       password: nullable(Type.String({ description: 'The new one when it was made here; it is kept nowhere' })),
     }),
     errors: ['not_found', 'forbidden', 'wrong_state', 'invalid', 'host_unreachable', 'unavailable'],
+    audited: ['user'],
     cli: { hidden: true },
   }),
   explain: route({

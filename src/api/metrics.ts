@@ -1,4 +1,4 @@
-/** Metrics of instances, hosts and clusters: the latest, history, live, and for Prometheus. Whoever may see a thing may see its metrics. */
+/** Metrics of instances, hosts, clusters and pools: the latest, history, live, and for Prometheus. Whoever may see a thing may see its metrics. */
 import Type, { type Static } from 'typebox'
 import { metricKinds, metricNames, metricUnits } from '../model/metrics.ts'
 import { closed, nullable, oneOf, Time, Uuid } from './common.ts'
@@ -9,7 +9,7 @@ const Value = nullable(Type.Number())
 const identity = {
   resource_id: Uuid,
   kind: oneOf(metricKinds),
-  name: Type.String({ description: "The resource's name" }),
+  name: Type.String({ description: "The resource's name; a pool goes by its hosts'" }),
 }
 const series = {
   name: oneOf(metricNames),
@@ -45,7 +45,7 @@ const resource = Type.Array(Uuid, {
   minItems: 1,
   maxItems: 20,
   uniqueItems: true,
-  description: 'Instances, hosts or clusters; several to compare them',
+  description: 'Instances, hosts, clusters or pools; several to compare them',
 })
 const names = Type.Optional(
   Type.Array(oneOf(metricNames), { maxItems: 32, uniqueItems: true, description: 'Only these metrics' }),

@@ -46,6 +46,9 @@ const options = {
 export const MigrationOptions = closed(options)
 export type MigrationOptions = Static<typeof MigrationOptions>
 
+/** Of one that was taken out of the cloud since, followed by that. */
+const HostName = Type.String({ description: 'Its name; of a host that is removed since, with a word about it' })
+
 export const Migration = closed({
   id: Uuid,
   instance_id: Uuid,
@@ -57,9 +60,9 @@ export const Migration = closed({
   }),
   cause: Type.String({ description: "Who wanted it: 'user', 'maintenance' of its host, 'ha'" }),
   source_host_id: Uuid,
-  source_host: Name,
+  source_host: HostName,
   target_host_id: Uuid,
-  target_host: Name,
+  target_host: HostName,
   phase: oneOf(migrationPhases, {
     description:
       "'preparing' and 'sending': the instance is on its old host; 'leaving': it is on the new one, and the old one is being cleared; 'discarding': it stays, and the other host is being cleared",

@@ -25,6 +25,19 @@ export const Operation = closed({
 })
 export type Operation = Static<typeof Operation>
 
+export const targetOutcomes = ['succeeded', 'failed', 'cancelled'] as const
+
+export const OperationTarget = closed({
+  noun: Type.String(),
+  resource_id: Uuid,
+  name: nullable(Type.String({ description: 'Null when it is gone, or for who may not see it' })),
+  outcome: nullable(oneOf(targetOutcomes, { description: 'Null while it is open' })),
+  reason: nullable(Type.String({ description: 'Why it failed, or what it waits for' })),
+  step: nullable(Type.String({ description: 'While it is open: what is being done now' })),
+  percent: Type.Integer({ minimum: 0, maximum: 100 }),
+})
+export type OperationTarget = Static<typeof OperationTarget>
+
 const params = closed({ operation: Uuid })
 
 export const operationRoutes = {
@@ -61,6 +74,27 @@ export const operationRoutes = {
     status: 200,
     reply: Operation,
     errors: ['not_found'],
+  }),
+  targets: route({
+    name: 'operation.targets',
+    method: 'GET',
+    path: '/v1/operations/:operation/targets',
+    summary: 'The things that an operation on instances is about, and what became of each',
+    level: 'project',
+    needs: 'operation.read',
+    on_instance: 'instance.read',
+    params,
+    query: closed({
+      limit: pageQuery.limit,
+      cursor: pageQuery.cursor,
+      outcome: Type.Optional(
+        oneOf(['open', ...targetOutcomes], { description: 'Only those that ended so, or have not' }),
+      ),
+    }),
+    status: 200,
+    reply: page(OperationTarget),
+    errors: ['not_found'],
+    cli: { columns: ['name', 'outcome', 'step', 'percent', 'reason', 'resource_id'] },
   }),
   cancel: route({
     name: 'operation.cancel',

@@ -32,6 +32,7 @@ export const Placement = closed({
     description:
       'The best of those that fit, and examples of those that do not; none for who has no topology.read on the system',
   }),
+  fitting: nullable(Type.Integer({ description: 'How many hosts could take it; null: nobody counted them then' })),
   refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
   reasons,
   created_at: Time,
@@ -59,6 +60,7 @@ export const InstancePlan = closed({
     closed(
       {
         fitted: Type.Integer({ description: 'How many would find room' }),
+        fitting: Type.Integer({ description: 'How many hosts could take one of them' }),
         zones: Type.Array(closed({ zone_id: Uuid, zone: Name, instances: Type.Integer() })),
         hosts: nullable(
           Type.Array(

@@ -41,6 +41,10 @@ export interface RouteShape<
   takes?: 'bytes'
   /** Asked with a body, and yet nothing is changed: who may not is refused, and it leaves no trace in the audit log. */
   only_looks?: boolean
+  /** A GET that has something done: the audit log has it, and who was refused it, as of any change. */
+  acts?: boolean
+  /** Fields of the body that the audit log keeps, whether it was done or refused. Nothing secret. */
+  audited?: readonly string[]
   /** Of success. 'stream' replies (SSE, WebSocket, bytes) have no JSON body. */
   status: 200 | 201 | 202 | 204
   reply?: Reply

@@ -7,6 +7,7 @@ export const Zone = closed({
   id: Uuid,
   name: Name,
   region_id: Uuid,
+  region: Name,
   storm: nullable(
     closed({
       since: Time,
@@ -33,7 +34,7 @@ export const zoneRoutes = {
     status: 200,
     reply: page(Zone),
     errors: [],
-    cli: { columns: ['name', 'region_id', 'id'] },
+    cli: { columns: ['name', 'region', 'storm', 'id'] },
   }),
   get: route({
     name: 'zone.get',

@@ -27,6 +27,12 @@ export const handMade: readonly HandMade[] = [
     load: async program => (await import('./commands/start.ts')).register(program),
   },
   {
+    name: 'restart',
+    summary: 'have the controller or the agent of this machine begin anew, for a new version',
+    group: here,
+    load: async program => (await import('./commands/restart.ts')).register(program),
+  },
+  {
     name: 'down',
     summary: 'stop what `croft up` started; nothing is deleted',
     group: here,
@@ -55,6 +61,12 @@ export const handMade: readonly HandMade[] = [
     summary: 'who you are, where, and what you may do',
     group: you,
     load: async (program, shop) => (await import('./commands/session.ts')).registerWhoami(program, shop),
+  },
+  {
+    name: 'search',
+    summary: 'find things of every kind: by name, id, address or MAC',
+    group: you,
+    load: async (program, shop) => (await import('./commands/search.ts')).register(program, shop),
   },
   {
     name: 'completion',

@@ -25,6 +25,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'instance start': ['croft instance start web db --wait'],
   'instance stop': ['croft instance stop web db --wait'],
   'instance delete': ['croft instance delete web db', 'croft instance delete web --purge --wait'],
+  'instance guest': ['croft instance guest web', 'croft instance guest web --applications'],
   'instance explain': ['croft instance explain web'],
   'image create': [
     'croft image create mine --file disk.qcow2 --property os=debian --wait',

@@ -1,4 +1,5 @@
 /** How a command fails: what it says on standard error, and the exit code that a script can tell failures apart by. */
+import type { OperationTarget } from '../api/operation.ts'
 import { ApiProblem, ConnectionFailed } from '../sdk/errors.ts'
 import { type Field, placeholder } from './command-shape.ts'
 
@@ -42,6 +43,16 @@ export class TargetsFailed extends CommandFailed {
     const names = Object.keys(exit_codes) as (keyof typeof exit_codes)[]
     super(names.find(name => exit_codes[name] === code) ?? 'failed', message)
     this.name = 'TargetsFailed'
+  }
+}
+
+/** Operations that were waited for have not succeeded; `targets` are the things that they failed for, where there are several. */
+export class OperationsFailed extends CommandFailed {
+  readonly targets: readonly OperationTarget[]
+  constructor(message: string, hint: string | undefined, targets: readonly OperationTarget[]) {
+    super('failed', message, hint)
+    this.name = 'OperationsFailed'
+    this.targets = targets
   }
 }
 
@@ -90,7 +101,17 @@ function codeOfStatus(status: number): ExitCode {
 /** These errors of other parts speak to people, too: what they say is enough. */
 const plain_errors = ['HostError', 'ProgramError', 'BuildError', 'JoinFailed']
 
+const ownCodes = new WeakMap<object, number>()
+
+/** A failure of a command that otherwise ends with somebody else's code: apart from all of those. */
+export function endsWith(error: unknown, code: number): unknown {
+  if (typeof error === 'object' && error !== null) ownCodes.set(error, code)
+  return error
+}
+
 export function exitCodeOf(error: unknown): ExitCode {
+  const own = typeof error === 'object' && error !== null ? ownCodes.get(error) : undefined
+  if (own !== undefined) return own as ExitCode
   if (error instanceof CommandFailed) return error.code
   if (error instanceof ApiProblem) return codeOfStatus(error.status)
   if (error instanceof ConnectionFailed) return exit_codes.unreachable
@@ -123,7 +144,8 @@ export function describeFailure(error: unknown): string {
 export function failureDocument(error: unknown): unknown {
   if (error instanceof ApiProblem) return error.document
   const message = error instanceof Error ? error.message : String(error)
-  return { code: 'cli', detail: message, exit_code: exitCodeOf(error) }
+  const targets = error instanceof OperationsFailed && error.targets.length > 0 && { targets: error.targets }
+  return { code: 'cli', detail: message, exit_code: exitCodeOf(error), ...targets }
 }
 
 function faultsOf(error: ApiProblem): string {

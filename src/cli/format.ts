@@ -37,6 +37,8 @@ export function cell(name: string, value: unknown, now_ms: number): string {
   if (typeof value === 'number') return number(name, value)
   if (typeof value === 'string') return name.endsWith('_at') || name === 'at' ? age(value, now_ms) : oneLine(value)
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(item).join(', ')
+  // Of an event: a name in it is one field among others.
+  if (name === 'detail' && typeof value === 'object') return oneLine(pairs(value as Record<string, unknown>)) || '-'
   return item(value)
 }
 

@@ -45,7 +45,7 @@ export async function lookup(context: LookupContext, noun: string, name: string)
   }
   throw new CommandFailed(
     'not_found',
-    `There is no ${words(noun)} "${name}" in this project.`,
+    `There is no ${words(noun)} "${name}"${list.level === 'project' ? ' in this project' : ''}.`,
     `croft ${noun} list shows what there is.`,
   )
 }

@@ -6,10 +6,10 @@ import type { Operation } from '../api/operation.ts'
 import { ApiProblem } from '../sdk/errors.ts'
 import type { CommandShape } from './command-shape.ts'
 import type { Context } from './context.ts'
-import { CommandFailed, describeFailure, exitCodeOf, failureDocument, TargetsFailed, UsageError } from './failure.ts'
+import { describeFailure, exitCodeOf, failureDocument, OperationsFailed, TargetsFailed, UsageError } from './failure.ts'
 import { askOnce, awaitedOf, fillRequest, type Given, type Modes, operationOf, type Prepare } from './run.ts'
 import { showSeveral } from './show.ts'
-import { hasFailed, reasonOf, waitForOperations } from './wait.ts'
+import { failureOf, hasFailed, waitForOperations } from './wait.ts'
 
 export interface Target {
   /** As it was typed. */
@@ -46,7 +46,7 @@ export async function runMany(
   }
   if (modes.wait) {
     const awaited = asked.flatMap(({ operation, outcome }) =>
-      operation && 'answer' in outcome ? [awaitedOf(operation, outcome.answer)] : [],
+      operation && 'answer' in outcome ? [awaitedOf(shape, operation, outcome.answer)] : [],
     )
     const title = `${shape.verb.charAt(0).toUpperCase()}${shape.verb.slice(1)} ${awaited.length} ${shape.noun}s`
     const ended = awaited.length === 0 ? [] : await waitForOperations(context, title, awaited)
@@ -54,13 +54,19 @@ export async function runMany(
       const operation = ended.find(each => each.id === one.operation?.id)
       if (!operation || !one.again) continue
       one.outcome = hasFailed(operation)
-        ? { name: one.name, error: new CommandFailed('failed', reasonOf(operation)) }
+        ? { name: one.name, error: await withoutHint(context, operation) }
         : { name: one.name, answer: await one.again() }
     }
   }
   const outcomes = asked.map(({ outcome }) => outcome)
   showSeveral(context, shape, outcomes, failureDocument)
   tellFailures(outcomes)
+}
+
+/** Where each has its line, what to type next would be as many lines again. */
+async function withoutHint(context: Context, operation: Operation): Promise<OperationsFailed> {
+  const { message, targets } = await failureOf(context, [operation])
+  return new OperationsFailed(message, undefined, targets)
 }
 
 /** What is wrong for one target is so for all: nobody is signed in, or there is no controller. */

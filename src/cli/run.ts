@@ -8,7 +8,8 @@ import { ask, type Context, idOf } from './context.ts'
 import { hintOptions, UsageError } from './failure.ts'
 import { readGiven } from './files.ts'
 import { isId } from './lookup.ts'
-import { fieldsOf, showAnswer, showList, tableOf } from './show.ts'
+import { readPassword } from './password-prompt.ts'
+import { fieldsOf, showAnswer, showList, tableOf, thingsOf } from './show.ts'
 import { toValue, type ValueContext } from './value.ts'
 import { type Awaited, mustHaveSucceeded, waitForOperations } from './wait.ts'
 
@@ -87,25 +88,22 @@ async function askAndShow(context: Context, shape: CommandShape, request: Reques
       context.out.note(`Under way. --wait waits for it; or: croft operation get ${operation.id}`)
     return
   }
-  const ended = await waitForOperations(context, titleOf(shape, body), [awaitedOf(operation, body)])
+  const ended = await waitForOperations(context, titleOf(shape, body), [awaitedOf(shape, operation, body)])
   // The same request with the same key does nothing again; its answer tells how things stand now.
   showAnswer(context, shape, await askOnce(context, shape, { ...request, wait_s: 1 }), request.params)
-  mustHaveSucceeded(ended)
+  await mustHaveSucceeded(context, ended)
 }
 
 /** Things in an answer beside its operation: one under its noun's name, or several as items. */
-export function resourcesOf(body: unknown): { id?: string; name?: string }[] {
-  const { operation: _, ...rest } = body as Record<string, unknown>
-  const values = Object.values(rest).flatMap(value => value as unknown[])
-  return values.filter(value => typeof value === 'object' && value !== null)
+const resourcesOf = (shape: CommandShape, body: unknown): { id?: string; name?: string }[] => thingsOf(shape, body)
+
+export function awaitedOf(shape: CommandShape, operation: Operation, body: unknown): Awaited {
+  return { operation, resource_ids: resourcesOf(shape, body).flatMap(one => one.id ?? []) }
 }
 
-export function awaitedOf(operation: Operation, body: unknown): Awaited {
-  return { operation, resource_ids: resourcesOf(body).flatMap(one => one.id ?? []) }
-}
-
-function titleOf({ noun, verb }: CommandShape, body: unknown): string {
-  const things = resourcesOf(body)
+function titleOf(shape: CommandShape, body: unknown): string {
+  const { noun, verb } = shape
+  const things = resourcesOf(shape, body)
   const [only] = things
   const what = things.length === 1 ? (only?.name ?? noun) : `${things.length} ${noun}s`
   return `${verb.charAt(0).toUpperCase()}${verb.slice(1)} ${what}`
@@ -128,6 +126,9 @@ function valueContext(context: Context, noun: string): ValueContext {
   }
 }
 
+/** '-' asks for it, or takes a line of standard input: a command line is for all to see. */
+const isPassword = ({ name }: Field) => /(^|_)password$/.test(name)
+
 async function valueOf(
   field: Field,
   typed: string | readonly string[] | boolean | null,
@@ -138,6 +139,7 @@ async function valueOf(
   const label = field.positional ? field.flag : `--${field.flag}`
   const noun = field.noun ?? nounBeside(field, params, context)
   const one = (text: string) => toValue(text, field.schema, noun, label, context)
+  if (typed === '-' && isPassword(field)) return readPassword(`${label}: `)
   if (typeof typed === 'string') return one(typed)
   const values: unknown[] = []
   for (const text of typed) values.push(await one(text))

@@ -7,13 +7,16 @@ function lookOf({ out }: Context): Look {
   return { width: out.width, color: out.color, now_ms: Date.now() }
 }
 
-/** Columns that a noun's list shows: they do for its things elsewhere, too. */
-function columnsOf({ nouns }: Context, noun: string, rows: readonly Row[]): readonly string[] {
-  return nouns[noun]?.list?.cli?.columns ?? Object.keys(rows[0] ?? {}).slice(0, 8)
+/** Columns of the command's own, as for the history of a setting; else those of the noun's list, which do for its things elsewhere, too. */
+function columnsOf({ nouns }: Context, { noun, route }: Shown, rows: readonly Row[]): readonly string[] {
+  return route.cli?.columns ?? nouns[noun]?.list?.cli?.columns ?? Object.keys(rows[0] ?? {}).slice(0, 8)
 }
 
-export function tableOf(context: Context, { noun }: Pick<CommandShape, 'noun'>, rows: readonly Row[]): string {
-  const columns = columnsOf(context, noun, rows)
+type Shown = Pick<CommandShape, 'noun' | 'route'>
+
+export function tableOf(context: Context, shape: Shown, rows: readonly Row[]): string {
+  const { noun } = shape
+  const columns = columnsOf(context, shape, rows)
   if (rows.length > 0) return renderTable(columns, rows, lookOf(context))
   return context.out.width === undefined ? '' : `No ${noun.replaceAll('-', ' ')}s.\n`
 }
@@ -50,7 +53,7 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
   if (Array.isArray(items))
     return out.quiet ? showIds(context, items as Row[]) : out.print(tableOf(context, shape, items as Row[]))
   if (operation !== undefined && shape.has_operation) {
-    const things = thingsOf(rest)
+    const things = thingsOf(shape, rest)
     return out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
   }
   if (out.quiet && typeof rest.id === 'string' && !hasSecret(rest)) return showIds(context, [rest])
@@ -78,7 +81,7 @@ export function showSeveral(
     return out.printJson(is_read ? done.map(({ answer }) => answer) : told)
   }
   if (shape.has_operation) {
-    const things = done.flatMap(({ answer }) => thingsOf(answer))
+    const things = done.flatMap(({ answer }) => thingsOf(shape, answer))
     if (out.quiet) showIds(context, things)
     else if (things.length > 0) out.print(tableOf(context, shape, things))
     return
@@ -89,10 +92,12 @@ export function showSeveral(
   }
 }
 
-/** What an answer has beside its operation. */
-function thingsOf(answer: unknown): Row[] {
+/** What an answer has beside its operation: of several things, such as an instance and its migration, the one that the command is of. */
+export function thingsOf({ noun }: Pick<CommandShape, 'noun'>, answer: unknown): Row[] {
   const { operation: _, ...rest } = answer as Record<string, unknown>
-  return Object.values(rest).filter(value => typeof value === 'object' && value !== null) as Row[]
+  const own = rest[noun.replaceAll('-', '_')]
+  const values = own === undefined ? Object.values(rest).flatMap(value => value as unknown[]) : [own]
+  return values.filter(value => typeof value === 'object' && value !== null) as Row[]
 }
 
 /** What is shown only once must be shown. */

@@ -1,8 +1,9 @@
 /** Waits for operations to end, and shows on the way what their hosts are doing. */
 import type { Event } from '../api/event.ts'
-import type { Operation } from '../api/operation.ts'
+import type { Operation, OperationTarget } from '../api/operation.ts'
+import { ApiProblem } from '../sdk/errors.ts'
 import { type Context, call } from './context.ts'
-import { CommandFailed } from './failure.ts'
+import { CommandFailed, OperationsFailed } from './failure.ts'
 import type { Show } from './progress.ts'
 
 /** Asked again so often, at most; the answer comes at once when the operation ends. */
@@ -26,13 +27,13 @@ export async function waitForOperations(
   let ended: Operation[] = []
   const work = async (show: Show) => {
     ended = await followAll(context, awaited, show, stop.signal)
-    if (ended.some(hasFailed)) throw new OperationFailed()
+    if (ended.some(hasFailed)) throw new NotAllDone()
     return ended
   }
   try {
     await context.out.progress().step(title, work, said)
   } catch (error) {
-    if (!(error instanceof OperationFailed)) throw error
+    if (!(error instanceof NotAllDone)) throw error
   } finally {
     process.off('SIGINT', interrupt)
   }
@@ -40,7 +41,7 @@ export async function waitForOperations(
 }
 
 /** So that progress marks the line as failed; the caller gets the operations all the same. */
-class OperationFailed extends Error {}
+class NotAllDone extends Error {}
 
 export const hasFailed = (operation: Operation) => operation.state === 'failed' || operation.state === 'cancelled'
 
@@ -115,17 +116,52 @@ function showEvent(event: Event, { operation, resource_ids }: Awaited, show: Sho
   }
 }
 
-/** Throws CommandFailed with the reasons when one did not succeed. */
-export function mustHaveSucceeded(operations: readonly Operation[]): void {
+/** Throws OperationsFailed with the reasons, of operations on several things for each of these, when one did not succeed. */
+export async function mustHaveSucceeded(context: Context, operations: readonly Operation[]): Promise<void> {
   const bad = operations.filter(hasFailed)
-  if (bad.length === 0) return
-  const ids = bad.map(one => one.id).join(' ')
-  throw new CommandFailed('failed', bad.map(reasonOf).join('\n'), `croft operation get ${ids}`)
+  if (bad.length > 0) throw await failureOf(context, bad)
 }
 
-/** Why an operation did not succeed. */
-export function reasonOf(operation: Operation): string {
+/** So many things are named in one message; the rest by the command that it names. */
+const named_max = 20
+
+/** Why operations did not succeed, to be thrown. */
+export async function failureOf(context: Context, bad: readonly Operation[]): Promise<OperationsFailed> {
+  const told = await Promise.all(bad.map(async one => ({ one, targets: await badTargets(context, one) })))
+  const lines = told.map(({ one, targets }) => [headOf(one, targets), ...targets.map(lineOf)].join('\n'))
+  const hints = told.map(({ one, targets }) => hintOf(one, targets.length))
+  return new OperationsFailed(
+    lines.join('\n'),
+    hints.join('\n  '),
+    told.flatMap(({ targets }) => targets),
+  )
+}
+
+/** Of an operation on several things those that failed, or else were cancelled; none where it is on one, or they cannot be asked for. */
+async function badTargets(context: Context, { id, targets, failed }: Operation): Promise<OperationTarget[]> {
+  if (targets < 2) return []
+  const query = { outcome: failed > 0 ? ('failed' as const) : ('cancelled' as const), limit: named_max }
+  try {
+    return (await call(context, 'operation', 'targets', { params: { operation: id }, query })).items
+  } catch (error) {
+    // A controller of the version before knows no such route; what failed is told all the same.
+    if (error instanceof ApiProblem) return []
+    throw error
+  }
+}
+
+function headOf(operation: Operation, told: readonly OperationTarget[]): string {
   const { kind, state, targets, failed, cancelled, reason } = operation
   const count = targets > 1 ? ` (${failed + cancelled} of ${targets})` : ''
-  return `${kind} ${state}${count}: ${reason ?? 'no reason was given'}`
+  return `${kind} ${state}${count}:${told.length > 0 ? '' : ` ${reason ?? 'no reason was given'}`}`
+}
+
+const lineOf = ({ name, resource_id, reason }: OperationTarget) =>
+  `  ${name ?? resource_id}: ${reason ?? 'no reason was given'}`
+
+function hintOf({ id, targets, failed, cancelled }: Operation, told: number): string {
+  if (targets < 2) return `croft operation get ${id}`
+  const all = `croft operation targets ${id}`
+  const more = (failed > 0 ? failed : cancelled) - told
+  return told > 0 && more > 0 ? `And ${more} more: ${all} --outcome ${failed > 0 ? 'failed' : 'cancelled'}` : all
 }

@@ -5,6 +5,7 @@
 import type { Event } from '../api/event.ts'
 import type { EventOptions } from '../sdk/client.ts'
 import type { Context } from './context.ts'
+import { cell } from './format.ts'
 
 export interface Watched {
   noun: string
@@ -121,11 +122,16 @@ export async function watchEvents(context: Context, filter: EventOptions): Promi
   try {
     for await (const event of client.events({ noun, resource_id, all_projects, signal: stop.signal })) {
       if (context.out.json) context.out.printJson(event, 'line')
-      else context.out.print(`${event.at}  ${event.noun.padEnd(14)}  ${event.kind.padEnd(7)}  ${event.resource_id}\n`)
+      else context.out.print(`${lineOf(event)}\n`)
     }
   } finally {
     process.off('SIGINT', interrupt)
   }
+}
+
+function lineOf({ at, noun, kind, resource_id, detail }: Event): string {
+  const told = detail === null || detail === undefined ? '' : `  ${cell('detail', detail, 0)}`
+  return `${at}  ${noun.padEnd(14)}  ${kind.padEnd(7)}  ${resource_id}${told}`
 }
 
 /** Goes back up over what stands there, and writes over it; no more than fits the terminal, which would scroll. */

@@ -23,7 +23,7 @@ import { Availability } from './reconcilers/availability.ts'
 import { balanceLoop } from './reconcilers/balance.ts'
 import { cpuBaselineLoop } from './reconcilers/cpu-baseline.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
-import { keepLease, lease_pass_ms } from './reconcilers/controllers.ts'
+import { keepLease, lease_pass_ms, mustBeAlone } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
 import { maintenanceLoop } from './reconcilers/maintenance.ts'
@@ -31,6 +31,7 @@ import { metricLoop } from './reconcilers/metrics.ts'
 import { migrationLoop } from './reconcilers/migration.ts'
 import { purge } from './reconcilers/purge.ts'
 import { refusedLoop } from './reconcilers/refused.ts'
+import { restoredLoop } from './reconcilers/restored.ts'
 import { controller } from './store/controller.ts'
 import { channels, type Database } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
@@ -69,7 +70,11 @@ const clean_up_every_ms = 600_000
 /** Migrates, bootstraps and starts everything but the listening sockets. */
 export async function startController(parts: ControllerParts): Promise<RunningController> {
   const { database, clock, log, self } = parts
-  await migrate(database.db)
+  await migrate(database.db, {
+    clock,
+    onBusy: (error, attempt) =>
+      log.warn({ err: error, attempt }, 'the database is not migrated yet: others lock its tables'),
+  })
   const settings = new Settings(database)
   const { random, sealer } = parts
   const calls = new AgentCalls({ controller_id: self.id, database, clock, random, sealer, log })
@@ -111,7 +116,8 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   }
   await settings.start(error => log.warn({ err: error }, 'settings could not be read'))
   const { admin_password } = await bootstrap(cloud)
-  // Before anybody is answered: links of a former life, or of a backup, are none.
+  await mustBeAlone(cloud)
+  await cloud.agents.writeOffFormer()
   await keepLease(cloud)
   const loops = startLoops(cloud, parts)
   await cloud.events.start()
@@ -159,6 +165,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     purging,
     sealing,
     refusedLoop(cloud),
+    restoredLoop(cloud),
     migrationLoop(cloud),
     cpuBaselineLoop(cloud),
     maintenanceLoop(cloud),

@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
 import pino from 'pino'
 import { realClock } from '../lib/clock.ts'
 import { isLoopback } from '../lib/ip.ts'
@@ -11,10 +12,12 @@ import { openSealer } from '../lib/sealer.ts'
 import { version } from '../model/version.ts'
 import { buildLinkServer } from './agents/link-server.ts'
 import { serverCertificate } from './app/authority.ts'
+import type { Cloud } from './cloud.ts'
 import { startController } from './controller.ts'
 import { serveConsoles } from './http/console-socket.ts'
 import { handlers } from './http/index.ts'
 import { buildServer } from './http/server.ts'
+import { SameController } from './reconcilers/controllers.ts'
 import { networkLoops } from './reconcilers/ovn.ts'
 import { southboundLoop } from './reconcilers/southbound.ts'
 import { openDatabase } from './store/database.ts'
@@ -123,14 +126,16 @@ async function main(): Promise<void> {
     [...names, ...options['tls-name']].filter(name => name !== '0.0.0.0' && name !== '::'),
   )
   await writeFile(join(options.state, 'ca.pem'), own.ca)
+  const tls = isLoopback(api.host) ? null : await apiCertificate(own)
   const server = await buildServer(cloud, handlers, {
-    ui: { folder: options.ui },
-    ...(!isLoopback(api.host) && { tls: await apiCertificate(own) }),
+    ui: { folder: options.ui, ...(tls?.cert === own.cert && { ca_pem: own.ca }) },
+    ...(tls && { tls }),
   })
   const endConsoles = serveConsoles(cloud, server.server)
   const link = buildLinkServer(cloud, { tls: own })
   await server.listen({ host: api.host, port: api.port })
   await link.listen({ host: agents.host, port: agents.port })
+  followLinks(cloud)
   log.info({ api: options.listen, agents: agent_url }, 'the controller is ready')
   process.send?.('ready')
   const stop = async () => {
@@ -147,6 +152,19 @@ async function main(): Promise<void> {
       })
     })
   }
+}
+
+/** With so many links something always happens. */
+const links_many = 300
+const look_again_ms = 30_000
+
+/**
+ * While little is allocated V8 collects its whole heap every few seconds, to give memory back: good for a small cloud, and with thousands of
+ * links a fifth of what an idle controller computes.
+ */
+function followLinks(cloud: Cloud): void {
+  setFlagsFromString(cloud.agents.count >= links_many ? '--no-memory-reducer' : '--memory-reducer')
+  cloud.clock.after(look_again_ms, () => followLinks(cloud))
 }
 
 /** There to be found by who wants to put one in; a place that cannot be made is told by the list of plug-ins. */
@@ -167,6 +185,6 @@ async function apiCertificate(own: { key: string; cert: string }): Promise<{ key
 main().catch(error => {
   log.fatal({ err: error }, error instanceof Error ? error.message : 'the controller could not start')
   // 78 is EX_CONFIG of sysexits.h: a supervisor need not try this again.
-  process.exitCode = error instanceof DatabaseTooNew ? 78 : 1
+  process.exitCode = error instanceof DatabaseTooNew || error instanceof SameController ? 78 : 1
   process.exit()
 })

@@ -5,14 +5,19 @@
  */
 import { lstat, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { pool_mark, pool_secret } from '../agent/drivers/storage/pool-mark.ts'
 import { readIdentity } from '../agent/identity.ts'
 import { JoinFailed, leaveCloud } from '../agent/join-request.ts'
 import type { Config } from '../config.ts'
 import { isErrno, plain_env, ProgramError, runOk } from '../lib/process.ts'
+import { stayDownAtBoot } from './boot.ts'
 import { HostError } from './error.ts'
 import { serviceManager } from './manager.ts'
 import { agentService, agentState } from './services/agent.ts'
 import { ovnController } from './services/ovn-controller.ts'
+import { locks_folder } from './services/virtlockd.ts'
+import { watchdogService } from './services/watchdog.ts'
+import { machineRoles } from './start.ts'
 import type { Step } from './step.ts'
 
 export interface Left {
@@ -33,9 +38,11 @@ export async function leave(config: Config, step: Step): Promise<Left> {
     left => (left ? 'its certificate is good no longer' : 'it was out already'),
   )
   const manager = serviceManager(config)
-  for (const { service } of [ovnController(), agentService(config)])
+  for (const { service } of [ovnController(), agentService(config), watchdogService(config)])
     await step(`Stop ${service.description}`, () => manager.stop(service.name))
-  const switch_left = await step('Switch', cleanSwitch)
+  // A controller here is to be up after a boot all the same.
+  if (!(await machineRoles(config)).controller) await step('Start at boot', stayDownAtBoot)
+  const switch_left = await step('Switch', () => cleanSwitch(state_dir))
   const files_left = await step('Files', () => forget(state_dir))
   return { kept: [...switch_left, ...files_left] }
 }
@@ -49,12 +56,13 @@ const keys = [
   ...['ovn-bridge-mappings', 'ovn-openflow-probe-interval', 'ovn-monitor-all'],
 ]
 
-/** The integration bridge, and what OVN was told. Other bridges may carry the machine's own network. */
-async function cleanSwitch(): Promise<string[]> {
+/** The integration bridge, what OVN was told, and the certificate that it had. Other bridges may carry the machine's own network. */
+async function cleanSwitch(state_dir: string): Promise<string[]> {
+  const vsctl = (...words: string[]) => runOk(['ovs-vsctl', '--timeout=20', '--no-wait', ...words], { env: plain_env })
   const told = keys.flatMap(key => ['--', '--if-exists', 'remove', 'Open_vSwitch', '.', 'external_ids', key])
-  const argv = ['ovs-vsctl', '--timeout=20', '--no-wait', '--if-exists', 'del-br', 'br-int', ...told]
   try {
-    await runOk(argv, { env: plain_env })
+    const own_certificate = (await vsctl('get-ssl')).includes(`${state_dir}/`)
+    await vsctl('--if-exists', 'del-br', 'br-int', ...told, ...(own_certificate ? ['--', 'del-ssl'] : []))
     return []
   } catch (error) {
     // No switch that runs, no bridge to take away: it is the machine's own matter now.
@@ -63,18 +71,29 @@ async function cleanSwitch(): Promise<string[]> {
   }
 }
 
-/** Gives what stays. The identity goes last. */
-async function forget(state_dir: string): Promise<string[]> {
+/** Gives what stays of an agent's folder. The identity goes last. */
+export async function forget(state_dir: string): Promise<string[]> {
   const kept: string[] = []
   const pool = path.join(state_dir, 'pool')
   const why = await whyKept(pool)
-  if (why === null) await rm(pool, { recursive: true, force: true })
+  if (why === null) kept.push(...(await emptyPool(pool)))
   else kept.push(`${pool}: ${why}`)
   const rest = (await namesIn(state_dir)).filter(name => name !== 'pool' && name !== 'identity.json')
   // The log of guests' consoles, what was wanted, keys.
   for (const name of rest) await rm(path.join(state_dir, name), { recursive: true, force: true })
   await rm(path.join(state_dir, 'identity.json'), { force: true })
   return kept
+}
+
+/** Gives what stays of it. */
+async function emptyPool(pool: string): Promise<string[]> {
+  const names = await namesIn(pool)
+  for (const name of names) if (name !== locks_folder) await rm(path.join(pool, name), { recursive: true, force: true })
+  // libvirt stays, and whatever else it starts here locks its disks in this folder: without it no guest starts.
+  if (names.includes(locks_folder))
+    return [`${path.join(pool, locks_folder)}: libvirt locks disks of other guests in it`]
+  await rm(pool, { recursive: true, force: true })
+  return []
 }
 
 /** Null when there is nothing in the pool that anybody could miss. */
@@ -84,13 +103,17 @@ async function whyKept(pool: string): Promise<string | null> {
   if (!found.isDirectory()) return 'it is elsewhere'
   const parent = await stat(path.dirname(pool))
   if (found.dev !== parent.dev) return 'it has a file system of its own, which other hosts may share'
+  for (const name of await namesIn(pool)) {
+    const { dev } = await lstat(path.join(pool, name))
+    if (dev !== found.dev) return `${name} in it is a file system of its own`
+  }
   const volumes = (await namesIn(path.join(pool, 'volumes'))).filter(name => !name.startsWith('.'))
   if (volumes.length > 0) return `there are ${volumes.length} disks in it, which the cloud does not know`
   const strange = (await namesIn(pool)).filter(name => !own.has(name) && !name.startsWith('.'))
   return strange.length > 0 ? `there is ${strange[0]} in it, which is not Croft's` : null
 }
 
-const own = new Set(['volumes', 'images', 'config'])
+const own = new Set(['volumes', 'images', 'config', pool_mark, pool_secret, locks_folder])
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(absent)) ?? []

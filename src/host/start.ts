@@ -69,7 +69,7 @@ export async function start(config: Config, step: Step): Promise<MachineRoles> {
   const begin = (title: string, definitions: readonly Definition[]) =>
     step(title, show => startAll(manager, definitions, show))
   if (roles.controller && config.database_url === undefined) await begin('PostgreSQL', [postgresService(config)])
-  if (roles.controller) await begin('Networks (OVN)', ovnCentral())
+  if (roles.controller && config.ovn_central === undefined) await begin('Networks (OVN)', ovnCentral())
   if (roles.host !== undefined) await begin('Host (Open vSwitch, libvirt)', hostServices(config))
   // The agent first: it brings guests back by itself, also where a database elsewhere does not answer yet.
   if (roles.host !== undefined) await begin('Agent', [watchdogService(config), agentService(config), ovnController()])

@@ -18,7 +18,7 @@ import { Crashing, unlessCrashing } from './crashes.ts'
 import { HostError } from './error.ts'
 import { type LocalAdmin, localAdmin, localPlace } from './local-admin.ts'
 import { hostServices, serviceManager } from './manager.ts'
-import { installCommand, missingPackages, packagesFor, systemdRuns } from './packages.ts'
+import { installCommand, missingPackages, packagesFor, type Role, systemdRuns } from './packages.ts'
 import type { ServiceManager } from './service.ts'
 import { agentService, agentState } from './services/agent.ts'
 import { connectable, controllerService } from './services/controller.ts'
@@ -61,6 +61,8 @@ export type UpResult = {
   guest: FirstGuest | undefined
   key_file: string | undefined
   manager: ServiceManager['kind']
+  /** A further controller of a cloud, and nothing else. */
+  further: boolean
 }
 
 /** What `up` would do to this machine, in words; changes nothing. */
@@ -69,14 +71,14 @@ export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'gues
   const manager = serviceManager(config)
   const running = new Set((await manager.status()).filter(({ state }) => state === 'running').map(({ name }) => name))
   await preflight(config, await manager.status())
-  const missing = await missingPackages(packagesFor(['controller', 'host', 'image'], systemd, process.arch))
+  const further = config.ovn_central !== undefined
+  const missing = await missingPackages(packagesFor(rolesOf(config), systemd, process.arch))
   const lines = missing.map(({ name, why }) => `install the Debian package ${name}: ${why}`)
   if (missing.length > 0) lines.push(`  (${installCommand(missing).join(' ')})`)
   lines.push(`keep state in ${config.state_dir}, sockets in ${config.run_dir}, logs in ${config.log_dir}`)
   const definitions = [
     ...(config.database_url === undefined ? [postgresService(config)] : []),
-    ...ovnCentral(),
-    ...hostServices(config),
+    ...(further ? [] : [...ovnCentral(), ...hostServices(config)]),
   ]
   const by = systemd ? 'systemd' : "Croft's own supervisor"
   const starts = (name: string, description: string) =>
@@ -86,13 +88,16 @@ export async function planUp({ config, guest }: Pick<UpOptions, 'config' | 'gues
     'croft-controller',
     `API and UI on ${joinAddress(config.listen)}, agents on ${joinAddress(config.agent_listen)}`,
   )
-  lines.push('join this machine to the cloud as a host')
-  for (const { service } of [watchdogService(config), agentService(config), ovnController()])
+  if (!further) lines.push('join this machine to the cloud as a host')
+  for (const { service } of further ? [] : [watchdogService(config), agentService(config), ovnController()])
     starts(service.name, service.description)
   if (!systemd) lines.push(`at a boot: ${bootStart(config).command}  (${bootWay()?.file ?? 'to be arranged by you'})`)
-  if (guest) lines.push(`make networks (${config.external_gateway}), an image and a first guest`)
+  if (guest && !further) lines.push(`make networks (${config.external_gateway}), an image and a first guest`)
   return lines
 }
+
+const rolesOf = ({ ovn_central }: Config): Role[] =>
+  ovn_central === undefined ? ['controller', 'host', 'image'] : ['controller']
 
 /** Throws HostError; what was done until then stays, and the next run goes on from there. */
 export async function up(options: UpOptions, step: Step): Promise<UpResult> {
@@ -103,17 +108,30 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   await step('This machine', async () => await preflight(config, await manager.status()))
   await step(
     'Packages',
-    show => bringPackages(['controller', 'host', 'image'], show),
+    show => bringPackages(rolesOf(config), show),
     count => (count === 0 ? 'all there' : `${count} installed`),
   )
   await keepSettings(config, options.said)
   const start = (title: string, definitions: readonly Definition[]) =>
     step(title, show => startAll(manager, definitions, show))
   if (config.database_url === undefined) await start('PostgreSQL', [postgresService(config)])
-  await start('Networks (OVN)', ovnCentral())
-  await start('Host (Open vSwitch, libvirt)', hostServices(config))
+  const further = config.ovn_central !== undefined
+  if (!further) await start('Networks (OVN)', ovnCentral())
+  if (!further) await start('Host (Open vSwitch, libvirt)', hostServices(config))
   await step('Web UI', buildUi, said => said)
   await start('Controller', [await controllerService(config)])
+  const startsAtBoot = () =>
+    step(
+      'Start at boot',
+      () => startAtBoot(config),
+      how => how,
+    )
+  const { url } = await localPlace(config)
+  const reached = { url, manager: manager.kind, further, password: undefined, guest: undefined, key_file: undefined }
+  if (further) {
+    await startsAtBoot()
+    return reached
+  }
   const admin = await localAdmin(config)
   await step(
     'Join as a host',
@@ -122,17 +140,12 @@ export async function up(options: UpOptions, step: Step): Promise<UpResult> {
   )
   if (admin.place.token !== undefined) await markWayOutside(admin.client, config)
   await start('Agent', [watchdogService(config), agentService(config), ovnController()])
-  await step(
-    'Start at boot',
-    () => startAtBoot(config),
-    how => how,
-  )
-  const { url } = await localPlace(config)
-  const result = { url, password: admin.first_password, manager: manager.kind }
-  if (admin.place.token === undefined) return { ...result, guest: undefined, key_file: undefined }
+  await startsAtBoot()
+  const result = { ...reached, password: admin.first_password }
+  if (admin.place.token === undefined) return result
   const { client } = admin
   await step('Host is up', () => waitHostUp(client, config, manager))
-  if (!options.guest) return { ...result, guest: undefined, key_file: undefined }
+  if (!options.guest) return result
   return { ...result, ...(await firstGuest(client, options, step)) }
 }
 
@@ -192,7 +205,13 @@ async function waitHostUp(client: Client, config: Config, manager: ServiceManage
   const params = await thisHost(config)
   const { name } = agentService(config).service
   const isUp = async () => {
-    const { state } = await client.call(hostRoutes.get, { params })
+    const { state, other_hardware, name: host } = await client.call(hostRoutes.get, { params })
+    if (state !== 'up' && other_hardware) {
+      throw new HostError(
+        `the agent starts nothing: this machine (${other_hardware.hardware}) is not the one that joined as ${host}`,
+        `If its board was exchanged, or its disk is in another machine now: croft host adopt-hardware ${host}`,
+      )
+    }
     return state === 'up' ? true : undefined
   }
   const agent = async () => (await manager.status()).find(one => one.name === name)

@@ -32,7 +32,7 @@ export async function makeExt4(tree: readonly TreeEntry[], options: Ext4Options)
   const environment = { E2FSPROGS_FAKE_TIME: String(options.time_s), SOURCE_DATE_EPOCH: String(options.time_s) }
   const run = { environment, timeout_ms: 300_000, ...(options.signal ? { signal: options.signal } : {}) }
   try {
-    const extended = `offset=${offset_bytes},hash_seed=${uuid},root_owner=0:0,nodiscard,lazy_itable_init=1`
+    const extended = `offset=${offset_bytes},hash_seed=${uuid},root_owner=0:0,nodiscard,lazy_itable_init=0`
     // GRUB 2.06 cannot read file systems with a checksum seed or an orphan file; neither matters here.
     const features = '^metadata_csum_seed,^orphan_file,^resize_inode'
     await runCommand(

@@ -55,7 +55,7 @@ export class KernelModules {
     if (!path) return undefined
     const known = this.#read.get(name)
     if (known) return known
-    const content = await plain(path, this.#scratch_dir)
+    const content = withoutSignature(await plain(path, this.#scratch_dir))
     this.#read.set(name, content)
     return content
   }
@@ -69,6 +69,21 @@ async function plain(path: string, scratch_dir: string): Promise<Buffer> {
   await runCommand(['cp', path, `${copy}.xz`])
   await runCommand(['xz', '--decompress', '--force', `${copy}.xz`])
   return readFile(copy)
+}
+
+const signature_end = '~Module signature appended~\n'
+/** Before that text: twelve bytes, the last four of which say how long the signature before them is. */
+const signature_fields_bytes = 12
+
+/**
+ * A signed module's RSA signature is checked at each loading, which under emulation takes longer than all else of it. It
+ * says nothing here: whoever could change a module of the image could change its kernel. Format: the kernel's
+ * include/linux/module_signature.h.
+ */
+export function withoutSignature(module: Buffer): Buffer {
+  const fields_at = module.length - signature_end.length - signature_fields_bytes
+  if (fields_at < 0 || module.toString('latin1', fields_at + signature_fields_bytes) !== signature_end) return module
+  return module.subarray(0, fields_at - module.readUInt32BE(fields_at + signature_fields_bytes - 4))
 }
 
 function normal(name: string): string {

@@ -26,3 +26,64 @@ export function recoveryOf(
   const { availability = 'restart', ha_priority = 50, on_crash = 'restart', watchdog_action = 'none' } = asked
   return { availability, ha_priority, on_crash, watchdog_action, guard_from: availability === 'high' ? 0 : null }
 }
+
+/** What bears on whether a highly available instance is started elsewhere when its host is lost. */
+export interface HaSituation {
+  readonly availability: Availability
+  readonly wanted_power: 'running' | 'stopped'
+  readonly deleted: boolean
+  /** Its host holds a newer version of it than is known here. */
+  readonly held: boolean
+  /** The version of its details from which its host must guard it, and the one by which it has said that it does. */
+  readonly guard_from: number | null
+  readonly guarded_version: number | null
+  /** Of its host: whether it holds a link; whether its agent keeps leases; whether others have its pool. */
+  readonly host_answers: boolean
+  readonly keeps_leases: boolean
+  readonly pool_shared: boolean
+  /** It was being sent when its host was lost, and the other host has not said yet that it has nothing of it. */
+  readonly perhaps_elsewhere: boolean
+  /** So many hosts of its zone vanished at once that nothing of them is started elsewhere. */
+  readonly storm: boolean
+  /** It was to be started elsewhere since its host was lost, and no host could take it. */
+  readonly no_room: boolean
+}
+
+/** Why it would not be started elsewhere if its host were lost now, or is not although that is; null: it would be, or needs not. */
+export function haObstacle(at: HaSituation): string | null {
+  if (at.availability !== 'high' || at.deleted || at.wanted_power !== 'running') return null
+  if (at.held)
+    return 'Its host holds a newer version of it than the database. Settle that first (croft host get, disagreements).'
+  if (!at.pool_shared)
+    return 'Its disks are in a pool that no other host reaches. Move it to a host with a shared pool (croft pool list --shared).'
+  const guarded = at.guarded_version !== null && at.guard_from !== null && at.guarded_version >= at.guard_from
+  if (!guarded) return whyNotGuarded(at)
+  if (at.perhaps_elsewhere && !at.host_answers) {
+    return (
+      'It was on its way to another host when its own was lost, and may run there. It is started anew as soon as that host has nothing of it, ' +
+      'or surely does not run any more: fenced (croft host fence), or taken out as lost (croft host remove --lost). See croft migration list --open.'
+    )
+  }
+  if (at.storm && !at.host_answers) {
+    return (
+      'Very many hosts of its zone vanished at once, so the network is suspected, and not they: nothing is started elsewhere until enough of ' +
+      'them are back, or an operator says that they are truly down (croft zone override-storm).'
+    )
+  }
+  if (at.no_room && !at.host_answers)
+    return 'No other host can take it; it is tried again by itself. What they lack: croft ha-restart list --instance, or its page.'
+  return null
+}
+
+function whyNotGuarded({ host_answers, keeps_leases }: HaSituation): string {
+  if (!keeps_leases) {
+    return 'The agent of its host keeps no leases: it would run it on, and bring it up again by itself. Upgrade Croft on that host.'
+  }
+  if (host_answers) {
+    return 'Its host has not said yet that its watchdog guards it, which takes seconds. If it stays so: the log of its agent says why.'
+  }
+  return (
+    'Its host did not hear that it is highly available before it fell silent: it may run it on, and brings it up again by itself. ' +
+    'It goes on when that host is back.'
+  )
+}

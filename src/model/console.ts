@@ -12,6 +12,12 @@ export const linkMinutesMax = 24 * 60
 /** Links of one instance that are good at one time. */
 export const linksMax = 20
 
+/**
+ * The WebSocket subprotocol of viewers who may ask whether the line lives: a text frame, whatever is in it, is answered by one. Without it
+ * every frame is the guest's.
+ */
+export const consoleProtocol = 'croft.console'
+
 /** Close codes of a console's WebSocket (RFC 6455, section 7.4.2: 4000-4999 are ours); the reason is a sentence. */
 export const consoleClosed = {
   /** Somebody ended it, or the right to it is gone: opening it again is for the person to decide. */
@@ -25,3 +31,11 @@ export const consoleClosed = {
   /** The instance is on another host by now, and goes on there: open it again at once. */
   moved: 4005,
 } as const
+
+/**
+ * Whether the guest takes what is typed at its serial line: it waits in its host for a guest that does not read, and what is more than the host
+ * keeps is dropped. Hosts tell it in pongs that nobody asked for (RFC 6455, 5.5.3), which a controller of before takes for a sign of life;
+ * controllers tell viewers who offered the subprotocol, as text.
+ */
+export const typedStates = ['taken', 'waiting', 'dropped'] as const
+export type TypedState = (typeof typedStates)[number]

@@ -13,6 +13,7 @@ import {
   threadPolicies,
 } from './hardware.ts'
 import { limits } from './limits.ts'
+import { vcpusText } from './words.ts'
 
 export type Properties = Readonly<Record<string, string>>
 
@@ -216,7 +217,7 @@ function cellsOf(properties: Properties, size: { vcpus: number; memory_mib: numb
 function evenCells(nodes: number, { vcpus, memory_mib }: { vcpus: number; memory_mib: number }): GuestCell[] {
   if (vcpus % nodes !== 0 || memory_mib % nodes !== 0) {
     throw new BadHardware(
-      `${vcpus} vCPUs and ${memory_mib} MiB are not evenly divided over numa.nodes=${nodes}. Say which node has what with numa.N.cpus and numa.N.memory_mib.`,
+      `${vcpusText(vcpus)} and ${memory_mib} MiB are not evenly divided over numa.nodes=${nodes}. Say which node has what with numa.N.cpus and numa.N.memory_mib.`,
     )
   }
   const each = vcpus / nodes

@@ -163,7 +163,10 @@ export function nextStep(absence: Absence, around: Circumstances, now_ms: number
   }
   const begin_ms = absence.since_ms + rules.patience_ms[absence.cause]
   if (absence.asked_ms === null) {
-    return now_ms >= begin_ms ? { do: 'ask' } : { do: 'wait', until_ms: begin_ms, why: causes[absence.cause] }
+    if (now_ms < begin_ms) return { do: 'wait', until_ms: begin_ms, why: causes[absence.cause] }
+    // Thousands of hosts that vanish at once, or are only about to dial again, would each be asked about, to no end.
+    if (around.held_back !== null && around.waiting === 0) return { do: 'wait', until_ms: null, why: around.held_back }
+    return { do: 'ask' }
   }
   // One that is only late still holds its link.
   if (around.linked) return { do: 'wait', until_ms: null, why: causes.late }

@@ -77,6 +77,8 @@ export interface InstanceWanted {
   /** Grows with every change of what is wanted. */
   readonly generation: number
   readonly deleted: boolean
+  /** From this generation on only its size has changed, with which a guest that runs goes on; null or absent: something else has. */
+  readonly grows_from?: number | null
 }
 
 export interface InstanceObserved {
@@ -106,7 +108,7 @@ function stateWhereItIs(
   observed: InstanceObserved | null,
   hostAnswers: boolean,
 ): InstanceState {
-  const applied = observed !== null && observed.applied_generation >= wanted.generation
+  const applied = observed !== null && appliedOf(wanted, observed) >= wanted.generation
   if (wanted.deleted) {
     const off = observed === null || observed.power === 'stopped' || observed.power === 'absent'
     return off && applied ? 'deleted' : 'deleting'
@@ -131,4 +133,13 @@ function stateWhereItIs(
     default:
       return observed.power satisfies never
   }
+}
+
+/** What its host has done of what is wanted, as far as states go: one that runs and is yet to be given its new size does what is wanted. */
+function appliedOf({ grows_from = null, generation }: InstanceWanted, observed: InstanceObserved): number {
+  const { applied_generation, power } = observed
+  const runs = power === 'running' || power === 'paused'
+  return runs && grows_from !== null && applied_generation >= grows_from
+    ? Math.max(applied_generation, generation)
+    : applied_generation
 }

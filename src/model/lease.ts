@@ -28,7 +28,7 @@
  */
 
 export interface LeaseTimes {
-  /** Hosts send a ping this often. */
+  /** Hosts with guests that need a lease send a ping this often; others are heard of as often, and ask for one less often (agent/link.ts). */
   readonly heartbeat_ms: number
   /** A link is given up when nothing was heard for so long: three pings missed. */
   readonly silence_ms_max: number

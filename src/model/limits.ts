@@ -22,4 +22,9 @@ export const limits = {
   memory_mib_max: 16 * 1024 * 1024,
   disk_gib_max: 65_536,
   swap_mib_max: 1024 * 1024,
+  command_words_max: 256,
+  command_word_length_max: 32_768,
+  command_words_bytes_max: 64 * 1024,
+  command_stdin_bytes_max: 256 * 1024,
+  command_timeout_ms_max: 300_000,
 } as const

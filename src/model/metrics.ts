@@ -3,7 +3,7 @@
  * UI. Pure. Not its job: measuring (the agent), rates and history (the controller).
  */
 
-export const metricKinds = ['instance', 'host', 'cluster'] as const
+export const metricKinds = ['instance', 'host', 'cluster', 'pool'] as const
 export type MetricKind = (typeof metricKinds)[number]
 
 export const metricUnits = ['percent', 'bytes', 'bytes_per_s', 'per_s', 'load', 'count'] as const
@@ -20,6 +20,7 @@ interface Metric {
 }
 
 const both = ['instance', 'host'] as const
+const room = ['host', 'pool'] as const
 
 function rate(per: 'disk' | 'nic', unit: MetricUnit, counter: string, summary: string): Metric {
   return { unit, kinds: both, per, counter, summary }
@@ -39,8 +40,8 @@ export const metricTable = {
   },
   memory_size_bytes: { unit: 'bytes', kinds: both, summary: 'Memory that it has' },
   load1: { unit: 'load', kinds: ['host'], summary: 'Load average over one minute' },
-  pool_used_bytes: { unit: 'bytes', kinds: ['host'], per: 'pool', summary: 'Room of the storage pool that is taken' },
-  pool_size_bytes: { unit: 'bytes', kinds: ['host'], per: 'pool', summary: 'Room of the storage pool' },
+  pool_used_bytes: { unit: 'bytes', kinds: room, per: 'pool', summary: 'Room of the storage pool that is taken' },
+  pool_size_bytes: { unit: 'bytes', kinds: room, per: 'pool', summary: 'Room of the storage pool' },
   disk_read_bytes_per_s: rate('disk', 'bytes_per_s', 'disk_read_bytes_total', 'Read from disks'),
   disk_write_bytes_per_s: rate('disk', 'bytes_per_s', 'disk_written_bytes_total', 'Written to disks'),
   disk_read_ops_per_s: rate('disk', 'per_s', 'disk_reads_total', 'Read requests to disks'),

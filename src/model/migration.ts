@@ -87,6 +87,28 @@ export function nextOf(
   }
 }
 
+/** What goes from one host of a move to the other by way of the controllers: what the source asks at its hand-over, and what the target answers. */
+export interface Carried {
+  readonly asks: string | null
+  readonly never: string | null
+}
+
+/**
+ * What is new of it with what a host says, or null. It is handed on as it came: the source alone judges whether it is the answer to what it
+ * asks. Only while it is sent: before, there is nothing to ask about, and after, nobody waits.
+ */
+export function carriedOf(
+  at: Carried & Pick<MigrationState, 'phase'>,
+  side: MigrationSide,
+  said: { readonly asks?: string; readonly never?: string },
+): Carried | null {
+  if (at.phase !== 'sending') return null
+  if (side === 'source')
+    return said.asks === undefined || said.asks === at.asks ? null : { asks: said.asks, never: null }
+  if (said.never === undefined || said.never === at.never || at.asks === null) return null
+  return { asks: at.asks, never: said.never }
+}
+
 /** Before it is decided where the instance stays. */
 export function isMoving(phase: MigrationPhase): boolean {
   return phase === 'preparing' || phase === 'sending'

@@ -6,6 +6,7 @@ export const permissions = [
   'instance.read',
   'instance.operate',
   'instance.manage',
+  'instance.command',
   'volume.read',
   'volume.manage',
   'image.read',
@@ -46,6 +47,7 @@ export const instancePermissions = [
   'instance.read',
   'instance.operate',
   'instance.manage',
+  'instance.command',
 ] as const satisfies Permission[]
 
 const reader: readonly Permission[] = [
@@ -100,6 +102,10 @@ export const builtInRoles = {
   operator: {
     description: 'Operates existing instances: start, stop, reboot, console',
     permissions: [...reader, 'instance.operate', 'key-pair.manage'] satisfies Permission[],
+  },
+  'guest-operator': {
+    description: 'Sees instances, and runs commands in them through the guest agent',
+    permissions: [...reader, 'instance.command'] satisfies Permission[],
   },
   reader: { description: 'Sees, changes nothing', permissions: reader },
 } as const satisfies Record<string, { description: string; permissions: readonly Permission[] }>

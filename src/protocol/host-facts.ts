@@ -87,5 +87,7 @@ export const HostFacts = Type.Object({
   tunnel_address: Text,
   /** The pool that root disks are in, by the mark in its directory: hosts that say the same share it. */
   pool_id: Type.Optional(Uuid),
+  /** What lies beside that mark, for the controller alone: who has not read the directory does not know it. */
+  pool_secret: Type.Optional(Type.String({ minLength: 16, maxLength: 128 })),
 })
 export type HostFacts = Static<typeof HostFacts>

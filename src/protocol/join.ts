@@ -5,6 +5,7 @@
  * still has it, in the TLS handshake.
  */
 import Type, { type Static } from 'typebox'
+import { HardwareId } from './hardware-id.ts'
 
 export const joinPath = '/agent/v1/join'
 export const registerPath = '/agent/v1/register'
@@ -23,6 +24,8 @@ const Csr = Type.String({ maxLength: 16_384 })
 const FactsSummary = Type.Object({
   hostname: Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9][A-Za-z0-9.-]*$' }),
   machine_id: Type.String({ minLength: 8, maxLength: 64, pattern: '^[A-Za-z0-9-]+$' }),
+  /** Absent where it says nothing, and from older agents. */
+  hardware: Type.Optional(HardwareId),
 })
 
 /** What a machine says of itself before anybody trusts it: for an operator's eyes alone, so it is short and has no control characters. */

@@ -5,10 +5,12 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { MigrationReport, WantedMigration } from './migration.ts'
+import { excessOf, heldMax } from './excess.ts'
+import { HardwareId } from './hardware-id.ts'
 import { HostCpu } from './host-cpu.ts'
 import { HostFacts, Text } from './host-facts.ts'
 import { SamplesFrame } from './samples.ts'
-import { RebootCount, Version, WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
+import { Version, WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
 
 /** Grows when a frame changes its meaning. A controller speaks this version and the one before it. */
 export const protocolVersion = 1
@@ -20,7 +22,16 @@ const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null
 const Serial = Type.Integer({ minimum: 0, maximum: 2 ** 52 })
 
 /** RFC 3339. */
-const Moment = Type.String({ maxLength: 64 })
+const Moment = Type.String({
+  maxLength: 64,
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2})$',
+})
+
+/** Of what a host says that it holds; see heldMax. */
+const HeldVersion = Type.Integer({ minimum: 0, maximum: heldMax.version })
+
+/** Instances of one host; many times what one carries. */
+const instances_max = 16_384
 
 export const Crashes = Type.Object({
   count: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
@@ -63,7 +74,7 @@ export const InstanceReport = Type.Object({
     Type.Object({ step: Type.String({ maxLength: 100 }), percent: Type.Integer({ minimum: 0, maximum: 100 }) }),
   ),
   /** RFC 3339; when QEMU was started. */
-  started_at: Nullable(Type.String({ maxLength: 64 })),
+  started_at: Nullable(Moment),
   /** Addresses that the guest agent sees, when there is one. */
   guest_addresses: Type.Array(Type.String({ maxLength: 64, pattern: '^[0-9a-fA-F:.]*$' }), { maxItems: 32 }),
   /** Whether a guest agent listens in the guest; absent from agents that do not ask. */
@@ -100,19 +111,26 @@ export const AgentFrame = Type.Union([
     holds: Type.Array(
       Type.Object({
         id: Uuid,
-        generation: Version,
-        details_version: Version,
+        generation: HeldVersion,
+        details_version: HeldVersion,
         power: Type.Optional(WantedInstance.properties.power),
-        reboot_count: Type.Optional(RebootCount),
+        reboot_count: Type.Optional(Type.Integer({ minimum: 0, maximum: heldMax.reboot_count })),
         /** What it was told last to do of a migration, if that is what it holds it for. */
         migration: Type.Optional(Type.Pick(WantedMigration, ['id', 'step'])),
+        placement: Type.Optional(HeldVersion),
+        /** It was to come here, and has come, by what this host knows; only with the step 'prepare'. */
+        here: Type.Optional(Type.Boolean()),
       }),
-      { maxItems: 65_536 },
+      { maxItems: instances_max },
     ),
+    /** The greatest `as_of` that it was ever told. */
+    heard_as_of: Type.Optional(HeldVersion),
     /** Calls that this agent knows beyond those of the first version; one that it does not know would end its link. */
     knows_calls: Type.Optional(Type.Array(Text, { maxItems: 64 })),
     /** Its highly available guests run only under a lease, and something kills them when that is over. */
     keeps_leases: Type.Optional(Type.Boolean()),
+    /** By what this machine is known; absent where it says nothing, and from older agents. */
+    hardware: Type.Optional(HardwareId),
   }),
   Type.Object({
     type: Type.Literal('report'),
@@ -120,10 +138,10 @@ export const AgentFrame = Type.Union([
     report: Serial,
     /** true: these are all instances the host has; false: only those that changed. */
     whole: Type.Boolean(),
-    instances: Type.Array(InstanceReport),
+    instances: Type.Array(InstanceReport, { maxItems: instances_max }),
   }),
   /** All that the host holds of the instances that the welcome asked to be shown. */
-  Type.Object({ type: Type.Literal('held'), instances: Type.Array(WantedInstance) }),
+  Type.Object({ type: Type.Literal('held'), instances: Type.Array(WantedInstance, { maxItems: instances_max }) }),
   Type.Object({ type: Type.Literal('facts'), facts: HostFacts }),
   Type.Object({ type: Type.Literal('foreign'), domains: Type.Array(ForeignDomain, { maxItems: 4096 }) }),
   /** Nothing is left of these volumes, which were to be removed. */
@@ -137,7 +155,8 @@ export const AgentFrame = Type.Union([
   }),
   /** Sent only to a controller that asked for it, by `metrics_interval_s` of the wanted host. */
   SamplesFrame,
-  Type.Object({ type: Type.Literal('ping'), sent_ms: Type.Number() }),
+  /** quiet: no pong is wanted, it only says that the host is there. */
+  Type.Object({ type: Type.Literal('ping'), sent_ms: Type.Number(), quiet: Type.Optional(Type.Boolean()) }),
 ])
 export type AgentFrame = Static<typeof AgentFrame>
 
@@ -167,6 +186,8 @@ export const AgentCall = Type.Union([
     user: Type.String({ minLength: 1, maxLength: 64 }),
     password: Type.String({ minLength: 1, maxLength: 256 }),
   }),
+  /** Dial `url` with `token`: a GuestQuestion comes there, and its GuestAnswer goes back (guest.ts). */
+  Type.Object({ method: Type.Literal('guest'), instance_id: Uuid, url: Type.String(), token: Type.String() }),
   /** Find out whether another machine lives, by TCP to some ports of it; answered with a ProbeOutcome. */
   Type.Object({
     method: Type.Literal('probe'),
@@ -193,7 +214,7 @@ export const PasswordOutcome = Type.Object({
 export type PasswordOutcome = Static<typeof PasswordOutcome>
 
 /** Calls that not every agent knows: asked only of those that say so in their hello. */
-export const newerCalls: readonly AgentCall['method'][] = ['probe']
+export const newerCalls: readonly AgentCall['method'][] = ['probe', 'guest']
 
 /** 'service': something accepts there. 'machine': it refuses, so its kernel lives. 'none': no answer in time. */
 export const ProbeOutcome = Type.Object({
@@ -222,6 +243,11 @@ export const ControllerFrame = Type.Union([
     host: Type.Optional(WantedHost),
     instances: Type.Array(WantedInstance),
     networks: Type.Array(WantedNetwork),
+    /**
+     * Grows with all that comes to this host or leaves it. A host that has heard of more than the database counts knows that the
+     * database is older: what it lacks then may be elsewhere.
+     */
+    as_of: Type.Optional(Serial),
     /** Instances that live here no longer and of which the host reported 'absent': forget them. */
     forget_instances: Type.Array(Uuid),
     forget_networks: Type.Array(Uuid),
@@ -265,7 +291,10 @@ function parse<T>(
 
 /** Throws BadFrame when the text is not a frame that an agent may send. */
 export function parseAgentFrame(text: string): AgentFrame {
-  return parse<AgentFrame>(text, agentFrame)
+  const frame = parse<AgentFrame>(text, agentFrame)
+  const fault = excessOf(frame, text)
+  if (fault !== null) throw new BadFrame(`a frame does not fit the protocol: ${fault}`)
+  return frame
 }
 
 /** Throws BadFrame when the text is not a frame that a controller may send. */

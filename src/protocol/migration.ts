@@ -10,6 +10,8 @@ const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Reason = Type.String({ maxLength: 2000 })
+/** SHA-256, base64url. */
+const Word = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
 
 /**
  * What a host does for a migration:
@@ -31,8 +33,12 @@ export const WantedMigration = Type.Object({
   kind: Type.Union([Type.Literal('live'), Type.Literal('cold')]),
   /** The other host, by the id that its certificate names. */
   peer_host_id: Uuid,
-  /** For 'send': where the target's agent listens, as it said in its report ('ready'). */
+  /** For 'send' and 'cancel': where the target's agent listens, as it said in its report ('ready'). */
   peer_address: Type.Optional(Type.String({ maxLength: 256 })),
+  /** For 'prepare': the source is at its hand-over and asks by this name; see `asks` of MigrationReport. */
+  asked: Type.Optional(Uuid),
+  /** For 'send' and 'cancel': the target's answer to what the source asks, as the target gave it. Counts only if it is right. */
+  never: Type.Optional(Word),
   /** Both ends know it; good for this migration alone. */
   secret: Type.String({ minLength: 16, maxLength: 128 }),
   /** Volumes whose content goes over; all others are in a pool that both hosts reach. */
@@ -80,6 +86,17 @@ export const MigrationReport = Type.Object({
   reason: Nullable(Reason),
   /** host:port of this host's agent for the source; with 'ready'. */
   address: Type.Optional(Type.String({ maxLength: 256 })),
+  /**
+   * Of a source, with 'sending': it has handed the guest over and not heard what came of that, so it is paused; it asks the target by way of
+   * the controllers, too, by this name, which is one for each hand-over.
+   */
+  asks: Type.Optional(Uuid),
+  /**
+   * Of a target that was asked so: it has not taken the guest and never will, by this migration, and that is on its disk. A keyed hash of
+   * what was asked, with the migration's secret, so that it answers this hand-over and no other one (agent/reconcilers/never-word.ts). That
+   * the guest has come it says by 'switched'.
+   */
+  never: Type.Optional(Word),
   progress: Type.Optional(Nullable(MigrationProgress)),
 })
 export type MigrationReport = Static<typeof MigrationReport>

@@ -6,12 +6,10 @@
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { peerMessageBytesMax } from './peer-opening.ts'
 
 /** Where a host's agent listens for others while it prepares for an instance; open it between the hosts of a cluster. */
 export const peerPort = 7072
-
-/** More than a domain's XML with libvirt's cookie can be; whoever sends more is cut off. */
-export const peerMessageBytesMax = 8 * 1024 * 1024
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
@@ -19,20 +17,9 @@ const Bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Cookie = Type.String({ maxLength: peerMessageBytesMax - 4096, pattern: '^[A-Za-z0-9+/=]*$' })
 const Reason = Type.String({ maxLength: 2000 })
 
-/**
- * The first line of every connection, at most this long. 'control': messages as below. 'memory', 'disks': bytes for the process
- * that waits for the guest. 'file': one volume of a guest that is off.
- */
-export const openingBytesMax = 4096
-export const peerStreams = ['control', 'memory', 'disks', 'file'] as const
-export type PeerStream = (typeof peerStreams)[number]
-export const Opening = Type.Object({
-  migration: Uuid,
-  secret: Type.String({ minLength: 16, maxLength: 128 }),
-  stream: Type.Unsafe<PeerStream>({ type: 'string', enum: [...peerStreams] }),
-  volume_id: Type.Optional(Uuid),
-})
-export type Opening = Static<typeof Opening>
+/** Of what a guest wrote on its console, the newest: what a source sends before the move, and what was written on the way. */
+export const consoleBytesMax = 1024 * 1024
+const ConsoleBytes = Type.String({ maxLength: Math.ceil(consoleBytesMax / 3) * 4, pattern: '^[A-Za-z0-9+/=]*$' })
 
 /** A volume that is to be copied, as it is on the source. */
 export const SentDisk = Type.Object({
@@ -55,6 +42,7 @@ export const PeerRequest = Type.Union([
     disks: Type.Array(SentDisk, { maxItems: 1024 }),
     /** RFC 3339; when QEMU was started. */
     started_at: Nullable(Type.String({ maxLength: 64 })),
+    console: Type.Optional(ConsoleBytes),
     /** Of the host, for guests that see its processor as it is. */
     host_cpu: Type.Object({
       model: Type.String({ maxLength: 512 }),
@@ -64,9 +52,19 @@ export const PeerRequest = Type.Union([
   /** libvirt's cookie of begin; answered by 'prepared' or 'refused'. */
   Type.Object({ type: Type.Literal('begun'), cookie: Cookie, unsafe: Type.Boolean() }),
   /** All is sent and the guest is paused, or sending failed; answered by 'finished'. */
-  Type.Object({ type: Type.Literal('performed'), cookie: Cookie, cancelled: Type.Boolean() }),
+  Type.Object({
+    type: Type.Literal('performed'),
+    cookie: Cookie,
+    cancelled: Type.Boolean(),
+    /** Written since the offer. */
+    console: Type.Optional(ConsoleBytes),
+  }),
   /** Begins a cold move; answered by 'wanted_files' or 'refused'. */
-  Type.Object({ type: Type.Literal('offer_files'), disks: Type.Array(SentDisk, { maxItems: 1024 }) }),
+  Type.Object({
+    type: Type.Literal('offer_files'),
+    disks: Type.Array(SentDisk, { maxItems: 1024 }),
+    console: Type.Optional(ConsoleBytes),
+  }),
   /** They are all sent; answered by 'finished'. */
   Type.Object({ type: Type.Literal('files_sent') }),
   /** After a break: what became of it; answered by 'standing'. */
@@ -97,10 +95,9 @@ export const PeerReply = Type.Union([
 export type PeerReply = Static<typeof PeerReply>
 export type Standing = Extract<PeerReply, { type: 'standing' }>['standing']
 
-const checks = { opening: Compile(Opening), request: Compile(PeerRequest), reply: Compile(PeerReply) }
+const checks = { request: Compile(PeerRequest), reply: Compile(PeerReply) }
 
 /** Null for anything that is not one. */
-export const parseOpening = (text: string): Opening | null => parse(text, checks.opening)
 export const parsePeerRequest = (text: string): PeerRequest | null => parse(text, checks.request)
 export const parsePeerReply = (text: string): PeerReply | null => parse(text, checks.reply)
 

@@ -103,6 +103,11 @@ export const WantedInstance = Type.Object({
   /** Changes when any of those does: nothing has to be done to a guest that runs. */
   details_version: Version,
   /**
+   * How often its host has changed. Of two hosts that both take it for their own, the one that was told more is right; a host refuses
+   * less than it was told before. Absent: a controller that does not count.
+   */
+  placement: Type.Optional(Version),
+  /**
    * 'running', 'stopped': as the user wants. 'deleted': stopped, undefined from libvirt, disks kept for recovery.
    * 'purged': nothing of it may remain; the host then reports 'absent'.
    */
@@ -179,5 +184,7 @@ export const WantedHost = Type.Object({
   external_gateway: Type.Union([Type.String(), Type.Null()]),
   /** How often the host measures itself and its guests; without it, or 0, never. */
   metrics_interval_s: Type.Optional(Type.Integer({ minimum: 0, maximum: 3600 })),
+  /** The controller reads samples that are packed. */
+  packed_samples: Type.Optional(Type.Boolean()),
 })
 export type WantedHost = Static<typeof WantedHost>

@@ -66,7 +66,8 @@ export interface EventOptions {
   signal?: AbortSignal | undefined
   /**
    * The stream is open, for the first time or again. What happened since the last cursor comes now, unless `gap`: then the
-   * connection broke before any event gave a cursor, and what one watches should be read again.
+   * connection broke before any event gave a cursor, or it was away for so long that some are kept no longer (said once more then), and
+   * what one watches should be read again.
    */
   on_open?: ((gap: boolean) => void) | undefined
   /** The connection is lost; it is tried again. */
@@ -269,6 +270,7 @@ async function* followEvents(
       for await (const one of readEventStream(answer.body ?? nothing())) {
         tried = 0
         cursor = one.id ?? cursor
+        if (one.event === 'gap') on_open?.(true)
         if (one.data !== '') yield JSON.parse(one.data) as Event
         if (ended()) return
       }

@@ -12,7 +12,7 @@ export interface ClientOptions extends Server {
 
 export interface Client extends ApiClient {
   /** Opens the WebSocket of a console ticket's `url`; it carries the serial port's bytes both ways. */
-  console(path: string, options?: Pick<CallOptions, 'signal'>): Promise<import('ws').WebSocket>
+  console(path: string, options?: Pick<CallOptions, 'signal'> & { hears?: boolean }): Promise<import('ws').WebSocket>
 }
 
 export function createClient(options: ClientOptions): Client {
@@ -23,7 +23,7 @@ export function createClient(options: ClientOptions): Client {
   })
   return {
     ...client,
-    console: async (path, { signal } = {}) =>
-      (await import('./console.ts')).openConsole(client.url + path, { ...ca, ...(signal && { signal }) }),
+    console: async (path, options) =>
+      (await import('./console.ts')).openConsole(client.url + path, { ...ca, ...options }),
   }
 }

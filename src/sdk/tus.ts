@@ -11,6 +11,8 @@ interface TusCommon {
   path: string
   size_bytes: number
   on_progress?: (sent_bytes: number) => void
+  /** The line broke; it is tried again in a moment. */
+  on_break?: () => void
   signal?: AbortSignal
 }
 
@@ -29,11 +31,16 @@ export type TusUpload = StreamedUpload | PiecewiseUpload
 const version = { 'tus-resumable': '1.0.0' }
 const retry_delays_ms = [200, 1000, 3000, 5000, 10_000]
 
-/** Rejects with ApiProblem when the content is refused, ConnectionFailed when the server stays away for some 20 s. */
+/**
+ * Rejects with ApiProblem when the content is refused, ConnectionFailed when the server stays away for some 20 s, and OtherSize when what
+ * was begun is of another file's length.
+ */
 export async function uploadByTus(client: ApiClient, upload: TusUpload): Promise<void> {
   for (let tried = 0, reached = -1; ; tried++) {
     try {
-      const { offset, length_known } = await stateOf(client, upload)
+      const { arrived_bytes: offset, size_bytes } = await uploadState(client, upload)
+      if (size_bytes !== null && size_bytes !== upload.size_bytes) throw new OtherSize(size_bytes, upload.size_bytes)
+      const length_known = size_bytes !== null
       upload.on_progress?.(offset)
       // As long as it comes further, it may break as often as it likes.
       if (offset > reached) tried = 0
@@ -44,27 +51,51 @@ export async function uploadByTus(client: ApiClient, upload: TusUpload): Promise
       return
     } catch (error) {
       const pause_ms = retry_delays_ms[tried]
-      // 'conflict': our own broken connection still holds it, or more arrived than we knew.
-      const again = error instanceof ConnectionFailed || (error instanceof ApiProblem && error.code === 'conflict')
-      if (!again || pause_ms === undefined || upload.signal?.aborted) throw error
+      if (!mayPass(error) || pause_ms === undefined || upload.signal?.aborted) throw error
+      upload.on_break?.()
       await delay(pause_ms, upload.signal)
     }
   }
 }
 
-/** How much of an upload has arrived, such as before a broken one goes on. Rejects as uploadByTus does. */
-export async function uploadedBytes(client: ApiClient, upload: Pick<TusCommon, 'path' | 'signal'>): Promise<number> {
-  return (await stateOf(client, upload)).offset
+/** What is sent is not what was begun: another file, or the same one changed meanwhile. */
+export class OtherSize extends Error {
+  readonly expected_bytes: number
+  readonly size_bytes: number
+
+  constructor(expected_bytes: number, size_bytes: number) {
+    super(
+      `The upload is of a file of ${expected_bytes} bytes, and this one has ${size_bytes}. ` +
+        'Send the file that it was begun with, or make another image of this one.',
+    )
+    this.name = 'OtherSize'
+    this.expected_bytes = expected_bytes
+    this.size_bytes = size_bytes
+  }
 }
 
-async function stateOf(
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof ApiProblem)) return error instanceof ConnectionFailed
+  // 'conflict': our own broken connection still holds it, or more arrived than we knew. The others: a proxy, or too much at once.
+  return error.code === 'conflict' || [429, 502, 503, 504].includes(error.status)
+}
+
+/**
+ * How an upload stands, such as before a broken one goes on: what has arrived, and of how much, where that was said. Rejects as
+ * uploadByTus does.
+ */
+export async function uploadState(
   client: ApiClient,
   { path, signal }: Pick<TusCommon, 'path' | 'signal'>,
-): Promise<{ offset: number; length_known: boolean }> {
+): Promise<{ arrived_bytes: number; size_bytes: number | null }> {
   const answer = await client.raw(path, { method: 'HEAD', headers: version, ...(signal && { signal }) })
   await mustBe(answer, [200, 204])
   const { headers } = answer
-  return { offset: Number(headers.get('upload-offset') ?? 0), length_known: headers.get('upload-length') !== null }
+  const length = headers.get('upload-length')
+  return {
+    arrived_bytes: Number(headers.get('upload-offset') ?? 0),
+    size_bytes: length === null ? null : Number(length),
+  }
 }
 
 function headersOf(offset: number, length: number, size_bytes: number, length_known: boolean): Record<string, string> {

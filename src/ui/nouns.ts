@@ -4,10 +4,12 @@ import { aggregate } from './aggregate/definition.tsx'
 import { apiKey } from './api-key/definition.tsx'
 import { auditPage } from './audit/page.ts'
 import { cluster } from './cluster/definition.tsx'
+import { controller } from './controller/definition.tsx'
 import { domain } from './domain/definition.tsx'
 import { eventPage } from './event/page.ts'
 import { flavor } from './flavor/definition.tsx'
 import { floatingIp } from './floating-ip/definition.tsx'
+import { haRestart } from './ha-restart/definition.tsx'
 import { host } from './host/definition.tsx'
 import { hostRegistration } from './host-registration/definition.tsx'
 import { image } from './image/definition.tsx'
@@ -55,6 +57,8 @@ export const nouns: readonly NounDefinition[] = [
   region,
   pool,
   migration,
+  haRestart,
+  controller,
   operation,
   domain,
   project,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
+import { addHost } from '../support/obedient-host.ts'
 
 suite('access in the browser', () => {
   let cloud: UiCloud
@@ -76,7 +77,7 @@ suite('access in the browser', () => {
 
   test('roles: those of Croft stay as they are, others are composed', async () => {
     const page = await cloud.open('/ui/roles')
-    await page.getByRole('link', { name: 'operator' }).click()
+    await page.getByRole('link', { name: 'operator', exact: true }).click()
     await page.getByText('Start, stop, reboot, console, recover.').waitFor()
     await page.getByRole('button', { name: 'Edit' }).hover()
     await page.getByRole('tooltip').getByText('comes with Croft').waitFor()
@@ -129,6 +130,17 @@ suite('access in the browser', () => {
     await page.goto(`${cloud.url}/ui/audit`)
     await page.getByText('refused: name_taken').first().waitFor()
     await picture(page, 'audit')
+    // What a row is about leads to its page, also where the action is called after something else.
+    const host = await addHost(cloud, 'h1')
+    await cloud.request('PUT', `/v1/quotas/project/${cloud.project_id}`, { body: { instances: 7 } })
+    await cloud.request('POST', `/v1/hosts/${host.id}/maintenance`, { body: {} })
+    for (const [action, address] of [
+      ['quota.set', `/ui/projects/${cloud.project_id}`],
+      ['maintenance.start', `/ui/hosts/${host.id}`],
+    ] as const) {
+      const row = page.getByRole('row').filter({ has: page.getByRole('cell', { name: action }) })
+      await row.first().locator(`a[href="${address}"]`).waitFor()
+    }
     await page.goto(`${cloud.url}/ui/events?noun=project&all_projects=true`)
     await page.getByRole('cell', { name: 'created' }).first().waitFor()
     await checkAccessible(page)

@@ -1,13 +1,13 @@
 /**
  * Consoles in the browser, over the real controller, proxy and tickets; the host's end is a stand-in (a serial port that echoes, a screen
- * whose colour is the last key). A real guest's screen and serial line are in test/lab/console.test.ts.
+ * whose colour is the last key). A real guest's screen and serial line are in test/lab/hello/console.ts.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, suite, test } from 'node:test'
 import { inflateSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
-import type { ConsoleViewer } from '../../src/api/console.ts'
+import { consoleRoutes } from '../../src/api/console.ts'
 import { serveConsoles } from '../../src/controller/http/console-socket.ts'
 import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { type ConsoleHost, serveConsolesOf } from '../support/console-host.ts'
@@ -65,8 +65,7 @@ suite('consoles in the browser', () => {
     await cloud.close()
   })
 
-  const viewers = async () =>
-    (await cloud.request('GET', `/v1/instances/${id}/consoles`)).body.items as unknown as ConsoleViewer[]
+  const viewers = async () => (await cloud.call(consoleRoutes.list, { params: { instance: id } })).items
 
   test('a screen that changes as one types, taken over by another, and by a link only looked at', async () => {
     const page = await cloud.open(`/ui/instances/${id}/console`)
@@ -74,6 +73,10 @@ suite('consoles in the browser', () => {
     const first = await untilColour(page, '')
     await page.keyboard.press('a')
     const second = await untilColour(page, first)
+    // Out of the screen by the keyboard, and back: nothing of it stays down in the guest.
+    for (const key of ['Control', 'Alt', 'Shift']) await page.keyboard.down(key)
+    for (const key of ['Shift', 'Alt', 'Control']) await page.keyboard.up(key)
+    await page.locator('.croft-console-bar button:focus').waitFor()
     await page.getByRole('button', { name: 'Send keys' }).click()
     await checkAccessible(page)
     await page.getByRole('menuitem', { name: 'Ctrl + Alt + Delete' }).click()
@@ -104,6 +107,18 @@ suite('consoles in the browser', () => {
     assert.ok(await page.getByRole('button', { name: 'Send keys' }).isDisabled())
     await page.getByRole('button', { name: 'Give control to admin' }).click()
     await page.getByText('view only').waitFor({ state: 'detached' })
+
+    const other = await cloud.open(`/ui/console/${id}?kind=serial`)
+    await other.getByRole('button', { name: 'Take over: only I type' }).click()
+    await page.getByText('view only').waitFor()
+    assert.deepEqual((await viewers()).map(one => `${one.kind} ${one.view_only}`).toSorted(), [
+      'graphical true',
+      'serial false',
+    ])
+    await page.getByRole('button', { name: 'Take over: only I type' }).click()
+    await other.getByText('view only').waitFor()
+    await page.getByText('view only').waitFor({ state: 'detached' })
+    await other.close()
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })
@@ -113,7 +128,20 @@ suite('consoles in the browser', () => {
     await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
     await page.getByRole('button', { name: 'Paste text' }).click()
     await page.getByText('The guest’s clipboard is not shared').waitFor()
+    await page.getByLabel('Text', { exact: true }).fill('Grüße')
+    await page.getByText('left out: ü ß').waitFor()
+    await page.getByLabel('The guest’s keyboard').selectOption('Deutsch')
+    await page.getByText('left out: ü ß').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Cancel' }).click()
+    // A German keyboard's Z, by its character: the key of a US one that makes it.
+    await page.getByLabel('Keyboard', { exact: true }).selectOption('English (US)')
+    await page.getByText('as on the guest’s keyboard: English (US)').waitFor()
+    await page.locator('.croft-console-place canvas').focus()
+    const devtools = await page.context().newCDPSession(page)
+    for (const type of ['keyDown', 'keyUp'] as const)
+      await devtools.send('Input.dispatchKeyEvent', { type, key: '/', code: 'Digit7', modifiers: 8 })
+    await heardOf(served, heard => Buffer.concat(heard).includes(Buffer.of(4, 1, 0, 0, 0, 0, 0, 0x2f)))
+    await page.getByLabel('Keyboard', { exact: true }).selectOption('The guest has my keyboard')
     await page.getByRole('button', { name: 'Screen settings' }).click()
     await page.getByLabel('Clipboard').selectOption('shared')
     await checkAccessible(page)
@@ -166,10 +194,18 @@ suite('consoles in the browser', () => {
     assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400)
 
     served.refuses = 'The guest was started without a graphics device. Stop it and start it once, and it has one.'
+    // Who is elsewhere stays there; who has gone on by the keyboard goes on from what was said.
+    const layout = page.getByLabel('Keyboard', { exact: true })
+    await layout.focus()
     served.streams.at(-1)?.socket.terminate()
     await page.getByText('The host cannot show this console').waitFor()
     await page.getByText('started without a graphics device. Stop it and start it once').waitFor()
+    assert.equal(await page.evaluate('document.activeElement.getAttribute("aria-label")'), 'Keyboard')
     await checkAccessible(page)
+    const again = page.getByRole('button', { name: 'Connect again' })
+    await again.press('Enter')
+    await again.waitFor({ state: 'detached' })
+    await page.locator('.croft-console-veil button:focus', { hasText: 'Connect again' }).waitFor()
     served.refuses = null
     await page.getByRole('button', { name: 'Use the serial console' }).click()
     await page.locator('.xterm-accessibility').getByText('login:').first().waitFor()
@@ -192,6 +228,15 @@ suite('consoles in the browser', () => {
     await checkAccessible(page)
     await page.getByRole('button', { name: 'Type it' }).click()
     await terminal.getByText('root and more').waitFor()
+    // As a host tells of a guest that does not read, and then does.
+    const dead = page.getByText('The guest does not read what is typed. It waits until the guest does.')
+    served.streams.at(-1)?.socket.pong('waiting')
+    await dead.waitFor()
+    await checkAccessible(page)
+    served.streams.at(-1)?.socket.pong('dropped')
+    await page.getByText('more than 1 MiB waits for it').waitFor()
+    served.streams.at(-1)?.socket.pong('taken')
+    await dead.or(page.getByText('more than 1 MiB')).waitFor({ state: 'detached' })
     served.streams.at(-1)?.socket.terminate()
     await page.getByText('reconnecting').first().waitFor()
     await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
@@ -200,6 +245,35 @@ suite('consoles in the browser', () => {
     await checkAccessible(page)
     await picture(page, 'console-serial')
     assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
+  test('a window of its own goes on when its tab turns to another project, and ends with its sign-out', async () => {
+    await cloud.request('POST', '/v1/projects', { body: { name: 'other' } })
+    const page = await cloud.open(`/ui/instances/${id}/console?kind=serial`, {
+      token: await cloud.tokenOf(cloud.admin_user_id, cloud.project_id),
+    })
+    const opened = page.waitForEvent('popup')
+    await page.getByRole('button', { name: 'Own window' }).click()
+    const own = await opened
+    const state = own.locator('.croft-console-state')
+    await state.filter({ hasText: 'connected' }).waitFor()
+    await page.locator('.croft-who').click()
+    await page.getByRole('menuitem', { name: 'other' }).click()
+    await page.locator('.croft-who', { hasText: 'other' }).waitFor()
+    await own.locator('.xterm-accessibility').getByText('login:').first().waitFor()
+    await own.keyboard.type('still here')
+    await own.locator('.xterm-accessibility').getByText('still here').waitFor()
+    // A new line asks for a ticket with the token of then. The tab has lines of its own.
+    for (const { socket } of served.streams) socket.terminate()
+    await state.filter({ hasText: 'reconnecting' }).waitFor()
+    await state.filter({ hasText: 'connected' }).waitFor()
+    await page.locator('.croft-who').click()
+    await page.getByRole('menuitem', { name: 'Sign out' }).click()
+    // Both may be there: the page behind a sign-in is not seen.
+    const over = own.getByText('This console is closed').or(own.getByLabel('Password'))
+    await over.filter({ visible: true }).first().waitFor()
+    await own.close()
     await page.close()
   })
 

@@ -89,6 +89,47 @@ suite('errors in the browser', { concurrency: 3 }, () => {
     await ends(page, 409)
   })
 
+  test('409: what cannot be deleted keeps its page, and says why', async () => {
+    const { body: network } = await cloud.request('POST', '/v1/networks', { body: { name: 'in-use' } })
+    const cidr = { network_id: network.id, name: 'in-use', cidr: '10.77.0.0/24' }
+    await cloud.request('POST', '/v1/subnets', { body: cidr })
+    const port = await cloud.request('POST', '/v1/ports', { body: { network_id: network.id } })
+    assert.equal(port.status, 201, JSON.stringify(port.body))
+    const page = await cloud.open(`/ui/networks/${String(network.id)}`)
+    await page.getByRole('button', { name: 'Actions' }).click()
+    await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await page.locator('.pf-v6-c-alert-group').getByText('Still in use').waitFor()
+    assert.ok(page.url().endsWith(`/ui/networks/${String(network.id)}`))
+    await page.getByRole('heading', { name: 'in-use', exact: true }).waitFor()
+    await ends(page, 409)
+  })
+
+  test('what cannot be read is said, and nothing else is made of it', async () => {
+    const page = await cloud.open('/ui/', { token: null })
+    await page.evaluate(secret => sessionStorage.setItem('croft.token', secret), cloud.admin)
+    for (const path of ['instances', 'clusters', 'operations'])
+      await page.route(`**/v1/${path}?*`, route => route.fulfill({ status: 404, json: { title: 'Not here' } }))
+    await page.goto(`${cloud.url}/ui/`)
+    await page.getByRole('alert').nth(2).waitFor()
+    assert.equal(await page.getByText('Welcome to your cloud').count(), 0)
+    await checkAccessible(page)
+    await ends(page, 404)
+  })
+
+  test('a page whose code is not there any more, as after an upgrade, says what helps', async () => {
+    const page = await cloud.open('/ui/flavors')
+    await page.getByRole('link', { name: 'tiny' }).waitFor()
+    await page.route('**/ui/assets/*.js', route => route.fulfill({ status: 404, body: '' }))
+    await page.getByRole('link', { name: 'Topology' }).click()
+    await page.getByText('This part of the page cannot be shown').waitFor()
+    await checkAccessible(page)
+    await page.unroute('**/ui/assets/*.js')
+    await page.getByRole('button', { name: 'Load the page anew' }).click()
+    await page.getByRole('heading', { name: 'Topology' }).waitFor()
+    await page.close()
+  })
+
   test('412: another was quicker; one’s own change goes on top of theirs', async () => {
     const page = await cloud.open(`/ui/networks/${network_id}`)
     await page.getByRole('button', { name: 'Edit' }).first().click()

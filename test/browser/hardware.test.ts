@@ -92,8 +92,6 @@ suite('hardware in the browser', () => {
   test('the hardware of a host: what there is, who has it, live; wide, dark and narrow', async () => {
     const page = await cloud.open(`/ui/hosts/${host.id}/hardware`)
     await page.getByText('No instance here has CPUs', { exact: false }).waitFor()
-    // A page that was loaded, whichever of its tabs, leaves the focus where a browser has it.
-    assert.equal(await page.evaluate('document.activeElement.tagName'), 'BODY')
     await make('trainer', 'gpu.2')
     const devices = page.getByRole('table', { name: 'PCI devices for passthrough' }).first()
     await devices.getByRole('link', { name: 'trainer' }).waitFor()
@@ -101,8 +99,12 @@ suite('hardware in the browser', () => {
     await page.getByText('512 of 1,024 of 2 MiB free').waitFor()
     await checkAccessible(page)
     await picture(page, 'host-hardware')
+    await page.getByRole('button', { name: 'The same as CLI / API call' }).click()
+    await page.locator(`input[value="croft host hardware ${host.id}"]`).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
     await page.getByRole('tab', { name: 'Settings' }).click()
-    await page.getByText('the standard').first().waitFor()
+    await page.getByText('the default').first().waitFor()
     assert.equal(await page.evaluate('document.activeElement.textContent'), 'Settings')
     assert.deepEqual(problemsOf(page), [])
     await page.close()

@@ -24,18 +24,18 @@ suite('hosts in the browser', () => {
   test('a list that shows how full they are and follows what happens; an invitation', async () => {
     const page = await cloud.open('/ui/hosts')
     await page.getByRole('link', { name: 'host-3' }).waitFor()
+    const beyond = "(it => it.scrollWidth - it.clientWidth)(document.querySelector('.croft-rows'))"
+    assert.equal(await page.evaluate(beyond), 0, 'all columns have room')
     await first.disconnect()
-    await page
+    const gone = page
+      .getByRole('row')
       .getByText(/(silent|suspect)$/)
       .first()
-      .waitFor()
+    await gone.waitFor()
     await checkAccessible(page)
     await picture(page, 'hosts')
     await first.connect()
-    await page
-      .getByText(/(silent|suspect)$/)
-      .first()
-      .waitFor({ state: 'detached' })
+    await gone.waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Invite a host' }).click()
     await page.getByRole('button', { name: 'Make the command' }).click()
     await page.getByRole('dialog', { name: 'Run this on the new host' }).waitFor()
@@ -54,6 +54,10 @@ suite('hosts in the browser', () => {
     await page.locator('header').getByText('takes no new ones').waitFor()
     await checkAccessible(page)
     await picture(page, 'host')
+    // A form without a field yet.
+    await page.getByRole('button', { name: 'Change labels' }).click()
+    await page.getByRole('dialog').locator('form button:focus').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
     await page.getByRole('tab', { name: 'Hardware' }).click()
     await page.getByRole('heading', { name: 'CPU and memory' }).waitFor()
     await page.getByRole('tab', { name: 'Instances' }).click()
@@ -71,7 +75,7 @@ suite('hosts in the browser', () => {
     const cluster = body.items?.[0] as { id: string; name: string }
     const page = await cloud.open(`/ui/clusters/${cluster.id}/settings`)
     const interval = page.getByRole('combobox', { name: 'metrics.interval_s' })
-    await page.getByText('the standard').first().waitFor()
+    await page.getByText('the default').first().waitFor()
     await interval.selectOption('30')
     await page.getByText('metrics.interval_s is 30 now').waitFor()
     await page.getByText('Inherited it would be 10').waitFor()
@@ -97,7 +101,7 @@ suite('hosts in the browser', () => {
     await whole.getByRole('combobox', { name: 'cluster', exact: true }).selectOption(cluster.id)
     await whole.getByRole('button', { name: 'Inherit again: metrics.interval_s' }).click()
     await whole.getByText('metrics.interval_s is 10 now').waitFor()
-    await whole.getByText('the standard').first().waitFor()
+    await whole.getByText('the default').first().waitFor()
     assert.deepEqual(problemsOf(whole), [])
     await whole.close()
   })
@@ -111,7 +115,7 @@ suite('hosts in the browser', () => {
     assert.equal(cloud.cloud.settings.get('event.keep_days'), 7)
     await checkAccessible(page)
     await picture(page, 'settings')
-    await page.getByRole('button', { name: 'Back to standard: event.keep_days' }).click()
+    await page.getByRole('button', { name: 'Back to the default: event.keep_days' }).click()
     await page.getByText('event.keep_days is 30 now').waitFor()
     await page.locator('input[type=number][value="30"]').waitFor()
     assert.deepEqual(problemsOf(page), [])

@@ -1,9 +1,12 @@
 /** Images in the browser: an upload that is paused, goes on after the page was left, and is held against its checksum; sharing; failures. */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
+import { utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { addImage } from '../support/obedient-host.ts'
+import { scratch } from '../support/scratch.ts'
 
 /** Of any content but a boot sector's mark. */
 function rawDisk(length: number): Buffer {
@@ -25,19 +28,25 @@ suite('images in the browser', () => {
     const page = await cloud.open('/ui/images/create')
     const sent: number[] = []
     let pieces = 0
-    // The first piece arrives; the second waits until it was paused.
+    // The first piece arrives; of the second the line breaks, and is back once that was seen; the third waits until it was paused.
+    const seen = Promise.withResolvers<void>()
     const paused = Promise.withResolvers<void>()
     await page.route('**/v1/image-uploads/*', async route => {
       const request = route.request()
-      if (request.method() !== 'PATCH') return route.continue()
+      if (request.method() !== 'PATCH') {
+        if (pieces === 2) await seen.promise
+        return route.continue()
+      }
       sent.push(Number(request.headers()['upload-offset']))
-      if (++pieces === 2) {
+      if (++pieces === 2) return route.abort()
+      if (pieces === 3) {
         await paused.promise
         return route.abort().catch(() => undefined)
       }
       return route.continue()
     })
-    const file = { name: 'own-system.img', mimeType: 'application/octet-stream', buffer: content }
+    const file = join(await scratch('croft-upload'), 'own-system.img')
+    await writeFile(file, content)
     await page.locator('#field-file').setInputFiles(file)
     const sha256 = createHash('sha256').update(content).digest('hex')
     await page.locator(`#field-sha256[value="${sha256}"]`).waitFor()
@@ -46,6 +55,8 @@ suite('images in the browser', () => {
     await picture(page, 'image-create')
     await page.getByRole('button', { name: 'Add image' }).click()
     await page.getByRole('heading', { name: 'own-system' }).waitFor()
+    await page.getByText('the line broke, tried again · 1 MiB of 12 MiB', { exact: true }).waitFor()
+    seen.resolve()
     await page.getByText(/sending · 1 MiB of 12 MiB/).waitFor()
     await checkAccessible(page)
     await picture(page, 'image-upload')
@@ -54,10 +65,33 @@ suite('images in the browser', () => {
     await page.getByText(/paused · 1 MiB of 12 MiB/).waitFor()
 
     await page.reload()
-    await page.getByText('Choose the same file again').waitFor()
-    await page.getByLabel('File', { exact: true }).setInputFiles(file)
+    await page.getByText('1 MiB of 12 MiB are here. Choose the same file again, own-system.img').waitFor()
+    // Another one is not sent after what is here: neither one of another length, nor one that only looks like it.
+    const chosen = page.getByLabel('File', { exact: true })
+    await chosen.setInputFiles({ name: 'own-system.img', mimeType: 'application/octet-stream', buffer: rawDisk(4096) })
+    await page.getByText('This file has 4,096 bytes, and the upload is of one with 12,582,912').waitFor()
+    await utimes(file, 1000, 1000)
+    await chosen.setInputFiles(file)
+    await page.getByText('Is it the same file?').waitFor()
+    await checkAccessible(page)
+    // And it is: sent on while one works in another project.
+    await cloud.request('POST', '/v1/projects', { body: { name: 'elsewhere' } })
+    const turned = Promise.withResolvers<void>()
+    await page.unroute('**/v1/image-uploads/*')
+    await page.route('**/v1/image-uploads/*', async route => {
+      const request = route.request()
+      if (request.method() === 'PATCH') sent.push(Number(request.headers()['upload-offset']))
+      if (sent.length > 4) await turned.promise
+      await route.continue()
+    })
+    await page.getByRole('button', { name: 'It is the same: send the rest' }).click()
+    await page.getByText(/sending/).waitFor()
+    await page.locator('.croft-who').click()
+    await page.getByRole('menuitem', { name: 'elsewhere' }).click()
+    await page.locator('.croft-who').getByText('elsewhere').waitFor()
+    turned.resolve()
     await page.locator('header').getByText('ready').waitFor()
-    assert.equal(sent[2], 1024 ** 2, 'what had arrived is not sent again')
+    assert.equal(sent[3], 1024 ** 2, 'what had arrived is not sent again')
     await page.getByText('Of the content as it is kept').waitFor()
     assert.deepEqual(
       problemsOf(page).filter(line => !line.includes('ERR_FAILED')),
@@ -68,6 +102,9 @@ suite('images in the browser', () => {
 
   test('what is not as its checksum says is refused, and the page says so', async () => {
     const page = await cloud.open('/ui/images/create')
+    // Without a file there is no image.
+    await page.getByRole('button', { name: 'Add image' }).click()
+    await page.locator('#field-file:focus').waitFor()
     const buffer = rawDisk(4096)
     await page
       .locator('#field-file')

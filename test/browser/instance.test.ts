@@ -22,6 +22,8 @@ suite('instances in the browser', () => {
     await checkAccessible(page)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('heading', { name: 'Welcome to your cloud' }).waitFor()
+    // One goes on from the page’s top, as after any other way to it.
+    assert.equal(await page.evaluate('document.activeElement.id'), 'main')
     for (const there of ['A host to run on: host-1, host-2', 'An image to start from: tiny', 'A network: net'])
       await page.getByText(there).waitFor()
     await checkAccessible(page)

@@ -59,4 +59,48 @@ describe('browser/joining', () => {
     await page.getByRole('link', { name: 'rack1-a' }).waitFor()
     assert.deepEqual(problemsOf(page), [])
   })
+
+  test('a machine with the key of a host and another board is shown, and adopted; and the host goes to another cluster', async () => {
+    const host = await addHost(cloud, 'rack1-b')
+    const board = (n: number) => ({ board: `01890000-0000-4000-8000-00000000000${n}` })
+    await cloud.cloud.database.db
+      .updateTable('host')
+      .set({ hardware_id: JSON.stringify(board(1)) })
+      .where('id', '=', host.id)
+      .execute()
+    const page = await cloud.open(`/ui/hosts/${host.id}`, { token: cloud.admin })
+    await page.getByText(`board ${board(1).board}`).waitFor()
+    const address = '192.0.2.7'
+    const session = cloud.cloud.agents.accept(host.id, { address, send() {}, close() {} })
+    void session.receive(
+      JSON.stringify({ type: 'hello', protocol: 1, facts: host.facts, holds: [], hardware: board(2) }),
+    )
+    await page.getByText('Another machine has the key of this host').waitFor()
+    await checkAccessible(page)
+    await page.getByRole('button', { name: 'Actions' }).click()
+    await page.getByText('The host is linked from its own hardware').waitFor()
+    await host.disconnect()
+    await page.getByRole('menuitem', { name: 'Adopt hardware' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText(`rack1-b is board ${board(2).board} from now on`, { exact: false }).waitFor()
+    await dialog.getByRole('button', { name: 'Adopt hardware' }).click()
+    await page.getByText('Another machine has the key of this host').waitFor({ state: 'detached' })
+    await page.getByText(`board ${board(2).board}`).waitFor()
+
+    const [zone] = (await cloud.request('GET', '/v1/zones')).body.items ?? []
+    await cloud.request('POST', '/v1/clusters', { body: { name: 'rack2', zone_id: zone?.id } })
+    const change = async () => {
+      await page.getByRole('button', { name: 'Change', exact: true }).click()
+      await page.locator('#field-cluster_id').selectOption({ label: 'rack2' })
+      await page.getByRole('button', { name: 'Save' }).click()
+    }
+    await change()
+    await page.getByText('The host rack1-b takes instances', { exact: false }).waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await cloud.request('POST', `/v1/hosts/${host.id}/maintenance`, { body: {} })
+    await change()
+    await page.getByRole('link', { name: 'rack2' }).waitFor()
+    const said = problemsOf(page)
+    assert.ok(said.length === 1 && said[0]?.includes('409'), `${said.join('; ')}: the refusal, and nothing else`)
+  })
 })

@@ -1,7 +1,7 @@
 /** Moving instances and emptying hosts in the browser, as an operator does; and a terminal that stays while its instance goes elsewhere. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, suite, test } from 'node:test'
-import type { Migration } from '../../src/api/migration.ts'
+import { migrationRoutes } from '../../src/api/migration.ts'
 import { serveConsoles } from '../../src/controller/http/console-socket.ts'
 import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { type ConsoleHost, serveConsolesOf } from '../support/console-host.ts'
@@ -59,8 +59,8 @@ suite('migrations in the browser', () => {
       .waitFor()
     const moves = await cloud.open('/ui/migrations')
     await moves.getByRole('link', { name: 'web-1' }).first().waitFor()
-    const { items } = (await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body
-    const [begun] = items as unknown as Migration[]
+    const { items } = await cloud.call(migrationRoutes.list, { query: { instance_id: id } })
+    const [begun] = items
     const own = await cloud.open(`/ui/migrations/${begun?.id}`)
     await own.getByText('512 MiB of 1 GiB to go').waitFor()
     await eventually(() => source.tellMigration(id, { phase: 'sending', progress: progressOf(0.75) }))

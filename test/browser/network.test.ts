@@ -106,6 +106,18 @@ suite('networks in the browser', () => {
     await dialog.getByLabel('Description').fill('the office')
     await dialog.getByRole('button', { name: 'Allow', exact: true }).click()
     await incoming.getByText('the office').waitFor()
+    // What is wrong with ports is said where they are typed, by whom it may be: the page, or the API.
+    await page.getByRole('button', { name: 'SSH', exact: true }).click()
+    await dialog.getByLabel(/^What/).selectOption('custom')
+    await dialog.getByLabel('Protocol').fill('tcp')
+    const ports = dialog.getByLabel('Ports')
+    await ports.fill('web')
+    await dialog.getByRole('button', { name: 'Allow', exact: true }).click()
+    assert.equal(await page.evaluate('document.querySelector("#field-ports").validity.patternMismatch'), true)
+    await ports.fill('9000-8000')
+    await dialog.getByRole('button', { name: 'Allow', exact: true }).click()
+    await dialog.locator('#field-ports-help').getByText('is more than').waitFor()
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
     // The answer follows the rules by itself.
     await page
       .locator('.croft-verdict')
@@ -126,7 +138,10 @@ suite('networks in the browser', () => {
     await page.getByRole('button', { name: 'Remove: all ICMP' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
     await incoming.getByText('ICMP').waitFor({ state: 'detached' })
-    assert.deepEqual(problemsOf(page), [])
+    assert.deepEqual(
+      problemsOf(page).filter(text => !text.includes('422')),
+      [],
+    )
     await page.close()
   })
 

@@ -1,13 +1,13 @@
 /** Plug-ins in a real browser: the shipped example as people use it, the operators' list, and one that tries all it must not do. */
 import assert from 'node:assert/strict'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { Frame, Page } from 'playwright-core'
 import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { addHost, addImage, addNetwork } from '../support/obedient-host.ts'
+import { scratch } from '../support/scratch.ts'
 
 const examples = path.join(import.meta.dirname, '../../examples/plug-ins')
 
@@ -20,7 +20,7 @@ suite('plug-ins in the browser', () => {
   const ids = new Map<string, string>()
 
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'croft-plugins-'))
+    folder = await scratch('croft-plugins')
     await cp(path.join(examples, 'cost'), path.join(folder, 'cost'), { recursive: true })
     cloud = await uiCloud({ plugins: folder })
     await addHost(cloud, 'host-1')

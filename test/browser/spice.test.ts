@@ -5,18 +5,18 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import type { ConsoleViewer } from '../../src/api/console.ts'
+import { consoleRoutes } from '../../src/api/console.ts'
 import { serveConsoles } from '../../src/controller/http/console-socket.ts'
 import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { type ConsoleHost, serveConsolesOf } from '../support/console-host.ts'
 import { addHost, addImage, addNetwork } from '../support/obedient-host.ts'
 import { Vnc } from '../support/vnc.ts'
+import { scratch } from '../support/scratch.ts'
 
 /**
  * 320×200 points in 256 colours, filled by each key: with one colour where its character is odd, else with a pattern that
@@ -58,7 +58,7 @@ suite('SPICE in the browser', () => {
   let qemu: ChildProcess
 
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'croft-page-spice-'))
+    folder = await scratch('croft-page-spice')
     await writeFile(path.join(folder, 'disk'), painter())
     await startGuest()
     cloud = await uiCloud()
@@ -100,8 +100,7 @@ suite('SPICE in the browser', () => {
     assert.match(greeting.toString(), /QMP/)
   }
 
-  const viewers = async () =>
-    (await cloud.request('GET', `/v1/instances/${id}/consoles`)).body.items as unknown as ConsoleViewer[]
+  const viewers = async () => (await cloud.call(consoleRoutes.list, { params: { instance: id } })).items
   const next = async (page: Page, but: string): Promise<string> =>
     String(await (await page.waitForFunction(shown, but)).jsonValue())
   const connected = (page: Page) => page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()

@@ -74,7 +74,21 @@ async function plug(host: Host, guest: Guest): Promise<void> {
   const bind = ['set', 'interface', `t-${name}`, `external_ids:iface-id=${name}`]
   await host.must(['ovs-vsctl', '--timeout=20', '--may-exist', 'add-port', 'br-int', `t-${name}`, '--', ...bind])
   const installed = ['wait-until', 'interface', `t-${name}`, 'external_ids:ovn-installed=true']
-  await host.must(['ovs-vsctl', '--timeout=30', ...installed])
+  const { code } = await host.exec(['ovs-vsctl', '--timeout=30', ...installed])
+  if (code !== 0) assert.fail(`OVN did not install ${name}:\n${await whatOvnKnows(host, name)}`)
+}
+
+/** What tells at which of its steps a port stands: a device, an OpenFlow port, claimed, flows, up. */
+async function whatOvnKnows(host: Host, port: string): Promise<string> {
+  const questions = [
+    ['ovs-vsctl', 'list', 'interface', `t-${port}`],
+    ['ovn-sbctl', '--timeout=5', 'list', 'port_binding', port],
+    ['ovn-sbctl', '--timeout=5', 'list', 'chassis'],
+    ['tail', '-n', '80', '/var/log/ovn/ovn-controller.log'],
+    ['tail', '-n', '40', '/var/log/openvswitch/ovs-vswitchd.log'],
+  ]
+  const said = await Promise.all(questions.map(argv => host.exec(argv)))
+  return said.map(({ stdout, stderr }, n) => `$ ${questions[n]?.join(' ')}\n${stdout}${stderr}`).join('\n')
 }
 
 /** One TCP exchange: what a server in `from` gets to see of the client, and the client of the server. */

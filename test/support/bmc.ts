@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import * as https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fingerprintOf, issueServerCertificate, makeAuthority } from '../../src/lib/ca/ca.ts'
 import type { Bmc, Power } from '../../src/controller/fencing/fence.ts'
+import { scratch } from './scratch.ts'
 
 export interface TestBmc {
   bmc: Bmc
@@ -39,7 +39,7 @@ esac
 
 /** ipmi_sim, with one user who may do all. (It lets every user do all, whatever its role.) */
 export async function ipmiSim(): Promise<TestBmc & { folder: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'croft-ipmi-'))
+  const folder = await scratch('croft-ipmi')
   const port = await freeUdpPort()
   const auths = ['callback', 'user', 'operator', 'admin'].map(who => `allowed_auths_${who} none md2 md5 straight`)
   const config = [

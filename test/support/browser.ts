@@ -15,7 +15,6 @@ const root = path.join(import.meta.dirname, '../..')
 
 export interface UiCloud extends TestCloud {
   url: string
-  browser: Browser
   /** A page at an address of the UI, signed in as whom the token is of; by standard the administrator. */
   open(address: string, options?: OpenOptions): Promise<Page>
 }
@@ -41,32 +40,52 @@ export async function uiCloud(options: Pick<TestCloudOptions, 'plugins'> = {}): 
   const address = cloud.server.server.address()
   assert.ok(typeof address === 'object' && address !== null)
   const url = `http://127.0.0.1:${address.port}`
-  // Tests run as root in containers, where Chromium's own sandbox cannot be. Without a GPU it draws by itself, which is a third less work
-  // than to emulate one; so is what does not move.
-  const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu'],
-  })
+  const pages = new Set<Page>()
+  users += 1
   return {
     ...cloud,
     url,
-    browser,
-    open: (address, options) => open(cloud, browser, url, address, options),
+    async open(address, options) {
+      const page = await open(cloud, url, address, options)
+      pages.add(page)
+      page.once('close', () => pages.delete(page))
+      return page
+    },
     async close() {
-      await browser.close()
+      await Promise.all([...pages].map(page => page.context().close()))
+      users -= 1
+      setTimeout(closeUnused, linger_ms)
       await cloud.close()
     },
   }
 }
 
-async function open(
-  cloud: TestCloud,
-  browser: Browser,
-  url: string,
-  address: string,
-  options: OpenOptions = {},
-): Promise<Page> {
+let launched: Promise<Browser> | undefined
+/** Clouds that may open pages. */
+let users = 0
+/** The next suite of this process begins within this time, if there is one. */
+const linger_ms = 2000
+
+function closeUnused(): void {
+  if (users > 0) return
+  void launched?.then(browser => browser.close())
+  launched = undefined
+}
+
+/**
+ * One for all tests of a process: a start costs a second of CPU. Each page has a context of its own: nothing is stored, cached or signed in
+ * that another one sees.
+ */
+function chromiumHere(): Promise<Browser> {
+  // Tests run as root in containers, where Chromium's own sandbox cannot be. Without a GPU it draws by itself, which is a third less work
+  // than to emulate one; so is what does not move.
+  launched ??= chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
+  return launched
+}
+
+async function open(cloud: TestCloud, url: string, address: string, options: OpenOptions = {}): Promise<Page> {
   const { token = cloud.admin, width = 1400, height = 860, dark = false, locale = 'en-GB' } = options
+  const browser = await chromiumHere()
   const page = await browser.newPage({
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
@@ -114,7 +133,8 @@ export async function checkAccessible(page: Pick<Page, 'evaluate'>): Promise<voi
   await page.evaluate(axe)
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
   const found = await page.evaluate<{ violations: Violation[] }>(
-    `axe.run(document, { runOnly: ${JSON.stringify(tags)}, preload: false })`,
+    // Of what is in order nothing is told: to name each element by a selector is half of all that it does.
+    `axe.run(document, { runOnly: ${JSON.stringify(tags)}, preload: false, resultTypes: ['violations'], selectors: false })`,
   )
   const lines = found.violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${help}\n    ${html.slice(0, 200)}\n    ${failureSummary ?? ''}`),

@@ -1,9 +1,9 @@
 /** `croft` as a child process, as a person or a script runs it, with a home of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { scratch } from './scratch.ts'
 
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts')
 export const cli_argv = [process.execPath, '--disable-warning=ExperimentalWarning', main] as const
@@ -27,7 +27,7 @@ export interface Home extends AsyncDisposable {
 
 /** Nothing of the caller's own environment but PATH. */
 export async function cliHome(env: Record<string, string> = {}): Promise<Home> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'croft-cli-'))
+  const folder = await scratch('croft-cli')
   const all = { PATH: process.env.PATH ?? '', HOME: folder, XDG_CONFIG_HOME: path.join(folder, 'config'), ...env }
   const [program, ...args] = cli_argv
   const open = (words: readonly string[], more: Record<string, string> = {}) =>

@@ -2,11 +2,10 @@
  * A whole controller over a real PostgreSQL, asked in process. Each has a database of its own, with the first start done.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import pino from 'pino'
+import type { ReplyOf, Route } from '../../src/api/route.ts'
 import { newSecret } from '../../src/controller/app/session.ts'
 import type { Cloud } from '../../src/controller/cloud.ts'
 import { startController } from '../../src/controller/controller.ts'
@@ -17,6 +16,8 @@ import { migrate } from '../../src/controller/store/migrate.ts'
 import { session } from '../../src/controller/store/session.ts'
 import { realClock } from '../../src/lib/clock.ts'
 import { testDatabase } from './postgres.ts'
+import { type CallOptions, pathOf, replyOf } from './reply.ts'
+import { scratch } from './scratch.ts'
 
 export interface Answered {
   status: number
@@ -33,6 +34,8 @@ export interface AskOptions {
   address?: string
 }
 
+type CallArguments<R extends Route> = {} extends CallOptions<R> ? [options?: CallOptions<R>] : [options: CallOptions<R>]
+
 export interface TestCloud {
   cloud: Cloud
   server: FastifyInstance
@@ -46,6 +49,8 @@ export interface TestCloud {
   /** A token for this user, without the cost of a sign-in. */
   tokenOf(user_id: string, project_id?: string | null): Promise<string>
   request(method: string, path: string, options?: AskOptions): Promise<Answered>
+  /** What a route of the contract answers; fails when it is refused. */
+  call<R extends Route>(route: R, ...options: CallArguments<R>): Promise<ReplyOf<R>>
   close(): Promise<void>
 }
 
@@ -69,7 +74,7 @@ export interface TestCloudOptions {
 export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
   const own = options.database_url === undefined ? await testDatabase(prepare) : null
   const url = own?.url ?? options.database_url ?? ''
-  const folder = await mkdtemp(join(tmpdir(), 'croft-images-'))
+  const folder = await scratch('croft-images')
   const log = pino({ level: 'silent' })
   const database = openDatabase({ url, onError: error => log.error(error) })
   const controller = await startController({
@@ -106,6 +111,11 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
     domain_id: user.domain_id,
     tokenOf,
     request: (method, path, options = {}) => ask(server, method, path, { token: admin, ...options }),
+    async call(route, ...[options]) {
+      const { params, query, ...asked } = options ?? {}
+      const path = pathOf(route, params, query)
+      return replyOf(route, await ask(server, route.method, path, { token: admin, ...asked }))
+    },
     async close() {
       await server.close()
       await controller.close()

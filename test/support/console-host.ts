@@ -19,6 +19,8 @@ export interface ConsoleHost {
   refuses: string | null
   /** A guest's SPICE, connected anew with each call; without it SPICE echoes. */
   spice: (() => Duplex) | null
+  /** A guest's VNC in the same way; without it there is the screen of one colour. */
+  vnc: (() => Duplex) | null
   close(): Promise<void>
 }
 
@@ -31,6 +33,7 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
     streams: [],
     refuses: null,
     spice: null,
+    vnc: null,
     async close() {
       for (const { socket } of served.streams) socket.terminate()
       for (const socket of server.clients) socket.terminate()
@@ -53,8 +56,9 @@ export async function serveConsolesOf(host: ObedientHost, clouds: readonly TestC
     const heard: Buffer[] = []
     served.streams.push({ kind, heard, socket })
     socket.on('message', (data: Buffer) => heard.push(data))
-    if (kind === 'graphics') screen(socket)
-    else if (kind === 'spice' && served.spice) carry(socket, served.spice())
+    const guest = kind === 'graphics' ? served.vnc : kind === 'spice' ? served.spice : null
+    if (guest) carry(socket, guest())
+    else if (kind === 'graphics') screen(socket)
     else socket.on('message', (data: Buffer) => socket.send(data))
     if (socket.readyState !== socket.OPEN) await once(socket, 'open')
     const other = await joined

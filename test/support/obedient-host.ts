@@ -3,7 +3,7 @@
  * hosts, not agents. It can be told to fail, to fall silent and to hold its reports back.
  */
 
-import { factsOf, type HostSize } from '../../sim/facts.ts'
+import { factsOf, type HostSize, poolOf } from '../../sim/facts.ts'
 import type { AgentSession } from '../../src/controller/agents/session.ts'
 import { leaseTimes } from '../../src/model/lease.ts'
 import { makeId } from '../../src/controller/cloud.ts'
@@ -13,6 +13,7 @@ import {
   type AgentCall,
   type ControllerFrame,
   type InstanceReport,
+  newerCalls,
   parseControllerFrame,
 } from '../../src/protocol/messages.ts'
 import type { MigrationProgress, MigrationReport } from '../../src/protocol/migration.ts'
@@ -32,18 +33,26 @@ export class ObedientHost {
   readonly volumes = new Set<string>()
   /** Why each start fails, while set. */
   failure: string | null = null
+  /** Whether it is so for this one alone; without it, for all. */
+  fails: ((wanted: WantedInstance) => boolean) | null = null
   /** Whether another host may do better, as it says when it fails. */
   refuses = false
   /** What it answers to a call; without it, nothing. */
   onCall: ((params: AgentCall, call: string) => { result?: unknown; error?: string }) | null = null
+  /** Calls of newer versions that it says it knows. */
+  knows_calls: readonly string[] = newerCalls
   /** What it says on dialling that it holds. */
   holds: { id: string; generation: number; details_version: number; power: 'running' | 'stopped' }[] = []
+  /** What it says on dialling that it has heard of (`as_of`). */
+  heard_as_of = 0
   /** While true, nothing is reported. */
   silent = false
   /** How far it goes by itself with a move that it is to send: all the way, or only so far that it sends. */
   sends: 'through' | 'on-and-on' = 'through'
   /** Why it cannot make ready for what is to come to it, while set. */
   unready: string | null = null
+  /** Called when the controller has ended its link. */
+  onClosed: (() => void) | null = null
   /** The controller that it dials next. */
   test: TestCloud
   readonly facts: HostFacts
@@ -61,18 +70,22 @@ export class ObedientHost {
   /** Dials in; resolves when the first wanted set has come. */
   async connect(): Promise<void> {
     const first = Promise.withResolvers<void>()
-    const session = this.test.cloud.agents.accept(this.id, {
+    first.promise.catch(() => undefined)
+    const at = this.test
+    const session = at.cloud.agents.accept(this.id, {
       send: frame => {
         this.hear(parseControllerFrame(JSON.stringify(frame)))
         if (frame.type === 'wanted') first.resolve()
       },
       close: reason => {
         first.reject(new Error(reason))
-        void this.test.cloud.agents.closed(session)
+        void at.cloud.agents.closed(session)
+        this.onClosed?.()
       },
     })
     this.session = session
-    const hello = { type: 'hello', protocol: 1, facts: this.facts, holds: this.holds, knows_calls: ['probe'] }
+    const { facts, holds, heard_as_of, knows_calls } = this
+    const hello = { type: 'hello', protocol: 1, facts, holds, heard_as_of, knows_calls }
     void session.receive(JSON.stringify(hello))
     await first.promise
     this.beat()
@@ -112,7 +125,7 @@ export class ObedientHost {
           applied_generation: -1,
           migration: this.unready
             ? { ...word, phase: 'failed', reason: this.unready }
-            : { ...word, phase: 'ready', address: `${this.name}:16509` },
+            : { ...word, phase: 'ready', address: `${this.facts.tunnel_address}:7072` },
         }
       case 'send':
         this.sent.add(id)
@@ -144,7 +157,7 @@ export class ObedientHost {
 
   private runs(wanted: WantedInstance): InstanceReport {
     const power = { running: 'running', stopped: 'stopped', deleted: 'stopped', purged: 'absent' } as const
-    const failed = this.failure !== null && wanted.power === 'running'
+    const failed = this.failure !== null && wanted.power === 'running' && (this.fails?.(wanted) ?? true)
     const kept = wanted.power === 'purged' ? this.purge(wanted) : []
     if (wanted.power === 'running' && !failed) for (const disk of wanted.disks) this.volumes.add(disk.volume_id)
     return {
@@ -238,7 +251,9 @@ export async function addHost(
     .insertInto('host')
     .values({ id, name, cluster_id: cluster.id, machine_id: `machine-${name}`, certificate_sha256: Buffer.from(name) })
     .execute()
-  const host = new ObedientHost(test, id, name, { ...factsOf(name, size), ...more })
+  const { pool_id } = more
+  const facts = { ...factsOf(name, size), ...(pool_id !== undefined && poolOf(pool_id)), ...more }
+  const host = new ObedientHost(test, id, name, facts)
   await host.connect()
   return host
 }

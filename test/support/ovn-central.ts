@@ -2,12 +2,12 @@
  * OVN central for tests: northbound and southbound databases and ovn-northd as children on unix sockets, without hosts.
  * Not its job: chassis with traffic (the lab).
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { northbound, type Northbound } from '../../src/controller/ovn/index.ts'
 import { connectOvsdb, type OvsdbClient, operations as op } from '../../src/lib/ovsdb/index.ts'
 import { killChild, run, serveFile, startChild } from './ovsdb-server.ts'
+import { scratch } from './scratch.ts'
 
 export interface OvnCentral {
   readonly northbound: string
@@ -23,7 +23,7 @@ export interface OvnCentral {
 }
 
 export async function startOvnCentral(): Promise<OvnCentral> {
-  const directory = await mkdtemp(join(tmpdir(), 'croft-ovn-'))
+  const directory = await scratch('croft-ovn')
   const [nbFile, sbFile] = ['nb', 'sb'].map(name => join(directory, `${name}.db`)) as [string, string]
   await run('ovsdb-tool', ['create', nbFile, '/usr/share/ovn/ovn-nb.ovsschema'])
   await run('ovsdb-tool', ['create', sbFile, '/usr/share/ovn/ovn-sb.ovsschema'])

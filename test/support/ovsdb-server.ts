@@ -4,10 +4,10 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { scratch } from './scratch.ts'
 
 export const run = promisify(execFile)
 
@@ -43,7 +43,7 @@ export async function startOvsdbServer(
   schemaFile = openVswitchSchema,
   listeners: readonly string[] = [],
 ): Promise<OvsdbServer> {
-  const directory = await mkdtemp(join(tmpdir(), 'croft-ovsdb-'))
+  const directory = await scratch('croft-ovsdb')
   const file = join(directory, 'db')
   await run('ovsdb-tool', ['create', file, schemaFile])
   return serveFile(directory, file, 'sock', listeners)

@@ -26,8 +26,10 @@ export class Viewer {
 
   async until(done: () => boolean): Promise<void> {
     const late = AbortSignal.timeout(5000)
+    const over = once(late, 'abort')
     while (!done()) {
-      await Promise.race([this.#news.promise, once(late, 'abort').then(() => Promise.reject(new Error(this.text)))])
+      if (late.aborted) throw new Error(`not yet, after ${this.bytes} bytes: …${this.text.slice(-500)}`)
+      await Promise.race([this.#news.promise, over])
     }
   }
 

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { contains, formatAddress, formatCidr, isHostAddress, parseAddress, parseCidr } from '../../src/lib/ip.ts'
+import {
+  contains,
+  formatAddress,
+  formatCidr,
+  isHostAddress,
+  parseAddress,
+  parseBeginning,
+  parseCidr,
+} from '../../src/lib/ip.ts'
 
 test('every number has one spelling, which reads back as the number', () => {
   const address = fc.oneof(
@@ -56,4 +64,32 @@ test('network and broadcast address are nobody’s, but in the smallest networks
   assert.ok(pair)
   assert.equal(isHostAddress(pair, pair.first), true)
   assert.equal(contains(cidr, { family: 6, value: cidr.first }), false)
+})
+
+test('the beginning of an address is a range of them; what is less could be anything', () => {
+  for (const [text, cidr] of [
+    ['10.0.3', '10.0.3.0/24'],
+    ['10.0.3.', '10.0.3.0/24'],
+    ['2001:db8:7', '2001:db8:7::/48'],
+    ['2001:DB8:0:7:', '2001:db8:0:7::/64'],
+    ['fd00:1:2::', 'fd00:1:2::/48'],
+    ['1:2:3:4:5:6:7', '1:2:3:4:5:6:7:0/112'],
+  ] as const) {
+    const range = parseBeginning(text)
+    assert.equal(range && formatCidr(range), cidr, text)
+  }
+  for (const text of [
+    '',
+    '10',
+    '10.0',
+    '10.0.',
+    '10.0.256',
+    '10.0.3.1',
+    '10..3',
+    '2001:db8',
+    'fa:16:3e:00:00:01:02:03',
+    'a:b:c:g',
+    '1.2.3x',
+  ])
+    assert.equal(parseBeginning(text), null, text)
 })

@@ -4,16 +4,24 @@
  */
 import { type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request } from 'node:https'
-import type { Duplex, Readable } from 'node:stream'
+import { connect, isIP, type Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import WebSocket, { createWebSocketStream } from 'ws'
 import { imagePath } from '../../protocol/join.ts'
 import { frameBytesMax } from '../../protocol/messages.ts'
 import type { Controllers } from '../controllers.ts'
 import type { Identity } from '../identity.ts'
-import { Failure, type LinkConnection, type LinkDialler, type LinkHandlers } from '../ports.ts'
+import { type BulkSocket, Failure, type LinkConnection, type LinkDialler, type LinkHandlers } from '../ports.ts'
 import type { ImageSource } from './storage/image-fetch.ts'
 
 const connectWithin_ms = 10_000
+/**
+ * From the first byte to an open link, its turn included: a controller takes thousands that dial at once in the order of their coming
+ * (controller/agents/handshakes.ts), and who gives up has to come again. Where there are others to dial, one that says nothing is not waited for so
+ * long that a lease runs out over it.
+ */
+const linkWithin_ms = { one_of_several: 10_000, only: 30_000 }
 /** A fetch without a byte for so long has broken. */
 const bodySilent_ms = 30_000
 /** On a stream where nothing passes for so long, the kernel asks whether the other end lives. */
@@ -28,6 +36,7 @@ export interface ControllerClient extends LinkDialler {
 export function createControllerClient(
   identity: Identity,
   controllers: Controllers = { urls: identity.link_urls, learn: () => Promise.resolve() },
+  within = linkWithin_ms,
 ): ControllerClient {
   const tls = {
     key: identity.key_pem,
@@ -35,27 +44,62 @@ export function createControllerClient(
     ca: identity.ca_pem,
     minVersion: 'TLSv1.3' as const,
   }
-  const https = new HttpsAgent({ ...tls, keepAlive: true, maxSockets: 8 })
+  // Read once: a link is dialled again and again.
+  const secure = { ...tls, secureContext: createSecureContext(tls) }
+  const https = new HttpsAgent({ ...secure, keepAlive: true, maxSockets: 8 })
   return {
     get urls() {
       return controllers.urls
     },
     learn: link_urls => controllers.learn(link_urls),
-    dial: (url, handlers) => dial(url, tls, handlers),
-    stream: (url, token) => openStream(url, token, tls),
+    dial: (url, handlers) => {
+      const within_ms = within[controllers.urls.length > 1 ? 'one_of_several' : 'only']
+      return dial(url, secure, within_ms, handlers)
+    },
+    stream: (url, token) => openStream(url, token, secure),
     images: { get: (image_id, offset, signal) => getImage(controllers.urls, https, image_id, offset, signal) },
     close: () => https.destroy(),
   }
 }
 
-type Tls = { key: string; cert: string; ca: string; minVersion: 'TLSv1.3' }
+type Tls = { key: string; cert: string; ca: string; minVersion: 'TLSv1.3'; secureContext: SecureContext }
 
-function dial(url: string, tls: Tls, handlers: LinkHandlers): Promise<LinkConnection> {
+const hostOf = ({ hostname }: URL) => hostname.replace(/^\[|\]$/g, '')
+
+/** A connection over which nothing has been said. */
+function reach(url: URL): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, { ...tls, handshakeTimeout: connectWithin_ms, maxPayload: frameBytesMax })
+    const socket = connect({ host: hostOf(url), port: Number(url.port || 443), noDelay: true })
+    socket.setTimeout(connectWithin_ms, () => socket.destroy(new Error('no answer in time')))
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.setTimeout(0)
+      socket.off('error', reject)
+      resolve(socket)
+    })
+  })
+}
+
+async function dial(url: string, tls: Tls, within_ms: number, handlers: LinkHandlers): Promise<LinkConnection> {
+  const at = new URL(url)
+  // First: while nobody listens, it is dialled again and again, and nothing is computed in vain for a handshake.
+  const reached = await reach(at)
+  const host = hostOf(at)
+  // No name is sent for an address (RFC 6066, section 3); the certificate is checked for either.
+  const servername = isIP(host) === 0 ? host : ''
+  const createConnection = () => connectTls({ ...tls, socket: reached, host, servername })
+  return await new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, { ...tls, createConnection, maxPayload: frameBytesMax })
     let opened = false
     let reason = ''
+    // Its own limit (handshakeTimeout) never fires on a connection that somebody else has made. A controller that stands still is reached all the
+    // same, by its kernel; and one that says a byte now and then is not to hold this host either.
+    const timer = setTimeout(() => {
+      reject(new Error('Opening handshake has timed out'))
+      socket.terminate()
+    }, within_ms)
     socket.on('open', () => {
+      clearTimeout(timer)
       opened = true
       resolve({
         send: text => socket.send(text),
@@ -68,6 +112,7 @@ function dial(url: string, tls: Tls, handlers: LinkHandlers): Promise<LinkConnec
       else handlers.message((data as Buffer).toString('utf8'))
     })
     socket.on('error', error => {
+      clearTimeout(timer)
       reason = error.message
       if (!opened) reject(error)
     })
@@ -77,7 +122,7 @@ function dial(url: string, tls: Tls, handlers: LinkHandlers): Promise<LinkConnec
   })
 }
 
-function openStream(url: string, token: string, tls: Tls): Promise<Duplex> {
+function openStream(url: string, token: string, tls: Tls): Promise<BulkSocket> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}` }
     const socket = new WebSocket(url, { ...tls, headers, handshakeTimeout: connectWithin_ms, maxPayload: 1024 * 1024 })
@@ -86,7 +131,10 @@ function openStream(url: string, token: string, tls: Tls): Promise<Duplex> {
     socket.once('upgrade', ({ socket: tcp }) => tcp.setKeepAlive(true, streamAskAfter_ms))
     socket.once('open', () => {
       socket.off('error', reject)
-      resolve(createWebSocketStream(socket))
+      const tell = (word: string) => {
+        if (socket.readyState === socket.OPEN) socket.pong(word)
+      }
+      resolve(Object.assign(createWebSocketStream(socket), { tell }))
     })
   })
 }

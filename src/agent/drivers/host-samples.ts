@@ -1,6 +1,6 @@
 /** What the host itself uses, from /proc. Its NICs and disks are those that facts tell of: hardware, not taps and loops. */
 import { join } from 'node:path'
-import { deviceName, type DiskSample, type HostSample, type NicSample } from '../../protocol/samples.ts'
+import { deviceName, type DiskSample, type HostSample, type NicSample, ownPool } from '../../protocol/samples.ts'
 import { readDisks, readNics } from '../facts/devices.ts'
 import { readText } from '../facts/text.ts'
 
@@ -38,7 +38,7 @@ export async function hostSample(
     load1: Number(loadavg.split(' ', 1)[0]) || 0,
     nics: parseNetDev(netdev, names(nics)),
     disks: parseDiskstats(diskstats, names(disks)),
-    pools: [{ name: 'local', used_bytes: pool.total_bytes - pool.free_bytes, size_bytes: pool.total_bytes }],
+    pools: [{ name: ownPool, used_bytes: pool.total_bytes - pool.free_bytes, size_bytes: pool.total_bytes }],
   }
 }
 

@@ -13,9 +13,10 @@ import { readText } from './text.ts'
 export interface HostFactsOptions {
   readonly agent_version: string
   readonly machine_id: string
-  readonly name?: string
   readonly virtualisation: 'kvm' | 'tcg'
   readonly pool_id?: string
+  /** That of the pool, as its directory has it now. */
+  poolSecret?(): Promise<string>
   room(): Promise<{ total_gib: number; free_gib: number }>
   hypervisorVersions(): Promise<{ libvirt: string; qemu: string }>
   /** That guests can have here. */
@@ -36,15 +37,17 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
   const proc = join(root, 'proc')
   const sys = join(root, 'sys')
   const cpu = parseCpuinfo(await readText(join(proc, 'cpuinfo')))
-  const [host_cpu, cpu_models, versions, network, room] = await Promise.all([
+  const [host_cpu, cpu_models, versions, network, room, pool_secret] = await Promise.all([
     soon(options.hostCpu?.() ?? Promise.resolve(null), null),
     soon(options.cpuModels?.() ?? Promise.resolve([]), []),
     soon(options.hypervisorVersions(), unknownVersions),
     soon(options.network(), unknownNetwork),
     options.room(),
+    soon(options.poolSecret?.() ?? Promise.resolve(null), null),
   ])
   return {
-    hostname: options.name ?? hostname(),
+    // The machine's own, which may be another than it had as it joined; what it is called in the cloud is the cloud's matter.
+    hostname: hostname(),
     agent_version: options.agent_version,
     boot_id: await readBootId(root),
     machine_id: options.machine_id,
@@ -72,6 +75,7 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     qemu_version: versions.qemu,
     ...network,
     ...(options.pool_id !== undefined && { pool_id: options.pool_id }),
+    ...(pool_secret !== null && { pool_secret }),
   }
 }
 

@@ -51,17 +51,25 @@ export function eachLine(stream: Readable, bytes_max: number, tell: (line: strin
   })
 }
 
-const beat_ms = 2_000
-/** A host or network that is gone says nothing of it; the kernel would take minutes to find out. */
-const silent_ms = 15_000
+export interface Beats {
+  readonly every_ms: number
+  /** So many in a row without a word from the other end, and the stream is given up. */
+  readonly missed_max: number
+}
 
-/** Empty lines now and then, both ways; a stream on which nothing comes for too long is destroyed. */
-export function beat(stream: Duplex): void {
-  let heard_ms = performance.now()
-  stream.on('data', () => (heard_ms = performance.now()))
+/** A host or network that is gone says nothing of it, and the kernel takes minutes to find out: here it is 12 s at most. */
+const usual: Beats = { every_ms: 2_000, missed_max: 5 }
+
+/**
+ * Empty lines now and then, both ways; a stream on which nothing comes for too long is destroyed. It counts its own beats, not the
+ * time: a process that stood still itself finds what came meanwhile before it has missed enough.
+ */
+export function beat(stream: Duplex, { every_ms, missed_max }: Beats = usual): void {
+  let missed = 0
+  stream.on('data', () => (missed = 0))
   const timer = setInterval(() => {
-    if (performance.now() - heard_ms > silent_ms) stream.destroy(new Error('the other host is silent'))
+    if (missed++ >= missed_max) stream.destroy(new Error('the other host is silent'))
     else if (stream.writable) stream.write('\n')
-  }, beat_ms)
+  }, every_ms)
   stream.once('close', () => clearInterval(timer))
 }

@@ -6,13 +6,14 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer, type TLSSocket } from 'node:tls'
-import { type Opening, openingBytesMax, parseOpening, peerMessageBytesMax } from '../../protocol/peer.ts'
+import { type Opening, openingBytesMax, parseOpening, peerMessageBytesMax } from '../../protocol/peer-opening.ts'
 import { receiveFile } from './file-stream.ts'
-import { beat, eachLine, firstLine } from './lines.ts'
+import { beat, type Beats, eachLine, firstLine } from './lines.ts'
 import type { RelayEnd } from './relay-main.ts'
 import type { ComingFile, Coming, RelayOrder, RelayWord } from './relay-words.ts'
 import { splice } from './splice.ts'
 import { nameOf, peerTlsOptions } from './tls.ts'
+import { sayTaken, takenLine, tellTaken } from './window.ts'
 
 const opening_ms = 10_000
 /** Connections that have not said yet what they are for. */
@@ -24,12 +25,16 @@ const askAfter_ms = 15_000
 interface Expected {
   readonly coming: Coming
   files: Readonly<Record<string, ComingFile>>
+  /** Connections of its source: those that carry something, and those that talk. */
   readonly streams: Set<Duplex>
+  readonly sessions: Set<Duplex>
+  lasting: boolean
 }
 
 export function createListener(
   { tls, address, port }: Extract<RelayOrder, { do: 'listen' }>,
   tell: (word: RelayWord) => void,
+  beats?: Beats,
 ): RelayEnd {
   const expected = new Map<string, Expected>()
   const sessions = new Map<number, TLSSocket>()
@@ -58,12 +63,23 @@ export function createListener(
     const opening = parseOpening(await firstLine(socket, openingBytesMax).finally(() => clearTimeout(timer)))
     const move = opening === null ? undefined : expected.get(opening.migration)
     if (opening === null || move === undefined || move.coming.peer_host_id !== name) throw new Error('not expected')
-    if (!same(opening.secret, move.coming.secret) || move.streams.size >= streamsMax) throw new Error('not expected')
+    const { streams, sessions: talking } = move
+    if (!same(opening.secret, move.coming.secret)) throw new Error('not expected')
+    if (streams.size + talking.size >= streamsMax) throw new Error('too many')
     socket.setKeepAlive(true, askAfter_ms)
     socket.setNoDelay(true)
-    move.streams.add(socket)
-    socket.once('close', () => move.streams.delete(socket))
+    const mine = opening.stream === 'control' ? talking : streams
+    mine.add(socket)
+    socket.once('close', () => {
+      mine.delete(socket)
+      // As at the other end: nobody is left who could say what becomes of them.
+      if (mine === talking && talking.size === 0) endStreams(move)
+    })
     carry(socket, opening, move)
+  }
+
+  function endStreams({ streams, lasting }: Expected): void {
+    if (!lasting) for (const stream of streams) stream.destroy()
   }
 
   function carry(socket: TLSSocket, opening: Opening, move: Expected): void {
@@ -72,7 +88,8 @@ export function createListener(
         return converse(socket, opening.migration)
       case 'memory':
       case 'disks':
-        return splice(socket, connect({ path: move.coming.sockets[opening.stream], allowHalfOpen: true }))
+        splice(socket, connect({ path: move.coming.sockets[opening.stream], allowHalfOpen: true }))
+        return tellSource(socket, opening, move)
       case 'file':
         return takeFile(socket, opening, move)
       default:
@@ -80,12 +97,20 @@ export function createListener(
     }
   }
 
+  /** How much of a guest's memory has come, when the source asked for that. */
+  function tellSource(socket: TLSSocket, { stream, taken_as }: Opening, { sessions: talking }: Expected): void {
+    if (stream !== 'memory' || taken_as === undefined) return
+    tellTaken(socket, bytes => {
+      for (const session of talking) sayTaken(session, takenLine(taken_as, bytes))
+    })
+  }
+
   function converse(socket: TLSSocket, migration: string): void {
     const session = next_session++
     sessions.set(session, socket)
     tell({ on: 'session', session, migration })
     eachLine(socket, peerMessageBytesMax, text => tell({ on: 'heard', session, text }))
-    beat(socket)
+    beat(socket, beats)
     socket.on('end', () => socket.end())
     socket.once('close', () => {
       sessions.delete(session)
@@ -113,22 +138,39 @@ export function createListener(
   }
 
   return {
-    get streams() {
-      return [...expected.values()].reduce((sum, { streams }) => sum + streams.size, 0)
+    get lasting() {
+      return [...expected.values()].reduce((sum, { lasting, streams }) => sum + (lasting ? streams.size : 0), 0)
+    },
+    orphaned() {
+      // The agent that comes next listens on the same port, and answers for what is under way.
+      server.close()
+      for (const move of expected.values()) {
+        endStreams(move)
+        for (const session of move.sessions) session.destroy()
+      }
     },
     obey(order) {
       if (order.do === 'expect') {
         const { coming } = order
         if (!expected.has(coming.migration)) {
-          expected.set(coming.migration, { coming, files: {}, streams: new Set() })
+          expected.set(coming.migration, {
+            coming,
+            files: {},
+            streams: new Set(),
+            sessions: new Set(),
+            lasting: false,
+          })
         }
       } else if (order.do === 'files') {
         const move = expected.get(order.migration)
         if (move !== undefined) move.files = order.files
+      } else if (order.do === 'outlive') {
+        const move = expected.get(order.migration)
+        if (move !== undefined) move.lasting = order.lasting
       } else if (order.do === 'dismiss') {
         const move = expected.get(order.migration)
         expected.delete(order.migration)
-        for (const stream of move?.streams ?? []) stream.destroy()
+        for (const stream of [...(move?.streams ?? []), ...(move?.sessions ?? [])]) stream.destroy()
       } else if (order.do === 'say') sessions.get(order.session)?.write(`${order.text}\n`)
       else if (order.do === 'hang_up') sessions.get(order.session)?.end()
       else return false

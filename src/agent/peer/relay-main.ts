@@ -10,8 +10,10 @@ import type { RelayOrder, RelayWord } from './relay-words.ts'
 /** What one of the two ends does with an order; false when it is not one for it. */
 export interface RelayEnd {
   obey(order: RelayOrder): boolean
-  /** How many streams pass now. */
-  readonly streams: number
+  /** The agent has gone: only what is to outlive it goes on. */
+  orphaned(): void
+  /** How many streams pass now that are to. */
+  readonly lasting: number
 }
 
 function tell(word: RelayWord): void {
@@ -21,17 +23,16 @@ function tell(word: RelayWord): void {
 }
 
 let end: RelayEnd | null = null
-let outlives = false
 
 process.on('message', (order: RelayOrder) => {
   if (order.do === 'listen') end = createListener(order, tell)
   else if (order.do === 'dial') end = createDialler(order, tell)
-  else if (order.do === 'outlive') outlives = true
   else end?.obey(order)
 })
 process.on('disconnect', () => {
+  end?.orphaned()
   const leave = () => {
-    if (!outlives || (end?.streams ?? 0) === 0) process.exit(0)
+    if ((end?.lasting ?? 0) === 0) process.exit(0)
   }
   leave()
   setInterval(leave, 1000)

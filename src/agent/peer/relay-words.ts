@@ -37,8 +37,8 @@ export type RelayOrder =
   | { readonly do: 'send_file'; readonly volume_id: string; readonly path: string; readonly rate_max: number | null }
   | { readonly do: 'say'; readonly session: number; readonly text: string }
   | { readonly do: 'hang_up'; readonly session: number }
-  /** The agent's end is not to end what passes here: memory is in two places at once. */
-  | { readonly do: 'outlive' }
+  /** Whether neither the agent's end nor the session's is to end the streams of this move: its memory is in two places at once, or may be. */
+  | { readonly do: 'outlive'; readonly migration: string; readonly lasting: boolean }
 
 export type RelayWord =
   | { readonly on: 'listening'; readonly port: number }

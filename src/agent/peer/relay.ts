@@ -11,11 +11,13 @@ export class Relay extends EventEmitter<{ word: [word: RelayWord]; gone: [] }> {
   readonly #child: ChildProcess
   #gone = false
 
-  constructor() {
+  /** `cache_dir`: where Node keeps what it made of the program, which it otherwise makes anew while the move waits. */
+  constructor(cache_dir: string) {
     super()
     this.setMaxListeners(0)
     // Nothing of the agent's own arguments and environment is of use there.
-    this.#child = fork(program, [], { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const env = { NODE_COMPILE_CACHE: cache_dir }
+    this.#child = fork(program, [], { execArgv: [], env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#child.on('message', word => this.emit('word', word as RelayWord))
     this.#child.once('error', () => this.#ended())
     this.#child.once('exit', () => this.#ended())

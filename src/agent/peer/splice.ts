@@ -1,15 +1,20 @@
-/** Two connections made one: bytes both ways, each side's end told to the other; what breaks one breaks both. */
+/** Two connections made one: bytes both ways, each side's end told to the other; what ends one for good ends both. */
 import type { Duplex } from 'node:stream'
 
-export function splice(a: Duplex, b: Duplex): void {
-  oneWay(a, b)
+/** `held`: what goes from `a` to `b` passes through it. */
+export function splice(a: Duplex, b: Duplex, held?: Duplex): void {
+  oneWay(a, b, held)
   oneWay(b, a)
 }
 
-function oneWay(from: Duplex, to: Duplex): void {
-  from.pipe(to)
+function oneWay(from: Duplex, to: Duplex, held?: Duplex): void {
+  if (held === undefined) from.pipe(to)
+  else from.pipe(held).pipe(to)
   from.on('error', () => to.destroy())
   from.once('close', () => {
-    if (!from.readableEnded) to.destroy()
+    // Nobody takes any more what `to` has still to say. Left open, its other end would wait for ever to be rid of it; but what came before
+    // the end is to arrive.
+    if (!from.readableEnded || to.writableFinished) to.destroy()
+    else to.once('finish', () => to.destroy())
   })
 }

@@ -182,11 +182,17 @@ function bringUp(at: Situation): Plan {
   if (done.ran_in_boot !== at.boot_id) return act({ ...at, done: { ...done, ran_in_boot: null } }, 'start')
   // Killed because the host's lease was over: no crash of its own. It is started when it may be again.
   if (wasKilled(at)) return act({ ...at, done: { ...done, ran_in_boot: null } }, 'start')
-  if (domain?.off_reason === 'guest') {
+  if (domain?.off_reason === 'guest' || poweredOff(at)) {
     return settle(at, { ...done, ran_in_boot: null, failure: null, stopped_by_guest: wanted.generation })
   }
   const crashes = now_ms - done.crashed_at_ms > crashMemory_ms ? 1 : done.crashes + 1
   return startAfterCrash({ ...at, done: { ...done, ran_in_boot: null, crashes, crashed_at_ms: now_ms } })
+}
+
+/** By its watchdog, which was to do just that; libvirt tells it from a crash as little as from any end of a process. */
+function poweredOff({ done: { watchdog, started_at } }: Situation): boolean {
+  if (watchdog == null || watchdog.action !== 'poweroff') return false
+  return started_at === null || Date.parse(watchdog.fired_at) >= Date.parse(started_at)
 }
 
 function wasKilled({ done, killed_at }: Situation): boolean {

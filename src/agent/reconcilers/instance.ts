@@ -33,6 +33,7 @@ import {
   started,
   wentOffUnasked,
 } from './instance-plan.ts'
+import { createGuestWatchdogs } from './guest-watchdogs.ts'
 import { createMoves } from './moves.ts'
 import { createLimiter, createWorker } from './worker.ts'
 
@@ -69,6 +70,8 @@ export interface InstanceReconcilerOptions {
   /** It is off, and nobody wants it to run; told at each look. */
   readonly wentOff?: (id: string) => void
   readonly lease: Pick<LeaseKeeper, 'whyNot' | 'guardedVersion' | 'killedAt'>
+  /** Why it may not be started yet, since nobody has said of late that it belongs here; null: it may. */
+  readonly untold?: (id: string) => string | null
   /** Where guests without CPUs of their own run. */
   readonly sharedCpus?: () => SharedCpus | null
   /** Resolves when guests' NICs can be plugged in. */
@@ -84,6 +87,8 @@ export interface InstanceReconciler {
   /** Reports every wanted instance as it is among `domains`, then wakes it. */
   survey(domains: readonly Domain[]): void
   readonly isGone: (id: string) => boolean
+  /** It was to come from another host, and is here. */
+  readonly hasCome: (id: string) => boolean
   /** Of which nothing is left and nobody will ask. */
   forget(ids: readonly string[]): Promise<void>
   stop(): Promise<void>
@@ -120,18 +125,20 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   }
   const troubles = new Map<string, Trouble>()
   const pressed_ms = new Map<string, number>()
-  /** Watchdogs that fired and are not noted yet, with when. */
-  const fired = new Map<string, number>()
   const passes = new Map<string, { abort: AbortController; wish: string }>()
   const limitStarts = createLimiter(startsMax)
   const worker = createWorker(clock, pass)
+  const watchdogs = createGuestWatchdogs({ hypervisor, clock, log, wakeAt: worker.wakeAt })
 
   const recordOf = (id: string): Done => records.get(id) ?? nothingDone
   /** What a pass under way is for: another one gives it up. */
   const wishOf = (id: string): string => {
     const { generation, migration } = instances.get(id) ?? {}
-    return `${generation} ${migration?.id} ${migration?.step}`
+    return `${generation} ${migration?.id} ${migration?.step} ${migration?.never}`
   }
+
+  const whyNot = ({ id, availability }: WantedInstance): string | null =>
+    options.untold?.(id) ?? (availability === 'high' ? lease.whyNot(id) : null)
 
   async function note(id: string, done: Done): Promise<void> {
     if (records.get(id) === done) return
@@ -141,10 +148,12 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
 
   function report(wanted: WantedInstance, domain: Domain | null, progress: InstanceReport['progress'] = null): void {
     const said = reportInstance({ wanted, done: recordOf(wanted.id), domain }, progress)
-    const guest = said.power === 'running' ? options.guestOf?.(wanted.id) : undefined
+    const moved = moves.report(wanted)
+    // While it is handed over it stands still for a moment. That is no news of what is in it, and to tell it would take time from that moment.
+    const guest = (moved.power ?? said.power) === 'running' ? options.guestOf?.(wanted.id) : undefined
     const { agent: guest_agent = 'disconnected', addresses = [], os: guest_os = null } = guest ?? {}
     const guarded = wanted.availability === 'high' && { guarded_version: lease.guardedVersion(wanted.id) }
-    const told = { ...said, ...moves.report(wanted), guest_agent, guest_os, guest_addresses: [...addresses] }
+    const told = { ...said, ...moved, guest_agent, guest_os, guest_addresses: [...addresses] }
     reporter.set({ ...told, ...guarded })
     if (isAtRest(wanted, said)) options.wentOff?.(wanted.id)
   }
@@ -189,7 +198,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       return false
     }
     if (held && wanted.migration !== undefined) return wait()
-    await noteWatchdog(wanted, domain)
+    const fired = await watchdogs.fired(wanted, domain)
+    if (fired !== null) await note(id, { ...recordOf(id), watchdog: fired(recordOf(id).watchdog) })
     const show = (step: string, percent: number) => report(wanted, domain, { step, percent: Math.floor(percent) })
     const moved = await moves.step(wanted, domain, show, signal)
     if (moved === 'rest') {
@@ -212,9 +222,9 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       return false
     }
     if (held) return wait()
-    const why_not = wanted.availability === 'high' && mayRun.has(plan.act) ? lease.whyNot(id) : null
+    const why_not = mayRun.has(plan.act) ? whyNot(wanted) : null
     if (why_not !== null) {
-      // The lease keeper wakes it.
+      // The lease keeper wakes it, or the word that it waits for.
       report(wanted, domain, { step: why_not, percent: 0 })
       return false
     }
@@ -230,24 +240,6 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     log.debug({ instance: id, act: plan.act, generation: wanted.generation }, 'acting')
     await carryOut(plan.act, { ...at, done: plan.done }, signal)
     return true
-  }
-
-  /** What it did is noted with when; a dump is there when the guest goes on. */
-  async function noteWatchdog(wanted: WantedInstance, domain: Domain | null): Promise<void> {
-    const { id, watchdog_action: action } = wanted
-    const at_ms = fired.get(id)
-    const done = recordOf(id)
-    if (at_ms === undefined || action === 'none') return
-    const dumps = action === 'dump'
-    if (dumps && domain?.power === 'paused') return
-    fired.delete(id)
-    const dump_file = dumps ? ((await hypervisor.dumpOf?.(id, at_ms)) ?? null) : null
-    const dump_failure =
-      dumps && dump_file === null ? 'Its memory could not be written: see the log of libvirt on its host.' : null
-    const count = (done.watchdog?.count ?? 0) + 1
-    const fired_at = new Date(at_ms).toISOString()
-    log.warn({ instance: id, action, dump_file }, "a guest's watchdog fired")
-    await note(id, { ...done, watchdog: { fired_at, action, count, dump_file, dump_failure } })
   }
 
   async function carryOut(act: Exclude<Act, 'askShutdown'>, at: Situation, signal: AbortSignal): Promise<void> {
@@ -305,7 +297,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       show('starting', 0)
       const config_drive = await options.guestData.prepare(wanted)
       await hypervisor.define({ instance: wanted, disks, config_drive, shared: options.sharedCpus?.() ?? null })
-      const why_not = wanted.availability === 'high' ? lease.whyNot(wanted.id) : null
+      const why_not = whyNot(wanted)
       if (why_not !== null) throw new Failure(`It could not be started: ${why_not}.`, { passing: true })
       await hypervisor.start(wanted.id)
     })
@@ -355,7 +347,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     watchdogFired(id) {
       const wanted = instances.get(id)
       if (wanted === undefined || wanted.watchdog_action === 'none') return
-      fired.set(id, clock.now_ms())
+      watchdogs.note(id)
       worker.wake(id)
     },
     survey(domains) {
@@ -365,6 +357,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         worker.wake(wanted.id)
       }
     },
+    hasCome: moves.hasCome,
     isGone: id => moves.isGone(id) || (instances.get(id)?.power === 'purged' && recordOf(id).purged),
     async forget(ids) {
       await folder.write(ids.map(name => ({ name, value: undefined })))

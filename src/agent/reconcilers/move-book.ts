@@ -45,6 +45,9 @@ export async function openMoveBook(state: State, log: Log): Promise<MoveBook> {
       made: [],
       defined: false,
       progress: null,
+      shares_disks: wanted.disks.some(
+        disk => disk.role !== 'cdrom' && !migration.copied_volumes.includes(disk.volume_id),
+      ),
     }
   }
 
@@ -57,7 +60,10 @@ export async function openMoveBook(state: State, log: Log): Promise<MoveBook> {
   async function noteStage(wanted: WantedInstance, stage: MoveStage, reason: string | null = null): Promise<void> {
     const { migration } = wanted
     const move = moveOf(wanted) ?? (migration === undefined ? null : fresh(wanted, migration, stage))
-    if (move !== null) await note(wanted.id, { ...move, stage, reason: reason?.slice(0, 2000) ?? null })
+    if (move === null) return
+    // What was asked was about the stage before.
+    const { asks: _, ...rest } = move
+    await note(wanted.id, { ...rest, stage, reason: reason?.slice(0, 2000) ?? null })
   }
 
   return {

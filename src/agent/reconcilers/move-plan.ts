@@ -35,6 +35,7 @@ export type MoveAct =
   | 'prepare'
   | 'expect'
   | 'take'
+  | 'refuse'
   | 'define'
   | 'dismiss'
   | 'send'
@@ -95,7 +96,16 @@ function receive(at: MoveSituation, move: Move | null): MovePlan {
       return act('prepare', 'preparing')
     case 'ready':
       if (move.kind === 'live' && isAlive(domain)) return arriving(at, domain)
+      // Its source has ended what it led, and waits: one that is still at it here has not noticed, and will.
+      if (at.wanted.migration?.asked !== undefined && !at.coming) return act('refuse', 'ready')
       return at.expected ? hold('ready') : act('expect', 'ready')
+    case 'refused':
+      // By now the source may reach this host, and ask.
+      return at.expected ? hold('ready') : act('expect', 'ready')
+    case 'taking':
+      if (isAlive(domain)) return arriving(at, domain)
+      // It may have run here, and is gone: nowhere else it is as new as here.
+      return at.coming ? hold('ready') : act('take', 'switched')
     case 'taken':
       if (move.kind === 'live' && !move.defined && isAlive(domain)) return act('define', 'switched')
       // The source may still have to ask.
@@ -156,15 +166,20 @@ function vanish(at: MoveSituation, move: Move | null): MovePlan {
 function conclude(at: MoveSituation, move: Move): MovePlan {
   const { domain } = at
   if (at.busy) return act('cancel', null)
-  if (move.role === 'target' && (move.stage === 'ready' || move.stage === 'taken')) {
+  if (move.role === 'target' && (move.stage === 'ready' || move.stage === 'taking' || move.stage === 'taken')) {
     const half = isAlive(domain) && domain.moving !== undefined && domain.moving !== 'broken'
     if (half) return { kind: 'hold', phase: null, again_ms: askAgain_ms }
-    if (move.stage === 'ready') return act('take', null)
+    if (move.stage !== 'taken') return act('take', null)
     if (move.kind === 'live' && !move.defined && isAlive(domain)) return act('define', null)
   }
   if (at.expected) return act('dismiss', null)
   if (move.role === 'source' && move.stage === 'sending') return act('recover', null)
-  // The controller has it from the other host, or knows that one to be dead.
+  // The controller knows that the other host is gone for good. Had the guest run there, it has written to the disks that both had, of
+  // which what is in memory here knows nothing; with disks of its own it is as it was, and goes on.
+  if (move.role === 'source' && move.stage === 'handing_over' && domain?.moving !== undefined) {
+    const whole = domain.moving === 'paused' && move.shares_disks === false
+    return act(whole ? 'resume' : 'cut', null)
+  }
   if (move.role === 'source' && domain?.moving === 'paused') return act('resume', null)
   return act('forget', null)
 }

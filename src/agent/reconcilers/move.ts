@@ -10,8 +10,9 @@ const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null
 
 /**
  * Source: 'sending' → 'handing_over' (written before the target may run the guest) → 'switched'; or 'failed', 'cancelled'.
- * Target: 'preparing' (written before disks are made) → 'ready' → 'taken' (it is this host's; for a live move written after the
- * guest runs here); or 'failed'.
+ * Target: 'preparing' (written before disks are made) → 'ready' → for a live move 'taking' (written before the guest may run here;
+ * 'ready' again, when libvirt could not let it) → 'taken' (it is this host's); or 'failed'; or 'refused': it was not let run, and never will
+ * be (written before the source is told so by way of the controllers).
  * Both: 'left': nothing of it is here any more.
  */
 export const moveStages = [
@@ -22,7 +23,9 @@ export const moveStages = [
   'cancelled',
   'preparing',
   'ready',
+  'taking',
   'taken',
+  'refused',
   'left',
 ] as const
 export type MoveStage = (typeof moveStages)[number]
@@ -41,6 +44,13 @@ export const Move = Type.Object({
   /** Target: the guest that came is defined here, so that it survives being off. */
   defined: Type.Boolean(),
   progress: Nullable(MigrationProgress),
+  /**
+   * Some disks are not copied: a guest on the target may have written to them, and config drive and CD-ROM are there for both hosts. Absent: by
+   * an older agent, not known.
+   */
+  shares_disks: Type.Optional(Type.Boolean()),
+  /** Source, 'handing_over': by which name it asks the target what became of it, by way of the controllers. */
+  asks: Type.Optional(Type.String()),
 })
 export type Move = Static<typeof Move>
 

@@ -1,11 +1,13 @@
 /** The source's acts of moves: sends, beside the passes, as that takes minutes; and finds out what became of it after a break. Part of moves.ts. */
+import { randomUUID } from 'node:crypto'
 import type { MigrationProgress } from '../../protocol/migration.ts'
 import type { Standing } from '../../protocol/peer.ts'
 import type { WantedInstance } from '../../protocol/wanted.ts'
-import { type Domain, Failure } from '../ports.ts'
+import { type Domain, Failure, type ShowProgress } from '../ports.ts'
 import type { MoveBook } from './move-book.ts'
 import { askAgain_ms, neverThere, restarted } from './move-plan.ts'
 import type { MoveOptions, Step } from './moves.ts'
+import { saysNever } from './never-word.ts'
 
 const stopWithin_ms = 5000
 
@@ -19,7 +21,7 @@ export interface MovesAway {
   send(wanted: WantedInstance): Promise<Step>
   cancel(id: string): void
   recover(wanted: WantedInstance, domain: Domain | null): Promise<Step>
-  ask(wanted: WantedInstance, domain: Domain | null): Promise<Step>
+  ask(wanted: WantedInstance, domain: Domain | null, show: ShowProgress, signal: AbortSignal): Promise<Step>
   isBusy(id: string): boolean
   progressOf(id: string): MigrationProgress | null
   stop(): Promise<void>
@@ -83,17 +85,38 @@ export function createMovesAway(options: MoveOptions, book: MoveBook): MovesAway
     return 'again'
   }
 
-  async function ask(wanted: WantedInstance, domain: Domain | null): Promise<Step> {
+  /** By which name the target is asked by way of the controllers; on disk, so that the answer to it is known after a restart. */
+  async function nameOfAsking(wanted: WantedInstance): Promise<string | null> {
+    const move = book.of(wanted)
+    if (move === null || move.asks !== undefined) return move?.asks ?? null
+    const asks = randomUUID()
+    await book.note(wanted.id, { ...move, asks })
+    return asks
+  }
+
+  /** Both ways, as the controllers may reach the target when this host does not. Their word ends the pass that waits here for the other. */
+  async function ask(
+    wanted: WantedInstance,
+    domain: Domain | null,
+    show: ShowProgress,
+    signal: AbortSignal,
+  ): Promise<Step> {
     const { id, migration } = wanted
     if (migration === undefined || mover === undefined) return 'usual'
+    const asks = await nameOfAsking(wanted)
     let standing: Standing = 'unsettled'
-    try {
-      standing = await mover.ask(wanted, migration)
-    } catch (error) {
-      log.warn(
-        { instance: id, error },
-        'the target of a move cannot be asked now; the guest stays paused here until it is',
-      )
+    if (asks !== null && saysNever(migration, asks)) standing = 'never'
+    else {
+      show('asking the new host', 0)
+      try {
+        standing = await until(signal, mover.ask(wanted, migration))
+      } catch (error) {
+        signal.throwIfAborted()
+        log.warn(
+          { instance: id, error },
+          'the target of a move cannot be asked now; the guest stays paused here until it is, or answers by way of the controllers',
+        )
+      }
     }
     if (standing === 'here') {
       await book.noteStage(wanted, 'switched')
@@ -127,4 +150,14 @@ export function createMovesAway(options: MoveOptions, book: MoveBook): MovesAway
       await Promise.race([Promise.allSettled(ends), clock.sleep(stopWithin_ms)])
     },
   }
+}
+
+/** What `work` comes to; rejects at once when the signal aborts, and whatever comes of it then is nobody's. */
+function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(signal.reason as Error)
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
+  })
 }

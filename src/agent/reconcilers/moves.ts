@@ -12,6 +12,7 @@ import { openMoveBook } from './move-book.ts'
 import { type MoveAct, type MovePlan, planMove } from './move-plan.ts'
 import { createMovesAway } from './moves-away.ts'
 import { createMovesHere } from './moves-here.ts'
+import { neverWord } from './never-word.ts'
 
 export interface MoveOptions {
   readonly hypervisor: Hypervisor
@@ -41,6 +42,8 @@ export interface Moves {
   report(wanted: WantedInstance): { migration?: MigrationReport; power?: 'absent' | 'running' | 'stopped' }
   /** Nothing of it is here any more. */
   isGone(id: string): boolean
+  /** It was to come here, and has. */
+  hasCome(id: string): boolean
   forget(ids: readonly string[]): Promise<void>
   stop(): Promise<void>
 }
@@ -82,6 +85,8 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
     if (plan.kind === 'usual') return 'usual'
     if (plan.kind === 'hold') return wait(id, plan)
     log.debug({ instance: id, act: plan.act, migration: wanted.migration?.id }, 'acting for a move')
+    // It runs here: whoever waits for that does not wait for its definition as well.
+    if (plan.act === 'define' && plan.phase === 'switched') show('defining it here', 0)
     return await carryOut(plan.act, wanted, domain, show, signal)
   }
 
@@ -105,7 +110,10 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
       case 'expect':
         return here.expect(wanted)
       case 'take':
-        await here.take(wanted, { started_at: null, progress: null })
+        await here.take(wanted, { started_at: null, progress: null }, domain === null || domain.power === 'off')
+        return 'again'
+      case 'refuse':
+        await here.refuse(wanted)
         return 'again'
       case 'define':
         return here.define(wanted)
@@ -120,7 +128,7 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
       case 'recover':
         return away.recover(wanted, domain)
       case 'ask':
-        return away.ask(wanted, domain)
+        return away.ask(wanted, domain, show, signal)
       case 'resume':
         await hypervisor.resume(id)
         return 'again'
@@ -134,12 +142,21 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
         await remove(wanted)
         return 'again'
       case 'forget':
+        await startAnew(id, domain)
         await book.note(id, undefined)
         phases.delete(id)
         return 'again'
       default:
         return act satisfies never
     }
+  }
+
+  /** A guest that was handed over and is this host's again has gone off by that, and not by itself. */
+  async function startAnew(id: string, domain: Domain | null): Promise<void> {
+    const move = book.last(id)
+    const away = move?.role === 'source' && (move.stage === 'handing_over' || move.stage === 'switched')
+    if (away && (domain === null || domain.power === 'off'))
+      await options.noteDone(id, { ...options.doneOf(id), ran_in_boot: null })
   }
 
   /** The copies of its disks here, or on the target what was made for it; never what is in a pool that both hosts have. */
@@ -149,12 +166,12 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
     const move = book.of(wanted)
     const source = migration.step === 'leave'
     const volumes = new Set(source ? migration.copied_volumes : (move?.made ?? []))
-    const shared = wanted.disks.some(
-      disk => disk.role !== 'cdrom' && !migration.copied_volumes.includes(disk.volume_id),
-    )
+    const told = wanted.disks.some(disk => disk.role !== 'cdrom' && !migration.copied_volumes.includes(disk.volume_id))
+    // A controller whose database is older may not know what was to be copied; what this host made ready is on its disk.
+    const shared = source ? told : (move?.shares_disks ?? told)
     const mine = wanted.disks.filter(disk => (disk.role === 'cdrom' ? !shared : volumes.has(disk.volume_id)))
-    await arrivals?.drop(wanted)
     await options.storage.remove(mine)
+    await arrivals?.drop(wanted)
     // In a shared pool the config drive, too, is the other host's by now.
     if (!shared) await options.guestData.remove(id)
     await hypervisor.forget(id)
@@ -176,8 +193,10 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
       const said: MigrationReport = {
         id: migration.id,
         phase,
-        reason: phase === 'failed' || phase === 'cancelled' ? (move?.reason ?? null) : null,
+        reason: phase === 'failed' || phase === 'cancelled' || phase === 'switched' ? (move?.reason ?? null) : null,
         ...(phase === 'ready' && address !== undefined && { address }),
+        ...(phase === 'sending' && move?.asks !== undefined && { asks: move.asks }),
+        ...(move?.stage === 'refused' && migration.asked && { never: neverWord(migration, migration.asked) }),
         ...(progress !== null && { progress }),
       }
       return { migration: said, ...powerMeanwhile(move, phase, away.isBusy(id)) }
@@ -185,6 +204,10 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
     isGone: id => {
       const wanted = instances.get(id)
       return wanted?.migration !== undefined && book.of(wanted)?.stage === 'left'
+    },
+    hasCome: id => {
+      const wanted = instances.get(id)
+      return wanted?.migration?.step === 'prepare' && book.of(wanted)?.stage === 'taken'
     },
     async forget(ids) {
       await book.forget(ids)

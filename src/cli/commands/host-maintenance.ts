@@ -45,7 +45,7 @@ async function begin(
   const { operation, maintenance } = await call(context, 'maintenance', 'start', { params: { host }, body })
   if (!wait) return tell(context, maintenance)
   const ended = await waitForOperations(context, `emptying ${name}`, [{ operation, resource_ids: [host] }])
-  mustHaveSucceeded(ended)
+  await mustHaveSucceeded(context, ended)
   tell(context, await get(context, host))
 }
 

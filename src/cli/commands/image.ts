@@ -79,7 +79,7 @@ async function createFromFile(context: Context, file: string, body: ImageCreate,
   const image = await call(context, 'image', 'get', { params: { image: made.image.id } })
   const operation = await call(context, 'operation', 'get', { params: { operation: made.operation.id } })
   showAnswer(context, createShape(context), { image, operation }, {})
-  mustHaveSucceeded(ended)
+  await mustHaveSucceeded(context, ended)
 }
 
 async function sha256Of(

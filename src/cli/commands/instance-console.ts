@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Command } from 'commander'
+import type { WebSocket } from 'ws'
+import { consoleProtocol, type TypedState, typedStates } from '../../model/console.ts'
 import { call, type Context, idOf } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
 import type { Shop } from '../shop.ts'
@@ -30,31 +32,95 @@ export function registerConsole(noun: Command, shop: Shop): void {
 const ctrl_right_bracket = 0x1d
 
 async function sitAtSerial(context: Context, name: string): Promise<void> {
+  const { watchLine } = await import('../../sdk/console.ts')
   const instance = await idOf(context, 'instance', name)
   const client = await context.client()
   const { url, view_only } = await call(context, 'instance', 'console', { params: { instance }, body: {} })
-  const socket = await client.console(url)
+  const socket = await client.console(url, { hears: true })
+  // A controller of before knows nothing of that: text is the guest's there.
+  const hears = socket.protocol === consoleProtocol
   const { stdin, stdout } = process
   context.out.note(`Connected to ${name}${view_only ? ', to look on: you may not operate it' : ''}. Leave with Ctrl-].`)
-  const type = (typed: Buffer) => {
-    const leave = stdin.isTTY ? typed.indexOf(ctrl_right_bracket) : -1
-    const sent = leave < 0 ? typed : typed.subarray(0, leave)
-    if (sent.length > 0) socket.send(sent, { binary: true })
-    if (leave >= 0) socket.close()
-  }
-  socket.on('message', (data: Buffer) => stdout.write(data))
+  const typing = typeInto(socket)
+  socket.on('message', (data: Buffer, is_binary) => {
+    if (is_binary || !hears) return void stdout.write(data)
+    const state = typedStates.find(one => one === data.toString())
+    if (!state) return
+    typing.told(state)
+    if (state !== 'taken') context.out.note(`\r\n${typedNotices[state]}`)
+  })
+  let dead = false
+  watchLine(socket, () => {
+    dead = true
+  })
   if (stdin.isTTY) stdin.setRawMode(true)
-  stdin.on('data', type)
+  stdin.on('data', typing.type)
   try {
     const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
     // Why it ended, where it was not this end that did.
     if (code >= 4000) context.out.note(`\r\n${reason.toString()}`)
+    const broke = code === broken && !typing.left
+    if (dead || broke)
+      throw new CommandFailed(
+        'unreachable',
+        dead ? `The line to ${client.url} is dead: nothing came back any more.` : `The line to ${client.url} broke.`,
+        `The guest goes on. Sit down again: croft instance console ${name}`,
+      )
   } finally {
-    stdin.off('data', type)
+    stdin.off('data', typing.type)
     if (stdin.isTTY) stdin.setRawMode(false)
     stdin.pause()
     context.out.note(`\r\nLeft the console of ${name}.`)
   }
+}
+
+/** As WebSockets say that a line broke (RFC 6455, 7.1.5). */
+const broken = 1006
+
+const typedNotices = {
+  waiting: 'The guest does not read what is typed. It waits until the guest does.',
+  dropped: 'The guest does not read what is typed, and more than 1 MiB waits for it: what came after that was dropped.',
+} as const
+
+/** A file that is piped in goes no faster, so that it can be held up before a guest that does not read drops some of it. */
+const piece_bytes = 4096
+const pause_ms = 20
+
+/** What is typed; of a file piece by piece, and no more while the guest does not read. */
+function typeInto(socket: WebSocket) {
+  const { stdin } = process
+  let waiting = false
+  let pausing = false
+  const goOn = () => {
+    if (!waiting && !pausing) stdin.resume()
+  }
+  const typing = {
+    left: false,
+    told(state: TypedState) {
+      waiting = state === 'waiting' && !stdin.isTTY
+      goOn()
+    },
+    type(typed: Buffer) {
+      const leave = stdin.isTTY ? typed.indexOf(ctrl_right_bracket) : -1
+      const sent = leave < 0 ? typed : typed.subarray(0, leave)
+      if (sent.length > 0) socket.send(sent, { binary: true })
+      if (leave >= 0) {
+        typing.left = true
+        socket.close()
+      }
+      if (stdin.isTTY) return
+      stdin.pause()
+      pausing = true
+      setTimeout(
+        () => {
+          pausing = false
+          goOn()
+        },
+        (pause_ms * sent.length) / piece_bytes,
+      )
+    },
+  }
+  return typing
 }
 
 async function sitBySpice(context: Context, name: string, viewer: boolean): Promise<void> {

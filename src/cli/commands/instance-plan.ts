@@ -5,6 +5,7 @@ import { call, type Context } from '../context.ts'
 import { exitCodeOf } from '../failure.ts'
 import type { Filled } from '../run.ts'
 import { ownTable } from '../show.ts'
+import { moreThatFit } from './placement.ts'
 
 /** The exit code is that of creating it. */
 export async function dryRun(context: Context, body: Filled): Promise<void> {
@@ -19,7 +20,8 @@ function sections(context: Context, plan: InstancePlan, count: number): string[]
   const { problems, quota, placement } = plan
   const told = [headline(plan, count)]
   if (problems.length > 0) told.push(problems.map(one => `${one.title}: ${one.detail}\n`).join(''))
-  if (placement?.hosts) told.push(hostsTable(context, placement.hosts))
+  if (placement?.hosts)
+    told.push(hostsTable(context, placement.hosts) + moreThatFit(placement.hosts, placement.fitting))
   else if (placement) told.push(whereText(placement))
   if (quota) {
     const rows = quota.map(one => ({

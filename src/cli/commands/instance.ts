@@ -11,6 +11,7 @@ import { readPassword } from '../password-prompt.ts'
 import { type Filled, fillRequest, runCommand } from '../run.ts'
 import type { Comfort, Shop } from '../shop.ts'
 import { registerConsole } from './instance-console.ts'
+import { extendGuest, registerExec, showGuest } from './instance-guest.ts'
 import { dryRun } from './instance-plan.ts'
 import { showPlacement } from './placement.ts'
 
@@ -22,8 +23,11 @@ export const comfort: Comfort = {
     registerConsole(noun, shop)
     registerLog(noun, shop)
     registerResetPassword(noun, shop)
+    registerExec(noun, shop)
+    extendGuest(noun)
   },
   instead: {
+    guest: showGuest,
     async create(context, command, words, shape) {
       const { dryRun: only_look, wait } = command.opts<Options>()
       const given = givenOf(command, shape, words)
@@ -147,16 +151,55 @@ async function showLog(context: Context, name: string, options: { follow?: boole
   const stop = new AbortController()
   const interrupt = () => stop.abort()
   process.once('SIGINT', interrupt)
-  const query = { ...(options.follow && { follow: true }), ...(options.tail && { tail_bytes: Number(options.tail) }) }
   const log = routeOf(context, 'instance', 'log')
+  const open = (query: object, signal: AbortSignal) => client.stream(log, { params: { instance }, query, signal })
+  const write = async (bytes: Uint8Array) => {
+    if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
+  }
+  const tail = options.tail === undefined ? undefined : Number(options.tail)
   try {
-    const bytes = await client.stream(log, { params: { instance }, query, signal: stop.signal })
-    for await (const chunk of bytes) if (!process.stdout.write(chunk)) await once(process.stdout, 'drain')
+    if (options.follow) return await followAgain(context, { name, open, write, tail_bytes: tail, signal: stop.signal })
+    const bytes = await open(tail === undefined ? {} : { tail_bytes: tail }, stop.signal)
+    for await (const chunk of bytes) await write(chunk)
   } catch (error) {
     if (!stop.signal.aborted) throw error
   } finally {
     process.off('SIGINT', interrupt)
   }
+}
+
+interface Followed {
+  name: string
+  open(query: object, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  write(bytes: Uint8Array): Promise<void>
+  tail_bytes: number | undefined
+  signal: AbortSignal
+}
+
+/** As the API has it. */
+const tail_standard_bytes = 64 * 1024
+
+/** Over lines that break or die: it goes on where it was. What cannot be reached at first is an error, as everywhere. */
+async function followAgain(context: Context, { name, open, tail_bytes, ...rest }: Followed): Promise<void> {
+  const { followLog } = await import('../../sdk/follow-log.ts')
+  let heard = false
+  let lost = false
+  await followLog({
+    ...rest,
+    tail_bytes: tail_bytes ?? tail_standard_bytes,
+    open: (bytes, signal) => open({ follow: true, tail_bytes: bytes }, signal),
+    anew: () => context.out.note(`The log of ${name} does not hold what was shown last any more: this is its end now.`),
+    said(state, error) {
+      if (state === 'lost' && !heard) throw error
+      if (state === 'lost' && !lost) {
+        const why = error instanceof Error ? error.message : String(error)
+        context.out.note(`The line broke, and is tried again until Ctrl-C: ${why}`)
+      }
+      if (state === 'following' && lost) context.out.note('The line is there again.')
+      lost = state === 'lost'
+      heard = true
+    },
+  })
 }
 
 /** No option holds the password itself: a command line is for all to see. */

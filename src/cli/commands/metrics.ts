@@ -1,4 +1,4 @@
-/** `croft metrics show`: the last hours of instances, hosts or clusters, a line with a small curve for each metric. */
+/** `croft metrics show`: the last hours of instances, hosts, clusters or pools, a line with a small curve for each metric. */
 import type { Command } from 'commander'
 import type { MetricHistory } from '../../api/metrics.ts'
 import { addCommonOptions } from '../build-command.ts'
@@ -17,6 +17,7 @@ export const comfort: Comfort = {
 interface ShowOptions {
   host?: true
   cluster?: true
+  pool?: true
   last: string
   devices?: true
 }
@@ -28,15 +29,16 @@ function registerShow(noun: Command, shop: Shop): void {
     .command('show <name...>')
     .summary('How instances did lately, each metric with a small curve')
     .description(
-      'The last hour of instances, or of hosts or clusters: each metric now, its mean and peak, and a small curve.',
+      'The last hour of instances, or of hosts, clusters or pools: each metric now, its mean and peak, and a small curve.',
     )
     .option('--host', 'they are hosts')
     .option('--cluster', 'they are clusters')
+    .option('--pool', 'they are pools, named by their ids')
     .option('--last <time>', 'how far back: 30m, 6h, 7d, 1y', '1h')
     .option('--devices', 'each disk, NIC and pool, too')
   addCommonOptions(command).action(async (names: string[], options: ShowOptions) => {
     const context = shop.contextOf(command)
-    const kind = options.host ? 'host' : options.cluster ? 'cluster' : 'instance'
+    const kind = options.host ? 'host' : options.cluster ? 'cluster' : options.pool ? 'pool' : 'instance'
     const resource: string[] = []
     for (const name of names) resource.push(await idOf(context, kind, name))
     const match = /^(\d{1,4})([mhdy])$/.exec(options.last)

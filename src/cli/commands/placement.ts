@@ -27,9 +27,16 @@ export function showPlacement(context: Context, placement: Placement): void {
   }))
   const why_not = rows.some(row => row.why_not !== null) ? ['why_not'] : []
   if (rows.length > 0) out.print(ownTable(context, ['host', 'verdict', 'score', ...weights, ...why_not], rows))
+  out.print(moreThatFit(placement.hosts, placement.fitting))
   if (placement.reasons.length > 0) out.print(`\nRefused, by reason:\n${reasonsTable(context, placement.reasons)}`)
   const asked = Object.entries(placement.asked).filter(([, value]) => isSaid(value))
   if (asked.length > 0) out.print(`\nAsked for:\n${fieldsOf(context, Object.fromEntries(asked))}`)
+}
+
+/** Of many hosts only the best are told of. */
+export function moreThatFit(told: Placement['hosts'], fitting: number | null): string {
+  const more = (fitting ?? 0) - told.filter(one => one.refused === null).length
+  return told.length === 0 || more <= 0 ? '' : `${more} more ${more === 1 ? 'fits' : 'fit'} with no higher score.\n`
 }
 
 /** However many hosts there are: a line for each reason, with some of them. */

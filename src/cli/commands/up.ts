@@ -14,6 +14,7 @@ type Options = PlaceOptions & {
   tunnelNic?: string
   database?: string
   externalGateway?: string
+  ovnCentral?: string
 }
 
 export function register(program: Command): void {
@@ -32,6 +33,10 @@ export function register(program: Command): void {
     )
     .option('--tunnel-nic <name>', 'the NIC between hosts: needed where the kernel has no Open vSwitch module')
     .option('--database <url>', 'a PostgreSQL of your own, 15 or newer: postgresql://user:password@host/name')
+    .option(
+      '--ovn-central <address>',
+      "be a further controller of a cloud and nothing else; OVN's databases are there: the --cluster-address of its first machine",
+    )
     .option('--external-gateway <address/prefix>', 'the network of floating addresses, and this machine in it')
   placeOptions(command).action((options: Options) => tellFailure(() => run(options)))
 }
@@ -51,18 +56,21 @@ async function run(options: Options): Promise<void> {
 }
 
 function saidOf(options: Options): ConfigFile {
-  const { listen, agentListen, clusterAddress, tunnelNic, database, externalGateway } = options
+  const { listen, agentListen, clusterAddress, tunnelNic, database, externalGateway, ovnCentral } = options
   return {
     ...(listen === undefined ? {} : { listen }),
     ...(agentListen === undefined ? {} : { agent_listen: agentListen }),
     ...(clusterAddress === undefined ? {} : { cluster_address: clusterAddress }),
     ...(tunnelNic === undefined ? {} : { tunnel_nic: tunnelNic }),
     ...(database === undefined ? {} : { database_url: database }),
+    ...(ovnCentral === undefined ? {} : { ovn_central: ovnCentral }),
     ...(externalGateway === undefined ? {} : { external_gateway: externalGateway }),
   }
 }
 
-function goodbye({ url, password, guest, key_file }: UpResult): string {
+function goodbye({ url, password, guest, key_file, further }: UpResult): string {
+  if (further)
+    return `\nThis machine is a controller of the cloud now.\n\n  web UI    ${url}/\n  API       ${url}/v1/\n\nAll that there are: croft controller list\n\n`
   const lines = ['', 'The cloud is up.', '', `  web UI    ${url}/`, `  API       ${url}/v1/`]
   if (password !== undefined)
     lines.push(

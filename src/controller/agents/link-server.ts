@@ -2,8 +2,6 @@
  * Where agents dial in: HTTPS with Croft's own CA. Joining needs a token, or an operator's yes; all else a certificate that this CA
  * signed and that is the host's current one. Serves the link, the streams, and image contents.
  */
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
@@ -11,7 +9,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { Compile } from 'typebox/compile'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { CloudError } from '../../model/errors.ts'
-import { isUuid } from '../../model/ids.ts'
+import { Together } from '../../lib/together.ts'
 import {
   joinPath,
   JoinRequest,
@@ -20,13 +18,17 @@ import {
   type RegisterReply,
   RegisterRequest,
 } from '../../protocol/join.ts'
+import { hardwarePath, HardwareRequest, LeaveRequest } from '../../protocol/hardware-id.ts'
 import { frameBytesMax } from '../../protocol/messages.ts'
 import { addressKey } from '../app/address-key.ts'
 import { isJoined, type Joined, type Machine } from '../app/host-certificate.ts'
+import { askHardware, mustBeItself } from '../app/host-identity.ts'
 import { joinHost, registerHost } from '../app/host-join.ts'
 import { leaveHost } from '../app/host-leave.ts'
-import { imageContent } from '../app/image-content.ts'
 import type { Cloud } from '../cloud.ts'
+import { handshakeLimits, holdBackHandshakes, waits_alone_ms_max } from './handshakes.ts'
+import { LinkBudget } from './link-budget.ts'
+import { sendImage } from './link-images.ts'
 import { problem, toCloudError } from '../http/problem.ts'
 import { type Rate, RateLimiter } from '../http/rate-limit.ts'
 import { host } from '../store/host.ts'
@@ -39,6 +41,8 @@ export interface LinkServerOptions {
 
 const checkJoin = Compile(JoinRequest)
 const checkRegister = Compile(RegisterRequest)
+const checkHardware = Compile(HardwareRequest)
+const checkLeave = Compile(LeaveRequest)
 
 /** A rack that is set up at once behind one address; and few enough that checking signatures costs a controller nothing. */
 const joins_at_once = 40
@@ -58,7 +62,12 @@ function joinRate({ settings }: Pick<Cloud, 'settings'>): Rate {
 /** Builds the server; it does not listen yet. */
 export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): FastifyInstance {
   const { key, cert, ca } = options.tls
-  const https = { key, cert, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' as const }
+  const https = {
+    ...{ key, cert, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' as const },
+    // Of a list (ALPNProtocols, which has this very one unless told otherwise) Node keeps a copy for each connection, a few bytes
+    // of 64 KiB that all stay while one of them does: 19 kB for each link.
+    ALPNCallback: ({ protocols }: { protocols: string[] }) => protocols.find(one => one === 'http/1.1'),
+  }
   const server = Fastify({ https, bodyLimit: 64 * 1024, forceCloseConnections: true }) as unknown as FastifyInstance
   server.setErrorHandler(async (error, request, reply) => {
     const cloudError = toCloudError(error, request.id)
@@ -67,17 +76,25 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
   })
   serveJoining(cloud, server, new RateLimiter(cloud.clock, options.rate ?? joinRate(cloud)))
   server.get<{ Params: { image: string } }>('/agent/v1/images/:image', (request, reply) =>
-    sendImage(cloud, request, reply),
+    hostOf(cloud, request.raw.socket).then(known => sendImage(cloud, known, request, reply)),
   )
+  const sendAway = holdBackHandshakes(server.server, cloud.clock, {
+    ...handshakeLimits,
+    get waits_ms_max() {
+      return cloud.agents.isAlone ? waits_alone_ms_max : handshakeLimits.waits_ms_max
+    },
+  })
   const sockets = new WebSocketServer({ noServer: true, maxPayload: frameBytesMax })
+  const dials = new RateLimiter(cloud.clock, dial_rate)
   // Upgraded sockets are no longer the server's: without this it would wait for them for ever as it closes.
   server.addHook('preClose', async () => {
+    sendAway()
     for (const socket of sockets.clients) endSocket(cloud, socket, 1001, 'the controller stops')
   })
   server.server.on('upgrade', (request, socket, head) => {
     // And an error on one that nobody listens to would end the whole process.
     socket.on('error', error => cloud.log.debug({ err: error }, 'an agent hung up'))
-    upgrade(cloud, sockets, request, socket, head).catch(error => {
+    upgrade(cloud, { sockets, dials }, request, socket, head).catch(error => {
       cloud.log.warn({ err: error }, 'an agent could not be let in')
       refuse(socket, '503 Service Unavailable')
     })
@@ -91,7 +108,8 @@ function serveJoining(cloud: Cloud, server: FastifyInstance, limiter: RateLimite
   const machineOf = async (request: FastifyRequest, body: JoinRequest | RegisterRequest): Promise<Machine> => {
     const { csr_pem, facts_summary, found = {} } = body
     const proven_host_id = (await hostOf(cloud, request.raw.socket))?.id ?? null
-    return { csr_pem, found, ...facts_summary, address: request.ip, proven_host_id }
+    const { hostname, machine_id, hardware = null } = facts_summary
+    return { csr_pem, found, hostname, machine_id, hardware, address: request.ip, proven_host_id }
   }
   const tell = (reply: FastifyReply, answer: Joined | RegisterReply) =>
     reply.status(isJoined(answer) ? 200 : 202).send(answer)
@@ -108,32 +126,67 @@ function serveJoining(cloud: Cloud, server: FastifyInstance, limiter: RateLimite
     const { body } = request
     if (!checkRegister.Check(body))
       throw new CloudError('invalid', 'Registering takes a signing request, host name and machine id.')
-    const gone = new AbortController()
-    request.raw.socket.once('close', () => gone.abort())
-    await tell(reply, await registerHost(cloud, await machineOf(request, body), body.wait_s ?? 0, gone.signal))
+    await tell(reply, await registerHost(cloud, await machineOf(request, body), body.wait_s ?? 0, goneOf(request)))
+  })
+  server.post(hardwarePath, async (request, reply) => {
+    admit(request, reply)
+    const { body } = request
+    const known = await hostOf(cloud, request.raw.socket)
+    if (!known) throw new CloudError('not_signed_in', 'Only who has the certificate of a host asks whether it is that.')
+    if (!checkHardware.Check(body)) throw new CloudError('invalid', 'It takes what the machine is known by.')
+    const { hardware, wait_s = 0 } = body
+    const asked = { hardware, address: addressOf(request.raw), wait_s, gone: goneOf(request) }
+    await reply.send(await askHardware(cloud, known.id, asked))
   })
   server.post(leavePath, async (request, reply) => {
     admit(request, reply)
     const known = await hostOf(cloud, request.raw.socket)
     if (!known)
       throw new CloudError('not_signed_in', 'Only hosts of this cloud leave it; this one is none, or none any more.')
+    await mustBeItself(cloud.database, known.id, checkLeave.Check(request.body) ? request.body.hardware : undefined)
     await leaveHost(cloud, known.id)
     await reply.status(204).send()
   })
 }
 
+/** Whether whoever asks still listens. */
+function goneOf(request: FastifyRequest): AbortSignal {
+  const gone = new AbortController()
+  request.raw.socket.once('close', () => gone.abort())
+  return gone.signal
+}
+
+/** Who dials in at the same moment is looked for together: all do when a controller was lost. */
+const lookups = new WeakMap<Cloud['database'], Together<string, KnownHost | null>>()
+
+interface KnownHost {
+  id: string
+  name: string
+}
+
+function lookupOf({ database }: Cloud): Together<string, KnownHost | null> {
+  const lookup =
+    lookups.get(database) ??
+    new Together(async (sha256s: readonly string[]) => {
+      const found = await host.byCertificates(database.db, sha256s)
+      return sha256s.map(sha256 => found.get(sha256) ?? null)
+    })
+  lookups.set(database, lookup)
+  return lookup
+}
+
 /** The host whose current certificate this connection has shown, or null. */
-async function hostOf(cloud: Cloud, socket: Duplex): Promise<{ id: string; name: string } | null> {
+async function hostOf(cloud: Cloud, socket: Duplex): Promise<KnownHost | null> {
   const tls = socket as TLSSocket
   if (!tls.authorized) return null
   const { fingerprint256 } = tls.getPeerCertificate()
   if (!fingerprint256) return null
-  return await host.byCertificate(cloud.database.db, Buffer.from(fingerprint256.replaceAll(':', ''), 'hex'))
+  return await lookupOf(cloud).ask(fingerprint256.replaceAll(':', '').toLowerCase())
 }
 
 async function upgrade(
   cloud: Cloud,
-  sockets: WebSocketServer,
+  { sockets, dials }: { sockets: WebSocketServer; dials: RateLimiter },
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -142,12 +195,21 @@ async function upgrade(
   if (!known) return refuse(socket, '401 Unauthorized')
   const token = /^\/agent\/v1\/streams\/([A-Za-z0-9_-]{43})$/.exec(request.url ?? '')?.[1]
   if (!token && request.url !== '/agent/v1/link') return refuse(socket, '404 Not Found')
+  if (!token && !dials.takes(known.id)) return refuse(socket, '429 Too Many Requests')
   // A followed log may be silent for days: that its host lost power is found out all the same.
   request.socket.setKeepAlive(true, stream_ask_after_ms)
   sockets.handleUpgrade(request, socket, head, opened => {
-    if (!token) carryLink(cloud, known, opened)
+    if (!token) carryLink(cloud, known, opened, addressOf(request))
     else if (!cloud.streams.arrive(known.id, token, opened)) opened.close(4404, 'nobody waits for this')
   })
+}
+
+/** Each link that begins is written; agents wait ever longer between their attempts. */
+const dial_rate = { per_s: 1, burst: 60 }
+
+/** As the kernel has it; an IPv4 one as such. */
+function addressOf({ socket }: IncomingMessage): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
 function refuse(socket: Duplex, status: string): void {
@@ -179,8 +241,9 @@ const unread_bytes_max = 2 * frameBytesMax
 /** Frames of an agent that wait for their turn; until there are fewer, no more are read from its socket. */
 const waiting_frames_max = 32
 
-function carryLink(cloud: Cloud, known: { id: string; name: string }, socket: WebSocket): void {
+function carryLink(cloud: Cloud, known: { id: string; name: string }, socket: WebSocket, address: string): void {
   const session = cloud.agents.accept(known.id, {
+    address,
     send: frame => {
       if (socket.bufferedAmount <= unread_bytes_max) return socket.send(JSON.stringify(frame))
       cloud.log.warn({ host: known.name }, 'a host does not read what it is told; its link ends')
@@ -189,41 +252,32 @@ function carryLink(cloud: Cloud, known: { id: string; name: string }, socket: We
     close: reason => endSocket(cloud, socket, 4000, reason),
   })
   cloud.log.info({ host: known.name }, 'a host has dialled in')
+  const budget = new LinkBudget(cloud.clock)
   let waiting = 0
+  let is_over = false
+  // Again when neither keeps it: frames that wait for their turn, a host that has said more than its share.
+  const follow = () => (waiting >= waiting_frames_max || is_over ? socket.pause() : socket.resume())
   socket.on('message', data => {
-    if (++waiting === waiting_frames_max) socket.pause()
     // With binaryType 'nodebuffer', the default, a message is one Buffer.
-    void session.receive((data as Buffer).toString()).then(() => {
-      if (waiting-- === waiting_frames_max) socket.resume()
+    const frame = data as Buffer
+    waiting++
+    const wait_ms = budget.spend_ms(frame.length)
+    if (wait_ms > 0 && !is_over) {
+      is_over = true
+      cloud.log.warn({ host: known.name, wait_ms }, 'a host says more than its share; it is read more slowly')
+      cloud.clock.after(wait_ms, () => {
+        is_over = false
+        follow()
+      })
+    }
+    follow()
+    void session.receive(frame.toString()).then(() => {
+      waiting--
+      follow()
     })
   })
   socket.on('error', error => cloud.log.warn({ err: error, host: known.name }, "a host's link failed"))
   socket.once('close', () => {
     cloud.agents.closed(session).catch(error => cloud.log.error({ err: error }, 'the end of a link was not written'))
   })
-}
-
-/** Image contents for hosts, whole or from a byte on (RFC 9110 ranges of one part), so that a broken transfer goes on. */
-async function sendImage(
-  cloud: Cloud,
-  request: FastifyRequest<{ Params: { image: string } }>,
-  reply: FastifyReply,
-): Promise<void> {
-  const { image } = request.params
-  const known = await hostOf(cloud, request.raw.socket)
-  if (!known) throw new CloudError('not_signed_in', 'Only hosts of this cloud read images here.')
-  const isNeeded = isUuid(image) && (await host.needsImage(cloud.database.db, known.id, image))
-  const content = isNeeded ? await imageContent(cloud, image) : null
-  if (!content) throw new CloudError('not_found', `There is no image ${image}.`)
-  const { size } = await stat(content.path)
-  const range = /^bytes=(\d{1,15})-(\d{0,15})$/.exec(request.headers.range ?? '')
-  const start = range ? Number(range[1]) : 0
-  const end = range?.[2] ? Math.min(Number(range[2]), size - 1) : size - 1
-  if (start > end) return await reply.status(416).header('content-range', `bytes */${size}`).send()
-  reply
-    .header('accept-ranges', 'bytes')
-    .header('etag', `"${content.sha256}"`)
-    .header('content-length', end - start + 1)
-  if (range) reply.status(206).header('content-range', `bytes ${start}-${end}/${size}`)
-  await reply.type('application/octet-stream').send(createReadStream(content.path, { start, end }))
 }

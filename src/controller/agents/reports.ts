@@ -6,115 +6,18 @@ import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import type { Static } from 'typebox'
-import type { AbsenceCause } from '../../model/host-state.ts'
-import type { ControllerIdentity } from '../cloud.ts'
 import { followMigrations, type Said } from '../app/migration-steps.ts'
-import { absence } from '../store/absence.ts'
-import { controller } from '../store/controller.ts'
-import { channels, type Database, type Tx } from '../store/database.ts'
-import { event } from '../store/event.ts'
+import { atOnce, channels, type Database, type Tx } from '../store/database.ts'
+import { event, type NewEvent } from '../store/event.ts'
 import { hardwareClaim } from '../store/hardware-claim.ts'
 import { host } from '../store/host.ts'
-import type { SessionRow } from '../store/host-link.ts'
 import { instance } from '../store/instance.ts'
 import { held } from '../store/held.ts'
+import { migration } from '../store/migration.ts'
 import { type AppliedReport, observed } from '../store/observed.ts'
-import { operation } from '../store/operation.ts'
+import { operation, type TargetEnded } from '../store/operation.ts'
 import { volume } from '../store/volume.ts'
-import { type Holds, noteHolds } from './holds.ts'
-
-/** Takes the host's link for this controller; its instances' states are known again. */
-export function beginSession(
-  database: Database,
-  host_id: string,
-  self: Pick<ControllerIdentity, 'id' | 'agent_url'>,
-  facts: HostFacts,
-  reserved_memory_mib: number,
-  holds: Holds,
-  keeps_leases: boolean,
-): Promise<SessionRow & { show: string[]; forget: string[]; agent_urls: string[] }> {
-  return database.transaction(async tx => {
-    const session = await host.beginSession(tx, host_id, self.id, keeps_leases)
-    await host.setFacts(tx, host_id, facts, reserved_memory_mib)
-    const noted = await noteHolds(tx, host_id, holds)
-    await hostsChanged(tx, [{ host_id, detail: { back_from: await absence.end(tx, host_id) } }])
-    return { ...session, ...noted, agent_urls: await controller.urls(tx, self.agent_url) }
-  })
-}
-
-/** A link that is no more, and why. */
-export interface EndedLink extends HeldLink {
-  cause: AbsenceCause
-  /**
-   * How long the host's highly available guests may still run, counted from when it is called, as the controller knows that held the
-   * link and grants nothing more; null: it is another's.
-   */
-  left_ms: (() => number) | null
-}
-
-/** Links are gone: their hosts are unreachable, their instances unknown, unless a newer link has taken over. */
-export async function endSessions(database: Database, links: readonly EndedLink[]): Promise<void> {
-  await database.transaction(async tx => {
-    const ended = await host.endSessions(
-      tx,
-      links.map(({ host_id, epoch, left_ms }) => ({ host_id, epoch, left_ms: left_ms?.() ?? null })),
-    )
-    const lost = ended.flatMap(({ id, epoch }) => links.find(one => one.host_id === id && one.epoch === epoch) ?? [])
-    if (lost.length === 0) return
-    await absence.begin(tx, lost)
-    await hostsChanged(
-      tx,
-      lost.map(({ host_id, cause }) => ({ host_id, detail: { lost: cause } })),
-    )
-    await event.notify(tx, channels.absence, '')
-  })
-}
-
-/** Links from which nothing has come for a while: what others think of their hosts is asked early. */
-export async function noteLate(
-  database: Database,
-  late: readonly { host_id: string; epoch: number; silent_ms: number }[],
-): Promise<void> {
-  await database.transaction(async tx => {
-    const fresh = await absence.noteLate(tx, late)
-    if (fresh.length === 0) return
-    await event.record(tx, fresh.map(hostEvent))
-    await event.notify(tx, channels.absence, '')
-  })
-}
-
-/** They speak again. */
-export async function noteHeardAgain(database: Database, host_id: string): Promise<void> {
-  await database.transaction(async tx => {
-    if (await absence.heardAgain(tx, host_id)) await event.record(tx, [hostEvent(host_id)])
-  })
-}
-
-function hostEvent(host_id: string) {
-  return { noun: 'host', kind: 'changed', resource_id: host_id, project_id: null }
-}
-
-/** A host that comes or goes changes how its instances are shown, so they get events too; and gateways may move. */
-async function hostsChanged(
-  tx: Tx,
-  hosts: readonly { host_id: string; detail: Record<string, unknown> }[],
-): Promise<void> {
-  const instances = await observed.ofHosts(
-    tx,
-    hosts.map(one => one.host_id),
-  )
-  await event.record(tx, [
-    ...hosts.map(({ host_id, detail }) => ({ ...hostEvent(host_id), detail })),
-    ...instances.map(one => ({ noun: 'instance', kind: 'changed', resource_id: one.id, project_id: one.project_id })),
-  ])
-  await event.notify(tx, channels.network, '')
-}
-
-/** A link as the database knows it, or knew it. */
-export interface HeldLink {
-  host_id: string
-  epoch: number
-}
+import type { HeldLink } from './links.ts'
 
 export function noteFacts(
   database: Database,
@@ -136,7 +39,7 @@ export function noteForeign(
 async function noteOnHost(
   database: Database,
   { host_id, epoch }: HeldLink,
-  write: (tx: Tx) => Promise<void>,
+  write: (tx: Tx) => Promise<unknown>,
 ): Promise<'applied' | 'foreign'> {
   return await database.transaction(async tx => {
     if (!(await host.lockLink(tx, host_id, epoch))) return 'foreign'
@@ -163,9 +66,13 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
   return database.transaction(async tx => {
     // Before the hosts are locked: who changes a volume locks it before its host.
     await volume.noteMade(tx, sent.flatMap(keptVolumes))
-    const outcomes = await host.noteReports(tx, sent)
+    const [outcomes, moving] = await atOnce(
+      tx,
+      part => host.noteReports(part, sent),
+      part => migration.concerned(part, wordsOf(sent)),
+    )
     // Before what they say is written: with the switch an instance becomes another host's.
-    await followMigrations(tx, saidOfMigrations(sent, outcomes))
+    await followMigrations(tx, saidOfMigrations(sent, outcomes), moving)
     const said = new Map<string, InstanceReport>()
     const rows = sent.flatMap(({ host_id, report, instances }, n) =>
       outcomes[n] === 'applied' ? [...lastOfEach(instances)].map(one => ({ ...one, host_id, report })) : [],
@@ -178,33 +85,10 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
     const known = applied.filter(row => !ahead.has(row))
     // Room first: operations come last of all that is locked (store/database.ts).
     await follow(tx, known, said)
-    await operation.endTargets(
+    await atOnce(
       tx,
-      known.flatMap(row => {
-        const one = said.get(row.id)
-        // What is to be tried elsewhere has not failed yet: app/refused.ts.
-        if (!one || isRefusal(row, one)) return []
-        const outcome = one.failure === null ? ('succeeded' as const) : ('failed' as const)
-        return [{ resource_id: row.id, generation: one.applied_generation, outcome, reason: one.failure }]
-      }),
-    )
-    await event.record(
-      tx,
-      applied
-        .filter(row => row.changed)
-        .map(row => ({ noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id })),
-    )
-    await event.record(
-      tx,
-      applied
-        .filter(row => row.watchdog_fired)
-        .map(row => ({
-          noun: 'instance',
-          kind: 'watchdog',
-          resource_id: row.id,
-          project_id: row.project_id,
-          detail: said.get(row.id)?.watchdog ?? {},
-        })),
+      part => operation.endTargets(part, endedBy(known, said)),
+      part => event.record(part, eventsOf(applied, said)),
     )
     if (applied.some(row => said.get(row.id)?.power === 'absent')) await event.notify(tx, channels.work, 'purge')
     if (known.some(row => isRefusal(row, said.get(row.id)))) await event.notify(tx, channels.work, 'refused')
@@ -223,9 +107,41 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
   })
 }
 
+/** The operations that have come to their end with what was said. */
+function endedBy(known: readonly AppliedReport[], said: ReadonlyMap<string, InstanceReport>): TargetEnded[] {
+  return known.flatMap(row => {
+    const one = said.get(row.id)
+    // What is to be tried elsewhere has not failed yet: app/refused.ts.
+    if (!one || isRefusal(row, one)) return []
+    const outcome = one.failure === null ? ('succeeded' as const) : ('failed' as const)
+    return [{ resource_id: row.id, generation: one.applied_generation, outcome, reason: one.failure }]
+  })
+}
+
+function eventsOf(applied: readonly AppliedReport[], said: ReadonlyMap<string, InstanceReport>): NewEvent[] {
+  const ofInstance = (row: AppliedReport) => ({ noun: 'instance', resource_id: row.id, project_id: row.project_id })
+  return [
+    ...applied.filter(row => row.changed).map(row => ({ ...ofInstance(row), kind: 'changed' })),
+    ...applied
+      .filter(row => row.watchdog_fired)
+      .map(row => ({ ...ofInstance(row), kind: 'watchdog', detail: said.get(row.id)?.watchdog ?? {} })),
+  ]
+}
+
+const wordsOf = (sent: readonly SentReport[]) =>
+  sent.flatMap(({ host_id, instances }) => instances.map(({ id }) => ({ host_id, id })))
+
 function saidOfMigrations(sent: readonly SentReport[], outcomes: readonly ReportOutcome[]): Said[] {
   return sent.flatMap(({ host_id, instances }, n) =>
-    outcomes[n] === 'applied' ? instances.map(({ id, power, migration }) => ({ id, power, migration, host_id })) : [],
+    outcomes[n] === 'applied'
+      ? instances.map(({ id, power, migration, guarded_version }) => ({
+          id,
+          power,
+          migration,
+          guarded_version,
+          host_id,
+        }))
+      : [],
   )
 }
 

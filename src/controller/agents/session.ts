@@ -19,25 +19,27 @@ import {
 } from '../../protocol/messages.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
 import type { ControllerIdentity } from '../cloud.ts'
+import { not_itself } from '../app/host-identity.ts'
 import { volumesGone } from '../app/volume-gone.ts'
 import type { MetricHub } from '../app/metric-hub.ts'
 import type { Database } from '../store/database.ts'
-import { noteHeld } from './holds.ts'
+import { type Hello, noteHeld } from './holds.ts'
 import type { AgentAnswer, AgentCalls, ReadCall } from './calls.ts'
 import {
-  applyReports,
   beginSession,
+  beginSessions,
+  type BegunSession,
   type EndedLink,
+  type Greeting,
   endSessions,
-  noteFacts,
-  noteForeign,
   noteHeardAgain,
-  type ReportOutcome,
-  type SentReport,
-} from './reports.ts'
+} from './links.ts'
+import { applyReports, noteFacts, noteForeign, type ReportOutcome, type SentReport } from './reports.ts'
 import { type FrameAsked, type FrameMade, type FrameRules, type Told, wantedFrames } from './wanted-frame.ts'
 
 export interface AgentLink {
+  /** Where it comes from, as the controller sees it. */
+  readonly address?: string
   send(frame: ControllerFrame): void
   close(reason: string): void
 }
@@ -64,10 +66,13 @@ export interface WantedHostRules {
 export class Shared {
   readonly frames: Together<FrameAsked, FrameMade>
   readonly reports: Together<SentReport, ReportOutcome>
-  /** A switch that fails, or a power cut, ends thousands of links at once. */
+  /** A switch that fails, or a power cut, ends thousands of links at once; and then they begin again. */
   readonly ends: Together<EndedLink, void>
+  readonly begins: Together<Greeting, BegunSession | null>
+  /** Those of which more is to be written; a few at a time, so that there are connections for everything else. */
+  readonly loneBegins: Together<Greeting, BegunSession | 'other' | null>
 
-  constructor({ database, rules }: SessionParts) {
+  constructor({ self, database, rules }: SessionParts) {
     // Who waits for a database that is away waits once, not in turn.
     const mayRedo = (error: unknown) => !isDatabaseAway(error)
     this.frames = new Together(asked => wantedFrames(database.db, asked, rules), { mayRedo })
@@ -77,7 +82,20 @@ export class Shared {
       return links.map(() => undefined)
     }
     this.ends = new Together(end, { mayRedo })
+    this.begins = new Together(greetings => beginSessions(database, self, greetings), { mayRedo })
+    const beginEach = (greetings: readonly Greeting[]) =>
+      Promise.all(greetings.map(one => beginSession(database, self, one)))
+    this.loneBegins = new Together(beginEach, { mayRedo, batchMax: 1, atOnce: lone_begins_max })
   }
+}
+
+const lone_begins_max = 4
+
+/** Who keeps the links: several may be coming of one host, and one of them is its. */
+export interface LinkKeeper {
+  /** It has said its hello; it is the host's link from now on. */
+  greeted(session: AgentSession): void
+  took(session: AgentSession, was_expected: boolean): void
 }
 
 /** Calls to one host that wait for their answer; beyond that the oldest is given up. */
@@ -89,18 +107,25 @@ const { heartbeat_ms } = leaseTimes
 /** Two heartbeats missed: what other hosts think of it is asked, while there is still hope. */
 export const late_ms = 2 * heartbeat_ms + 1000
 
+const done = Promise.resolve()
+
 export class AgentSession {
   readonly host_id: string
+  /** By what its machine is known, as it said in its hello; null before that. */
+  machine: string | null = null
   epoch = 0
   /** The newest report of this link that the database has. */
   last_report = 0
   private readonly link: AgentLink
   private readonly parts: SessionParts
   private readonly shared: Shared
+  private readonly keeper: LinkKeeper
   private told: Told | undefined
   private heard_ms: number
   /** Frames are handled one after the other, in the order of their coming. */
-  private turn: Promise<void> = Promise.resolve()
+  private turn: Promise<void> = done
+  /** How many are not done with. */
+  private queued = 0
   private open = true
   private cause: AbsenceCause = 'closed'
   /** Until when its host may take to dial another controller, before it counts as gone. */
@@ -117,11 +142,13 @@ export class AgentSession {
   /** Calls that the agent has not answered yet; an answer to anything else is none. */
   private readonly asked = new Map<string, Pick<ReadCall, 'call' | 'by'>>()
 
-  constructor(host_id: string, link: AgentLink, parts: SessionParts, shared: Shared) {
+  constructor(host_id: string, link: AgentLink, of: { parts: SessionParts; shared: Shared; keeper: LinkKeeper }) {
+    const { parts, shared, keeper } = of
     this.host_id = host_id
     this.link = link
     this.parts = parts
     this.shared = shared
+    this.keeper = keeper
     this.heard_ms = parts.clock.now_ms()
   }
 
@@ -133,14 +160,35 @@ export class AgentSession {
     return this.begun && this.open && this.asked.size === 0
   }
 
-  /** Queues what came in; a frame that does not fit, or a failing database, ends the link, and the agent dials again. */
+  /**
+   * Queues what came in; a frame that does not fit, or a failing database, ends the link, and the agent dials again. Heartbeats and samples
+   * are nearly all that comes, and need no turn of their own when nothing is before them.
+   */
   receive(text: string): Promise<void> {
     this.heard_ms = this.parts.clock.now_ms()
     if (this.late) {
       this.late = false
       void this.enqueue(() => noteHeardAgain(this.parts.database, this.host_id))
     }
-    return this.enqueue(() => this.handle(text))
+    if (this.queued > 0 || !this.begun || !this.open) return this.enqueue(() => this.handle(parseAgentFrame(text)))
+    try {
+      const frame = parseAgentFrame(text)
+      if (!this.isTaken(frame)) return this.enqueue(() => this.handle(frame))
+    } catch (error) {
+      this.failed(error)
+    }
+    return done
+  }
+
+  /** What asks nothing of the database is done with at once. */
+  private isTaken(frame: AgentFrame): frame is Extract<AgentFrame, { type: 'ping' | 'samples' }> {
+    if (frame.type === 'ping') {
+      if (!frame.quiet) this.pong(frame.sent_ms)
+      return true
+    }
+    if (frame.type !== 'samples') return false
+    this.parts.metrics.take(this.host_id, this.told?.own ?? new Set(), frame)
+    return true
   }
 
   /**
@@ -156,21 +204,24 @@ export class AgentSession {
     })
   }
 
-  /** After what is queued: a call may be about an instance of which the host is only about to be told. */
+  /** After what is queued: a call may be about an instance that the host is about to be told of; and only on the host's own link, as it may hold a secret. */
   call(asked: ReadCall): void {
-    const { call, params } = asked
-    if (newerCalls.includes(params.method) && !this.knows_calls.includes(params.method)) {
-      const error = 'The agent of this host is too old for this: update it.'
-      return void this.enqueue(() => this.parts.calls.answered(asked, { error }))
-    }
-    const [oldest] = this.asked.keys()
-    if (this.asked.size >= unanswered_max && oldest !== undefined) this.asked.delete(oldest)
-    this.asked.set(call, { call, by: asked.by })
-    void this.enqueue(() => Promise.resolve(this.send({ type: 'call', call, params })))
+    void this.enqueue(async () => {
+      if (!this.begun) return
+      const { call, params, by } = asked
+      if (newerCalls.includes(params.method) && !this.knows_calls.includes(params.method))
+        return await this.parts.calls.answered(asked, {
+          error: 'The agent of this host is too old for this: update it.',
+        })
+      const [oldest] = this.asked.keys()
+      if (this.asked.size >= unanswered_max && oldest !== undefined) this.asked.delete(oldest)
+      this.asked.set(call, { call, by })
+      this.send({ type: 'call', call, params })
+    })
   }
 
-  silentFor_ms(): number {
-    return this.parts.clock.now_ms() - this.heard_ms
+  silentFor_ms(now_ms: number): number {
+    return now_ms - this.heard_ms
   }
 
   send(frame: ControllerFrame): void {
@@ -194,8 +245,8 @@ export class AgentSession {
   }
 
   /** It has missed heartbeats. True the first time, until it is heard again. */
-  becomesLate(): boolean {
-    if (this.late || !this.begun || this.silentFor_ms() <= late_ms) return false
+  becomesLate(now_ms: number): boolean {
+    if (this.silentFor_ms(now_ms) <= late_ms || this.late || !this.begun) return false
     this.late = true
     return true
   }
@@ -233,15 +284,21 @@ export class AgentSession {
   }
 
   private enqueue(work: () => Promise<void>): Promise<void> {
+    this.queued += 1
     return (this.turn = this.turn.then(async () => {
-      if (!this.open) return
       try {
-        await work()
+        if (this.open) await work()
       } catch (error) {
-        this.parts.log.warn({ err: error, host_id: this.host_id }, 'the link to a host ends; the agent dials again')
-        this.end(error instanceof Error ? error.message : 'failed')
+        this.failed(error)
+      } finally {
+        this.queued -= 1
       }
     }))
+  }
+
+  private failed(error: unknown): void {
+    this.parts.log.warn({ err: error, host_id: this.host_id }, 'the link to a host ends; the agent dials again')
+    this.end(error instanceof Error ? error.message : 'failed')
   }
 
   /** Memory of the host that is for nobody's guests. */
@@ -251,11 +308,11 @@ export class AgentSession {
     return rules.reservedMemory(this.host_id)
   }
 
-  private async handle(text: string): Promise<void> {
-    const frame = parseAgentFrame(text)
-    if (frame.type === 'ping') return this.pong(frame.sent_ms)
+  private async handle(frame: AgentFrame): Promise<void> {
     if (frame.type === 'hello') return await this.begin(frame)
-    if (!this.begun) throw new Error(`a ${frame.type} came before hello`)
+    // A heartbeat may come first.
+    if (!this.begun && frame.type !== 'ping') throw new Error(`a ${frame.type} came before hello`)
+    if (this.isTaken(frame)) return
     switch (frame.type) {
       case 'report':
         return await this.report(frame.report, frame.instances)
@@ -267,8 +324,6 @@ export class AgentSession {
         return this.mustHold(await noteForeign(this.parts.database, this, frame.domains))
       case 'volumes_gone':
         return await volumesGone(this.parts.database, this.host_id, frame.ids)
-      case 'samples':
-        return this.parts.metrics.take(this.host_id, this.told?.instances ?? new Map(), frame)
       case 'answer':
         return await this.answered(frame.call, frame)
       default:
@@ -284,16 +339,27 @@ export class AgentSession {
     await this.parts.calls.answered(asked, error === undefined ? { result } : { error })
   }
 
-  private async begin({ protocol, facts, holds, knows_calls = [], keeps_leases = false }: Hello): Promise<void> {
+  private async begin(hello: Hello): Promise<void> {
+    const { protocol, facts, holds, heard_as_of = 0, knows_calls = [], keeps_leases = false, hardware } = hello
     if (protocol > protocolVersion || protocol < protocolVersion - 1) {
       throw new Error(
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
       )
     }
-    const { database, self, clock } = this.parts
+    const { clock } = this.parts
+    this.machine = JSON.stringify(hardware ?? null)
+    this.keeper.greeted(this)
     const reserved_mib = await this.reserved_mib()
     const asked_ms = clock.steady_ms()
-    const session = await beginSession(database, this.host_id, self, facts, reserved_mib, holds, keeps_leases)
+    const { host_id, link } = this
+    const { begins, loneBegins } = this.shared
+    const from = { keeps_leases, link_address: link.address ?? null, hardware }
+    // The agent may have given up while others had their turn.
+    const greeting = { host_id, facts, reserved_mib, holds, heard_as_of, ...from, isGone: () => !this.open }
+    const session = (await begins.ask(greeting)) ?? (await loneBegins.ask(greeting))
+    if (session === 'other') return this.end(not_itself)
+    if (!session) return
+    this.keeper.took(this, session.was_linked)
     this.epoch = session.epoch
     this.begun_ms = clock.steady_ms()
     this.confirm(asked_ms)
@@ -307,8 +373,10 @@ export class AgentSession {
   }
 
   private async tell(whole: boolean, forget: readonly string[] = []): Promise<void> {
-    const made = await this.shared.frames.ask({ host_id: this.host_id, told: whole ? undefined : this.told })
+    const { host_id, epoch } = this
+    const made = await this.shared.frames.ask({ host_id, epoch, told: whole ? undefined : this.told })
     this.told = made.told
+    if (made.frame === 'foreign') throw new Error(not_held)
     if (made.frame?.type !== 'wanted') return
     const { forget_instances } = made.frame
     this.send(forget.length === 0 ? made.frame : { ...made.frame, forget_instances: [...forget_instances, ...forget] })
@@ -326,8 +394,6 @@ export class AgentSession {
     if (outcome === 'foreign') throw new Error(not_held)
   }
 }
-
-type Hello = Extract<AgentFrame, { type: 'hello' }>
 
 export const newer_held = 'a host was told newer things than the database knows: was it restored from an older backup?'
 

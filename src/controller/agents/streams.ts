@@ -1,5 +1,5 @@
 /**
- * Bulk data from agents (console, log) on sockets of their own. A controller that needs one asks the host, through
+ * Bulk data from agents (console, log, what guests answer) on sockets of their own. A controller that needs one asks the host, through
  * whichever controller holds its link, to dial back here with a one-time token.
  */
 import type { WebSocket } from 'ws'
@@ -12,6 +12,8 @@ export type StreamAsked =
   | { kind: 'console'; instance_id: string; replay_bytes: number }
   | { kind: 'graphics' | 'spice'; instance_id: string }
   | { kind: 'log'; instance_id: string; tail_bytes: number; follow: boolean }
+  /** A question goes out on it, and an answer comes: protocol/guest.ts. */
+  | { kind: 'guest'; instance_id: string }
 
 interface Awaited {
   host_id: string
@@ -46,14 +48,17 @@ export class AgentStreams {
     const timer = this.clock.after(dial_ms_max, () => reject(new CallFailed('silent', 'Nobody dialled.')))
     const arrived = new AbortController()
     this.awaited.set(token, { host_id: host.id, arrived: resolve })
-    const params = { method: 'stream' as const, url, token, ...asked }
+    const params =
+      asked.kind === 'guest'
+        ? { method: 'guest' as const, url, token, instance_id: asked.instance_id }
+        : { method: 'stream' as const, url, token, ...asked }
     // An answer that it has dialled is no news: the socket itself is.
     this.calls.ask(host.id, params, { timeout_ms: dial_ms_max, signal: arrived.signal }).catch(reject)
     try {
       return await promise
     } catch (error) {
       promise.then(socket => socket.close()).catch(() => undefined)
-      throw failed(host, error)
+      throw failed(host, error, asked.kind === 'guest' ? guestWords : showWords)
     } finally {
       timer.cancel()
       arrived.abort()
@@ -73,16 +78,19 @@ export class AgentStreams {
   }
 }
 
-function failed(host: { id: string; name: string }, error: unknown): unknown {
+const showWords = { refused: 'show this', silent: 'this cannot be shown now' }
+const guestWords = { refused: 'ask its guest', silent: 'its guest cannot be asked now' }
+
+function failed(host: { id: string; name: string }, error: unknown, words: typeof showWords): unknown {
   if (!(error instanceof CallFailed)) return error
   if (error.kind === 'refused') {
-    return new CloudError('unavailable', `The host ${host.name} cannot show this: ${error.message}`, {
+    return new CloudError('unavailable', `The host ${host.name} cannot ${words.refused}: ${error.message}`, {
       host_id: host.id,
     })
   }
   return new CloudError(
     'host_unreachable',
-    `The host ${host.name} does not answer, so this cannot be shown now. Try again when it is back.`,
+    `The host ${host.name} does not answer, so ${words.silent}. Try again when it is back.`,
     { host_id: host.id },
   )
 }

@@ -2,7 +2,7 @@
 import type { ControllerFrame } from '../../protocol/messages.ts'
 import type { WantedInstance, WantedNetwork } from '../../protocol/wanted.ts'
 import { instancePorts } from '../store/instance-ports.ts'
-import type { Db } from '../store/database.ts'
+import { atOnce, type Db } from '../store/database.ts'
 import { gatewayHost } from '../store/gateway-host.ts'
 import { held } from '../store/held.ts'
 import { type MigrationPart, migrationParts } from '../store/migration-parts.ts'
@@ -12,6 +12,8 @@ import type { WantedHostRules } from './session.ts'
 /** What was sent on this link so far, by version. */
 export interface Told {
   instances: ReadonlyMap<string, string>
+  /** Those of them that are placed there, and not only on their way to it or from it. */
+  own: ReadonlySet<string>
   networks: ReadonlyMap<string, string>
   removed_volumes: ReadonlySet<string>
   host: string
@@ -28,46 +30,63 @@ export interface FrameRules {
   reservedMemory(host_id: string): number
 }
 
-type HostRules = WantedHostRules & { metrics_interval_s: number }
+type HostRules = WantedHostRules & { metrics_interval_s: number; packed_samples: true }
 
 /** A host, and what it was told on its link; without `told` it is told all there is. */
 export interface FrameAsked {
   host_id: string
+  /** Of the link on which it is told. */
+  epoch: number
   told: Told | undefined
 }
 
-/** The frame that brings the host up to date, or none when it is. */
+/** The frame that brings the host up to date, or none when it is; 'foreign': the link is the host's no longer. */
 export interface FrameMade {
-  frame: ControllerFrame | null
+  frame: ControllerFrame | 'foreign' | null
   told: Told
 }
+
+const none = Promise.resolve<ReadonlySet<string>>(new Set())
 
 /** For any number of hosts at once, in a fixed number of queries. */
 export async function wantedFrames(db: Db, asked: readonly FrameAsked[], rules: FrameRules): Promise<FrameMade[]> {
   const host_ids = asked.map(one => one.host_id)
-  // First: what is read after it is newer, so that no host is told that an instance is its own which has left it.
-  const parts = Map.groupBy(await migrationParts.partsOf(db, host_ids), one => one.host_id)
-  const versions = Map.groupBy(await wanted.versions(db, host_ids), one => one.host_id)
-  const gateways = rules.host.external_gateway === null ? new Set() : await gatewayHost.among(db, host_ids)
+  const [all_parts, all_versions, gateways] = await atOnce(
+    db,
+    // First: what is read after it is newer, so that no host is told that an instance is its own which has left it.
+    here => migrationParts.partsOf(here, host_ids),
+    here => wanted.versions(here, host_ids),
+    here => (rules.host.external_gateway === null ? none : gatewayHost.among(here, host_ids)),
+  )
+  const parts = Map.groupBy(all_parts, one => one.host_id)
+  const versions = Map.groupBy(all_versions, one => one.host_id)
   await rules.learn(db, host_ids)
   const compared = asked.map(one => {
     const metrics_interval_s = rules.metricsInterval(one.host_id)
     const external_gateway = gateways.has(one.host_id) ? rules.host.external_gateway : null
-    const here = { ...rules.host, external_gateway, metrics_interval_s }
+    const here: HostRules = { ...rules.host, external_gateway, metrics_interval_s, packed_samples: true }
     const own = { versions: versions.get(one.host_id) ?? [], parts: parts.get(one.host_id) ?? [] }
     return compare(one, own, here, rules)
   })
-  const news = compared.filter(one => one.is_news)
+  // What is counted is told to who has the link: whoever is written off must not have heard of more than was counted then.
+  for (const one of compared) if (one.is_foreign) one.made.frame = 'foreign'
+  const news = compared.filter(one => one.is_news && !one.is_foreign)
   if (news.length === 0) return compared.map(({ made }) => made)
   const ids = news.flatMap(one => one.changed)
-  const instances = new Map((await wanted.instances(db, ids, rules)).map(one => [one.instance.id, one]))
   // What an operator has given up of what no row is there for; told once per link.
   const first = news.flatMap(one => (one.before ? [] : [one.host_id]))
-  const purges = Map.groupBy(first.length > 0 ? await held.toPurge(db, first) : [], one => one.host_id)
-  const networks = await instancePorts.wantedNetworks(
+  const [found, to_purge, networks] = await atOnce(
     db,
-    news.map(one => one.host_id),
+    here => wanted.instances(here, ids, rules),
+    async here => (first.length > 0 ? await held.toPurge(here, first) : []),
+    here =>
+      instancePorts.wantedNetworks(
+        here,
+        news.map(one => one.host_id),
+      ),
   )
+  const instances = new Map(found.map(one => [one.instance.id, one]))
+  const purges = Map.groupBy(to_purge, one => one.host_id)
   for (const one of news) {
     fill(
       one,
@@ -99,30 +118,47 @@ interface Compared {
   before: Told | undefined
   changed: string[]
   is_news: boolean
+  is_foreign: boolean
+  as_of: number
   made: FrameMade
   host_rules: HostRules
 }
 
 /** What of the host's versions differs from what it was told. */
 function compare(
-  { host_id, told }: FrameAsked,
+  { host_id, epoch, told }: FrameAsked,
   { versions, parts }: { versions: readonly Version[]; parts: readonly MigrationPart[] },
   host_rules: HostRules,
   rules: FrameRules,
 ): Compared {
-  const removed_volumes = new Set(versions.filter(one => one.is_removed_volume).map(one => one.id))
+  const host_version = versions.find(one => one.of === 'host')
+  const removed_volumes = new Set(versions.filter(one => one.of === 'volume').map(one => one.id))
   const instances = new Map(
     versions
-      .filter(one => !one.is_removed_volume)
-      .map(one => [one.id, `${one.generation}.${one.details_version}.${rules.stopTimeout(one.project_id)}`]),
+      .filter(one => one.of === 'instance' && !one.held_back)
+      .map(one => [
+        one.id,
+        `${one.generation}.${one.details_version}.${one.placement}.${rules.stopTimeout(one.project_id)}`,
+      ]),
   )
-  for (const one of parts) instances.set(one.instance_id, one.version)
+  const own = new Set(versions.flatMap(one => (one.of === 'instance' ? one.id : [])))
+  for (const one of parts) if (!one.held_back) instances.set(one.instance_id, one.version)
+  // Of those it is told nothing new, not even that it may forget them.
+  const held_back = [
+    ...versions.filter(one => one.held_back).map(one => one.id),
+    ...parts.filter(one => one.held_back).map(one => one.instance_id),
+  ]
+  for (const id of held_back) {
+    const before = told?.instances.get(id)
+    if (before === undefined) instances.delete(id)
+    else instances.set(id, before)
+  }
   const changed = [...instances].filter(([id, version]) => told?.instances.get(id) !== version).map(([id]) => id)
   const forgotten = told ? [...told.instances.keys()].some(id => !instances.has(id)) : false
   const host = JSON.stringify(host_rules)
   const to_remove = removed_volumes.difference(told?.removed_volumes ?? new Set()).size > 0
   const is_news = !told || changed.length > 0 || forgotten || to_remove || host !== told.host
-  const now = { instances, networks: told?.networks ?? new Map<string, string>(), removed_volumes, host }
+  const now = { instances, own, networks: told?.networks ?? new Map<string, string>(), removed_volumes, host }
   return {
     host_id,
     parts: new Map(parts.map(one => [one.instance_id, one])),
@@ -130,7 +166,9 @@ function compare(
     changed,
     is_news,
     host_rules,
-    made: { frame: null, told: told && !is_news ? told : now },
+    is_foreign: host_version?.epoch !== epoch,
+    as_of: host_version?.generation ?? 0,
+    made: { frame: null, told: told && !is_news ? { ...told, own } : now },
   }
 }
 
@@ -140,6 +178,7 @@ function fill(one: Compared, instances: WantedInstance[], here: readonly WantedN
   made.frame = {
     type: 'wanted',
     whole: !before,
+    as_of: one.as_of,
     ...(made.told.host !== before?.host && { host: { version: 1, ...one.host_rules } }),
     instances,
     networks: here.filter(network => before?.networks.get(network.network_id) !== versionOf(network)),

@@ -19,9 +19,10 @@ export async function authenticate(
   why: string,
 ): Promise<Caller> {
   const found = presented && (await findHolder(cloud, presented.sha256))
-  if (!found) throw new CloudError('not_signed_in', `${why}. Sign in: croft sign-in, or POST /v1/sign-in.`)
+  if (!found || !presented)
+    throw new CloudError('not_signed_in', `${why}. Sign in: croft sign-in, or POST /v1/sign-in.`)
   if (presented.is_key) await noteUse(cloud, presented.sha256)
-  return { ...found, request }
+  return { ...found, request, credential_sha256: presented.sha256 }
 }
 
 const noted_max = 10_000

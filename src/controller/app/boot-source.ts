@@ -4,6 +4,7 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import { type BootSource, gibOf } from '../../model/volume.ts'
 import { type BootImage, bootSource } from '../store/boot-source.ts'
 import type { Tx } from '../store/database.ts'
+import { mustBeFree } from '../store/held-volume.ts'
 import { type VolumeRow, volume } from '../store/volume.ts'
 
 const gib = 1024 ** 3
@@ -31,8 +32,17 @@ export interface FlavorSize {
 
 type Asked = Pick<InstanceCreate, 'image_id' | 'boot_volume_id' | 'boot' | 'disk_gib' | 'count'>
 
-/** `hold`: locks or shares what is started from until the transaction ends. Throws invalid unless exactly one source is named. */
-export async function bootOf(tx: Tx, project_id: string, asked: Asked, size: FlavorSize, hold: boolean): Promise<Boot> {
+/**
+ * `hold`: locks or shares what is started from until the transaction ends. `sized`: may still be on its way. Throws invalid unless
+ * exactly one source is named.
+ */
+export async function bootOf(
+  tx: Tx,
+  project_id: string,
+  asked: Asked,
+  sized: FlavorSize | Promise<FlavorSize>,
+  hold: boolean,
+): Promise<Boot> {
   const named = [asked.image_id, asked.boot_volume_id, asked.boot].filter(one => one !== undefined)
   if (named.length !== 1) {
     throw new CloudError(
@@ -41,22 +51,30 @@ export async function bootOf(tx: Tx, project_id: string, asked: Asked, size: Fla
         'Name exactly one of image_id (an image or ISO), boot_volume_id (a volume), or boot: network.',
     )
   }
-  const disk_gib = asked.disk_gib ?? size.disk_gib
-  if (asked.image_id !== undefined) return fromImage(tx, asked.image_id, project_id, { ...size, disk_gib }, hold)
+  if (asked.image_id !== undefined) return fromImage(tx, asked.image_id, project_id, asked, sized, hold)
   if (asked.boot_volume_id !== undefined) return fromVolume(tx, asked.boot_volume_id, project_id, asked, hold)
   return {
     kind: 'network',
     image_id: null,
     image_name: '',
     properties: {},
-    disk_gib,
+    disk_gib: asked.disk_gib ?? (await sized).disk_gib,
     volume: null,
     root_image_id: null,
   }
 }
 
-async function fromImage(tx: Tx, id: string, project_id: string, size: FlavorSize, hold: boolean): Promise<Boot> {
+async function fromImage(
+  tx: Tx,
+  id: string,
+  project_id: string,
+  asked: Asked,
+  sized: FlavorSize | Promise<FlavorSize>,
+  hold: boolean,
+): Promise<Boot> {
   const image = await readyImage(tx, id, project_id, hold)
+  const { disk_gib, ...flavor } = await sized
+  const size = { ...flavor, disk_gib: asked.disk_gib ?? disk_gib }
   const is_iso = image.format === 'iso'
   const needs_gib = diskOf(image)
   if (needs_gib > size.disk_gib) {
@@ -99,6 +117,7 @@ async function fromVolume(tx: Tx, id: string, project_id: string, asked: Asked, 
       { instance_id: row.instance_id },
     )
   }
+  await mustBeFree(tx, row)
   if (row.image_id === null && !row.made) {
     throw new CloudError(
       'invalid',

@@ -7,6 +7,8 @@ import type { Permission } from '../../model/permissions.ts'
 import type { Holder } from '../store/credential.ts'
 
 export interface Caller extends Holder {
+  /** Of the token or key that the request came with. */
+  readonly credential_sha256?: Buffer
   readonly request: RequestFacts
 }
 
@@ -16,6 +18,8 @@ export interface RequestFacts {
   readonly path: string
   /** Route name, such as 'instance.start'. */
   readonly action: string
+  /** What the path names as that which it is about, for the audit log: as it was asked, so perhaps nothing that there is. */
+  readonly about?: string | null
   /** The status that success answers. */
   readonly status: number
   readonly address: string
@@ -24,6 +28,8 @@ export interface RequestFacts {
   readonly sha256: Uint8Array
   /** The version that If-Match names, or null when the header is missing. */
   readonly if_match: number | null
+  /** What the audit log keeps of what was asked for; nothing for most routes. */
+  readonly audit_detail?: Readonly<Record<string, unknown>> | null
 }
 
 export function mayOnSystem(caller: Caller, permission: Permission): boolean {

@@ -13,11 +13,42 @@ import { idempotency } from '../store/idempotency.ts'
 import type { Caller } from './caller.ts'
 
 /**
+ * Writes the audit rows of the requests, given what each is about: for work that knows it before its answer, and sends this along with
+ * its last statements (atOnce). Otherwise they are written once the work is done.
+ */
+export type WriteAudit = (part: Tx, resource_ids: readonly (string | null)[]) => Promise<void>
+
+/** The audit rows of one transaction's requests, which are written once. */
+function auditOf(callers: readonly Caller[]): {
+  write: WriteAudit
+  ofBodies(tx: Tx, bodies: unknown[]): Promise<string>
+} {
+  let written: string | undefined
+  const write = async (tx: Tx, resource_ids: readonly (string | null)[]) => {
+    const rows = callers.map((caller, n) => ({
+      caller,
+      outcome: caller.request.status,
+      error: null,
+      resource_id: resource_ids[n] ?? null,
+    }))
+    return (written = await audit.record(tx, rows))
+  }
+  return {
+    write: async (part, resource_ids) => void (await write(part, resource_ids)),
+    ofBodies: async (tx, bodies) => written ?? (await write(tx, bodies.map(resourceIdOf))),
+  }
+}
+
+/**
  * Runs `work`, whose result is the body of the answer (a JSON value). With an Idempotency-Key that was used before for
  * the same request, the first answer is returned and `work` is not run. A second request with the key while the first
  * is under way waits for it. Throws idempotency_mismatch when the key stands for a different request.
  */
-export function change<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promise<T>): Promise<T> {
+export function change<T>(
+  cloud: Cloud,
+  caller: Caller,
+  work: (tx: Tx, writeAudit: WriteAudit) => Promise<T>,
+): Promise<T> {
   const { request } = caller
   return surely(cloud, async (tx, done) => {
     if (request.idempotency_key !== null) {
@@ -30,9 +61,9 @@ export function change<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promis
       }
       if (before !== 'new') return before.body as T
     }
-    const body = await work(tx)
-    const row = { caller, outcome: request.status, error: null, resource_id: resourceIdOf(body) }
-    done(await audit.record(tx, [row]), body)
+    const rows = auditOf([caller])
+    const body = await work(tx, rows.write)
+    done(await rows.ofBodies(tx, [body]), body)
     if (request.idempotency_key !== null) {
       await idempotency.keep(tx, caller.user_id, request.idempotency_key, request.status, body)
     }
@@ -47,11 +78,11 @@ export function change<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promis
 export function changeTogether<T>(
   cloud: Cloud,
   callers: readonly Caller[],
-  work: (tx: Tx) => Promise<T[]>,
+  work: (tx: Tx, writeAudit: WriteAudit) => Promise<T[]>,
 ): Promise<T[]> {
   const [first] = callers
   if (first && callers.length === 1)
-    return change(cloud, first, tx => work(tx).then(([body]) => body as T)).then(body => [body])
+    return change(cloud, first, (...given) => work(...given).then(([body]) => body as T)).then(body => [body])
   return surely(cloud, async (tx, done) => {
     const keyed = callers.flatMap(({ user_id, request }, n) =>
       request.idempotency_key === null
@@ -59,14 +90,9 @@ export function changeTogether<T>(
         : [{ n, user_id, key: request.idempotency_key, request_sha256: request.sha256, status: request.status }],
     )
     if (!(await idempotency.claimAll(tx, keyed))) throw new Error('one of these was asked before')
-    const bodies = await work(tx)
-    const rows = callers.map((caller, n) => ({
-      caller,
-      outcome: caller.request.status,
-      error: null,
-      resource_id: resourceIdOf(bodies[n]),
-    }))
-    done(await audit.record(tx, rows), bodies)
+    const rows = auditOf(callers)
+    const bodies = await work(tx, rows.write)
+    done(await rows.ofBodies(tx, bodies), bodies)
     await idempotency.keepAll(
       tx,
       keyed.map(({ n, user_id, key, status }) => ({ user_id, key, status, body: bodies[n] })),
@@ -75,8 +101,11 @@ export function changeTogether<T>(
   })
 }
 
+/** Of the thing that is answered, or of the only one that was made. Without one the request's path says what it was about. */
 function resourceIdOf(body: unknown): string | null {
-  return typeof body === 'object' && body !== null && 'id' in body && typeof body.id === 'string' ? body.id : null
+  if (typeof body !== 'object' || body === null) return null
+  if ('id' in body) return typeof body.id === 'string' ? body.id : null
+  return 'items' in body && Array.isArray(body.items) && body.items.length === 1 ? resourceIdOf(body.items[0]) : null
 }
 
 /** For answers that hold a secret, which must not be kept for an Idempotency-Key: asked twice, there are two. */

@@ -63,7 +63,8 @@ export function updateCluster(
       await applyLimits(tx, { cluster_id: id }, cloud.settings.at('host.reserved_memory_mib', place))
     }
     await record(tx, caller, 'changed', id)
-    return updated
+    // With the new overcommit its hosts may promise something else.
+    return (await cluster.find(tx, id)) ?? updated
   })
 }
 

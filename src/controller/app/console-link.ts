@@ -78,7 +78,15 @@ export async function openLink(
   )
   if (!link || !at || at.deleted_at !== null) throw no
   const { instance_id, user_id, kind } = link
-  const what: Ticket = { instance_id, user_id, kind, view_only: true, link_id: link.id, viewer_id: null }
+  const what: Ticket = {
+    instance_id,
+    user_id,
+    kind,
+    view_only: true,
+    link_id: link.id,
+    viewer_id: null,
+    token_sha256: null,
+  }
   if (!(await holds(cloud, { ...what, project_id: at.project_id }))) throw no
   mustRun(at)
   const ticket = await cloud.database.transaction(tx => issue(cloud, tx, what, 65_536))

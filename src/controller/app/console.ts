@@ -11,7 +11,7 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { consoleLink, consoleViewer } from '../store/console.ts'
 import { consoleTicket, type Ticket } from '../store/console-ticket.ts'
-import { credential } from '../store/credential.ts'
+import { credential, type Holder } from '../store/credential.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { instance } from '../store/instance.ts'
@@ -59,8 +59,8 @@ export async function openConsole(
   const { kind = 'serial', viewer_id = null, replay_bytes = 0 } = asked
   const view_only = asked.view_only ?? (kind === 'spice' ? false : !may_type)
   if (!view_only && !may_type) throw forbidden('instance.operate', 'in its project')
-  const { user_id } = caller
-  const what = { instance_id: id, user_id, kind, view_only, link_id: null, viewer_id }
+  const { user_id, credential_sha256: token_sha256 = null } = caller
+  const what = { instance_id: id, user_id, kind, view_only, link_id: null, viewer_id, token_sha256 }
   if (viewer_id !== null && !(await isOwnSpice(cloud, what, viewer_id))) throw notFound('SPICE console', viewer_id)
   mustRun(found)
   if (kind === 'spice') mustHaveSpice(found, view_only)
@@ -136,21 +136,20 @@ export function dialConsole(cloud: Cloud, { ticket, at }: Taken, replay_bytes: n
   return cloud.streams.open(host, kind === 'console' ? { kind, ...asked, replay_bytes } : { kind, ...asked })
 }
 
-/** Whether who opened it may still sit there. Links end with the right of who made them. */
-export async function holds(
-  cloud: Cloud,
-  {
-    user_id,
-    instance_id,
-    project_id,
-    view_only,
-    link_id,
-  }: Pick<Ticket, 'user_id' | 'instance_id' | 'view_only' | 'link_id'> & { project_id: string },
-): Promise<boolean> {
-  const { db } = cloud.database
+type Sits = Pick<Ticket, 'user_id' | 'instance_id' | 'view_only' | 'link_id'> & { project_id: string }
+
+/** Links end with the right of who made them. */
+function maySit(holder: Holder | null, { instance_id, view_only, link_id }: Sits): boolean {
   const needs = view_only && link_id === null ? 'instance.read' : 'instance.operate'
-  const holder = await credential.ofUser(db, user_id, project_id)
-  if (!holder?.on_project.has(needs) && !holder?.on_instances.get(instance_id)?.has(needs)) return false
+  return holder?.on_project.has(needs) === true || holder?.on_instances.get(instance_id)?.has(needs) === true
+}
+
+/** Whether who opened it may still sit there: it ends with the right, and with the token, key or link by which it came. */
+export async function holds(cloud: Cloud, sits: Sits & Partial<Pick<Ticket, 'token_sha256'>>): Promise<boolean> {
+  const { db } = cloud.database
+  const { user_id, project_id, link_id, token_sha256 = null } = sits
+  if (!maySit(await credential.ofUser(db, user_id, project_id), sits)) return false
+  if (token_sha256 !== null && !(await credential.isGood(db, token_sha256))) return false
   return link_id === null || (await consoleLink.find(db, { id: link_id })) !== null
 }
 
@@ -172,15 +171,13 @@ export async function leave(cloud: Cloud, id: string, at: { id: string; project_
   })
 }
 
-/** What a viewer may do now; null when it is to be cut off. */
-export async function standing(
-  cloud: Cloud,
-  id: string,
-  at: { project_id: string },
-): Promise<{ view_only: boolean } | null> {
-  const found = await consoleViewer.find(cloud.database.db, id)
-  if (!found || !(await holds(cloud, { ...found, project_id: at.project_id }))) return null
-  return { view_only: found.view_only }
+/** What viewers may do now, however many in two queries; who is not among them is to be cut off. */
+export async function standings(cloud: Cloud, ids: readonly string[]): Promise<Map<string, { view_only: boolean }>> {
+  const { db } = cloud.database
+  const seats = (await consoleViewer.seats(db, ids)).filter(one => one.is_good)
+  const holderOf = await credential.ofUsers(db, seats)
+  const may = seats.filter(one => maySit(holderOf(one.user_id, one.project_id), one))
+  return new Map(may.map(({ id, view_only }) => [id, { view_only }]))
 }
 
 /** A controller that starts holds no sockets, whatever it held in a former life. */
@@ -213,15 +210,6 @@ export async function whereabouts(
   const now = await instance.find(cloud.database.db, id)
   if (now && now.host_id !== host_id) return 'moved'
   return now?.migration ? 'going' : 'here'
-}
-
-const rightsAreOf: ReadonlySet<string> = new Set(['role-grant', 'role', 'user', 'project', 'domain'])
-
-/** Tells when somebody may have lost a right on which they sit at a console. Returns how to stop. */
-export function watchRights(cloud: Cloud, notice: () => void): () => void {
-  return cloud.events.watch(rows => {
-    if (rows.some(row => rightsAreOf.has(row.noun))) notice()
-  })
 }
 
 async function tell(

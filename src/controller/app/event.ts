@@ -5,7 +5,6 @@
 import type { Event, eventRoutes } from '../../api/event.ts'
 import type { QueryOf } from '../../api/route.ts'
 import { CloudError } from '../../model/errors.ts'
-import type { Permission } from '../../model/permissions.ts'
 import type { Cloud } from '../cloud.ts'
 import type { Db } from '../store/database.ts'
 import { type EventRow, event, parseCursor } from '../store/event.ts'
@@ -14,104 +13,14 @@ import { instance } from '../store/instance.ts'
 import { migration } from '../store/migration.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
-import {
-  type Caller,
-  forbidden,
-  mayInAnyDomain,
-  mayInDomain,
-  mayInProject,
-  mayOnSystem,
-  visibleProject,
-} from './caller.ts'
-
-/** What one must be permitted to hear of a noun that belongs to no project. */
-const systemNouns: Readonly<Record<string, Permission>> = {
-  host: 'topology.read',
-  migration: 'topology.read',
-  zone: 'topology.read',
-  cluster: 'topology.read',
-  'host-registration': 'topology.read',
-  region: 'topology.read',
-  aggregate: 'topology.read',
-  user: 'user.read',
-  domain: 'domain.read',
-  role: 'role.read',
-  setting: 'setting.read',
-  'scheduler-module': 'setting.read',
-  flavor: 'flavor.read',
-  'pci-alias': 'topology.read',
-  project: 'project.read',
-  'role-grant': 'user.read',
-  quota: 'quota.read',
-}
-
-const ofAccess: ReadonlySet<string> = new Set(['domain', 'project', 'user', 'role', 'role-grant', 'quota'])
-
-interface EventFilter {
-  noun?: string | undefined
-  resource_id?: string | undefined
-  all_projects?: boolean | undefined
-}
-
-/** Throws forbidden for who may hear of nothing, or not of all that is asked for. */
-export function mustHear(caller: Caller, filter: EventFilter): void {
-  visibleProject(caller, 'event.read', filter.all_projects)
-  if (!mayInProject(caller, 'event.read') && !mayOnSystem(caller, 'event.read') && caller.on_instances.size === 0) {
-    throw forbidden('event.read', 'in this project')
-  }
-}
-
-/** Whether this caller hears of this event. */
-export function mayHear(caller: Caller, filter: EventFilter, row: EventRow): boolean {
-  if (filter.noun !== undefined && filter.noun !== row.noun) return false
-  if (filter.resource_id !== undefined && filter.resource_id !== row.resource_id) return false
-  // What one did oneself in a domain or project that one runs is no secret.
-  if (ofAccess.has(row.noun) && row.user_id === caller.user_id) return true
-  if (row.noun === 'audit') return mayReadAudit(caller, row)
-  if (row.noun === 'role-grant' && detailOf(row).user_id === caller.user_id) return true
-  if (row.project_id !== null) {
-    if (filter.all_projects === true) return true
-    return row.project_id === caller.project_id && (mayInProject(caller, 'event.read') || isOfGiven(caller, row))
-  }
-  if (row.noun === 'flavor') return mayInProject(caller, 'flavor.read')
-  // Which tabs there are is everybody's; the list shows what is whose.
-  if (row.noun === 'plugin') return true
-  if (row.noun === 'image-key') return mayInProject(caller, 'image.read')
-  const needs = systemNouns[row.noun]
-  return needs !== undefined ? mayOnSystem(caller, needs) : row.user_id === caller.user_id
-}
-
-function detailOf({ detail }: EventRow): { user_id?: string; of?: string } {
-  return detail ?? {}
-}
-
-/** Of an instance that was given to the caller singly: itself, who sits at it, what is under way with it. */
-function isOfGiven(caller: Caller, row: EventRow): boolean {
-  switch (row.noun) {
-    case 'instance':
-    case 'console':
-    case 'console-link':
-      return caller.on_instances.has(row.resource_id)
-    case 'operation':
-      return caller.on_instances.has(detailOf(row).of ?? '')
-    default:
-      return false
-  }
-}
+import { type Caller, visibleProject } from './caller.ts'
+import { detailOf, type EventFilter, mayHear, mustHear, within } from './event-rights.ts'
 
 /** Tells when a role was given to this user, or taken. Returns how to stop. */
 export function watchGrants(cloud: Cloud, user_id: string, notice: () => void): () => void {
   return cloud.events.watch(rows => {
     if (rows.some(row => row.noun === 'role-grant' && detailOf(row).user_id === user_id)) notice()
   })
-}
-
-/** What was refused or signed in is told with the domains that it touches; that rows were sealed, to whoever reads any. */
-function mayReadAudit(caller: Caller, { detail }: EventRow): boolean {
-  const { domains } = (detail ?? {}) as { domains?: readonly string[] }
-  return domains
-    ? mayOnSystem(caller, 'audit.read') || domains.some(one => mayInDomain(caller, 'audit.read', one))
-    : mayInAnyDomain(caller, 'audit.read')
 }
 
 /** Events kept in memory for a reader that is slower than what happens. */
@@ -216,14 +125,6 @@ async function latestEvents(
 const batch = 1000
 const reads_max = 20
 
-/** What the database can leave out by itself of what the caller may not hear; mayHear decides. */
-function within(caller: Caller, filter: EventFilter): { project_id?: string; resource_id?: string } {
-  return {
-    ...(!filter.all_projects && caller.project_id !== null && { project_id: caller.project_id }),
-    ...(filter.resource_id !== undefined && { resource_id: filter.resource_id }),
-  }
-}
-
 function textOf({ xid, seq }: { xid: string; seq: number }): string {
   return `${xid}.${seq}`
 }
@@ -232,6 +133,12 @@ function textOf({ xid, seq }: { xid: string; seq: number }): string {
 export function newestCursor(cloud: Cloud, caller: Caller, query: EventFilter): Promise<string> {
   mustHear(caller, query)
   return event.head(cloud.database.db)
+}
+
+/** Some of what came after the cursor may have been removed since, as old (event.keep_days). */
+export async function isPast(cloud: Cloud, cursor: string): Promise<boolean> {
+  const oldest = await event.oldest(cloud.database.db)
+  return oldest !== null && isAfter(oldest, cursorOf(cursor))
 }
 
 /**

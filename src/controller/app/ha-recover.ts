@@ -14,7 +14,7 @@ import { event } from '../store/event.ts'
 import { haRestart } from '../store/ha-restart.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
-import { migration } from '../store/migration.ts'
+import { type MigrationRow, migration } from '../store/migration.ts'
 import { migrationContent } from '../store/migration-content.ts'
 import { wanted } from '../store/wanted.ts'
 import { changed as migrationChanged, giveUp, newSecret } from './migration-steps.ts'
@@ -47,7 +47,10 @@ async function lockLost(
   from: LostHost,
   instance_id: string,
 ): Promise<{ row: LockedInstance; lost: Absence & { fenced_by: NonNullable<Absence['fenced_by']> } } | null> {
-  const locked = await host.lock(tx, from.id)
+  // With those that it may have gone over to: hosts before instances, in the order of ids.
+  const others = await migration.targetsOf(tx, instance_id)
+  const found = await host.lockEach(tx, [from.id, ...others])
+  const locked = found.get(from.id)
   const lost = await absence.lock(tx, from.id)
   if (!locked || locked.session_controller_id !== null || !lost || lost.fenced_by === null) return null
   const row = await instance.lock(tx, instance_id)
@@ -62,7 +65,8 @@ async function restart(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string
   // A guest that was being sent may have gone over at the last moment: it runs nowhere else before that host has nothing of it.
   let may_be_there = false
   for (const move of await migration.lockOpen(tx, [row.id])) {
-    may_be_there ||= move.kind === 'live' && move.sending_at !== null && move.phase !== 'leaving'
+    const sent = move.kind === 'live' && move.sending_at !== null && move.phase !== 'leaving'
+    may_be_there ||= sent && !isOverThere(move, row, await absence.lock(tx, move.target_host_id))
     if (isMoving(move.phase)) await giveUp(tx, move, 'failed', `the host ${from.name} was lost`)
   }
   if (may_be_there) return 'passed'
@@ -72,6 +76,17 @@ async function restart(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string
   const generation = (await instance.want(tx, [row.id], {})).get(row.id) ?? row.generation
   await noteRestart(cloud, tx, { from, row, lost, to_host_id: placed.host_id, generation, told })
   return 'begun'
+}
+
+/**
+ * Whether a guest that was sent to a host surely does not run there, whatever that host has of it: it is lost as well, and fenced.
+ * Its lease says so only of guests of which it has told that its watchdog guards them. Back again it starts nothing before it is told
+ * to discard what came.
+ */
+function isOverThere(move: MigrationRow, { guard_from }: LockedInstance, there: Absence | null): boolean {
+  if (there === null || there.fenced_by === null) return false
+  if (there.fenced_by !== 'lease') return true
+  return guard_from !== null && move.guarded_version !== null && move.guarded_version >= guard_from
 }
 
 /** Not to hosts that could not bring it up, nor to those where something of it is still to be cleared. */
@@ -85,9 +100,10 @@ async function whereTo(tx: Tx, from: LostHost, row: LockedInstance, lost: Absenc
     target_host_id: from.id,
   })
   // Its disks are in the pool already, and are counted there.
-  if (content.length === 0) return { exclude, disk_gib: 0, uses_reserve: true }
+  const elsewhere = { exclude, disk_gib: 0, uses_reserve: true, leaves: { host_id: from.id, for_good: true } }
+  if (content.length === 0) return elsewhere
   const pool_id = await absence.poolOf(tx, from.id)
-  if (pool_id !== null) return { exclude, disk_gib: 0, pool_id, uses_reserve: true }
+  if (pool_id !== null) return { ...elsewhere, pool_id }
   throw new CloudError(
     'no_capacity',
     `Its disks are on the lost host ${from.name} alone, in no pool that another host reaches. It starts there when the host is back.`,
@@ -130,9 +146,10 @@ async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void>
   })
   const reason = `Restarted on ${to_host}: ${whyLost(from, lost)}`
   const verify_s = cloud.settings.get('ha.verify_s')
-  await haRestart.supersede(tx, row.id, `the host ${from.name} was lost, too`)
+  const id = makeId<HaRestartId>(cloud)
+  const superseded = await haRestart.supersede(tx, row.id, `the host ${from.name} was lost, too`)
   await haRestart.insert(tx, {
-    id: makeId<HaRestartId>(cloud),
+    id,
     ...restartOf(row, from, lost),
     to_host_id,
     to_host,
@@ -147,6 +164,8 @@ async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void>
     tx,
     [
       migrationChanged({ id: migration_id }, 'created'),
+      ...superseded.map(one => restartChanged(one, row, 'changed')),
+      restartChanged(id, row, 'created'),
       { noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id, detail },
       ...[from.id, to_host_id].map(resource_id => ({
         noun: 'host',
@@ -160,6 +179,13 @@ async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void>
   await event.notify(tx, channels.network, '')
   await event.notify(tx, channels.console, '')
 }
+
+const restartChanged = (resource_id: string, { project_id }: Pick<LockedInstance, 'project_id'>, kind: string) => ({
+  noun: 'ha-restart',
+  kind,
+  resource_id,
+  project_id,
+})
 
 function restartOf(row: LockedInstance, from: LostHost, lost: Restarted['lost']) {
   return {
@@ -191,8 +217,9 @@ async function noteNoRoom(cloud: Cloud, tx: Tx, from: LostHost, instance_id: str
   const { row, lost } = found
   if (await haRestart.hasNoRoomSince(tx, row.id, lost.since_ms)) return
   const reason = `Not restarted yet: ${whyLost(from, lost)}`
+  const id = makeId<HaRestartId>(cloud)
   await haRestart.insert(tx, {
-    id: makeId<HaRestartId>(cloud),
+    id,
     ...restartOf(row, from, lost),
     to_host_id: null,
     to_host: null,
@@ -204,6 +231,7 @@ async function noteNoRoom(cloud: Cloud, tx: Tx, from: LostHost, instance_id: str
   })
   const detail = { ha: 'no_room', reason: 'its host was lost, and no other one can take it' }
   await event.record(tx, [
+    restartChanged(id, row, 'created'),
     { noun: 'instance', kind: 'changed', resource_id: row.id, project_id: row.project_id, detail },
   ])
 }

@@ -1,6 +1,6 @@
 /** Admission control: what a cluster must keep free for hosts that may be lost, for who places, and for who looks. */
 import type { ClusterReserve } from '../../api/cluster.ts'
-import { notFound } from '../../model/errors.ts'
+import { CloudError, notFound } from '../../model/errors.ts'
 import { type ReserveHost, roomBeforeReserve, withoutPlace, worstHosts } from '../../model/ha-reserve.ts'
 import type { Cloud } from '../cloud.ts'
 import type { ClusterRoom, HostSnapshot } from '../scheduler/snapshot.ts'
@@ -32,6 +32,89 @@ export async function roomOfClusters(cloud: Cloud, tx: Tx, hold: boolean): Promi
       id,
       roomBeforeReserve(reserveHosts(hosts.get(id) ?? [], demand), failures),
     ]),
+  )
+}
+
+/** What of an instance comes to count on its host: promised of it, and to be started elsewhere when the host is lost. */
+export interface ReserveChange {
+  host_id: string
+  name: string
+  promised: Size
+  to_restart: Size
+}
+
+interface Size {
+  vcpus: number
+  memory_mib: number
+}
+
+const nothing: Size = { vcpus: 0, memory_mib: 0 }
+
+/** Whether it is to be started elsewhere when its host is lost, and so counts in what is kept free. */
+export function needsReserve(row: { availability: string; wanted_power: string; deleted_at: Date | null }): boolean {
+  return row.availability === 'high' && row.wanted_power === 'running' && row.deleted_at === null
+}
+
+/** The change by which an instance, where it is, becomes `next`; null when nothing of the reserve is touched. */
+export function reserveChange(
+  row: Size & Parameters<typeof needsReserve>[0] & { host_id: string; name: string; compute_claimed: boolean },
+  next: Partial<Size & Parameters<typeof needsReserve>[0] & { compute_claimed: boolean }>,
+): ReserveChange | null {
+  const { host_id, name } = row
+  const later = { ...row, ...next }
+  const more = (before: Size, after: Size): Size => ({
+    vcpus: after.vcpus - before.vcpus,
+    memory_mib: after.memory_mib - before.memory_mib,
+  })
+  const promised = more(row.compute_claimed ? row : nothing, later.compute_claimed ? later : nothing)
+  const to_restart = more(needsReserve(row) ? row : nothing, needsReserve(later) ? later : nothing)
+  const grows = [promised, to_restart].some(one => one.vcpus > 0 || one.memory_mib > 0)
+  return grows ? { host_id, name, promised, to_restart } : null
+}
+
+/**
+ * The rule by which instances are made (scheduler/filters/ha-reserve.ts) for those that stay where they are: throws no_capacity when,
+ * after these changes, less would be left in a cluster than is kept free for lost hosts. Locks clusters that keep a reserve:
+ * after instances and their groups, before quota and hosts' claims.
+ */
+export async function mustKeepReserve(cloud: Cloud, tx: Tx, changes: readonly ReserveChange[]): Promise<void> {
+  if (changes.length === 0) return
+  const tolerated = await haReserve.tolerated(tx, true)
+  if (tolerated.size === 0) return
+  const demand = await haReserve.demand(tx)
+  const byHost = Map.groupBy(changes, one => one.host_id)
+  const clusters = Map.groupBy(await cloud.hosts.view(tx, { with_promised: true }), host => host.cluster_id)
+  for (const [id, failures] of tolerated) {
+    const hosts = reserveHosts(clusters.get(id) ?? [], demand)
+    const changed = hosts.flatMap(host => byHost.get(host.id) ?? [])
+    const [first] = changed
+    if (!first) continue
+    const now = roomBeforeReserve(hosts, failures)
+    const then = roomBeforeReserve(
+      hosts.map(host => changedBy(host, byHost.get(host.id) ?? [])),
+      failures,
+    )
+    const short = (['vcpus', 'memory_mib'] as const).filter(what => then[what] < 0 && then[what] < now[what])
+    if (short.length === 0) continue
+    const lacking = { vcpus: Math.max(0, -then.vcpus), memory_mib: Math.max(0, -then.memory_mib) }
+    throw new CloudError(
+      'no_capacity',
+      `What is free in the cluster of ${first.name} is kept for instances of hosts that may be lost, and this would take ${lacking.vcpus} vCPUs and ${lacking.memory_mib} MiB of it. Stop something highly available, add a host, or have the cluster keep less (croft cluster update --ha-failures-tolerated).`,
+      { lacking_vcpus: lacking.vcpus, lacking_memory_mib: lacking.memory_mib },
+    )
+  }
+}
+
+function changedBy(host: ReserveHost, changes: readonly ReserveChange[]): ReserveHost {
+  return changes.reduce(
+    (sum, { promised, to_restart }) => ({
+      ...sum,
+      vcpus_free: Math.max(0, sum.vcpus_free - promised.vcpus),
+      memory_free_mib: Math.max(0, sum.memory_free_mib - promised.memory_mib),
+      ha_vcpus: sum.ha_vcpus + to_restart.vcpus,
+      ha_memory_mib: sum.ha_memory_mib + to_restart.memory_mib,
+    }),
+    host,
   )
 }
 

@@ -78,6 +78,11 @@ export function forgetHolders(cloud: Parts): void {
   holders(cloud).forget()
 }
 
+/** Tells of each change of who may do what, whoever made it, and when one may have been missed. Returns how to stop. */
+export function watchIdentity(cloud: Pick<Cloud, 'database'>, notice: () => void): () => void {
+  return cloud.database.listen(channel, notice)
+}
+
 /** As `change`, for what changes who may do what: users, grants, roles, domains, projects, credentials. */
 export async function changeIdentity<T>(cloud: Cloud, caller: Caller, work: (tx: Tx) => Promise<T>): Promise<T> {
   try {

@@ -1,6 +1,7 @@
 /** What joining in any way ends in: a certificate, for a host that is new or comes back. Who may have it is decided by who calls. */
 import { timingSafeEqual } from 'node:crypto'
 import { CloudError } from '../../model/errors.ts'
+import type { HardwareId } from '../../model/hardware-id.ts'
 import type { HostId } from '../../model/ids.ts'
 import { type FoundSummary, linkUrlOf, type RegisterReply } from '../../protocol/join.ts'
 import { type Cloud, makeId } from '../cloud.ts'
@@ -16,6 +17,8 @@ export interface Machine {
   csr_pem: string
   hostname: string
   machine_id: string
+  /** By what it is known; null where it says nothing. */
+  hardware: HardwareId | null
   found: FoundSummary
   /** Where it asks from. */
   address: string
@@ -56,13 +59,13 @@ export async function answerWith(cloud: Cloud, tx: Tx, made: Omit<Joined, 'ca_pe
   }
 }
 
-type Signs = Pick<Keyed, 'csr_pem' | 'key_sha256' | 'machine_id'>
+type Signs = Pick<Keyed, 'csr_pem' | 'key_sha256' | 'machine_id' | 'hardware'>
 
 /** Gives the certificate, PEM. */
 export async function renewHost(cloud: Cloud, tx: Tx, machine: Signs, id: string): Promise<string> {
-  const { machine_id, key_sha256 } = machine
+  const { machine_id, key_sha256, hardware } = machine
   const { certificate_pem, sha256 } = await signAgent(cloud, machine.csr_pem, id)
-  await joiningHost.renew(tx, id, { machine_id, key_sha256, certificate_sha256: Buffer.from(sha256) })
+  await joiningHost.renew(tx, id, { machine_id, key_sha256, hardware, certificate_sha256: Buffer.from(sha256) })
   await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: id, project_id: null }])
   return certificate_pem
 }
@@ -76,11 +79,11 @@ export async function makeHost(
 ): Promise<{ id: string; certificate_pem: string }> {
   const id = makeId<HostId>(cloud)
   const { certificate_pem, sha256 } = await signAgent(cloud, machine.csr_pem, id)
-  const { machine_id, key_sha256 } = machine
+  const { machine_id, key_sha256, hardware } = machine
   const taken = () =>
     new CloudError('conflict', `Another host took the name ${place.name} or this machine id just now. Try again.`)
   await onConstraint(
-    joiningHost.insert(tx, { id, ...place, machine_id, key_sha256, certificate_sha256: Buffer.from(sha256) }),
+    joiningHost.insert(tx, { id, ...place, machine_id, key_sha256, hardware, certificate_sha256: Buffer.from(sha256) }),
     { host_name_key: taken, host_machine_id_key: taken },
   )
   await event.record(tx, [{ noun: 'host', kind: 'created', resource_id: id, project_id: null }])

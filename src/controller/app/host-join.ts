@@ -23,6 +23,8 @@ import {
   makeHost,
   renewHost,
 } from './host-certificate.ts'
+import { heldAnswer } from './held-answer.ts'
+import { isOtherMachine } from './host-identity.ts'
 import { answerOf, register } from './host-wait.ts'
 
 export function hashOfSecret(secret: string): Buffer {
@@ -92,14 +94,20 @@ async function hostToBe(
     return replaced
   }
   if (!known) return null
-  return machine.proven_host_id === known.id || isSame(known.key_sha256, machine.key_sha256) ? known : 'unproven'
+  return isProven(machine, known) ? known : 'unproven'
+}
+
+/** It has the host's key, and is not on other hardware than the host, as a copy of its disk is. */
+function isProven(machine: Keyed, known: JoiningHost): boolean {
+  const has_key = machine.proven_host_id === known.id || isSame(known.key_sha256, machine.key_sha256)
+  return has_key && !isOtherMachine(known.hardware_id, machine.hardware ?? undefined)
 }
 
 function unproven(known: JoiningHost | null): CloudError {
   const name = known?.name ?? 'another host'
   return new CloudError(
     'conflict',
-    `This machine has the machine id of ${name} and does not prove to be it: its old key is gone. If it was installed anew, make a ` +
+    `This machine has the machine id of ${name} and does not prove to be it: its old key is gone, or its hardware is another. If it was installed anew, make a ` +
       `token for that: croft host invite --replaces-host-id ${known?.id ?? ''}. If it was cloned, give it an id of its own ` +
       '(rm /etc/machine-id; systemd-machine-id-setup).',
   )
@@ -109,7 +117,7 @@ function unproven(known: JoiningHost | null): CloudError {
 async function askedAgain(cloud: Cloud, tx: Tx, machine: Keyed, invited: Invited): Promise<Joined | RegisterReply> {
   const used = isSame(invited.key_sha256, machine.key_sha256)
   const user = invited.used_by_host_id === null ? null : await joiningHost.find(tx, invited.used_by_host_id)
-  if (user && (machine.proven_host_id === user.id || (used && isSame(user.key_sha256, machine.key_sha256))))
+  if (user && isProven(machine, user) && (machine.proven_host_id === user.id || used))
     return await comeBack(cloud, tx, machine, user)
   const row = used ? await hostRegistration.lockByKey(tx, machine.key_sha256) : null
   if (!row) throw badToken()
@@ -138,22 +146,17 @@ async function registerOnce(cloud: Cloud, machine: Keyed): Promise<Joined | Regi
     const row = await hostRegistration.lockByKey(tx, machine.key_sha256)
     if (row) return await answerOf(cloud, tx, row)
     const proven = machine.proven_host_id === null ? null : await joiningHost.find(tx, machine.proven_host_id)
-    if (proven) return await comeBack(cloud, tx, machine, proven)
+    if (proven && isProven(machine, proven)) return await comeBack(cloud, tx, machine, proven)
     if (!cloud.settings.get('host.self_registration')) {
       throw new CloudError(
         'forbidden',
         'This cloud takes no hosts without a token. Make one: croft host invite; or let machines ask: croft setting set host.self_registration true.',
       )
     }
-    const known = await joiningHost.byMachine(tx, machine.machine_id)
+    const known = proven ?? (await joiningHost.byMachine(tx, machine.machine_id))
     return await register(cloud, tx, machine, { cluster_id: null, known })
   })
 }
-
-/** As many answers are held back on one controller, and of one address. */
-const held_max = 300
-const held_of_address_max = 50
-const held = new WeakMap<Cloud['database'], Map<string, number>>()
 
 /**
  * As registerOnce; while the machine has to wait, the answer is held back until an operator decides, `wait_s` is over or `gone`
@@ -166,31 +169,6 @@ export async function registerHost(
   gone: AbortSignal,
 ): Promise<Joined | RegisterReply> {
   const machine = { ...asked, key_sha256: await keyOf(asked.csr_pem) }
-  const waiting = held.get(cloud.database) ?? new Map<string, number>()
-  held.set(cloud.database, waiting)
-  const of_address = waiting.get(asked.address) ?? 0
-  const sum = [...waiting.values()].reduce((all, one) => all + one, 0)
-  if (wait_s <= 0 || sum >= held_max || of_address >= held_of_address_max) return await registerOnce(cloud, machine)
-  waiting.set(asked.address, of_address + 1)
-  const over = cloud.clock.now_ms() + wait_s * 1000
-  let news = Promise.withResolvers<void>()
-  const stop = cloud.database.listen(channels.registration, () => news.resolve())
-  const wake = () => news.resolve()
-  gone.addEventListener('abort', wake)
-  const timer = cloud.clock.after(wait_s * 1000, wake)
-  try {
-    for (;;) {
-      const answer = await registerOnce(cloud, machine)
-      if (isJoined(answer) || gone.aborted || cloud.clock.now_ms() >= over) return answer
-      await news.promise
-      news = Promise.withResolvers<void>()
-    }
-  } finally {
-    timer.cancel()
-    gone.removeEventListener('abort', wake)
-    stop()
-    const left = (waiting.get(asked.address) ?? 1) - 1
-    if (left > 0) waiting.set(asked.address, left)
-    else waiting.delete(asked.address)
-  }
+  const waiting = { address: asked.address, wait_s, gone, channel: channels.registration }
+  return await heldAnswer(cloud, waiting, () => registerOnce(cloud, machine), isJoined)
 }

@@ -28,7 +28,7 @@ export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
       throw new CloudError(
         'in_use',
         `The host ${known.name} still holds ${instances} instances (deleted ones count until they are purged), ${volumes} volumes that ` +
-          `no instance has, and ${unsettled} things that are to be settled after a restore. Move or delete them first: croft instance list --host-id ${id} --all-projects true.`,
+          `no instance has, and ${unsettled} things that are to be settled after a restore. Move or delete them first: croft instance list --host-id ${id} --all-projects.`,
         { instances, volumes, unsettled },
       )
     }

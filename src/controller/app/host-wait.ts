@@ -37,18 +37,23 @@ export async function register(
       { pending: all },
     )
   }
-  const { csr_pem, key_sha256, hostname, machine_id, address, found } = machine
+  const { csr_pem, key_sha256, hostname, machine_id, hardware, address, found } = machine
   const id = makeId<HostRegistrationId>(cloud)
   await hostRegistration.insert(tx, {
-    ...{ id, csr_pem, key_sha256, hostname, machine_id, address, found, cluster_id },
+    ...{ id, csr_pem, key_sha256, hostname, machine_id, hardware, address, found, cluster_id },
     invited: cluster_id !== null,
     days: pending_days,
   })
   await event.record(tx, [{ noun: 'host-registration', kind: 'created', resource_id: id, project_id: null }])
-  return { state: 'pending', registration_id: id, why: known ? `${whyItWaits} ${looksLike(known)}` : whyItWaits }
+  return {
+    state: 'pending',
+    registration_id: id,
+    why: known ? `${whyItWaits} ${looksLike(known, machine)}` : whyItWaits,
+  }
 }
 
-function looksLike({ name }: JoiningHost): string {
+function looksLike({ id, name }: JoiningHost, { proven_host_id }: Keyed): string {
+  if (proven_host_id === id) return `It has the key of the host ${name}, and not its hardware.`
   return `It has the machine id of the host ${name}, and not its key.`
 }
 

@@ -1,21 +1,23 @@
 /** Hosts: how they join and leave, and what an administrator sets on them. */
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
-import { isLoopback } from '../../lib/ip.ts'
+import { isLoopback, isOfMachine } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { host } from '../store/host.ts'
+import { host, type LockedHost } from '../store/host.ts'
 import { applyLimits } from '../store/host-limits.ts'
-import { instance } from '../store/instance.ts'
+import { lockClaims } from '../store/host-claim.ts'
+import { instance, type LockedInstance } from '../store/instance.ts'
 import { invitation } from '../store/invitation.ts'
 import { pool } from '../store/pool.ts'
 import { migration } from '../store/migration.ts'
 import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
 import { caFingerprint } from './authority.ts'
+import { moveToCluster } from './host-cluster.ts'
 import { by, type Caller } from './caller.ts'
 import { change, withoutKey } from './change.ts'
 import { volume } from '../store/volume.ts'
@@ -40,9 +42,15 @@ export function updateHost(
   id: string,
   asked: BodyOf<typeof hostRoutes.update>,
 ): Promise<Host> {
+  const { cluster_id, ...own } = asked
+  const { tunnel_address } = own
+  if (tunnel_address != null && !isOfMachine(tunnel_address)) {
+    throw new CloudError('invalid', `${tunnel_address} is no address at which other machines could reach a host.`)
+  }
   return change(cloud, caller, async tx => {
     if (!(await host.lock(tx, id))) throw notFound('host', id)
-    await onConstraint(host.update(tx, id, asked), {
+    const moved = cluster_id === undefined ? null : await moveToCluster(cloud, tx, id, cluster_id)
+    await onConstraint(host.update(tx, id, own), {
       host_name_key: () =>
         new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`),
     })
@@ -52,7 +60,7 @@ export function updateHost(
     }
     const found = await host.find(tx, id)
     if (!found) throw notFound('host', id)
-    await record(tx, id, 'changed', caller)
+    await record(tx, id, 'changed', caller, moved && { cluster: moved })
     // Labels say which hosts are the way outside.
     if (asked.labels) {
       await event.notify(tx, channels.host, id)
@@ -69,16 +77,20 @@ export function updateHost(
  */
 export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boolean): Promise<null> {
   return change(cloud, caller, async tx => {
-    const found = await host.lockWhole(tx, id)
+    // Instances, volumes, quota and claims come before the row is shut to whoever places something there: store/database.ts.
+    const found = await host.lock(tx, id)
     if (!found) throw notFound('host', id)
-    const count = await host.instanceCount(tx, id)
+    const ids = lost ? (await observed.ofHosts(tx, [id])).map(one => one.id) : []
+    const rows = await instance.lockAll(tx, ids)
     const heir = await pool.neighbour(tx, id, false)
     if (heir !== null) await leaveLoose(tx, id, heir)
+    if (!lost) await lockClaims(tx, [id])
+    const count = await host.instanceCount(tx, id)
     const moves = (await migration.openOfHost(tx, id)).length
     if (moves > 0 && !lost) {
       throw new CloudError(
         'in_use',
-        `The host ${found.name} still has a part in ${moves} migrations (croft migration list --host-id ${id} --open). Wait for their end. If it will never be back, remove it as lost.`,
+        `The host ${found.name} still has a part in ${moves} migrations (croft migration list --host-id ${id} --open). Wait for their end. If it will never be back, remove it as lost: croft host remove ${found.name} --lost.`,
         { migrations: moves },
       )
     }
@@ -86,7 +98,7 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     if (count > 0 && !lost) {
       throw new CloudError(
         'in_use',
-        `The host ${found.name} still holds ${count} instances (deleted ones count until they are purged). Delete or move them first. If it will never be back, remove it as lost.`,
+        `The host ${found.name} still holds ${count} instances (deleted ones count until they are purged). Empty it first: croft host maintenance start ${found.name}; or delete them. If it will never be back, remove it as lost.`,
         { instances: count },
       )
     }
@@ -97,13 +109,24 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
         { volumes },
       )
     }
-    if (count + volumes + moves > 0 && found.session_controller_id !== null) {
+    if (lost && found.session_controller_id !== null) {
+      const instead = count + volumes + moves > 0 ? 'Move or delete its instances and volumes first' : 'It is empty'
       throw new CloudError(
         'wrong_state',
-        `The host ${found.name} answers, so it is not lost. Move or delete its instances and volumes first.`,
+        `The host ${found.name} answers, so it is not lost. ${instead}; then: croft host remove ${found.name}.`,
       )
     }
-    await giveUpContent(tx, id, `the host ${found.name} was removed as lost by ${caller.user_name}`)
+    const undecided = await migration.undecidedFrom(tx, id)
+    if (undecided) {
+      const { instance_name: name, target_host } = undecided
+      throw new CloudError(
+        'wrong_state',
+        `The instance ${name} was on its way from ${found.name} to ${target_host}, which does not answer and may have it. Taken out now, ${name} would go with its records. Wait until ${target_host} is back; if it never will be, remove that one as lost first.`,
+      )
+    }
+    const why = `the host ${found.name} was removed as lost by ${caller.user_name}`
+    await giveUpContent(tx, id, rows, why)
+    if (lost) await waitForPlacing(tx, found)
     await host.remove(tx, id)
     // Where it has a part in a migration, the loop for those sees that it is gone.
     await event.notify(tx, channels.work, 'migration')
@@ -111,6 +134,19 @@ export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boole
     await event.notify(tx, channels.network, '')
     return null
   })
+}
+
+/**
+ * Who is placing something there just now is waited for, and who comes after that finds the host gone. What was placed meanwhile is in nobody's
+ * list, and would be on a host that is no more for ever: throws in_use.
+ */
+async function waitForPlacing(tx: Tx, { id, name }: LockedHost): Promise<void> {
+  await lockClaims(tx, [id])
+  if ((await host.instanceCount(tx, id)) + (await volume.looseCount(tx, id)) === 0) return
+  throw new CloudError(
+    'in_use',
+    `Something was placed on the host ${name} at this very moment. Look what it is, and ask again.`,
+  )
 }
 
 /** Volumes that no instance has are in a pool that another host has, too: it sees to them from now on. */
@@ -124,17 +160,26 @@ async function leaveLoose(tx: Tx, host_id: string, heir: string): Promise<void> 
   if (loose.some(row => row.deleted_at !== null)) await event.wakeHosts(tx, [heir])
 }
 
-async function giveUpContent(tx: Tx, host_id: string, why: string): Promise<void> {
-  const ids = (await observed.ofHosts(tx, [host_id])).map(one => one.id)
-  const rows = await instance.lockAll(tx, ids)
-  await endWithInstances(tx, ids, why)
+async function giveUpContent(tx: Tx, host_id: string, rows: readonly LockedInstance[], why: string): Promise<void> {
+  const loose = await volume.lockLoose(tx, host_id)
+  await endWithInstances(
+    tx,
+    rows.map(row => row.id),
+    why,
+  )
   await event.record(tx, await takeOut(tx, rows, why, true))
-  for (const row of await volume.lockLoose(tx, host_id)) await takeOutVolume(tx, row)
+  for (const row of loose) await takeOutVolume(tx, row)
 }
 
-async function record(tx: Tx, id: string, kind: string, caller: Caller | null): Promise<void> {
-  const who = caller ? by(caller) : {}
-  await event.record(tx, [{ noun: 'host', kind, resource_id: id, project_id: null, ...who }])
+async function record(
+  tx: Tx,
+  id: string,
+  kind: string,
+  caller: Caller,
+  detail: Record<string, unknown> | null = null,
+): Promise<void> {
+  const what = { noun: 'host', kind, resource_id: id, project_id: null }
+  await event.record(tx, [{ ...what, ...by(caller), ...(detail && { detail }) }])
 }
 
 /** A one-time token; only its hash is kept. It names the CA by fingerprint, so that the new host trusts no one else. */

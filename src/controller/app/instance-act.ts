@@ -20,9 +20,11 @@ import { projectQuota } from '../store/project-quota.ts'
 import { volume } from '../store/volume.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { changeTogether, mayRedo } from './change.ts'
+import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
 import { mustSee } from './instance.ts'
 import { checkGroups } from './placement-around.ts'
 import { claimAgainHere } from './placement-hardware.ts'
+import { vcpusText } from '../../model/words.ts'
 
 export interface Acted {
   instance: Instance
@@ -48,7 +50,9 @@ interface Act {
 
 export function startInstance(cloud: Cloud, caller: Caller, id: string): Promise<Acted> {
   const check = (row: LockedInstance) => isNews(row, 'start')
-  return act(cloud, { caller, id }, { move: 'start', check, wish: () => ({ wanted_power: 'running' }) })
+  const wish: Wish = { wanted_power: 'running' }
+  const settle = (tx: Tx, rows: readonly LockedInstance[]) => keepReserve(cloud, tx, rows, wish)
+  return act(cloud, { caller, id }, { move: 'start', check, settle, wish: () => wish })
 }
 
 export function stopInstance(cloud: Cloud, caller: Caller, id: string): Promise<Acted> {
@@ -102,6 +106,7 @@ export function deleteInstance(
 }
 
 export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promise<Acted> {
+  const wish: Wish = { deleted_at: null, purge_at: null, compute_claimed: true }
   return act(
     cloud,
     { caller, id },
@@ -117,6 +122,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
       },
       settle: async (tx, rows) => {
         await checkGroups(tx, rows)
+        await keepReserve(cloud, tx, rows, wish)
         await projectQuota.chargeAll(
           tx,
           rows.map(row => ({ project_id: row.project_id, amounts: computeOf(row) })),
@@ -126,7 +132,7 @@ export function recoverInstance(cloud: Cloud, caller: Caller, id: string): Promi
           rows.filter(row => !row.compute_claimed),
         )
       },
-      wish: () => ({ deleted_at: null, purge_at: null, compute_claimed: true }),
+      wish: () => wish,
     },
   )
 }
@@ -217,6 +223,11 @@ export function mustStay({ name, migration_id }: LockedInstance): void {
   throw new CloudError('wrong_state', `Nothing can be done with ${name} now: ${whyNotWhileMoving}.`, { migration_id })
 }
 
+async function keepReserve(cloud: Cloud, tx: Tx, rows: readonly LockedInstance[], wish: Wish): Promise<void> {
+  const changes = rows.flatMap(row => reserveChange(row, wish) ?? [])
+  await mustKeepReserve(cloud, tx, changes)
+}
+
 /** A host in maintenance is being emptied, or is to stay empty. */
 async function mustNotBeMaintained(tx: Tx, rows: readonly LockedInstance[]): Promise<void> {
   const maintained = await maintenance.among(
@@ -273,7 +284,7 @@ async function claimAgain(tx: Tx, rows: readonly LockedInstance[]): Promise<void
   const { host_id, vcpus, memory_mib } = row
   throw new CloudError(
     'no_capacity',
-    `The host ${row.host}, which has the disks of ${row.name}, has not ${vcpus} vCPUs and ${memory_mib} MiB free any more, or does not answer. Free some room there and try again.`,
+    `The host ${row.host}, which has the disks of ${row.name}, has not ${vcpusText(vcpus)} and ${memory_mib} MiB free any more, or does not answer. Free some room there and try again.`,
     { host_id },
   )
 }

@@ -6,6 +6,7 @@ import type { Flavor } from '../../api/flavor.ts'
 import type { instanceRoutes } from '../../api/instance.ts'
 import type { InstanceCreate } from '../../api/instance-create.ts'
 import type { ReplyOf } from '../../api/route.ts'
+import { CloudError } from '../../model/errors.ts'
 import { TogetherByKey } from '../../lib/together.ts'
 import type { InstanceId, OperationId, PlacementId } from '../../model/ids.ts'
 import type { Hardware } from '../../model/hardware.ts'
@@ -14,7 +15,7 @@ import { graphicsOf } from '../../model/graphics.ts'
 import { nicModelOf } from '../../model/nic.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
-import type { Tx } from '../store/database.ts'
+import { atOnce, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { instance, type NewInstance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
@@ -27,8 +28,18 @@ import { claimPlaces, type Placed, planPlaces } from './placement.ts'
 import { noteHardware } from './placement-hardware.ts'
 import { keepRefusal } from './placement-told.ts'
 import { insertDisks } from './instance-disks.ts'
-import { preparePorts } from './instance-ports.ts'
-import { chargedTo, chargeOf, checkUserData, keysFor, networksFor, placementAsked, sizeOf } from './instance-request.ts'
+import { mustFit, onlyIf } from './only-if.ts'
+import { checkPorts, preparePorts } from './instance-ports.ts'
+import {
+  chargedTo,
+  chargeOf,
+  checkUserData,
+  hostnameOf,
+  keysFor,
+  networksFor,
+  placementAsked,
+  sizeOf,
+} from './instance-request.ts'
 
 type Created = ReplyOf<typeof instanceRoutes.create>
 
@@ -76,20 +87,25 @@ function kindOf(caller: Caller, { name: _, ...rest }: InstanceCreate): string | 
 /** Requests that are alike but for their names. */
 function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[]> {
   const callers = requests.map(one => one.caller)
-  return changeTogether(cloud, callers, async tx => {
+  return changeTogether(cloud, callers, async (tx, writeAudit) => {
     const [{ caller, asked }] = requests as readonly [Request]
     const project_id = projectOf(caller)
     const names = requests.map(one => namesOf(one.asked))
     const count = names.flat().length
-    const size = await sizeOf(tx, asked)
-    const boot = await bootOf(tx, project_id, asked, size, true)
-    const public_keys = await keysFor(tx, caller, asked)
-    const networks = await networksFor(tx, project_id, asked)
+    const { size, boot, public_keys, networks, checked } = await lookUp(tx, caller, asked)
     const wish = await placementAsked(tx, project_id, asked, size, boot)
-    // Decided before others of the project have to wait for the quota's rows, claimed after.
-    const plan = await planPlaces(cloud, tx, wish, count)
-    await quota.charge(tx, chargedTo(caller, project_id), chargeOf(size, newRootGib(boot), count))
-    const placed = await claimPlaces(cloud, tx, caller, plan, count)
+    const [to, amounts] = [chargedTo(caller, project_id), chargeOf(size, newRootGib(boot), count)]
+    // Decided before others of the project have to wait for the quota's rows, claimed after; and not at all for who is over quota.
+    const plan = await onlyIf(
+      tx,
+      part => mustFit(part, to, amounts),
+      (part, allowed) => planPlaces(cloud, part, wish, count, allowed),
+    )
+    const placed = await onlyIf(
+      tx,
+      part => quota.charge(part, to, amounts),
+      (part, allowed) => claimPlaces(cloud, part, caller, plan, count, allowed),
+    )
     const made = newInstances(cloud, requests[0] as Request, {
       names: names.flat(),
       placed,
@@ -98,33 +114,78 @@ function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[
       public_keys,
       hardware: wish.hardware ?? null,
     })
-    await instance.insert(tx, made)
-    await noteHardware(
-      tx,
-      placed,
-      made.map(one => one.id),
-    )
-    await insertDisks(tx, cloud, made, boot, size)
     let from = 0
     const parts = requests.map(({ caller: asker }, n): Part => {
       const own = made.slice(from, (from += names[n]?.length ?? 0))
       return { caller: asker, made: own, operation_id: makeId<OperationId>(cloud) }
     })
     const askers = parts.flatMap(part => part.made.map(({ id }): [string, Caller] => [id, part.caller]))
-    const ports = await preparePorts(tx, cloud, {
-      project_id,
-      caller,
-      callers: new Map(askers),
-      instance_ids: askers.map(([id]) => id),
-      requests: networks,
-      nic_model: nicModelOf(boot.properties),
-    })
+    const ids = made.map(one => one.id)
+    // In this order: each needs the rows of those before it, and no answer.
+    const [, , , ports] = await atOnce(
+      tx,
+      part => instance.insert(part, made),
+      part => noteHardware(part, placed, ids),
+      part => insertDisks(part, cloud, made, boot, size),
+      part =>
+        preparePorts(part, cloud, {
+          project_id,
+          caller,
+          callers: new Map(askers),
+          instance_ids: ids,
+          requests: networks,
+          ...(checked && { checked }),
+          nic_model: nicModelOf(boot.properties),
+        }),
+    )
     const events = boot.volume
       ? [...ports.events, { noun: 'volume', kind: 'changed', resource_id: boot.volume.id, project_id, ...by(caller) }]
       : ports.events
-    await recordCreation(tx, cloud, parts, placed, wish, events)
-    return await answers(tx, parts)
+    const [, answered] = await atOnce(
+      tx,
+      part => recordCreation(part, cloud, parts, placed, wish, events),
+      part => answers(part, parts),
+      part => writeAudit(part, parts.map(aboutOf)),
+    )
+    return answered
   })
+}
+
+/** What is named, all of it looked for at once. Of several that are not to be had the first is told. */
+async function lookUp(tx: Tx, caller: Caller, asked: InstanceCreate) {
+  const project_id = projectOf(caller)
+  const { promise: sized, resolve, reject } = Promise.withResolvers<Flavor>()
+  // Who awaits it says so; that nobody does is no fault.
+  sized.catch(() => undefined)
+  const named = asked.networks
+  const [size, boot, public_keys, networks, checked] = await atOnce(
+    tx,
+    part => {
+      const finding = sizeOf(part, asked)
+      finding.then(resolve, reject)
+      return finding
+    },
+    part => bootOf(part, project_id, asked, sized, true),
+    part => keysFor(part, caller, asked),
+    part => networksFor(part, project_id, asked),
+    part => (named?.some(one => one.network_id !== undefined) ? later(checkPorts(part, project_id, named)) : nothing),
+  )
+  return { size, boot, public_keys, networks, checked }
+}
+
+const nothing = Promise.resolve(undefined)
+
+/** Waits for it, and gives or throws what came of it when it is asked: who asks for too much is told of that first. */
+async function later<T>(coming: Promise<T>): Promise<() => T> {
+  try {
+    const value = await coming
+    return () => value
+  } catch (error) {
+    if (!(error instanceof CloudError)) throw error
+    return () => {
+      throw error
+    }
+  }
 }
 
 function namesOf({ name, count = 1 }: InstanceCreate): string[] {
@@ -197,26 +258,21 @@ interface Part {
   operation_id: string
 }
 
+/** What a request was about: the only one that it made. */
+const aboutOf = ({ made: [one, ...others] }: Pick<Part, 'made'>): string | null =>
+  others.length === 0 ? (one?.id ?? null) : null
+
 async function answers(tx: Tx, parts: readonly Part[]): Promise<Created[]> {
   const made_ids = parts.flatMap(part => part.made.map(one => one.id))
-  const shown = new Map((await instance.byIds(tx, made_ids)).map(one => [one.id, one]))
   const operation_ids = parts.map(part => part.operation_id)
-  const started = new Map((await operation.byIds(tx, operation_ids)).map(one => [one.id, one]))
+  const [instances, operations] = await Promise.all([instance.byIds(tx, made_ids), operation.byIds(tx, operation_ids)])
+  const shown = new Map(instances.map(one => [one.id, one]))
+  const started = new Map(operations.map(one => [one.id, one]))
   return parts.map(({ made, operation_id }) => {
     const found = started.get(operation_id)
     if (!found) throw new Error('the operation just made is not there')
     return { items: made.flatMap(({ id }) => shown.get(id) ?? []), operation: found }
   })
-}
-
-/** A name as a host name (RFC 1123): lower case letters, digits and hyphens, at most 63. */
-export function hostnameOf(name: string): string {
-  const hostname = name
-    .toLowerCase()
-    .replace(/[^a-z0-9-]+/g, '-')
-    .slice(0, 63)
-    .replace(/^-+|-+$/g, '')
-  return hostname || 'instance'
 }
 
 /** What is told of it: why each is where it is, the operations, the events; and the hosts are woken. */
@@ -244,7 +300,7 @@ async function recordCreation(
       ...by(caller),
       kind: 'instance.create',
       noun: 'instance',
-      resource_id: made.length === 1 ? (made[0]?.id ?? null) : null,
+      resource_id: aboutOf({ made }),
       targets: made.map(one => ({ resource_id: one.id, generation: 1 })),
     })),
   )

@@ -104,6 +104,7 @@ async function placementOf(
   const names = await zone.names(tx, zone_ids)
   return {
     fitted: placed.length,
+    fitting: told?.fitting ?? 0,
     zones: [...in_zones].map(([zone_id, all]) => ({
       zone_id,
       zone: names.get(zone_id) ?? '',

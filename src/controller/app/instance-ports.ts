@@ -5,7 +5,7 @@ import { limits } from '../../model/limits.ts'
 import type { NicModel } from '../../model/nic.ts'
 import { type Makes, makeId } from '../cloud.ts'
 import { address, type Allocation, type Wish } from '../store/address.ts'
-import { channels, type Tx } from '../store/database.ts'
+import { atOnce, channels, type Tx } from '../store/database.ts'
 import { event, type NewEvent } from '../store/event.ts'
 import { instancePorts } from '../store/instance-ports.ts'
 import { network } from '../store/network.ts'
@@ -37,6 +37,8 @@ export interface PortsAsked {
   /** Their rows are there already; each gets every one of `requests`. */
   instance_ids: readonly string[]
   requests: readonly PortRequest[]
+  /** What checkPorts said of them, in this transaction; throws what that threw. */
+  checked?: () => CheckedPorts
   /** virtio unless said otherwise. */
   nic_model?: NicModel | undefined
 }
@@ -57,7 +59,7 @@ export async function preparePorts(
   const made: (NewPort & { instance_id: string })[] = []
   let allocations: Allocation[] = []
   if (network_ids.length > 0) {
-    const { default_group_id } = await checkNamed(tx, asked.project_id, asked.requests)
+    const { default_group_id } = asked.checked?.() ?? (await checkPorts(tx, asked.project_id, asked.requests))
     const needsDefault = asked.requests.some(request => request.network_id && !request.security_groups)
     const fallback = needsDefault
       ? [default_group_id ?? (await ensureDefaultSecurityGroup(tx, cloud, asked.project_id))]
@@ -74,8 +76,12 @@ export async function preparePorts(
         wishes.push({ port_id: id, network_id, fixed: fixed_addresses })
       }
     }
-    await insertPorts(tx, cloud, made)
-    allocations = await address.allocate(tx, await address.lock(tx, network_ids), wishes)
+    const [, pools] = await atOnce(
+      tx,
+      part => insertPorts(part, cloud, made),
+      part => address.lock(part, network_ids),
+    )
+    allocations = await address.allocate(tx, pools, wishes)
   }
   return { ports: gather(asked, made, allocations, adopted), events: eventsOf(asked, made, adopted) }
 }
@@ -88,7 +94,7 @@ export async function tryPorts(
   count: number,
 ): Promise<void> {
   checkRequests(requests, count)
-  await checkNamed(tx, project_id, requests)
+  await checkPorts(tx, project_id, requests)
   const wishes = Array.from({ length: count }, (_, n) =>
     requests.map(({ network_id = '', fixed_addresses }, position) => ({
       port_id: `${n} ${position}`,
@@ -103,8 +109,12 @@ function networksOf(requests: readonly PortRequest[]): string[] {
   return [...new Set(requests.flatMap(request => request.network_id ?? []))]
 }
 
-/** The networks and security groups that are named. */
-async function checkNamed(tx: Tx, project_id: string, requests: readonly PortRequest[]) {
+interface CheckedPorts {
+  default_group_id: string | null
+}
+
+/** The networks and security groups that are named. Throws not_found, and invalid for a network that no instance is on. */
+export async function checkPorts(tx: Tx, project_id: string, requests: readonly PortRequest[]): Promise<CheckedPorts> {
   const checked = await checkNetworks(tx, project_id, networksOf(requests))
   const groups = [...new Set(requests.flatMap(request => request.security_groups ?? []))]
   await checkSecurityGroups(tx, project_id, groups)
@@ -139,11 +149,7 @@ function checkRequests(requests: readonly PortRequest[], count: number): void {
   if (new Set(ports).size < ports.length) throw new CloudError('invalid', 'The same port is named twice.')
 }
 
-async function checkNetworks(
-  tx: Tx,
-  project_id: string,
-  network_ids: readonly string[],
-): Promise<{ default_group_id: string | null }> {
+async function checkNetworks(tx: Tx, project_id: string, network_ids: readonly string[]): Promise<CheckedPorts> {
   const rows = await network.usableWithGroup(tx, project_id, network_ids)
   const visible = new Map(rows.map(each => [each.id, each]))
   for (const id of network_ids) {

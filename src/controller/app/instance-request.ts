@@ -144,3 +144,13 @@ function propertiesOf(prefix: string, size: Flavor, boot: Boot): Record<string, 
   }
   return found
 }
+
+/** A name as a host name (RFC 1123): lower case letters, digits and hyphens, at most 63. */
+export function hostnameOf(name: string): string {
+  const hostname = name
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '')
+  return hostname || 'instance'
+}

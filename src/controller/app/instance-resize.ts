@@ -16,8 +16,10 @@ import { operation } from '../store/operation.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
+import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
 import { mustSee } from './instance.ts'
 import { type Acted, mustStay } from './instance-act.ts'
+import { vcpusText } from '../../model/words.ts'
 
 interface Size {
   vcpus: number
@@ -38,8 +40,10 @@ export function resizeInstance(
     const news = next.vcpus !== row.vcpus || next.memory_mib !== row.memory_mib
     let { generation } = row
     if (news) {
+      const change = reserveChange(row, next)
+      await mustKeepReserve(cloud, tx, change ? [change] : [])
       await settle(tx, row, next)
-      const wish = { ...next, memory_base_mib: base_mib }
+      const wish = { ...next, memory_base_mib: base_mib, grows: true }
       generation = (await instance.want(tx, [id], wish)).get(id) ?? generation
     }
     const started = {
@@ -76,7 +80,7 @@ function checkSize(row: LockedInstance, next: Size): number | null {
   if (next.vcpus > most.vcpus || next.memory_mib > most.memory_mib) {
     throw new CloudError(
       'invalid',
-      `The flavor of ${name} lets it have ${most.vcpus} vCPUs and ${most.memory_mib} MiB at most. Ask for less.`,
+      `The flavor of ${name} lets it have ${vcpusText(most.vcpus)} and ${most.memory_mib} MiB at most. Ask for less.`,
       { vcpus_max: most.vcpus, memory_max_mib: most.memory_mib },
     )
   }
@@ -111,7 +115,7 @@ async function settle(tx: Tx, row: LockedInstance, next: Size): Promise<void> {
   if (grows && !(await host.claim(tx, [{ host_id, ...more, disk_gib: 0 }]))) {
     throw new CloudError(
       'no_capacity',
-      `The host ${row.host} has not ${more.vcpus} vCPUs and ${more.memory_mib} MiB more free, or takes no new load now. Move ${row.name} to another one first (croft instance migrate), or ask for less.`,
+      `The host ${row.host} has not ${vcpusText(more.vcpus)} and ${more.memory_mib} MiB more free, or takes no new load now. Move ${row.name} to another one first (croft instance migrate), or ask for less.`,
       { host_id },
     )
   }

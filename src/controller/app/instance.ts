@@ -14,6 +14,7 @@ import { placement } from '../store/placement.ts'
 import { pool } from '../store/pool.ts'
 import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
+import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
 import { asTold } from './placement-told.ts'
 
 export function listInstances(
@@ -59,7 +60,11 @@ export function updateInstance(
   return change(cloud, caller, async tx => {
     const row = await lockVisible(tx, caller, id)
     checkVersion(caller, row.version)
-    if (asked.availability === 'high' && row.availability !== 'high') await checkShared(tx, row)
+    if (asked.availability === 'high' && row.availability !== 'high') {
+      await checkShared(tx, row)
+      const change = reserveChange(row, { availability: 'high' })
+      await mustKeepReserve(cloud, tx, change ? [change] : [])
+    }
     await instance.describe(tx, id, asked)
     await tellAll(tx, caller, row)
     return await shown(tx, id)

@@ -6,7 +6,7 @@ import { CloudError, notFound } from '../../model/errors.ts'
 import type { OperationId } from '../../model/ids.ts'
 import { isMoving } from '../../model/migration.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { channels, type Tx } from '../store/database.ts'
+import { channels, type Db, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
@@ -29,13 +29,17 @@ export function listMaintenances(
 export async function getMaintenance(cloud: Cloud, host_id: string): Promise<Maintenance> {
   const found = await maintenance.find(cloud.database.db, host_id)
   if (found) return found
-  const there = await host.find(cloud.database.db, host_id)
-  throw there
-    ? new CloudError(
-        'not_found',
-        `The host ${there.name} is not in maintenance. Begin it: croft host maintenance start.`,
-      )
-    : notFound('host', host_id)
+  throw await notInMaintenance(cloud.database.db, host_id)
+}
+
+async function notInMaintenance(db: Db, host_id: string): Promise<CloudError> {
+  const there = await host.find(db, host_id)
+  if (!there) return notFound('host', host_id)
+  const { name } = there
+  return new CloudError(
+    'not_found',
+    `The host ${name} is not in maintenance. Begin it: croft host maintenance start ${name}.`,
+  )
 }
 
 export function startMaintenance(
@@ -49,7 +53,10 @@ export function startMaintenance(
     const found = await host.lockWhole(tx, host_id)
     if (!found) throw notFound('host', host_id)
     if ((await maintenance.among(tx, [host_id])).size > 0) {
-      throw new CloudError('conflict', `The host ${found.name} is in maintenance already: croft host maintenance show.`)
+      throw new CloudError(
+        'conflict',
+        `The host ${found.name} is in maintenance already: croft host maintenance show ${found.name}.`,
+      )
     }
     const operation_id = makeId<OperationId>(cloud)
     await maintenance.insert(tx, { host_id, ...by(caller), reason, operation_id })
@@ -82,7 +89,7 @@ export function endMaintenance(
 ): Promise<null> {
   return change(cloud, caller, async tx => {
     const found = await maintenance.find(tx, host_id)
-    if (!found) throw notFound('host in maintenance', host_id)
+    if (!found) throw await notInMaintenance(tx, host_id)
     // Before instances: the order in which every transaction takes its locks.
     await host.touch(tx, host_id)
     const moving = (await migration.openOfHost(tx, host_id)).filter(
@@ -134,7 +141,10 @@ export async function moveAway(
   const wait_s = await restOf(tx, failed)
   const obstruct = async (reason: string, seconds: number): Promise<DrainStep> => {
     const is_news = await maintenance.obstruct(tx, row.host_id, instance_id, { reason, again_s: seconds })
-    if (is_news) await event.record(tx, [hostChanged(row.host_id)])
+    if (is_news) {
+      await event.record(tx, [hostChanged(row.host_id)])
+      await operation.tellMaintenance(tx, row.host_id)
+    }
     return 'obstructed'
   }
   if (wait_s > 0) return await obstruct(`Its last try failed: ${failed[0]?.reason ?? 'no reason was given'}`, wait_s)

@@ -7,6 +7,7 @@ import type { Cloud } from '../cloud.ts'
 import { metricSubjects, type Subject } from '../store/metrics.ts'
 import { type Caller, forbidden, mayInProject, mayOnSystem } from './caller.ts'
 import { countersOf } from './metric-rates.ts'
+import { type Newest, roomNow } from './metric-pools.ts'
 import { lastOf } from './metrics.ts'
 
 type Labels = Readonly<Record<string, string>>
@@ -49,8 +50,10 @@ const deviceLabel = { disk: 'disk', nic: 'nic', pool: 'pool' } as const
 export function exposedNames(kind: string, name: MetricName): { gauge: string | null; counter: string | null } {
   const { counter } = metricOf(name)
   const is_gauge = counter === undefined || name === 'cpu_percent'
+  // Not croft_pool_pool_used_bytes.
+  const own = name.startsWith(`${kind}_`) ? name : `${kind}_${name}`
   return {
-    gauge: is_gauge ? `croft_${kind}_${name}` : null,
+    gauge: is_gauge ? `croft_${own}` : null,
     counter: counter === undefined ? null : `croft_${kind}_${counter}`,
   }
 }
@@ -61,16 +64,16 @@ export async function exposeMetrics(cloud: Cloud, caller: Caller): Promise<strin
   if (!instances && !system && !in_project) throw forbidden('instance.read', 'in this project')
   const scope = instances ? {} : { project_id: caller.project_id ?? '00000000-0000-0000-0000-000000000000' }
   const subjects = await metricSubjects(cloud.database.db, { ...scope, system })
-  const standing = await standings(cloud, subjects)
+  // Pools are measured by their hosts, which are among these.
+  const measured = subjects.filter(one => one.kind !== 'pool')
+  const standing = await standings(cloud, measured)
   const out = new Exposition()
-  for (const one of subjects) exposeOne(out, one, standing.get(one.id))
+  for (const one of subjects) exposeOne(out, one, one.hosts ? roomNow(one.hosts, standing) : standing.get(one.id))
   if (system) exposeController(out, cloud)
   return out.toString()
 }
 
-interface Standing {
-  series: readonly string[]
-  values: ArrayLike<number>
+interface Standing extends Newest {
   /** By the place of their series. */
   counters: ReadonlyMap<number, number>
 }
@@ -78,24 +81,22 @@ interface Standing {
 /** From memory for hosts whose link is here, else as the controller that has it wrote last. */
 async function standings(cloud: Cloud, subjects: readonly Subject[]): Promise<Map<string, Standing>> {
   const found = new Map<string, Standing>()
-  let is_elsewhere = false
+  const elsewhere: string[] = []
   for (const { id } of subjects) {
     const latest = cloud.metrics.latest(id)
-    if (!latest?.standing) is_elsewhere = true
+    if (!latest?.standing) elsewhere.push(id)
     else {
-      const { series, values, standing } = latest
+      const { at_ms, series, values, standing } = latest
       found.set(id, {
+        at_ms,
         series,
         values,
         counters: new Map(countersOf(series).map(place => [place, standing[place] ?? 0])),
       })
     }
   }
-  if (!is_elsewhere) return found
   const now_ms = cloud.clock.now_ms()
-  const here = new Set(subjects.map(one => one.id))
-  for (const block of await cloud.metrics.store.newest(now_ms - 180_000, now_ms + 1000)) {
-    if (found.has(block.resource_id) || !here.has(block.resource_id)) continue
+  for (const block of await cloud.metrics.store.newest(elsewhere, now_ms - 180_000, now_ms + 1000)) {
     const places = countersOf(block.series)
     const counters = new Map(places.map((place, n) => [place, block.counters?.[n] ?? Number.NaN]))
     found.set(block.resource_id, { ...lastOf(block), counters })
@@ -103,7 +104,7 @@ async function standings(cloud: Cloud, subjects: readonly Subject[]): Promise<Ma
   return found
 }
 
-function exposeOne(out: Exposition, one: Subject, standing: Standing | undefined): void {
+function exposeOne(out: Exposition, one: Subject, standing: (Newest & Partial<Standing>) | undefined): void {
   const labels: Labels = {
     [`${one.kind}_id`]: one.id,
     [one.kind]: one.name,
@@ -125,7 +126,7 @@ function exposeOne(out: Exposition, one: Subject, standing: Standing | undefined
     const { gauge, counter } = exposedNames(one.kind, name)
     if (gauge) out.add(gauge, 'gauge', summary, of_device, standing.values[place] ?? Number.NaN)
     if (counter)
-      out.add(counter, 'counter', `${summary}, since it began`, of_device, standing.counters.get(place) ?? Number.NaN)
+      out.add(counter, 'counter', `${summary}, since it began`, of_device, standing.counters?.get(place) ?? Number.NaN)
   }
 }
 

@@ -7,12 +7,12 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
 import { Together } from '../../lib/together.ts'
 import type { MetricKind } from '../../model/metrics.ts'
-import type { HostSample, InstanceSample, SamplesFrame } from '../../protocol/samples.ts'
+import type { SamplesFrame } from '../../protocol/samples.ts'
 import { channels, type Database } from '../store/database.ts'
 import { MetricStore, type PackedBlock } from '../store/metrics.ts'
 import { MetricLayouts } from './metric-layouts.ts'
-import { finish, fresh, keep, type Latest, type Tracked } from './metric-minute.ts'
-import { standingInto, valuesInto } from './metric-rates.ts'
+import { finish, finishAll, fresh, keep, type Latest, type Tracked } from './metric-minute.ts'
+import { type Sample, standingInto, valuesInto } from './metric-rates.ts'
 
 /** Where a sample is taken in before it is kept. */
 let scratch = new Float64Array(64)
@@ -70,58 +70,51 @@ export class MetricHub {
   /** Writes what is there. */
   async close(): Promise<void> {
     for (const stop of this.stops.splice(0)) stop()
-    const blocks = [...this.tracked.values()].flatMap(one => finish(one))
-    this.write(blocks)
-    await Promise.all(this.writing)
+    await this.flush()
   }
 
   /** A host's samples. Of instances only those count that are placed there. */
-  take(host_id: string, placed: ReadonlyMap<string, unknown>, frame: SamplesFrame): void {
+  take(host_id: string, placed: ReadonlySet<string>, frame: SamplesFrame): void {
     const finished: PackedBlock[] = []
-    const { taken_ms } = frame
-    if (frame.host) finished.push(...this.note('host', host_id, host_id, frame.host, taken_ms))
-    for (const sample of frame.instances) {
-      if (placed.has(sample.id)) finished.push(...this.note('instance', sample.id, host_id, sample, taken_ms))
+    const taken: Taken = {
+      host_id,
+      taken_ms: frame.taken_ms,
+      at_ms: this.parts.clock.now_ms(),
+      step_s: Math.max(1, this.parts.interval_s(host_id) || 10),
+      finished,
+    }
+    if (frame.host) this.note('host', host_id, frame.host, taken)
+    for (const sample of frame.packed ?? frame.instances) {
+      if (placed.has(sample.id)) this.note('instance', sample.id, sample, taken)
     }
     this.write(finished)
   }
 
-  private note(
-    kind: 'instance' | 'host',
-    resource_id: string,
-    host_id: string,
-    sample: InstanceSample | HostSample,
-    taken_ms: number,
-  ): PackedBlock[] {
-    const finished: PackedBlock[] = []
-    const at_ms = this.parts.clock.now_ms()
+  private note(kind: 'instance' | 'host', resource_id: string, sample: Sample, taken: Taken): void {
+    const { host_id, taken_ms, at_ms, step_s, finished } = taken
     const layout = this.layouts.of(kind, sample, host_id)
-    if (!layout) {
+    if (!layout || ('values' in sample && sample.values.length !== layout.series.length)) {
       this.counted.lost += 1
-      return []
+      return
     }
-    let one = this.tracked.get(resource_id)
-    const is_new = !one || one.layout !== layout || one.host_id !== host_id
-    if (is_new) {
-      if (one) finished.push(...finish(one))
-      one = fresh(kind, resource_id, host_id, layout)
-      this.tracked.set(resource_id, one)
-    }
-    if (!one) return finished
+    const known = this.tracked.get(resource_id)
+    const is_new = !known || known.layout !== layout || known.host_id !== host_id
+    if (known && is_new) finish(known, finished)
+    const one = is_new ? fresh(kind, resource_id, host_id, layout) : known
+    if (is_new) this.tracked.set(resource_id, one)
     const width = layout.series.length
     if (scratch.length < width) scratch = new Float64Array(2 * width)
     standingInto(sample, scratch)
     const between_s = (taken_ms - one.taken_ms) / 1000
     const before = is_new ? null : one.standing
     valuesInto(layout, { before, now: scratch, between_s, cpus: sample.cpus }, one.values)
-    one.standing.set(scratch.subarray(0, width))
+    for (let at = 0; at < width; at++) one.standing[at] = scratch[at] ?? 0
     one.taken_ms = taken_ms
     one.at_ms = at_ms
     one.cpus = sample.cpus
-    finished.push(...keep(one, Math.max(1, this.parts.interval_s(host_id) || 10)))
+    keep(one, step_s, finished)
     this.counted.samples += 1
     this.tell(one)
-    return finished
   }
 
   private write(blocks: PackedBlock[]): void {
@@ -154,13 +147,13 @@ export class MetricHub {
     const now_ms = this.parts.clock.now_ms()
     const silent = [...this.tracked.values()].filter(one => now_ms - one.at_ms > silent_ms_max)
     for (const { resource_id } of silent) this.tracked.delete(resource_id)
-    this.write(silent.flatMap(one => finish(one)))
+    this.write(finishAll(silent))
     for (const [id, until_ms] of this.asked) if (until_ms < now_ms) this.asked.delete(id)
   }
 
   /** For tests and shutdown: writes all that is open, and waits for it. */
   async flush(): Promise<void> {
-    this.write([...this.tracked.values()].flatMap(one => finish(one)))
+    this.write(finishAll(this.tracked.values()))
     await Promise.all(this.writing)
   }
 
@@ -175,9 +168,18 @@ export class MetricHub {
   /** The minute that is not in the database yet. */
   openBlock(id: string): PackedBlock | null {
     const one = this.tracked.get(id)
-    if (!one?.block) return null
-    const { at_ms, step_s, mean } = one.block
-    return { resource_id: id, at_ms, step_s, series: one.layout.series, mean, peak: null, counters: null }
+    if (!one?.minute || one.minute.count === 0) return null
+    const { at_ms, step_s, points } = one.minute
+    // A copy: the next minute is written over it.
+    return {
+      resource_id: id,
+      at_ms,
+      step_s,
+      series: one.layout.series,
+      mean: points.slice(),
+      peak: null,
+      counters: null,
+    }
   }
 
   /** Calls for each new sample of these, until the returned function is called. */
@@ -194,6 +196,7 @@ export class MetricHub {
   }
 
   private tell(latest: Latest): void {
+    if (this.watchers.size === 0 && this.asked.size === 0) return
     for (const watcher of this.watchers.get(latest.resource_id) ?? []) watcher(latest)
     if ((this.asked.get(latest.resource_id) ?? 0) > this.parts.clock.now_ms())
       this.notify(told(this.parts.controller_id, latest))
@@ -234,6 +237,15 @@ export class MetricHub {
     const numbers = Object.values(values).map(value => value ?? Number.NaN)
     for (const watcher of this.watchers.get(id) ?? []) watcher({ ...latest, values: numbers })
   }
+}
+
+/** A frame of samples: whose, when, how often, and the minutes that it ends. */
+interface Taken {
+  host_id: string
+  taken_ms: number
+  at_ms: number
+  step_s: number
+  finished: PackedBlock[]
 }
 
 interface Told {

@@ -4,8 +4,7 @@
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { MetricKind } from '../../model/metrics.ts'
-import type { HostSample, InstanceSample } from '../../protocol/samples.ts'
-import { type Layout, layoutKey, layoutOf } from './metric-rates.ts'
+import { type Layout, layoutKey, layoutOf, type Sample } from './metric-rates.ts'
 
 /**
  * Of layouts that nobody here had before, a host may bring this many, and one more after each such time: many more than an honest
@@ -25,7 +24,7 @@ export class MetricLayouts {
   }
 
   /** Null: this host has brought too many. */
-  of(kind: MetricKind, sample: InstanceSample | HostSample, host_id: string): Layout | null {
+  of(kind: MetricKind, sample: Sample, host_id: string): Layout | null {
     const key = layoutKey(kind, sample)
     const known = this.layouts.get(key)
     if (known) return known

@@ -24,15 +24,18 @@ export interface Tracked extends Latest {
   values: Float32Array
   taken_ms: number
   cpus: number
-  block: Open | null
+  /** The minute that is being filled; null before its first sample. */
+  minute: Minute | null
 }
 
-/** A minute that is being filled. */
-interface Open {
+interface Minute {
+  /** Of the first point. */
   at_ms: number
   step_s: number
+  /** How many points there are, those between that were missed included. None: it was taken away. */
   count: number
-  mean: Float32Array
+  /** NaN where nothing was measured; with room for all. */
+  points: Float32Array
 }
 
 /** One buffer for both kinds of numbers: a hundred thousand of these are held. */
@@ -50,37 +53,86 @@ export function fresh(kind: 'instance' | 'host', resource_id: string, host_id: s
     taken_ms: 0,
     at_ms: 0,
     cpus: 1,
-    block: null,
+    minute: null,
   }
 }
 
-/** Puts the values into their place of the minute; the minute before is finished when they are the first of a new one. */
-export function keep(one: Tracked, step_s: number): PackedBlock[] {
+/** Puts the values into their place of the minute; the minute before goes to `finished` when they are the first of a new one. */
+export function keep(one: Tracked, step_s: number, finished: PackedBlock[]): void {
   const grid_ms = Math.floor(one.at_ms / (step_s * 1000)) * step_s * 1000
-  const finished: PackedBlock[] = []
-  const { block } = one
-  const is_other =
-    block && (Math.floor(block.at_ms / minute_ms) !== Math.floor(grid_ms / minute_ms) || block.step_s !== step_s)
-  if (is_other) finished.push(...finish(one))
-  const width = one.layout.series.length
-  if (!one.block) {
-    const room = Math.max(1, Math.ceil(60 / step_s))
-    one.block = { at_ms: grid_ms, step_s, count: 0, mean: new Float32Array(room * width).fill(Number.NaN) }
+  const before = one.minute
+  if (before && (minuteOf(before.at_ms) !== minuteOf(grid_ms) || before.step_s !== step_s)) finish(one, finished)
+  const minute = begun(one, step_s, grid_ms)
+  const { values } = one
+  const width = values.length
+  const place = Math.round((grid_ms - minute.at_ms) / (step_s * 1000))
+  if (place < 0 || (place + 1) * width > minute.points.length) return
+  for (let at = 0; at < width; at++) minute.points[place * width + at] = values[at] ?? Number.NaN
+  minute.count = Math.max(minute.count, place + 1)
+}
+
+const minuteOf = (at_ms: number) => Math.floor(at_ms / minute_ms)
+
+/** The minute that is open, or a new one in the memory of the last. */
+function begun(one: Tracked, step_s: number, at_ms: number): Minute {
+  const length = Math.max(1, Math.ceil(60 / step_s)) * one.values.length
+  const { minute } = one
+  if (minute?.points.length !== length) {
+    return (one.minute = { at_ms, step_s, count: 0, points: new Float32Array(length).fill(Number.NaN) })
   }
-  const place = Math.round((grid_ms - one.block.at_ms) / (step_s * 1000))
-  if (place < 0 || (place + 1) * width > one.block.mean.length) return finished
-  one.block.mean.set(one.values, place * width)
-  one.block.count = Math.max(one.block.count, place + 1)
+  if (minute.count > 0) return minute
+  minute.points.fill(Number.NaN)
+  return Object.assign(minute, { at_ms, step_s })
+}
+
+/** Takes what is there of the open minute away, to be written. */
+export function finish(one: Tracked, finished: PackedBlock[]): void {
+  const { minute, layout, resource_id, standing } = one
+  if (!minute || minute.count === 0) return
+  const { at_ms, step_s, points } = minute
+  const length = minute.count * layout.series.length
+  const [mean, counters] = [shelf.of32(length), shelf.of64(layout.counters.length)]
+  for (let at = 0; at < length; at++) mean[at] = points[at] ?? Number.NaN
+  for (const [at, place] of layout.counters.entries()) counters[at] = standing[place] ?? 0
+  minute.count = 0
+  finished.push({ resource_id, at_ms, step_s, series: layout.series, mean, peak: null, counters })
+}
+
+/** Of all of them. */
+export function finishAll(all: Iterable<Tracked>): PackedBlock[] {
+  const finished: PackedBlock[] = []
+  for (const one of all) finish(one, finished)
   return finished
 }
 
-/** Takes the open block away, as it is to be written. */
-export function finish(one: Tracked): PackedBlock[] {
-  const { block, layout, resource_id, standing } = one
-  one.block = null
-  if (!block || block.count === 0) return []
-  const { at_ms, step_s } = block
-  const mean = block.mean.slice(0, block.count * layout.series.length)
-  const counters = Float64Array.from(layout.counters, place => standing[place] ?? 0)
-  return [{ resource_id, at_ms, step_s, series: layout.series, mean, peak: null, counters }]
+/**
+ * Room for what waits to be written. A buffer for each would be two hundred thousand a minute, and V8 collects all of its heap
+ * when buffers come and go that fast.
+ */
+class Shelf {
+  private buffer = new ArrayBuffer(0)
+  private used = 0
+
+  of32(length: number): Float32Array {
+    const at = this.place(length * 4)
+    return new Float32Array(this.buffer, at, length)
+  }
+
+  of64(length: number): Float64Array {
+    const at = this.place(length * 8)
+    return new Float64Array(this.buffer, at, length)
+  }
+
+  private place(bytes: number): number {
+    const wanted = Math.ceil(bytes / 8) * 8
+    if (this.used + wanted > this.buffer.byteLength) {
+      this.buffer = new ArrayBuffer(Math.max(shelf_bytes, wanted))
+      this.used = 0
+    }
+    this.used += wanted
+    return this.used - wanted
+  }
 }
+
+const shelf_bytes = 256 * 1024
+const shelf = new Shelf()

@@ -4,7 +4,15 @@
  */
 import type { MetricKind, MetricName, SeriesKey } from '../../model/metrics.ts'
 import { metricOf } from '../../model/metrics.ts'
-import type { DiskSample, HostSample, InstanceSample, NicSample } from '../../protocol/samples.ts'
+import {
+  type DiskSample,
+  diskFields,
+  type HostSample,
+  type InstanceSample,
+  nicFields,
+  type NicSample,
+  type PackedSample,
+} from '../../protocol/samples.ts'
 
 /** The series of a resource in their order; the same for all that have the same devices. */
 export interface Layout {
@@ -19,39 +27,43 @@ const between_s_min = 0.5
 const between_s_max = 600
 
 const diskMetrics = {
-  disk_read_bytes_per_s: 'read_bytes',
-  disk_write_bytes_per_s: 'write_bytes',
-  disk_read_ops_per_s: 'read_ops',
-  disk_write_ops_per_s: 'write_ops',
-} as const satisfies Partial<Record<MetricName, keyof DiskSample>>
+  read_bytes: 'disk_read_bytes_per_s',
+  write_bytes: 'disk_write_bytes_per_s',
+  read_ops: 'disk_read_ops_per_s',
+  write_ops: 'disk_write_ops_per_s',
+} as const satisfies Record<Exclude<keyof DiskSample, 'name'>, MetricName>
 
 const nicMetrics = {
-  net_receive_bytes_per_s: 'receive_bytes',
-  net_transmit_bytes_per_s: 'transmit_bytes',
-  net_receive_packets_per_s: 'receive_packets',
-  net_transmit_packets_per_s: 'transmit_packets',
-  net_drops_per_s: 'drops',
-} as const satisfies Partial<Record<MetricName, keyof NicSample>>
+  receive_bytes: 'net_receive_bytes_per_s',
+  transmit_bytes: 'net_transmit_bytes_per_s',
+  receive_packets: 'net_receive_packets_per_s',
+  transmit_packets: 'net_transmit_packets_per_s',
+  drops: 'net_drops_per_s',
+} as const satisfies Record<Exclude<keyof NicSample, 'name'>, MetricName>
 
-const diskEntries = Object.entries(diskMetrics)
-const nicEntries = Object.entries(nicMetrics)
+export type Sample = InstanceSample | PackedSample | HostSample
 
-type Sample = InstanceSample | HostSample
+/** Names of devices, with commas between. */
+function devicesOf(sample: Sample): { pools: string; disks: string; nics: string } {
+  if ('values' in sample) return { pools: '', disks: sample.disks, nics: sample.nics }
+  const names = (all: readonly { name: string }[]) => all.map(one => one.name).join()
+  return { pools: 'pools' in sample ? names(sample.pools) : '', disks: names(sample.disks), nics: names(sample.nics) }
+}
 
 /** Two samples with the same devices have the same key. */
 export function layoutKey(kind: MetricKind, sample: Sample): string {
-  const pools = 'pools' in sample ? sample.pools.map(one => one.name) : []
-  const names = (all: readonly { name: string }[]) => all.map(one => one.name).join()
-  return `${kind}|${pools.join()}|${names(sample.disks)}|${names(sample.nics)}`
+  const { pools, disks, nics } = devicesOf(sample)
+  return `${kind}|${pools}|${disks}|${nics}`
 }
 
 export function layoutOf(kind: MetricKind, sample: Sample): Layout {
+  const { pools, disks, nics } = devicesOf(sample)
+  const each = (names: string) => (names === '' ? [] : names.split(','))
   const series: SeriesKey[] = ['cpu_percent', 'memory_used_bytes', 'memory_size_bytes']
   if ('load1' in sample) series.push('load1')
-  if ('pools' in sample)
-    for (const { name } of sample.pools) series.push(`pool_used_bytes/${name}`, `pool_size_bytes/${name}`)
-  for (const { name } of sample.disks) for (const [metric] of diskEntries) series.push(`${metric}/${name}`)
-  for (const { name } of sample.nics) for (const [metric] of nicEntries) series.push(`${metric}/${name}`)
+  for (const name of each(pools)) series.push(`pool_used_bytes/${name}`, `pool_size_bytes/${name}`)
+  for (const name of each(disks)) for (const field of diskFields) series.push(`${diskMetrics[field]}/${name}`)
+  for (const name of each(nics)) for (const field of nicFields) series.push(`${nicMetrics[field]}/${name}`)
   return { key: layoutKey(kind, sample), series, counters: countersOf(series) }
 }
 
@@ -65,6 +77,11 @@ export function countersOf(series: readonly SeriesKey[]): number[] {
  * samples a second pass here: nothing is made anew.
  */
 export function standingInto(sample: Sample, standing: Float64Array): void {
+  if ('values' in sample) {
+    const { values } = sample
+    for (let at = 0; at < values.length; at++) standing[at] = values[at] ?? Number.NaN
+    return
+  }
   standing[0] = sample.cpu_s
   standing[1] = sample.memory_used_bytes ?? Number.NaN
   standing[2] = sample.memory_size_bytes
@@ -76,8 +93,8 @@ export function standingInto(sample: Sample, standing: Float64Array): void {
       standing[at++] = size_bytes
     }
   }
-  for (const disk of sample.disks) for (const [, field] of diskEntries) standing[at++] = disk[field]
-  for (const nic of sample.nics) for (const [, field] of nicEntries) standing[at++] = nic[field]
+  for (const disk of sample.disks) for (const field of diskFields) standing[at++] = disk[field]
+  for (const nic of sample.nics) for (const field of nicFields) standing[at++] = nic[field]
 }
 
 /**
@@ -89,7 +106,7 @@ export function valuesInto(
   { before, now, between_s, cpus }: { before: Float64Array | null; now: Float64Array; between_s: number; cpus: number },
   values: Float32Array,
 ): void {
-  values.set(now.subarray(0, values.length))
+  for (let at = 0; at < values.length; at++) values[at] = now[at] ?? Number.NaN
   const has_rates = before !== null && between_s >= between_s_min && between_s <= between_s_max
   for (const at of layout.counters) {
     const [last, next] = [before?.[at] ?? 0, now[at] ?? 0]

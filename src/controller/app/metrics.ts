@@ -8,7 +8,7 @@ import { rolledUp } from '../store/metric-rollup.ts'
 import { metricSubjects, rings, type Subject } from '../store/metrics.ts'
 import { type Caller, mayOnInstance, mayOnSystem } from './caller.ts'
 import { type Block, type Line, type NamesOf, putTogether } from './metric-blocks.ts'
-import type { Latest } from './metric-minute.ts'
+import { fillGaps, hearOne, type Newest, roomName, roomNow, roomOf, speakers, type Speaking } from './metric-pools.ts'
 
 const hour_ms = 3_600_000
 /** Per series; more than a screen has columns. */
@@ -24,7 +24,7 @@ async function subjectsOf(cloud: Cloud, caller: Caller, ids: readonly string[]):
   const found = new Map((await metricSubjects(cloud.database.db, { ids })).map(one => [one.id, one]))
   return ids.map(id => {
     const one = found.get(id)
-    if (!one || !maySee(caller, one)) throw notFound('instance, host or cluster', id)
+    if (!one || !maySee(caller, one)) throw notFound('instance, host, cluster or pool', id)
     return one
   })
 }
@@ -34,8 +34,22 @@ function maySee(caller: Caller, { id, kind, project_id }: Subject): boolean {
   return mayOnInstance(caller, 'instance.read', { id, project_id })
 }
 
-/** A series as itself and as a part of its devices' sum, as far as asked for. */
-function namesOf({ names, devices }: Asked): NamesOf {
+/** Those whose samples tell of it. */
+function measurersOf(one: Subject): string[] {
+  return one.hosts?.map(host => host.id) ?? [one.id]
+}
+
+/** A series as itself and as a part of its devices' sum, as far as asked for; of a pool's hosts only its room. */
+function namesOf({ kind }: Subject, asked: Asked): NamesOf {
+  const names = namesAsked(asked)
+  if (kind !== 'pool') return names
+  return key => {
+    const name = roomName(key)
+    return name === null ? [] : names(name)
+  }
+}
+
+function namesAsked({ names, devices }: Asked): NamesOf {
   const wanted = names && new Set<string>(names)
   return key => {
     const split = splitSeries(key)
@@ -54,15 +68,18 @@ export async function getMetrics(
   const from_ms = query.from === undefined ? to_ms - hour_ms : Date.parse(query.from)
   if (!(from_ms < to_ms)) throw new CloudError('invalid', '`from` must be before `to`.')
   const subjects = await subjectsOf(cloud, caller, query.resource)
-  const least_s = subjects.some(one => one.kind === 'cluster') ? 60 : cloud.settings.get('metrics.interval_s') || 10
+  const least_s = await leastStep_s(cloud, subjects)
   const step_s = stepFor(from_ms, to_ms, now_ms, Math.max(least_s, query.step_s ?? 0))
   const step_ms = step_s * 1000
   const start_ms = Math.floor(from_ms / step_ms) * step_ms
   const points = Math.ceil((to_ms - start_ms) / step_ms)
-  const blocks = await readBlocks(cloud, query.resource, start_ms, to_ms, step_s)
-  const resources = subjects.map(({ id, kind, name }) => {
-    const lines = putTogether(blocks.get(id) ?? [], { from_ms: start_ms, step_s, points }, namesOf(query))
-    return { resource_id: id, kind, name, series: [...lines].map(([key, line]) => seriesOf(key, line)) }
+  const sources = await sourcesOf(cloud, subjects)
+  const blocks = await readBlocks(cloud, [...new Set([...sources.values()].flat())], start_ms, to_ms, step_s)
+  const grid = { from_ms: start_ms, step_s, points }
+  const resources = subjects.map(one => {
+    const told = (sources.get(one.id) ?? []).map(id => putTogether(blocks.get(id) ?? [], grid, namesOf(one, query)))
+    const series = [...fillGaps(told)].map(([key, line]) => seriesOf(key, line))
+    return { resource_id: one.id, kind: one.kind, name: one.name, series }
   })
   return {
     from: new Date(start_ms).toISOString(),
@@ -70,6 +87,26 @@ export async function getMetrics(
     step_s,
     resources,
   }
+}
+
+/** Whose history is read of a pool: so few that a pool of a hundred hosts does not cost a hundred times as much. */
+const sources_max = 4
+
+/** By the id of each subject whose history is its own, first the one that counts where several have one. */
+async function sourcesOf(cloud: Cloud, subjects: readonly Subject[]): Promise<Map<string, string[]>> {
+  const shared = subjects.filter(one => (one.hosts?.length ?? 0) > 1)
+  const newest = await newestOf(cloud, shared.flatMap(measurersOf))
+  return new Map(
+    subjects.map(one => [one.id, one.hosts ? speakers(one.hosts, newest).slice(0, sources_max) : [one.id]]),
+  )
+}
+
+/** All of them have a point so often: their hosts measure themselves as the setting says there, and clusters are summed up each minute. */
+async function leastStep_s({ database, settings }: Cloud, subjects: readonly Subject[]): Promise<number> {
+  const host_ids = [...new Set(subjects.flatMap(one => one.hosts?.map(host => host.id) ?? one.host_id ?? []))]
+  await settings.learn(database.db, host_ids)
+  const intervals = host_ids.map(host_id => settings.at('metrics.interval_s', { host_id }) || 10)
+  return Math.max(...intervals, subjects.some(one => one.kind === 'cluster') ? 60 : 1)
 }
 
 /** The least of the usual distances that is not less than asked for, that history still has, and that is not too many points. */
@@ -138,47 +175,72 @@ function rounded(value: number): number | null {
 
 export async function latestMetrics(cloud: Cloud, caller: Caller, query: Asked): Promise<{ resources: MetricsNow[] }> {
   const subjects = await subjectsOf(cloud, caller, query.resource)
-  const elsewhere = subjects.filter(one => !cloud.metrics.latest(one.id)).map(one => one.id)
-  const now_ms = cloud.clock.now_ms()
-  const written =
-    elsewhere.length > 0 ? await cloud.metrics.store.read('seconds', elsewhere, now_ms - 180_000, now_ms + 1000) : []
-  const newest = new Map(written.map(block => [block.resource_id, block]))
+  const newest = await newestOf(cloud, subjects.flatMap(measurersOf))
   return {
     resources: subjects.map(one => {
-      const latest = cloud.metrics.latest(one.id)
-      if (latest) return nowOf(one, latest, query)
-      const block = newest.get(one.id)
-      if (!block) return { resource_id: one.id, kind: one.kind, name: one.name, at: null, values: [] }
-      return nowOf(one, lastOf(block), query)
+      const now = one.hosts ? roomNow(one.hosts, newest) : newest.get(one.id)
+      if (now) return nowOf(one, now, query)
+      return { resource_id: one.id, kind: one.kind, name: one.name, at: null, values: [] }
     }),
   }
 }
 
+/** What is known of these of the last three minutes: from memory where their link is here, else as it was written last. */
+async function newestOf({ metrics, clock }: Cloud, ids: readonly string[]): Promise<Map<string, Newest>> {
+  const found = new Map<string, Newest>()
+  const elsewhere: string[] = []
+  for (const id of new Set(ids)) {
+    const latest = metrics.latest(id)
+    if (latest) found.set(id, latest)
+    else elsewhere.push(id)
+  }
+  const now_ms = clock.now_ms()
+  const written = await metrics.store.newest(elsewhere, now_ms - 180_000, now_ms + 1000)
+  for (const block of written) found.set(block.resource_id, lastOf(block))
+  return found
+}
+
 /** The last point of a block. */
-export function lastOf(block: Block): Pick<Latest, 'at_ms' | 'series' | 'values'> {
+export function lastOf(block: Block): Newest {
   const width = block.series.length
   const last = Math.floor(block.mean.length / width) - 1
   const values = block.mean.subarray(last * width)
   return { at_ms: block.at_ms + last * block.step_s * 1000, series: block.series, values }
 }
 
-function nowOf(one: Subject, latest: Pick<Latest, 'at_ms' | 'series' | 'values'>, query: Asked): MetricsNow {
+function nowOf(one: Subject, latest: Newest, query: Asked): MetricsNow {
   const block = { at_ms: 0, step_s: 1, series: latest.series, mean: Float32Array.from(latest.values), peak: null }
-  const lines = putTogether([block], { from_ms: 0, step_s: 1, points: 1 }, namesOf(query))
+  const lines = putTogether([block], { from_ms: 0, step_s: 1, points: 1 }, namesAsked(query))
   const values = [...lines].map(([key, line]) => ({ ...describe(key), value: rounded(line.mean[0] ?? Number.NaN) }))
   return { resource_id: one.id, kind: one.kind, name: one.name, at: new Date(latest.at_ms).toISOString(), values }
 }
 
-/** Calls for each sample of these, as the latest values are, until the returned function is called. */
+/**
+ * Calls for each sample of these, as the latest values are, until the returned function is called. `speaking`: who spoke last for
+ * each pool; given again, a watch that takes over from another goes on with the same.
+ */
 export async function watchMetrics(
   cloud: Cloud,
   caller: Caller,
   query: Asked,
   told: (now: MetricsNow) => void,
+  speaking: Speaking = new Map(),
 ): Promise<() => void> {
-  const subjects = new Map((await subjectsOf(cloud, caller, query.resource)).map(one => [one.id, one]))
-  return cloud.metrics.watch(query.resource, latest => {
-    const one = subjects.get(latest.resource_id)
-    if (one) told(nowOf(one, latest, query))
+  const subjects = await subjectsOf(cloud, caller, query.resource)
+  const about = new Map<string, Subject[]>()
+  for (const one of subjects) {
+    for (const id of measurersOf(one)) about.set(id, [...(about.get(id) ?? []), one])
+  }
+  const { settings } = cloud
+  await settings.learn(
+    cloud.database.db,
+    subjects.flatMap(one => (one.hosts ? measurersOf(one) : [])),
+  )
+  const silent_ms = (host_id: string) => 1500 * (settings.at('metrics.interval_s', { host_id }) || 10)
+  return cloud.metrics.watch([...about.keys()], latest => {
+    for (const one of about.get(latest.resource_id) ?? []) {
+      const now = one.kind === 'pool' ? roomOf(latest) : latest
+      if (now && (one.kind !== 'pool' || hearOne(speaking, one.id, latest, silent_ms))) told(nowOf(one, now, query))
+    }
   })
 }

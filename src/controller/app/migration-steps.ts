@@ -3,13 +3,15 @@
  * model/migration.ts; docs/design/0009-moving.md has the whole.
  */
 import type { Cloud } from '../cloud.ts'
-import { isMoving, type MigrationOutcome, nextOf } from '../../model/migration.ts'
+import { carriedOf, isMoving, type MigrationOutcome, type MigrationSide, nextOf } from '../../model/migration.ts'
 import type { InstanceReport } from '../../protocol/messages.ts'
-import type { MigrationProgress } from '../../protocol/migration.ts'
+import type { MigrationProgress, MigrationReport } from '../../protocol/migration.ts'
 import { channels, json, type Tx } from '../store/database.ts'
 import { event, type NewEvent } from '../store/event.ts'
 import { hardwareClaim } from '../store/hardware-claim.ts'
 import { host } from '../store/host.ts'
+import { peerFault } from '../store/host-belief.ts'
+import { addressesOf } from '../store/host-trust.ts'
 import { instance } from '../store/instance.ts'
 import { type MigrationRow, migration } from '../store/migration.ts'
 import { migrationContent } from '../store/migration-content.ts'
@@ -17,7 +19,7 @@ import { operation } from '../store/operation.ts'
 import { wanted } from '../store/wanted.ts'
 
 /** What hosts said of instances, in the order of their saying. */
-export type Said = Pick<InstanceReport, 'id' | 'power' | 'migration'> & { host_id: string }
+export type Said = Pick<InstanceReport, 'id' | 'power' | 'migration' | 'guarded_version'> & { host_id: string }
 
 /** Progress is told at most so often, and its events are kept no longer than this while it goes on. */
 const progress_kept_s = 30
@@ -25,12 +27,12 @@ const progress_kept_s = 30
 /** To whoever holds consoles of the instance. */
 export const movedNotice = (instance_id: string) => `moved ${instance_id}`
 
-/** Follows hosts' reports. The hosts are locked; instances and migrations are locked here. */
-export async function followMigrations(tx: Tx, said: readonly Said[]): Promise<void> {
-  const concerned = await migration.concerned(tx, said)
-  if (concerned.size === 0) return
-  await instance.lockAll(tx, [...concerned])
-  const open = await migration.lockOpen(tx, [...concerned])
+/** Follows hosts' reports. The hosts are locked; instances and migrations are locked here. `moving`: the instances with open moves that name the host that speaks. */
+export async function followMigrations(tx: Tx, said: readonly Said[], moving: ReadonlySet<string>): Promise<void> {
+  const concerned = [...new Set(said.flatMap(({ id }) => (moving.has(id) ? id : [])))]
+  if (concerned.length === 0) return
+  await instance.lockAll(tx, concerned)
+  const open = await migration.lockOpen(tx, concerned)
   for (const one of said) {
     for (const row of open) if (row.instance_id === one.id && row.phase !== 'ended') await follow(tx, row, one)
   }
@@ -41,14 +43,17 @@ async function follow(tx: Tx, row: MigrationRow, said: Said): Promise<void> {
   const side = said.host_id === row.source_host_id ? 'source' : 'target'
   // Words about another migration of the same instance are none about this one.
   const word = said.migration?.id === row.id ? said.migration : null
+  if (word) await carryWord(tx, row, side, word)
   const next = nextOf(row, side, { absent: said.power === 'absent', phase: word?.phase ?? null })
   switch (next) {
     case 'send':
-      return await send(tx, row, word?.address ?? null)
+      return await send(tx, row, { peer_address: word?.address ?? null, guarded_version: said.guarded_version ?? null })
     case 'progress':
+      // At the hand-over, of which the target does not say how it ended: what it waits for is shown by this.
+      if (said.power === 'paused') await event.record(tx, [changed(row)])
       return await noteProgress(tx, row, word?.progress ?? null)
     case 'switch':
-      return await switchOver(tx, row, word?.progress ?? null)
+      return await switchOver(tx, row, word)
     case 'give-up':
       return await giveUp(tx, row, word?.phase === 'cancelled' ? 'cancelled' : 'failed', word?.reason ?? null)
     case 'ask-cancel':
@@ -60,6 +65,12 @@ async function follow(tx: Tx, row: MigrationRow, said: Said): Promise<void> {
     default:
       next satisfies never
   }
+}
+
+/** Of a hand-over whose two hosts may not reach each other. */
+async function carryWord(tx: Tx, row: MigrationRow, side: MigrationSide, word: MigrationReport): Promise<void> {
+  const news = carriedOf(row, side, word)
+  if (news !== null) await step(tx, row, news)
 }
 
 /** Writes a step, in the row at hand too, and tells of it. */
@@ -106,11 +117,21 @@ const hostsChanged = (row: MigrationRow): NewEvent[] =>
   }))
 
 /** The target listens: the source may begin. Again with another address, when its agent was started anew. */
-async function send(tx: Tx, row: MigrationRow, peer_address: string | null): Promise<void> {
-  if (row.phase === 'sending' && (peer_address === null || peer_address === row.peer_address)) return
+async function send(
+  tx: Tx,
+  row: MigrationRow,
+  { peer_address, guarded_version }: Pick<MigrationRow, 'peer_address' | 'guarded_version'>,
+): Promise<void> {
+  const moved = peer_address !== null && peer_address !== row.peer_address
+  const guards = guarded_version !== row.guarded_version
+  if (row.phase === 'sending' && !moved && !guards) return
+  // The source dials it: a host says only of itself where it is.
+  const fault =
+    moved || row.phase === 'preparing' ? peerFault(await addressesOf(tx, row.target_host_id), peer_address) : null
+  if (fault !== null) return await askCancel(tx, row, 'failed', fault)
   const first =
     row.phase === 'preparing' ? { phase: 'sending' as const, sending_at: await migrationContent.now(tx) } : {}
-  await step(tx, row, { ...first, peer_address }, { network: true })
+  await step(tx, row, { ...first, guarded_version, ...(moved && { peer_address }) }, { network: true })
 }
 
 async function noteProgress(tx: Tx, row: MigrationRow, progress: MigrationProgress | null): Promise<void> {
@@ -137,9 +158,13 @@ async function noteProgress(tx: Tx, row: MigrationRow, progress: MigrationProgre
  * The one moment at which the instance becomes the target's: host, volumes, ports. What is claimed stays claimed on both: the
  * migration's own amounts are the source's from now on.
  */
-async function switchOver(tx: Tx, row: MigrationRow, progress: MigrationProgress | null): Promise<void> {
+export async function switchOver(tx: Tx, row: MigrationRow, word: MigrationReport | null): Promise<void> {
+  const progress = word?.progress ?? null
   const told = await toldNow(tx, row)
   const volumes = await migrationContent.rehost(tx, row)
+  // The same, unless both hosts had one pool when the room was claimed, and have not any more.
+  const disk_gib = volumes.reduce((sum, one) => sum + one.size_gib, 0) - row.disk_gib
+  await host.moveDisk(tx, { from: row.source_host_id, to: row.target_host_id, disk_gib })
   const { project_id } = row
   await step(
     tx,
@@ -147,7 +172,7 @@ async function switchOver(tx: Tx, row: MigrationRow, progress: MigrationProgress
     {
       phase: 'leaving',
       outcome: 'succeeded',
-      reason: null,
+      reason: word?.reason ?? null,
       switched_at: await migrationContent.now(tx),
       told,
       ...(progress !== null && { progress }),
@@ -155,13 +180,14 @@ async function switchOver(tx: Tx, row: MigrationRow, progress: MigrationProgress
     {
       events: [
         ...hostsChanged(row),
-        ...volumes.map(resource_id => ({ noun: 'volume', kind: 'changed', resource_id, project_id })),
+        ...volumes.map(({ id }) => ({ noun: 'volume', kind: 'changed', resource_id: id, project_id })),
       ],
       network: true,
     },
   )
   await event.notify(tx, channels.console, movedNotice(row.instance_id))
   if (row.operation_id !== null) await operation.end(tx, row.operation_id, 'succeeded', null)
+  await operation.tellMaintenance(tx, row.source_host_id)
 }
 
 /** What its host was told of the instance last; null when the instance is no more. */

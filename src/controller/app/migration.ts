@@ -147,6 +147,7 @@ export async function beginMove(
       ...(asked.host_id !== undefined && { zone_id: null }),
       cpu_flags: await seenFlags(tx, row, kind),
       caller: asked.caller,
+      ...(asked.cause === 'maintenance' && { leaves: { host_id: source_host_id, for_good: false } }),
     },
   )
   await cloud.settings.learn(tx, [source_host_id])

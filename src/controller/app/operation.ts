@@ -1,13 +1,22 @@
 /** Operations as people see and wait for them. */
-import type { Operation, operationRoutes } from '../../api/operation.ts'
+import type { Operation, OperationTarget, operationRoutes } from '../../api/operation.ts'
 import type { QueryOf } from '../../api/route.ts'
 import { Together } from '../../lib/together.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import type { EventRow } from '../store/event.ts'
 import { operation } from '../store/operation.ts'
+import { operationTarget } from '../store/operation-target.ts'
 import type { Page } from '../store/page.ts'
-import { type Caller, forbidden, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
+import {
+  type Caller,
+  forbidden,
+  givenInstances,
+  mayInProject,
+  mayOnInstance,
+  mayOnSystem,
+  visibleProject,
+} from './caller.ts'
 import { change, mayRedo } from './change.ts'
 import { cancelOfOperation } from './migration.ts'
 import { stopWanting } from './instance-cancel.ts'
@@ -26,6 +35,22 @@ export async function getOperation(cloud: Cloud, caller: Caller, id: string): Pr
   const found = await operation.find(cloud.database.db, id)
   if (!found || !maySee(caller, found, 'instance.read')) throw notFound('operation', id)
   return found
+}
+
+/** What became of each thing that it is about; for whom only single instances were given to, of those alone. */
+export async function listTargets(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  query: QueryOf<typeof operationRoutes.targets>,
+): Promise<Page<OperationTarget>> {
+  const { project_id } = await getOperation(cloud, caller, id)
+  const sees_all = mayInProject(caller, 'operation.read') || mayOnSystem(caller, 'operation.read')
+  const given = sees_all ? undefined : givenInstances(caller, 'instance.read')
+  const { items, next } = await operationTarget.list(cloud.database.db, { ...query, operation_id: id, given })
+  // Who may read operations, and no instances, learns no names from them.
+  const named = (one: OperationTarget) => mayOnInstance(caller, 'instance.read', { id: one.resource_id, project_id })
+  return { items: items.map(one => (named(one) ? one : { ...one, name: null })), next }
 }
 
 /** What is done with an instance that was given to the caller singly is theirs to see; to cancel, if they may operate it. */

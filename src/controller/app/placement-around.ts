@@ -5,9 +5,20 @@
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import type { Around, PlacementAsked } from '../scheduler/snapshot.ts'
+import { absence } from '../store/absence.ts'
 import type { Tx } from '../store/database.ts'
 import { instanceGroup } from '../store/instance-group.ts'
 import { roomOfClusters } from './ha-reserve.ts'
+
+/**
+ * A host that all leave who are on it, because it is emptied or lost. Those of a group that stays together and are still there keep nobody from
+ * going where there is room: the first goes, and the others follow it. `for_good`: it is lost, and so not even what an instance was to be
+ * with keeps it from running elsewhere.
+ */
+export interface Leaves {
+  host_id: string
+  for_good: boolean
+}
 
 /**
  * `hold`: locks the group; without it nothing is locked. `moving`: the instance that is placed anew, and does not count where
@@ -17,12 +28,15 @@ export async function lookAround(
   cloud: Cloud,
   tx: Tx,
   asked: PlacementAsked,
-  { hold, moving, uses_reserve }: { hold: boolean; moving?: string; uses_reserve?: boolean | undefined },
+  { hold, moving, leaves, uses_reserve }: LookOptions,
 ): Promise<PlacementAsked> {
   const around: { -readonly [K in keyof Around]: Around[K] } = { ...asked.around }
   if (asked.group) {
     if (hold && !(await instanceGroup.lock(tx, asked.group.id))) throw notFound('instance group', asked.group.id)
-    around.group_hosts = await instanceGroup.hosts(tx, asked.group.id, moving ?? null)
+    const group_hosts = await instanceGroup.hosts(tx, asked.group.id, moving ?? null)
+    if (leaves && asked.group.policy === 'affinity')
+      for (const host_id of await leftBy(tx, leaves, group_hosts.keys())) group_hosts.delete(host_id)
+    around.group_hosts = group_hosts
   }
   const { different_from = [], same_as = [] } = asked
   if (different_from.length + same_as.length > 0) {
@@ -37,13 +51,32 @@ export async function lookAround(
         }),
       )
     around.different_hosts = hostsOf(different_from)
-    around.same_hosts = hostsOf(same_as)
+    const same_hosts = hostsOf(same_as)
+    const lost = leaves?.for_good ? await leftBy(tx, leaves, same_hosts) : []
+    for (const host_id of lost) same_hosts.delete(host_id)
+    if (lost.length > 0 && same_hosts.size > 1) same_hosts.clear()
+    around.same_hosts = same_hosts
   }
   const image_hosts = asked.image_id === undefined ? undefined : cloud.hosts.withImage(asked.image_id)
   if (image_hosts) around.image_hosts = image_hosts
   const cluster_room = uses_reserve ? null : await roomOfClusters(cloud, tx, hold)
   if (cluster_room) around.cluster_room = cluster_room
   return { ...asked, around }
+}
+
+/** The host that it leaves, and with one that is lost all that are: whoever was on two of them would wait for the other's host for ever. */
+async function leftBy(tx: Tx, { host_id, for_good }: Leaves, among: Iterable<string>): Promise<string[]> {
+  const found = [...among]
+  if (!for_good || found.length === 0) return found.filter(one => one === host_id)
+  const fenced = await absence.fencedAmong(tx, found)
+  return found.filter(one => one === host_id || fenced.has(one))
+}
+
+interface LookOptions {
+  hold: boolean
+  moving?: string
+  leaves?: Leaves | undefined
+  uses_reserve?: boolean | undefined
 }
 
 /** The group that is asked for by id. Throws not_found. */

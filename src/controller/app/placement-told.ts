@@ -3,11 +3,12 @@ import type { Placement } from '../../api/placement.ts'
 import { CloudError, type ErrorDetail, notFound } from '../../model/errors.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
-import { inWords } from '../scheduler/filters/index.ts'
+import { inWords, whatHelps } from '../scheduler/filters/index.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import { type NewPlacement, placement } from '../store/placement.ts'
 import { type Caller, mayOnSystem, projectOf } from './caller.ts'
+import { vcpusText } from '../../model/words.ts'
 
 /** No host can take it: the decision is kept once the transaction that asked has been rolled back. */
 export class NoCapacity extends CloudError {
@@ -41,7 +42,14 @@ export const maySeeHosts = (caller: Caller): boolean => mayOnSystem(caller, 'top
 
 export function refused(cloud: Cloud, wanting: Wanting, decisions: readonly Decision[]): NoCapacity {
   const { sentence, detail } = noRoom(wanting, decisions)
-  const last = decisions.at(-1) ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], refusals: {} }
+  const last = decisions.at(-1) ?? {
+    host_id: null,
+    zone_id: null,
+    cpu_baseline: null,
+    hosts: [],
+    fitting: 0,
+    refusals: {},
+  }
   const { caller, project_id, instance_id, asked } = wanting
   const id = makeId<PlacementId>(cloud)
   return new NoCapacity(
@@ -76,11 +84,11 @@ export function noRoom(
   const most =
     count > 1
       ? `Only ${fitted} of ${count} would fit`
-      : `No host can take ${asked.vcpus} vCPUs, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
+      : `No host can take ${vcpusText(asked.vcpus)}, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
   const told =
     why.length > 0 ? ` (${[...why, ...more].join('; ')})` : ' (there is no host yet: join one with croft host invite)'
   return {
-    sentence: `${most}${told}. Choose a smaller flavor, free some room, or add a host.`,
+    sentence: `${most}${told}. ${whatHelps(reasons.map(one => one.filter))}`,
     detail: { refusals: last.refusals, fitted },
   }
 }

@@ -13,14 +13,14 @@ import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { type Decision, place } from '../scheduler/place.ts'
 import { type CpuNames, diskNeeded, type HostSnapshot, type PlacementAsked } from '../scheduler/snapshot.ts'
-import type { Tx } from '../store/database.ts'
+import { atOnce, type Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
 import { instanceGroup } from '../store/instance-group.ts'
 import { placement } from '../store/placement.ts'
 import type { Caller } from './caller.ts'
 import { giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
-import { lookAround } from './placement-around.ts'
+import { type Leaves, lookAround } from './placement-around.ts'
 import { noRoom, refused } from './placement-told.ts'
 import { factorsOf } from './setting-values.ts'
 
@@ -49,16 +49,23 @@ interface Plan {
   hosts: readonly HostSnapshot[]
 }
 
-async function decide(cloud: Cloud, tx: Tx, wish: PlacementAsked, count: number): Promise<Plan> {
+async function decide(
+  cloud: Cloud,
+  tx: Tx,
+  wish: PlacementAsked,
+  count: number,
+  { allowed, hosts: seen }: { allowed?: Promise<unknown> | undefined; hosts?: readonly HostSnapshot[] } = {},
+): Promise<Plan> {
   const asked = await withHardware(tx, wish)
   const factors = factorsOf(cloud.settings)
-  const look = async (with_promised: boolean) => {
-    const hosts = await cloud.hosts.view(tx, { with_promised })
+  const look = async (with_promised: boolean, known?: readonly HostSnapshot[]) => {
+    const hosts = known ?? (await cloud.hosts.view(tx, { with_promised }))
+    await allowed
     const own = await cloud.modules.ask(hosts, asked, count)
     if (own) return { hosts, decisions: place(hosts, asked, count, { factors, ...own }) }
     return { hosts, decisions: cloud.hosts.placer.place(hosts, asked, count, factors) }
   }
-  let { hosts, decisions } = await look(true)
+  let { hosts, decisions } = await look(true, seen)
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
   if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
   const placed = decisions.flatMap(decision => {
@@ -89,14 +96,29 @@ export async function tryPlacing(
   return { ...plan, refused: new CloudError('no_capacity', sentence, detail) }
 }
 
-/** Decides for `count` like instances, of which perhaps not all find room. Only a group is locked by it. */
-export async function planPlaces(cloud: Cloud, tx: Tx, wish: PlacementAsked, count: number): Promise<Plan> {
-  return await decide(cloud, tx, await lookAround(cloud, tx, wish, { hold: true }), count)
+/**
+ * Decides for `count` like instances, of which perhaps not all find room. Only a group is locked by it. Hosts are read at once, but nothing is
+ * decided, nor a module asked, before `allowed` is fulfilled; throws what that does.
+ */
+export async function planPlaces(
+  cloud: Cloud,
+  tx: Tx,
+  wish: PlacementAsked,
+  count: number,
+  allowed?: Promise<unknown>,
+): Promise<Plan> {
+  const around = (part: Tx) => lookAround(cloud, part, wish, { hold: true })
+  // Whose first statement locks a group, and others after it, reads hosts once it has all of them.
+  if (wish.group ?? wish.different_from ?? wish.same_as)
+    return await decide(cloud, tx, await around(tx), count, { allowed })
+  const [asked, hosts] = await atOnce(tx, around, part => cloud.hosts.view(part, { with_promised: true }))
+  return await decide(cloud, tx, asked, count, { allowed, hosts })
 }
 
 /**
  * Claims on hosts what was planned for `count` instances, all or nothing; what has lost its room meanwhile is planned anew. Throws
- * NoCapacity, with the explanation to be kept under the id in the error's detail.
+ * NoCapacity, with the explanation to be kept under the id in the error's detail. Before `allowed` is fulfilled nobody here is kept away from
+ * the room, nor is anything decided anew; throws what that does.
  */
 export async function claimPlaces(
   cloud: Cloud,
@@ -104,10 +126,11 @@ export async function claimPlaces(
   caller: Caller,
   planned: Plan,
   count: number,
+  allowed?: Promise<unknown>,
 ): Promise<Placed[]> {
   const { asked } = planned
   const project_id = asked.project_id ?? caller.project_id ?? ''
-  return await claimPlan(cloud, tx, planned, { caller, project_id, instance_id: null, asked, count })
+  return await claimPlan(cloud, tx, planned, { caller, project_id, instance_id: null, asked, count }, allowed)
 }
 
 async function claimPlan(
@@ -115,12 +138,15 @@ async function claimPlan(
   tx: Tx,
   planned: Plan,
   wanting: Parameters<typeof refused>[1],
+  allowed?: Promise<unknown>,
 ): Promise<Placed[]> {
   const { asked, count } = wanting
   let plan = planned
   for (let attempt = 1; plan.placed.length === count; attempt++) {
     const claims = claimsFor(plan)
-    if (await host.claim(tx, claims)) {
+    const claimed = await host.claim(tx, claims)
+    await allowed
+    if (claimed) {
       const placed = await giveHardware(tx, plan)
       if (placed) {
         cloud.hosts.promise(claims, asked.image_id)
@@ -171,6 +197,8 @@ export interface Elsewhere {
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
   zone_id?: string | null
+  /** The host that it leaves holds others to it no longer. */
+  leaves?: Leaves
   /** It may take what its cluster keeps free for lost hosts: that is what it is kept for. */
   uses_reserve?: boolean | undefined
   /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
@@ -213,7 +241,7 @@ export async function tryPlacingExisting(
 ): Promise<Decision> {
   const asked = await askedOf(cloud, tx, instance, elsewhere, false)
   const { decisions } = await decide(cloud, tx, asked, 1)
-  return decisions[0] ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], refusals: {} }
+  return decisions[0] ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], fitting: 0, refusals: {} }
 }
 
 /** What it was made with, as far as that still counts. */
@@ -221,7 +249,7 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, disks_pool_id, pool_id, zone_id, uses_reserve, cpu_flags = [] }: Elsewhere,
+  { exclude, host_id, disk_gib, disks_pool_id, pool_id, zone_id, leaves, uses_reserve, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -240,5 +268,5 @@ async function askedOf(
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
     around: { excluded: exclude, ...(disks_pool_id && { disks_pool_id }) },
   }
-  return await lookAround(cloud, tx, asked, { hold, moving: instance.id, uses_reserve })
+  return await lookAround(cloud, tx, asked, { hold, moving: instance.id, leaves, uses_reserve })
 }

@@ -5,21 +5,25 @@
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 import { Name, Tags } from '../../api/common.ts'
+import type { Flavor } from '../../api/flavor.ts'
 import type { Host } from '../../api/host.ts'
 import { InstanceCreate } from '../../api/instance-create.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { recoveryOf } from '../../model/availability.ts'
 import { graphicsOf } from '../../model/graphics.ts'
+import type { AssignedHardware, Hardware } from '../../model/hardware.ts'
+import { BadHardware, mergedProperties, readHardware } from '../../model/hardware-properties.ts'
 import { limits } from '../../model/limits.ts'
 import type { WantedInstance, WantedPort } from '../../protocol/wanted.ts'
 import type { Cloud } from '../cloud.ts'
 import { address } from '../store/address.ts'
 import { bootSource } from '../store/boot-source.ts'
 import { onConstraint } from '../store/constraint.ts'
-import type { Tx } from '../store/database.ts'
+import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { flavor } from '../store/flavor.ts'
 import { type HeldRow, held } from '../store/held.ts'
+import { heldPlace } from '../store/held-place.ts'
 import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
 import { instancePorts } from '../store/instance-ports.ts'
@@ -32,6 +36,7 @@ import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
 import { insertPorts } from './new-ports.ts'
 import { lockOrphan } from './restored.ts'
+import { claimHeldHardware, hardwareHeld, readHeldHardware } from './restored-hardware.ts'
 import { ensureDefaultSecurityGroup } from './security-group.ts'
 
 /**
@@ -43,6 +48,7 @@ export function adoptInstance(cloud: Cloud, caller: Caller, host_id: string, ins
     if (!(await host.lock(tx, host_id))) throw notFound('host', host_id)
     const { hold, wanted } = await lockOrphan(tx, host_id, instance_id)
     checkGiveable(wanted)
+    checkHere(hold, wanted)
     const owner = await project.find(tx, wanted.metadata.project_id)
     if (!owner) throw missing(wanted, `its project ${wanted.metadata.project_id}`)
     const disk_gib = wanted.disks.reduce((sum, disk) => sum + (disk.role === 'cdrom' ? 0 : disk.size_gib), 0)
@@ -51,10 +57,18 @@ export function adoptInstance(cloud: Cloud, caller: Caller, host_id: string, ins
     const compute = deleted ? {} : { instances: 1, vcpus, memory_mib }
     await quota.charge(tx, { project_id: owner.id, domain_id: owner.domain_id }, { storage_gib: disk_gib, ...compute })
     await host.claimHeld(tx, [{ host_id, vcpus, memory_mib, disk_gib }])
-    await insertRecord(cloud, tx, caller, hold, wanted)
+    const assigned = await readHeldHardware(tx, host_id, wanted)
+    await insertRecord(cloud, tx, caller, hold, wanted, assigned)
+    await claimHeldHardware(tx, { instance_id, host_id, assigned })
     await insertDisks(tx, hold, wanted)
     await adoptPorts(cloud, tx, wanted)
-    await held.remove(tx, host_id, [instance_id])
+    if (hold.step === 'send' || hold.step === 'cancel') await heldPlace.keepMoving(tx, host_id, instance_id)
+    else await held.remove(tx, host_id, [instance_id])
+    await heldPlace.mark(tx, [instance_id])
+    // Others that hold it say anew what they have, now that there is a record to compare it with.
+    const others = (await held.ofInstance(tx, instance_id)).flatMap(one => (one.host_id === host_id ? [] : one.host_id))
+    if (others.length > 0) await heldPlace.askAgain(tx, others)
+    await event.notify(tx, channels.work, 'restored')
     await event.record(tx, [
       { noun: 'instance', kind: 'created', resource_id: instance_id, project_id: owner.id, ...by(caller) },
       { noun: 'host', kind: 'changed', resource_id: host_id, project_id: null, ...by(caller) },
@@ -103,6 +117,14 @@ function checkGiveable(wanted: WantedInstance): void {
   )
 }
 
+function checkHere({ step, here }: HeldRow, wanted: WantedInstance): void {
+  if (step !== 'prepare' || here) return
+  throw new CloudError(
+    'wrong_state',
+    `The instance ${wanted.metadata.name} has not come to this host: another one was sending it. Adopt it there.`,
+  )
+}
+
 function missing(wanted: WantedInstance, what: string): CloudError {
   return new CloudError(
     'wrong_state',
@@ -117,6 +139,7 @@ async function insertRecord(
   caller: Caller,
   hold: HeldRow,
   wanted: WantedInstance,
+  assigned: AssignedHardware,
 ): Promise<void> {
   const { metadata } = wanted
   const [size] = (await flavor.list(tx, { name: metadata.flavor })).items
@@ -124,7 +147,8 @@ async function insertRecord(
   const zone_id = (await bootSource.zoneOfHost(tx, [hold.host_id])).get(hold.host_id)
   const root = wanted.disks.find(disk => disk.role === 'root')
   const image = root?.image ?? null
-  if (image && !(await bootSource.image(tx, image.image_id, metadata.project_id, true))) {
+  const made_of = image && (await bootSource.image(tx, image.image_id, metadata.project_id, true))
+  if (image && !made_of) {
     throw missing(wanted, `its image ${metadata.image} (${image.image_id})`)
   }
   if (!zone_id || !root) throw missing(wanted, 'a root disk')
@@ -159,7 +183,7 @@ async function insertRecord(
       user_data: metadata.user_data,
       // Hosts are not told of groups, either.
       group_id: null,
-      hardware: null,
+      hardware: hardwareHeld(wanted.hardware, assigned, wishOf(size, made_of?.properties ?? {})),
       wanted_power: wanted.power === 'running' ? 'running' : 'stopped',
       public_keys: metadata.public_keys,
       tags: metadata.tags,
@@ -168,7 +192,21 @@ async function insertRecord(
   const now_ms = cloud.clock.now_ms()
   const purge_at = new Date(now_ms + cloud.settings.at('instance.recovery_minutes', wanted.metadata) * 60_000)
   const deletion = wanted.power === 'deleted' ? { deleted_at: new Date(now_ms), purge_at } : {}
-  await held.pass(tx, wanted.id, hold, { reboot_kind: wanted.reboot_kind, ...deletion })
+  const base_mib = wanted.hardware?.memory_base_mib
+  const growing = base_mib === undefined ? {} : { memory_base_mib: base_mib }
+  // One that has come is this host's with the next change.
+  const placement = hold.placement + (hold.here ? 1 : 0)
+  await held.pass(tx, wanted.id, hold, { reboot_kind: wanted.reboot_kind, placement, ...growing, ...deletion })
+}
+
+/** What its flavor asks for now; null where that cannot be any more. */
+function wishOf(size: Flavor, image: Record<string, string>): Hardware | null {
+  try {
+    return readHardware(mergedProperties(size.properties, image), size)
+  } catch (error) {
+    if (error instanceof BadHardware) return null
+    throw error
+  }
 }
 
 function sizeOf(wanted: WantedInstance, role: string): number {

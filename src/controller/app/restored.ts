@@ -11,28 +11,34 @@ import type { Cloud } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { type HeldRow, held } from '../store/held.ts'
+import { heldPlace } from '../store/held-place.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
 import { operation } from '../store/operation.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
+import { leaveOrphan } from './restored-clear.ts'
+import { giveUpRecord, sendAway, takeHere, tellMissing } from './restored-where.ts'
 
 type Asked = BodyOf<typeof hostRoutes.reconcile>
 type Outcome = ReplyOf<typeof hostRoutes.reconcile>
 
-/** Settles all that are ahead, or those named. What cannot be settled this way is left, with the reason; the rest commits. */
+/**
+ * Settles all that are ahead, or those named, whatever they are. What cannot be settled this way is left, with the reason; the rest
+ * commits.
+ */
 export function reconcileHost(cloud: Cloud, caller: Caller, host_id: string, asked: Asked): Promise<Outcome> {
   return change(cloud, caller, async tx => {
-    if (!(await host.lock(tx, host_id))) throw notFound('host', host_id)
+    const others = await heldPlace.hostsOf(tx, asked.instance_ids ?? [])
+    if (!(await host.lockEach(tx, [host_id, ...others])).has(host_id)) throw notFound('host', host_id)
     const rows = await held.lock(tx, host_id, asked.instance_ids)
     const missing = asked.instance_ids?.find(id => !rows.some(row => row.instance_id === id))
     if (missing) throw notFound('unsettled instance on this host', missing)
-    const ahead = rows.filter(hold => hold.kind === 'ahead')
     // All before quota and claims are, as everybody does (store/database.ts).
     const locked = await instance.lockAll(
       tx,
-      ahead.map(hold => hold.instance_id),
+      rows.map(hold => hold.instance_id),
     )
     const known = new Map(locked.map(row => [row.id, row]))
     const outcome: Outcome = { settled: [], left: [] }
@@ -41,14 +47,15 @@ export function reconcileHost(cloud: Cloud, caller: Caller, host_id: string, ask
       if (hold.kind !== 'ahead' && !asked.instance_ids) continue
       const row = known.get(hold.instance_id)
       const settled = row && (await settle(cloud, tx, asked, hold, row))
-      if (settled && typeof settled === 'object') settling.push(settled)
+      if (settled === 'settled') outcome.settled.push(hold.instance_id)
+      else if (settled && typeof settled === 'object') settling.push(settled)
       else {
         const reason = settled ?? whyNot(hold)
         outcome.left.push({ instance_id: hold.instance_id, name: row?.name ?? nameOf(hold), reason })
       }
     }
     await carryOut(tx, settling)
-    outcome.settled = settling.map(one => one.row.id)
+    outcome.settled.push(...settling.map(one => one.row.id))
     await held.remove(tx, host_id, outcome.settled)
     await tell(tx, caller, host_id, outcome.settled)
     return outcome
@@ -92,8 +99,6 @@ function nameOf(hold: HeldRow): string | null {
 }
 
 function whyNot(hold: HeldRow): string {
-  if (hold.kind === 'elsewhere')
-    return 'The database has this instance on another host. Look there before anything is done here.'
   if (hold.kind === 'orphaned') {
     return 'Only the host knows this instance. Make its record anew (croft host adopt), or give it up by name (croft host purge-orphan).'
   }
@@ -107,8 +112,16 @@ async function settle(
   asked: Asked,
   hold: HeldRow,
   row: LockedInstance,
-): Promise<Settling | string> {
-  if (asked.take === 'host') return await takeHost(cloud, tx, hold, row)
+): Promise<Settling | 'settled' | string> {
+  const by_host = asked.take === 'host'
+  if (hold.kind === 'missing')
+    return by_host && row.host_id === hold.host_id ? await giveUpRecord(tx, row) : await tellMissing(tx, hold, row)
+  if (hold.kind === 'elsewhere')
+    return by_host ? await takeHere(cloud, tx, hold, row) : await sendAway(cloud, tx, hold, row)
+  if (hold.kind === 'moving') {
+    return 'The host is sending it to another one, and goes on with that by itself; it is settled when that host is back, too. If that host is lost, remove it (croft host remove).'
+  }
+  if (by_host) return await takeHost(cloud, tx, hold, row)
   const alive = hold.power !== 'deleted' && hold.power !== 'purged'
   if (row.deleted_at !== null && alive && !asked.deleted_ids?.includes(row.id)) {
     return 'The database says that it is deleted, and the host keeps it: it was recovered after the backup. Name it in deleted_ids to have it deleted; or take what the host says.'
@@ -204,7 +217,10 @@ export function purgeOrphan(
         `This instance is called ${wanted.metadata.name}, not ${asked.name}: nothing is removed.`,
       )
     }
-    await held.wantPurged(tx, host_id, hold.instance_id)
+    // On disks that another host may be using it is only left alone: who has it last removes them.
+    const other_id = await heldPlace.sharingOrphan(tx, host_id, hold.instance_id)
+    if (other_id !== null) await leaveOrphan(cloud, tx, hold, wanted, other_id)
+    else await held.wantPurged(tx, host_id, hold.instance_id)
     await event.record(tx, [{ noun: 'host', kind: 'changed', resource_id: host_id, project_id: null, ...by(caller) }])
     const found = await host.find(tx, host_id)
     if (!found) throw notFound('host', host_id)

@@ -1,8 +1,10 @@
 /**
  * The operator's own filters and weights: modules that a setting names, in a folder that the operator owns. Each runs in a thread of
  * its own, which is asked about all hosts at once and given so much time (docs/design/0010). One that hangs or throws is ended, told
- * of by an event, and left alone for a while; the setting says whether placing goes on without it. Not its job: to decide.
+ * of by an event, and left alone for a while, or until its file is another one; the setting says whether placing goes on without it.
+ * Not its job: to decide.
  */
+import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -32,6 +34,8 @@ const start_ms_max = 5000
 const rest_first_ms = 1000
 const rest_max_ms = 60_000
 const memory_mib_max = 256
+/** Of what a module prints, in one go. */
+const printed_max = 1000
 /** An event names a thing by its id; a module has a name, which the detail has. */
 const nil = '00000000-0000-0000-0000-000000000000'
 
@@ -52,17 +56,17 @@ export class SchedulerModules {
     asked: PlacementAsked,
     count: number,
   ): Promise<Pick<PlaceOptions, 'filters' | 'weights'> | null> {
-    const { folder, settings } = this.parts
+    const { settings } = this.parts
     const names = settings.get('scheduler.modules')
     this.endOthers(names)
     if (names.length === 0) return null
     const filters: Record<string, Filter> = {}
     const weights: Record<string, Weight> = {}
     for (const name of names) {
-      const own = this.running.get(name) ?? new OwnModule(join(folder ?? '', basename(name)), this.parts.clock)
+      const own = this.running.get(name) ?? this.make(name)
       this.running.set(name, own)
       try {
-        if (folder === null) throw new Error('this controller has no folder of modules')
+        if (this.parts.folder === null) throw new Error('this controller has no folder of modules')
         const said = await own.ask(hosts, asked, count, settings.get('scheduler.module_timeout_ms'))
         Object.assign(filters, asFilter(name, said))
         Object.assign(weights, asWeight(name, said))
@@ -71,6 +75,12 @@ export class SchedulerModules {
       }
     }
     return { filters, weights }
+  }
+
+  private make(name: string): OwnModule {
+    const { folder, clock, log } = this.parts
+    const printed = (text: string) => log.info({ module: name }, text.trimEnd().slice(0, printed_max))
+    return new OwnModule(join(folder ?? '', basename(name)), clock, printed)
   }
 
   private failed(name: string, own: OwnModule, error: unknown): void {
@@ -86,7 +96,7 @@ export class SchedulerModules {
     if (this.parts.settings.get('scheduler.module_failure') === 'skip') return
     throw new CloudError(
       'unavailable',
-      `The scheduler's module ${name} fails, and nothing is placed without it: ${why}. Mend it, take it out of the setting scheduler.modules, or set scheduler.module_failure to skip.`,
+      `The scheduler's module ${name} fails, and nothing is placed without it. An operator mends it (croft event list --noun scheduler-module says what is wrong), takes it out of the setting scheduler.modules, or sets scheduler.module_failure to skip.`,
       { module: name },
     )
   }
@@ -140,7 +150,10 @@ class Resting extends Error {}
 class OwnModule {
   private readonly file: string
   private readonly clock: Clock
+  private readonly printed: (text: string) => void
   private worker: Worker | undefined
+  /** When the file that was read last had been written; null: there was none. */
+  private written_ms: number | null = null
   /** What its thread knows of hosts. */
   private known = new Map<string, HostSnapshot>()
   /** It answers one after the other. */
@@ -149,9 +162,10 @@ class OwnModule {
   private rest_ms = rest_first_ms
   private failure = ''
 
-  constructor(file: string, clock: Clock) {
+  constructor(file: string, clock: Clock, printed: (text: string) => void) {
     this.file = file
     this.clock = clock
+    this.printed = printed
   }
 
   ask(hosts: readonly HostSnapshot[], asked: PlacementAsked, count: number, most_ms: number): Promise<ModuleAnswer> {
@@ -166,6 +180,7 @@ class OwnModule {
     count: number,
     most_ms: number,
   ): Promise<ModuleAnswer> {
+    await this.lookAtFile()
     if (this.clock.now_ms() < this.rests_until_ms) throw new Resting(this.failure)
     try {
       if (!this.worker) {
@@ -184,6 +199,19 @@ class OwnModule {
     }
   }
 
+  /** One that was written anew is read anew, and tried at once whatever became of the one before. */
+  private async lookAtFile(): Promise<void> {
+    const written_ms = await stat(this.file).then(
+      found => found.mtimeMs,
+      () => null,
+    )
+    if (written_ms === this.written_ms) return
+    this.written_ms = written_ms
+    this.rests_until_ms = 0
+    this.rest_ms = rest_first_ms
+    this.close()
+  }
+
   private start(): Worker {
     this.known = new Map()
     const worker = new Worker(new URL('../scheduler/module-worker.ts', import.meta.url), {
@@ -195,6 +223,7 @@ class OwnModule {
       stderr: true,
     })
     worker.unref()
+    for (const stream of [worker.stdout, worker.stderr]) stream.setEncoding('utf8').on('data', this.printed)
     // One that fails between two questions says so with the next.
     worker.on('error', () => undefined)
     return worker

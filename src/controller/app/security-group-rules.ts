@@ -10,6 +10,10 @@ function invalid(sentence: string): CloudError {
   return new CloudError('invalid', sentence)
 }
 
+function invalidPorts(sentence: string): CloudError {
+  return new CloudError('invalid', sentence, { field: 'port_min' })
+}
+
 /** Fills in what follows from the rest, and refuses what contradicts itself. */
 export function planRule(asked: RuleAsked): Omit<NewRule, 'id'> {
   if (asked.remote_cidr !== undefined && asked.remote_group_id !== undefined) {
@@ -59,17 +63,17 @@ function portsOf(asked: RuleAsked, protocol: string | null): { port_min: number 
   const { port_min, port_max } = asked
   if (port_min === undefined && port_max === undefined) return { port_min: null, port_max: null }
   if (protocol !== null && icmpProtocols.has(protocol)) {
-    if (port_min === undefined) throw invalid('An ICMP code (port_max) needs its type (port_min).')
+    if (port_min === undefined) throw invalidPorts('An ICMP code (port_max) needs its type (port_min).')
     if (port_min > 255 || (port_max ?? 0) > 255)
-      throw invalid('ICMP types (port_min) and codes (port_max) are 0 to 255.')
+      throw invalidPorts('ICMP types (port_min) and codes (port_max) are 0 to 255.')
     return { port_min, port_max: port_max ?? null }
   }
   if (protocol === null || !portProtocols.has(protocol)) {
-    throw invalid(`Only tcp, udp and sctp have ports; the protocol here is ${protocol ?? 'any'}.`)
+    throw invalidPorts(`Only tcp, udp and sctp have ports; the protocol here is ${protocol ?? 'any'}.`)
   }
   const first = port_min ?? port_max ?? 0
   const last = port_max ?? first
-  if (first < 1) throw invalid('Ports are 1 to 65535.')
-  if (first > last) throw invalid(`port_min (${first}) is more than port_max (${last}).`)
+  if (first < 1) throw invalidPorts('Ports are 1 to 65535.')
+  if (first > last) throw invalidPorts(`port_min (${first}) is more than port_max (${last}).`)
   return { port_min: first, port_max: last }
 }

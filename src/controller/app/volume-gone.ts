@@ -11,7 +11,7 @@ import { type VolumeRow, volume } from '../store/volume.ts'
 
 /** A host says that nothing is left of volumes that it was to remove. Others are ignored: hosts are not trusted. */
 export async function volumesGone(database: Database, host_id: string, ids: readonly string[]): Promise<void> {
-  for (const id of [...ids].sort()) {
+  for (const id of await volume.leftOn(database.db, host_id, ids)) {
     await database.transaction(async tx => {
       const row = await volume.lock(tx, id)
       if (row?.host_id === host_id && row.deleted_at !== null) await takeOutVolume(tx, row)

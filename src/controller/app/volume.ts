@@ -15,6 +15,7 @@ import type { Page } from '../store/page.ts'
 import { pool } from '../store/pool.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { type VolumeRow, volume } from '../store/volume.ts'
+import { mustBeFree } from '../store/held-volume.ts'
 import { volumeSource } from './boot-source.ts'
 import { by, type Caller, checkVersion, forbidden, mayOnSystem, projectOf, visibleProject } from './caller.ts'
 import { change } from './change.ts'
@@ -100,6 +101,7 @@ export function deleteVolume(cloud: Cloud, caller: Caller, id: string): Promise<
         { instance_id: row.instance_id },
       )
     }
+    await mustBeFree(tx, row)
     const operation_id = makeId<OperationId>(cloud)
     await operation.start(tx, [
       {

@@ -4,27 +4,26 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../../lib/clock.ts'
-import { MalformedRfb } from '../../lib/rfb.ts'
-import { MalformedSpice } from '../../lib/spice.ts'
-import { consoleClosed } from '../../model/console.ts'
+import { consoleClosed, consoleProtocol } from '../../model/console.ts'
 import {
   type Taken,
   arrive,
   dialConsole,
   forgetViewers,
   leave,
-  standing,
+  standings,
   takeTicket,
   watchMoves,
-  watchRights,
   watchViewers,
   whereabouts,
 } from '../app/console.ts'
 import { addressKey } from '../app/address-key.ts'
+import { watchIdentity } from '../app/holders.ts'
 import type { Cloud } from '../cloud.ts'
-import { type Input, inputOf } from './console-input.ts'
+import { inputOf } from './console-input.ts'
+import { ask, closeWith, join, type Line } from './console-line.ts'
 import { RateLimiter, rateOf } from './rate-limit.ts'
 
 const path = /^\/v1\/consoles\/([A-Za-z0-9_-]{43})(?:\?replay_bytes=(\d{1,6}))?$/
@@ -45,8 +44,8 @@ export function serveConsoles(
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: frame_bytes_max,
-    // The one that noVNC may ask for; what is not offered is not agreed on.
-    handleProtocols: offered => (offered.has('binary') ? 'binary' : false),
+    // The second is what VNC clients ask for; what is not offered is not agreed on.
+    handleProtocols: offered => [consoleProtocol, 'binary'].find(one => offered.has(one)) ?? false,
   })
   const sittings = new Sittings(cloud)
   const rates = new RateLimiter(cloud.clock, rateOf(cloud.settings))
@@ -82,24 +81,8 @@ function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
-/** A reason has to fit a control frame: 125 bytes with the code (RFC 6455, 5.5). */
-function closeWith(viewer: WebSocket, code: number, reason: string): void {
-  let text = reason
-  while (Buffer.byteLength(text) > 123) text = `${text.slice(0, -2).trimEnd()}…`.replace(/…+$/, '…')
-  viewer.close(code, text)
-}
-
-interface Sitting {
+interface Sitting extends Line {
   at: Taken['at']
-  viewer: WebSocket
-  host: WebSocket
-  input: Input
-  /** Answered the last ping. */
-  lives: boolean
-  host_lives: boolean
-  /** Its row is being read; and it has to be read anew after that. */
-  looking: boolean
-  again: boolean
 }
 
 /** All consoles that are open through this controller. */
@@ -110,6 +93,9 @@ class Sittings {
   readonly #stops: (() => void)[]
   /** Who left, and whose row could not be taken out. */
   readonly #left = new Map<string, Taken['at']>()
+  /** Whose rows are to be read, and whether rows are being read. */
+  readonly #due = new Set<string>()
+  #looking = false
   #timer: Timer
 
   constructor(cloud: Cloud) {
@@ -124,7 +110,7 @@ class Sittings {
     }
     this.#stops = [
       watchViewers(cloud, id => (id === null ? checkAll() : this.#check(id))),
-      watchRights(cloud, () => {
+      watchIdentity(cloud, () => {
         for (const id of this.#all.keys()) this.#check(id)
       }),
       watchMoves(cloud, id => this.#moved(id)),
@@ -166,15 +152,9 @@ class Sittings {
 
   #join({ id, ticket, at }: Taken, viewer: WebSocket, host: WebSocket): void {
     const input = inputOf(ticket, this.#cloud.clock)
-    const sitting: Sitting = { at, viewer, host, input, lives: true, host_lives: true, looking: false, again: false }
+    const sitting: Sitting = { at, viewer, host, input, lives: true, host_lives: true, takes: false }
     const all = this.#all.get(id) ?? new Set()
     this.#all.set(id, all.add(sitting))
-    viewer.on('pong', () => {
-      sitting.lives = true
-    })
-    host.on('pong', () => {
-      sitting.host_lives = true
-    })
     const gone = () => {
       all.delete(sitting)
       if (all.size === 0 && this.#all.get(id) === all) this.#all.delete(id)
@@ -183,7 +163,7 @@ class Sittings {
     }
     if (viewer.readyState === viewer.CLOSED) gone()
     else viewer.once('close', gone)
-    join(viewer, host, input, () => void this.#hostEnded(sitting))
+    join(sitting, () => void this.#hostEnded(sitting))
     viewer.resume()
     host.resume()
     // Control may have been taken away, or the right to it, since the ticket was made.
@@ -228,32 +208,36 @@ class Sittings {
 
   /** Its row changed, or is gone, or what it rests on is. */
   #check(id: string): void {
-    for (const sitting of this.#all.get(id) ?? []) {
-      sitting.again = true
-      if (!sitting.looking) void this.#look(id, sitting)
-    }
+    this.#due.add(id)
+    if (!this.#looking) void this.#look()
   }
 
-  /** One look at a time: what was read first must not come to count after what was read later. */
-  async #look(id: string, sitting: Sitting): Promise<void> {
-    sitting.looking = true
-    const sits = () => this.#all.get(id)?.has(sitting) === true
-    while (sitting.again && sits()) {
-      sitting.again = false
+  /** All that are due together, one look at a time: what was read first must not come to count after what was read later. */
+  async #look(): Promise<void> {
+    this.#looking = true
+    // What else is asked for in this turn comes along.
+    await Promise.resolve()
+    while (this.#due.size > 0) {
+      // Who sits down while it is read is looked at after that.
+      const seen = [...this.#due].flatMap(id => [...(this.#all.get(id) ?? [])].map(sitting => ({ id, sitting })))
+      this.#due.clear()
+      if (seen.length === 0) break
       try {
-        const stands = await standing(this.#cloud, id, sitting.at)
-        if (!stands) {
-          closeWith(sitting.viewer, consoleClosed.ended, 'This console was ended.')
-          break
-        }
-        const freed = sitting.input.setViewOnly(stands.view_only)
-        if (freed.length > 0) sitting.host.send(freed, { binary: true })
+        const found = await standings(this.#cloud, [...new Set(seen.map(({ id }) => id))])
+        for (const { id, sitting } of seen) this.#hold(sitting, found.get(id))
       } catch (error) {
         // A database that is away is no reason to end what works.
         this.#failed(error)
       }
     }
-    sitting.looking = false
+    this.#looking = false
+  }
+
+  #hold({ viewer, host, input }: Sitting, stands: { view_only: boolean } | undefined): void {
+    if (viewer.readyState !== viewer.OPEN) return
+    if (!stands) return closeWith(viewer, consoleClosed.ended, 'This console was ended.')
+    const freed = input.setViewOnly(stands.view_only)
+    if (freed.length > 0) host.send(freed, { binary: true })
   }
 
   #ping(): void {
@@ -262,7 +246,7 @@ class Sittings {
     this.#left.clear()
     for (const [id, at] of left) this.#leave(id, at)
     for (const [id, sittings] of this.#all) {
-      for (const sitting of sittings) ping(sitting)
+      for (const sitting of sittings) ask(sitting)
       this.#check(id)
     }
   }
@@ -270,45 +254,4 @@ class Sittings {
   #failed(error: unknown): void {
     this.#cloud.log.warn({ err: error }, 'who sits at consoles could not be kept')
   }
-}
-
-/** Ends who did not answer the last one. */
-function ping(sitting: Sitting): void {
-  if (!sitting.lives) return sitting.viewer.terminate()
-  // One that is not read, because its viewer reads slowly, cannot answer; one that is gone for good ends for its viewer too.
-  if (!sitting.host_lives && !sitting.host.isPaused) return sitting.host.terminate()
-  sitting.host_lives = false
-  sitting.lives = false
-  sitting.viewer.ping()
-  sitting.host.ping()
-}
-
-const queued_bytes_max = 4 * 1024 * 1024
-
-function bytesOf(data: RawData): Buffer {
-  if (Array.isArray(data)) return Buffer.concat(data)
-  return data instanceof ArrayBuffer ? Buffer.from(data) : data
-}
-
-/** Bytes both ways until either end closes; what is to become of a viewer whose host has ended is the caller's. A viewer too slow to read pauses the host's socket, not the controller. */
-function join(viewer: WebSocket, host: WebSocket, input: Input, hostEnded: () => void): void {
-  const carry = (from: WebSocket, to: WebSocket, bytes: Buffer) => {
-    to.send(bytes, { binary: true }, () => from.resume())
-    if (to.bufferedAmount > queued_bytes_max) from.pause()
-  }
-  viewer.on('message', data => {
-    try {
-      const bytes = input.take(bytesOf(data))
-      if (bytes.length > 0) carry(viewer, host, bytes)
-    } catch (error) {
-      if (!(error instanceof MalformedRfb || error instanceof MalformedSpice)) throw error
-      const which = error instanceof MalformedRfb ? 'VNC' : 'SPICE'
-      closeWith(viewer, consoleClosed.malformed, `This is not what a ${which} client says: ${error.message}.`)
-    }
-  })
-  host.on('message', data => carry(host, viewer, bytesOf(data)))
-  viewer.once('close', () => host.close())
-  if (host.readyState === host.CLOSED) hostEnded()
-  else host.once('close', hostEnded)
-  if (viewer.readyState === viewer.CLOSED) host.close()
 }

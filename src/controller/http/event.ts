@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import { eventRoutes } from '../../api/event.ts'
 import { CloudError } from '../../model/errors.ts'
-import { followEvents, listEvents, mustHear, newestCursor, watchGrants } from '../app/event.ts'
+import { followEvents, isPast, listEvents, newestCursor, watchGrants } from '../app/event.ts'
+import { mustHear } from '../app/event-rights.ts'
 import type { Caller } from '../app/caller.ts'
 import type { Cloud } from '../cloud.ts'
 import { authenticate } from './authenticate.ts'
@@ -22,6 +23,7 @@ export const eventHandlers = [
     const cursor = asked ?? (await newestCursor(cloud, caller, query))
     // Made before anything is sent, so that a bad cursor is still a problem document.
     const batches = await followEvents(cloud, caller, { ...query, cursor }, gone.signal)
+    const gap = asked !== undefined && (await isPast(cloud, asked))
     const first = batches.next()
     reply.hijack()
     reply.raw.writeHead(200, {
@@ -30,7 +32,9 @@ export const eventHandlers = [
       'x-request-id': request.id,
     })
     // Without data it is no event, and moves the cursor: who loses the stream before its first event loses nothing.
-    reply.raw.write(`: Croft events\n\n${asked === undefined ? `id: ${cursor}\n\n` : ''}`)
+    reply.raw.write(
+      `: Croft events\n\n${asked === undefined ? `id: ${cursor}\n\n` : gap ? `id: ${cursor}\nevent: gap\n\n` : ''}`,
+    )
     const mayGoOn = async () => {
       const now = await authenticate(cloud, request.headers.authorization, caller.request)
       mustHear(now, query)

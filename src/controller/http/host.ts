@@ -1,6 +1,7 @@
 import { hostRoutes } from '../../api/host.ts'
 import { getHost, howToJoin, inviteHost, listHosts, removeHost, updateHost } from '../app/host.ts'
 import { fenceHost } from '../app/host-fence.ts'
+import { adoptHardware } from '../app/host-identity.ts'
 import { adoptInstance } from '../app/restored-adopt.ts'
 import { purgeOrphan, reconcileHost } from '../app/restored.ts'
 import { getHostHardware } from '../app/host-hardware.ts'
@@ -12,6 +13,9 @@ export const hostHandlers = [
   handle(hostRoutes.get, async ({ cloud, params }) => answer(await getHost(cloud, params.host))),
   handle(hostRoutes.update, async ({ cloud, caller, params, body }) =>
     answer(await updateHost(cloud, caller, params.host, body)),
+  ),
+  handle(hostRoutes.adoptHardware, async ({ cloud, caller, params, body }) =>
+    answer(await adoptHardware(cloud, caller, params.host, body)),
   ),
   handle(hostRoutes.remove, async ({ cloud, caller, params, query }) =>
     answer(await removeHost(cloud, caller, params.host, query.lost ?? false)),

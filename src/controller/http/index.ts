@@ -31,13 +31,16 @@ import { pluginHandlers } from './plugin.ts'
 import { poolHandlers } from './pool.ts'
 import { portHandlers } from './port.ts'
 import { routerHandlers } from './router.ts'
+import { searchHandlers } from './search.ts'
 import { securityGroupHandlers } from './security-group.ts'
 import { subnetHandlers } from './subnet.ts'
+import { controllerHandlers } from './controller.ts'
 import { haRestartHandlers } from './ha-restart.ts'
 import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
 import { hostRegistrationHandlers } from './host-registration.ts'
 import { instanceHandlers } from './instance.ts'
+import { instanceGuestHandlers } from './instance-guest.ts'
 import { operationHandlers } from './operation.ts'
 import { sessionHandlers } from './session.ts'
 import { volumeHandlers } from './volume.ts'
@@ -50,8 +53,10 @@ export const handlers: readonly Handled[] = [
   ...hostRegistrationHandlers,
   ...hostBmcHandlers,
   ...haRestartHandlers,
+  ...controllerHandlers,
   ...instanceGroupHandlers,
   ...instanceHandlers,
+  ...instanceGuestHandlers,
   ...migrationHandlers,
   ...maintenanceHandlers,
   ...consoleHandlers,
@@ -84,4 +89,5 @@ export const handlers: readonly Handled[] = [
   ...securityGroupHandlers,
   ...metricsHandlers,
   ...pluginHandlers,
+  ...searchHandlers,
 ]

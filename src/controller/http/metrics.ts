@@ -1,4 +1,4 @@
-import { metricsRoutes } from '../../api/metrics.ts'
+import { type MetricsNow, metricsRoutes } from '../../api/metrics.ts'
 import { CloudError } from '../../model/errors.ts'
 import { exposeMetrics } from '../app/metric-exposition.ts'
 import { getMetrics, latestMetrics, watchMetrics } from '../app/metrics.ts'
@@ -16,10 +16,11 @@ export const metricsHandlers = [
   handle(metricsRoutes.stream, async ({ cloud, caller, query, request, reply }) => {
     const { raw } = reply
     // Before anything is sent, so that a refusal is still a problem document.
-    const watch = async (who: typeof caller) =>
-      await watchMetrics(cloud, who, query, now => {
-        if (raw.writableLength < behind_bytes_max) raw.write(`event: sample\ndata: ${JSON.stringify(now)}\n\n`)
-      })
+    const tell = (now: MetricsNow) => {
+      if (raw.writableLength < behind_bytes_max) raw.write(`event: sample\ndata: ${JSON.stringify(now)}\n\n`)
+    }
+    const speaking = new Map()
+    const watch = async (who: typeof caller) => await watchMetrics(cloud, who, query, tell, speaking)
     let stop = await watch(caller)
     reply.hijack()
     raw.writeHead(200, {

@@ -1,5 +1,5 @@
 import { operationRoutes } from '../../api/operation.ts'
-import { cancelOperation, getOperation, listOperations } from '../app/operation.ts'
+import { cancelOperation, getOperation, listOperations, listTargets } from '../app/operation.ts'
 import { answer, handle } from './handle.ts'
 
 export const operationHandlers = [
@@ -8,6 +8,9 @@ export const operationHandlers = [
     const body = await getOperation(cloud, caller, params.operation)
     return { body, operation_id: body.id, after: () => getOperation(cloud, caller, params.operation) }
   }),
+  handle(operationRoutes.targets, async ({ cloud, caller, params, query }) =>
+    answer(await listTargets(cloud, caller, params.operation, query)),
+  ),
   handle(operationRoutes.cancel, async ({ cloud, caller, params }) =>
     answer(await cancelOperation(cloud, caller, params.operation)),
   ),

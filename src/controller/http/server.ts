@@ -30,7 +30,7 @@ import { problem, toCloudError } from './problem.ts'
 import { type Rate, rateOf, RequestLimits } from './rate-limit.ts'
 import { serialise } from './serialise.ts'
 import { serveUi, type UiOptions } from './ui.ts'
-import { checkSane, checkShape } from './validate.ts'
+import { checkSane, checkShape, fitsShape } from './validate.ts'
 
 export interface ServerOptions {
   /** PEM; without it the server speaks plain HTTP, for loopback only. */
@@ -41,6 +41,8 @@ export interface ServerOptions {
   ui?: UiOptions
 }
 
+/** As long as the log is asked by. */
+const about_length_max = 128
 const emptyBody = createHash('sha256').digest()
 
 /** Builds the server; it does not listen yet. `handled` is every route with its use case. */
@@ -168,8 +170,8 @@ async function serve(
     if (answered.version !== undefined) reply.header('etag', `"${answered.version}"`)
     return await reply.send(route.status === 204 ? undefined : answered.body)
   } catch (error) {
-    if (route.method !== 'GET' && route.method !== 'HEAD' && !route.only_looks)
-      await auditRefusal(cloud, caller, toCloudError(error, request.id))
+    const reads = route.method === 'GET' || route.method === 'HEAD'
+    if (route.acts || (!reads && !route.only_looks)) await auditRefusal(cloud, caller, toCloudError(error, request.id))
     throw error
   }
 }
@@ -233,6 +235,7 @@ function requestFacts(route: Route, request: FastifyRequest): RequestFacts {
     method: request.method,
     path,
     action: route.name,
+    about: aboutOf(route, request.params),
     status: route.status,
     address: request.ip,
     idempotency_key: typeof key === 'string' && route.method !== 'GET' ? key : null,
@@ -242,7 +245,22 @@ function requestFacts(route: Route, request: FastifyRequest): RequestFacts {
           .digest()
       : createHash('sha256').update(`${request.method} ${request.url}\n`).update(emptyBody).digest(),
     if_match: ifMatch(request.headers['if-match']),
+    audit_detail: auditDetail(route, request.body),
   }
+}
+
+/** Of the things that the path names: the one that the action is named for, else the last. */
+function aboutOf(route: Route, params: unknown): string | null {
+  const named = Object.entries(params ?? {}).filter((one): one is [string, string] => typeof one[1] === 'string')
+  const own = named.find(([key]) => route.name.startsWith(`${key.replaceAll('_', '-')}.`))
+  return (own ?? named.at(-1))?.[1].slice(0, about_length_max) ?? null
+}
+
+/** Also of what is refused; of what does not even fit its shape there is nothing that could be kept. */
+function auditDetail({ audited, body: shape }: Route, body: unknown): Record<string, unknown> | null {
+  if (!audited || !shape || !fitsShape(shape, body)) return null
+  const kept = Object.entries(body ?? {}).filter(([name]) => audited.includes(name))
+  return kept.length > 0 ? Object.fromEntries(kept) : null
 }
 
 function ifMatch(header: string | undefined): number | null {

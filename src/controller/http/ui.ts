@@ -49,12 +49,20 @@ const encodings = [
 export interface UiOptions {
   /** The built UI; it may be missing, or be built while this runs. */
   folder: string
+  /** Where the API's certificate is from the cloud's own authority: that one's certificate (PEM), for programs that are to trust it. */
+  ca_pem?: string
 }
 
-export function serveUi(server: FastifyInstance, { folder }: UiOptions): void {
+export function serveUi(server: FastifyInstance, { folder, ca_pem }: UiOptions): void {
   const options = { schema: { hide: true } }
   server.get('/', options, (_request, reply) => reply.redirect('/ui/'))
   server.get('/ui', options, (_request, reply) => reply.redirect('/ui/'))
+  // No secret: whoever connects is shown it.
+  server.get('/ui/ca.pem', options, async (_request, reply) => {
+    if (ca_pem === undefined)
+      throw new CloudError('not_found', 'The certificate of this API is not from an authority of the cloud’s own.')
+    return reply.type('application/x-pem-file').header('cache-control', 'no-cache').send(ca_pem)
+  })
   server.get<{ Params: { '*': string } }>('/ui/*', options, async (request, reply) => {
     const name = request.params['*']
     reply.header('content-security-policy', contentSecurityPolicy)

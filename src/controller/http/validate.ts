@@ -43,6 +43,8 @@ export function checkSane(value: unknown, where: 'body' | 'query' | 'path'): voi
   }
 }
 
+export const fitsShape = (schema: TSchema, value: unknown): boolean => validatorOf(schema).Check(value ?? {})
+
 /**
  * Returns the value, with defaults filled in; query and path values are first read as the types that the schema names.
  * Throws CloudError 'invalid' with the faults found.
@@ -52,10 +54,11 @@ export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'que
   const validator = validatorOf(schema)
   if (validator.Check(filled)) return filled
   const faults: Fault[] = []
-  for (const error of validator.Errors(filled)) {
+  const errors = [...validator.Errors(filled)]
+  for (const error of errors) {
     if (faults.length === faults_max) break
     // 'boolean' repeats, field by field, what 'additionalProperties' says in one.
-    if (error.keyword === 'boolean') continue
+    if (error.keyword === 'boolean' || (isOfChoice(error) && errors.some(one => saysMore(one, error)))) continue
     faults.push({ at: error.instancePath || where, problem: describe(error) })
   }
   const [first] = faults
@@ -64,6 +67,22 @@ export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'que
     `The ${where} does not fit${first ? `: ${first.at} ${first.problem}` : ''}. Nothing was changed.`,
     { faults },
   )
+}
+
+interface ShapeError {
+  keyword: string
+  instancePath: string
+  params: unknown
+}
+
+/** Says that it is none of several, such as neither a number nor null: what is wrong with the one that was meant says more. */
+function isOfChoice({ keyword, params }: ShapeError): boolean {
+  return keyword === 'anyOf' || (keyword === 'type' && (params as { type?: unknown }).type === 'null')
+}
+
+function saysMore(one: ShapeError, of_choice: ShapeError): boolean {
+  const { instancePath: at } = of_choice
+  return !isOfChoice(one) && (one.instancePath === at || one.instancePath.startsWith(`${at}/`))
 }
 
 /**

@@ -13,19 +13,26 @@ import type { Cloud } from '../cloud.ts'
 import { type AbsentHost, absence } from '../store/absence.ts'
 import { channels } from '../store/database.ts'
 import { leader } from '../store/leader.ts'
-import { askOthers, declareDead, fence, noteLeaseOver } from './lost-host.ts'
+import { askOthers, declareDead, fence, learnReach, noteLeaseOver } from './lost-host.ts'
 import { Loop } from './loop.ts'
+import { type Pace, Pacer } from './pacer.ts'
 import { brake } from './storm.ts'
 import { verifyRestarts } from './ha-verify.ts'
 
 /** Often enough to keep the lead; while a host is lost, as soon as there may be something to do. */
 const pass_every_ms = 4000
 const busy_every_ms = 1000
+/**
+ * Each pass reads of all hosts that are not there. When thousands dial in again after their controller was lost, passes one after the other
+ * would take as much of controller and database as all their links.
+ */
+const pace: Pace = { rest: 4, rest_ms_max: 3000 }
 const lead_rules = { lease_s: 10, gap_s: 5 }
 /** Instances that are restarted in one pass. */
 const restarts_max = 25
 /** One that found no room is tried again after this time. */
 const no_room_again_ms = 15_000
+const passed_again_ms = 2000
 
 /** Since when this process has seen the end of a host's link, by its own steady clock. */
 interface Watch {
@@ -37,10 +44,13 @@ interface Watch {
 export class Availability {
   private readonly cloud: Cloud
   private readonly loop: Loop
+  private readonly pacer: Pacer
   private readonly watches = new Map<string, Watch>()
   /** What takes its time (asking others, cutting power), by host. */
   private readonly underWay = new Map<string, Promise<void>>()
   private readonly noRoom = new Map<string, number>()
+  /** By the steady clock. */
+  private learnAgain_ms = 0
   private timer: Timer | undefined
   private stopListening: () => void = () => undefined
 
@@ -54,10 +64,15 @@ export class Availability {
       every_ms: pass_every_ms,
       pass: () => this.pass(),
     })
+    this.pacer = new Pacer(clock, () => this.loop.wake(), pace)
   }
 
   start(): Loop {
-    this.stopListening = this.cloud.database.listen(channels.absence, () => this.loop.wake())
+    this.stopListening = this.cloud.database.listen(channels.absence, () => {
+      // A host may have come of which nobody knows who reaches it.
+      this.learnAgain_ms = 0
+      this.pacer.ask()
+    })
     return this.loop
   }
 
@@ -65,6 +80,7 @@ export class Availability {
   async close(): Promise<void> {
     this.stopListening()
     this.timer?.cancel()
+    this.pacer.close()
     await Promise.allSettled(this.underWay.values())
     await leader.resign(this.cloud.database.db, this.cloud.self.id)
   }
@@ -76,9 +92,11 @@ export class Availability {
       this.watches.clear()
       return false
     }
-    const absent = await absence.list(database.db)
-    const now_ms = await absence.now(database.db)
-    const held = await brake(this.cloud, absent, now_ms)
+    const { absent, now_ms, held } = await this.pacer.timed(async () => {
+      const absent = await absence.list(database.db)
+      const now_ms = await absence.now(database.db)
+      return { absent, now_ms, held: await brake(this.cloud, absent, now_ms) }
+    })
     const unsteady = leading.steady_ms < settings.get('ha.settle_s') * 1000 ? just_back : null
     let next_ms = Number.POSITIVE_INFINITY
     for (const one of absent) {
@@ -88,11 +106,12 @@ export class Availability {
       else this.take(one, step)
     }
     this.forgetWatches(absent)
+    this.learn()
     const more = unsteady === null && (await this.restart())
     const open = await verifyRestarts(this.cloud)
     if (absent.length > 0 || open) next_ms = Math.min(next_ms, busy_every_ms)
     this.timer?.cancel()
-    if (next_ms < pass_every_ms) this.timer = clock.after(Math.max(100, next_ms), () => this.loop.wake())
+    if (next_ms < pass_every_ms) this.timer = clock.after(Math.max(100, next_ms), () => this.pacer.ask())
     return more
   }
 
@@ -139,9 +158,25 @@ export class Availability {
       )
       .finally(() => {
         this.underWay.delete(one.host_id)
-        this.loop.wake()
+        this.pacer.ask()
       })
     this.underWay.set(one.host_id, work)
+  }
+
+  /** Who reaches which host, while they are there; nothing waits for it. */
+  private learn(): void {
+    const { cloud } = this
+    const from_ms = cloud.clock.steady_ms()
+    if (this.underWay.has(learning) || from_ms < this.learnAgain_ms) return
+    // Looking for them takes its time where there are thousands.
+    const looked = () => {
+      const now_ms = cloud.clock.steady_ms()
+      this.learnAgain_ms = now_ms + learnRest * (now_ms - from_ms)
+    }
+    const work = learnReach(cloud, looked)
+      .catch(error => cloud.log.warn({ err: error }, 'who reaches which host was not found out; it is tried again'))
+      .finally(() => this.underWay.delete(learning))
+    this.underWay.set(learning, work)
   }
 
   /** The most important first, of all hosts together. True when there are more. */
@@ -153,6 +188,8 @@ export class Availability {
       this.noRoom.set(one.id, clock.now_ms() + no_room_again_ms)
       try {
         const came = await restartElsewhere(this.cloud, { id: one.host_id, name: one.host }, one.id)
+        // It may only wait for what another host has of it.
+        if (came === 'passed') this.noRoom.set(one.id, clock.now_ms() + passed_again_ms)
         log.info({ instance_id: one.id, from: one.host, came }, 'an instance of a lost host')
       } catch (error) {
         // One that cannot be restarted keeps no other one waiting.
@@ -167,6 +204,12 @@ export class Availability {
     return due.length > restarts_max
   }
 }
+
+/** After looking whose neighbours are to be asked, so many times as long nobody looks. */
+const learnRest = 400
+
+/** Among the acts on single hosts. */
+const learning = 'who reaches whom'
 
 const just_back =
   'The controllers, or the database, are only just back: agents dial in again before any host is taken for lost.'

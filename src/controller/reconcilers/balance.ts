@@ -26,11 +26,14 @@ export function balanceLoop(cloud: Cloud): Loop {
     clock,
     log,
     every_ms: balance_every_ms,
-    pass: async () => {
-      const links = await host.linksByController(cloud.database.db)
-      const count = surplusOf(links.get(cloud.self.id) ?? 0, [...links.values()])
-      if (count > 0) cloud.agents.handOver(count)
-      return false
-    },
+    pass: () => spread(cloud),
   })
+}
+
+/** One pass. */
+export async function spread(cloud: Cloud): Promise<boolean> {
+  const links = await host.linksByController(cloud.database.db)
+  const count = surplusOf(links.get(cloud.self.id) ?? 0, [...links.values()])
+  if (count > 0) cloud.agents.handOver(count)
+  return false
 }

@@ -7,6 +7,9 @@ import { leaseTimes } from '../../model/lease.ts'
 import { controller } from '../store/controller.ts'
 import { host } from '../store/host.ts'
 
+/** Another controller works under the same id. */
+export class SameController extends Error {}
+
 /** A lease outlives two missed passes. */
 export const lease_pass_ms = leaseTimes.controller_pass_ms
 const lease_s = leaseTimes.controller_lease_ms / 1000
@@ -15,5 +18,35 @@ export async function keepLease(cloud: Pick<Cloud, 'database' | 'self' | 'agents
   await controller.renew(cloud.database.db, cloud.self, lease_s)
   await cloud.agents.reconcile()
   await cloud.agents.writeOff(await host.orphaned(cloud.database.db))
+  await cloud.agents.endExpected()
   return false
+}
+
+const look_again_ms = 1000
+
+/**
+ * Two controllers of one id, as a copy of a controller's state folder makes them, would each take the other's links for those of its own
+ * former life and write them off. One that has its former name and address has that address to itself; of any other it is waited for whether
+ * somebody goes on renewing its lease. Throws SameController.
+ */
+export async function mustBeAlone({
+  database,
+  self,
+  clock,
+}: Pick<Cloud, 'database' | 'self' | 'clock'>): Promise<void> {
+  let last = await controller.alive(database.db, self.id)
+  if (!last || (last.name === self.name && last.agent_url === self.agent_url)) return
+  for (let renewed = 0; ; ) {
+    await clock.sleep(look_again_ms)
+    const now = await controller.alive(database.db, self.id)
+    if (!now) return
+    if (now.lease_until.getTime() === last.lease_until.getTime()) continue
+    last = now
+    // One that was killed may have left the database a last renewal to write.
+    if (++renewed < 2) continue
+    throw new SameController(
+      `Another controller runs under the id of this one (${self.id}): ${now.name}, ${now.agent_url}. The folder --state was copied from there, or is ` +
+        'the same one: each controller has a folder of its own, with the same seal.key and images in it. Remove controller-id from this one, and start again.',
+    )
+  }
 }

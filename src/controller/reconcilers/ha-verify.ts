@@ -44,7 +44,10 @@ async function end(
     if (!(await haRestart.end(tx, one.id, outcome, failure))) return
     const detail = { ha: outcome }
     const { instance_id: resource_id, project_id } = one
-    await event.record(tx, [{ noun: 'instance', kind: 'changed', resource_id, project_id, detail }])
+    await event.record(tx, [
+      { noun: 'ha-restart', kind: 'changed', resource_id: one.id, project_id },
+      { noun: 'instance', kind: 'changed', resource_id, project_id, detail },
+    ])
   })
 }
 

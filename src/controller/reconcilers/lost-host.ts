@@ -3,9 +3,10 @@
  * power is cut, or its lease is noted to be over. Which is due: model/host-state.ts.
  */
 import { Value } from 'typebox/value'
-import { isLoopback, parseAddress } from '../../lib/ip.ts'
-import { type FencingMethod, type Opinion, verdictOf } from '../../model/host-state.ts'
+import { isOfMachine } from '../../lib/ip.ts'
+import { type Absence, type FencingMethod, type Opinion, verdictOf } from '../../model/host-state.ts'
 import { ProbeOutcome } from '../../protocol/messages.ts'
+import { peerPort } from '../../protocol/peer.ts'
 import { openBmc } from '../app/host-bmc.ts'
 import { CallFailed, type Cloud } from '../cloud.ts'
 import { FenceFailed } from '../fencing/fence.ts'
@@ -14,11 +15,17 @@ import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { hostBmc } from '../store/host-bmc.ts'
+import { hostReach, type UnreachedHost } from '../store/host-reach.ts'
 
 /** So many others are asked. */
 const witnesses_max = 3
-/** Where a machine that lives refuses or accepts: secure shell, and a port where nothing listens (discard, RFC 863). */
-const ports = [22, 9]
+/**
+ * Where a machine that lives refuses or accepts: what hosts need of each other anyway, and secure shell. Whether they get through is found out
+ * while it is there (learnReach).
+ */
+const ports = [peerPort, 22]
+/** Hosts of which it is found out in one pass who reaches them. */
+const learnt_max = 40
 const probe_ms_max = 1500
 /** The host that is asked may be gone as well. */
 const answer_ms_max = 2500
@@ -30,30 +37,80 @@ function told(one: AbsentHost, reason: string, kind = 'changed') {
   return { noun: 'host', kind, resource_id: one.host_id, project_id: null, detail: { availability: reason } }
 }
 
-/** In a transaction that holds the host, if it still is not there. */
-async function whileAbsent(cloud: Cloud, one: AbsentHost, work: (tx: Tx) => Promise<void>): Promise<void> {
+/** In a transaction that holds the host, if it still is not there. `work` is given what is noted by now: a pass may have read what was before its last step. */
+async function whileAbsent(
+  cloud: Cloud,
+  one: AbsentHost,
+  work: (tx: Tx, now: Absence) => Promise<void>,
+): Promise<void> {
   await cloud.database.transaction(async tx => {
     const locked = await host.lock(tx, one.host_id)
     const now = locked && (await absence.lock(tx, one.host_id))
     if (!now || now.fenced_by !== null) return
-    await work(tx)
+    await work(tx, now)
     await event.notify(tx, channels.absence, one.host_id)
   })
 }
 
 export async function askOthers(cloud: Cloud, one: AbsentHost): Promise<void> {
-  const { tunnel_address: address } = one
-  // A host says itself where it is; one that says 'here' would be reached by everybody, for ever.
-  const can_be_asked = parseAddress(address) !== null && !isLoopback(address)
-  const others = can_be_asked ? await absence.witnesses(cloud.database.db, one, witnesses_max) : []
-  const opinions = await Promise.all(others.map(other => opinionOf(cloud, other, address)))
-  const before = verdictOf(one.absence.opinions)
-  await whileAbsent(cloud, one, async tx => {
+  const { tunnel_address: address, reached_by } = one
+  // One that says 'here' would be reached by everybody, for ever.
+  const others = isOfMachine(address) ? await absence.witnesses(cloud.database.db, one, witnesses_max, reached_by) : []
+  const found = await Promise.all(others.map(other => opinionOf(cloud, other, address)))
+  // Who never reached it may be kept from it by a firewall: that it does not now tells nothing.
+  const opinions = found.map(({ reached, ...told }) => ({
+    ...told,
+    reached: reached === 'none' && !reached_by.includes(told.host_id) ? null : reached,
+  }))
+  await whileAbsent(cloud, one, async (tx, now) => {
     await absence.note(tx, one.host_id, { asked: true, opinions })
     const verdict = verdictOf(opinions)
-    if (one.absence.asked_ms === null || verdict !== before)
+    if (now.asked_ms === null || verdict !== verdictOf(now.opinions))
       await event.record(tx, [told(one, `others were asked: ${verdict}`)])
   })
+}
+
+/** Finds out of hosts that are there who reaches them; for when they are lost. */
+export async function learnReach(cloud: Cloud, looked: () => void): Promise<void> {
+  const { db } = cloud.database
+  const learn = async (one: UnreachedHost, there: readonly Neighbour[]) => {
+    if (!isOfMachine(one.address)) return await hostReach.note(db, one, { asked: witnesses_max, by: [] })
+    const others = neighboursOf(one, there)
+    const found = await Promise.all(others.map(other => opinionOf(cloud, other, one.address)))
+    const by = found.flatMap(({ host_id, reached }) => (reached === 'service' || reached === 'machine' ? host_id : []))
+    await hostReach.note(db, one, { asked: others.length, by })
+  }
+  const due = await hostReach.due(db, witnesses_max, learnt_max)
+  // Read once for all of them: choosing for each among ten thousand would cost more than asking.
+  const there = due.length > 0 ? await absence.there(db, [...new Set(due.map(one => one.zone_id))]) : []
+  looked()
+  await Promise.all(due.map(one => learn(one, there)))
+}
+
+type Neighbour = Awaited<ReturnType<typeof absence.there>>[number]
+
+/**
+ * Who is to be asked about it: others of its cluster, and of its zone where these are too few. Far from each other in the order in which
+ * they joined: what joined one after the other may hang on one switch.
+ */
+export function neighboursOf(
+  one: Pick<UnreachedHost, 'host_id' | 'cluster_id' | 'zone_id'>,
+  there: readonly Neighbour[],
+): Neighbour[] {
+  const others = there.filter(({ id, zone_id }) => zone_id === one.zone_id && id !== one.host_id)
+  const own = others.filter(({ cluster_id }) => cluster_id === one.cluster_id)
+  const chosen = apart(own, one.host_id, witnesses_max)
+  const more = others.filter(({ cluster_id }) => cluster_id !== one.cluster_id)
+  return [...chosen, ...apart(more, one.host_id, witnesses_max - chosen.length)]
+}
+
+/** The same for the same id, another choice for another. */
+function apart<T>(all: readonly T[], id: string, count: number): T[] {
+  if (all.length <= count) return all.slice(0, count)
+  const from = Number.parseInt(id.replaceAll('-', '').slice(-8), 16) % all.length
+  return Array.from({ length: count }, (_, n) => Math.floor((from + (n * all.length) / count) % all.length)).flatMap(
+    at => all[at] ?? [],
+  )
 }
 
 async function opinionOf(cloud: Cloud, other: { id: string; name: string }, address: string): Promise<Opinion> {
@@ -69,7 +126,8 @@ async function opinionOf(cloud: Cloud, other: { id: string; name: string }, addr
 }
 
 export function declareDead(cloud: Cloud, one: AbsentHost): Promise<void> {
-  return whileAbsent(cloud, one, async tx => {
+  return whileAbsent(cloud, one, async (tx, now) => {
+    if (now.dead_ms !== null) return
     await absence.note(tx, one.host_id, { dead: true })
     await event.record(tx, [told(one, 'dead: other hosts cannot reach it either')])
   })

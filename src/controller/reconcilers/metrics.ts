@@ -6,6 +6,7 @@ import type { Cloud } from '../cloud.ts'
 import type { Block } from '../app/metric-blocks.ts'
 import { rollUp } from '../app/metric-blocks.ts'
 import { advanceRollup, rollupProgress } from '../store/metric-rollup.ts'
+import { insertBlocks } from '../store/metric-rows.ts'
 import { type Capacity, clusterCapacities, type PackedBlock } from '../store/metrics.ts'
 import { Loop } from './loop.ts'
 
@@ -92,7 +93,7 @@ export async function putTogetherNext({ database, clock, metrics }: Parts, tier:
   const is_done = ids.length < resources_at_once
   const next = is_done ? { done_ms: to_ms, after: null } : { done_ms: from_ms, after: ids.at(-1) ?? null }
   await database.transaction(async tx => {
-    if (await advanceRollup(tx, step_s, progress, next)) await store.insert(tx, rows)
+    if (await advanceRollup(tx, step_s, progress, next)) await insertBlocks(tx, rows)
   })
   return true
 }

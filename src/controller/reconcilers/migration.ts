@@ -2,7 +2,7 @@
  * Migrations that no host's word brings on: those whose new host never became ready, and those one of whose hosts was taken
  * out of the cloud.
  */
-import { giveUp, askCancel, end } from '../app/migration-steps.ts'
+import { giveUp, end } from '../app/migration-steps.ts'
 import type { Cloud } from '../cloud.ts'
 import { instance } from '../store/instance.ts'
 import { migration } from '../store/migration.ts'
@@ -36,9 +36,9 @@ export async function endOverdue(cloud: Pick<Cloud, 'database' | 'settings'>): P
         : one.silent
           ? `the new host has not answered for ${silent_s} s`
           : `the new host was not ready within ${ready_s} s (setting migration.ready_s)`
-      // Its host may have spoken meanwhile: only what still waits is ended.
-      if (row.phase === 'preparing') await giveUp(tx, row, 'failed', why)
-      else if (row.phase === 'sending') await askCancel(tx, row, 'failed', why)
+      // Its host may have spoken meanwhile: only what still waits is ended. Of a new host that is gone for good nobody need be asked: what
+      // has come to it is gone with it, and a source that waits for its word would wait for ever.
+      if (row.phase === 'preparing' || (row.phase === 'sending' && one.removed)) await giveUp(tx, row, 'failed', why)
       else if (row.phase !== 'ended' && one.removed) await end(tx, row)
     })
   }

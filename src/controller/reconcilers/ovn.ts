@@ -3,19 +3,19 @@
  * than it can follow.
  */
 import { once } from 'node:events'
-import type { Clock, Timer } from '../../lib/clock.ts'
 import { OvsdbClient } from '../../lib/ovsdb/index.ts'
 import type { Cloud } from '../cloud.ts'
 import { northbound, OvnReconciler } from '../ovn/index.ts'
 import { channels } from '../store/database.ts'
 import { loadTopology } from '../store/topology.ts'
 import { Loop } from './loop.ts'
+import { type Pace, Pacer } from './pacer.ts'
 
 /** Reconnecting is the client's; this is for a reconciler that ended by itself, which it should not. */
 const again_ms = 5000
 /** For what no event announces: a host not heard of for minutes gives up its gateways. */
 const look_ms = 60_000
-const pause_ms_max = 5000
+const pace: Pace = { rest: 2, rest_ms_max: 5000 }
 
 /** The loop that carries the reconciler: one pass of it lasts as long as the controller runs. */
 export function networkLoops(cloud: Cloud, remote: string): Loop[] {
@@ -41,7 +41,7 @@ export async function reconcileNetworks(
   const nb = new OvsdbClient({ remotes: [remote], database: northbound })
   const logger = log.child({ part: 'ovn' })
   const reconciler = new OvnReconciler({ nb, loadTopology: () => loadTopology(database.db), logger, clock })
-  const pacer = new Pacer(clock, () => reconciler.wake())
+  const pacer = new Pacer(clock, () => reconciler.wake(), pace)
   reconciler.on('applied', pass => pacer.passed(pass.duration_ms))
   const stops = [
     database.listen(channels.network, () => pacer.ask()),
@@ -63,38 +63,4 @@ export async function reconcileNetworks(
     nb.close()
   }
   return false
-}
-
-/**
- * Lets a wake-up through at once when the last pass is long over, else after twice as long as that pass took: many
- * changes a second become few passes, which read everything each.
- */
-export class Pacer {
-  private readonly clock: Clock
-  private readonly wake: () => void
-  private timer: Timer | undefined
-  private not_before_ms = 0
-
-  constructor(clock: Clock, wake: () => void) {
-    this.clock = clock
-    this.wake = wake
-  }
-
-  ask(): void {
-    if (this.timer) return
-    const wait_ms = this.not_before_ms - this.clock.now_ms()
-    if (wait_ms <= 0) return this.wake()
-    this.timer = this.clock.after(wait_ms, () => {
-      this.timer = undefined
-      this.wake()
-    })
-  }
-
-  passed(duration_ms: number): void {
-    this.not_before_ms = this.clock.now_ms() + Math.min(2 * duration_ms, pause_ms_max)
-  }
-
-  close(): void {
-    this.timer?.cancel()
-  }
 }

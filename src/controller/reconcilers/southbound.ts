@@ -2,7 +2,7 @@
  * Opens OVN's southbound database to other hosts, or closes it: mutual TLS under the cloud's own authority, by rows of the
  * database itself, which its server follows (ovn-sb(5), tables SB_Global, SSL and Connection). For the controller on the
  * database's machine; who else has a controller leaves it alone.
- * Not its job: the server (host/services/ovn-central.ts), nor how hosts present their certificates (agent/drivers/ovs).
+ * Not its job: who is in there for good (chassis.ts), the server (host/services/ovn-central.ts), nor how hosts present their certificates (agent/drivers/ovs).
  */
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { type Database, OvsdbClient, operationsFor, type SchemaSource } from '..
 import { parseRemote } from '../../lib/ovsdb/remote.ts'
 import { serverCertificate } from '../app/authority.ts'
 import type { Cloud } from '../cloud.ts'
+import { chassisTables, watchRemovals } from './chassis.ts'
 import { Loop } from './loop.ts'
 
 export interface SouthboundDoor {
@@ -21,7 +22,7 @@ export interface SouthboundDoor {
   folder: string
 }
 
-type Parts = Pick<Cloud, 'clock' | 'log' | 'database' | 'sealer'>
+type Parts = Pick<Cloud, 'clock' | 'log' | 'database' | 'sealer' | 'events'>
 
 const again_ms = 5000
 /** Long before the certificate ends, and before a timer's own limit. */
@@ -33,6 +34,7 @@ const string = { type: 'string' } as const
 const southbound = {
   name: 'OVN_Southbound',
   tables: {
+    ...chassisTables,
     SB_Global: {
       isRoot: true,
       maxRows: 1,
@@ -48,6 +50,7 @@ const southbound = {
     },
   },
 } as const satisfies SchemaSource
+export type Southbound = typeof southbound
 
 const sb = operationsFor(southbound)
 
@@ -67,12 +70,15 @@ export async function keepDoor(cloud: Parts, door: SouthboundDoor, signal: Abort
     end()
   }
   signal.addEventListener('abort', stop, { once: true })
+  let stopWatching = () => {}
   try {
     await client.ready()
     client.once('disconnected', () => end())
     await setDoor(cloud, door, client)
+    stopWatching = watchRemovals(cloud, client)
     if (!signal.aborted) await over
   } finally {
+    stopWatching()
     timer.cancel()
     signal.removeEventListener('abort', stop)
     client.close()

@@ -8,6 +8,8 @@ import type { Claims, HostSnapshot, PlacementAsked } from './snapshot.ts'
 export interface Filter {
   /** What it finds wrong, for who is not told of single hosts: "too little memory is free". */
   readonly fault: string
+  /** What may be done about it; without it: there is too little of something. "name another zone, or none". */
+  readonly remedy?: string
   /** Whether it has anything to say about what is asked; without it: always. It is not asked of hosts otherwise. */
   applies?(asked: PlacementAsked): boolean
   /** Whether the host, with so much of it promised already, cannot take one more of what is asked. */

@@ -35,6 +35,8 @@ export interface Decision {
   cpu_baseline: CpuNames | null
   /** The best of those that fit, then examples of those refused, of every reason; bounded, whatever the number of hosts. */
   hosts: Verdict[]
+  /** How many hosts could take it. */
+  fitting: number
   /** How many hosts each filter refused. */
   refusals: Record<string, number>
 }
@@ -144,6 +146,7 @@ export class Judging {
       zone_id: host?.zone_id ?? null,
       cpu_baseline: host?.cpu_baseline ?? null,
       hosts: [...best.map(n => this.verdict(n)), ...this.examples(refused_max)],
+      fitting: this.hosts.length - this.refused.reduce((sum, many) => sum + many, 0),
       refusals: Object.fromEntries(
         this.filters.flatMap(([name], n): [string, number][] => (this.refused[n] ? [[name, this.refused[n]]] : [])),
       ),

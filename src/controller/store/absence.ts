@@ -71,10 +71,14 @@ async function heardAgain(tx: Tx, host_id: string): Promise<boolean> {
   return numDeletedRows === 1n
 }
 
-/** The host has a new link. Returns what was noted of it, if anything was. */
-async function end(tx: Tx, host_id: string): Promise<Absence | null> {
-  const row = await tx.deleteFrom('host_absence').where('host_id', '=', host_id).returningAll().executeTakeFirst()
-  return row ? toAbsence(row) : null
+/** The hosts have new links. Returns what was noted of each, if anything was. */
+async function end(tx: Tx, host_ids: readonly string[]): Promise<Map<string, Absence>> {
+  const rows = await tx
+    .deleteFrom('host_absence')
+    .where(sql<boolean>`host_id = any(${[...host_ids]}::uuid[])`)
+    .returningAll()
+    .execute()
+  return new Map(rows.map(row => [row.host_id, toAbsence(row)]))
 }
 
 /** Locked, so that the host cannot come back meanwhile; who locks the host too locks that first. */
@@ -97,12 +101,14 @@ export interface AbsentHost {
   epoch: number
   linked: boolean
   absence: Absence
-  /** By what other hosts reach it; '' when it never said. */
+  /** By what other hosts reach it, as far as that was confirmed; '' when nothing was. */
   tunnel_address: string
+  /** Hosts that reached it while it was there: of others a silence says nothing. */
+  reached_by: string[]
   has_bmc: boolean
   lease_left_ms: number | null
   maintenance: boolean
-  /** Highly available instances that are wanted running and are still placed on it. */
+  /** Highly available instances that are wanted running and are still placed on it, or may have gone over to it from a host that is lost. */
   waiting: number
 }
 
@@ -110,12 +116,17 @@ async function list(db: Db): Promise<AbsentHost[]> {
   const { rows } = await sql<
     AbsenceRow & Omit<AbsentHost, 'absence' | 'epoch'> & { session_epoch: number }
   >`select a.*, h.name as host, h.cluster_id, c.zone_id, h.session_epoch, h.session_controller_id is not null as linked,
-      coalesce(h.facts->>'tunnel_address', '') as tunnel_address, b.host_id is not null as has_bmc, case when h.keeps_leases then h.lease_left_ms end as lease_left_ms,
+      coalesce(h.tunnel_address, h.link_address, '') as tunnel_address, coalesce(r.reached_by, '{}') as reached_by, b.host_id is not null as has_bmc, case when h.keeps_leases then h.lease_left_ms end as lease_left_ms,
       exists (select from maintenance m where m.host_id = h.id) as maintenance,
       (select count(*) from instance i where i.host_id = h.id and i.availability = 'high' and i.wanted_power = 'running'
-        and i.deleted_at is null) as waiting
+        and i.deleted_at is null) + (select count(*) from migration d join instance i on i.id = d.instance_id
+        join host_absence l on l.host_id = d.source_host_id
+        where d.target_host_id = h.id and d.phase = 'discarding' and d.kind = 'live' and d.sending_at is not null
+          and l.fenced_at is not null and i.host_id = d.source_host_id and i.availability = 'high' and i.wanted_power = 'running'
+          and i.deleted_at is null) as waiting
     from host_absence a join host h on h.id = a.host_id join cluster c on c.id = h.cluster_id
-    left join host_bmc b on b.host_id = h.id where h.removed_at is null order by h.id`.execute(db)
+    left join host_bmc b on b.host_id = h.id left join host_reach r on r.host_id = h.id
+    where h.removed_at is null order by h.id`.execute(db)
   return rows.map(row => ({
     host_id: row.host_id,
     host: row.host,
@@ -125,11 +136,23 @@ async function list(db: Db): Promise<AbsentHost[]> {
     linked: row.linked,
     absence: toAbsence(row),
     tunnel_address: row.tunnel_address,
+    reached_by: row.reached_by,
     has_bmc: row.has_bmc,
     lease_left_ms: row.lease_left_ms,
     maintenance: row.maintenance,
     waiting: row.waiting,
   }))
+}
+
+/** Of these hosts those on which surely nothing runs any more that may run elsewhere. */
+async function fencedAmong(db: Db, host_ids: readonly string[]): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('host_absence')
+    .select('host_id')
+    .where('fenced_at', 'is not', null)
+    .where(sql<boolean>`host_id = any(${[...host_ids]}::uuid[])`)
+    .execute()
+  return new Set(rows.map(row => row.host_id))
 }
 
 /** The database's time, which all times of absences are of; milliseconds since 1970. */
@@ -151,24 +174,40 @@ async function presentByZone(db: Db): Promise<Map<string, number>> {
   return new Map(rows.map(row => [row.zone_id, row.present]))
 }
 
-/** Hosts that may be asked about one of the cluster: of the same cluster before others of the zone, any that are there. */
+/** Hosts that may be asked about one: those that reached it before, then of the same cluster before others of the zone, any that are there. */
 async function witnesses(
   db: Db,
   of: Pick<AbsentHost, 'host_id' | 'cluster_id' | 'zone_id'>,
   count: number,
+  before: readonly string[] = [],
 ): Promise<{ id: string; name: string }[]> {
   const { rows } = await sql<{ id: string; name: string }>`
     select h.id, h.name from host h join cluster c on c.id = h.cluster_id left join host_absence a on a.host_id = h.id
     where c.zone_id = ${of.zone_id}::uuid and h.id <> ${of.host_id}::uuid and h.session_controller_id is not null
       and h.removed_at is null and a.host_id is null
-    order by h.cluster_id <> ${of.cluster_id}::uuid, md5(h.id::text || ${of.host_id}) limit ${count}`.execute(db)
+    order by h.id = any(${[...before]}::uuid[]) desc, h.cluster_id <> ${of.cluster_id}::uuid, md5(h.id::text || ${of.host_id}) limit ${count}`.execute(
+    db,
+  )
   return rows
 }
 
-/** The pool that its disks are in, by what it said last; null: none that others could reach. */
+/** All that are there in these zones, of which nothing is noted. In the order of ids. */
+async function there(
+  db: Db,
+  zone_ids: readonly string[],
+): Promise<{ id: string; name: string; cluster_id: string; zone_id: string }[]> {
+  const { rows } = await sql<{ id: string; name: string; cluster_id: string; zone_id: string }>`
+    select h.id, h.name, h.cluster_id, c.zone_id from host h join cluster c on c.id = h.cluster_id
+    left join host_absence a on a.host_id = h.id
+    where c.zone_id = any(${[...zone_ids]}::uuid[]) and h.session_controller_id is not null and h.removed_at is null and a.host_id is null
+    order by h.id`.execute(db)
+  return rows
+}
+
+/** The pool that its disks are in; null: none that others could reach. */
 async function poolOf(db: Db, host_id: string): Promise<string | null> {
   const { rows } = await sql<{ pool_id: string | null }>`
-    select facts->>'pool_id' as pool_id from host where id = ${host_id}::uuid`.execute(db)
+    select pool_id from host where id = ${host_id}::uuid`.execute(db)
   return rows[0]?.pool_id ?? null
 }
 
@@ -222,6 +261,7 @@ async function noteFenceFailure(tx: Tx, host_id: string, failure: string, again_
 }
 
 export const absence = {
+  fencedAmong,
   toAbsence,
   shown,
   begin,
@@ -233,6 +273,7 @@ export const absence = {
   now,
   presentByZone,
   witnesses,
+  there,
   poolOf,
   nameOf,
   toRestart,

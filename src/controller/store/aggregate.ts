@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { Aggregate } from '../../api/aggregate.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 function selectAll(db: Db) {
   return db
@@ -28,12 +28,7 @@ async function list(db: Db, asked: PageAsked & { name?: string | undefined }): P
   const keys = keyset(asked, sql`a.id`, { name: { column: sql`a.name` } })
   let query = selectAll(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('a.name', '=', asked.name)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toAggregate), next }
+  return readPage(query, keys, toAggregate)
 }
 
 async function find(db: Db, id: string): Promise<Aggregate | null> {

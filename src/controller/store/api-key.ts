@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { ApiKey } from '../../api/api-key.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { ApiKeyTable } from './schema.ts'
 
 const columns = ['id', 'name', 'project_id', 'expires_at', 'last_used_at', 'created_at'] as const
@@ -25,12 +25,7 @@ async function list(db: Db, user_id: string, asked: PageAsked & { name?: string 
     .where('user_id', '=', user_id)
     .where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toApiKey), next }
+  return readPage(query, keys, toApiKey)
 }
 
 async function find(db: Db, user_id: string, id: string): Promise<ApiKey | null> {

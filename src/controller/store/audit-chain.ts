@@ -16,9 +16,10 @@ export interface ChainRow {
 }
 
 /** Never reorder; a new column goes at the end, and only into rows that have it. */
-const contents: RawBuilder<string> = sql<string>`json_build_array(
-  seq::text, to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), user_id::text, user_name, project_id::text,
-  request_id::text, address, method, path, action, resource_id, outcome::text, error)::text`
+const columns = sql`seq::text, to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), user_id::text, user_name,
+  project_id::text, request_id::text, address, method, path, action, resource_id, outcome::text, error`
+const contents: RawBuilder<string> = sql<string>`case when detail is null then json_build_array(${columns})::text
+  else json_build_array(${columns}, detail::text)::text end`
 
 export const firstHash: Buffer = Buffer.alloc(32)
 

@@ -18,6 +18,9 @@ export interface AuditedBy {
     readonly path: string
     /** Route name. */
     readonly action: string
+    /** What it was about, where its outcome does not say. */
+    readonly about?: string | null
+    readonly audit_detail?: Readonly<Record<string, unknown>> | null
   }
 }
 
@@ -62,7 +65,8 @@ function rowsOf(done: readonly Done[]): object[] {
     action: caller.request.action,
     outcome,
     error,
-    resource_id,
+    resource_id: resource_id ?? caller.request.about ?? null,
+    detail: caller.request.audit_detail ?? null,
   }))
 }
 
@@ -85,7 +89,7 @@ async function list(db: Db, domains: readonly string[] | null, asked: AuditFilte
   let query = db
     .selectFrom('audit')
     .select(['seq', 'at', 'user_id', 'user_name', 'project_id', 'request_id', 'address', 'method', 'path', 'action'])
-    .select(['resource_id', 'outcome', 'error', sql<boolean>`sealed_seq is not null`.as('sealed')])
+    .select(['resource_id', 'outcome', 'error', 'detail', sql<boolean>`sealed_seq is not null`.as('sealed')])
   if (domains) {
     const theirs = sql`any(${domains}::uuid[])`
     query = query.where(

@@ -12,6 +12,8 @@ export interface Ticket {
   link_id: string | null
   /** Of SPICE: whose further connection this is; null for the first. */
   viewer_id: string | null
+  /** Of the token or key that it was made with; null for a link. */
+  token_sha256: Buffer | null
 }
 
 async function insert(db: Db, ticket: Ticket & { secret_sha256: Buffer; expires_at: Date }) {
@@ -24,7 +26,7 @@ async function take(db: Db, secret_sha256: Buffer): Promise<Ticket | null> {
     .deleteFrom('console_ticket')
     .where('secret_sha256', '=', secret_sha256)
     .where('expires_at', '>', sql<Date>`croft_now()`)
-    .returning(['instance_id', 'user_id', 'kind', 'view_only', 'link_id', 'viewer_id'])
+    .returning(['instance_id', 'user_id', 'kind', 'view_only', 'link_id', 'viewer_id', 'token_sha256'])
     .executeTakeFirst()
   return row ?? null
 }

@@ -2,6 +2,7 @@
 import { type ExpressionBuilder, type SelectQueryBuilder, sql } from 'kysely'
 import type { ConsoleLink, ConsoleViewer } from '../../api/console.ts'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
+import { isGoodCredential } from './credential.ts'
 import { channels, type Db, type Tx } from './database.ts'
 import type { Schema } from './schema.ts'
 
@@ -14,6 +15,31 @@ export interface NewViewer {
   kind: ConsoleKind
   view_only: boolean
   address: string
+  /** By which token or key it came. */
+  token_sha256: Buffer | null
+}
+
+/** What bears on whether somebody may still sit there. */
+export interface Seat {
+  id: string
+  user_id: string
+  instance_id: string
+  project_id: string
+  view_only: boolean
+  link_id: string | null
+  /** The token, key or link that it came by is still good. */
+  is_good: boolean
+}
+
+/** Those that still have a row, in one query however many. */
+async function seats(db: Db, ids: readonly string[]): Promise<Seat[]> {
+  const { rows } = await sql<Seat>`
+    select v.id, v.user_id, v.instance_id, i.project_id, v.view_only, v.link_id, case
+        when v.link_id is not null then exists (select from console_link l where l.id = v.link_id and l.expires_at > croft_now())
+        when v.token_sha256 is not null then ${isGoodCredential(sql`v.token_sha256`)}
+        else true end as is_good
+    from console_viewer v join instance i on i.id = v.instance_id where v.id = any(${[...ids]}::uuid[])`.execute(db)
+  return rows
 }
 
 async function insert(tx: Tx, viewer: NewViewer): Promise<void> {
@@ -97,7 +123,7 @@ async function tell(tx: Tx, ids: readonly string[]): Promise<void> {
     await sql`select pg_notify(${channels.console}, id) from unnest(${ids}::text[]) as t (id)`.execute(tx)
 }
 
-export const consoleViewer = { insert, ofInstance, find, setViewOnly, remove, removeAllOf }
+export const consoleViewer = { insert, ofInstance, seats, find, setViewOnly, remove, removeAllOf }
 
 export interface LinkRow {
   id: string

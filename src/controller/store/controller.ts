@@ -1,6 +1,8 @@
 /** The controllers that are alive, by lease. */
 import { sql } from 'kysely'
+import type { Controller } from '../../api/controller.ts'
 import type { Db } from './database.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 export interface ControllerRow {
   id: string
@@ -15,9 +17,23 @@ async function renew(db: Db, self: ControllerRow, lease_s: number): Promise<void
   await db
     .insertInto('controller')
     .values({ id, name, version, agent_url, lease_until })
-    .onConflict(conflict => conflict.column('id').doUpdateSet({ lease_until, agent_url, version }))
+    .onConflict(conflict => conflict.column('id').doUpdateSet({ lease_until, name, agent_url, version }))
     .execute()
   await db.deleteFrom('controller').where('lease_until', '<', sql<Date>`croft_now() - interval '1 hour'`).execute()
+}
+
+/** What one under this id has said of itself, while its lease holds. */
+async function alive(
+  db: Db,
+  id: string,
+): Promise<(Pick<ControllerRow, 'name' | 'agent_url'> & { lease_until: Date }) | null> {
+  const found = await db
+    .selectFrom('controller')
+    .select(['name', 'agent_url', 'lease_until'])
+    .where('id', '=', id)
+    .where('lease_until', '>', sql<Date>`croft_now()`)
+    .executeTakeFirst()
+  return found ?? null
 }
 
 /** A controller that stops says so: its hosts are seen to at once. */
@@ -37,4 +53,26 @@ async function urls(db: Db, own: string): Promise<string[]> {
   return [...new Set([...rows.map(row => row.agent_url), own])].sort()
 }
 
-export const controller = { renew, remove, urls }
+/** Also those that were heard of within the last hour. */
+async function list(db: Db, asked: PageAsked): Promise<Page<Controller>> {
+  const keys = keyset(asked, sql`c.id`, { name: { column: sql`c.name` } })
+  const query = db
+    .selectFrom('controller as c')
+    .select(['c.id', 'c.name', 'c.version', 'c.agent_url', 'c.lease_until', keys.key.as('sort_key')])
+    .select([
+      sql<boolean>`c.lease_until > croft_now()`.as('running'),
+      sql<number>`(select count(*)::int from host h where h.session_controller_id = c.id and h.removed_at is null)`.as(
+        'hosts',
+      ),
+      sql<string[]>`array(select l.name from leader l where l.controller_id = c.id and l.lease_until > croft_now()
+        order by l.name)`.as('leads'),
+    ])
+    .where(keys.where)
+  return await readPage(query, keys, ({ lease_until, running, ...row }) => ({
+    ...row,
+    state: running ? ('running' as const) : ('silent' as const),
+    silent_from: lease_until.toISOString(),
+  }))
+}
+
+export const controller = { renew, alive, remove, urls, list }

@@ -64,7 +64,45 @@ function ofUser(db: Db, user_id: string, project_id: string | null): Promise<Hol
   )
 }
 
+/** As ofUser, of many at once; those that are disabled or gone are left out. */
+async function ofUsers(
+  db: Db,
+  asked: readonly { user_id: string; project_id: string }[],
+): Promise<(user_id: string, project_id: string) => Holder | null> {
+  const key = (user_id: string, project_id: string | null) => `${user_id} ${project_id}`
+  const pairs = [...new Map(asked.map(one => [key(one.user_id, one.project_id), one])).values()].map(
+    ({ user_id, project_id }) => ({ user_id, project_id }),
+  )
+  const found =
+    pairs.length === 0
+      ? []
+      : await readAll(
+          db,
+          sql`select user_id, project_id, null::timestamptz as expires_at
+      from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as r (user_id uuid, project_id uuid)`,
+        )
+  const holders = new Map(found.map(one => [key(one.user_id, one.project_id), one]))
+  return (user_id, project_id) => holders.get(key(user_id, project_id)) ?? null
+}
+
+/** Whether a token or a key with this hash is there and has not run out. */
+export function isGoodCredential(hash: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql<boolean>`(exists (select from token t where t.secret_sha256 = ${hash} and t.expires_at > croft_now()) or exists (
+    select from api_key a where a.secret_sha256 = ${hash} and (a.expires_at is null or a.expires_at > croft_now())))`
+}
+
+async function isGood(db: Db, secret_sha256: Uint8Array): Promise<boolean> {
+  const { rows } = await sql<{
+    good: boolean
+  }>`select ${isGoodCredential(sql`${Buffer.from(secret_sha256)}::bytea`)} as good`.execute(db)
+  return rows[0]?.good ?? false
+}
+
 async function read(db: Db, held: RawBuilder<unknown>): Promise<Credential | null> {
+  return (await readAll(db, held))[0] ?? null
+}
+
+async function readAll(db: Db, held: RawBuilder<unknown>): Promise<Credential[]> {
   const { rows } = await sql<Found>`
     with recursive held as (${held}), below as (
       select d.id as domain_id, d.id as ancestor_id
@@ -89,10 +127,10 @@ async function read(db: Db, held: RawBuilder<unknown>): Promise<Credential | nul
     left join project p on p.id = held.project_id and p.enabled
       and exists (select from domain pd where pd.id = p.domain_id and pd.enabled)
     where held.project_id is null or p.id is not null`.execute(db)
-  const [row] = rows
-  if (!row) return null
-  const { user_id, user_name, user_domain_id, project_id, project_domain_id, expires_at } = row
-  return { user_id, user_name, user_domain_id, project_id, project_domain_id, expires_at, ...heldBy(row) }
+  return rows.map(row => {
+    const { user_id, user_name, user_domain_id, project_id, project_domain_id, expires_at } = row
+    return { user_id, user_name, user_domain_id, project_id, project_domain_id, expires_at, ...heldBy(row) }
+  })
 }
 
 /** Sums up grants by where they hold. */
@@ -131,4 +169,4 @@ async function touch(db: Db, secret_sha256: Uint8Array): Promise<void> {
     and (last_used_at is null or last_used_at < croft_now() - interval '1 minute')`.execute(db)
 }
 
-export const credential = { find, ofUser, touch }
+export const credential = { find, ofUser, ofUsers, isGood, touch }

@@ -3,7 +3,7 @@
  * The simulation gives its own Database over PGlite; nothing above store/ can tell.
  */
 import { Socket } from 'node:net'
-import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
+import { type DatabaseConnection, Kysely, PostgresDialect, type RawBuilder, sql, Transaction } from 'kysely'
 import pg from 'pg'
 import { Liveness } from './liveness.ts'
 import { isStalePlan, preparingClient } from './prepared.ts'
@@ -18,9 +18,9 @@ export type Notice = (payload: string | null) => void
 /**
  * Locks on rows are taken in this order, and rows of one kind in that of their ids, so that two transactions do not wait for each
  * other in a circle: host; held_instance; instance; volume; instance_group; quota; host_claim; pool; ports and addresses; operation and its targets. Who
- * makes instances shares the host's row after host_claim, which only the removal of a host (host.lockWhole) excludes: a host that is
- * linked, so that something is made on it, is removed only when it is empty. Should there be a circle all the same, PostgreSQL ends
- * it, and `transaction` tries again.
+ * makes instances shares the host's row after host_claim, which only the removal of a host excludes: it locks
+ * the host's claims before it shuts that row, and one that is linked, so that something is made on it, is removed only when it is empty. Last of
+ * all, at the commit, instance_state (by triggers). Should there be a circle all the same, PostgreSQL ends it, and `transaction` tries again.
  */
 export interface Database {
   readonly db: Db
@@ -114,6 +114,38 @@ async function again<T>(run: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+type Parts<D, T extends readonly unknown[]> = { readonly [K in keyof T]: (db: D) => Promise<T[K]> }
+
+/**
+ * Does these on one connection (a transaction's own) without any waiting for the answer to another: statements that do not need each
+ * other's results are sent in one write, and PostgreSQL runs them in the order of the parts (those that a part asks after its first come
+ * between). Each answer that is waited for costs two wake-ups, far more than most statements. All have ended when it does; throws what the
+ * first that failed threw. A part that begins with something else than a statement is out of order.
+ */
+export function atOnce<D extends Db, const T extends readonly unknown[]>(db: D, ...parts: Parts<D, T>): Promise<T> {
+  const executor = db.getExecutor()
+  return executor.provideConnection(async connection => {
+    const here = { provideConnection: <R>(use: (given: DatabaseConnection) => Promise<R>) => use(connection) }
+    const props = { ...unused, executor: executor.withConnectionProvider(here) }
+    const side = (db.isTransaction ? new Transaction<Schema>(props) : new Kysely<Schema>(props)) as D
+    const ended = await Promise.allSettled(parts.map(part => part(side)))
+    const failures = ended.flatMap(one => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    // After a failure PostgreSQL refuses all that follows.
+    const first = failures.find(error => sqlState(error) !== in_failed_transaction) ?? failures[0]
+    if (failures.length > 0) throw first
+    const values: readonly unknown[] = ended.map(one => (one.status === 'fulfilled' ? one.value : undefined))
+    return values as T
+  })
+}
+
+const in_failed_transaction = '25P02'
+
+/** Kysely wants them to be there; who has a connection needs none. */
+const unused = (() => {
+  const dialect = new PostgresDialect({ pool: () => Promise.reject(new Error('there is a connection already')) })
+  return { config: { dialect }, dialect, driver: dialect.createDriver() }
+})()
 
 export interface DatabaseOptions {
   url: string

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Domain } from '../../api/domain.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import { quota } from './quota.ts'
 import type { DomainTable } from './schema.ts'
 
@@ -28,12 +28,7 @@ async function list(
   if (visible) query = query.where('id', 'in', visible)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   if (asked.parent_id !== undefined) query = query.where('parent_id', '=', asked.parent_id)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toDomain), next }
+  return readPage(query, keys, toDomain)
 }
 
 async function find(db: Db, id: string): Promise<Domain | null> {

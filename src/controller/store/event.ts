@@ -3,7 +3,7 @@
  * older transaction of this database is still open, so a cursor never passes a commit that comes late.
  */
 import { type RawBuilder, sql } from 'kysely'
-import { channels, type Db, type Tx } from './database.ts'
+import { atOnce, channels, type Db, type Tx } from './database.ts'
 import { horizon, unseenRoles } from './horizon.ts'
 import { type Beside, besides, insertion, insertRows } from './insert-rows.ts'
 
@@ -76,16 +76,73 @@ export function parseCursor(cursor: string): { xid: string; seq: number } | null
 }
 
 function after(cursor: { xid: string; seq: number }): RawBuilder<boolean> {
-  return sql<boolean>`(xid, seq) > (${cursor.xid}::xid8, ${cursor.seq})`
+  return sql<boolean>`(xid, seq) > (${cursor.xid}::xid8, ${cursor.seq}::bigint)`
 }
 
 const columns = ['at', 'project_id', 'noun', 'resource_id', 'kind', 'user_id', 'request_id', 'detail'] as const
 const cursorColumn = sql<string>`xid::text || '.' || seq::text`.as('cursor')
 
+/** Whose events are read: what concerns one person. Narrower than all, and wider than what they may hear, which is not decided here. */
+export interface Concern {
+  /** All events of this project; null: of none. */
+  project_id: string | null
+  /** Of those that belong to no project, all of these nouns. */
+  nouns: readonly string[]
+  /** These instances, and what was done with them. */
+  given: readonly string[]
+  /** What this user did (where it belongs to no project, or is about who may do what), and what was given to them or taken. */
+  user_id: string
+}
+
 export interface EventFilter {
-  /** Events of this project, and those of none. */
-  project_id?: string
-  resource_id?: string
+  concern?: Concern | undefined
+  resource_id?: string | undefined
+}
+
+/**
+ * Where to look for what concerns somebody: each place is found by an index of its own, and but for single instances in its order. The last
+ * three's conditions are those of partial indexes, word by word (migrations/0024): given as parameters, a kept plan would not know them.
+ */
+function placesOf({ project_id, nouns, given, user_id }: Concern): RawBuilder<boolean>[] {
+  return [
+    ...(project_id === null ? [] : [sql<boolean>`project_id = ${project_id}::uuid`]),
+    ...(given.length === 0 ? [] : [ofInstances(given)]),
+    ...nouns.map(noun => sql<boolean>`project_id is null and noun = ${noun}`),
+    sql<boolean>`user_id = ${user_id}::uuid
+      and (project_id is null or noun in ('domain', 'project', 'user', 'role', 'role-grant', 'quota'))`,
+    sql<boolean>`noun = 'role-grant' and detail->>'user_id' = ${user_id}`,
+  ]
+}
+
+/** Of an operation that is so old that it is gone, nothing is told. */
+const ofInstances = (ids: readonly string[]) => sql<boolean>`resource_id = any(${[...ids]}::uuid[]
+  || array(select o.id from operation o where o.resource_id = any(${[...ids]}::uuid[])))`
+
+/**
+ * At most `limit` events that `bound` lets through, from the oldest on or from the newest back. Each place gives its first ones in order,
+ * and they are merged: what this costs grows with what is found, not with what happened.
+ */
+function read(
+  bound: RawBuilder<boolean>,
+  direction: 'asc' | 'desc',
+  limit: number,
+  { concern, resource_id }: EventFilter,
+): RawBuilder<EventRow> {
+  const order = sql.raw(`order by xid ${direction}, seq ${direction} limit ${limit}`)
+  const fields = sql.raw(columns.join(', '))
+  const cursor = sql`xid::text || '.' || seq::text as cursor`
+  const places =
+    resource_id !== undefined
+      ? [sql<boolean>`resource_id = ${resource_id}::uuid`]
+      : concern === undefined
+        ? []
+        : placesOf(concern)
+  const [only, ...others] = places
+  if (others.length === 0)
+    return sql<EventRow>`select ${cursor}, ${fields} from event where ${bound} ${only ? sql`and ${only}` : sql``} ${order}`
+  const found = places.map(place => sql`(select xid, seq, ${fields} from event where ${bound} and ${place} ${order})`)
+  // One event may be found at several places.
+  return sql<EventRow>`select distinct on (xid, seq) ${cursor}, ${fields} from (${sql.join(found, sql` union all `)}) as f ${order}`
 }
 
 /** Events after `cursor`, oldest first, at most `limit`; and whether newer ones wait for an open transaction. */
@@ -95,14 +152,9 @@ async function since(
   limit: number,
   filter: EventFilter = {},
 ): Promise<{ events: EventRow[]; hidden: boolean }> {
-  const open_from = await horizon(db)
-  let query = db
-    .selectFrom('event')
-    .select([cursorColumn, ...columns])
-    .where(after(cursor))
-  if (filter.project_id) query = query.where(sql<boolean>`(project_id = ${filter.project_id} or project_id is null)`)
-  if (filter.resource_id) query = query.where('resource_id', '=', filter.resource_id)
-  const rows = await query.orderBy('xid').orderBy('seq').limit(limit).execute()
+  const [open_from, { rows }] = await atOnce(db, horizon, here =>
+    read(after(cursor), 'asc', limit, filter).execute(here),
+  )
   const events = rows.filter(row => BigInt(parseCursor(row.cursor)?.xid ?? 0) < open_from)
   return { events, hidden: events.length < rows.length }
 }
@@ -114,15 +166,11 @@ async function before(
   limit: number,
   filter: EventFilter = {},
 ): Promise<EventRow[]> {
-  const open_from = await horizon(db)
-  let query = db
-    .selectFrom('event')
-    .select([cursorColumn, ...columns])
-    .where(sql<boolean>`xid < ${String(open_from)}::xid8`)
-  if (cursor) query = query.where(sql<boolean>`(xid, seq) < (${cursor.xid}::xid8, ${cursor.seq})`)
-  if (filter.project_id) query = query.where(sql<boolean>`(project_id = ${filter.project_id} or project_id is null)`)
-  if (filter.resource_id) query = query.where('resource_id', '=', filter.resource_id)
-  return await query.orderBy('xid', 'desc').orderBy('seq', 'desc').limit(limit).execute()
+  const settled = sql<boolean>`xid < ${String(await horizon(db))}::xid8`
+  const bound = cursor
+    ? sql<boolean>`${settled} and (xid, seq) < (${cursor.xid}::xid8, ${cursor.seq}::bigint)`
+    : settled
+  return (await read(bound, 'desc', limit, filter).execute(db)).rows
 }
 
 /** The place just after everything settled so far. */
@@ -136,4 +184,16 @@ async function head(db: Db): Promise<string> {
   return rows[0]?.cursor ?? '0.0'
 }
 
-export const event = { record, notify, wakeHosts, since, before, head, unseenRoles }
+/** The oldest event that is kept; null: none. */
+async function oldest(db: Db): Promise<string | null> {
+  const row = await db
+    .selectFrom('event')
+    .select(cursorColumn)
+    .orderBy('xid')
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.cursor ?? null
+}
+
+export const event = { record, notify, wakeHosts, since, before, head, oldest, unseenRoles }

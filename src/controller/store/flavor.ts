@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Flavor } from '../../api/flavor.ts'
 import { type Db, json } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { FlavorTable } from './schema.ts'
 
 export function toFlavor(row: Selectable<FlavorTable>): Flavor {
@@ -13,13 +13,7 @@ async function list(db: Db, asked: PageAsked & { name?: string | undefined }): P
   const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
   let query = db.selectFrom('flavor').selectAll().select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(toFlavor), next }
+  return readPage(query, keys, toFlavor)
 }
 
 async function find(db: Db, id: string): Promise<Flavor | null> {

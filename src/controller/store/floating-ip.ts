@@ -2,7 +2,8 @@
 import { type Selectable, sql } from 'kysely'
 import type { FloatingIp } from '../../api/floating-ip.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { floatingIpIs } from './found-by.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { FloatingIpTable } from './schema.ts'
 
 export type FloatingIpRow = Selectable<FloatingIpTable>
@@ -28,19 +29,14 @@ export interface FloatingIpFilter {
 }
 
 async function list(db: Db, project_id: string | null, asked: PageAsked & FloatingIpFilter): Promise<Page<FloatingIp>> {
-  const keys = keyset(asked, sql`floating_ip.id`)
+  const keys = keyset(asked, sql`floating_ip.id`, {}, floatingIpIs(project_id))
   let query = select(db).select(keys.key.as('sort_key')).where(keys.where)
   if (project_id !== null) query = query.where('floating_ip.project_id', '=', project_id)
   if (asked.network_id !== undefined) query = query.where('floating_ip.network_id', '=', asked.network_id)
   if (asked.port_id !== undefined) query = query.where('floating_ip.port_id', '=', asked.port_id)
   if (asked.instance_id !== undefined) query = query.where('port.instance_id', '=', asked.instance_id)
   if (asked.address !== undefined) query = query.where(sql<boolean>`floating_ip.address = ${asked.address}::inet`)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toFloatingIp), next }
+  return readPage(query, keys, toFloatingIp)
 }
 
 async function find(db: Db, id: string): Promise<FloatingIp | null> {

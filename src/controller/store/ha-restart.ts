@@ -2,12 +2,12 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { HaRestartTable } from './schema-lost-hosts.ts'
 
 export type HaRestartRow = Selectable<HaRestartTable>
 
-function shown(row: HaRestartRow): HaRestart {
+function shown(row: HaRestartRow & { instance: string | null }): HaRestart {
   const { project_id: _, generation: __, verify_by: ___, ...rest } = row
   return {
     ...rest,
@@ -17,26 +17,31 @@ function shown(row: HaRestartRow): HaRestart {
   }
 }
 
+const nameOf = sql<string | null>`(select i.name from instance i where i.id = ha_restart.instance_id)`.as('instance')
+
 export interface RestartFilter extends PageAsked {
   /** Null: of all. */
   project_id: string | null
   instance_id?: string | undefined
   from_host_id?: string | undefined
+  to_host_id?: string | undefined
+  cluster_id?: string | undefined
 }
 
 async function list(db: Db, asked: RestartFilter): Promise<Page<HaRestart>> {
   const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`id`)
-  let query = db.selectFrom('ha_restart').selectAll().select(keys.key.as('sort_key')).where(keys.where)
+  let query = db.selectFrom('ha_restart').selectAll().select(nameOf).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.project_id !== null) query = query.where('project_id', '=', asked.project_id)
   if (asked.instance_id !== undefined) query = query.where('instance_id', '=', asked.instance_id)
   if (asked.from_host_id !== undefined) query = query.where('from_host_id', '=', asked.from_host_id)
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(shown), next }
+  if (asked.to_host_id !== undefined) query = query.where('to_host_id', '=', asked.to_host_id)
+  if (asked.cluster_id !== undefined) {
+    // Also of hosts that were removed since: their rows stay.
+    query = query.where(
+      sql<boolean>`from_host_id in (select h.id from host h where h.cluster_id = ${asked.cluster_id})`,
+    )
+  }
+  return readPage(query, keys, shown)
 }
 
 type NewRestart = Omit<Insertable<HaRestartTable>, 'verify_by' | 'ended_at'> & { verify_s: number | null }
@@ -66,14 +71,16 @@ async function isDue(tx: Tx, instance_id: string): Promise<boolean> {
   return rows.length > 0
 }
 
-/** Whatever is under way for the instance has come to nothing. */
-async function supersede(tx: Tx, instance_id: string, failure: string): Promise<void> {
-  await tx
+/** Whatever is under way for the instance has come to nothing; gives its ids. */
+async function supersede(tx: Tx, instance_id: string, failure: string): Promise<string[]> {
+  const rows = await tx
     .updateTable('ha_restart')
     .set({ outcome: 'failed', failure, ended_at: sql<Date>`croft_now()` })
     .where('instance_id', '=', instance_id)
     .where('ended_at', 'is', null)
+    .returning('id')
     .execute()
+  return rows.map(row => row.id)
 }
 
 async function hasNoRoomSince(tx: Tx, instance_id: string, lost_at_ms: number): Promise<boolean> {

@@ -26,13 +26,14 @@ export const promised = {
 /**
  * Claims room on hosts, all or none: false, and nothing changed, when a host has not enough left, or is gone, answers no
  * longer or takes no new instances. Disk is counted in the host's pool, which other hosts may share. Rows are locked in the
- * order of ids, hosts' before pools', so that two transactions never wait for each other in a circle; two statements,
+ * order of ids, hosts' before pools', so that two transactions never wait for each other in a circle; one statement,
  * however many hosts. A host cannot be removed while it is claimed on: its row is shared with whoever changes anything but its name.
  */
 export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
-  const { rows } = await sql<{ hosts: number; fits: boolean }>`
+  const hosts = new Set(claims.map(one => one.host_id)).size
+  const { rows } = await sql<{ fits: boolean }>`
     with asked as (${summed(claims)}), locked as materialized (
-      select k.pool_id, a.disk_gib, k.vcpus - k.dedicated_vcpus + a.vcpus - a.dedicated_vcpus
+      select k.host_id, k.pool_id, a.vcpus, a.memory_mib, a.disk_gib, k.vcpus - k.dedicated_vcpus + a.vcpus - a.dedicated_vcpus
           + ${withoutPinned(sql`k.pinned_cpus + a.pinned_cpus`)} <= h.vcpus_limit
         and (a.memory_mib = a.huge_mib or ${promised.memory_mib} + a.memory_mib - a.huge_mib <= h.memory_limit_mib)
         and (k.pool_id is not null or k.disk_gib + a.disk_gib <= h.disk_limit_gib) as fits
@@ -40,14 +41,20 @@ export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> 
       where h.removed_at is null and h.schedulable and h.session_controller_id is not null
         and not exists (select from maintenance x where x.host_id = h.id)
       order by k.host_id for update of k for key share of h
-    ), ${lockedPools}
-    select count(*)::int as hosts, coalesce(bool_and(fits), true) and
-      (select coalesce(bool_and(p.claimed_gib + p.disk_gib <= p.total_gib), true) from pools p where p.disk_gib > 0) as fits
-    from locked`.execute(tx)
-  const hosts = new Set(claims.map(one => one.host_id))
-  const fits = rows[0]?.hosts === hosts.size && rows[0].fits
-  if (fits) await add(tx, claims, 1)
-  return fits
+    ), ${lockedPools}, verdict as materialized (
+      select count(*) = ${hosts}::int and coalesce(bool_and(fits), true) and
+        (select coalesce(bool_and(p.claimed_gib + p.disk_gib <= p.total_gib), true) from pools p where p.disk_gib > 0) as fits
+      from locked
+    ), pooled as (
+      update pool p set claimed_gib = p.claimed_gib + s.disk_gib from pools s, verdict v
+      where p.id = s.id and s.disk_gib <> 0 and v.fits
+    ), added as (
+      update host_claim k set vcpus = k.vcpus + l.vcpus, memory_mib = k.memory_mib + l.memory_mib,
+        disk_gib = k.disk_gib + case when l.pool_id is null then l.disk_gib else 0 end
+      from locked l, verdict v where k.host_id = l.host_id and v.fits
+    )
+    select fits from verdict`.execute(tx)
+  return rows[0]?.fits === true
 }
 
 /** After `locked` (pool_id, disk_gib): the pools in it with what is asked of each, locked. */
@@ -76,6 +83,22 @@ export async function lockClaims(tx: Tx, host_ids: readonly string[]): Promise<v
 /** Claims room for what is on its host already, fit or not: it is there, and is to be reckoned with. */
 export async function claimHeld(tx: Tx, claims: readonly Claim[]): Promise<void> {
   await add(tx, claims, 1)
+}
+
+/** What disks claim on one host is claimed on another from now on. Within one pool it stays counted where it is. */
+export async function moveDisk(
+  tx: Tx,
+  { from, to, disk_gib }: { from: string; to: string; disk_gib: number },
+): Promise<void> {
+  if (disk_gib === 0) return
+  await lockClaims(tx, [from, to])
+  const { rows } = await sql<{ same: boolean }>`
+    select coalesce(count(distinct pool_id) = 1 and count(pool_id) = 2, false) as same from host_claim
+    where host_id in (${from}::uuid, ${to}::uuid)`.execute(tx)
+  if (rows[0]?.same) return
+  const disk = { vcpus: 0, memory_mib: 0, disk_gib }
+  await release(tx, [{ host_id: from, ...disk }])
+  await claimHeld(tx, [{ host_id: to, ...disk }])
 }
 
 /** Gives room back. */
@@ -115,10 +138,13 @@ export async function setPool(
     on conflict (id) do update set total_gib = excluded.total_gib, free_gib = excluded.free_gib
     where (pool.total_gib, pool.free_gib) is distinct from (excluded.total_gib, excluded.free_gib)`.execute(tx)
   if (same) return false
-  // The volumes that are placed on it are what it claims of disk, in whichever pool that was counted.
+  // What it claims of disk, in whichever pool that was counted: the volumes that are placed on it, and the room that moves hold on it
+  // (the target's before the switch, the source's after it), which they give back when they end.
   await sql`
     with mine as (
-      select k.pool_id, coalesce((select sum(size_gib) from volume where host_id = ${host_id}), 0)::bigint as disk_gib
+      select k.pool_id, coalesce((select sum(size_gib) from volume where host_id = ${host_id}), 0)::bigint
+        + coalesce((select sum(m.disk_gib) from migration m where (m.source_host_id = ${host_id} and m.phase = 'leaving')
+          or (m.target_host_id = ${host_id} and m.phase in ('preparing', 'sending', 'discarding'))), 0)::bigint as disk_gib
       from host_claim k where k.host_id = ${host_id}
     ), locked as materialized (
       select p.id, case when p.id = ${pool.id} then m.disk_gib else -m.disk_gib end as disk_gib

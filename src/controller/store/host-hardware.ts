@@ -62,13 +62,16 @@ function devicesOf({ pci }: HostFacts): Device[] {
   )
 }
 
-/** Memory that is set aside as huge pages. */
+/** Memory that is set aside as huge pages; no more than there is, whatever the host says. */
 export function hugeMibOf(facts: HostFacts): number {
-  return Math.ceil(facts.huge_pages.reduce((sum, one) => sum + one.size_kib * one.total, 0) / 1024)
+  const set_aside = Math.ceil(facts.huge_pages.reduce((sum, one) => sum + one.size_kib * one.total, 0) / 1024)
+  return Math.min(facts.memory_mib, set_aside)
 }
 
-async function note(tx: Tx, host_id: string, facts: HostFacts): Promise<void> {
-  await sql`insert into host_hardware as h (host_id, parts) values (${host_id}, ${json(partsOf(facts))})
+async function note(tx: Tx, hosts: readonly { host_id: string; facts: HostFacts }[]): Promise<void> {
+  const rows = json(hosts.map(({ host_id, facts }) => ({ host_id, parts: partsOf(facts) })))
+  await sql`insert into host_hardware as h (host_id, parts)
+    select r.* from jsonb_to_recordset(${rows}) as r (host_id uuid, parts jsonb) order by r.host_id
     on conflict (host_id) do update set parts = excluded.parts where h.parts is distinct from excluded.parts`.execute(
     tx,
   )
@@ -94,7 +97,8 @@ function knownOf(parts: Parts, assigned: readonly AssignedHardware[], aliases: r
     const names = aliases.filter(alias => matchesAlias(alias, one)).map(alias => alias.name)
     return names.length > 0 ? [{ address: one.address, node: one.node, group: one.group, aliases: names }] : []
   })
-  const lowest = Math.min(...parts.nodes.flatMap(one => one.cpus))
+  // Not all as arguments of one call: there may be more than those can be.
+  const lowest = parts.nodes.flatMap(one => one.cpus).reduce((least, cpu) => Math.min(least, cpu), Infinity)
   const kept_cpus = parts.cores.find(core => core.includes(lowest)) ?? [lowest]
   return {
     nodes: parts.nodes,

@@ -1,51 +1,110 @@
 /** Hosts' links in the database: which controller holds each, what came over it last, and how long a lease lasts after its end. */
 import { sql } from 'kysely'
+import type { HardwareId } from '../../model/hardware-id.ts'
 import { leaseTimes, leftByOther_ms } from '../../model/lease.ts'
 import { type Db, json, type Tx } from './database.ts'
 
 export interface SessionRow {
   epoch: number
   last_report: number
+  /** It had another link until now, of whose end nobody knew, or was expected to dial again: how its instances are shown has not changed. */
+  was_linked: boolean
+  /** What was counted of the host when its last link ended, and so the most that it can have heard; null: not kept. */
+  counted_at_end: number | null
 }
 
-/** Takes the host's link over for this controller. Any older session's words no longer count. */
-async function beginSession(tx: Tx, id: string, controller_id: string, keeps_leases: boolean): Promise<SessionRow> {
-  return await tx
-    .updateTable('host')
-    .set({
-      session_controller_id: controller_id,
-      session_epoch: sql`session_epoch + 1`,
-      last_seen_at: sql`croft_now()`,
-      lease_ms: leaseTimes.lease_ms,
-      keeps_leases,
-      lease_left_ms: null,
-      lease_over_at: null,
-    })
-    .where('id', '=', id)
-    .where('removed_at', 'is', null)
-    .returning(['session_epoch as epoch', 'last_report'])
-    .executeTakeFirstOrThrow()
+/**
+ * Of a host `h` before its next link begins: what was counted when the last one ended, if it is that link's end that was counted. A controller
+ * of the version before, which knows nothing of it, may have had a link since. Who raises the epoch for another reason raises counted_epoch with it.
+ */
+export const countedAtEnd = sql<number | null>`case when h.counted_epoch = h.session_epoch then h.counted_at_end end`
+
+/** Whether instances of a host `h` are shown as of one that answers: it has a link, or is expected to have one again in a moment (endSessions). */
+export const isShownThere = sql<boolean>`host_shown_there(h.session_controller_id, h.session_epoch, h.expected_epoch)`
+
+/** Takes the hosts' links over for this controller. Any older session's words no longer count. Hosts that were removed are left out. */
+async function beginSessions(
+  tx: Tx,
+  controller_id: string,
+  hosts: readonly { host_id: string; keeps_leases: boolean; link_address: string | null }[],
+): Promise<Map<string, SessionRow>> {
+  const said = json(hosts.map(({ host_id, keeps_leases, link_address }) => ({ host_id, keeps_leases, link_address })))
+  const { rows } = await sql<SessionRow & { id: string }>`
+    with said as materialized (
+      select h.id, s.keeps_leases, s.link_address, ${isShownThere} as was_linked,
+        ${countedAtEnd} as counted_at_end
+      from jsonb_to_recordset(${said}) as s (host_id uuid, keeps_leases boolean, link_address text)
+      join host h on h.id = s.host_id where h.removed_at is null order by h.id for no key update of h
+    )
+    update host set session_controller_id = ${controller_id}::uuid, session_epoch = session_epoch + 1, last_seen_at = croft_now(),
+      lease_ms = ${leaseTimes.lease_ms}::bigint, keeps_leases = s.keeps_leases, link_address = s.link_address,
+      lease_left_ms = null, lease_over_at = null, counted_at_end = null, counted_epoch = null, expected_epoch = null
+    from said s where host.id = s.id returning host.id, host.session_epoch as epoch, host.last_report, s.counted_at_end,
+      s.was_linked`.execute(tx)
+  return new Map(rows.map(({ id, ...session }) => [id, session]))
+}
+
+/** Locks hosts before anything is read of what they hold. Returns by what their machines are known. */
+async function lockAll(tx: Tx, host_ids: readonly string[]): Promise<Map<string, HardwareId | null>> {
+  const { rows } = await sql<{ id: string; hardware_id: HardwareId | null }>`
+    select id, hardware_id from host where id = any(${[...host_ids]}::uuid[]) order by id for no key update`.execute(tx)
+  return new Map(rows.map(row => [row.id, row.hardware_id]))
+}
+
+/** Takes one over; throws when the host was removed. */
+async function beginSession(
+  tx: Tx,
+  host_id: string,
+  controller_id: string,
+  link: { keeps_leases: boolean; link_address: string | null },
+): Promise<SessionRow> {
+  const session = (await beginSessions(tx, controller_id, [{ host_id, ...link }])).get(host_id)
+  if (!session) throw new Error('the host was removed')
+  return session
 }
 
 /**
  * Returns those links that still were their hosts'; these have none then. With how long from now on a host's highly available guests
- * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts).
+ * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts). What is counted of it is kept:
+ * what the database does with it until its next link is none of what it can have heard. `expected`: it will dial again in a moment, so
+ * that its instances are shown as they were until endExpected; nothing else goes by that.
  */
 async function endSessions(
   tx: Tx,
   links: readonly { host_id: string; epoch: number; left_ms: number | null }[],
+  expected = false,
 ): Promise<{ id: string; epoch: number }[]> {
+  const ended = json(links)
+  // First: what somebody who holds a host's row has counted is seen only by what begins after the wait for it.
+  await sql`select from jsonb_to_recordset(${ended}) as e (host_id uuid, epoch bigint)
+    join host h on h.id = e.host_id and h.session_epoch = e.epoch
+    where h.session_controller_id is not null order by h.id for no key update of h`.execute(tx)
   const { rows } = await sql<{ id: string; epoch: number }>`
     with ended as materialized (
-      select h.id, coalesce(e.left_ms, h.lease_ms + ${leftByOther_ms(0)}::bigint) as left_ms
-      from jsonb_to_recordset(${json(links)}) as e (host_id uuid, epoch bigint, left_ms bigint)
+      select h.id, coalesce(e.left_ms, h.lease_ms + ${leftByOther_ms(0)}::bigint) as left_ms, k.changes + k.passed as counted
+      from jsonb_to_recordset(${ended}) as e (host_id uuid, epoch bigint, left_ms bigint)
       join host h on h.id = e.host_id and h.session_epoch = e.epoch
+      join host_claim k on k.host_id = h.id
       where h.session_controller_id is not null order by h.id for no key update of h
     )
-    update host set session_controller_id = null, last_seen_at = croft_now(), lease_left_ms = e.left_ms,
+    update host set session_controller_id = null, last_seen_at = croft_now(), lease_left_ms = e.left_ms, counted_at_end = e.counted,
+      counted_epoch = session_epoch, expected_epoch = case when ${expected}::boolean then session_epoch end,
       lease_over_at = croft_now() + e.left_ms * ${1 + leaseTimes.drift}::float8 * interval '1 millisecond'
     from ended e where host.id = e.id returning host.id, host.session_epoch as epoch`.execute(tx)
   return rows
+}
+
+/** Of `count` hosts at most that have been expected for so long and did not come. Returns those of which something is shown otherwise now. */
+async function endExpected(tx: Tx, after_ms: number, count: number): Promise<{ ended: number; shown: string[] }> {
+  const { rows } = await sql<{ id: string; shown: boolean }>`
+    with late as materialized (
+      select h.id, h.expected_epoch = h.session_epoch as shown from host h
+      where h.expected_epoch is not null and h.session_controller_id is null
+        and h.last_seen_at < croft_now() - ${after_ms}::float8 * interval '1 millisecond'
+      order by h.id limit ${count} for no key update of h
+    )
+    update host set expected_epoch = null from late where host.id = late.id returning host.id, late.shown`.execute(tx)
+  return { ended: rows.length, shown: rows.flatMap(row => (row.shown ? row.id : [])) }
 }
 
 /** The host, locked, if this link is the one it is known by; null when it was taken over, written off, or the host removed. */
@@ -117,12 +176,41 @@ async function orphaned(db: Db): Promise<{ id: string; epoch: number }[]> {
     .execute()
 }
 
+/** By the SHA-256 of its certificate, hexadecimal; those that no host has are left out. */
+async function byCertificates(db: Db, sha256s: readonly string[]): Promise<Map<string, { id: string; name: string }>> {
+  const { rows } = await sql<{ id: string; name: string; sha256: string }>`
+    select id, name, encode(certificate_sha256, 'hex') as sha256 from host
+    where certificate_sha256 = any(array(select decode(s, 'hex') from unnest(${[...sha256s]}::text[]) as s)) and removed_at is null`.execute(
+    db,
+  )
+  return new Map(rows.map(({ sha256, ...one }) => [sha256, one]))
+}
+
+/** Whether a disk or CD-ROM on this host is made from the image: no other image's content is the host's business. */
+async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from volume where image_id = ${image_id} and host_id = ${id}
+    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso'
+    union all select from migration m join volume v on v.instance_id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and v.image_id = ${image_id}
+    union all select from migration m join instance i on i.id = m.instance_id
+      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and i.image_id = ${image_id} limit 1`.execute(
+    db,
+  )
+  return rows.length > 0
+}
+
 export const hostLink = {
+  lockAll,
   beginSession,
+  beginSessions,
   endSessions,
+  endExpected,
   lockLink,
   noteReports,
   heldBy,
   linksByController,
   orphaned,
+  byCertificates,
+  needsImage,
 }

@@ -1,10 +1,11 @@
 /** Machines that wait to be hosts, in the database. */
 import { sql } from 'kysely'
 import type { HostRegistration } from '../../api/host-registration.ts'
+import type { HardwareId } from '../../model/hardware-id.ts'
 import { type FoundSummary, keyCode } from '../../protocol/join.ts'
 import { channels, type Db, json, type Tx } from './database.ts'
 import { event } from './event.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 const known = (condition: ReturnType<typeof sql<boolean>>) =>
   sql<HostRegistration['same_machine']>`(select json_build_object('id', h.id, 'name', h.name,
@@ -66,12 +67,7 @@ async function list(
     .where(sql<boolean>`r.expires_at > croft_now()`)
   if (asked.name !== undefined) query = query.where('r.hostname', '=', asked.name)
   if (asked.state !== undefined) query = query.where('r.state', '=', asked.state)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toRegistration), next }
+  return readPage(query, keys, toRegistration)
 }
 
 async function find(db: Db, id: string): Promise<HostRegistration | null> {
@@ -84,7 +80,7 @@ export type RegistrationRow = Awaited<ReturnType<typeof lock>>
 /** Locked, with what only the controller sees of it. */
 async function lock(tx: Tx, id: string) {
   const row = await tx.selectFrom('host_registration').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
-  return row ?? null
+  return row ? { ...row, hardware: row.hardware_id as HardwareId | null } : null
 }
 
 /** Locked; the one of this key that has not expired. */
@@ -96,7 +92,7 @@ async function lockByKey(tx: Tx, key_sha256: Buffer) {
     .where('expires_at', '>', sql<Date>`croft_now()`)
     .forUpdate()
     .executeTakeFirst()
-  return row ?? null
+  return row ? { ...row, hardware: row.hardware_id as HardwareId | null } : null
 }
 
 /** How many wait, in all and from this address. One transaction at a time counts and adds. */
@@ -120,6 +116,7 @@ export interface NewRegistration {
   hostname: string
   machine_id: string
   address: string
+  hardware: HardwareId | null
   found: FoundSummary
   cluster_id: string | null
   invited: boolean
@@ -128,11 +125,16 @@ export interface NewRegistration {
 }
 
 /** In the place of an expired one of the same key. */
-async function insert(tx: Tx, { days, found, ...made }: NewRegistration): Promise<void> {
+async function insert(tx: Tx, { days, found, hardware, ...made }: NewRegistration): Promise<void> {
   await tx.deleteFrom('host_registration').where('key_sha256', '=', made.key_sha256).execute()
   await tx
     .insertInto('host_registration')
-    .values({ ...made, found: json(found), expires_at: sql<Date>`croft_now() + make_interval(days => ${days}::int)` })
+    .values({
+      ...made,
+      found: json(found),
+      hardware_id: hardware && json(hardware),
+      expires_at: sql<Date>`croft_now() + make_interval(days => ${days}::int)`,
+    })
     .execute()
 }
 

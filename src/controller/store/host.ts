@@ -1,28 +1,37 @@
 /** Hosts in the database: what they have, what is claimed of it, and which controller holds their link. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
+import { type HardwareId, hardwareWords } from '../../model/hardware-id.ts'
 import { hostAvailability } from '../../model/host-state.ts'
-import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { event } from './event.ts'
-import { claim, claimHeld, promised, release, setPool } from './host-claim.ts'
-import { hostHardware, hugeMibOf } from './host-hardware.ts'
-import { limitsOf } from './host-limits.ts'
+import { disbelieved } from './host-belief.ts'
+import { conditionsOf, type HostsAsked } from './host-asked.ts'
+import { claim, claimHeld, moveDisk, promised, release } from './host-claim.ts'
+import { setFacts, setFactsOfMany } from './host-facts.ts'
+import { otherWords, shownOther } from './host-identity.ts'
 import { hostLink } from './host-link.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { hostReach } from './host-reach.ts'
+import { type Keyset, keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 /** What the host holds beyond the database; empty but after a restore. */
 const disagreements = sql<Host['disagreements']>`(
   select coalesce(json_agg(json_build_object(
-      'instance_id', d.instance_id, 'name', coalesce(i.name, d.wanted->'metadata'->>'name'), 'kind', d.kind,
+      'instance_id', d.instance_id, 'name', coalesce(i.name, left(d.wanted->'metadata'->>'name', 255)), 'kind', d.kind,
       'host_wants', d.power, 'purging', d.purging,
       'project_id', coalesce(i.project_id::text, d.wanted->'metadata'->>'project_id'),
       'database_wants', case when i.purging then 'purged' when i.deleted_at is not null then 'deleted' else i.wanted_power end
     ) order by d.instance_id), '[]')
   from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
+
+/** In hundredths of a percent. No index can carry it, for a claim is another table's: an order by it looks at all hosts, which are few. */
+const share = (used: RawBuilder<unknown>, limit: RawBuilder<unknown>) =>
+  sql`case when ${limit} > 0 then 10000 * (${used})::bigint / ${limit} else 0 end`
+const fullness = sql<number>`greatest(${share(promised.vcpus, sql`h.vcpus_limit`)},
+  ${share(promised.memory_mib, sql`h.memory_limit_mib`)},
+  ${share(sql`coalesce(p.claimed_gib, k.disk_gib)`, sql`coalesce(p.total_gib, h.disk_limit_gib)`)})`
 
 const aggregates = sql<Host['aggregates']>`(
   select coalesce(json_agg(json_build_object('id', a.id, 'name', a.name) order by a.name), '[]')
@@ -53,6 +62,7 @@ function selectHosts(db: Db) {
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .select([promised.vcpus.as('vcpus_claimed'), promised.memory_mib.as('memory_claimed_mib')])
     .select([
+      fullness.as('fullness'),
       sql<number>`coalesce(p.claimed_gib, k.disk_gib)`.as('disk_claimed_gib'),
       sql<number>`coalesce(p.total_gib, h.disk_limit_gib)`.as('disk_limit_gib'),
     ])
@@ -96,6 +106,7 @@ function absentRow(row: HostRow): AbsenceRow | null {
 
 function toHost(row: HostRow): Host {
   const absent = absentRow(row)
+  const other = shownOther(row.other_hardware)
   const { availability, why } = hostAvailability({
     linked: row.session_controller_id !== null,
     maintenance: row.maintenance_since !== null,
@@ -109,7 +120,7 @@ function toHost(row: HostRow): Host {
     zone: row.zone,
     state: row.session_controller_id ? 'up' : 'unreachable',
     availability,
-    availability_reason: why,
+    availability_reason: other ? [why, otherWords(row.name, other)].filter(Boolean).join(' ') : why,
     absence: absent && absence.shown(absent),
     fenced_through: row.fenced_through,
     schedulable: row.schedulable,
@@ -124,14 +135,19 @@ function toHost(row: HostRow): Host {
     memory_claimed_mib: row.memory_claimed_mib,
     disk_limit_gib: row.disk_limit_gib,
     disk_claimed_gib: row.disk_claimed_gib,
+    fullness_percent: row.fullness / 100,
     instances: row.instances ?? 0,
     reserved_memory_mib: row.reserved_memory_mib,
     reserved_vcpus: row.reserved_vcpus,
     aggregates: row.aggregates,
     machine_id: row.machine_id,
+    hardware_id: hardwareWords(row.hardware_id as HardwareId | null),
+    other_hardware: other,
     cpu_missing: row.cpu_missing,
     facts: row.facts,
     pool_id: row.pool_id,
+    tunnel_address: row.tunnel_address,
+    disbelieved: disbelieved(row, row.facts ?? {}),
     foreign_domains: row.foreign_domains,
     disagreements: row.disagreements,
     last_seen_at: row.last_seen_at?.toISOString() ?? null,
@@ -139,31 +155,27 @@ function toHost(row: HostRow): Host {
   }
 }
 
-async function list(
-  db: Db,
-  asked: PageAsked & {
-    name?: string | undefined
-    cluster_id?: string | undefined
-    aggregate_id?: string | undefined
-  },
-): Promise<Page<Host>> {
-  const keys = keyset(asked, sql`h.id`, { name: { column: sql`h.name` } })
+/** The page's hosts, from the tables alone that say how full one is: all of them are looked at, and the rest of what is shown is not. */
+const fullest = (keys: Keyset, conditions: readonly RawBuilder<boolean>[]) => sql`
+  select h.id from host h join host_claim k on k.host_id = h.id left join pool p on p.id = h.pool_id
+  where h.removed_at is null and ${sql.join([keys.where, ...conditions], sql` and `)}
+  order by ${keys.order_by} limit ${keys.limit + 1}`
+
+async function list(db: Db, asked: PageAsked & HostsAsked): Promise<Page<Host>> {
+  const keys = keyset(asked, sql`h.id`, {
+    name: { column: sql`h.name` },
+    fullness_percent: { column: fullness, cast: 'bigint' },
+  })
   let query = selectHosts(db).select(keys.key.as('sort_key')).where(keys.where)
-  if (asked.name !== undefined) query = query.where('h.name', '=', asked.name)
-  if (asked.cluster_id !== undefined) query = query.where('h.cluster_id', '=', asked.cluster_id)
-  if (asked.aggregate_id !== undefined) {
-    const { aggregate_id } = asked
-    query = query.where(
-      sql<boolean>`exists (select from aggregate_host x where x.host_id = h.id and x.aggregate_id = ${aggregate_id})`,
-    )
-  }
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
+  const conditions = conditionsOf(asked)
+  for (const condition of conditions) query = query.where(condition)
+  if (
+    /^-?fullness_percent$/.test(asked.sort ?? '') &&
+    asked.availability === undefined &&
+    asked.attention === undefined
   )
-  return { items: items.map(toHost), next }
+    query = query.where(sql<boolean>`h.id = any(array(${fullest(keys, conditions)}))`)
+  return readPage(query, keys, toHost)
 }
 
 async function byIds(db: Db, ids: readonly string[]): Promise<Host[]> {
@@ -176,7 +188,7 @@ async function find(db: Db, id: string): Promise<Host | null> {
   return row ? toHost(row) : null
 }
 
-interface LockedHost {
+export interface LockedHost {
   id: string
   name: string
   session_controller_id: string | null
@@ -185,6 +197,16 @@ interface LockedHost {
 /** The first lock of whoever takes it: store/database.ts. What is on it may still change. */
 async function lock(tx: Tx, id: string): Promise<LockedHost | null> {
   return (await present(tx, id).forNoKeyUpdate().executeTakeFirst()) ?? null
+}
+
+/** As lock, of several: those that there are. */
+async function lockEach(tx: Tx, ids: readonly string[]): Promise<Map<string, LockedHost>> {
+  const found = new Map<string, LockedHost>()
+  for (const id of [...new Set(ids)].sort()) {
+    const row = await lock(tx, id)
+    if (row) found.set(id, row)
+  }
+  return found
 }
 
 /** Nothing can be placed on it either. */
@@ -221,6 +243,7 @@ export interface HostChange {
   labels?: unknown
   reserved_memory_mib?: number | null | undefined
   reserved_vcpus?: number | null | undefined
+  tunnel_address?: string | null | undefined
 }
 
 /** Throws the database's own error (host_name_key) when the name is taken. */
@@ -250,35 +273,10 @@ async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('aggregate_host').where('host_id', '=', id).execute()
   await tx.deleteFrom('host_absence').where('host_id', '=', id).execute()
   await tx.deleteFrom('host_bmc').where('host_id', '=', id).execute()
+  await hostReach.forgetWitness(tx, id)
   await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
     machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
     session_controller_id = null where id = ${id}`.execute(tx)
-}
-
-async function setFacts(tx: Tx, id: string, facts: HostFacts, reserved_mib: number): Promise<void> {
-  const row = await tx
-    .selectFrom('cluster')
-    .innerJoin('host', 'host.cluster_id', 'cluster.id')
-    .select(['cpu_overcommit', 'memory_overcommit', 'reserved_memory_mib', 'reserved_vcpus'])
-    .where('host.id', '=', id)
-    .executeTakeFirstOrThrow()
-  await tx
-    .updateTable('host')
-    .set({
-      facts: json(facts),
-      cpus: facts.cpus,
-      huge_mib: hugeMibOf(facts),
-      ...limitsOf(facts, row, reserved_mib),
-      // Of another CPU it has to be asked anew (reconcilers/cpu-baseline.ts).
-      cpu_verdict: sql`case when facts->'host_cpu' is not distinct from ${json(facts)}->'host_cpu' then cpu_verdict end`,
-    })
-    .where('id', '=', id)
-    .execute()
-  await hostHardware.note(tx, id, facts)
-  const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib } = facts
-  if (pool_id !== undefined && (await setPool(tx, id, { id: pool_id, total_gib, free_gib }))) {
-    await event.record(tx, [{ noun: 'pool', kind: 'changed', resource_id: pool_id, project_id: null }])
-  }
 }
 
 async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof ForeignDomain>[]): Promise<void> {
@@ -289,36 +287,13 @@ async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof Fo
     .execute()
 }
 
-async function byCertificate(db: Db, sha256: Uint8Array): Promise<{ id: string; name: string } | null> {
-  const row = await db
-    .selectFrom('host')
-    .select(['id', 'name'])
-    .where('certificate_sha256', '=', Buffer.from(sha256))
-    .where('removed_at', 'is', null)
-    .executeTakeFirst()
-  return row ?? null
-}
-
-/** Whether a disk or CD-ROM on this host is made from the image: no other image's content is the host's business. */
-async function needsImage(db: Db, id: string, image_id: string): Promise<boolean> {
-  const { rows } = await sql`
-    select from volume where image_id = ${image_id} and host_id = ${id}
-    union all select from instance where image_id = ${image_id} and host_id = ${id} and boot = 'iso'
-    union all select from migration m join volume v on v.instance_id = m.instance_id
-      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and v.image_id = ${image_id}
-    union all select from migration m join instance i on i.id = m.instance_id
-      where m.target_host_id = ${id} and m.phase in ('preparing', 'sending') and i.image_id = ${image_id} limit 1`.execute(
-    db,
-  )
-  return rows.length > 0
-}
-
 export const host = {
   ...hostLink,
   list,
   byIds,
   find,
   lock,
+  lockEach,
   lockWhole,
   exists,
   touch,
@@ -328,8 +303,8 @@ export const host = {
   claim,
   claimHeld,
   release,
+  moveDisk,
   setFacts,
+  setFactsOfMany,
   setForeign,
-  byCertificate,
-  needsImage,
 }

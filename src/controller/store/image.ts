@@ -4,7 +4,7 @@ import type { Image, ImageProperties } from '../../api/image.ts'
 import type { SignatureAlgorithm } from '../../model/signature.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { type Listed, mayBeUsedBy } from './image-visibility.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { ImageTable } from './schema.ts'
 
 export type ImageRow = Selectable<ImageTable>
@@ -73,13 +73,7 @@ async function list(db: Db, project_id: string | null, asked: ImageFilter): Prom
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   if (asked.visibility !== undefined) query = query.where('visibility', '=', asked.visibility)
   if (asked.status !== undefined) query = query.where('status', '=', asked.status)
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(toImage), next }
+  return readPage(query, keys, toImage)
 }
 
 /** What others share, by what is said to it: by the project, or by any. */

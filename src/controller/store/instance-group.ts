@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { InstanceGroup } from '../../api/instance-group.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 function selectGroups(db: Db) {
   return db
@@ -35,13 +35,7 @@ async function list(db: Db, asked: InstanceGroupFilter): Promise<Page<InstanceGr
   let query = selectGroups(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.project_id !== null) query = query.where('g.project_id', '=', asked.project_id)
   if (asked.name !== undefined) query = query.where('g.name', '=', asked.name)
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(toGroup), next }
+  return readPage(query, keys, toGroup)
 }
 
 async function find(db: Db, id: string): Promise<InstanceGroup | null> {

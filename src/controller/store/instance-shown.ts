@@ -6,6 +6,7 @@
  */
 import { type JoinBuilder, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
+import { haObstacle } from '../../model/availability.ts'
 import type { Hardware } from '../../model/hardware.ts'
 import { type InstanceMove, type InstanceState, instanceMoves, instanceState, mayMove } from '../../model/instance.ts'
 import type { WatchdogFired } from '../../protocol/messages.ts'
@@ -13,6 +14,7 @@ import type { Db } from './database.ts'
 import { percentOf } from '../../model/migration.ts'
 import type { MigrationProgress } from '../../protocol/migration.ts'
 import { heldReason } from './held.ts'
+import { isShownThere } from './host-link.ts'
 import type { InstanceTable, Schema } from './schema.ts'
 import type { MigrationTable } from './schema-moving.ts'
 
@@ -49,6 +51,7 @@ const columns = [
   'i.group_id',
   'i.hardware',
   'i.memory_base_mib',
+  'i.grows_from',
   'i.public_keys',
   'i.tags',
   'i.wanted_power',
@@ -61,6 +64,7 @@ const columns = [
   'i.compute_claimed',
   'i.purging',
   'i.held_generation',
+  'i.placement',
   'i.version',
   'i.created_at',
 ] as const
@@ -93,6 +97,7 @@ export function selectInstances(db: Db) {
       's.guest_os',
       's.crashes',
       's.watchdog',
+      's.guarded_version',
     ])
 }
 
@@ -108,19 +113,18 @@ export function stateOfRow(
     | 'power'
     | 'applied_generation'
     | 'failure'
-    | 'session_controller_id'
     | 'held_generation'
     | 'migration_id'
-  >,
+    | 'grows_from'
+  > & { answers: boolean },
 ): InstanceState {
-  const observed =
-    row.power === null || row.applied_generation === null
-      ? null
-      : { power: row.power, applied_generation: row.applied_generation, failure: row.failure }
-  const wanted = { power: row.wanted_power, generation: row.generation, deleted: row.deleted_at !== null }
+  const { power, applied_generation, failure } = row
+  const observed = power === null || applied_generation === null ? null : { power, applied_generation, failure }
+  const { generation, grows_from } = row
+  const wanted = { power: row.wanted_power, generation, grows_from, deleted: row.deleted_at !== null }
   // What its host holds is newer than what is known here: neither half can be relied on.
   if (row.held_generation !== null) return 'unknown'
-  return instanceState(wanted, observed, row.session_controller_id !== null, row.migration_id !== null)
+  return instanceState(wanted, observed, row.answers, row.migration_id !== null)
 }
 
 function toInstance(row: FullRow): Instance {
@@ -170,6 +174,7 @@ function toInstance(row: FullRow): Instance {
     config_drive: row.config_drive,
     availability: row.availability,
     ha_priority: row.ha_priority,
+    ha_obstacle: obstacleOf(row),
     on_crash: row.on_crash,
     watchdog_action: row.watchdog_action as Instance['watchdog_action'],
     crashes: row.crashes as Instance['crashes'],
@@ -190,6 +195,25 @@ function toInstance(row: FullRow): Instance {
   }
 }
 
+function obstacleOf(row: FullRow): string | null {
+  const facts = row.ha_facts?.split(' ') ?? []
+  return haObstacle({
+    availability: row.availability,
+    wanted_power: row.wanted_power,
+    deleted: row.deleted_at !== null,
+    held: row.held_generation !== null,
+    guard_from: row.guard_from,
+    guarded_version: row.guarded_version,
+    // As the state has it: what is kept of an instance is kept as long as that is.
+    host_answers: row.answers,
+    keeps_leases: facts.includes('keeps_leases'),
+    pool_shared: facts.includes('pool_shared'),
+    perhaps_elsewhere: facts.includes('perhaps_elsewhere'),
+    storm: facts.includes('storm'),
+    no_room: facts.includes('no_room'),
+  })
+}
+
 function shownWatchdog(said: unknown): Instance['watchdog'] {
   const fired = said as WatchdogFired | null
   if (!fired) return null
@@ -207,12 +231,26 @@ function migrationOf(row: FullRow): Instance['migration'] {
  * Which versions of rows an instance is shown from. A row's xmin is the transaction that wrote it (PostgreSQL manual, 5.6):
  * every change gives it another. A host's row changes all the time, but its name never does.
  */
+/**
+ * What bears on its restart elsewhere and is in no row of its own: read of highly available ones alone, as words in a fixed order.
+ * `pool_shared`, `keeps_leases`, `perhaps_elsewhere`, `storm`, `no_room`: see HaSituation.
+ */
+const haFacts = sql<string | null>`case when i.availability = 'high' then concat_ws(' ',
+  case when h.keeps_leases then 'keeps_leases' end,
+  case when exists (select from host x where x.pool_id = h.pool_id and x.id <> h.id and x.removed_at is null) then 'pool_shared' end,
+  case when exists (select from migration d where d.instance_id = i.id and d.phase = 'discarding' and d.kind = 'live'
+    and d.source_host_id = i.host_id and d.sending_at is not null) then 'perhaps_elsewhere' end,
+  case when exists (select from zone_storm q where q.zone_id = i.zone_id and q.overridden_at is null) then 'storm' end,
+  case when exists (select from host_absence a join ha_restart r on r.instance_id = i.id
+    where a.host_id = i.host_id and r.outcome = 'no_room' and r.begun_at >= a.since) then 'no_room' end) end`
+
 const stamp = [
   sql<string>`i.xmin`.as('instance_xmin'),
   sql<string | null>`s.xmin`.as('observed_xmin'),
   sql<string>`z.xmin`.as('zone_xmin'),
   sql<string | null>`m.xmin`.as('migration_xmin'),
-  sql<boolean>`h.session_controller_id is not null`.as('answers'),
+  isShownThere.as('answers'),
+  haFacts.as('ha_facts'),
 ] as const
 
 interface Stamped {
@@ -222,6 +260,7 @@ interface Stamped {
   zone_xmin: string
   migration_xmin: string | null
   answers: boolean
+  ha_facts: string | null
 }
 
 /** The ids and stamps of instances, to be narrowed down. */
@@ -266,7 +305,8 @@ function sameStamp(one: Stamped, other: Stamped): boolean {
     one.observed_xmin === other.observed_xmin &&
     one.zone_xmin === other.zone_xmin &&
     one.migration_xmin === other.migration_xmin &&
-    one.answers === other.answers
+    one.answers === other.answers &&
+    one.ha_facts === other.ha_facts
   )
 }
 
@@ -288,8 +328,8 @@ async function readWhole(db: Db, ids: readonly string[]): Promise<Map<string, In
     rows.map(row => {
       // Shared by all who ask: nobody may change it.
       const shown = Object.freeze(toInstance(row))
-      const { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers } = row
-      kept.set(id, { stamp: { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers }, shown })
+      const { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers, ha_facts } = row
+      kept.set(id, { stamp: { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers, ha_facts }, shown })
       return [row.id, shown]
     }),
   )

@@ -7,49 +7,13 @@ import type { InstanceState, ObservedPower } from '../../model/instance.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
-import { selectInstances, shownAt, shownByIds, stampsOf, stateOfRow } from './instance-shown.ts'
+import { selectInstances, shownByIds, stateOfRow } from './instance-shown.ts'
+import { listInstances } from './instance-list.ts'
 import { heldBack } from './held.ts'
 import type { Claim } from './host-claim.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
 import type { InstanceTable } from './schema.ts'
 
 export type InstanceRow = Selectable<InstanceTable>
-
-export interface InstanceFilter extends PageAsked {
-  /** Null: of all projects. */
-  project_id: string | null
-  name?: string | undefined
-  host_id?: string | undefined
-  image_id?: string | undefined
-  group_id?: string | undefined
-  deleted?: boolean | undefined
-  /** Only these. */
-  ids?: readonly string[] | undefined
-}
-
-async function list(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
-  const keys = keyset(asked, sql`i.id`, {
-    name: { column: sql`i.name` },
-    created_at: { column: sql`i.created_at`, cast: 'timestamptz' },
-  })
-  let query = stampsOf(db)
-    .select(keys.key.as('sort_key'))
-    .where(keys.where)
-    .where('i.deleted_at', asked.deleted ? 'is not' : 'is', null)
-  if (asked.project_id !== null) query = query.where('i.project_id', '=', asked.project_id)
-  if (asked.ids) query = query.where(sql<boolean>`i.id = any(${[...asked.ids]}::uuid[])`)
-  if (asked.name !== undefined) query = query.where('i.name', '=', asked.name)
-  if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
-  if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)
-  if (asked.group_id !== undefined) query = query.where('i.group_id', '=', asked.group_id)
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: await shownAt(db, items), next }
-}
 
 async function find(db: Db, id: string): Promise<Instance | null> {
   const [found] = await shownByIds(db, [id])
@@ -74,7 +38,7 @@ async function lockAll(tx: Tx, ids: readonly string[]): Promise<LockedInstance[]
     .where(sql<boolean>`i.id = any(${[...ids]}::uuid[])`)
     .orderBy('i.id')
     .execute()
-  return rows.map(row => ({ ...row, state: stateOfRow(row) }))
+  return rows.map(row => ({ ...row, state: stateOfRow({ ...row, answers: row.session_controller_id !== null }) }))
 }
 
 async function lock(tx: Tx, id: string): Promise<LockedInstance | null> {
@@ -153,6 +117,8 @@ export type Wish = Partial<
   >
 > & {
   reboot?: 'soft' | 'hard'
+  /** Only its size: a guest that runs goes on. */
+  grows?: boolean
 }
 
 /**
@@ -161,12 +127,13 @@ export type Wish = Partial<
  */
 async function want(tx: Tx, ids: readonly string[], wish: Wish): Promise<Map<string, number>> {
   if (ids.length === 0) return new Map()
-  const { reboot, ...columns } = wish
+  const { reboot, grows = false, ...columns } = wish
   const rows = await tx
     .updateTable('instance')
     .set({
       ...columns,
       ...(reboot && { reboot_kind: reboot, reboot_count: sql<number>`reboot_count + 1` }),
+      grows_from: grows ? sql<number>`coalesce(grows_from, generation)` : null,
       generation: sql<number>`generation + 1`,
       version: sql<number>`version + 1`,
     })
@@ -219,6 +186,7 @@ async function followShutdown(tx: Tx, id: string, generation: number): Promise<b
     .updateTable('instance')
     .set({
       wanted_power: 'stopped',
+      grows_from: null,
       generation: sql<number>`generation + 1`,
       version: sql<number>`version + 1`,
     })
@@ -280,7 +248,7 @@ async function goneFromHosts(db: Db, limit: number, among?: readonly string[]): 
 }
 
 export const instance = {
-  list,
+  list: listInstances,
   byIds: shownByIds,
   find,
   lockAll,

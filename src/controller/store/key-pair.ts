@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { KeyPair } from '../../api/key-pair.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { KeyPairTable } from './schema.ts'
 
 const columns = ['id', 'name', 'public_key', 'fingerprint', 'created_at'] as const
@@ -20,12 +20,7 @@ async function list(db: Db, user_id: string, asked: PageAsked & { name?: string 
     .where('user_id', '=', user_id)
     .where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toKeyPair), next }
+  return readPage(query, keys, toKeyPair)
 }
 
 async function find(db: Db, user_id: string, id: string): Promise<KeyPair | null> {

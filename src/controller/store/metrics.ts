@@ -1,7 +1,9 @@
 /** Measured history in the database: rings of partitions, written by whole blocks and emptied by whole partitions. */
 import { createHash } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
+import type { MetricKind } from '../../model/metrics.ts'
 import { channels, type Database, type Db } from './database.ts'
+import { type BlockRow, insertBlocks } from './metric-rows.ts'
 
 /** A ring: `slots` partitions from `first` on, of `period_s` each. */
 interface Ring {
@@ -50,24 +52,8 @@ export interface PackedBlock {
   counters: Float64Array | null
 }
 
-/** A block as a row. */
-export interface BlockRow {
-  slot: number
-  resource_id: string
-  at: string
-  step_s: number
-  layout_id: number
-  mean: string | null
-  peak: string | null
-  counters: string | null
-}
-
 /** Of one statement: a few megabytes, whatever has gathered. */
 const rows_at_once = 2000
-
-function hexOf(values: Float32Array | Float64Array | null): string | null {
-  return values && Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('hex')
-}
 
 /** A copy: floats must begin at a multiple of their size. */
 function bytesOf(value: Uint8Array): ArrayBuffer {
@@ -84,6 +70,8 @@ export class MetricStore {
   /** Slots known to be of the period. */
   private readonly ready = new Map<number, number>()
   private readonly layoutIds = new Map<string, number>()
+  /** The same, by the very array: resources with the same devices share one. */
+  private readonly layoutIdsOf = new WeakMap<readonly string[], number>()
   private readonly layouts = new Map<number, string[]>()
 
   constructor(database: Database) {
@@ -94,31 +82,22 @@ export class MetricStore {
   async write(ring: RingName, blocks: readonly PackedBlock[]): Promise<number> {
     const { rows, left_out } = await this.prepareRows(ring, blocks)
     for (let n = 0; n < rows.length; n += rows_at_once)
-      await this.insert(this.database.db, rows.slice(n, n + rows_at_once))
+      await insertBlocks(this.database.db, rows.slice(n, n + rows_at_once))
     return left_out
   }
 
   /** Rows for `insert`, with the layouts that they name and the slots that they go to: outside of any transaction of the caller's. */
   async prepareRows(ring: RingName, blocks: readonly PackedBlock[]): Promise<{ rows: BlockRow[]; left_out: number }> {
-    await this.layoutsFor(blocks.map(one => one.series))
+    await this.layoutsFor(new Set(blocks.map(one => one.series).filter(series => !this.layoutIdsOf.has(series))))
     const rows: BlockRow[] = []
-    for (const { series, mean, peak, counters, at_ms, ...block } of blocks) {
-      const { slot, period } = placeOf(ring, at_ms)
-      const layout_id = this.layoutIds.get(series.join(' '))
-      if (layout_id === undefined || !(await this.prepare(slot, period))) continue
-      const packed = { mean: hexOf(mean), peak: hexOf(peak), counters: hexOf(counters) }
-      rows.push({ ...block, slot, layout_id, at: new Date(at_ms).toISOString(), ...packed })
+    for (const block of blocks) {
+      const { slot, period } = placeOf(ring, block.at_ms)
+      const layout_id = this.layoutIdsOf.get(block.series)
+      if (layout_id === undefined) continue
+      // No wait for what is known: hundreds of thousands pass here in a minute.
+      if (this.ready.get(slot) === period || (await this.prepare(slot, period))) rows.push({ slot, layout_id, block })
     }
     return { rows, left_out: blocks.length - rows.length }
-  }
-
-  async insert(db: Db, rows: readonly BlockRow[]): Promise<void> {
-    if (rows.length === 0) return
-    await sql`insert into metric_block (slot, resource_id, at, step_s, layout_id, mean, peak, counters)
-      select slot, resource_id, at, step_s, layout_id, decode(mean, 'hex'), decode(peak, 'hex'), decode(counters, 'hex')
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(slot smallint, resource_id uuid, at timestamptz,
-        step_s integer, layout_id integer, mean text, peak text, counters text)
-      on conflict do nothing`.execute(db)
   }
 
   /** Makes the slots of now and of the next period ready, so that no writer has to wait for that. */
@@ -149,21 +128,22 @@ export class MetricStore {
     return held === period
   }
 
-  private async layoutsFor(all: readonly (readonly string[])[]): Promise<void> {
-    const fresh = new Map(
-      all.map(series => [series.join(' '), series]).filter(([key]) => !this.layoutIds.has(key as string)) as [
-        string,
-        readonly string[],
-      ][],
-    )
-    for (const [key, series] of fresh) {
-      const hash = createHash('sha256').update(key).digest()
-      const { db } = this.database
-      await sql`insert into metric_layout (hash, series) select ${hash}, ${[...series]}::text[]
-        where (select count(*) from metric_layout) < ${layouts_max} on conflict do nothing`.execute(db)
-      const { rows } = await sql<{ id: number }>`select id from metric_layout where hash = ${hash}`.execute(db)
-      if (rows[0]) this.layoutIds.set(key, rows[0].id)
+  private async layoutsFor(all: Iterable<readonly string[]>): Promise<void> {
+    for (const series of all) {
+      const key = series.join(' ')
+      if (!this.layoutIds.has(key)) await this.addLayout(key, series)
+      const id = this.layoutIds.get(key)
+      if (id !== undefined) this.layoutIdsOf.set(series, id)
     }
+  }
+
+  private async addLayout(key: string, series: readonly string[]): Promise<void> {
+    const hash = createHash('sha256').update(key).digest()
+    const { db } = this.database
+    await sql`insert into metric_layout (hash, series) select ${hash}, ${[...series]}::text[]
+        where (select count(*) from metric_layout) < ${layouts_max} on conflict do nothing`.execute(db)
+    const { rows } = await sql<{ id: number }>`select id from metric_layout where hash = ${hash}`.execute(db)
+    if (rows[0]) this.layoutIds.set(key, rows[0].id)
   }
 
   /** Tells the other controllers. */
@@ -177,10 +157,10 @@ export class MetricStore {
     return await this.select(where, ring, from_ms, to_ms)
   }
 
-  /** The newest blocks of seconds, one per resource, for what no link of this controller tells of. */
-  async newest(since_ms: number, now_ms: number): Promise<PackedBlock[]> {
-    const blocks = await this.select(sql`true`, 'seconds', since_ms, now_ms)
-    return [...new Map(blocks.map(one => [one.resource_id, one])).values()]
+  /** The newest block of seconds of each of these, as far as they have one: for what no link of this controller tells of. */
+  async newest(ids: readonly string[], since_ms: number, now_ms: number): Promise<PackedBlock[]> {
+    if (ids.length === 0) return []
+    return await this.select(sql`resource_id = any(${[...ids]}::uuid[])`, 'seconds', since_ms, now_ms, true)
   }
 
   private async select(
@@ -188,6 +168,7 @@ export class MetricStore {
     ring: RingName,
     from_ms: number,
     to_ms: number,
+    newest_only = false,
   ): Promise<PackedBlock[]> {
     const slots = slotsOf(ring, from_ms, to_ms)
     if (slots.length === 0) return []
@@ -199,9 +180,10 @@ export class MetricStore {
       mean: Uint8Array
       peak: Uint8Array | null
       counters: Uint8Array | null
-    }>`select resource_id, at, step_s, layout_id, mean, peak, counters from metric_block
+    }>`select ${newest_only ? sql`distinct on (resource_id)` : sql``} resource_id, at, step_s, layout_id, mean, peak, counters from metric_block
       where slot in (${sql.join(slots.map(slot => sql.lit(slot)))}) and ${where}
-        and at >= ${new Date(from_ms)} and at < ${new Date(to_ms)} order by at`.execute(this.database.db)
+        and at >= ${new Date(from_ms)} and at < ${new Date(to_ms)}
+      order by ${newest_only ? sql`resource_id, at desc` : sql`at`}`.execute(this.database.db)
     await this.learn(new Set(rows.map(row => row.layout_id)))
     return rows.map(({ at, layout_id, mean, peak, counters, ...row }) => ({
       ...row,
@@ -240,11 +222,20 @@ export class MetricStore {
 
 export interface Subject {
   id: string
-  kind: 'instance' | 'host' | 'cluster'
+  kind: MetricKind
   name: string
   project_id: string | null
   project: string | null
-  host: string | null
+  /** Which measures it. */
+  host_id: string | null
+  /** Of a pool: the hosts that have it, each of which measures it. */
+  hosts?: readonly PoolHost[]
+}
+
+export interface PoolHost {
+  id: string
+  /** It is in touch with a controller. */
+  linked: boolean
 }
 
 /** Whose metrics there may be, of these ids; null: all that there are, of one project or of all. */
@@ -254,15 +245,23 @@ export async function metricSubjects(
 ): Promise<Subject[]> {
   const { ids, project_id, system = ids !== undefined } = asked
   const among = (column: string) => (ids ? sql`${sql.ref(column)} = any(${[...ids]}::uuid[])` : sql`true`)
-  const instances = sql<Subject>`select i.id, 'instance' as kind, i.name, i.project_id, p.name as project, h.name as host
-    from instance i join project p on p.id = i.project_id left join host h on h.id = i.host_id
+  const instances = sql<Subject>`select i.id, 'instance' as kind, i.name, i.project_id, p.name as project, i.host_id
+    from instance i join project p on p.id = i.project_id
     where ${among('i.id')} and (${project_id ?? null}::uuid is null or i.project_id = ${project_id ?? null}::uuid)
       and (${ids !== undefined} or i.deleted_at is null)`
-  const others = sql<Subject>`select id, 'host' as kind, name, null::uuid as project_id, null as project, null as host
+  const others = sql<Subject>`select id, 'host' as kind, name, null::uuid as project_id, null as project, id as host_id
       from host where ${among('id')} and removed_at is null
-    union all select id, 'cluster', name, null::uuid, null, null from cluster where ${among('id')}`
-  const found = [(await instances.execute(db)).rows, system ? (await others.execute(db)).rows : []]
-  return found.flat()
+    union all select id, 'cluster', name, null::uuid, null, null::uuid from cluster where ${among('id')}`
+  // It has no name: the first of its hosts' are what people know it by.
+  const pools = sql<Subject>`select p.id, 'pool' as kind, coalesce(h.name, left(p.id::text, 8)) as name, null::uuid as project_id,
+      null as project, null::uuid as host_id, coalesce(h.hosts, '[]') as hosts
+    from pool p left join (
+      select pool_id, array_to_string((array_agg(name order by name))[:3], ', ') || case when count(*) > 3 then ', …' else '' end as name,
+        json_agg(json_build_object('id', id, 'linked', session_controller_id is not null)) as hosts
+      from host where removed_at is null and pool_id is not null and ${among('pool_id')} group by pool_id
+    ) h on h.pool_id = p.id where ${among('p.id')}`
+  const found = (await instances.execute(db)).rows
+  return system ? [...found, ...(await others.execute(db)).rows, ...(await pools.execute(db)).rows] : found
 }
 
 export interface Capacity {

@@ -1,28 +1,32 @@
 /**
  * Brings the database to this program's schema: numbered SQL files, forward only, all in one transaction under
- * Kysely's lock, so that two controllers starting at once do it once.
+ * Kysely's lock, so that two controllers starting at once do it once. Controllers of the version before may go on meanwhile: whoever
+ * is in their way, or they in its, begins anew.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
-import type { Db } from './database.ts'
+import { type Clock, realClock } from '../../lib/clock.ts'
+import { type Db, sqlState } from './database.ts'
 
 const folder = new URL('../migrations/', import.meta.url)
 
-let read: Promise<Record<string, Migration>> | undefined
+let read: Promise<Record<string, string>> | undefined
 
 /** Read once: the files do not change under a running program. */
-function migrations(): Promise<Record<string, Migration>> {
+function readOnce(): Promise<Record<string, string>> {
   return (read ??= readMigrations())
 }
 
-async function readMigrations(): Promise<Record<string, Migration>> {
+async function readMigrations(): Promise<Record<string, string>> {
   const files = (await readdir(folder)).filter(name => /^\d{4}-[a-z0-9-]+\.sql$/.test(name)).sort()
   const entries = await Promise.all(
-    files.map(async (file): Promise<[string, Migration]> => {
-      const text = await readFile(new URL(file, folder), 'utf8')
-      return [file.replace('.sql', ''), { up: db => runScript(db as Db, text) }]
-    }),
+    files.map(
+      async (file): Promise<[string, string]> => [
+        file.replace('.sql', ''),
+        await readFile(new URL(file, folder), 'utf8'),
+      ],
+    ),
   )
   return Object.fromEntries(entries)
 }
@@ -71,24 +75,71 @@ export function splitScript(script: string): string[] {
 /** The database was written by a newer Croft than this one: it is left untouched. */
 export class DatabaseTooNew extends Error {}
 
+interface MigrateOptions {
+  clock?: Clock
+  /** For each lock that a migration takes. While it waits for one, all others wait behind it who want the same table. */
+  lock_timeout_ms?: number
+  attempts_max?: number
+  /** Others were in its way, and it begins anew. */
+  onBusy?(error: unknown, attempt: number): void
+}
+
+const lock_timeout_ms = 5000
 /**
- * Migrates up to the newest known version. Returns the names of the migrations that ran.
+ * Together more than a minute and a half where nothing is to be had: whoever sits in a transaction and does nothing is ended by
+ * PostgreSQL after one (database.ts).
+ */
+const attempts_max = 20
+const rest_ms_max = 2000
+
+/** A deadlock of which this was the victim (40P01), and a lock that was not to be had in time (55P03). */
+const busyCodes = new Set(['40P01', '55P03'])
+
+/**
+ * Migrates up to the newest known version. Returns the names of the migrations that ran. What others lock is waited for, briefly, and then all
+ * is begun anew: nothing of an attempt that failed remains.
  * Throws DatabaseTooNew, having changed nothing, when the database knows migrations that this program does not.
  */
-export async function migrate(db: Db): Promise<string[]> {
-  const known = await migrations()
-  const done = await executedMigrations(db)
-  const strange = done.filter(name => !(name in known))
+export async function migrate(db: Db, options: MigrateOptions = {}): Promise<string[]> {
+  const tries = options.attempts_max ?? attempts_max
+  const clock = options.clock ?? realClock
+  for (let attempt = 1; ; attempt++) {
+    const { error, done } = await attemptIt(db, options.lock_timeout_ms ?? lock_timeout_ms)
+    if (error === undefined) return done
+    const busy = busyCodes.has(sqlState(error) ?? '')
+    if (!busy) {
+      throw new Error('The database could not be brought to this version; it is as it was.', { cause: error })
+    }
+    if (attempt >= tries) {
+      throw new Error(
+        `The database could not be brought to this version; it is as it was. Others kept its tables locked, ${tries} times over: end what runs ` +
+          'long in it (a backup, an open psql; pg_stat_activity shows which), then start again.',
+        { cause: error },
+      )
+    }
+    options.onBusy?.(error, attempt)
+    await clock.sleep(Math.min(100 * 2 ** (attempt - 1), rest_ms_max))
+  }
+}
+
+async function attemptIt(db: Db, timeout_ms: number): Promise<{ error?: unknown; done: string[] }> {
+  const known = await readOnce()
+  const before = await executedMigrations(db)
+  const strange = before.filter(name => !(name in known))
   if (strange.length > 0) {
     throw new DatabaseTooNew(
       `The database was written by a newer Croft (it has ${strange.join(', ')}, which this program does not know). ` +
         'Nothing was changed. Start the newer program, or restore a backup made before the upgrade.',
     )
   }
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => known } })
+  const up = (text: string) => async (tx: Db) => {
+    await sql`select set_config('lock_timeout', ${String(timeout_ms)}, true)`.execute(tx)
+    await runScript(tx, text)
+  }
+  const scripts = Object.entries(known).map(([name, text]): [string, Migration] => [name, { up: up(text) }])
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => Object.fromEntries(scripts) } })
   const { error, results } = await migrator.migrateToLatest()
-  if (error) throw new Error('The database could not be brought to this version; it is as it was.', { cause: error })
-  return (results ?? []).map(result => result.migrationName)
+  return { error, done: (results ?? []).map(result => result.migrationName) }
 }
 
 async function executedMigrations(db: Db): Promise<string[]> {

@@ -39,21 +39,23 @@ async function content(
 }
 
 /** The instance, with all that is its, is the target's from now on. Its report numbers begin anew: they are each host's own. */
-async function rehost(tx: Tx, row: Pick<MigrationRow, 'instance_id' | 'target_host_id'>): Promise<string[]> {
+async function rehost(
+  tx: Tx,
+  row: Pick<MigrationRow, 'instance_id' | 'target_host_id'>,
+): Promise<{ id: string; size_gib: number }[]> {
   const { instance_id, target_host_id } = row
-  await sql`update instance set host_id = h.id, zone_id = c.zone_id, version = version + 1
+  await sql`update instance set host_id = h.id, zone_id = c.zone_id, version = version + 1, placement = placement + 1
     from host h join cluster c on c.id = h.cluster_id
     where instance.id = ${instance_id}::uuid and h.id = ${target_host_id}::uuid`.execute(tx)
   await sql`update instance_observed set report = -1, guarded_version = null where instance_id = ${instance_id}::uuid`.execute(
     tx,
   )
-  const volumes = await tx
+  return await tx
     .updateTable('volume')
     .set({ host_id: target_host_id, version: sql<number>`version + 1` })
     .where('instance_id', '=', instance_id)
-    .returning('id')
+    .returning(['id', 'size_gib'])
     .execute()
-  return volumes.map(one => one.id)
 }
 
 export const migrationContent = { content, cpuFlags, now, rehost }

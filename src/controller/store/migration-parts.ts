@@ -5,6 +5,7 @@ import { type MigrationSide, stepFor } from '../../model/migration.ts'
 import type { WantedMigration } from '../../protocol/migration.ts'
 import type { WantedInstance } from '../../protocol/wanted.ts'
 import type { Db, Tx } from './database.ts'
+import { inDoubt } from './held-place.ts'
 import type { MigrationRow } from './migration.ts'
 
 /** What hosts are told of migrations: each host's part in each. `told`: in place of what is wanted of the instance now. */
@@ -15,19 +16,34 @@ export interface MigrationPart {
   told: WantedInstance | null
   /** Changes when the host is to be told anew. */
   version: string
+  /** Where the instance belongs is not known: neither host is told anything new of it. */
+  held_back: boolean
 }
 
 type PartRow = Pick<
   MigrationRow,
-  'id' | 'instance_id' | 'kind' | 'phase' | 'cancel_as' | 'peer_address' | 'secret' | 'copied_volumes' | 'options'
+  | 'id'
+  | 'instance_id'
+  | 'kind'
+  | 'phase'
+  | 'cancel_as'
+  | 'peer_address'
+  | 'asks'
+  | 'never'
+  | 'secret'
+  | 'copied_volumes'
+  | 'options'
 > &
   Pick<MigrationRow, 'source_host_id' | 'target_host_id' | 'told'> & {
     generation: number | null
     details_version: number | null
+    placement: number | null
+    held_back: boolean
   }
 
-const partColumns = sql`m.id, m.instance_id, m.kind, m.phase, m.cancel_as, m.peer_address, m.secret, m.copied_volumes, m.options,
-  m.source_host_id, m.target_host_id, m.told, i.generation, i.details_version`
+const partColumns = sql`m.id, m.instance_id, m.kind, m.phase, m.cancel_as, m.peer_address, m.asks, m.never, m.secret, m.copied_volumes, m.options,
+  m.source_host_id, m.target_host_id, m.told, i.generation, i.details_version, i.placement,
+  coalesce(${inDoubt}, false) as held_back`
 
 async function partsOf(db: Db, host_ids: readonly string[]): Promise<MigrationPart[]> {
   const hosts = sql`${[...host_ids]}::uuid[]`
@@ -49,14 +65,26 @@ function partOf(row: PartRow, side: MigrationSide): MigrationPart | null {
   return {
     host_id: side === 'source' ? row.source_host_id : row.target_host_id,
     instance_id: row.instance_id,
-    told: clears ? (row.told as WantedInstance | null) : null,
-    version: [clears ? '' : `${row.generation}.${row.details_version}`, row.id, step, row.peer_address].join(' '),
+    told: clears ? toldOf(row) : null,
+    version: [
+      clears ? '' : `${row.generation}.${row.details_version}.${row.placement}`,
+      row.id,
+      step,
+      row.peer_address,
+      side === 'target' ? row.asks : row.never,
+    ].join(' '),
+    held_back: row.held_back,
     migration: {
       id: row.id,
       step,
       kind: row.kind === 'live' ? 'live' : 'cold',
       peer_host_id: side === 'source' ? row.target_host_id : row.source_host_id,
-      ...(step === 'send' && row.peer_address !== null && { peer_address: row.peer_address }),
+      // One that is cancelled too late has to ask the target all the same.
+      ...((step === 'send' || step === 'cancel') && {
+        ...(row.peer_address !== null && { peer_address: row.peer_address }),
+        ...(row.never !== null && { never: row.never }),
+      }),
+      ...(step === 'prepare' && row.asks !== null && { asked: row.asks }),
       secret: row.secret ?? '',
       copied_volumes: row.copied_volumes as string[],
       auto_converge: auto_converge ?? false,
@@ -68,15 +96,26 @@ function partOf(row: PartRow, side: MigrationSide): MigrationPart | null {
   }
 }
 
-/** The instances in whose moving the host has a part. */
-async function instancesOf(tx: Tx, host_id: string): Promise<Set<string>> {
-  const rows = await tx
-    .selectFrom('migration')
-    .select('instance_id')
-    .where('phase', '!=', 'ended')
-    .where(eb => eb.or([eb('source_host_id', '=', host_id), eb('target_host_id', '=', host_id)]))
-    .execute()
-  return new Set(rows.map(row => row.instance_id))
+/**
+ * As of now: the host may have been told to make ready for it again, by a move that was lost with a newer database. What it was told of
+ * later than the database knows it does not leave for this.
+ */
+function toldOf({ told, placement }: PartRow): WantedInstance | null {
+  const base = told as WantedInstance | null
+  return base && { ...base, placement: Math.max(base.placement ?? 0, placement ?? 0) }
 }
 
-export const migrationParts = { partsOf, instancesOf }
+/** A move as far as it says who is to have the instance. */
+export type KnownMove = Pick<MigrationRow, 'id' | 'instance_id' | 'phase' | 'source_host_id' | 'target_host_id'>
+
+/** The open moves in which these hosts have a part, and those of these ids that there are or were. */
+async function knownTo(tx: Tx, host_ids: readonly string[], ids: readonly string[] = []): Promise<KnownMove[]> {
+  const hosts = sql`any(${[...host_ids]}::uuid[])`
+  const { rows } = await sql<KnownMove>`
+    select id, instance_id, phase, source_host_id, target_host_id from migration
+    where (phase <> 'ended' and (source_host_id = ${hosts} or target_host_id = ${hosts})) or id = any(${[...ids]}::uuid[])
+    order by id`.execute(tx)
+  return rows
+}
+
+export const migrationParts = { partsOf, knownTo }

@@ -7,7 +7,7 @@ import type { Migration, MigrationOptions } from '../../api/migration.ts'
 import { isMoving, percentOf } from '../../model/migration.ts'
 import type { MigrationProgress } from '../../protocol/migration.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { MigrationTable } from './schema-moving.ts'
 
 export type MigrationRow = Selectable<MigrationTable>
@@ -19,7 +19,9 @@ function select(db: Db) {
     .innerJoin('host as t', 't.id', 'm.target_host_id')
     .selectAll('m')
     .select(['s.name as source_host', 't.name as target_host'])
+    .leftJoin('instance_observed as o', 'o.instance_id', 'm.instance_id')
     .select(['s.session_controller_id as source_session', 't.session_controller_id as target_session'])
+    .select('o.power as instance_power')
 }
 
 type ShownRow = Awaited<ReturnType<ReturnType<typeof select>['execute']>>[number]
@@ -64,7 +66,7 @@ function waitsFor(row: ShownRow): string | null {
     case 'sending':
       return row.source_session === null
         ? `${source} Only it can say whether the guest has gone over; it goes on when the host is back.`
-        : null
+        : waitsForTarget(row)
     case 'discarding':
       return row.target_session === null ? `${target} What was made ready there is cleared when it is back.` : null
     case 'leaving':
@@ -74,6 +76,29 @@ function waitsFor(row: ShownRow): string | null {
     default:
       return row.phase satisfies never
   }
+}
+
+/** While the guest is being sent. A source that is at its hand-over and cannot reach the target keeps it paused. */
+function waitsForTarget({
+  target_host: name,
+  target_session,
+  instance_power,
+  source_host,
+  asks,
+}: ShownRow): string | null {
+  const way_out = `If ${name} will never be back, take it out as lost (croft host remove ${name} --lost): the instance goes on on ${source_host} then.`
+  if (instance_power === 'paused') {
+    const silent =
+      target_session === null
+        ? `${name} does not answer`
+        : asks === null
+          ? `${source_host} cannot reach the agent of ${name}`
+          : `its agent, which is asked by way of the controllers, has not answered yet`
+    return `The guest was being handed over, and is paused: only the host ${name} can say whether it runs there, and ${silent}. It goes on as soon as ${name} answers. ${way_out}`
+  }
+  return target_session === null
+    ? `The host ${name} does not answer the controllers. It is sent on for as long as ${source_host} reaches it. ${way_out}`
+    : null
 }
 
 export interface MigrationFilter extends PageAsked {
@@ -91,13 +116,7 @@ async function list(db: Db, asked: MigrationFilter): Promise<Page<Migration>> {
     query = query.where(eb => eb.or([eb('m.source_host_id', '=', host_id), eb('m.target_host_id', '=', host_id)]))
   }
   if (asked.open !== undefined) query = query.where('m.phase', asked.open ? '!=' : '=', 'ended')
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(toMigration), next }
+  return readPage(query, keys, toMigration)
 }
 
 async function byIds(db: Db, ids: readonly string[]): Promise<Migration[]> {
@@ -140,6 +159,13 @@ async function ofOperation(tx: Tx, operation_id: string): Promise<string | null>
   return row?.id ?? null
 }
 
+/** The host that is to be cleared takes what it is told for newer than what it holds. */
+async function tellUnder(tx: Tx, id: string, placement: number): Promise<void> {
+  await sql`update migration set told = jsonb_set(told, '{placement}', ${json(placement)}) where id = ${id} and told is not null`.execute(
+    tx,
+  )
+}
+
 /** Of what these hosts say, the instances of which one is moved from or to the very host that speaks. */
 async function concerned(tx: Tx, said: readonly { host_id: string; id: string }[]): Promise<Set<string>> {
   if (said.length === 0) return new Set()
@@ -163,6 +189,43 @@ async function openOfHost(db: Db, host_id: string): Promise<MigrationRow[]> {
     .execute()
 }
 
+/** Open ones of these hosts, by id. */
+async function openOfHosts(db: Db, host_ids: readonly string[]): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from migration where phase <> 'ended' and source_host_id = any(${[...host_ids]}::uuid[])
+    union select id from migration where phase <> 'ended' and target_host_id = any(${[...host_ids]}::uuid[])`.execute(
+    db,
+  )
+  return rows.map(row => row.id)
+}
+
+/** To which hosts it was on its way when that was not brought to an end. */
+async function targetsOf(db: Db, instance_id: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('migration')
+    .select('target_host_id')
+    .where('instance_id', '=', instance_id)
+    .where('phase', '!=', 'ended')
+    .execute()
+  return rows.map(row => row.target_host_id)
+}
+
+/** One from this host that may have gone over to another already, which does not answer and so does not say. */
+async function undecidedFrom(db: Db, host_id: string): Promise<{ instance_name: string; target_host: string } | null> {
+  const row = await db
+    .selectFrom('migration as m')
+    .innerJoin('host as t', 't.id', 'm.target_host_id')
+    .select(['m.instance_name', 't.name as target_host'])
+    .where('m.phase', '=', 'sending')
+    .where('m.source_host_id', '=', host_id)
+    .where('t.session_controller_id', 'is', null)
+    .where('t.removed_at', 'is', null)
+    .orderBy('m.id')
+    .limit(1)
+    .executeTakeFirst()
+  return row ?? null
+}
+
 /** Those being prepared whose target has not become ready in time, or does not answer, each with why. */
 async function overdue(
   db: Db,
@@ -179,7 +242,7 @@ async function overdue(
     select m.id, m.instance_id, true as removed, false as silent from migration m
     join host t on t.id = m.target_host_id join host s on s.id = m.source_host_id
     where (m.phase = 'discarding' and t.removed_at is not null) or (m.phase = 'leaving' and s.removed_at is not null)
-      or (m.phase = 'sending' and m.cancel_as is null and t.removed_at is not null)
+      or (m.phase = 'sending' and t.removed_at is not null)
     order by id limit 200`.execute(db)
   return rows
 }
@@ -224,9 +287,13 @@ export const migration = {
   update,
   lock,
   lockOpen,
+  tellUnder,
   ofOperation,
   concerned,
   openOfHost,
+  openOfHosts,
+  undecidedFrom,
+  targetsOf,
   overdue,
   uncleared,
   noteProgress,

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Network } from '../../api/network.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { NetworkTable } from './schema.ts'
 
 export type NetworkRow = Selectable<NetworkTable>
@@ -31,12 +31,7 @@ async function list(
   if (project_id !== null) query = query.where(sql<boolean>`(project_id = ${project_id} or shared)`)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   if (asked.kind !== undefined) query = query.where('kind', '=', asked.kind)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toNetwork), next }
+  return readPage(query, keys, toNetwork)
 }
 
 async function find(db: Db, id: string): Promise<Network | null> {

@@ -4,13 +4,13 @@
  */
 import { type RawBuilder, sql } from 'kysely'
 import type { Operation } from '../../api/operation.ts'
-import type { Db, Tx } from './database.ts'
+import { channels, type Db, json, type Tx } from './database.ts'
 import { event, type NewEvent } from './event.ts'
 import type { Beside } from './insert-rows.ts'
 import { heldReason } from './held.ts'
 import { percentOf } from '../../model/migration.ts'
 import type { MigrationProgress } from '../../protocol/migration.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 export interface NewOperation {
   id: string
@@ -82,14 +82,14 @@ export interface TargetEnded {
 /** Ends targets, and operations all of whose targets have ended. Returns the ended operations' ids. */
 async function endTargets(tx: Tx, ended: readonly TargetEnded[]): Promise<string[]> {
   if (ended.length === 0) return []
-  const rows = ended.map(
-    one => sql`(${one.resource_id}::uuid, ${one.generation}::bigint, ${one.outcome}::text, ${one.reason}::text)`,
+  const said = json(
+    ended.map(({ resource_id, generation, outcome, reason }) => ({ resource_id, generation, outcome, reason })),
   )
   return applyOutcomes(
     tx,
     { outcome: sql`v.outcome`, reason: sql`v.reason` },
-    sql`join (values ${sql.join(rows)}) as v (resource_id, generation, outcome, reason) on t.resource_id = v.resource_id
-      where t.generation <= v.generation`,
+    sql`join jsonb_to_recordset(${said}) as v (resource_id uuid, generation bigint, outcome text, reason text)
+      on t.resource_id = v.resource_id where t.generation <= v.generation`,
   )
 }
 
@@ -126,14 +126,8 @@ async function applyOutcomes(
   { outcome, reason }: { outcome: RawBuilder<unknown>; reason: RawBuilder<unknown> },
   which: RawBuilder<unknown>,
 ): Promise<string[]> {
-  const { rows } = await sql<{
-    id: string
-    project_id: string | null
-    user_id: string | null
-    request_id: string | null
-    resource_id: string | null
-    ended: boolean
-  }>`
+  // Its events in the same statement: reports of many hosts end with this, and wait for one answer less.
+  const { rows } = await sql<{ id: string; ended: boolean }>`
     with open as materialized (
       select t.operation_id, t.resource_id, ${outcome} as outcome, ${reason} as reason from operation_target t ${which}
         and t.outcome is null
@@ -149,17 +143,21 @@ async function applyOutcomes(
       from done group by operation_id
     ), held as materialized (
       select o.id from operation o where o.id in (select operation_id from sums) order by o.id for no key update of o
+    ), counted as (
+      update operation o set succeeded = o.succeeded + s.succeeded, failed = o.failed + s.failed,
+        cancelled = o.cancelled + s.cancelled, reason = coalesce(o.reason, s.reason),
+        ended_at = case when o.succeeded + o.failed + o.cancelled + s.succeeded + s.failed + s.cancelled >= o.targets
+          then croft_now() end
+      from sums s join held on held.id = s.operation_id where o.id = s.operation_id
+      returning o.id, o.project_id, o.user_id, o.request_id, o.resource_id, o.ended_at is not null as ended
+    ), told as (
+      insert into event (noun, kind, resource_id, project_id, user_id, request_id, detail)
+      select 'operation', 'changed', id, project_id, user_id, request_id,
+        case when ended then '{"ended": true}'::jsonb else '{}' end
+          || case when resource_id is null then '{}'::jsonb else jsonb_build_object('of', resource_id) end
+      from counted order by id
     )
-    update operation o set succeeded = o.succeeded + s.succeeded, failed = o.failed + s.failed,
-      cancelled = o.cancelled + s.cancelled, reason = coalesce(o.reason, s.reason),
-      ended_at = case when o.succeeded + o.failed + o.cancelled + s.succeeded + s.failed + s.cancelled >= o.targets
-        then croft_now() end
-    from sums s join held on held.id = s.operation_id where o.id = s.operation_id
-    returning o.id, o.project_id, o.user_id, o.request_id, o.resource_id, o.ended_at is not null as ended`.execute(tx)
-  await event.record(
-    tx,
-    rows.map(row => changed(row, 'changed', row.ended)),
-  )
+    select id, ended, pg_notify(${channels.event}, '') from counted order by id`.execute(tx)
   return rows.filter(row => row.ended).map(row => row.id)
 }
 
@@ -178,6 +176,18 @@ async function end(
     .returning(['id', 'project_id', 'user_id', 'request_id', 'resource_id'])
     .executeTakeFirst()
   if (row) await event.record(tx, [changed(row, 'changed', true)])
+}
+
+/** Tells of a host's maintenance that it has come on: how far is counted as it is read. */
+async function tellMaintenance(tx: Tx, host_id: string): Promise<void> {
+  const row = await tx
+    .selectFrom('operation as o')
+    .innerJoin('maintenance as x', 'x.operation_id', 'o.id')
+    .select(['o.id', 'o.project_id', 'o.user_id', 'o.request_id', 'o.resource_id'])
+    .where('x.host_id', '=', host_id)
+    .where('o.ended_at', 'is', null)
+    .executeTakeFirst()
+  if (row) await event.record(tx, [changed(row, 'changed')])
 }
 
 /** Ends all open operations on a thing that have no targets of their own. */
@@ -228,6 +238,9 @@ function selectOperations(db: Db) {
           select false as gone from instance i where i.host_id = x.host_id
           union all select true from migration v where v.source_host_id = x.host_id and v.outcome = 'succeeded'
             and v.created_at >= x.created_at) c) end`.as('drained_percent'),
+      sql<{ n: number; all: boolean } | null>`case when x.host_id is not null then (
+        select json_build_object('n', count(*), 'all', count(*) >= (select count(*) from instance i where i.host_id = x.host_id))
+        from maintenance_obstacle b where b.host_id = x.host_id having count(*) > 0) end`.as('obstructed'),
     ])
     .select(['g.phase as migration_phase', 'g.progress as migration_progress'])
     .select(['now.progress', 'now.host_name', 'now.session_controller_id', 'now.held_generation'])
@@ -246,7 +259,8 @@ function toOperation(row: OperationRow): Operation {
         : (row.progress as { step: string; percent: number } | null)
   const done = row.succeeded + row.failed + row.cancelled
   const is_held = row.ended_at === null && row.held_generation !== null
-  const waiting = is_held || (row.ended_at === null && row.host_name !== null && row.session_controller_id === null)
+  const is_away = row.ended_at === null && row.host_name !== null && row.session_controller_id === null
+  const waiting = is_held || is_away || row.obstructed?.all === true
   const share = (done + (progress?.percent ?? 0) / 100) / Math.max(1, row.targets)
   return {
     id: row.id,
@@ -264,13 +278,18 @@ function toOperation(row: OperationRow): Operation {
     percent: row.ended_at ? 100 : Math.min(99, Math.floor(share * 100)),
     reason: is_held
       ? heldReason
-      : waiting
-        ? `The host ${row.host_name} does not answer. It goes on by itself when the host is back.`
-        : row.reason,
+      : is_away && row.host_name
+        ? awayReason(row.host_name)
+        : row.obstructed
+          ? `Instances that cannot be moved now: ${row.obstructed.n}. The host's maintenance says why of each; they are tried again by themselves.`
+          : row.reason,
     created_at: row.created_at.toISOString(),
     ended_at: row.ended_at?.toISOString() ?? null,
   }
 }
+
+export const awayReason = (host: string) =>
+  `The host ${host} does not answer. It goes on by itself when the host is back.`
 
 function stateOf(row: Pick<OperationRow, 'ended_at' | 'failed' | 'cancelled'>, waiting: boolean): Operation['state'] {
   if (row.ended_at === null) return waiting ? 'waiting' : 'running'
@@ -298,13 +317,7 @@ async function list(db: Db, asked: OperationFilter): Promise<Page<Operation>> {
     const failed = sql<boolean>`(o.ended_at is not null and o.failed > 0)`
     query = query.where(asked.failed ? failed : sql<boolean>`not ${failed}`)
   }
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(toOperation), next }
+  return readPage(query, keys, toOperation)
 }
 
 async function find(db: Db, id: string): Promise<Operation | null> {
@@ -348,6 +361,7 @@ export const operation = {
   asRows,
   end,
   endOn,
+  tellMaintenance,
   endTargets,
   endReached,
   cancelTargets,

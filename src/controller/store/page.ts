@@ -2,17 +2,21 @@
  * Keyset pages: "the rows after this one", by an indexed order, so that page one thousand costs what page one does
  * and rows that come or go meanwhile shift nothing.
  */
-import { type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
 import { CloudError } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
+import { idIs } from './found-by.ts'
 
 export interface PageAsked {
   limit?: number | undefined
   cursor?: string | undefined
   sort?: string | undefined
-  /** A part of the name, in any case. */
+  /** A part of the name, in any case; the id, its beginning or its end; what else the list finds by. */
   search?: string | undefined
 }
+
+/** What a list finds by beside names and ids; undefined when the text is nothing of that kind. */
+type FoundBy = (id: RawBuilder<unknown>, text: string) => RawBuilder<boolean> | undefined
 
 export interface Page<T> {
   items: T[]
@@ -24,7 +28,7 @@ export type SortFields = Readonly<
   Record<string, { column: RawBuilder<unknown>; cast?: 'timestamptz' | 'bigint' | 'text' }>
 >
 
-interface Keyset {
+export interface Keyset {
   /** Goes into WHERE; true when this is the first page. */
   where: RawBuilder<boolean>
   order_by: RawBuilder<unknown>
@@ -38,7 +42,7 @@ interface Keyset {
  * Reads the wish for a page. `id` is the column that makes the order total. `fields` must hold every field that may be
  * sorted by; 'id' always may. Throws 'invalid' for an unknown field or a cursor of another order.
  */
-export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFields = {}): Keyset {
+export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFields = {}, foundBy?: FoundBy): Keyset {
   const limit = asked.limit ?? 100
   const sort = asked.sort ?? 'id'
   const descending = sort.startsWith('-')
@@ -55,7 +59,7 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
   const cast = sql.raw(field?.cast ?? 'text')
   const after = readCursor(asked.cursor, sort, field?.cast ?? 'text')
   const compare = descending ? sql`<` : sql`>`
-  const within = searched(asked.search, fields)
+  const within = searched(asked.search, id, fields, foundBy)
   const start = !after
     ? sql<boolean>`true`
     : field
@@ -77,11 +81,32 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
   }
 }
 
+/** Runs a query that selects `keys.key` as `sort_key` and is held to `keys.where`, and shows each of its rows. */
+export async function readPage<DB, TB extends keyof DB, R extends { id: string; sort_key: string }, T>(
+  query: SelectQueryBuilder<DB, TB, R>,
+  keys: Keyset,
+  show: (row: Omit<R, 'sort_key'>) => T,
+): Promise<Page<T>> {
+  const rows = await query
+    .orderBy(keys.order_by)
+    .limit(keys.limit + 1)
+    .execute()
+  const { items, next } = keys.toPage(rows)
+  return { items: items.map(show), next }
+}
+
 /** Undefined when nothing is searched for. */
-function searched(search: string | undefined, fields: SortFields): RawBuilder<boolean> | undefined {
+function searched(
+  search: string | undefined,
+  id: RawBuilder<unknown>,
+  { name }: SortFields,
+  foundBy: FoundBy | undefined,
+): RawBuilder<boolean> | undefined {
   if (search === undefined) return undefined
-  if (!fields.name) throw new CloudError('invalid', 'This list has no names to search in. Leave `search` out.')
-  return sql<boolean>`${fields.name.column} ilike ${`%${search.replaceAll(/[\\%_]/g, '\\$&')}%`}`
+  if (!name && !foundBy) throw new CloudError('invalid', 'This list has no names to search in. Leave `search` out.')
+  const named = name && sql<boolean>`${name.column} ilike ${`%${search.replaceAll(/[\\%_]/g, '\\$&')}%`}`
+  const ways = [named, idIs(id, search), foundBy?.(id, search)].filter(way => way !== undefined)
+  return ways.length === 0 ? sql<boolean>`false` : sql<boolean>`(${sql.join(ways, sql` or `)})`
 }
 
 function writeCursor(sort: string, key: string, id: string): string {

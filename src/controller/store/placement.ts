@@ -22,7 +22,7 @@ function asRows(made: readonly NewPlacement[]): Beside {
   const rows = made.map(({ asked: { around: _, ...asked }, decision, ...row }) => ({
     ...row,
     host_id: decision.host_id,
-    decision: { asked, hosts: decision.hosts, refusals: decision.refusals },
+    decision: { asked, hosts: decision.hosts, fitting: decision.fitting, refusals: decision.refusals },
   }))
   return { table: 'placement', rows }
 }
@@ -37,13 +37,15 @@ function selectPlacements(db: Db) {
 }
 
 function toPlacement(row: Awaited<ReturnType<ReturnType<typeof selectPlacements>['execute']>>[number]): Placement {
-  const { hosts, ...decision } = row.decision as Pick<Placement, 'asked' | 'hosts' | 'refusals'>
+  const { hosts, fitting, ...decision } = row.decision as Pick<Placement, 'asked' | 'hosts' | 'refusals'> &
+    Partial<Pick<Placement, 'fitting'>>
   return {
     id: row.id,
     instance_id: row.instance_id,
     host_id: row.host_id,
     ...decision,
-    // Those kept by an earlier Croft lack the filter.
+    // Those kept by an earlier Croft lack the number of hosts that fit, and the filter.
+    fitting: fitting ?? null,
     hosts: hosts.map(one => ({ ...one, filter: one.filter ?? null })),
     created_at: row.created_at.toISOString(),
   }

@@ -10,7 +10,7 @@
 import { sql } from 'kysely'
 import type { Pool } from '../../api/pool.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 const hosts = sql<Pool['hosts']>`(
   select coalesce(json_agg(json_build_object('id', h.id, 'name', h.name,
@@ -45,13 +45,7 @@ async function list(db: Db, asked: PageAsked & { shared?: boolean | undefined })
   const keys = keyset(asked, sql`p.id`, {})
   let query = selectPools(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.shared !== undefined) query = query.where(shared, '=', asked.shared)
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(toPool), next }
+  return readPage(query, keys, toPool)
 }
 
 async function find(db: Db, id: string): Promise<Pool | null> {

@@ -3,7 +3,8 @@ import { type Selectable, sql } from 'kysely'
 import type { Port } from '../../api/port.ts'
 import type { NicModel } from '../../model/nic.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { portIs } from './found-by.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { PortTable } from './schema.ts'
 
 export type PortKind = 'instance' | 'router' | 'gateway' | 'metadata' | 'floating' | 'free'
@@ -86,7 +87,7 @@ export interface PortFilter {
 }
 
 async function list(db: Db, project_id: string | null, asked: PageAsked & PortFilter): Promise<Page<Port>> {
-  const keys = keyset(asked, sql`id`)
+  const keys = keyset(asked, sql`port.id`, {}, portIs(project_id))
   let query = select(db).select(keys.key.as('sort_key')).where(keys.where)
   if (project_id !== null) query = query.where('project_id', '=', project_id)
   for (const column of ['network_id', 'instance_id', 'router_id', 'kind'] as const) {
@@ -99,12 +100,7 @@ async function list(db: Db, project_id: string | null, asked: PageAsked & PortFi
         select g.port_id from port_security_group g where g.security_group_id = ${asked.security_group_id})`,
     )
   }
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toPort), next }
+  return readPage(query, keys, toPort)
 }
 
 async function find(db: Db, id: string): Promise<Port | null> {

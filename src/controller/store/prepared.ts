@@ -6,8 +6,8 @@
  * A plan that is kept knows no parameter's value: what must match an index's own condition (ON CONFLICT … WHERE, a partial
  * index) is written into the statement and not given as a parameter.
  *
- * A transaction begins with its first statement: both go in one write, so that PostgreSQL wakes up once. One in which nothing
- * is asked costs nothing. Whatever else is asked at once on one connection goes together, too.
+ * A transaction begins with its first statement. One in which nothing is asked costs nothing. Whatever is asked in one turn of the event
+ * loop on one connection goes in one write, so that PostgreSQL wakes up once (atOnce in database.ts).
  */
 import { createHash } from 'node:crypto'
 import pg from 'pg'
@@ -25,8 +25,9 @@ class Names {
   private readonly names = new Map<string, string>()
   private epoch = 0
 
+  /** None for what is searched for: by how much it finds, which only its values tell, it is to be planned. */
   of(text: string): string | undefined {
-    if (text.includes(' ilike ')) return undefined
+    if (text.includes(' ilike ') || text.includes(' between ')) return undefined
     const name = this.names.get(text)
     if (name !== undefined) return name
     if (this.names.size >= kept_max) return undefined
@@ -64,6 +65,7 @@ export function preparingClient(): typeof pg.Client {
   return class PreparingClient extends pg.Client {
     /** A transaction was begun here and PostgreSQL does not know yet. */
     #beginning = false
+    #corked = false
 
     constructor(config?: string | pg.ClientConfig) {
       super({ ...(typeof config === 'string' ? { connectionString: config } : config), pipeline: true })
@@ -82,7 +84,7 @@ export function preparingClient(): typeof pg.Client {
           return query(text, values)
         })
       }
-      const together: Query = (text, values, callback) => {
+      const begun: Query = (text, values, callback) => {
         if (text === 'begin' && !callback) {
           this.#beginning = true
           return Promise.resolve(nothing)
@@ -90,16 +92,26 @@ export function preparingClient(): typeof pg.Client {
         if (!this.#beginning) return prepared(text, values, callback)
         this.#beginning = false
         if (text === 'commit' || text === 'rollback') return Promise.resolve(nothing)
-        const { stream } = this.connection
-        stream.cork()
-        try {
-          const begun = query('begin') as Promise<unknown>
-          return Promise.all([begun, prepared(text, values)]).then(([, result]) => result)
-        } finally {
-          stream.uncork()
-        }
+        const beginning = query('begin') as Promise<unknown>
+        return Promise.all([beginning, prepared(text, values)]).then(([, result]) => result)
+      }
+      const together: Query = (text, values, callback) => {
+        this.#cork()
+        return begun(text, values, callback)
       }
       Object.assign(this, { query: together })
+    }
+
+    /** Until all that can be asked now has been asked. */
+    #cork(): void {
+      if (this.#corked) return
+      const { stream } = this.connection
+      this.#corked = true
+      stream.cork()
+      process.nextTick(() => {
+        this.#corked = false
+        stream.uncork()
+      })
     }
   }
 }

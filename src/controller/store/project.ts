@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Project } from '../../api/project.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import { quota } from './quota.ts'
 import type { ProjectTable } from './schema.ts'
 
@@ -28,12 +28,7 @@ async function list(
   if (visible.domains) query = query.where(inSight(visible.user_id, visible.domains))
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   if (asked.domain_id !== undefined) query = query.where('domain_id', '=', asked.domain_id)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toProject), next }
+  return readPage(query, keys, toProject)
 }
 
 function inSight(user_id: string, domains: readonly string[]) {

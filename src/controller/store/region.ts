@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Region } from '../../api/region.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { RegionTable } from './schema.ts'
 
 function toRegion(row: Selectable<RegionTable>): Region {
@@ -13,12 +13,7 @@ async function list(db: Db, asked: PageAsked & { name?: string | undefined }): P
   const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
   let query = db.selectFrom('region').selectAll().select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toRegion), next }
+  return readPage(query, keys, toRegion)
 }
 
 async function find(db: Db, id: string): Promise<Region | null> {

@@ -32,6 +32,7 @@ function rules({ event_days, operation_days, lock_minutes }: RetentionRules): Ru
         and (locked_until is null or locked_until < croft_now())`,
     },
     { table: 'event', due: sql`at < croft_now() - ${days}` },
+    { table: 'ha_restart', due: sql`ended_at < croft_now() - ${days}` },
     {
       table: 'operation',
       // Those that have not ended have no such time.

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { RoleGrant } from '../../api/role-grant.ts'
 import type { Permission } from '../../model/permissions.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
 export interface NewGrant {
   id: string
@@ -64,12 +64,7 @@ async function list(
   if (asked.domain_id !== undefined) query = query.where('g.domain_id', '=', asked.domain_id)
   if (asked.project_id !== undefined) query = query.where('g.project_id', '=', asked.project_id)
   if (asked.instance_id !== undefined) query = query.where('g.instance_id', '=', asked.instance_id)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toGrant), next }
+  return readPage(query, keys, toGrant)
 }
 
 async function find(db: Db, id: string): Promise<RoleGrant | null> {

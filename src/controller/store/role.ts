@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely'
 import type { Role } from '../../api/role.ts'
 import { builtInRoles, type Permission, permissions } from '../../model/permissions.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { RoleTable } from './schema.ts'
 
 const known: ReadonlySet<string> = new Set(permissions)
@@ -21,12 +21,7 @@ async function list(db: Db, asked: PageAsked & { name?: string | undefined }): P
   const keys = keyset(asked, sql`id`, { name: { column: sql`name` } })
   let query = db.selectFrom('role').selectAll().select(keys.key.as('sort_key')).where(keys.where)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toRole), next }
+  return readPage(query, keys, toRole)
 }
 
 async function find(db: Db, id: string): Promise<Role | null> {

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Router } from '../../api/router.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { RouterTable } from './schema.ts'
 
 export type RouterRow = Selectable<RouterTable>
@@ -40,12 +40,7 @@ async function list(
   let query = select(db).select(keys.key.as('sort_key')).where(keys.where)
   if (project_id !== null) query = query.where('project_id', '=', project_id)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toRouter), next }
+  return readPage(query, keys, toRouter)
 }
 
 async function find(db: Db, id: string): Promise<Router | null> {

@@ -34,6 +34,17 @@ export interface HostAbsenceTable {
   fenced_user_id: string | null
 }
 
+/** Made in migrations/0023-trust. */
+export interface HostReachTable {
+  host_id: string
+  address: string
+  boot_id: string
+  asked_at: Generated<Date>
+  asked: number
+  reached_by: Generated<string[]>
+  missed: Generated<number>
+}
+
 export interface ZoneStormTable {
   zone_id: string
   since: Generated<Date>

@@ -19,12 +19,17 @@ export interface MigrationTable {
   options: Generated<unknown>
   secret: string | null
   peer_address: string | null
+  /** By which name the source asks its target, at the hand-over; null: it does not. */
+  asks: Generated<string | null>
+  /** The target's answer to that, as it gave it: it never took the guest. */
+  never: Generated<string | null>
   told: unknown
   progress: unknown
   progress_at: Date | null
   vcpus: number
   memory_mib: number
   disk_gib: number
+  guarded_version: Generated<number | null>
   user_id: string | null
   request_id: string | null
   operation_id: string | null

@@ -10,6 +10,7 @@ export interface PoolTable {
   created_at: Generated<Date>
   changes: Generated<number>
   changed_xid: Generated<string>
+  secret_sha256: Buffer | null
 }
 
 export interface HostClaimTable {
@@ -24,6 +25,8 @@ export interface HostClaimTable {
   huge_mib: Generated<number>
   changes: Generated<number>
   changed_xid: Generated<string>
+  /** Changes that its host has heard of beyond these: they went with a newer database. */
+  passed: Generated<number>
 }
 
 export interface InstanceGroupTable {

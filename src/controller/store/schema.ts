@@ -4,7 +4,9 @@
  */
 import type { Generated } from 'kysely'
 import type { ConsoleKind, ShownKind } from '../../model/console.ts'
+import type { MigrationStep } from '../../protocol/migration.ts'
 import type { KeyKind, SignatureAlgorithm } from '../../model/signature.ts'
+import type { InstanceState } from '../../model/instance.ts'
 import type { VolumeRole } from '../../model/volume.ts'
 import type { MaintenanceObstacleTable, MaintenanceTable, MigrationTable } from './schema-moving.ts'
 import type {
@@ -19,6 +21,7 @@ import type {
   HaRestartTable,
   HostAbsenceTable,
   HostBmcTable,
+  HostReachTable,
   LeaderTable,
   ZoneStormTable,
 } from './schema-lost-hosts.ts'
@@ -183,6 +186,7 @@ export interface HostRegistrationTable {
   machine_id: string
   address: string
   found: Generated<unknown>
+  hardware_id: Generated<unknown>
   cluster_id: string | null
   invited: Generated<boolean>
   state: Generated<'pending' | 'approved' | 'rejected'>
@@ -232,6 +236,8 @@ export interface HostTable {
   memory_limit_mib: Generated<number>
   disk_limit_gib: Generated<number>
   session_controller_id: string | null
+  /** Of which link it is expected to dial again: host-link.ts, endSessions. */
+  expected_epoch: Generated<number | null>
   session_epoch: Generated<number>
   last_seen_at: Date | null
   last_report: Generated<number>
@@ -246,6 +252,15 @@ export interface HostTable {
   lease_left_ms: number | null
   lease_over_at: Date | null
   keeps_leases: Generated<boolean>
+  /** Where other hosts reach it, and where its link came from; what it says itself is in its facts. */
+  tunnel_address: string | null
+  link_address: string | null
+  /** By what its machine is known, and another one with its key; see host-identity.ts. */
+  hardware_id: Generated<unknown>
+  other_hardware: Generated<unknown>
+  /** What was counted of it when its link ended, and which link that was. */
+  counted_at_end: number | null
+  counted_epoch: number | null
   /** What the scheduler reads of it: how often it was changed, and by which transaction last; kept by triggers. */
   changes: Generated<number>
   changed_xid: Generated<string>
@@ -254,13 +269,17 @@ export interface HostTable {
 export interface HeldInstanceTable {
   host_id: string
   instance_id: string
-  kind: 'ahead' | 'orphaned' | 'elsewhere'
+  kind: 'ahead' | 'orphaned' | 'elsewhere' | 'missing' | 'moving'
   generation: number
   details_version: number
   power: string
   wanted: unknown
   purging: Generated<boolean>
   noted_at: Generated<Date>
+  placement: Generated<number>
+  migration_id: string | null
+  step: MigrationStep | null
+  here: Generated<boolean>
 }
 
 export interface JoinTokenTable {
@@ -439,6 +458,8 @@ export interface InstanceTable {
   compute_claimed: Generated<boolean>
   purging: Generated<boolean>
   held_generation: Generated<number | null>
+  /** How often its host has changed. */
+  placement: Generated<number>
   boot: Generated<'image' | 'volume' | 'iso' | 'network'>
   ephemeral_gib: Generated<number>
   swap_mib: Generated<number>
@@ -452,6 +473,7 @@ export interface InstanceTable {
   group_id: Generated<string | null>
   hardware: Generated<unknown>
   memory_base_mib: Generated<number | null>
+  grows_from: Generated<number | null>
   version: Generated<number>
   created_at: Generated<Date>
 }
@@ -473,6 +495,15 @@ export interface InstanceObservedTable {
   watchdog: Generated<unknown>
   guarded_version: Generated<number | null>
   observed_at: Generated<Date>
+}
+
+/** Which state each instance is shown in, to find and sort by; kept by triggers, at the commit (migrations/0021). Nobody else writes it. */
+export interface InstanceStateTable {
+  instance_id: string
+  state: InstanceState
+  project_id: string
+  name: string
+  created_at: Date
 }
 
 export interface VolumeTable {
@@ -517,6 +548,8 @@ export interface PortAddressTable {
   subnet_id: string
   port_id: string
   address: string
+  /** Its port's, by a trigger. */
+  project_id: Generated<string | null>
 }
 
 export interface PortSecurityGroupTable {
@@ -564,6 +597,7 @@ export interface ConsoleTicketTable {
   view_only: Generated<boolean>
   link_id: string | null
   viewer_id: string | null
+  token_sha256: Buffer | null
 }
 
 export interface ConsoleLinkTable {
@@ -586,6 +620,7 @@ export interface ConsoleViewerTable {
   view_only: boolean
   address: string
   opened_at: Generated<Date>
+  token_sha256: Buffer | null
 }
 
 export interface OperationTable {
@@ -640,6 +675,7 @@ export interface AuditTable {
   resource_id: string | null
   outcome: number
   error: string | null
+  detail: unknown
   sealed_seq: number | null
   hash: Buffer | null
 }
@@ -677,6 +713,7 @@ export interface Schema {
   host: HostTable
   host_bmc: HostBmcTable
   host_absence: HostAbsenceTable
+  host_reach: HostReachTable
   zone_storm: ZoneStormTable
   leader: LeaderTable
   ha_restart: HaRestartTable
@@ -702,6 +739,7 @@ export interface Schema {
   instance_group: InstanceGroupTable
   instance: InstanceTable
   instance_observed: InstanceObservedTable
+  instance_state: InstanceStateTable
   volume: VolumeTable
   port: PortTable
   port_address: PortAddressTable

@@ -139,12 +139,15 @@ async function findDefault(db: Db, project_id: string): Promise<string | null> {
   return row?.id ?? null
 }
 
-/** Adds the project's default group unless it has one; true when it was added. Waits for one who adds it right now. */
+/**
+ * Adds the project's default group unless it has one; true when it was added. Waits for one who adds it right now: by whichever index
+ * PostgreSQL meets that one, the default of a project or its name. A conflict with another index than the one named would be an error.
+ */
 async function insertDefault(tx: Tx, group: { id: string; project_id: string; description: string }): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await tx
     .insertInto('security_group')
     .values({ ...group, name: 'default', is_default: true })
-    .onConflict(conflict => conflict.column('project_id').where(sql<boolean>`is_default`).doNothing())
+    .onConflict(conflict => conflict.doNothing())
     .executeTakeFirstOrThrow()
   return numInsertedOrUpdatedRows === 1n
 }

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Subnet } from '../../api/subnet.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { SubnetTable } from './schema.ts'
 
 export type SubnetRow = Selectable<SubnetTable>
@@ -27,12 +27,7 @@ async function list(
   }
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   if (asked.network_id !== undefined) query = query.where('network_id', '=', asked.network_id)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toSubnet), next }
+  return readPage(query, keys, toSubnet)
 }
 
 async function find(db: Db, id: string): Promise<(SubnetRow & { shared: boolean }) | null> {

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { User } from '../../api/user.ts'
 import type { Db, Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { UserTable } from './schema.ts'
 
 type Row = Omit<Selectable<UserTable>, 'password_hash'> & { locked_until: Date | null }
@@ -35,12 +35,7 @@ async function list(
   if (domains) query = query.where(sql<boolean>`domain_id = any(${domains}::uuid[])`)
   if (asked.name !== undefined) query = query.where('name', '=', asked.name)
   if (asked.domain_id !== undefined) query = query.where('domain_id', '=', asked.domain_id)
-  const rows = await query
-    .orderBy(keys.order_by)
-    .limit(keys.limit + 1)
-    .execute()
-  const { items, next } = keys.toPage(rows)
-  return { items: items.map(toUser), next }
+  return readPage(query, keys, toUser)
 }
 
 async function find(db: Db, id: string): Promise<User | null> {

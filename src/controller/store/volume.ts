@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely'
 import type { Volume } from '../../api/volume.ts'
 import { type VolumeRole, type VolumeState, volumeState } from '../../model/volume.ts'
 import { type Db, json, type Tx } from './database.ts'
-import { keyset, type Page, type PageAsked } from './page.ts'
+import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { VolumeTable } from './schema.ts'
 
 export type VolumeRow = Selectable<VolumeTable>
@@ -70,13 +70,7 @@ async function list(db: Db, project_id: string | null, asked: VolumeFilter): Pro
   if (asked.image_id !== undefined) query = query.where('v.image_id', '=', asked.image_id)
   if (asked.role !== undefined) query = query.where('v.role', '=', asked.role)
   if (asked.state !== undefined) query = query.where(stateIs[asked.state])
-  const { items, next } = keys.toPage(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
-  return { items: items.map(toVolume), next }
+  return readPage(query, keys, toVolume)
 }
 
 async function find(db: Db, id: string): Promise<Volume | null> {
@@ -235,6 +229,19 @@ async function markDeleted(tx: Tx, id: string): Promise<void> {
     .execute()
 }
 
+/** Those of the ids that the host is to remove, in their order. */
+async function leftOn(db: Db, host_id: string, ids: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .selectFrom('volume')
+    .select('id')
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .where('host_id', '=', host_id)
+    .where('deleted_at', 'is not', null)
+    .orderBy('id')
+    .execute()
+  return rows.map(row => row.id)
+}
+
 async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('volume').where('id', '=', id).execute()
 }
@@ -274,6 +281,7 @@ export const volume = {
   leave,
   noteMade,
   markDeleted,
+  leftOn,
   remove,
   lockLoose,
   looseCount,

@@ -4,8 +4,10 @@ import { osFamilyOf } from '../../model/os.ts'
 import { type BootSource, volumeRoles } from '../../model/volume.ts'
 import type { CpuFeatures } from '../../protocol/host-cpu.ts'
 import type { WantedDisk, WantedInstance } from '../../protocol/wanted.ts'
-import type { Db } from './database.ts'
+import { atOnce, type Db } from './database.ts'
 import type { InstanceRow } from './instance.ts'
+import { inDoubt } from './held-place.ts'
+import { isHeldDisk } from './held-volume.ts'
 import { wantedHardware } from './wanted-hardware.ts'
 import { instancePorts } from './instance-ports.ts'
 
@@ -14,17 +16,26 @@ export interface Version {
   id: string
   generation: number
   details_version: number
+  placement: number
   project_id: string
-  /** Not an instance but a volume, of which nothing shall be left. */
-  is_removed_volume: boolean
+  /** Not an instance but a volume, of which nothing shall be left; or the host itself, with its `as_of` as generation, and its link's epoch. */
+  of: 'instance' | 'volume' | 'host'
+  /** Where it belongs is not known: its host is told nothing new of it. */
+  held_back: boolean
+  /** Of the host itself: the epoch of its link; null: it has none. */
+  epoch: number | null
 }
 
 /** The versions of all that is wanted of these hosts: cheap, to see what has changed. */
 async function versions(db: Db, host_ids: readonly string[]): Promise<Version[]> {
   const hosts = sql`host_id = any(${[...host_ids]}::uuid[])`
   const { rows } = await sql<Version>`
-    select host_id, id, generation, details_version, project_id, false as is_removed_volume from instance where ${hosts}
-    union all select host_id, id, 0, 0, project_id, true from volume where ${hosts} and instance_id is null and deleted_at is not null
+    select host_id, id, generation, details_version, placement, project_id, 'instance' as of, ${inDoubt} as held_back, null::bigint as epoch from instance i where ${hosts}
+    union all select host_id, id, 0, 0, 0, project_id, 'volume', false, null from volume v
+      where ${hosts} and instance_id is null and deleted_at is not null and not ${isHeldDisk}
+    union all select h.id, h.id, k.changes + k.passed, 0, 0, null, 'host', false,
+      case when h.session_controller_id is not null then h.session_epoch end
+      from host h join host_claim k on k.host_id = h.id where h.id = any(${[...host_ids]}::uuid[])
     order by host_id, id`.execute(db)
   return rows
 }
@@ -43,29 +54,18 @@ async function instances(
   rules: { stopTimeout(project_id: string): number },
 ): Promise<FoundInstance[]> {
   if (ids.length === 0) return []
-  const rows = await db
-    .selectFrom('instance')
-    .innerJoin('zone', 'zone.id', 'instance.zone_id')
-    .selectAll('instance')
-    .leftJoin('image', join => join.onRef('image.id', '=', 'instance.image_id').on('instance.boot', '=', 'iso'))
-    .select(['zone.name as zone', 'image.sha256', 'image.size_bytes', 'image.format'])
-    .select([
-      sql<string | null>`(select m.properties->>'os' from image m where m.id = instance.image_id)`.as('os'),
-      sql<string[]>`array(select host(f.address) from port p join floating_ip f on f.port_id = p.id
-        where p.instance_id = instance.id order by f.address)`.as('floating_addresses'),
-      sql<string[]>`array(select distinct g.name from port p join port_security_group pg on pg.port_id = p.id
-        join security_group g on g.id = pg.security_group_id where p.instance_id = instance.id order by g.name)`.as(
-        'security_groups',
-      ),
-    ])
-    .where(sql<boolean>`instance.id = any(${[...ids]}::uuid[])`)
-    .execute()
-  const [disks, ports] = [await disksOf(db, ids), await instancePorts.wanted(db, ids)]
+  const [rows, disks, ports] = await atOnce(
+    db,
+    here => rowsOf(here, ids),
+    here => disksOf(here, ids),
+    here => instancePorts.wanted(here, ids),
+  )
   const hardware = await wantedHardware(db, rows, ports)
   const toInstance = (row: (typeof rows)[number]): WantedInstance => ({
     id: row.id,
     generation: row.generation,
     details_version: row.details_version,
+    placement: row.placement,
     power: powerOf(row),
     reboot_count: row.reboot_count,
     reboot_kind: row.reboot_kind,
@@ -106,6 +106,26 @@ async function instances(
     instance: toInstance(row),
     onHost: host_id => hardware.of(row, host_id),
   }))
+}
+
+function rowsOf(db: Db, ids: readonly string[]) {
+  return db
+    .selectFrom('instance')
+    .innerJoin('zone', 'zone.id', 'instance.zone_id')
+    .selectAll('instance')
+    .leftJoin('image', join => join.onRef('image.id', '=', 'instance.image_id').on('instance.boot', '=', 'iso'))
+    .select(['zone.name as zone', 'image.sha256', 'image.size_bytes', 'image.format'])
+    .select([
+      sql<string | null>`(select m.properties->>'os' from image m where m.id = instance.image_id)`.as('os'),
+      sql<string[]>`array(select host(f.address) from port p join floating_ip f on f.port_id = p.id
+        where p.instance_id = instance.id order by f.address)`.as('floating_addresses'),
+      sql<string[]>`array(select distinct g.name from port p join port_security_group pg on pg.port_id = p.id
+        join security_group g on g.id = pg.security_group_id where p.instance_id = instance.id order by g.name)`.as(
+        'security_groups',
+      ),
+    ])
+    .where(sql<boolean>`instance.id = any(${[...ids]}::uuid[])`)
+    .execute()
 }
 
 function familyOf(os: string | null): Pick<WantedInstance, 'os_family'> {

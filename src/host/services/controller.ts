@@ -30,18 +30,13 @@ export async function controllerService(config: Config): Promise<Definition> {
   const state = controllerState(config)
   const passfile = path.join(state, 'database-password')
   const database = splitPassword(config.database_url ?? (await embeddedUrl(postgresPlace(config))))
-  const southbound = config.cluster_address
-    ? `ssl:${joinAddress({ host: config.cluster_address, port: 6642 })}`
-    : `unix:${southbound_socket}`
   const options = {
     database: database.url,
     state,
     plugins: config.plugin_dir,
     listen: joinAddress(config.listen),
     'agent-listen': joinAddress(config.agent_listen),
-    'ovn-nb': `unix:${northbound_socket}`,
-    'ovn-sb': southbound,
-    'ovn-sb-local': `unix:${southbound_socket}`,
+    ...ovnOf(config),
     'physical-network': `${external_network.name}=${external_network.bridge}`,
     'external-gateway': config.external_gateway,
   }
@@ -60,6 +55,18 @@ export async function controllerService(config: Config): Promise<Definition> {
       await mkdir(state, { recursive: true, mode: 0o700 })
       await writeFile(passfile, database.passfile, { mode: 0o600 })
     },
+  }
+}
+
+/** Every controller tells hosts where OVN's southbound database is; the one beside it keeps it, and writes the logical networks. */
+function ovnOf({ cluster_address, ovn_central }: Config): Record<string, string> {
+  const at = (host: string) => `ssl:${joinAddress({ host, port: 6642 })}`
+  if (ovn_central !== undefined) return { 'ovn-sb': at(ovn_central) }
+  const local = `unix:${southbound_socket}`
+  return {
+    'ovn-nb': `unix:${northbound_socket}`,
+    'ovn-sb': cluster_address ? at(cluster_address) : local,
+    'ovn-sb-local': local,
   }
 }
 

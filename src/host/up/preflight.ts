@@ -2,6 +2,7 @@
  * What can be known to go wrong before anything is changed: rights, ports, room on disk, a database that does not answer
  * or is too old.
  */
+import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { Client } from 'pg'
@@ -10,16 +11,33 @@ import { HostError } from '../error.ts'
 import { isErrno } from '../../lib/process.ts'
 import { portProblem } from '../ports.ts'
 import type { ServiceStatus } from '../service.ts'
+import { controllerState } from '../services/controller.ts'
 
 const free_mib_min = 1024
 const postgres_min = 150_000
 
 /** `running`: what already runs of Croft here; its own ports are not in its way. Throws HostError. */
 export async function preflight(config: Config, running: readonly ServiceStatus[]): Promise<void> {
+  if (config.ovn_central !== undefined) checkFurther(config)
   await checkRoom(config)
   const controller_runs = running.some(({ name, state }) => name === 'croft-controller' && state !== 'stopped')
   if (!controller_runs) await checkPorts(config)
   if (config.database_url !== undefined) await checkDatabase(config.database_url)
+}
+
+/** A further controller has the cloud's database, its sealing key and its images; with a key of its own it could read nothing. */
+function checkFurther(config: Config): void {
+  if (config.database_url === undefined)
+    throw new HostError(
+      '--ovn-central makes this machine a further controller of a cloud, and that needs the database of the cloud',
+      'croft up --ovn-central ADDRESS --database postgresql://…',
+    )
+  const key = path.join(controllerState(config), 'seal.key')
+  if (existsSync(key)) return
+  throw new HostError(
+    `there is no ${key}, and without the key of the other controllers nothing that is sealed in the database can be read`,
+    'Copy it from one of them (same place there), for root alone to read; and have its folder images here, too. Not controller-id: that is its own.',
+  )
 }
 
 async function checkRoom(config: Config): Promise<void> {

@@ -91,28 +91,44 @@ interface Leaf {
   extensions: Extension[]
 }
 
+interface Signer {
+  issuer: X509Certificate
+  key: webcrypto.CryptoKey
+  identifier: AuthorityKeyIdentifierExtension
+}
+
+/** Reading key and certificate costs more than signing with them. */
+const signers = new WeakMap<Authority, Promise<Signer>>()
+
+function signerOf(authority: Authority): Promise<Signer> {
+  const known = signers.get(authority)
+  if (known) return known
+  const opening = openSigner(authority)
+  signers.set(authority, opening)
+  return opening
+}
+
+async function openSigner({ certificate_pem, key_pem }: Authority): Promise<Signer> {
+  const issuer = new X509Certificate(certificate_pem)
+  const key = await webcrypto.subtle.importKey('pkcs8', PemConverter.decodeFirst(key_pem), algorithm, false, ['sign'])
+  return { issuer, key, identifier: await AuthorityKeyIdentifierExtension.create(issuer) }
+}
+
 async function sign(authority: Authority, leaf: Leaf): Promise<string> {
-  const issuer = new X509Certificate(authority.certificate_pem)
-  const signingKey = await webcrypto.subtle.importKey(
-    'pkcs8',
-    PemConverter.decodeFirst(authority.key_pem),
-    algorithm,
-    false,
-    ['sign'],
-  )
+  const { issuer, key, identifier } = await signerOf(authority)
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject: [{ CN: [leaf.common_name] }],
     issuer: issuer.subjectName,
     ...lifetime(leaf.validity, issuer.notAfter),
     publicKey: leaf.public_key,
-    signingKey,
+    signingKey: key,
     signingAlgorithm: algorithm,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       await SubjectKeyIdentifierExtension.create(leaf.public_key),
-      await AuthorityKeyIdentifierExtension.create(issuer),
+      identifier,
       ...leaf.extensions,
     ],
   })

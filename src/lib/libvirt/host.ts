@@ -1,7 +1,7 @@
 /** Calls about the host and the hypervisor on it. Each is one of libvirt's API, and fails as Rpc.call does. */
 import { cpuComparisons, nameOf } from './names.ts'
 import { remote } from './procedures.ts'
-import type { Rpc } from './rpc.ts'
+import type { CallOptions, Rpc } from './rpc.ts'
 
 export interface NodeInfo {
   /** CPU architecture, such as x86_64. */
@@ -41,8 +41,8 @@ export class HostCalls {
   }
 
   /** virConnectGetHostname. */
-  hostname(): Promise<string> {
-    return this.#rpc.call(remote.connect_get_hostname, null, body => body.string())
+  hostname(options?: CallOptions): Promise<string> {
+    return this.#rpc.call(remote.connect_get_hostname, null, body => body.string(), options)
   }
 
   /** virConnectGetURI. */

@@ -2,7 +2,8 @@
  * nftables through `nft -j`: one table of ours, replaced as a whole in one kernel transaction. Other tables are never
  * written. The notation of rules is libnftables-json(5). Usable alone; needs root.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProgramFailure, runProgram } from './program.ts'
@@ -70,18 +71,21 @@ export function forwardingBlockers(chains: readonly ChainSeen[], own_table = 'cr
     )
 }
 
-/** From a file: nft cannot read the socket that Node gives a child for standard input. */
+/**
+ * From a file: nft cannot read the socket that Node gives a child for standard input. It has no name while it is read, so that nothing of it
+ * is left, whatever is killed.
+ */
 async function apply(nftables: readonly unknown[]): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'nft-'))
-  const file = join(folder, 'rules.json')
+  const path = join(tmpdir(), `nft-${randomUUID()}`)
+  await using file = await open(path, 'wx+', 0o600)
+  await rm(path)
+  const text = Buffer.from(JSON.stringify({ nftables }))
+  await file.write(text, 0, text.length, 0)
   try {
-    await writeFile(file, JSON.stringify({ nftables }))
-    await runProgram(['nft', '-j', '-f', file])
+    await runProgram(['nft', '-j', '-f', '/dev/stdin'], file)
   } catch (cause) {
     if (!(cause instanceof ProgramFailure) || !cause.stderr.includes('not supported')) throw cause
-    const text = `${cause.stderr.trim()} (this kernel lacks a part of nftables that is needed)`
-    throw new ProgramFailure(cause.argv, cause.code, text, { cause })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+    const said = `${cause.stderr.trim()} (this kernel lacks a part of nftables that is needed)`
+    throw new ProgramFailure(cause.argv, cause.code, said, { cause })
   }
 }

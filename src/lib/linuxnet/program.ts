@@ -23,17 +23,23 @@ export class ProgramFailure extends Error {
   }
 }
 
-/** Gives standard output. Throws ProgramFailure. */
-export function runProgram(argv: readonly string[], input = ''): Promise<string> {
+/** Gives standard output. Throws ProgramFailure. `input`: text, or an open file. */
+export function runProgram(argv: readonly string[], input: string | { readonly fd: number } = ''): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const [program = '', ...args] = argv
-  const child = spawn(program, args, { env, stdio: 'pipe', timeout: timeout_ms, killSignal: 'SIGKILL' })
+  const stdin = typeof input === 'string' ? 'pipe' : input.fd
+  const child = spawn(program, args, {
+    env,
+    stdio: [stdin, 'pipe', 'pipe'],
+    timeout: timeout_ms,
+    killSignal: 'SIGKILL',
+  })
   let stdout = ''
   let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
   child.once('error', cause => {
@@ -42,6 +48,6 @@ export function runProgram(argv: readonly string[], input = ''): Promise<string>
   })
   child.once('close', code => (code === 0 ? resolve(stdout) : reject(new ProgramFailure(argv, code, stderr))))
   // A program that ends before it has read its input is judged by its exit code, not by the broken pipe.
-  child.stdin.on('error', () => undefined).end(input)
+  if (typeof input === 'string') child.stdin?.on('error', () => undefined).end(input)
   return promise
 }

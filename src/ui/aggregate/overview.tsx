@@ -7,7 +7,7 @@ import { routes } from '../api/routes.ts'
 import { HostStateLabel } from '../host/state.tsx'
 import { CallButton } from '../parts/call-button.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink, To } from '../parts/link.tsx'
+import { nameColumn, To } from '../parts/link.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -39,18 +39,11 @@ export default function AggregateOverview({ item }: { item: Aggregate }) {
           <ProblemAlert error={error} />
           <SimpleTable
             label={words('hosts')}
-            items={data?.items ?? []}
+            items={data?.items}
             keyOf={one => one.id}
             empty={words('hosts.none')}
             columns={[
-              {
-                title: words('name'),
-                cell: one => (
-                  <ThingLink noun="host" id={one.id}>
-                    {one.name}
-                  </ThingLink>
-                ),
-              },
+              nameColumn('host', words('name')),
               { title: words('state'), cell: one => <HostStateLabel host={one} /> },
               { title: words('cluster'), cell: one => one.cluster },
               {

@@ -10,11 +10,14 @@ import { apiKey } from './definition.tsx'
 import { words } from './text.ts'
 
 const day_ms = 24 * 60 * 60 * 1000
+const days_max = 36_500
 
 function toInput({ days, ...rest }: Values) {
+  // What is out of bounds is refused by the field, and may be no date at all.
+  const ends = typeof days === 'number' && days >= 1 && days <= days_max
   return plainInput({
     ...rest,
-    ...(typeof days === 'number' && { expires_at: new Date(Date.now() + days * day_ms).toISOString() }),
+    ...(ends && { expires_at: new Date(Date.now() + days * day_ms).toISOString() }),
   })
 }
 
@@ -34,6 +37,8 @@ export default function CreateApiKey() {
             title: words('expires'),
             kind: 'number',
             unit: words('days'),
+            minimum: 1,
+            maximum: days_max,
             help: words('expires.help'),
           },
           {
@@ -42,6 +47,7 @@ export default function CreateApiKey() {
             kind: 'noun',
             from: routes.project.list,
             query: { sort: 'name' },
+            empty: words('project.own'),
             help: words('project.help'),
           },
         ]}

@@ -15,10 +15,11 @@ export async function call<R extends Route>(route: R, input: InputOf<R>): Promis
 }
 
 export async function ask(route: Route, input: LooseInput): Promise<Reply<unknown>> {
+  const its = client()
   try {
-    return await client().askLoosely(route, input)
+    return await its.askLoosely(route, input)
   } catch (error) {
-    if (error instanceof ApiProblem && error.code === 'not_signed_in') expire()
+    if (error instanceof ApiProblem && error.code === 'not_signed_in') expire(its)
     throw error
   }
 }

@@ -35,8 +35,14 @@ export interface RouteShapes {
 
 let loading: Promise<Readonly<Record<string, RouteShapes>>> | undefined
 
-/** By the route's name. */
+/** By the route's name. Rejects when they cannot be had, as after an upgrade of the controller while the page was open. */
 export function loadShapes(): Promise<Readonly<Record<string, RouteShapes>>> {
-  loading ??= import('virtual:croft-shapes').then(({ shapes }) => shapes)
+  loading ??= import('virtual:croft-shapes').then(
+    ({ shapes }) => shapes,
+    (error: unknown) => {
+      loading = undefined
+      throw error
+    },
+  )
   return loading
 }

@@ -25,17 +25,18 @@ import { useTitle } from '../parts/use-title.ts'
 import { usePreferences } from '../session/preferences.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
+import { momentOf, type TimeZone } from '../text/time-zone.ts'
 import { type AuditQuery, AuditTable } from './table.tsx'
 import { words } from './text.ts'
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** From the URL to what the API takes; what is no time or no id yet is left out. */
-function queryOf(search: Search, zone: 'local' | 'utc'): AuditQuery {
+function queryOf(search: Search, zone: TimeZone): AuditQuery {
   const { user_id, project_id, action, resource_id, refused, since, until } = search
   const time = (text: string | undefined) => {
     // As the field has it, without a zone: in the one that times are shown in.
-    const at = text ? Date.parse(zone === 'utc' && !text.endsWith('Z') ? `${text}Z` : text) : Number.NaN
+    const at = text ? momentOf(text, zone) : Number.NaN
     return Number.isNaN(at) ? undefined : new Date(at).toISOString()
   }
   const [from, to] = [time(since), time(until)]

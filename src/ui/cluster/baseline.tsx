@@ -6,7 +6,7 @@ import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { CallButton } from '../parts/call-button.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn } from '../parts/link.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
@@ -103,14 +103,7 @@ function Plan({ plan, id }: { plan: CpuPlan; id: string }) {
         keyOf={one => one.id}
         empty={words('hosts.none')}
         columns={[
-          {
-            title: words('name'),
-            cell: one => (
-              <ThingLink noun="host" id={one.id}>
-                {one.name}
-              </ThingLink>
-            ),
-          },
+          nameColumn('host', words('name')),
           { title: words('baseline.model'), cell: one => one.model ?? '–' },
           {
             title: words('baseline.fits'),

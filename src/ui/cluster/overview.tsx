@@ -2,12 +2,12 @@
 import { Card, CardBody, CardTitle } from '@patternfly/react-core'
 import type { Cluster } from '../../api/cluster.ts'
 import type { Host } from '../../api/host.ts'
-import { useChoices } from '../api/read.ts'
+import { useChoices, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Bar } from '../host/bar.tsx'
 import { HostStateLabel } from '../host/state.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink, To } from '../parts/link.tsx'
+import { nameColumn, To } from '../parts/link.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -25,16 +25,9 @@ export default function ClusterOverview({ item }: { item: Cluster }) {
     { cluster_id: item.id, sort: 'name' },
     { follows: ['host', 'instance'] },
   )
-  const hosts = data?.items ?? []
-  const sum = (
-    field:
-      | 'vcpus_claimed'
-      | 'vcpus_limit'
-      | 'memory_claimed_mib'
-      | 'memory_limit_mib'
-      | 'disk_claimed_gib'
-      | 'disk_limit_gib',
-  ) => hosts.reduce((total, one) => total + one[field], 0)
+  // Not summed up from the hosts below: there may be more than are shown, and some may share a pool.
+  const params = { cluster: item.id }
+  const whole = useRead(routes.cluster.get, { params }, { follows: ['cluster', 'host', 'instance'] }).data ?? item
   return (
     <div className="croft-stack">
       <Card>
@@ -44,31 +37,26 @@ export default function ClusterOverview({ item }: { item: Cluster }) {
               [words('zone'), <NameOf key="zone" noun="zone" id={item.zone_id} />],
               [words('cpu'), `${number(item.cpu_overcommit, 2)} ×`],
               [words('memory'), `${number(item.memory_overcommit, 2)} ×`],
+              [words('hosts'), words('hosts.up', { n: whole.hosts, up: whole.hosts_up })],
               [words('created'), <Time key="created" at={item.created_at} />],
             ]}
           />
         </CardBody>
       </Card>
-      {hosts.length > 0 && (
+      {whole.hosts > 0 && (
         <Card>
           <CardTitle component="h2">{words('capacity')}</CardTitle>
           <CardBody>
             <div className="croft-capacity">
-              <Bar large title={words('vcpus')} used={sum('vcpus_claimed')} limit={sum('vcpus_limit')} show={number} />
+              <Bar large title={words('vcpus')} used={whole.vcpus_claimed} limit={whole.vcpus_limit} show={number} />
               <Bar
                 large
                 title={words('ram')}
-                used={sum('memory_claimed_mib')}
-                limit={sum('memory_limit_mib')}
+                used={whole.memory_claimed_mib}
+                limit={whole.memory_limit_mib}
                 show={mib}
               />
-              <Bar
-                large
-                title={words('disk')}
-                used={sum('disk_claimed_gib')}
-                limit={sum('disk_limit_gib')}
-                show={gib}
-              />
+              <Bar large title={words('disk')} used={whole.disk_claimed_gib} limit={whole.disk_limit_gib} show={gib} />
             </div>
           </CardBody>
         </Card>
@@ -81,18 +69,11 @@ export default function ClusterOverview({ item }: { item: Cluster }) {
           <ProblemAlert error={error} />
           <SimpleTable
             label={words('hosts')}
-            items={hosts}
+            items={data?.items}
             keyOf={one => one.id}
             empty={words('hosts.none')}
             columns={[
-              {
-                title: words('name'),
-                cell: one => (
-                  <ThingLink noun="host" id={one.id}>
-                    {one.name}
-                  </ThingLink>
-                ),
-              },
+              nameColumn('host', words('name')),
               { title: words('state'), cell: one => <HostStateLabel host={one} /> },
               { title: words('instances'), cell: one => number(one.instances), numeric: true },
               {

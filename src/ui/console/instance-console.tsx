@@ -11,7 +11,7 @@ import { words as instanceWords } from '../instance/text.ts'
 import { Empty } from '../parts/empty.tsx'
 import { ConsolePanel } from './panel.tsx'
 import { ScreenSettings, SpiceWay } from './screen-settings.tsx'
-import { may, useSession } from '../session/session.ts'
+import { may, openWindow, useSession, useSessionState } from '../session/session.ts'
 import { words } from './text.ts'
 import { NotAgain, type TicketFor } from './use-console.ts'
 import { Links, useViewers, Viewers } from './viewers.tsx'
@@ -23,6 +23,7 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
   const { id, name } = item
   const { kind: asked } = useSearch({ strict: false }) as { kind?: string }
   const session = useSession()
+  const signed_in = useSessionState()
   const has_spice = item.graphics === 'spice' && may(session, routes.console.update, id)
   const kind = kindOf(asked, has_spice)
   const navigate = useNavigate()
@@ -57,12 +58,14 @@ export default function InstanceConsole({ item, windowed = false }: { item: Inst
       viewOnlyOf={viewOnlyOf}
       onTicket={setOwn}
       {...whyNoClipboard(item, kind)}
+      whyNoResize={kind === 'graphical' && item.video_model === 'vga' ? words('scale.resize.none') : undefined}
       wake={`${item.state} ${item.started_at}`}
+      renewed={signed_in.kind === 'signed-in' ? signed_in.client : null}
       extra={
         !windowed && (
           <>
             {kind !== 'serial' && <ScreenSettings item={item} />}
-            <Button variant="secondary" size="sm" onClick={() => openWindow(id, kind)}>
+            <Button variant="secondary" size="sm" onClick={() => openConsole(id, kind)}>
               {words('window')}
             </Button>
           </>
@@ -89,7 +92,6 @@ function whyNoClipboard({ graphics, clipboard }: Instance, kind: ConsoleKind): {
   return graphics === 'spice' && kind !== 'spice' ? { whyNoClipboard: words('paste.spice') } : {}
 }
 
-/** With an opener, so that the new window has this tab's session. */
-function openWindow(id: string, kind: ConsoleKind): void {
-  window.open(`/ui/console/${id}?kind=${kind}`, `console-${id}-${kind}`, 'popup,width=1100,height=820')
+function openConsole(id: string, kind: ConsoleKind): void {
+  openWindow(`/ui/console/${id}?kind=${kind}`, `console-${id}-${kind}`, 'popup,width=1100,height=820')
 }

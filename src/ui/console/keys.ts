@@ -1,4 +1,4 @@
-/** Keys by name, for combinations, and texts as keys of a US keyboard: X keysyms (X11 keysymdef.h) and codes (W3C UI Events). */
+/** Keys by name, for combinations: X keysyms (X11 keysymdef.h) and codes (W3C UI Events). */
 
 export interface Key {
   keysym: number
@@ -74,26 +74,3 @@ export const serialCombinations: readonly (readonly string[])[] = [
   ...['C', 'D', 'Z', 'L'].map(letter => ['Ctrl', letter]),
   ...['Esc', 'Tab', 'Up', 'Down', 'Left', 'Right'].map(key => [key]),
 ]
-
-const plain = "`1234567890-=[]\\;',./ "
-const shifted = '~!@#$%^&*()_+{}|:"<>?'
-const codes = [
-  ...['Backquote', ...Array.from({ length: 9 }, (_, n) => `Digit${n + 1}`), 'Digit0', 'Minus', 'Equal'],
-  ...['BracketLeft', 'BracketRight', 'Backslash', 'Semicolon', 'Quote', 'Comma', 'Period', 'Slash', 'Space'],
-]
-
-/** The key that makes a character on a US keyboard, and whether with Shift. Others go by their keysym alone. */
-export function keyOf(character: string): Key & { shift: boolean } {
-  const point = character.codePointAt(0) ?? 0
-  if (character === '\n') return { keysym: 0xff0d, code: 'Enter', shift: false }
-  if (character === '\t') return { ...keyNamed('Tab'), shift: false }
-  const keysym = point <= 0xff ? point : 0x1000000 | point
-  if (/[a-z]/i.test(character)) {
-    return { keysym, code: `Key${character.toUpperCase()}`, shift: character !== character.toLowerCase() }
-  }
-  const at = plain.indexOf(character)
-  if (at >= 0) return { keysym, code: codes[at] ?? null, shift: false }
-  const above = shifted.indexOf(character)
-  if (above >= 0) return { keysym, code: codes[above] ?? null, shift: true }
-  return { keysym, code: null, shift: false }
-}

@@ -7,20 +7,26 @@ import { useEffect, useRef, useState } from 'react'
 import type { Instance } from '../../api/instance.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { routes } from '../api/routes.ts'
-import { ProblemAlert } from '../parts/problem.tsx'
+import { ProblemAlert, sentenceOf } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { client } from '../session/session.ts'
 import { operations } from '../shell/operations.ts'
 import './console.css'
+import { useLog } from './log-reader.ts'
 import { words } from './text.ts'
 import { makeTerminal, openIn } from './xterm.ts'
 
-const shown_bytes = 2 * 1024 * 1024
 const whole_bytes = 8 * 1024 * 1024
 const wide_columns = 400
-const retry_ms = 2000
+const matches_max = 1000
+/** On the terminal's own dark ground. */
+const marked = {
+  decorations: {
+    ...{ matchBackground: '#5b4a12', matchOverviewRuler: '#c79a1e' },
+    ...{ activeMatchBackground: '#8a6a0a', activeMatchBorder: '#ffd866', activeMatchColorOverviewRuler: '#ffd866' },
+  },
+}
 
-type State = 'loading' | 'following' | 'read' | 'lost'
 const tones = { loading: 'busy', following: 'good', read: 'off', lost: 'warn' } as const
 
 export default function SerialLog({ item }: { item: Instance }) {
@@ -30,16 +36,31 @@ export default function SerialLog({ item }: { item: Instance }) {
   const [wrap, setWrap] = useState(true)
   const [sought, setSought] = useState('')
   const [found, setFound] = useState(true)
+  const [matches, setMatches] = useState({ at: -1, count: 0 })
+  const box = useRef<HTMLInputElement>(null)
   const label = words('log.of', { name: item.name })
   useEffect(() => {
     if (!place.current) return undefined
-    const terminal = makeTerminal({ scrollback: 200_000, disableStdin: true, convertEol: true, screenReaderMode: true })
+    const terminal = makeTerminal({
+      ...{ scrollback: 200_000, disableStdin: true, convertEol: true, screenReaderMode: true },
+      // Marks of what is found.
+      allowProposedApi: true,
+    })
     const fit = new FitAddon()
-    const search = new SearchAddon()
+    const search = new SearchAddon({ highlightLimit: matches_max })
+    search.onDidChangeResults(({ resultIndex, resultCount }) => setMatches({ at: resultIndex, count: resultCount }))
     terminal.loadAddon(fit)
     terminal.loadAddon(search)
     openIn(terminal, place.current)
     terminal.textarea?.setAttribute('aria-label', label)
+    terminal.attachCustomKeyEventHandler(event => {
+      const seeks = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'f'
+      // The browser's own search does not find what the terminal draws.
+      if (seeks) event.preventDefault()
+      if (seeks && event.type === 'keydown') box.current?.focus()
+      // Nothing is typed here: Tab goes on through the page.
+      return !seeks && event.key !== 'Tab'
+    })
     parts.current = { terminal, fit, search }
     return () => {
       parts.current = null
@@ -59,23 +80,24 @@ export default function SerialLog({ item }: { item: Instance }) {
     sized.observe(at.parentElement ?? at)
     return () => sized.disconnect()
   }, [wrap, label])
-  const { state, error } = useLog(
-    item,
-    follow,
-    bytes => parts.current?.terminal.write(bytes),
-    () => parts.current?.terminal.reset(),
-  )
+  const { state, why, error } = useLog(item, follow, {
+    write: bytes => parts.current?.terminal.write(bytes),
+    clear: () => parts.current?.terminal.reset(),
+  })
   const seek = (text: string, back: boolean) => {
     const { search } = parts.current ?? {}
     if (text === '') search?.clearDecorations()
-    setFound(text === '' || (back ? search?.findPrevious(text) : search?.findNext(text)) === true)
+    const found = back ? search?.findPrevious(text, marked) : search?.findNext(text, marked)
+    setFound(text === '' || found === true)
   }
   if (error) return <ProblemAlert error={error} />
   return (
     <div className="croft-console">
       <div className="croft-console-bar">
         <SearchInput
+          ref={box}
           value={sought}
+          resultsCount={sought === '' || !found ? undefined : countText(matches)}
           aria-label={words('log.search')}
           placeholder={words('log.search')}
           onChange={(_, text) => {
@@ -109,6 +131,10 @@ export default function SerialLog({ item }: { item: Instance }) {
           {words('log.download')}
         </Button>
       </div>
+      {/* That it broke is said above; what the controller says of it, such as that the host cannot show it, helps more. */}
+      {state === 'lost' && why instanceof ApiProblem && (
+        <Alert variant="warning" isInline isPlain title={sentenceOf(why)} />
+      )}
       {item.host_id === null && <Alert variant="info" isInline title={words('log.host')} />}
       <div className="croft-console-frame">
         <div className="croft-console-place" role="group" aria-label={label}>
@@ -119,45 +145,10 @@ export default function SerialLog({ item }: { item: Instance }) {
   )
 }
 
-/** Reads, and reads anew after the connection was lost, and when a guest starts again: a log that is followed ends with its guest. */
-function useLog(
-  { id: instance, started_at }: Instance,
-  follow: boolean,
-  write: (bytes: Uint8Array) => void,
-  clear: () => void,
-) {
-  const [state, setState] = useState<State>('loading')
-  const [error, setError] = useState<unknown>()
-  const out = useRef({ write, clear })
-  useEffect(() => {
-    out.current = { write, clear }
-  })
-  useEffect(() => {
-    const stop = new AbortController()
-    const { signal } = stop
-    let timer = 0
-    const read = async () => {
-      try {
-        const query = { tail_bytes: shown_bytes, follow }
-        const bytes = await client().stream(routes.instance.log, { params: { instance }, query, signal })
-        out.current.clear()
-        setState(follow ? 'following' : 'loading')
-        for await (const part of bytes) out.current.write(part)
-        setState('read')
-      } catch (error) {
-        if (signal.aborted) return
-        if (error instanceof ApiProblem && error.status < 500) return setError(error)
-        setState('lost')
-        timer = window.setTimeout(() => void read(), retry_ms)
-      }
-    }
-    void read()
-    return () => {
-      stop.abort()
-      clearTimeout(timer)
-    }
-  }, [instance, follow, started_at])
-  return { state, error }
+/** Which of how many; of too many not which. */
+function countText({ at, count }: { at: number; count: number }): string {
+  if (count >= matches_max) return words('log.many', { n: matches_max })
+  return words('log.at', { at: at + 1, n: count })
 }
 
 async function download({ id, name }: Instance): Promise<void> {

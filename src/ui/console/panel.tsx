@@ -1,14 +1,20 @@
 /** A console with its bar: which kind, keys, paste, clipboard, size, full screen, keys to touch. Where it is shown is the caller's: tab, window, link. */
-import { Alert, Button, Label, ToggleGroup, ToggleGroupItem, Tooltip } from '@patternfly/react-core'
-import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
+import { Alert, Button, Label, Tooltip } from '@patternfly/react-core'
+import { type ReactNode, useCallback, useEffect, useId, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
 import { type ConsoleKind, type ShownKind, shownKinds } from '../../model/console.ts'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
+import { Choice, FullScreenButton } from './bar-parts.tsx'
 import { CopyButton } from './clipboard.tsx'
 import './console.css'
+import { isFocusFree } from './focus.ts'
+import { KeyboardChoice, useLayout } from './keyboard-choice.tsx'
 import { KeysMenu } from './keys-menu.tsx'
-import { PasteDialog } from './paste.tsx'
+import { layoutTitle } from './layouts.ts'
+import { useLeaving } from './leaving.ts'
+import { useForgotten, useKept, useRenewed, useWake } from './panel-state.ts'
+import { PasteDialog, TypedNotice } from './paste.tsx'
 import { type Scale, scales } from './session.ts'
 import { words } from './text.ts'
 import { TouchKeys } from './touch-keys.tsx'
@@ -27,39 +33,52 @@ export interface PanelProps {
   onTicket?: (ticket: ConsoleTicket | null) => void
   /** Why a text cannot be put into the guest's clipboard; undefined: it can. */
   whyNoClipboard?: string
+  /** Why the guest's screen surely keeps its size; undefined: it may follow. */
+  whyNoResize?: string | undefined
   /** When it changes, what the host could not show is worth another try: the instance's state. */
   wake?: string
+  /** By what the person is signed in: another one each time. */
+  renewed?: unknown
   /** More in the bar, such as a window of its own. */
   extra?: ReactNode
   below?: ReactNode
 }
 
-/** How long a console that the controller has forgotten may go on seeming open: its socket's end, if it comes, says more. */
-const forgotten_ms = 5000
+/** A dialog's focus goes back in its own time. */
+const focus_ms = 50
 const tones = { connecting: 'busy', open: 'good', reconnecting: 'warn', ended: 'off' } as const
 
 export function ConsolePanel(props: PanelProps) {
-  const { name, kind, onKind, has_spice = false, ask, viewOnlyOf, onTicket, whyNoClipboard, wake, extra, below } = props
+  const { name, kind, onKind, has_spice = false, ask, viewOnlyOf, onTicket, wake, extra, below } = props
   const [scale, setScale] = useState<Scale>('fit')
   const [copied, setCopied] = useState('')
   const [pasting, setPasting] = useState(false)
   const [touching, setTouching] = useState(() => matchMedia('(pointer: coarse)').matches)
   const label = words(kind === 'serial' ? 'serial.of' : 'screen.of', { name })
   const onClipboard = useCallback((text: string) => setCopied(text), [])
-  const { place, state, ticket, session, again } = useConsole({ kind, label, scale, ask, onClipboard })
+  const layout = useLayout()
+  const { place, state, typed, ticket, session, again } = useConsole({ kind, label, scale, layout, ask, onClipboard })
   const listed = viewOnlyOf?.(ticket)
   const view_only = listed ?? ticket?.view_only ?? false
   useForgotten(state.kind === 'open', ticket, listed !== undefined, again)
   useWake(state, wake, again)
+  useRenewed(state, props.renewed, again)
   useEffect(() => session.current?.setViewOnly(view_only), [session, view_only, state])
   useEffect(() => onTicket?.(ticket), [onTicket, ticket])
   /** By both ways to a screen one does the same. */
   const manner: ShownKind = kind === 'serial' ? 'serial' : 'graphical'
   const usable = state.kind === 'open' && !view_only
+  const kept = useKept(place, scale, state.kind === 'open')
   const whole = useRef<HTMLDivElement>(null)
+  const frame = useRef<HTMLDivElement>(null)
+  const bar = useRef<HTMLDivElement>(null)
+  const leave = useCallback(() => bar.current?.querySelector<HTMLElement>('button, select')?.focus(), [])
+  useLeaving(frame, leave)
+  const leaving = useId()
+  useEffect(() => place.current?.querySelector('canvas, textarea')?.setAttribute('aria-describedby', leaving))
   return (
     <div className="croft-console" ref={whole}>
-      <div className="croft-console-bar">
+      <div className="croft-console-bar" ref={bar}>
         {onKind && (
           <Choice
             label={words('kind')}
@@ -84,6 +103,7 @@ export function ConsolePanel(props: PanelProps) {
           {words('paste')}
         </Button>
         {copied !== '' && <CopyButton text={copied} />}
+        {manner === 'graphical' && !view_only && <KeyboardChoice layout={layout} />}
         {manner === 'graphical' && (
           <Choice
             label={words('scale')}
@@ -107,102 +127,37 @@ export function ConsolePanel(props: PanelProps) {
         <FullScreenButton of={() => whole.current} />
         {extra && <span className="croft-console-acts croft-console-extra">{extra}</span>}
       </div>
-      <div className="croft-console-frame">
+      <div aria-live="polite">
+        {manner === 'graphical' && !view_only && layout !== null && (
+          <p className="croft-muted">{words('keyboard.hint', { layout: layoutTitle(layout) })}</p>
+        )}
+        {usable && <TypedNotice typed={typed} />}
+        {manner === 'graphical' && kept && <p>{props.whyNoResize ?? words('scale.resize.kept')}</p>}
+      </div>
+      <div className="croft-console-frame" ref={frame}>
         <div className="croft-console-place" ref={place} />
         <Veil state={state} onAgain={again} onSerial={kind !== 'serial' && onKind ? () => onKind('serial') : null} />
       </div>
+      <p className="croft-console-leave" id={leaving} hidden={!usable}>
+        {words('leave')}
+      </p>
       {touching && usable && <TouchKeys key={ticket?.console_id} kind={manner} session={session} />}
       {below && <div className="croft-console-below croft-stack">{below}</div>}
       {pasting && (
         <PasteDialog
           kind={manner}
           session={session}
-          whyNoClipboard={whyNoClipboard}
+          typed={typed}
+          whyNoClipboard={props.whyNoClipboard}
           onClose={() => {
             setPasting(false)
-            session.current?.focus()
+            // Later than the dialog gives the focus back to its button.
+            setTimeout(() => session.current?.focus(), focus_ms)
           }}
         />
       )}
     </div>
   )
-}
-
-function Choice<T extends string>({
-  label,
-  options,
-  chosen,
-  textOf,
-  helpOf,
-  onChoose,
-}: {
-  label: string
-  options: readonly T[]
-  chosen: T
-  textOf: (one: T) => string
-  helpOf?: (one: T) => string | undefined
-  onChoose: (one: T) => void
-}) {
-  return (
-    <ToggleGroup aria-label={label} isCompact>
-      {options.map(one => (
-        <ToggleGroupItem
-          key={one}
-          buttonId={`console-${one}`}
-          text={textOf(one)}
-          isSelected={one === chosen}
-          {...(helpOf?.(one) !== undefined && { title: helpOf(one) })}
-          onChange={() => onChoose(one)}
-        />
-      ))}
-    </ToggleGroup>
-  )
-}
-
-/** Keys that the browser keeps for itself are the guest's in full screen, where the browser lets them (Keyboard Lock). */
-function FullScreenButton({ of }: { of: () => HTMLElement | null }) {
-  const [full, setFull] = useState(false)
-  useEffect(() => {
-    const changed = () => setFull(document.fullscreenElement !== null)
-    document.addEventListener('fullscreenchange', changed)
-    return () => document.removeEventListener('fullscreenchange', changed)
-  }, [])
-  const toggle = async () => {
-    if (document.fullscreenElement) return await document.exitFullscreen()
-    await of()?.requestFullscreen()
-    const { keyboard } = navigator as Navigator & { keyboard?: { lock(): Promise<void> } }
-    await keyboard?.lock().catch(() => undefined)
-  }
-  // Telephones of Apple have it for films alone.
-  if (!document.fullscreenEnabled) return null
-  return (
-    <Button variant="secondary" size="sm" onClick={() => void toggle().catch(() => undefined)}>
-      {words(full ? 'full.leave' : 'full')}
-    </Button>
-  )
-}
-
-/** The controller ends who does not answer it, which a page without network does not hear of: it sees that it is listed no more. */
-function useForgotten(isOpen: boolean, ticket: ConsoleTicket | null, isListed: boolean, again: () => void): void {
-  const known = useRef<string | null>(null)
-  useEffect(() => {
-    const id = ticket?.console_id ?? null
-    if (isListed) known.current = id
-    if (!isOpen || isListed || known.current === null || known.current !== id) return undefined
-    const timer = window.setTimeout(again, forgotten_ms)
-    return () => clearTimeout(timer)
-  }, [isOpen, ticket, isListed, again])
-}
-
-/** What a host could not show of a guest that was just starting, it can when the guest runs. */
-function useWake(state: ConsoleState, wake: string | undefined, again: () => void): void {
-  const seen = useRef(wake)
-  const waits = state.kind === 'ended' && state.unavailable
-  useEffect(() => {
-    if (seen.current === wake) return
-    seen.current = wake
-    if (waits) again()
-  }, [wake, waits, again])
 }
 
 function Veil({
@@ -214,10 +169,17 @@ function Veil({
   onAgain: () => void
   onSerial: (() => void) | null
 }) {
+  const veil = useRef<HTMLDivElement>(null)
+  const acts = useRef<HTMLDivElement>(null)
+  // By the keyboard one goes on from here: what had the focus is below the veil, or has gone.
+  useEffect(() => {
+    if (state.kind === 'ended' && isFocusFree(veil.current?.parentElement ?? null))
+      acts.current?.querySelector('button')?.focus()
+  }, [state])
   if (state.kind === 'open') return null
   if (state.kind !== 'ended') return <div className="croft-console-veil">{words(state.kind)}…</div>
   return (
-    <div className="croft-console-veil">
+    <div className="croft-console-veil" ref={veil}>
       {state.error ? (
         <ProblemAlert error={state.error} />
       ) : (
@@ -229,7 +191,7 @@ function Veil({
           <p>{state.reason || words('ended.other')}</p>
         </Alert>
       )}
-      <div className="croft-console-acts">
+      <div className="croft-console-acts" ref={acts}>
         <Button onClick={onAgain}>{words('again')}</Button>
         {state.unavailable && onSerial && (
           <Button variant="secondary" onClick={onSerial}>

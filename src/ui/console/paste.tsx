@@ -1,5 +1,6 @@
 /** A text on its way into the guest: typed, or into the guest's clipboard. */
 import {
+  Alert,
   Button,
   Form,
   FormGroup,
@@ -13,35 +14,48 @@ import {
   TextArea,
 } from '@patternfly/react-core'
 import { type RefObject, useEffect, useRef, useState } from 'react'
-import type { ShownKind } from '../../model/console.ts'
+import type { ShownKind, TypedState } from '../../model/console.ts'
 import { number } from '../parts/time.tsx'
 import { shownPlace } from './clipboard.tsx'
+import { LayoutSelect, useLayout } from './keyboard-choice.tsx'
+import { missingIn } from './layouts.ts'
 import type { ConsoleSession } from './session.ts'
 import { words } from './text.ts'
 
 /** Two minutes of typing, and a good part of a file. */
 const most = { graphical: 4000, serial: 200_000 } as const
 
+/** The guest does not read what is typed. */
+export function TypedNotice({ typed }: { typed: TypedState }) {
+  if (typed === 'taken') return null
+  return <Alert variant="warning" isInline isPlain title={words(`typed.${typed}`)} />
+}
+
 export function PasteDialog({
   kind,
   session,
+  typed,
   whyNoClipboard,
   onClose,
 }: {
   kind: ShownKind
   session: RefObject<ConsoleSession | null>
+  typed: TypedState
   whyNoClipboard: string | undefined
   onClose: () => void
 }) {
   const [text, setText] = useState('')
   const [typing, setTyping] = useState(false)
+  const [refused, setRefused] = useState(false)
+  const [layout, setLayout] = useState(useLayout() ?? 'us')
   const stop = useRef(new AbortController())
   useEffect(() => () => stop.current.abort(), [])
   const max = most[kind]
   const too_long = text.length > max
+  const missing = kind === 'graphical' && !too_long ? missingIn(layout, text) : []
   const type = async () => {
     setTyping(true)
-    await session.current?.type(text, stop.current.signal)
+    await session.current?.type(text, stop.current.signal, layout)
     onClose()
   }
   return (
@@ -49,6 +63,8 @@ export function PasteDialog({
       <ModalHeader title={words('paste.title')} labelId="paste-title" description={words(`paste.${kind}`)} />
       <ModalBody>
         <Form onSubmit={event => event.preventDefault()}>
+          {typing && <TypedNotice typed={typed} />}
+          {refused && <Alert variant="warning" isInline isPlain role="alert" title={words('paste.mine.refused')} />}
           <FormGroup label={words('paste.text')} fieldId="paste-text">
             <TextArea
               id="paste-text"
@@ -66,6 +82,15 @@ export function PasteDialog({
                 </HelperText>
               </FormHelperText>
             )}
+            {missing.length > 0 && (
+              <FormHelperText>
+                <HelperText aria-live="polite">
+                  <HelperTextItem variant="warning">
+                    {words('paste.missing', { characters: missing.slice(0, 20).join(' ') })}
+                  </HelperTextItem>
+                </HelperText>
+              </FormHelperText>
+            )}
             {too_long && (
               <FormHelperText>
                 <HelperText>
@@ -76,6 +101,11 @@ export function PasteDialog({
               </FormHelperText>
             )}
           </FormGroup>
+          {kind === 'graphical' && (
+            <FormGroup label={words('paste.layout')} fieldId="paste-layout">
+              <LayoutSelect layout={layout} onChoose={setLayout} />
+            </FormGroup>
+          )}
         </Form>
       </ModalBody>
       <ModalFooter>
@@ -101,7 +131,7 @@ export function PasteDialog({
             {'clipboard' in navigator && (
               <Button
                 variant="secondary"
-                onClick={() => void navigator.clipboard.readText().then(setText, () => undefined)}
+                onClick={() => void navigator.clipboard.readText().then(setText, () => setRefused(true))}
               >
                 {words('paste.mine')}
               </Button>

@@ -1,8 +1,10 @@
 /** A serial console in a place of the page: xterm.js over a socket. Loaded when needed. */
 import { FitAddon } from '@xterm/addon-fit'
 import type { Terminal } from '@xterm/xterm'
+import type { TypedState } from '../../model/console.ts'
 import { serialBytes } from './keys.ts'
-import { type ConsoleAsked, type ConsoleSession, socketUrl } from './session.ts'
+import type { ConsoleAsked, ConsoleSession } from './session.ts'
+import { lost_code, openSocket } from './socket.ts'
 import { makeTerminal, openIn } from './xterm.ts'
 
 /** So that the guest's line discipline keeps up. */
@@ -23,8 +25,18 @@ export function openTerminal({ place, url, label, view_only, before = '', events
   if (before !== '') terminal.write(`${before}\r\n`)
   const sized = new ResizeObserver(() => fit.fit())
   sized.observe(place)
-  const socket = new WebSocket(socketUrl(url), ['binary'])
-  socket.binaryType = 'arraybuffer'
+  let over = false
+  const end = (code: number, reason: string) => {
+    if (over) return
+    over = true
+    events.closed(code, reason)
+  }
+  const reading = new Reading()
+  const typed = (state: TypedState) => {
+    reading.is(state)
+    events.typed(state)
+  }
+  const socket = openSocket(url, () => end(lost_code, ''), typed)
   const encoder = new TextEncoder()
   const send = (text: string) => {
     if (socket.readyState === socket.OPEN) socket.send(encoder.encode(text))
@@ -43,13 +55,14 @@ export function openTerminal({ place, url, label, view_only, before = '', events
   })
   socket.addEventListener('open', () => events.open())
   socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => terminal.write(new Uint8Array(data)))
-  socket.addEventListener('close', event => events.closed(event.code, event.reason))
+  socket.addEventListener('close', event => end(event.code, event.reason))
   return {
     async type(text, signal) {
       const all = text.replaceAll(/\r\n|\n/g, '\r')
       for (let at = 0; at < all.length && !signal.aborted; at += piece_characters) {
         send(all.slice(at, at + piece_characters))
         await new Promise(resolve => setTimeout(resolve, 20))
+        if ((await reading.again(signal)) === 'dropped') return
       }
     },
     press(keys) {
@@ -65,9 +78,32 @@ export function openTerminal({ place, url, label, view_only, before = '', events
     still: () => ({ element: place.cloneNode(true) as HTMLElement, text: textOf(terminal) }),
     close() {
       sized.disconnect()
+      reading.is('taken')
       socket.close()
       terminal.dispose()
     },
+  }
+}
+
+/** Whether the guest reads: a text is typed on once it does again. */
+class Reading {
+  #state: TypedState = 'taken'
+  #news = Promise.withResolvers<void>()
+
+  is(state: TypedState): void {
+    this.#state = state
+    this.#news.resolve()
+    this.#news = Promise.withResolvers()
+  }
+
+  /** Until it does, or something of it was dropped, or the signal fires. */
+  async again(signal: AbortSignal): Promise<TypedState> {
+    const stopped = Promise.withResolvers<void>()
+    const stop = () => stopped.resolve()
+    signal.addEventListener('abort', stop)
+    while (this.#state === 'waiting' && !signal.aborted) await Promise.race([this.#news.promise, stopped.promise])
+    signal.removeEventListener('abort', stop)
+    return this.#state
   }
 }
 

@@ -4,8 +4,10 @@
  */
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import type { ConsoleTicket } from '../../api/console.ts'
-import { type ConsoleKind, consoleClosed } from '../../model/console.ts'
+import { type ConsoleKind, consoleClosed, type TypedState } from '../../model/console.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
+import { isBusyBeside } from './focus.ts'
+import type { LayoutId } from './layouts.ts'
 import type { ConsoleAsked, ConsoleSession, Scale, Still } from './session.ts'
 
 export type ConsoleState =
@@ -31,6 +33,8 @@ export interface ConsoleOptions {
   kind: ConsoleKind
   label: string
   scale: Scale
+  /** The guest's keyboard; null: keys count by their places. */
+  layout: LayoutId | null
   /** A new ticket each time. It must stay the same function from one drawing to the next. */
   ask: (kind: ConsoleKind, asked: TicketFor) => Promise<ConsoleTicket>
   onClipboard: (text: string) => void
@@ -39,37 +43,46 @@ export interface ConsoleOptions {
 export interface OpenConsole {
   place: RefObject<HTMLDivElement | null>
   state: ConsoleState
+  /** Whether the guest reads what is typed. */
+  typed: TypedState
   ticket: ConsoleTicket | null
   session: RefObject<ConsoleSession | null>
   again: () => void
 }
 
+/** As many requests as a browser may have lines to one server that died unheard wait so long in vain; after them, one that is just slow gets its time. */
+const dead_lines_max = 6
+const [ticket_ms, slow_ticket_ms] = [4000, 30_000]
 const retry_ms = [300, 1000, 2000, 4000, 8000]
 
-export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOptions): OpenConsole {
+export function useConsole({ kind, label, scale, layout, ask, onClipboard }: ConsoleOptions): OpenConsole {
   const place = useRef<HTMLDivElement>(null)
   const session = useRef<ConsoleSession | null>(null)
   const [state, setState] = useState<ConsoleState>({ kind: 'connecting' })
   const [ticket, setTicket] = useState<ConsoleTicket | null>(null)
+  const [typed, setTyped] = useState<TypedState>('taken')
   const [round, setRound] = useState(0)
-  const shown = useRef({ scale, onClipboard, label })
+  const shown = useRef({ scale, layout, onClipboard, label })
   useEffect(() => {
-    shown.current = { scale, onClipboard, label }
+    shown.current = { scale, layout, onClipboard, label }
     session.current?.setScale(scale)
+    session.current?.setLayout?.(layout)
   })
   useEffect(() => {
     const stop = new AbortController()
     let timer = 0
     let failures = 0
+    let late = 0
     let is_again = false
     let still: Still | null = null
     const over = (reason: string, { unavailable = false, error }: { unavailable?: boolean; error?: unknown } = {}) => {
       setState({ kind: 'ended', reason, unavailable, error })
     }
-    const later = () => {
+    const later = (at_once = false) => {
       is_again = true
       setState({ kind: 'reconnecting' })
-      timer = window.setTimeout(open, retry_ms[Math.min(failures++, retry_ms.length - 1)])
+      const wait_ms = at_once ? 0 : retry_ms[Math.min(failures++, retry_ms.length - 1)]
+      timer = window.setTimeout(open, wait_ms)
     }
     /** It goes on on another host: what is on it stays to be seen until that shows it. */
     const keep = (ended: ConsoleSession) => {
@@ -82,7 +95,9 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
     const open = async () => {
       timer = 0
       try {
-        const got = await ask(kind, { signal: stop.signal, is_again })
+        const patience = AbortSignal.timeout(late < dead_lines_max ? ticket_ms : slow_ticket_ms)
+        const signal = AbortSignal.any([stop.signal, patience])
+        const got = await ask(kind, { signal, is_again })
         const openSession = await loaders[kind]()
         const at = place.current
         if (stop.signal.aborted || !at) return
@@ -95,16 +110,20 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
           url,
           view_only,
           scale: shown.current.scale,
+          layout: shown.current.layout,
           label: shown.current.label,
           ...(still && { before: still.text }),
           events: {
             open() {
               failures = 0
+              late = 0
               still?.element.remove()
               still = null
               setState({ kind: 'open' })
-              session.current?.focus()
+              setTyped('taken')
+              if (!isBusyBeside(at.parentElement)) session.current?.focus()
             },
+            typed: setTyped,
             clipboard: (text: string) => shown.current.onClipboard(text),
             closed(code: number, reason: string) {
               if (stop.signal.aborted) return
@@ -124,8 +143,10 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
         if (stop.signal.aborted) return
         if (error instanceof NotAgain) return over(error.message)
         // What is not permitted now, or not there, is not so a second later either.
-        if (error instanceof ApiProblem && error.status < 500) over('', { error })
-        else later()
+        if (error instanceof ApiProblem && error.status < 500) return over('', { error })
+        const was_late = error instanceof DOMException && error.name === 'TimeoutError'
+        if (was_late) late++
+        later(was_late)
       }
     }
     setState({ kind: 'connecting' })
@@ -148,7 +169,7 @@ export function useConsole({ kind, label, scale, ask, onClipboard }: ConsoleOpti
     }
   }, [kind, ask, round])
   const again = useCallback(() => setRound(n => n + 1), [])
-  return { place, state, ticket, session, again }
+  return { place, state, typed, ticket, session, again }
 }
 
 const final: ReadonlySet<number> = new Set([consoleClosed.ended, consoleClosed.malformed, consoleClosed.unavailable])

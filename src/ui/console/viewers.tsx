@@ -12,6 +12,7 @@ import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
 import { operations } from '../shell/operations.ts'
+import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 export function useViewers(instance: string) {
@@ -66,10 +67,11 @@ export function Viewers({ instance, own }: { instance: string; own: string | und
   return (
     <Card isCompact>
       <CardTitle component="h2">{words('viewers')}</CardTitle>
-      <CardBody>
+      <CardBody className="croft-stack">
+        {operates && <TakeOver instance={instance} viewers={answer.data?.items ?? []} own={own} />}
         <SimpleTable
           label={words('viewers')}
-          items={answer.data?.items ?? []}
+          items={answer.data?.items}
           keyOf={one => one.id}
           empty={words('viewers.none')}
           columns={[
@@ -78,11 +80,34 @@ export function Viewers({ instance, own }: { instance: string; own: string | und
             { title: words('may'), cell: one => words(one.view_only ? 'may.look' : 'may.type') },
             { title: words('since'), cell: one => <Time at={one.opened_at} /> },
             { title: words('from'), cell: one => <code>{one.address}</code> },
-            ...(operates ? [{ title: ' ', cell: acts }] : []),
+            ...(operates ? [{ title: shared('actions'), cell: acts }] : []),
           ]}
         />
       </CardBody>
     </Card>
+  )
+}
+
+/** One's own console types, and no other; SPICE's, which none can be held back at, is not meant. */
+function TakeOver({ instance, viewers, own }: { instance: string; viewers: ConsoleViewer[]; own: string | undefined }) {
+  const mine = viewers.find(one => one.id === own)
+  const others = viewers.filter(one => one.id !== own && one.kind !== 'spice' && !one.view_only)
+  if (!mine || mine.kind === 'spice' || (others.length === 0 && !mine.view_only)) return null
+  const set = (one: ConsoleViewer, view_only: boolean) =>
+    act(routes.console.update, { params: { instance, console: one.id }, body: { view_only } })
+  return (
+    <div>
+      <Button
+        variant="secondary"
+        size="sm"
+        onClick={() => {
+          if (mine.view_only) set(mine, false)
+          for (const one of others) set(one, true)
+        }}
+      >
+        {words('take.over')}
+      </Button>
+    </div>
   )
 }
 
@@ -142,9 +167,10 @@ export function Links({ instance, kind }: { instance: string; kind: ShownKind })
             </ClipboardCopy>
           </div>
         )}
+        <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
         <SimpleTable
           label={words('links')}
-          items={answer.data?.items ?? []}
+          items={answer.data?.items}
           keyOf={one => one.id}
           empty={words('links.none')}
           columns={[
@@ -153,7 +179,7 @@ export function Links({ instance, kind }: { instance: string; kind: ShownKind })
             { title: words('link.viewers'), cell: one => one.viewers, numeric: true },
             { title: words('link.until'), cell: one => <Time at={one.expires_at} /> },
             {
-              title: ' ',
+              title: shared('actions'),
               cell: one => (
                 <Button
                   variant="secondary"

@@ -19,6 +19,8 @@ export function makeTerminal(options: ITerminalOptions): Terminal {
   return new Terminal({
     fontFamily: "'Red Hat Mono', ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
     fontSize: 14,
+    // Of the sixteen old colours some are hard to read on it.
+    minimumContrastRatio: 4.5,
     theme,
     ...options,
   })

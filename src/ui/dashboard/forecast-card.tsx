@@ -1,6 +1,7 @@
 /** How much of the cloud is given, and when it will all be: a card of the dashboard, for operators. */
 import { Card, CardBody, CardTitle, Progress } from '@patternfly/react-core'
 import { useMemo } from 'react'
+import type { Cluster } from '../../api/cluster.ts'
 import type { MetricHistory } from '../../api/metrics.ts'
 import { type Forecast, forecast } from '../../model/forecast.ts'
 import type { MetricName } from '../../model/metrics.ts'
@@ -9,6 +10,7 @@ import { routes } from '../api/routes.ts'
 import { valueText } from '../metrics/format.ts'
 import '../metrics/metrics.css'
 import { words } from '../metrics/text.ts'
+import { ProblemAlert } from '../parts/problem.tsx'
 
 const day_ms = 86_400_000
 /** The API compares so many at once; a forecast of a larger cloud is of these. */
@@ -21,7 +23,12 @@ const capacities = [
 ] as const
 
 export default function ForecastCard() {
-  const clusters = useChoices<{ id: string }>(routes.cluster.list, {}, { follows: ['cluster'] })
+  // What clusters say counts every host, and a pool that hosts share once.
+  const clusters = useChoices<Cluster>(
+    routes.cluster.list,
+    { limit: 1000 },
+    { follows: ['cluster', 'host', 'instance'] },
+  )
   const resource = useMemo(
     () => (clusters.data?.items ?? []).slice(0, clusters_max).map(one => one.id),
     [clusters.data],
@@ -31,51 +38,46 @@ export default function ForecastCard() {
   // Instances and hosts that come or go change it at once; the line through the past is another one every hour at most.
   const enabled = resource.length > 0
   const past = useRead(routes.metrics.get, { query: { resource, from, to, step_s: 3600 } }, { enabled })
-  // As the operator's other card asks (operator.tsx): read once for both.
-  const hosts = useChoices<HostRoom>(routes.host.list, { sort: 'name', limit: 1000 }, { follows: ['host', 'instance'] })
-  if (!hosts.data || (enabled && !past.data && !past.error)) return null
+  if (!clusters.data) return <ProblemAlert error={clusters.error} />
+  if (enabled && !past.data && !past.error) return null
+  const { items } = clusters.data
+  const has_hosts = items.some(one => one.hosts > 0)
   return (
     <Card>
       <CardTitle component="h2">{words('capacity.title')}</CardTitle>
       <CardBody className="croft-stack">
-        {hosts.data.items.length === 0 && <p className="croft-muted">{words('capacity.none')}</p>}
-        {hosts.data.items.length > 0 &&
-          capacities.map(one => <Capacity key={one.id} capacity={one} hosts={hosts.data.items} past={past.data} />)}
+        <ProblemAlert error={past.error} />
+        {!has_hosts && <p className="croft-muted">{words('capacity.none')}</p>}
+        {has_hosts && capacities.map(one => <Capacity key={one.id} capacity={one} clusters={items} past={past.data} />)}
         <p className="croft-muted">{words('forecast.how')}</p>
       </CardBody>
     </Card>
   )
 }
 
-interface HostRoom {
-  id: string
-  vcpus_limit: number
-  vcpus_claimed: number
-  memory_limit_mib: number
-  memory_claimed_mib: number
-  disk_limit_gib: number
-  disk_claimed_gib: number
-}
-
-function now(id: 'memory' | 'vcpus' | 'disk', hosts: readonly HostRoom[]): { used: number; limit: number } {
-  const sum = (of: (host: HostRoom) => number) => hosts.reduce((total, host) => total + of(host), 0)
-  if (id === 'vcpus') return { used: sum(host => host.vcpus_claimed), limit: sum(host => host.vcpus_limit) }
+function now(id: 'memory' | 'vcpus' | 'disk', clusters: readonly Cluster[]): { used: number; limit: number } {
+  const sum = (of: (cluster: Cluster) => number) => clusters.reduce((total, one) => total + of(one), 0)
+  if (id === 'vcpus') return { used: sum(one => one.vcpus_claimed), limit: sum(one => one.vcpus_limit) }
   if (id === 'memory')
-    return { used: sum(host => host.memory_claimed_mib) * 2 ** 20, limit: sum(host => host.memory_limit_mib) * 2 ** 20 }
-  return { used: sum(host => host.disk_claimed_gib) * 2 ** 30, limit: sum(host => host.disk_limit_gib) * 2 ** 30 }
+    return { used: sum(one => one.memory_claimed_mib) * 2 ** 20, limit: sum(one => one.memory_limit_mib) * 2 ** 20 }
+  return { used: sum(one => one.disk_claimed_gib) * 2 ** 30, limit: sum(one => one.disk_limit_gib) * 2 ** 30 }
 }
 
 function Capacity({
   capacity,
-  hosts,
+  clusters,
   past,
 }: {
   capacity: (typeof capacities)[number]
-  hosts: readonly HostRoom[]
+  clusters: readonly Cluster[]
   past: MetricHistory | undefined
 }) {
-  const { used, limit } = now(capacity.id, hosts)
-  const said = useMemo(() => forecast(past ? pointsOf(past, capacity.used) : [], limit), [past, capacity.used, limit])
+  const { used, limit } = now(capacity.id, clusters)
+  // What is given now counts, too: the last hour that was put together may know nothing of it yet.
+  const said = useMemo(() => {
+    const points = past ? pointsOf(past, capacity.used) : []
+    return forecast([...points, { at_ms: Date.now(), used }], limit)
+  }, [past, capacity.used, used, limit])
   const text = { used: valueText(capacity.unit, used), limit: valueText(capacity.unit, limit) }
   const is_near = said.kind === 'full' || (said.kind === 'full_in' && said.days < 30)
   return (

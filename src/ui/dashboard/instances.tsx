@@ -4,7 +4,7 @@ import type { Instance } from '../../api/instance.ts'
 import { instance } from '../instance/definition.tsx'
 import { InstanceStateLabel } from '../instance/state.tsx'
 import { Actions } from '../parts/actions.tsx'
-import { ThingLink, To } from '../parts/link.tsx'
+import { nameColumn, To } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { number } from '../parts/time.tsx'
 import { words } from './text.ts'
@@ -51,14 +51,7 @@ export function InstancesCard({ items, more }: { items: readonly Instance[]; mor
           keyOf={one => one.id}
           empty={words('instances.none')}
           columns={[
-            {
-              title: words('name'),
-              cell: one => (
-                <ThingLink noun="instance" id={one.id}>
-                  {one.name}
-                </ThingLink>
-              ),
-            },
+            nameColumn('instance', words('name')),
             { title: words('state'), cell: one => <InstanceStateLabel instance={one} /> },
             {
               title: words('address'),

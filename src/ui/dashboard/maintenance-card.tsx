@@ -4,6 +4,7 @@ import type { Maintenance } from '../../api/maintenance.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { ThingLink } from '../parts/link.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { number, Time } from '../parts/time.tsx'
@@ -12,8 +13,13 @@ import { words } from './text.ts'
 const shown_max = 50
 
 export function MaintenanceCard() {
-  const { data } = useRead(routes.maintenance.list, { query: { limit: shown_max } }, { follows: ['host', 'migration'] })
-  if (!data || data.items.length === 0) return null
+  const { data, error } = useRead(
+    routes.maintenance.list,
+    { query: { limit: shown_max } },
+    { follows: ['host', 'migration'] },
+  )
+  if (!data) return <ProblemAlert error={error} />
+  if (data.items.length === 0) return null
   return (
     <Card className="croft-wide-card">
       <CardTitle component="h2">{words('maintenance')}</CardTitle>

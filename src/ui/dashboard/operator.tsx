@@ -1,11 +1,13 @@
 /** What an operator looks at first: what is wrong, and how full each host is. */
 import { Card, CardBody, CardTitle, Progress } from '@patternfly/react-core'
+import type { Cluster } from '../../api/cluster.ts'
 import type { Host } from '../../api/host.ts'
 import type { Operation } from '../../api/operation.ts'
 import { useChoices, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { OperationTable } from '../operation/table.tsx'
-import { ThingLink, To } from '../parts/link.tsx'
+import { nameColumn, ThingLink, To } from '../parts/link.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { number, size, Time } from '../parts/time.tsx'
@@ -14,25 +16,38 @@ import { words } from './text.ts'
 
 const day_ms = 24 * 60 * 60 * 1000
 const hosts_max = 1000
+const clusters_max = 1000
 const shown_max = 12
 
 export default function OperatorCards() {
   const hosts = useChoices<Host>(
     routes.host.list,
-    { sort: 'name', limit: hosts_max },
+    { sort: '-fullness_percent', limit: shown_max },
     { follows: ['host', 'instance'] },
   )
+  // Of ten thousand hosts those that are odd, wherever in the list, and how many there are.
+  const odd = useChoices<Host>(
+    routes.host.list,
+    { sort: 'name', limit: hosts_max, attention: true },
+    { follows: ['host'] },
+  )
+  const clusters = useChoices<Cluster>(routes.cluster.list, { limit: clusters_max }, { follows: ['cluster', 'host'] })
   const failed = useRead(
     routes.operation.list,
     { query: { failed: true, all_projects: true, limit: 100 } },
     { follows: ['operation'] },
   )
-  if (!hosts.data || !failed.data) return null
+  if (!hosts.data || !odd.data || !clusters.data || !failed.data) {
+    const broken = [hosts, odd, clusters, failed].filter(one => one.error)
+    const again = () => void Promise.all(broken.map(one => one.refetch()))
+    return <ProblemAlert error={broken[0]?.error} onRetry={again} />
+  }
   const since_ms = Date.now() - day_ms
   return (
     <>
       <Trouble
-        hosts={hosts.data.items}
+        hosts={odd.data.items}
+        count={clusters.data.items.reduce((sum, one) => sum + one.hosts, 0)}
         failed={failed.data.items.filter(one => Date.parse(one.ended_at ?? one.created_at) > since_ms)}
       />
       <MaintenanceCard />
@@ -43,7 +58,7 @@ export default function OperatorCards() {
 
 const foreignOf = ({ foreign_domains }: Host) => (Array.isArray(foreign_domains) ? foreign_domains.length : 0)
 
-function Trouble({ hosts, failed }: { hosts: readonly Host[]; failed: readonly Operation[] }) {
+function Trouble({ hosts, count, failed }: { hosts: readonly Host[]; count: number; failed: readonly Operation[] }) {
   const silent = hosts.filter(one => one.state !== 'up')
   const foreign = hosts.filter(one => foreignOf(one) > 0)
   const differing = hosts.filter(one => one.disagreements.length > 0)
@@ -54,9 +69,7 @@ function Trouble({ hosts, failed }: { hosts: readonly Host[]; failed: readonly O
       <CardBody className="croft-stack">
         {calm && (
           <div>
-            <StateLabel tone={hosts.length === 0 ? 'off' : 'good'}>
-              {words('health.calm', { n: hosts.length })}
-            </StateLabel>
+            <StateLabel tone={count === 0 ? 'off' : 'good'}>{words('health.calm', { n: count })}</StateLabel>
           </div>
         )}
         {silent.length > 0 && (
@@ -130,39 +143,27 @@ function Named({
 }
 
 const share = (used: number, limit: number) => (limit > 0 ? Math.min(100, (100 * used) / limit) : 0)
-const fullness = (one: Host) =>
-  Math.max(
-    share(one.vcpus_claimed, one.vcpus_limit),
-    share(one.memory_claimed_mib, one.memory_limit_mib),
-    share(one.disk_claimed_gib, one.disk_limit_gib),
-  )
 
-/** The fullest first. */
+/** The fullest of all first, as the controller sorts them. */
 function HostCapacity({ hosts }: { hosts: readonly Host[] }) {
-  const shown = hosts.toSorted((one, other) => fullness(other) - fullness(one)).slice(0, shown_max)
   return (
     <Card className="croft-wide-card">
       <CardTitle component="h2">
         <div className="croft-card-head">
           {words('hosts')}
-          <To to="/hosts">{words('all')}</To>
+          <To to="/hosts" search={{ sort: '-fullness_percent' }}>
+            {words('all')}
+          </To>
         </div>
       </CardTitle>
       <CardBody>
         <SimpleTable
           label={words('hosts')}
-          items={shown}
+          items={hosts}
           keyOf={one => one.id}
           empty=""
           columns={[
-            {
-              title: words('host'),
-              cell: one => (
-                <ThingLink noun="host" id={one.id}>
-                  {one.name}
-                </ThingLink>
-              ),
-            },
+            nameColumn('host', words('host')),
             {
               title: words('state'),
               cell: one => (

@@ -5,20 +5,23 @@ import type { Project } from '../../api/project.ts'
 import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Empty } from '../parts/empty.tsx'
-import { switchProject, useSession } from '../session/session.ts'
+import { ProblemAlert } from '../parts/problem.tsx'
+import { holdsNothing, switchProject, useSession } from '../session/session.ts'
 import { operations } from '../shell/operations.ts'
 import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 export default function OtherProjects() {
-  const { project } = useSession()
-  const { data, refetch } = useChoices<Project>(
+  const session = useSession()
+  const { project } = session
+  const { data, error } = useChoices<Project>(
     routes.project.list,
     { sort: 'name' },
     { follows: ['project', 'role-grant'] },
   )
-  const others = (data?.items ?? []).filter(one => one.id !== project?.id && one.enabled)
-  if (others.length === 0) return data && project === null ? <NothingYet lookAgain={() => void refetch()} /> : null
+  if (!data) return <ProblemAlert error={error} />
+  const others = data.items.filter(one => one.id !== project?.id && one.enabled)
+  if (others.length === 0) return holdsNothing(session) ? <NothingYet /> : null
   const change = ({ id, name }: Project) =>
     void switchProject(id).catch((error: unknown) =>
       operations.said(words('projects.change', { name }), { variant: 'danger', error }),
@@ -46,20 +49,12 @@ export default function OtherProjects() {
   )
 }
 
-/** Without a project there is no stream of events to follow: hence a button. */
-function NothingYet({ lookAgain }: { lookAgain(): void }) {
+/** What is given from now on is told by the stream of events, and shown at once (session.ts, followRights). */
+function NothingYet() {
   return (
     <Card>
       <CardBody>
-        <Empty
-          title={words('portal.no_project')}
-          icon={CloudIcon}
-          actions={
-            <Button variant="secondary" onClick={lookAgain}>
-              {words('portal.look_again')}
-            </Button>
-          }
-        >
+        <Empty title={words('portal.no_project')} icon={CloudIcon}>
           {words('portal.no_project.what')}
         </Empty>
       </CardBody>

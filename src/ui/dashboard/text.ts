@@ -30,8 +30,7 @@ export const words = catalogue({
     'portal.none': 'No instances have been given to you yet. Who runs this project can make some.',
     'portal.no_project': 'Nothing has been given to you yet',
     'portal.no_project.what':
-      'You belong to no project, and no instance is given to you singly. Who runs this cloud can do either; then look again.',
-    'portal.look_again': 'Look again',
+      'You belong to no project, and no instance is given to you singly. Who runs this cloud can do either; you see it here at once.',
     projects: 'Your other projects',
     'projects.first': 'Your projects',
     'projects.body': 'Instances are given to you by project. These have their own.',
@@ -99,8 +98,7 @@ export const words = catalogue({
     'portal.none': 'Ihnen sind noch keine Instanzen gegeben. Wer dieses Projekt betreibt, kann welche anlegen.',
     'portal.no_project': 'Ihnen ist noch nichts gegeben',
     'portal.no_project.what':
-      'Sie gehören zu keinem Projekt, und keine Instanz ist Ihnen einzeln gegeben. Wer diese Cloud betreibt, kann beides tun; sehen Sie dann noch einmal nach.',
-    'portal.look_again': 'Noch einmal nachsehen',
+      'Sie gehören zu keinem Projekt, und keine Instanz ist Ihnen einzeln gegeben. Wer diese Cloud betreibt, kann beides tun; Sie sehen es hier sofort.',
     projects: 'Ihre anderen Projekte',
     'projects.first': 'Ihre Projekte',
     'projects.body': 'Instanzen werden Ihnen je Projekt gegeben. Diese haben eigene.',

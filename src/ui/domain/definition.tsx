@@ -52,11 +52,17 @@ export const domain = defineNoun<Domain>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
-    { id: 'members', title: () => words('administrators'), load: () => import('./members.tsx') },
+    {
+      id: 'members',
+      title: () => words('administrators'),
+      load: () => import('./members.tsx'),
+      calls: one => [{ route: routes['role-grant'].list, input: { query: { domain_id: one.id } } }],
+    },
     {
       id: 'quota',
       title: () => words('quota'),
       load: () => import('./quota.tsx'),
+      calls: one => [{ route: routes.quota.get, input: { query: { domain_id: one.id } } }],
       when: one => mayIn(sessionNow(), 'quota.read', one.id),
     },
   ],

@@ -8,6 +8,7 @@ import { routes } from '../api/routes.ts'
 import { EnabledLabel } from '../parts/enabled.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink, To } from '../parts/link.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
@@ -39,17 +40,15 @@ export default function DomainOverview({ item }: { item: Domain }) {
             <Tree current={item} />
           </CardBody>
         </Card>
-        <Holds title={words('projects')} noun="project" path="projects" domain={item} items={projects.data?.items} />
-        {sees_users && (
-          <Holds title={words('users')} noun="user" path="users" domain={item} items={users.data?.items} />
-        )}
+        <Holds title={words('projects')} noun="project" path="projects" domain={item} answer={projects} />
+        {sees_users && <Holds title={words('users')} noun="user" path="users" domain={item} answer={users} />}
       </div>
     </div>
   )
 }
 
 function Tree({ current }: { current: Domain }) {
-  const { data } = useChoices<Domain>(routes.domain.list, { sort: 'name', limit: 1000 }, { follows: ['domain'] })
+  const { data, error } = useChoices<Domain>(routes.domain.list, { sort: 'name', limit: 1000 }, { follows: ['domain'] })
   const all = data?.items ?? [current]
   const known = new Set(all.map(one => one.id))
   const below = Map.groupBy(all, one => (one.parent_id !== null && known.has(one.parent_id) ? one.parent_id : null))
@@ -76,7 +75,12 @@ function Tree({ current }: { current: Domain }) {
       )
     )
   }
-  return <>{branch(null)}</>
+  return (
+    <>
+      <ProblemAlert error={error} />
+      {branch(null)}
+    </>
+  )
 }
 
 const shown_max = 10
@@ -86,13 +90,16 @@ function Holds({
   noun,
   path,
   domain,
-  items = [],
+  answer: { data, error },
 }: {
   title: string
   noun: 'project' | 'user'
   path: string
   domain: Domain
-  items: readonly { id: string; name: string; enabled: boolean }[] | undefined
+  answer: {
+    data: { items: readonly { id: string; name: string; enabled: boolean }[] } | undefined
+    error: unknown
+  }
 }) {
   return (
     <Card>
@@ -105,9 +112,10 @@ function Holds({
         </div>
       </CardTitle>
       <CardBody>
+        <ProblemAlert error={error} />
         <SimpleTable
           label={title}
-          items={items.slice(0, shown_max)}
+          items={data?.items.slice(0, shown_max)}
           keyOf={one => one.id}
           empty={words(noun === 'project' ? 'projects.none' : 'users.none')}
           columns={[

@@ -14,6 +14,7 @@ import { routes } from '../api/routes.ts'
 import { UserName } from '../grant/names.tsx'
 import { allNouns, nounNamed } from '../noun/registry.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
+import { detailText } from '../parts/event-table.tsx'
 import { ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { Older, useLog } from '../parts/older.tsx'
@@ -104,15 +105,20 @@ function Table({ events }: { events: readonly Event[] }) {
           cell: one =>
             one.user_id ? <UserName id={one.user_id} /> : <span className="croft-muted">{words('by_itself')}</span>,
         },
+        { title: shared('events.detail'), cell: one => <code className="croft-small">{detailText(one.detail)}</code> },
       ]}
     />
   )
 }
 
-function Thing({ event: { noun, kind, resource_id, resource } }: { event: Event }) {
-  const title = nounNamed(noun)?.title() ?? noun
-  const name = (resource as { name?: string } | null)?.name ?? resource_id.slice(-8)
-  if (kind === 'deleted') return <>{`${title} ${name}`}</>
+/** Settings and modules of the scheduler have no id: they are known by name. */
+const nil = '00000000-0000-0000-0000-000000000000'
+
+function Thing({ event: { noun, kind, resource_id, resource, detail } }: { event: Event }) {
+  const title = nounNamed(noun)?.title() ?? words.maybe(`noun.${noun}`) ?? noun
+  const said = (resource_id === nil ? detail : resource) as { name?: string } | null
+  const name = said?.name ?? resource_id.slice(-8)
+  if (kind === 'deleted' || resource_id === nil) return <>{`${title} ${name}`}</>
   return (
     <ThingLink noun={noun} id={resource_id}>
       {`${title} ${name}`}

@@ -15,6 +15,8 @@ export const words = catalogue({
     by_itself: 'by itself',
     none: 'Nothing has happened that is still kept.',
     older: 'Older ones',
+    'noun.setting': 'Setting',
+    'noun.scheduler-module': 'Module of the scheduler',
   },
   de: {
     title: 'Ereignisse',
@@ -29,5 +31,7 @@ export const words = catalogue({
     by_itself: 'von selbst',
     none: 'Es ist nichts geschehen, was noch aufgehoben ist.',
     older: 'Ältere',
+    'noun.setting': 'Einstellung',
+    'noun.scheduler-module': 'Modul des Schedulers',
   },
 })

@@ -7,6 +7,7 @@ import { defineNoun } from '../noun/definition.ts'
 import { NameOf } from '../parts/name-of.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
+import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 const namesOf = (items: readonly FloatingIp[]) => ({ names: items.map(one => one.address).join(', ') })
@@ -20,7 +21,7 @@ export const floatingIp = defineNoun<FloatingIp>({
   titles: () => words('many'),
   icon: FloatingIcon,
   list: routes['floating-ip'].list,
-  not_searched: true,
+  searched_by: () => shared('list.search.address'),
   get: { route: routes['floating-ip'].get, param: 'floating_ip' },
   label: one => one.address,
   badge: one => <State one={one} />,

@@ -44,7 +44,7 @@ export function GrantTable({ about, name, whyNot }: { about: About; name: string
         <ProblemAlert error={error} />
         <SimpleTable
           label={title}
-          items={data?.items ?? []}
+          items={data?.items}
           keyOf={one => one.id}
           empty={of_user ? words('none.user') : words(of_instance ? 'none.instance' : 'none.place')}
           columns={[

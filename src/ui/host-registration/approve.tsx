@@ -2,6 +2,7 @@
 import type { HostRegistration } from '../../api/host-registration.ts'
 import { routes } from '../api/routes.ts'
 import { FormDialog, plainInput } from '../parts/form.tsx'
+import { words as hostWords } from '../host/text.ts'
 import { words } from './text.ts'
 
 export default function Approve({ item, done }: { item: HostRegistration; done: () => void }) {
@@ -40,6 +41,7 @@ export default function Approve({ item, done }: { item: HostRegistration; done: 
           kind: 'noun',
           from: routes.cluster.list,
           query: { sort: 'name' },
+          empty: hostWords('invite.cluster.standard'),
           first: true,
           when: isNew,
         },
@@ -56,6 +58,7 @@ export default function Approve({ item, done }: { item: HostRegistration; done: 
           kind: 'noun',
           from: routes.host.list,
           query: { sort: 'name' },
+          empty: words('replaces.none'),
           help: words('replaces.help'),
         },
       ]}

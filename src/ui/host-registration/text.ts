@@ -39,6 +39,7 @@ export const words = catalogue({
     'approve.name.help': 'Empty: its host name, with a number if that is taken.',
     cluster: 'Cluster',
     replaces: 'It is this host, installed anew',
+    'replaces.none': 'None: it is a new host',
     'replaces.help':
       'It gets that host’s name, place and instances; what had its certificate has it no longer. Instances whose disks are gone show that they are lost.',
     reject: 'Turn away',
@@ -94,6 +95,7 @@ export const words = catalogue({
     'approve.name.help': 'Leer: ihr Hostname, mit einer Zahl, wenn er vergeben ist.',
     cluster: 'Cluster',
     replaces: 'Sie ist dieser Host, neu installiert',
+    'replaces.none': 'Keinen: es ist ein neuer Host',
     'replaces.help':
       'Sie bekommt dessen Namen, Platz und Instanzen; was sein Zertifikat hatte, hat es nicht mehr. Instanzen, deren Platten fort sind, zeigen, dass sie verloren sind.',
     reject: 'Abweisen',

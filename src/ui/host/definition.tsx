@@ -1,13 +1,15 @@
 /** Hosts: list with how full they are, page, what an operator does with one. */
 import HostIcon from '@patternfly/react-icons/dist/esm/icons/container-node-icon'
 import type { Host } from '../../api/host.ts'
+import { hostAvailabilities } from '../../model/host-state.ts'
 import { routes } from '../api/routes.ts'
 import { type Action, defineNoun } from '../noun/definition.ts'
 import { ThingLink } from '../parts/link.tsx'
+import { sessionNow } from '../session/session.ts'
 import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
 import { Bar } from './bar.tsx'
-import { HostStateLabel } from './state.tsx'
+import { HostStateLabel, LastHeard } from './state.tsx'
 import { words as settingWords } from '../setting/text.ts'
 import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
@@ -25,6 +27,34 @@ function schedule(schedulable: boolean): Action<Host> {
   }
 }
 
+/** As its tab asks for them. */
+export function instancesOf({ id }: Pick<Host, 'id'>) {
+  const all = sessionNow().permissions.system.includes('instance.read')
+  return { host_id: id, sort: 'name', ...(all && { all_projects: true }) }
+}
+
+/** Of its disagreements: what settles all that can be settled at once, and the first of each kind that is settled one by one. */
+function settlingsOf({ id, disagreements }: Host) {
+  const params = { host: id }
+  const first = (...kinds: readonly string[]) => disagreements.find(one => kinds.includes(one.kind))
+  const [ahead, doubtful, orphan] = [first('ahead'), first('elsewhere', 'missing'), first('orphaned')]
+  const settle = (body: object) => ({ route: routes.host.reconcile, input: { params, body } })
+  const takes = ['host', 'database'] as const
+  return [
+    ...(ahead ? takes.map(take => settle({ take })) : []),
+    ...(doubtful ? takes.map(take => settle({ take, instance_ids: [doubtful.instance_id] })) : []),
+    ...(orphan
+      ? [
+          { route: routes.host.adopt, input: { params, body: { instance_id: orphan.instance_id } } },
+          {
+            route: routes.host.purgeOrphan,
+            input: { params, body: { instance_id: orphan.instance_id, name: orphan.name ?? orphan.instance_id } },
+          },
+        ]
+      : []),
+  ]
+}
+
 export const host = defineNoun<Host>({
   name: 'host',
   path: 'hosts',
@@ -36,7 +66,7 @@ export const host = defineNoun<Host>({
   default_sort: 'name',
   get: { route: routes.host.get, param: 'host' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(8rem, 1.2fr)' },
+    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(7rem, 1.2fr)' },
     {
       id: 'state',
       title: () => words('state'),
@@ -53,7 +83,22 @@ export const host = defineNoun<Host>({
       ),
     },
     { id: 'zone', title: () => words('zone'), cell: one => one.zone, hidden: true },
-    { id: 'instances', title: () => words('instances'), cell: one => number(one.instances), numeric: true },
+    {
+      id: 'instances',
+      title: () => words('instances'),
+      cell: one => number(one.instances),
+      numeric: true,
+      width: 'minmax(5.5rem, 1fr)',
+    },
+    {
+      id: 'fullness',
+      title: () => words('fullness'),
+      cell: one => `${number(one.fullness_percent, 0)} %`,
+      sort: 'fullness_percent',
+      numeric: true,
+      // All of them have room on a screen of 1400.
+      width: 'minmax(4.5rem, 1fr)',
+    },
     {
       id: 'vcpus',
       title: () => words('vcpus'),
@@ -75,10 +120,16 @@ export const host = defineNoun<Host>({
       width: 'minmax(11rem, 1.2fr)',
     },
     { id: 'labels', title: () => words('labels'), cell: one => <TagList tags={one.labels} />, hidden: true },
-    { id: 'seen', title: () => words('seen'), cell: one => <Time at={one.last_seen_at} />, hidden: true },
+    { id: 'seen', title: () => words('seen'), cell: one => <LastHeard host={one} />, hidden: true },
     { id: 'created', title: () => words('joined'), cell: one => <Time at={one.created_at} />, hidden: true },
   ],
   filters: [
+    {
+      field: 'availability',
+      title: () => words('state'),
+      kind: 'choice',
+      options: hostAvailabilities.map(value => ({ value, title: () => words(`availability.${value}`) })),
+    },
     { field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' },
     { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate' },
   ],
@@ -129,6 +180,26 @@ export const host = defineNoun<Host>({
       dialog: () => import('./labels.tsx'),
     },
     {
+      id: 'adopt-hardware',
+      title: () => words('adopt_hardware'),
+      route: routes.host.adoptHardware,
+      whyNot: one => {
+        if (one.other_hardware === null) return words('why_not.adopt_hardware')
+        return one.state === 'up' ? words('why_not.adopt_hardware.linked') : undefined
+      },
+      input: one => ({
+        params: { host: one.id },
+        body: one.other_hardware === null ? {} : { hardware: one.other_hardware.hardware },
+      }),
+      confirm: {
+        title: () => words('adopt_hardware.title'),
+        body: items =>
+          words('adopt_hardware.body', { ...namesOf(items), hardware: items[0]?.other_hardware?.hardware ?? '' }),
+      },
+      danger: true,
+      single: true,
+    },
+    {
       id: 'remove',
       title: () => words('remove'),
       route: routes.host.remove,
@@ -156,13 +227,24 @@ export const host = defineNoun<Host>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
-    { id: 'instances', title: () => words('instances'), load: () => import('./instances.tsx') },
+    {
+      id: 'instances',
+      title: () => words('instances'),
+      load: () => import('./instances.tsx'),
+      calls: one => [{ route: routes.instance.list, input: { query: instancesOf(one) } }],
+    },
     { id: 'metrics', title: () => words('metrics'), load: () => import('./metrics.tsx') },
-    { id: 'hardware', title: () => words('hardware'), load: () => import('./hardware.tsx') },
+    {
+      id: 'hardware',
+      title: () => words('hardware'),
+      load: () => import('./hardware.tsx'),
+      calls: one => [{ route: routes.host.hardware, input: { params: { host: one.id } } }],
+    },
     {
       id: 'disagreements',
       title: () => words('disagreements'),
       load: () => import('./disagreements.tsx'),
+      calls: settlingsOf,
       when: one => one.disagreements.length > 0,
     },
     {
@@ -170,11 +252,13 @@ export const host = defineNoun<Host>({
       title: () => words('fencing'),
       load: () => import('./fencing.tsx'),
       needs: routes['host-bmc'].get,
+      calls: one => [{ route: routes['host-bmc'].get, input: { params: { host: one.id } } }],
     },
     {
       id: 'maintenance',
       title: () => maintenanceWords('tab'),
       load: () => import('./maintenance.tsx'),
+      calls: one => [{ route: routes.maintenance.get, input: { params: { host: one.id } } }],
       when: one => one.maintenance !== null,
     },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },

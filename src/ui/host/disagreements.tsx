@@ -1,7 +1,8 @@
 /** After a restore of the database from an older backup: what this host holds that the database does not know, to be settled one by one or at once. */
 import { Alert, Button, Card, CardBody, List, ListItem, Tooltip } from '@patternfly/react-core'
 import { useState } from 'react'
-import type { Disagreement, Host, hostRoutes } from '../../api/host.ts'
+import type { Host, hostRoutes } from '../../api/host.ts'
+import type { Disagreement } from '../../api/host-disagreement.ts'
 import type { BodyOf, ReplyOf } from '../../api/route.ts'
 import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
@@ -69,7 +70,10 @@ export default function Disagreements({ item }: { item: Host }) {
               {
                 title: words('disagreements.kind'),
                 cell: one => (
-                  <StateLabel tone={one.kind === 'elsewhere' ? 'bad' : 'warn'} why={words(`kind.${one.kind}.why`)}>
+                  <StateLabel
+                    tone={one.kind === 'ahead' || one.kind === 'orphaned' ? 'warn' : 'bad'}
+                    why={words(`kind.${one.kind}.why`)}
+                  >
                     {words(`kind.${one.kind}`)}
                   </StateLabel>
                 ),
@@ -105,11 +109,37 @@ function Settled({ outcome: { settled, left } }: { outcome: Outcome }) {
   )
 }
 
+/** Of what another host has, or none: whose word counts is vouched for, one by one. */
+function WhereActs({ kind, name, onTake }: WhereProps) {
+  return (
+    <span className="croft-head-actions">
+      {(['host', 'database'] as const).map(take => (
+        <SettleButton
+          key={take}
+          inline
+          danger
+          title={words(`${kind}.${take}`)}
+          body={words(`${kind}.${take}.body`, { name })}
+          onYes={() => onTake(take)}
+        />
+      ))}
+    </span>
+  )
+}
+
+interface WhereProps {
+  kind: 'elsewhere' | 'missing'
+  name: string
+  onTake(take: Asked['take']): void
+}
+
 function Acts({ host, one, settle }: { host: Host; one: Disagreement; settle(body: Asked): void }) {
   const instance_ids = [one.instance_id]
   const name = nameOf(one)
   if (one.purging) return <StateLabel tone="busy">{words('purging')}</StateLabel>
-  if (one.kind === 'elsewhere') return <span className="croft-muted">{words('kind.elsewhere.do')}</span>
+  if (one.kind === 'moving') return <span className="croft-muted">{words('kind.moving.do')}</span>
+  if (one.kind === 'elsewhere' || one.kind === 'missing')
+    return <WhereActs kind={one.kind} name={name} onTake={take => settle({ take, instance_ids })} />
   if (one.kind === 'orphaned')
     return (
       <span className="croft-head-actions">

@@ -61,8 +61,8 @@ function Bmc({ host }: { host: Host }) {
     <Card>
       <CardTitle component="h2">{words('bmc')}</CardTitle>
       <CardBody>
-        {error && <ProblemAlert error={error} />}
-        {bmc ? <BmcFacts bmc={bmc} /> : <p>{words('bmc.none')}</p>}
+        <ProblemAlert error={error} />
+        {bmc ? <BmcFacts bmc={bmc} /> : !enabled && <p>{words('bmc.none')}</p>}
         <div className="croft-above">
           <DialogButton
             title={words(bmc ? 'bmc.change' : 'bmc.set')}

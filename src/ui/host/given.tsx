@@ -5,17 +5,18 @@ import { routes } from '../api/routes.ts'
 import { useRead } from '../api/read.ts'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { ThingLink } from '../parts/link.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { size } from '../parts/time.tsx'
 import { ranges } from './ranges.ts'
 import { words } from './text.ts'
 
 export function GivenHardware({ item }: { item: Host }) {
-  const { data } = useRead(
+  const { data, error } = useRead(
     routes.host.hardware,
     { params: { host: item.id } },
     { follows: ['instance', 'host', 'pci-alias'] },
   )
-  if (!data) return null
+  if (!data) return <ProblemAlert error={error} />
   const nameOf = (id: string) => data.instances.find(one => one.instance_id === id)?.name ?? id
   return (
     <Card>

@@ -38,6 +38,7 @@ export default function InviteHost() {
               kind: 'noun',
               from: routes.cluster.list,
               query: { sort: 'name' },
+              empty: words('invite.cluster.standard'),
               first: true,
             },
             {
@@ -46,6 +47,7 @@ export default function InviteHost() {
               kind: 'noun',
               from: routes.host.list,
               query: { sort: 'name' },
+              empty: words('invite.replaces.none'),
               help: words('invite.replaces.help'),
             },
             { name: 'minutes', title: words('invite.minutes'), kind: 'number', unit: 'min' },

@@ -75,9 +75,10 @@ export default function HostMaintenance({ item }: { item: Host }) {
       <Card>
         <CardTitle component="h2">{words('moves')}</CardTitle>
         <CardBody>
+          <ProblemAlert error={moves.error} />
           <SimpleTable
             label={words('moves')}
-            items={moves.data?.items ?? []}
+            items={moves.data?.items}
             keyOf={one => one.id}
             empty={words('moves.none')}
             columns={[

@@ -10,6 +10,7 @@ import { number, size, Time } from '../parts/time.tsx'
 import { HostAbsence } from './absence.tsx'
 import { Bar } from './bar.tsx'
 import { factsOf, foreignOf } from './facts.ts'
+import { LastHeard } from './state.tsx'
 import { words } from './text.ts'
 
 export default function HostOverview({ item }: { item: Host }) {
@@ -32,7 +33,7 @@ export default function HostOverview({ item }: { item: Host }) {
                 </ThingLink>,
               ],
               [words('zone'), item.zone],
-              [words('schedulable'), item.schedulable ? words('yes') : words('closed')],
+              [words('schedulable'), placed(item)],
               [words('instances'), number(item.instances)],
               [words('labels'), <TagList key="labels" tags={item.labels} />],
               [
@@ -60,7 +61,15 @@ export default function HostOverview({ item }: { item: Host }) {
                   {item.machine_id}
                 </code>,
               ],
-              [words('seen'), <Time key="seen" at={item.last_seen_at} />],
+              [
+                words('hardware_id'),
+                item.hardware_id && (
+                  <code key="hardware_id" className="croft-small">
+                    {item.hardware_id}
+                  </code>
+                ),
+              ],
+              [words('seen'), <LastHeard key="seen" host={item} />],
               [words('joined'), <Time key="joined" at={item.created_at} />],
               [words('hostname'), facts.hostname],
               [words('os'), facts.os],
@@ -73,10 +82,18 @@ export default function HostOverview({ item }: { item: Host }) {
               [words('virtualisation'), facts.virtualisation && words(`virtualisation.${facts.virtualisation}`)],
               [
                 words('tunnel'),
-                <span key="tunnel" className="croft-mono">
-                  {facts.tunnel_address}
+                <span key="tunnel" className={item.tunnel_address === null ? 'croft-muted' : 'croft-mono'}>
+                  {item.tunnel_address ?? words('tunnel.none')}
                 </span>,
               ],
+              // What it says beside that is no more than its word.
+              facts.tunnel_address !== undefined &&
+                facts.tunnel_address !== item.tunnel_address && [
+                  words('tunnel.said'),
+                  <span key="said" className="croft-mono">
+                    {facts.tunnel_address}
+                  </span>,
+                ],
             ]}
           />
         </CardBody>
@@ -109,6 +126,18 @@ function Warnings({ item, facts }: { item: Host; facts: ReturnType<typeof factsO
       {item.disagreements.length > 0 && (
         <Alert isInline variant="warning" title={words('disagreements.n', { n: item.disagreements.length })}>
           {words('disagreements.why')} <To to={`/hosts/${item.id}/disagreements`}>{words('disagreements.go')}</To>
+        </Alert>
+      )}
+      {item.other_hardware && (
+        <Alert isInline variant="danger" title={words('other_hardware')}>
+          {words('other_hardware.why', item.other_hardware)} <Time at={item.other_hardware.since} />
+        </Alert>
+      )}
+      {item.disbelieved.length > 0 && (
+        <Alert isInline variant="warning" title={words('disbelieved.n', { n: item.disbelieved.length })}>
+          {item.disbelieved.map(one => (
+            <p key={one}>{one}</p>
+          ))}
         </Alert>
       )}
       {item.cpu_missing && (
@@ -151,4 +180,11 @@ function Capacity({ item }: { item: Host }) {
       </CardBody>
     </Card>
   )
+}
+
+/** Whether new instances come to it now; what keeps them away is told beside its name, too. */
+function placed({ schedulable, state, maintenance }: Host): string {
+  if (maintenance) return words('no.maintenance')
+  if (!schedulable) return words('closed')
+  return words(state === 'up' ? 'yes' : 'closed.silent')
 }

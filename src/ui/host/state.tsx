@@ -1,6 +1,7 @@
 /** A host's state: whether its agent is linked, whether it takes instances, whether something is to be settled. */
 import type { Host } from '../../api/host.ts'
 import { StateLabel, type Tone } from '../parts/state.tsx'
+import { Time } from '../parts/time.tsx'
 import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 
@@ -12,6 +13,11 @@ const tones: Record<Host['availability'], Tone> = {
   suspect: 'bad',
   dead: 'bad',
   fenced: 'off',
+}
+
+/** Of one that is linked the time is kept only now and then: it is heard all the time. */
+export function LastHeard({ host: { availability, last_seen_at } }: { host: Host }) {
+  return availability === 'up' || availability === 'maintenance' ? <>{words('seen.now')}</> : <Time at={last_seen_at} />
 }
 
 export function HostStateLabel({ host: { availability, schedulable, maintenance, disagreements } }: { host: Host }) {

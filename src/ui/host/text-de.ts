@@ -25,6 +25,7 @@ export const de: Record<keyof typeof en, string> = {
   'availability.fenced.why': 'Nichts von dem, was anderswo laufen darf, läuft dort noch.',
   fencing: 'Abriegeln',
   cluster: 'Cluster',
+  'cluster.help': 'Um in einen anderen zu kommen, muss er in Wartung sein, und nichts darf mehr auf ihm sein.',
   zone: 'Zone',
   instances: 'Instanzen',
   'instances.none': 'Hier ist keine Instanz.',
@@ -40,6 +41,7 @@ export const de: Record<keyof typeof en, string> = {
     'Die Platzierung richtet sich danach: Instanzen und Images können Hosts mit bestimmten Merkmalen verlangen.',
   save: 'Speichern',
   seen: 'Zuletzt gehört',
+  'seen.now': 'jetzt',
   joined: 'Beigetreten',
   overview: 'Überblick',
   hardware: 'Hardware',
@@ -49,7 +51,9 @@ export const de: Record<keyof typeof en, string> = {
   'capacity.note': 'Die Grenzen gelten nach Überbuchung des Clusters und ohne das, was der Host für sich behält.',
   schedulable: 'Neue Instanzen',
   yes: 'kommen hierher',
+  'no.maintenance': 'nicht, solange er gewartet wird',
   closed: 'nimmt keine neuen',
+  'closed.silent': 'kommen wieder hierher, wenn er antwortet',
   'closed.why': 'Neue Instanzen kommen nicht hierher. Die hier sind, laufen weiter.',
   close: 'Keine neuen Instanzen nehmen',
   open: 'Wieder neue Instanzen nehmen',
@@ -80,11 +84,24 @@ export const de: Record<keyof typeof en, string> = {
   machine_changed: 'Seine Maschinen-Id ist eine andere als beim Beitritt',
   'machine_changed.why':
     'Er beweist seinen Schlüssel, ist also derselbe Host: seine Id wurde erneuert, oder dies ist eine Kopie seiner Platte. Zwei Kopien dürfen nicht laufen.',
+  hardware_id: 'Erkannt an',
+  other_hardware: 'Eine andere Maschine hat den Schlüssel dieses Hosts',
+  'other_hardware.why':
+    '{hardware}, unter {address}, will dieser Host sein und startet nichts. Wurde die Hauptplatine getauscht, oder steckt die Platte jetzt in einer anderen Maschine, übernehmen Sie die Hardware. Ist es eine Kopie der Platte, machen Sie dort einen eigenen Host daraus: Zustandsordner des Agenten und /etc/machine-id entfernen und neu beitreten. Sie fragt seit',
+  adopt_hardware: 'Hardware übernehmen',
+  'adopt_hardware.title': 'Ist diese Maschine ab jetzt der Host?',
+  'adopt_hardware.body':
+    '{names} ist ab jetzt {hardware}. Die bisherige Hardware muss aus sein und bleiben: seine Instanzen liefen sonst doppelt.',
+  'why_not.adopt_hardware': 'Keine andere Maschine will dieser Host sein.',
+  'why_not.adopt_hardware.linked':
+    'Der Host ist von seiner eigenen Hardware verbunden: was fragt, ist eine Kopie von ihm.',
   ask_in:
     'Oder auf Maschinen ohne Token: sie zeigen einen Code und warten, bis Sie ihn verglichen und sie aufgenommen haben.',
   'ask_in.go': 'Wer wartet',
   'ask_in.off': 'Sie dürfen gerade nicht bitten: die Einstellung host.self_registration ist aus.',
+  'invite.cluster.standard': 'Nicht gewählt: der älteste Cluster der Cloud',
   'invite.replaces': 'Für einen neu installierten Host',
+  'invite.replaces.none': 'Keinen: es ist ein neuer Host',
   'invite.replaces.help': 'Die Maschine kommt als dieser Host zurück; was sein Zertifikat hatte, hat es nicht mehr.',
   invite: 'Host einladen',
   'invite.make': 'Befehl machen',
@@ -102,7 +119,13 @@ export const de: Record<keyof typeof en, string> = {
   virtualisation: 'Virtualisierung',
   'virtualisation.kvm': 'KVM',
   'virtualisation.tcg': 'nachgebildet (TCG), langsam',
-  tunnel: 'Tunnel',
+  fullness: 'Voll',
+  'disbelieved.n':
+    '{n, plural, one {# Aussage über sich selbst wird nicht geglaubt} other {# Aussagen über sich selbst werden nicht geglaubt}}',
+  tunnel: 'Andere Hosts erreichen ihn unter',
+  'tunnel.help': 'Seine Adresse im Netz zwischen den Hosts. Leer: was er als Nächstes sagt, wird geglaubt.',
+  'tunnel.none': 'nicht bekannt',
+  'tunnel.said': 'Er selbst sagt',
   foreign: 'Andere virtuelle Maschinen darauf',
   'foreign.none': 'Keine: libvirt hat nur, was Croft angelegt hat.',
   'foreign.note':
@@ -161,12 +184,31 @@ export const de: Record<keyof typeof en, string> = {
   'kind.orphaned.why': 'Sie entstand nach der Sicherung: die Datenbank hat keinen Eintrag.',
   'kind.elsewhere': 'anderswo',
   'kind.elsewhere.why': 'Laut Datenbank ist diese Instanz auf einem anderen Host.',
-  'kind.elsewhere.do': 'Sehen Sie erst auf dem anderen Host nach.',
+  'elsewhere.host': 'Sie ist hier',
+  'elsewhere.host.body':
+    '{name} gehört von nun an diesem Host. Der Host, den die Datenbank nennt, lässt davon ab: läuft sie dort, wird sie beendet; ihre Dateien bleiben.',
+  'elsewhere.database': 'Sie ist auf dem anderen',
+  'elsewhere.database.body':
+    '{name} bleibt auf dem Host, den die Datenbank nennt. Dieser Host lässt davon ab: läuft sie hier, wird sie beendet; ihre Dateien bleiben.',
+  'kind.missing': 'nicht hier',
+  'kind.missing.why':
+    'Laut Datenbank ist sie auf diesem Host, der Neueres weiß und nichts von ihr hat: sie wurde nach der Sicherung verschoben oder endgültig gelöscht. Hat sie ein anderer Host, klärt sich das, sobald er da ist.',
+  'missing.host': 'Es gibt sie nicht mehr',
+  'missing.host.body':
+    'Der Eintrag von {name} wird aufgegeben. Keinem Host wird etwas gesagt, also geht keine Platte verloren. Alle Hosts sollten da sein: hat einer sie, klärt sich das von selbst.',
+  'missing.database': 'Hier wieder haben',
+  'missing.database.body':
+    'Diesem Host wird gesagt, dass er {name} haben soll. Kein anderer Host darf sie laufen lassen. Eine Platte, die nicht mehr da ist, ist verloren, und die Instanz zeigt es.',
+  'kind.moving': 'unterwegs',
+  'kind.moving.why':
+    'Dieser Host schickt sie gerade zu einem anderen, was die Datenbank nicht weiß. Das wird von selbst fortgesetzt.',
+  'kind.moving.do': 'Klärt sich, sobald beide Hosts da sind.',
   host_wants: 'Dem Host gesagt',
   database_wants: 'Datenbank sagt',
   'wants.running': 'läuft',
   'wants.stopped': 'gestoppt',
   'wants.deleted': 'gelöscht',
+  'wants.absent': 'nichts',
   'wants.purged': 'endgültig gelöscht',
   'take.host': 'Host hat recht',
   'take.database': 'Datenbank hat recht',

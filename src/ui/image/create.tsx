@@ -4,6 +4,7 @@ import { useRef, useState } from 'react'
 import type { imageRoutes } from '../../api/image.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { routes } from '../api/routes.ts'
+import { base64Of } from '../parts/base64.ts'
 import { CreatePage, type FormField, plainInput, type Values } from '../parts/form.tsx'
 import { addressOf } from '../parts/link.tsx'
 import { image } from './definition.tsx'
@@ -82,7 +83,12 @@ function more(): FormField[] {
       from: routes['image-key'].list,
       query: { sort: 'name' },
     },
-    { name: 'signature_algorithm', title: words('signature_algorithm'), kind: 'choice' },
+    {
+      name: 'signature_algorithm',
+      title: words('signature_algorithm'),
+      kind: 'choice',
+      empty: words('signature_algorithm.of_key'),
+    },
     { name: 'min_disk_gib', title: words('min_disk'), kind: 'number', unit: 'GiB' },
     { name: 'min_memory_mib', title: words('min_memory'), kind: 'number', unit: 'MiB' },
     ...propertyFields(),
@@ -135,7 +141,7 @@ function Signature({ value, set }: { value: string; set(text: string): void }) {
   const [failure, setFailure] = useState<string>()
   const read = (file: File | undefined) => {
     file?.bytes().then(
-      bytes => set(base64Of(bytes)),
+      bytes => set(signatureIn(bytes)),
       (error: unknown) => setFailure(String(error)),
     )
   }
@@ -159,9 +165,9 @@ function Signature({ value, set }: { value: string; set(text: string): void }) {
   )
 }
 
-/** Of bytes; of a file that holds base64 already, just that. */
-function base64Of(bytes: Uint8Array): string {
+/** In base64; of a file that holds base64 already, just that. */
+function signatureIn(bytes: Uint8Array): string {
   const text = new TextDecoder('latin1').decode(bytes).replaceAll(/\s/g, '')
   if (/^[A-Za-z0-9+/]{8,}={0,2}$/.test(text) && text.length % 4 === 0) return text
-  return btoa(String.fromCharCode(...bytes))
+  return base64Of(bytes)
 }

@@ -121,6 +121,7 @@ export const image = defineNoun<Image>({
       id: 'members',
       title: () => words('members'),
       load: () => import('./members.tsx'),
+      calls: one => [{ route: routes.image.members, input: { params: { image: one.id } } }],
       when: one => one.visibility === 'shared' || isOurs(one),
     },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },

@@ -10,6 +10,7 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
+import { words as shared } from '../text/shared.ts'
 import ShareImage from './share.tsx'
 import { isOurs, whyNotOurs } from './shared.ts'
 import { words } from './text.ts'
@@ -45,7 +46,7 @@ export default function ImageMembers({ item }: { item: Image }) {
           )}
           <SimpleTable
             label={words('members')}
-            items={data?.items ?? []}
+            items={data?.items}
             keyOf={one => one.project_id}
             empty={words('members.none')}
             columns={[
@@ -56,7 +57,7 @@ export default function ImageMembers({ item }: { item: Image }) {
               },
               { title: words('answered'), cell: one => <Time at={one.answered_at} /> },
               {
-                title: '',
+                title: shared('actions'),
                 cell: one => (ours ? <Unshare image={item} member={one} /> : <Answer image={item} member={one} />),
               },
             ]}

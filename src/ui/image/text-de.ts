@@ -90,6 +90,7 @@ export const de: Record<keyof typeof en, string> = {
   'signature.file': 'Aus einer Datei lesen',
   signing_key: 'Signaturschlüssel',
   signature_algorithm: 'Verfahren',
+  'signature_algorithm.of_key': 'Das erste seines Schlüssels',
   properties: 'Was der Gast bekommt',
   'properties.none': 'Nichts Besonderes: virtio-Platten und -Netzwerkkarten.',
   'property.os': 'System',
@@ -129,6 +130,7 @@ export const de: Record<keyof typeof en, string> = {
   'checksum.failed': 'Die Prüfsumme ließ sich nicht berechnen: {why}',
   upload: 'Upload',
   'upload.sending': 'wird gesendet',
+  'upload.broken': 'Leitung unterbrochen, neuer Versuch',
   'upload.paused': 'angehalten',
   'upload.sent': 'gesendet, wird geprüft',
   'upload.failed': 'abgebrochen',
@@ -139,6 +141,15 @@ export const de: Record<keyof typeof en, string> = {
   'upload.minutes': 'noch {n} min',
   'upload.leave':
     'Gehen Sie ruhig auf andere Seiten; nur der Tab muss offen bleiben. Schließt er sich, wählen Sie hier die Datei erneut, und der Upload geht weiter.',
+  'upload.goes_on': 'Er geht von selbst weiter, sobald die Verbindung wieder da ist.',
+  'upload.other_size':
+    'Diese Datei hat {size} Bytes, der Upload ist von einer mit {expected}. Wählen Sie die Datei, mit der er begonnen wurde, oder legen Sie ein weiteres Image an.',
+  'upload.other_file': 'Ist es dieselbe Datei?',
+  'upload.other_file.body':
+    'Begonnen wurde der Upload mit {name}, zuletzt geändert am {time}. Dies ist {other}, zuletzt geändert am {other_time}. Unterscheidet sich ihr Inhalt, wird das Image unbrauchbar.',
+  'upload.other_file.yes': 'Es ist dieselbe: den Rest senden',
+  'upload.waiting.named':
+    '{arrived} von {total} sind da. Wählen Sie dieselbe Datei noch einmal, {name}: nur der Rest wird gesendet.',
   'upload.waiting': 'Wartet auf seine Datei',
   'upload.waiting.again': '{arrived} davon sind da. Wählen Sie dieselbe Datei noch einmal: nur der Rest wird gesendet.',
   'upload.waiting.first': 'Wählen Sie hier die Datei, und sie wird gesendet.',

@@ -85,6 +85,7 @@ export const en = {
   'signature.file': 'Read it from a file',
   signing_key: 'Signing key',
   signature_algorithm: 'Algorithm',
+  'signature_algorithm.of_key': 'The first of its key',
   properties: 'What the guest is given',
   'properties.none': 'Nothing in particular: virtio disks and network cards.',
   'property.os': 'System',
@@ -122,6 +123,7 @@ export const en = {
   'checksum.failed': 'Its checksum could not be taken: {why}',
   upload: 'Upload',
   'upload.sending': 'sending',
+  'upload.broken': 'the line broke, tried again',
   'upload.paused': 'paused',
   'upload.sent': 'sent, being checked',
   'upload.failed': 'stopped',
@@ -132,6 +134,14 @@ export const en = {
   'upload.minutes': '{n} min left',
   'upload.leave':
     'Go to other pages as you like; only keep this tab open. If it closes, choose the file again here, and the upload goes on.',
+  'upload.goes_on': 'It goes on by itself once the connection is back.',
+  'upload.other_size':
+    'This file has {size} bytes, and the upload is of one with {expected}. Choose the file that it was begun with, or add another image.',
+  'upload.other_file': 'Is it the same file?',
+  'upload.other_file.body':
+    'The upload was begun with {name}, changed last on {time}. This is {other}, changed last on {other_time}. If their contents differ, the image will be broken.',
+  'upload.other_file.yes': 'It is the same: send the rest',
+  'upload.waiting.named': '{arrived} of {total} are here. Choose the same file again, {name}: only the rest is sent.',
   'upload.waiting': 'Waiting for its file',
   'upload.waiting.again': '{arrived} of it are here. Choose the same file again: only the rest is sent.',
   'upload.waiting.first': 'Choose the file here and it is sent.',

@@ -1,15 +1,24 @@
 /**
  * The uploads of this tab: sent by tus piece by piece, so that one goes on where it stopped, after a pause, a lost connection or a
- * reload with the same file. They go on while one looks at other pages. Not its job: how they are shown (upload-card.tsx).
+ * reload with the same file. They go on while one looks at other pages, works in another project, or signs in again as the same person.
+ * Not its job: how they are shown (upload-card.tsx).
  */
 import { useSyncExternalStore } from 'react'
-import { uploadByTus, uploadedBytes } from '../../sdk/tus.ts'
-import { client } from '../session/session.ts'
+import type { ApiClient } from '../../sdk/client.ts'
+import { ApiProblem, ConnectionFailed } from '../../sdk/errors.ts'
+import { uploadByTus, uploadState } from '../../sdk/tus.ts'
+import { live } from '../live/stream.ts'
+import { client, expire, lentClient, onSession, sessionNow, sessionState } from '../session/session.ts'
+import { forgetFile, rememberFile } from './remembered.ts'
 
 export interface Upload {
   image_id: string
   file: File
-  phase: 'sending' | 'paused' | 'sent' | 'failed'
+  /** Whose it is: with the sign-out, or another person's sign-in, it ends. */
+  user_id: string
+  client: ApiClient
+  /** 'broken': between two tries. */
+  phase: 'sending' | 'broken' | 'paused' | 'sent' | 'failed'
   sent_bytes: number
   /** Null until it can be told. */
   bytes_per_s: number | null
@@ -28,9 +37,13 @@ const listeners = new Set<() => void>()
 function become(next: ReadonlyMap<string, Upload>): void {
   uploads = next
   for (const listener of listeners) listener()
-  const sending = [...next.values()].some(one => one.phase === 'sending')
+  const sending = [...next.values()].some(isUnderWay)
   if (sending) addEventListener('beforeunload', warn)
   else removeEventListener('beforeunload', warn)
+}
+
+export function isUnderWay({ phase }: Upload): boolean {
+  return phase === 'sending' || phase === 'broken'
 }
 
 /** The browser asks whether to leave. */
@@ -43,13 +56,23 @@ function put(image_id: string, changes: Partial<Upload>): void {
 
 const pathOf = (image_id: string) => `/v1/image-uploads/${image_id}`
 
-/** What has arrived of an upload that was begun elsewhere, or before a reload. */
-export function arrivedBytes(image_id: string, signal: AbortSignal): Promise<number> {
-  return uploadedBytes(client(), { path: pathOf(image_id), signal })
+/** What has arrived of an upload that was begun elsewhere, or before a reload; and of how much. */
+export function arrivedOf(image_id: string, signal: AbortSignal): ReturnType<typeof uploadState> {
+  return uploadState(client(), { path: pathOf(image_id), signal })
 }
 
 export function startUpload(image_id: string, file: File): void {
-  const upload: Upload = { image_id, file, phase: 'sending', sent_bytes: 0, bytes_per_s: null, error: undefined }
+  const upload: Upload = {
+    image_id,
+    file,
+    user_id: sessionNow().user.id,
+    client: lentClient(),
+    phase: 'sending',
+    sent_bytes: 0,
+    bytes_per_s: null,
+    error: undefined,
+  }
+  rememberFile(image_id, file)
   become(new Map(uploads).set(image_id, upload))
   void send(upload)
 }
@@ -62,26 +85,57 @@ export function pauseUpload(image_id: string): void {
 /** Also once it has failed. */
 export function resumeUpload(image_id: string): void {
   const upload = uploads.get(image_id)
-  if (!upload || upload.phase === 'sending') return
-  put(image_id, { phase: 'sending', error: undefined })
-  void send(upload)
+  if (!upload || isUnderWay(upload)) return
+  const now = isSignedOut(upload.error) ? { ...upload, client: lentClient() } : upload
+  put(image_id, { phase: 'sending', client: now.client, error: undefined })
+  void send(now)
 }
 
-async function send({ image_id, file }: Upload): Promise<void> {
+/** What is to be asked by HEAD is answered without words: by its status alone. */
+const isSignedOut = (error: unknown) => error instanceof ApiProblem && error.status === 401
+
+/** It has stopped, and goes on by itself once the connection is back. */
+export function goesOn({ phase, error }: Pick<Upload, 'phase' | 'error'>): boolean {
+  return phase === 'failed' && (error instanceof ConnectionFailed || isSignedOut(error))
+}
+
+function goOn(): void {
+  for (const upload of uploads.values()) if (goesOn(upload)) resumeUpload(upload.image_id)
+}
+
+addEventListener('online', goOn)
+live.subscribe(() => {
+  if (live.state === 'live') goOn()
+})
+
+onSession(() => {
+  const state = sessionState()
+  const user_id = state.kind === 'signed-in' ? state.session.user.id : undefined
+  const ours = [...uploads].filter(([, upload]) => upload.user_id === user_id)
+  if (ours.length === uploads.size) return
+  for (const upload of uploads.values()) if (upload.user_id !== user_id) stops.get(upload.image_id)?.abort()
+  become(new Map(ours))
+})
+
+async function send({ image_id, file, client: its }: Upload): Promise<void> {
   const stop = new AbortController()
   stops.set(image_id, stop)
   const meter = new Meter()
   try {
-    await uploadByTus(client(), {
+    await uploadByTus(its, {
       path: pathOf(image_id),
       size_bytes: file.size,
       signal: stop.signal,
       piece: async offset => new Uint8Array(await file.slice(offset, offset + meter.piece_bytes).arrayBuffer()),
-      on_progress: sent_bytes => put(image_id, { sent_bytes, bytes_per_s: meter.sent(sent_bytes) }),
+      on_progress: sent_bytes => put(image_id, { phase: 'sending', sent_bytes, bytes_per_s: meter.sent(sent_bytes) }),
+      on_break: () => put(image_id, { phase: 'broken', bytes_per_s: null }),
     })
+    forgetFile(image_id)
     put(image_id, { phase: 'sent', sent_bytes: file.size, bytes_per_s: null })
   } catch (error) {
-    if (!stop.signal.aborted) put(image_id, { phase: 'failed', bytes_per_s: null, error })
+    if (stop.signal.aborted) return
+    put(image_id, { phase: 'failed', bytes_per_s: null, error })
+    if (isSignedOut(error)) expire(its)
   } finally {
     if (stops.get(image_id) === stop) stops.delete(image_id)
   }

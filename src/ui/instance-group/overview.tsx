@@ -5,7 +5,7 @@ import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { InstanceStateLabel } from '../instance/state.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn, ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -55,14 +55,7 @@ function Members({ item }: { item: InstanceGroup }) {
       keyOf={one => one.id}
       empty={words('instances.none')}
       columns={[
-        {
-          title: words('name'),
-          cell: one => (
-            <ThingLink noun="instance" id={one.id}>
-              {one.name}
-            </ThingLink>
-          ),
-        },
+        nameColumn('instance', words('name')),
         { title: words('state'), cell: one => <InstanceStateLabel instance={one} /> },
         {
           title: words('host'),

@@ -9,6 +9,7 @@ import type { Session } from '../../api/session.ts'
 import type { Volume } from '../../api/volume.ts'
 import { routes } from '../api/routes.ts'
 import { screenFields } from '../console/screen-settings.tsx'
+import { base64OfText } from '../parts/base64.ts'
 import { CreatePage, type FormField, plainInput, type Values } from '../parts/form.tsx'
 import { To } from '../parts/link.tsx'
 import { size } from '../parts/time.tsx'
@@ -19,7 +20,6 @@ import { KeysField } from './keys-field.tsx'
 import { Plan } from './plan.tsx'
 import { recoveryFields } from './recovery.tsx'
 
-const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)))
 const texts = (value: unknown) => (Array.isArray(value) ? (value as string[]).filter(text => text.trim() !== '') : [])
 
 /** What is sent of what was chosen; what is hidden is not said. */
@@ -35,7 +35,7 @@ function toInput(values: Values) {
     ...(apart.length > 0 && { different_from: apart }),
     ...(beside.length > 0 && { same_as: beside }),
     ...(boot_from === 'volume' ? { boot_volume_id } : boot_from === 'network' ? { boot: 'network' } : { image_id }),
-    ...(typeof user_data === 'string' && user_data !== '' && { user_data: base64(user_data) }),
+    ...(typeof user_data === 'string' && user_data !== '' && { user_data: base64OfText(user_data) }),
     ...(typeof public_key === 'string' && public_key.trim() !== '' && { public_keys: [public_key.trim()] }),
     ...(start_now === false && { start: false }),
     ...(config_drive === false && { config_drive: false }),
@@ -174,10 +174,10 @@ function moreFields(session: Session): FormField[] {
       help: words('fixed_addresses.help'),
       when: hasOneNic,
     },
-    { name: 'zone_id', title: words('zone'), kind: 'noun', from: routes.zone.list, help: words('zone.help') },
+    { name: 'zone_id', title: words('zone'), kind: 'noun', from: routes.zone.list, empty: words('zone.any') },
     ...(may(session, routes.host.list)
       ? ([
-          { name: 'host_id', title: words('host'), kind: 'noun', from: routes.host.list, help: words('host.help') },
+          { name: 'host_id', title: words('host'), kind: 'noun', from: routes.host.list, empty: words('host.any') },
         ] as const)
       : []),
     {

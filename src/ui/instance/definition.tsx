@@ -1,7 +1,7 @@
 /** Instances: list, page, moves, form. What can be done with one comes from the one table of moves in src/model. */
 import InstanceIcon from '@patternfly/react-icons/dist/esm/icons/server-icon'
 import type { Instance } from '../../api/instance.ts'
-import { type InstanceMove, mayMove } from '../../model/instance.ts'
+import { type InstanceMove, instanceStates, mayMove } from '../../model/instance.ts'
 import { routes } from '../api/routes.ts'
 import { words as consoleWords } from '../console/text.ts'
 import { words as migrationWords } from '../migration/text.ts'
@@ -10,6 +10,7 @@ import { ThingLink } from '../parts/link.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
 import { InstanceStateLabel } from './state.tsx'
+import { words as shared } from '../text/shared.ts'
 import { words as recovery } from './recovery-text.ts'
 import { words } from './text.ts'
 
@@ -51,6 +52,7 @@ export const instance = defineNoun<Instance>({
   icon: InstanceIcon,
   list: routes.instance.list,
   default_sort: 'name',
+  searched_by: () => shared('list.search.addresses'),
   get: { route: routes.instance.get, param: 'instance' },
   columns: [
     { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
@@ -58,6 +60,7 @@ export const instance = defineNoun<Instance>({
       id: 'state',
       title: () => words('state'),
       cell: one => <InstanceStateLabel instance={one} />,
+      sort: 'state',
       width: 'minmax(7rem, 1fr)',
     },
     {
@@ -95,6 +98,12 @@ export const instance = defineNoun<Instance>({
     },
   ],
   filters: [
+    {
+      field: 'state',
+      title: () => words('state'),
+      kind: 'choices',
+      options: instanceStates.map(state => ({ value: state, title: () => words(`state.${state}`) })),
+    },
     { field: 'image_id', title: () => words('image'), kind: 'noun', noun: 'image' },
     { field: 'host_id', title: () => words('host'), kind: 'noun', noun: 'host' },
     { field: 'deleted', title: () => words('deleted'), kind: 'yes' },
@@ -178,19 +187,43 @@ export const instance = defineNoun<Instance>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
-    { id: 'disks', title: () => words('disks'), load: () => import('./disks.tsx'), needs: routes.volume.list },
-    { id: 'nics', title: () => words('nics'), load: () => import('./nics.tsx'), needs: routes.port.list },
+    {
+      id: 'disks',
+      title: () => words('disks'),
+      load: () => import('./disks.tsx'),
+      needs: routes.volume.list,
+      calls: one => [{ route: routes.volume.list, input: { query: { instance_id: one.id } } }],
+    },
+    {
+      id: 'nics',
+      title: () => words('nics'),
+      load: () => import('./nics.tsx'),
+      needs: routes.port.list,
+      calls: one => [{ route: routes.port.list, input: { query: { instance_id: one.id } } }],
+    },
     {
       id: 'console',
       title: () => consoleWords('console'),
       load: () => import('../console/instance-console.tsx'),
       needs: routes.instance.console,
+      calls: one => [
+        { route: routes.instance.console, input: of(one) },
+        { route: routes.console.list, input: of(one) },
+      ],
     },
     {
       id: 'log',
       title: () => consoleWords('log'),
       load: () => import('../console/log.tsx'),
       needs: routes.instance.log,
+      calls: one => [{ route: routes.instance.log, input: { ...of(one), query: { tail_bytes: 65_536 } } }],
+    },
+    {
+      id: 'guest',
+      title: () => words('tab.guest'),
+      load: () => import('./guest.tsx'),
+      needs: routes.instance.guest,
+      calls: one => [{ route: routes.instance.guest, input: of(one) }],
     },
     { id: 'metrics', title: () => words('metrics'), load: () => import('./metrics.tsx') },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
@@ -200,14 +233,26 @@ export const instance = defineNoun<Instance>({
       load: () => import('./people.tsx'),
       // Who gives instances to people knows the people.
       needs: routes.user.list,
+      calls: one => [{ route: routes['role-grant'].list, input: { query: { instance_id: one.id } } }],
     },
-    { id: 'placement', title: () => words('placement'), load: () => import('./placement.tsx') },
+    {
+      id: 'placement',
+      title: () => words('placement'),
+      load: () => import('./placement.tsx'),
+      calls: one => [{ route: routes.instance.explain, input: of(one) }],
+    },
   ],
   badge: one => <InstanceStateLabel instance={one} />,
   create: { route: routes.instance.create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),
-  matches: (one, query) => (query.deleted === 'true') === (one.deleted_at !== null) && null,
+  // Asked for by state, whether deleted ones are among them is said by that.
+  matches: (one, query) =>
+    query.deleted === undefined && query.state !== undefined
+      ? null
+      : (query.deleted === 'true') === (one.deleted_at !== null) && null,
 })
+
+const of = (one: Instance) => ({ params: { instance: one.id } })
 
 function Addresses({ instance: { addresses } }: { instance: Instance }) {
   if (addresses.length === 0) return <>–</>

@@ -4,7 +4,7 @@ import type { Volume } from '../../api/volume.ts'
 import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Actions } from '../parts/actions.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -30,14 +30,7 @@ export default function InstanceDisks({ item }: { item: Instance }) {
       keyOf={one => one.id}
       empty={words('disks.none')}
       columns={[
-        {
-          title: words('disks.name'),
-          cell: one => (
-            <ThingLink noun="volume" id={one.id}>
-              {one.name}
-            </ThingLink>
-          ),
-        },
+        nameColumn('volume', words('disks.name')),
         { title: volumeWords('role'), cell: one => volumeWords(`role.${one.role}`) },
         { title: volumeWords('size'), cell: one => size(one.size_mib, 'MiB'), numeric: true },
         { title: volumeWords('bus'), cell: one => one.bus },

@@ -36,11 +36,14 @@ export default function InstancePlacement({ item }: { item: Instance }) {
 /** What each host said, and for what the others were refused. */
 export function Decision({ placement: data }: { placement: Placement }) {
   const refused = Object.entries(data.refusals)
+  // Of many hosts only the best are told of.
+  const more = (data.fitting ?? 0) - data.hosts.filter(host => host.refused === null).length
   // Somebody who may not see hosts is told of none of them.
   const is_untold = data.hosts.length === 0 && (data.host_id !== null || refused.length > 0)
   return (
     <div className="croft-stack">
       {is_untold ? <p className="croft-muted">{words('placement.untold')}</p> : <Hosts placement={data} />}
+      {!is_untold && more > 0 && <p className="croft-muted">{words('placement.fit_more', { n: more })}</p>}
       {data.reasons.length > 0 && <Reasons reasons={data.reasons} />}
     </div>
   )

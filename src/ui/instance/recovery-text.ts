@@ -12,6 +12,7 @@ export const words = catalogue({
     'availability.help':
       'On another host only with disks in a pool that hosts share. Without any controller it stops after half a minute, so that it never runs twice.',
     high: 'highly available, priority {n}',
+    ha_obstacle: 'Not started elsewhere now',
     ha_priority: 'Priority then',
     'ha_priority.help': '0 to 100: those with more are started first when hosts are lost. 50 unless said otherwise.',
     on_crash: 'When its guest crashes',
@@ -42,6 +43,7 @@ export const words = catalogue({
     'availability.help':
       'Auf einem anderen Host nur mit Disks in einem Pool, den Hosts sich teilen. Ohne Controller hält sie nach einer halben Minute an, damit sie nie zweimal läuft.',
     high: 'hochverfügbar, Priorität {n}',
+    ha_obstacle: 'Startet jetzt nicht anderswo',
     ha_priority: 'Priorität dabei',
     'ha_priority.help': '0 bis 100: wer mehr hat, startet zuerst, wenn Hosts verloren gehen. Ohne Angabe 50.',
     on_crash: 'Wenn ihr Gast abstürzt',

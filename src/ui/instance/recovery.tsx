@@ -1,4 +1,5 @@
 /** What becomes of an instance when its host is lost or its guest fails: fields of its form, a dialog, and what happened. */
+import { Alert } from '@patternfly/react-core'
 import type { Instance } from '../../api/instance.ts'
 import { availabilities, crashActions, watchdogActions } from '../../model/availability.ts'
 import { routes } from '../api/routes.ts'
@@ -50,10 +51,15 @@ export default function RecoverySettings({ item, done }: { item: Instance; done:
 type Fact = readonly [string, React.ReactNode]
 
 /** For the list of facts on its page. */
-export function recoveryFacts({ availability, ha_priority, crashes, watchdog }: Instance): (Fact | false)[] {
+export function recoveryFacts(item: Instance): (Fact | false)[] {
+  const { availability, ha_priority, ha_obstacle, crashes, watchdog } = item
   const high = availability === 'high'
   return [
     [words('availability'), high ? words('high', { n: ha_priority }) : words('availability.restart')],
+    ha_obstacle !== null && [
+      words('ha_obstacle'),
+      <Alert key="obstacle" isInline isPlain variant="warning" title={ha_obstacle} />,
+    ],
     crashes !== null && [
       words('crashes'),
       <span key="crashes">

@@ -5,21 +5,21 @@ import type { Host } from '../../api/host.ts'
 import type { Instance } from '../../api/instance.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { RestartOutcome } from '../ha-restart/outcome.tsx'
 import { NameOf } from '../parts/name-of.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
-import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
 import { words } from './restarts-text.ts'
-
-const tones = { running: 'good', failed: 'bad', no_room: 'bad', given_up: 'off' } as const
 
 export function Restarts({ instance: { id } }: { instance: Instance }) {
   // Whom only single instances were given to does not see what befell their project's.
   const enabled = may(useSession(), routes['ha-restart'].list)
   const query = { instance_id: id, limit: 50 }
-  const { data } = useRead(routes['ha-restart'].list, { query }, { follows: ['instance'], of: id, enabled })
-  return <RestartCard title={words('title')} restarts={data?.items ?? []} />
+  const { data, error } = useRead(routes['ha-restart'].list, { query }, { follows: ['ha-restart'], enabled })
+  if (!data) return <ProblemAlert error={error} />
+  return <RestartCard title={words('title')} restarts={data.items} />
 }
 
 export function RestartsFrom({ host: { id } }: { host: Host }) {
@@ -27,8 +27,9 @@ export function RestartsFrom({ host: { id } }: { host: Host }) {
   const all = session.permissions.system.includes('instance.read')
   const query = { from_host_id: id, limit: 50, ...(all && { all_projects: true }) }
   const enabled = may(session, routes['ha-restart'].list)
-  const { data } = useRead(routes['ha-restart'].list, { query }, { follows: ['instance', 'host'], enabled })
-  return <RestartCard title={words('title.host')} restarts={data?.items ?? []} with_instances />
+  const { data, error } = useRead(routes['ha-restart'].list, { query }, { follows: ['ha-restart'], enabled })
+  if (!data) return <ProblemAlert error={error} />
+  return <RestartCard title={words('title.host')} restarts={data.items} with_instances />
 }
 
 function RestartCard({
@@ -60,11 +61,7 @@ function RestartCard({
             { title: words('reason'), cell: one => one.reason },
             {
               title: words('outcome'),
-              cell: one => (
-                <StateLabel tone={one.outcome ? tones[one.outcome] : 'busy'} why={one.failure}>
-                  {words(`outcome.${one.outcome ?? 'open'}`)}
-                </StateLabel>
-              ),
+              cell: one => <RestartOutcome restart={one} />,
             },
           ]}
         />

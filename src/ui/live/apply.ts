@@ -82,9 +82,10 @@ export class Applier {
       verdicts.set(id, verdict)
       now.set(id, verdict === false ? null : item)
     }
-    const { pages: replaced, missing } = replace(data.pages, now)
+    const sort = String(asked.sort ?? definition?.default_sort ?? 'id')
+    const { pages: replaced, missing, moved } = replace(data.pages, now, sort)
     const fresh = [...missing].flatMap(id => (verdicts.get(id) === true ? (now.get(id) ?? []) : []))
-    const pages = insert(replaced, fresh, String(asked.sort ?? definition?.default_sort ?? 'id'))
+    const pages = insert(replaced, [...fresh, ...moved], sort)
     if (pages !== data.pages) this.cache.setQueryData(query.queryKey, { ...data, pages })
     if ([...missing].some(id => verdicts.get(id) === null)) this.refresh(query)
   }
@@ -131,7 +132,8 @@ export class Applier {
     const nouns = new Set(batch.map(event => event.noun))
     const ids = new Set(batch.map(event => event.resource_id))
     const asked = batch.some(event => event.request_id !== null)
-    for (const query of this.cache.getQueryCache().findAll({ queryKey: ['read'] })) {
+    const queries = this.cache.getQueryCache()
+    for (const query of [...queries.findAll({ queryKey: ['read'] }), ...queries.findAll({ queryKey: ['list'] })]) {
       const { follows, of } = (query.meta ?? {}) as { follows?: readonly string[]; of?: string }
       // Whatever it is about: all, or what someone asked for and no host told by itself.
       if (follows?.includes('*') || (asked && follows?.includes('*asked'))) this.refresh(query)
@@ -202,8 +204,13 @@ function matches(item: Item, asked: ListQuery): boolean | null {
     const value = field === 'search' ? item.name : (item as Item & Record<string, unknown>)[field]
     if (value === undefined) verdict = null
     else if (field === 'search') {
-      if (!text(value).toLowerCase().includes(text(wanted).toLowerCase())) return false
-    } else if (text(value) !== text(wanted)) return false
+      const looked_for = text(wanted).toLowerCase()
+      if (text(value).toLowerCase().includes(looked_for)) continue
+      if (item.id.startsWith(looked_for) || item.id.endsWith(looked_for)) continue
+      // It may have been found by an address, which the thing may have in many places.
+      if (!/[:.-]/.test(looked_for)) return false
+      verdict = null
+    } else if (!(Array.isArray(wanted) ? wanted : [wanted]).some(one => text(one) === text(value))) return false
   }
   return verdict
 }

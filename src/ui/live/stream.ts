@@ -13,6 +13,8 @@ interface Heard {
   events(batch: readonly Event[]): void
   /** Events may have been missed: what is shown must be read again. */
   gap(): void
+  /** It is open, for the first time or again: from here on nothing is missed. */
+  opened(): void
   refused(error: ApiProblem): void
 }
 
@@ -65,6 +67,7 @@ class Live {
         missed = false
         this.become('live')
         open.resolve()
+        heard.opened()
       },
       on_lost: () => this.become('lost'),
     }

@@ -7,8 +7,9 @@ import { SimpleTable } from '../parts/simple-table.tsx'
 import { timeText } from '../parts/time.tsx'
 import { usePreferences } from '../session/preferences.ts'
 import { regional } from '../text/language.ts'
+import { type TimeZone, zoneName } from '../text/time-zone.ts'
 import { valueText } from './format.ts'
-import type { GraphLine } from './graphs.ts'
+import { type GraphLine, devices_max, keyOf, marksOf } from './graphs.ts'
 import { words } from './text.ts'
 
 const dashes = [[], [6, 4], [2, 3]]
@@ -35,7 +36,7 @@ function subscribeTheme(listener: () => void): () => void {
 const isDark = () => document.documentElement.classList.contains('pf-v6-theme-dark')
 
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
-const lineColour = (place: number) => `--croft-line-${(place % 5) + 1}`
+const lineColour = (place: number) => `--croft-line-${(place % devices_max) + 1}`
 
 export default function MetricGraph(props: Props) {
   const { title, unit, times, lines, as_table } = props
@@ -50,7 +51,7 @@ export default function MetricGraph(props: Props) {
       )}
       <ul className="croft-legend" aria-label={words('legend', { title })}>
         {lines.map(line => (
-          <li key={`${line.resource_id} ${line.metric}`}>
+          <li key={keyOf(line)}>
             <svg viewBox="0 0 32 6" aria-hidden="true">
               <line
                 x1="0"
@@ -79,7 +80,7 @@ function useGraph(props: Props, setPointed: (place: number | null) => void) {
   const plot = useRef<uPlot | null>(null)
   const { time_zone } = usePreferences()
   const dark = useSyncExternalStore(subscribeTheme, isDark)
-  const shape = lines.map(line => `${line.resource_id} ${line.metric}`).join()
+  const shape = lines.map(keyOf).join()
   const data = useMemo((): uPlot.AlignedData => [[...times], ...lines.map(line => [...line.values])], [times, lines])
   const latest = useRef({ data, lines, onZoom })
   latest.current = { data, lines, onZoom }
@@ -104,23 +105,27 @@ function useGraph(props: Props, setPointed: (place: number | null) => void) {
   return box
 }
 
+/** An axis goes on a little after its last mark, so that a line there is seen. */
+const over = 1.04
+
 function optionsOf(
-  { unit, top, lines, time_zone }: Pick<Props, 'unit' | 'top' | 'lines'> & { time_zone: 'local' | 'utc' },
+  { unit, top, lines, time_zone }: Pick<Props, 'unit' | 'top' | 'lines'> & { time_zone: TimeZone },
   at: HTMLElement,
   told: { zoom(from_s: number, to_s: number): void; point(place: number | null): void },
 ): uPlot.Options {
   const text = colour('--pf-t--global--text--color--subtle')
   const grid = { stroke: colour('--pf-t--global--border--color--default'), width: 1 }
   const font = '12px system-ui, sans-serif'
+  const zone = zoneName(time_zone)
   return {
     width: at.clientWidth,
     height: at.clientHeight,
     legend: { show: false },
     cursor: { sync: { key: together.key }, drag: { x: true, y: false, setScale: false } },
-    ...(time_zone === 'utc' && { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') }),
+    ...(zone && { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), zone) }),
     scales: {
       x: { time: true },
-      y: { range: (_, __, most) => [0, top ?? Math.max(most ?? 0, unit === 'per_s' ? 1 : 0.01) * 1.08] },
+      y: { range: (_, __, most) => [0, top ?? (marksOf(unit, most ?? 0).at(-1) ?? 0) * over] },
     },
     axes: [
       { stroke: text, grid, ticks: grid, font, space: 60, size: 30, values: (_, splits) => timesOn(splits, time_zone) },
@@ -130,8 +135,7 @@ function optionsOf(
         ticks: grid,
         font,
         size: 74,
-        splits: (_, __, low, high) =>
-          Array.from({ length: 5 }, (_, n) => low + ((high - low) * n) / 4 / (top ? 1 : 1.08)),
+        splits: (_, __, ___, high) => (top ? [0, 1, 2, 3, 4].map(n => (top * n) / 4) : marksOf(unit, high / over)),
         values: (_, splits) => splits.map(value => valueText(unit, value)),
       },
     ],
@@ -147,9 +151,13 @@ function optionsOf(
     ],
     hooks: {
       setSelect: [
-        ({ select, posToVal }) => {
-          if (select.width < 4) return
-          told.zoom(posToVal(select.left, 'x'), posToVal(select.left + select.width, 'x'))
+        plot => {
+          const { left, width } = plot.select
+          if (width < 4) return
+          const [from_s, to_s] = [plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')]
+          // What was marked is all that there is then: the mark would lie over other times.
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
+          told.zoom(from_s, to_s)
         },
       ],
       setCursor: [({ cursor }) => told.point(cursor.idx ?? null)],
@@ -162,11 +170,11 @@ function lastOf({ values }: GraphLine): number | null {
 }
 
 /** As the user's language has it: hours where they tell points apart, days where those do. */
-function timesOn(splits: readonly number[], time_zone: 'local' | 'utc'): string[] {
+function timesOn(splits: readonly number[], time_zone: TimeZone): string[] {
   const apart_s = (splits[1] ?? 0) - (splits[0] ?? 0)
   const style: Intl.DateTimeFormatOptions =
     apart_s >= 86_400 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', hour12: false }
-  const format = new Intl.DateTimeFormat(regional(), { ...style, ...(time_zone === 'utc' && { timeZone: 'UTC' }) })
+  const format = new Intl.DateTimeFormat(regional(), { ...style, timeZone: zoneName(time_zone) })
   return splits.map(seconds => format.format(new Date(seconds * 1000)))
 }
 

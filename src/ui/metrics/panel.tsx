@@ -1,8 +1,18 @@
 /**
  * Metrics of one thing, and of others beside it to compare: graphs over a range of time that follow the present, or a part of the past
- * that was zoomed into. All of it is in the address. For the pages of instances and hosts.
+ * that was zoomed into. All of it is in the address. For the pages of instances, hosts and pools.
  */
-import { Button, Card, CardBody, CardTitle, Label, Switch, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core'
+import {
+  Button,
+  Card,
+  CardBody,
+  CardHeader,
+  CardTitle,
+  Label,
+  Switch,
+  ToggleGroup,
+  ToggleGroupItem,
+} from '@patternfly/react-core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import type { MetricHistory, MetricsNow } from '../../api/metrics.ts'
@@ -14,7 +24,8 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { timeText } from '../parts/time.tsx'
 import { usePreferences } from '../session/preferences.ts'
 import type { Search } from '../shell/router.tsx'
-import { type Graph, graphs, linesOf, timesOf, unitOf, withSample } from './graphs.ts'
+import { DeviceChoice, type DeviceName, labelled, MoreDevices } from './devices.tsx'
+import { type Graph, graphs, timesOf, unitOf, withSample } from './graphs.ts'
 import MetricGraph from './graph.tsx'
 import './metrics.css'
 import { MeasuringOff } from './off.tsx'
@@ -26,11 +37,15 @@ type RangeName = keyof typeof ranges
 const rangeNames = Object.keys(ranges) as RangeName[]
 const compared_max = 5
 
+type PanelKind = 'instance' | 'host' | 'pool'
+
 interface View {
   range: RangeName
   /** Zoomed into, seconds since 1970; null follows the present. */
   zoom: { from_s: number; to_s: number } | null
   others: readonly string[]
+  /** The graphs that have a line for each device. */
+  each: readonly Graph['id'][]
   as_table: boolean
 }
 
@@ -46,6 +61,7 @@ function useView(): [View, (changes: Partial<View>) => void] {
       .split(',')
       .filter(Boolean)
       .slice(0, compared_max - 1),
+    each: inOrder((search.devices ?? '').split(',')),
     as_table: search.table === 'true',
   }
   const change = (changes: Partial<View>) => {
@@ -57,6 +73,7 @@ function useView(): [View, (changes: Partial<View>) => void] {
         ...(next.range !== '1h' && { range: next.range }),
         ...(next.zoom && { from: String(Math.floor(next.zoom.from_s)), to: String(Math.ceil(next.zoom.to_s)) }),
         ...(next.others.length > 0 && { compare: next.others.join(',') }),
+        ...(next.each.length > 0 && { devices: next.each.join(',') }),
         ...(next.as_table && { table: 'true' }),
       },
     } as never)
@@ -64,7 +81,19 @@ function useView(): [View, (changes: Partial<View>) => void] {
   return [view, change]
 }
 
-export default function MetricsPanel({ kind, id }: { kind: 'instance' | 'host'; id: string }) {
+/** In the order of the graphs, so that the same choice has the same address; without what is no graph of devices. */
+function inOrder(named: readonly string[]): Graph['id'][] {
+  return graphs.flatMap(({ id, per_device }) => (per_device && named.includes(id) ? id : []))
+}
+
+interface PanelProps {
+  kind: PanelKind
+  id: string
+  /** What people call its disks and NICs, where the page knows; without it they are called as they are measured. */
+  deviceName?: DeviceName
+}
+
+export default function MetricsPanel({ kind, id, deviceName }: PanelProps) {
   const [view, change] = useView()
   const resource = useMemo(() => [id, ...view.others.filter(one => one !== id)], [id, view.others.join()])
   const { history, error, loading } = useHistory(resource, view)
@@ -75,26 +104,30 @@ export default function MetricsPanel({ kind, id }: { kind: 'instance' | 'host'; 
       <CompareBar kind={kind} id={id} names={names} view={view} change={change} />
       <ProblemAlert error={error} />
       {loading && !history && <Loading />}
-      {history && <Graphs kind={kind} history={history} view={view} change={change} />}
+      {history && <Graphs {...{ kind, id, deviceName, history, view, change }} />}
     </div>
   )
 }
 
 /** Read once; from then on samples are put to its end, as long as the present is looked at. */
-function useHistory(resource: readonly string[], { range, zoom }: View) {
+function useHistory(resource: readonly string[], { range, zoom, each }: View) {
   // Grows when samples were missed, so that all is read again.
   const [begun, setBegun] = useState(() => ({ at_ms: Date.now() }))
   const missed = useCallback(() => setBegun({ at_ms: Date.now() }), [])
-  const begin_ms = useMemo(() => Date.now(), [range, zoom === null, begun])
+  const devices = each.length > 0
+  // What is asked anew is asked up to now: samples go on from there.
+  const begin_ms = useMemo(() => Date.now(), [range, zoom === null, begun, resource, devices])
   const span = zoom ?? { from_s: begin_ms / 1000 - ranges[range], to_s: begin_ms / 1000 }
   const [from, to] = [new Date(span.from_s * 1000).toISOString(), new Date(span.to_s * 1000).toISOString()]
-  const read = useRead(routes.metrics.get, { query: { resource: [...resource], from, to } })
+  const read = useRead(routes.metrics.get, {
+    query: { resource: [...resource], from, to, ...(devices && { devices }) },
+  })
   const [history, setHistory] = useState<MetricHistory | undefined>(undefined)
   useEffect(() => {
     if (read.data) setHistory(read.data)
   }, [read.data])
   const sample = useCallback((now: MetricsNow) => setHistory(before => before && withSample(before, now)), [])
-  useSamples(resource, zoom === null && read.data !== undefined, sample, missed)
+  useSamples({ resource, devices }, zoom === null && read.data !== undefined, sample, missed)
   return { history, error: read.error, loading: read.isLoading }
 }
 
@@ -160,7 +193,7 @@ function CompareBar({
   names,
   view,
   change,
-}: BarProps & { kind: 'instance' | 'host'; id: string; names: ReadonlyMap<string, string> }) {
+}: BarProps & { kind: PanelKind; id: string; names: ReadonlyMap<string, string> }) {
   const add = (other: string | undefined) => {
     if (other && other !== id && !view.others.includes(other)) change({ others: [...view.others, other] })
   }
@@ -194,39 +227,49 @@ function CompareBar({
   )
 }
 
-function Graphs({ kind, history, view, change }: BarProps & { kind: 'instance' | 'host'; history: MetricHistory }) {
+type GraphsProps = BarProps & PanelProps & { history: MetricHistory }
+
+function Graphs(props: GraphsProps) {
+  const { kind, history } = props
   const times = useMemo(() => timesOf(history), [history])
   const shown = graphs.filter(graph => graph.kinds.includes(kind))
   return (
     <div className="croft-graphs">
       {times.length === 0 && <MeasuringOff />}
       {shown.map(graph => (
-        <GraphCard key={graph.id} graph={graph} times={times} history={history} view={view} change={change} />
+        <GraphCard key={graph.id} {...props} graph={graph} times={times} />
       ))}
     </div>
   )
 }
 
-function GraphCard({
-  graph,
-  times,
-  history,
-  view,
-  change,
-}: BarProps & { graph: Graph; times: readonly number[]; history: MetricHistory }) {
-  const lines = useMemo(() => {
-    const names = new Map(history.resources.map(one => [one.resource_id, one.name]))
-    const labelled = linesOf(graph, history).map(line => {
-      const metric = words.maybe(line.metric) ?? line.metric
-      const label = names.size > 1 ? words('line', { name: names.get(line.resource_id) ?? '', metric }) : metric
-      return { ...line, label }
-    })
-    return labelled
-  }, [graph, history])
+function GraphCard(props: GraphsProps & { graph: Graph; times: readonly number[] }) {
+  const { kind, id, deviceName, graph, times, history, view, change } = props
+  const each = view.each.includes(graph.id)
+  const lines = useMemo(
+    () => labelled(graph, history, { each, id, deviceName }),
+    [graph, history, each, id, deviceName],
+  )
   const title = words(graph.id)
+  const choose = (chosen: boolean) => {
+    const others = view.each.filter(one => one !== graph.id)
+    change({ each: inOrder(chosen ? [...others, graph.id] : others) })
+  }
   return (
     <Card isCompact>
-      <CardTitle component="h2">{title}</CardTitle>
+      {graph.per_device?.includes(kind) ? (
+        <CardHeader
+          hasWrap
+          actions={{
+            hasNoOffset: true,
+            actions: <DeviceChoice graph={graph} each={each} onChange={choose} />,
+          }}
+        >
+          <CardTitle component="h2">{title}</CardTitle>
+        </CardHeader>
+      ) : (
+        <CardTitle component="h2">{title}</CardTitle>
+      )}
       <CardBody>
         <MetricGraph
           title={title}
@@ -237,6 +280,7 @@ function GraphCard({
           as_table={view.as_table}
           onZoom={(from_s, to_s) => change({ zoom: { from_s, to_s } })}
         />
+        {each && <MoreDevices graph={graph} history={history} />}
       </CardBody>
     </Card>
   )

@@ -14,17 +14,24 @@ import { client, expire } from '../session/session.ts'
 const silence_ms_max = 45_000
 const again_ms = [500, 2000, 5000]
 
+interface Followed {
+  resource: readonly string[]
+  /** Each of their disks, NICs and pools, too. */
+  devices: boolean
+}
+
 /** `missed`: the stream is open again, and what was measured meanwhile must be read. */
 async function follow(
-  resource: readonly string[],
+  { resource, devices }: Followed,
   heard: { sample(now: MetricsNow): void; missed(): void },
   signal: AbortSignal,
 ): Promise<void> {
   for (let tried = 0; !signal.aborted; tried++) {
     const silent = new AbortController()
+    const its = client()
     try {
-      const query = { resource: [...resource] }
-      const bytes = await client().stream(routes.metrics.stream, {
+      const query = { resource: [...resource], ...(devices && { devices }) }
+      const bytes = await its.stream(routes.metrics.stream, {
         query,
         signal: AbortSignal.any([signal, silent.signal]),
       })
@@ -35,7 +42,7 @@ async function follow(
       }
     } catch (error) {
       if (signal.aborted) return
-      if (error instanceof ApiProblem && error.code === 'not_signed_in') return expire()
+      if (error instanceof ApiProblem && error.code === 'not_signed_in') return expire(its)
       // What one may not see (any more) is told by the reading of the history.
       if (error instanceof ApiProblem && error.status < 500) return
     }
@@ -59,7 +66,7 @@ async function* watched(bytes: AsyncIterable<Uint8Array>, silent: AbortControlle
 
 /** While the component is there and `on` holds. The handlers may be others each time. */
 export function useSamples(
-  resource: readonly string[],
+  { resource, devices }: Followed,
   on: boolean,
   sample: (now: MetricsNow) => void,
   missed: () => void,
@@ -68,8 +75,8 @@ export function useSamples(
   useEffect(() => {
     if (!on) return undefined
     const stop = new AbortController()
-    void follow(key.split(' '), { sample, missed }, stop.signal)
+    void follow({ resource: key.split(' '), devices }, { sample, missed }, stop.signal)
     return () => stop.abort()
     // The handlers are the state's setters, which stay the same.
-  }, [key, on, sample, missed])
+  }, [key, devices, on, sample, missed])
 }

@@ -21,7 +21,7 @@ export default function BeginMigration({ item, done }: { item: Instance; done: (
           kind: 'noun',
           from: routes.host.list,
           only: host => mayTake(host as Host, item),
-          help: words('migrate.to.help'),
+          empty: words('migrate.to.any'),
           required: false,
         },
         {

@@ -56,7 +56,12 @@ export const network = defineNoun<Network>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
-    { id: 'ports', title: () => words('ports'), load: () => import('./ports.tsx') },
+    {
+      id: 'ports',
+      title: () => words('ports'),
+      load: () => import('./ports.tsx'),
+      calls: one => [{ route: routes.port.list, input: { query: { network_id: one.id } } }],
+    },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
   ],
   create: { route: routes.network.create, title: () => words('create'), load: () => import('./create.tsx') },

@@ -7,11 +7,12 @@ import { routes } from '../api/routes.ts'
 import { CallButton } from '../parts/call-button.tsx'
 import { DialogButton } from '../parts/dialog-button.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn } from '../parts/link.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
+import { words as shared } from '../text/shared.ts'
 import { AddSubnet, EditSubnet } from '../subnet/dialogs.tsx'
 import { whyNotOurs } from './shared.ts'
 import './network.css'
@@ -69,24 +70,17 @@ function Subnets({ item }: { item: Network }) {
         <ProblemAlert error={error} />
         <SimpleTable
           label={words('subnets')}
-          items={data?.items ?? []}
+          items={data?.items}
           keyOf={one => one.id}
-          empty={data ? words('subnets.none') : ''}
+          empty={words('subnets.none')}
           columns={[
-            {
-              title: words('name'),
-              cell: one => (
-                <ThingLink noun="subnet" id={one.id}>
-                  {one.name}
-                </ThingLink>
-              ),
-            },
+            nameColumn('subnet', words('name')),
             { title: words('cidr'), cell: one => <code>{one.cidr}</code> },
             { title: words('gateway'), cell: one => (one.gateway ? <code>{one.gateway}</code> : '–') },
             { title: words('dhcp'), cell: one => words(one.dhcp ? 'on' : 'off') },
             { title: words('dns'), cell: one => one.dns.join(', ') || '–' },
             {
-              title: '',
+              title: shared('actions'),
               cell: one => (
                 <span className="croft-row-acts">
                   <DialogButton

@@ -32,8 +32,8 @@ export interface Column<T> {
 export interface Filter {
   field: string
   title: Title
-  /** 'yes': only there when it is set. */
-  kind: 'choice' | 'noun' | 'yes'
+  /** 'yes': only there when it is set. 'choices': one or several; in the URL with commas between them. */
+  kind: 'choice' | 'choices' | 'noun' | 'yes'
   options?: readonly { value: string; title: Title }[]
   /** Whose names are to choose from. */
   noun?: string
@@ -67,6 +67,8 @@ export interface Tab<T> {
   needs?: Pick<Route, 'level' | 'needs'>
   /** Not for every thing. */
   when?(item: T): boolean
+  /** What it shows and does, as calls; of events, metrics and settings the page knows by itself. */
+  calls?(item: T): readonly { route: Route; input: LooseInput }[]
 }
 
 export interface NounDefinition<T extends Item = Item> {
@@ -100,10 +102,14 @@ export interface NounDefinition<T extends Item = Item> {
   empty_title?: Title
   /** Whether a list's query lets the thing in, where equal fields do not say it. Null: cannot be told. */
   matches?(item: T, query: Readonly<Record<string, unknown>>): boolean | null
-  /** Its list cannot be searched by name. */
+  /** What its list can be searched by; without it, name and id. */
+  searched_by?: Title
+  /** Its list cannot be searched. */
   not_searched?: boolean
   /** Of the whole cloud: no list of all projects' things. */
   of_the_cloud?: boolean
+  /** Other nouns whose events change what its list shows, such as sums over them: it is read again. Itself, where events of it say no more than its id. */
+  follows?: readonly string[]
   /** Lists of a project also have things of others, such as public images. */
   shared_between_projects?: boolean
   /** In the navigation only of who holds this; others come to it by links. */
@@ -130,6 +136,17 @@ export interface PageDefinition {
 export function defineNoun<T extends Item>(noun: NounDefinition<T>): NounDefinition {
   // Handlers of T are only ever given what the noun's own routes answered.
   return noun as NounDefinition<never> as NounDefinition
+}
+
+/** What a list is asked for: as its URL has it, with several choices apart. */
+export function queryOf(
+  noun: NounDefinition,
+  search: Readonly<Record<string, string>>,
+): Readonly<Record<string, unknown>> {
+  const several = new Set(noun.filters?.filter(one => one.kind === 'choices').map(one => one.field))
+  return Object.fromEntries(
+    Object.entries(search).map(([field, value]) => [field, several.has(field) ? value.split(',') : value]),
+  )
 }
 
 export function labelOf(noun: NounDefinition, item: Item): string {

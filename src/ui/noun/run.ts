@@ -1,40 +1,65 @@
-/** Runs an action on one thing or many: some at a time, each answered for; says in one notice what succeeded and what did not. */
+/** Runs an action on one thing or many: some at a time, each answered for; one notice says of each what has come of it. */
 import type { Operation } from '../../api/operation.ts'
 import { ask } from '../api/read.ts'
 import { sentenceOf } from '../parts/problem.tsx'
 import { operations } from '../shell/operations.ts'
-import { words } from '../text/shared.ts'
 import { type Action, type Item, labelOf, type NounDefinition } from './definition.ts'
 
 const at_once = 6
 
-export async function runAction(noun: NounDefinition, action: Action<Item>, items: readonly Item[]): Promise<void> {
-  const refused: { label: string; why: string; error: unknown }[] = []
-  const waiting = [...items]
+/** One that was chosen with the others, and that it cannot be done with. */
+export interface LeftOut {
+  item: Item
+  why: string
+}
+
+/** True: it was done, or is under way, with each. What was not is told in a notice. */
+export async function runAction(
+  noun: NounDefinition,
+  action: Action<Item>,
+  items: readonly Item[],
+  left_out: readonly LeftOut[] = [],
+): Promise<boolean> {
+  const [only, ...others] = items
+  if (only && others.length + left_out.length === 0) return runOne(noun, action, only)
+  const labels = items.map(item => labelOf(noun, item))
+  const notice = operations.several(action.title(), [
+    ...labels.map(label => ({ label, asked: false, operation: null })),
+    ...left_out.map(({ item, why }) => ({ label: labelOf(noun, item), asked: true, operation: null, refused: why })),
+  ])
+  const waiting = [...items.entries()]
+  let refused = left_out.length
   const work = async () => {
-    for (let item = waiting.shift(); item; item = waiting.shift()) {
-      const label = labelOf(noun, item)
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [n, item] = next
+      const part = { label: labels[n] ?? '', asked: true }
       try {
-        const { body } = await ask(action.route, action.input(item))
-        const operation = (body as { operation?: Operation } | undefined)?.operation
-        if (items.length > 1) continue
-        const title = `${action.title()}: ${label}`
-        if (operation) operations.started(title, operation)
-        else operations.said(title, { variant: 'success' })
+        notice.set(n, { ...part, operation: await operationOf(action, item) })
       } catch (error) {
-        refused.push({ label, why: sentenceOf(error), error })
+        refused++
+        notice.set(n, { ...part, operation: null, refused: sentenceOf(error) })
       }
     }
   }
   await Promise.all(Array.from({ length: Math.min(at_once, items.length) }, work))
-  const [first] = refused
-  if (items.length === 1) {
-    if (first) operations.said(`${action.title()}: ${first.label}`, { variant: 'danger', error: first.error })
-    return
+  return refused === 0
+}
+
+async function runOne(noun: NounDefinition, action: Action<Item>, item: Item): Promise<boolean> {
+  const title = `${action.title()}: ${labelOf(noun, item)}`
+  try {
+    const operation = await operationOf(action, item)
+    if (operation) operations.started(title, operation)
+    else operations.said(title, { variant: 'success' })
+    return true
+  } catch (error) {
+    operations.said(title, { variant: 'danger', error })
+    return false
   }
-  const done = items.length - refused.length
-  operations.said(`${action.title()}: ${words('bulk.done', { done, all: items.length })}`, {
-    variant: refused.length === 0 ? 'success' : done === 0 ? 'danger' : 'warning',
-    ...(refused.length > 0 && { detail: refused.map(({ label, why }) => `${label}: ${why}`).join('\n') }),
-  })
+}
+
+/** Null: it is done with the answer. */
+async function operationOf(action: Action<Item>, item: Item): Promise<Operation | null> {
+  const { body } = await ask(action.route, action.input(item))
+  return (body as { operation?: Operation } | undefined)?.operation ?? null
 }

@@ -3,6 +3,7 @@ import type { Session } from '../../api/session.ts'
 import { may, personaOf } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import type { Action, Item, NounDefinition } from './definition.ts'
+import type { LeftOut } from './run.ts'
 
 /** Who only operates is not shown what is another's work; who runs more is told what they lack. */
 export function actionsFor(session: Session, noun: NounDefinition): readonly Action<Item>[] {
@@ -23,4 +24,12 @@ export function whyNot(session: Session, action: Action<Item>, items: readonly I
 /** The things that it can be done with. */
 export function possible(action: Action<Item>, items: readonly Item[]): readonly Item[] {
   return items.filter(item => action.whyNot?.(item) === undefined)
+}
+
+/** The others, each with the reason. */
+export function leftOut(action: Action<Item>, items: readonly Item[]): readonly LeftOut[] {
+  return items.flatMap(item => {
+    const why = action.whyNot?.(item)
+    return why === undefined ? [] : { item, why }
+  })
 }

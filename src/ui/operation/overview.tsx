@@ -5,6 +5,7 @@ import { UserName } from '../grant/names.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Time } from '../parts/time.tsx'
 import { OperationProgress, OperationThing } from './state.tsx'
+import { Targets } from './targets.tsx'
 import { words } from './text.ts'
 
 const variants = {
@@ -17,9 +18,14 @@ const variants = {
 
 export default function OperationOverview({ item }: { item: Operation }) {
   const { targets, succeeded, failed, cancelled } = item
+  // Of several things each has its own reason, in the table.
+  const title =
+    targets > 1 && item.ended_at !== null && item.state !== 'succeeded'
+      ? words('targets.bad', { n: failed + cancelled, all: targets })
+      : item.reason
   return (
     <div className="croft-stack">
-      {item.reason !== null && <Alert isInline variant={variants[item.state]} title={item.reason} />}
+      {title !== null && <Alert isInline variant={variants[item.state]} title={title} />}
       <Card>
         <CardBody>
           <Facts
@@ -35,6 +41,7 @@ export default function OperationOverview({ item }: { item: Operation }) {
           />
         </CardBody>
       </Card>
+      {targets > 1 && <Targets operation={item} />}
     </div>
   )
 }

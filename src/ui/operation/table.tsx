@@ -8,7 +8,7 @@ import { words } from './text.ts'
 
 interface Props {
   label: string
-  operations: readonly Operation[]
+  operations: readonly Operation[] | undefined
   empty: string
   last: { title: string; cell(one: Operation): ReactNode }
 }

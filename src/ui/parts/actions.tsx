@@ -12,17 +12,19 @@ import {
 import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
 import { useNavigate } from '@tanstack/react-router'
 import { type RefObject, useEffect, useRef, useState } from 'react'
-import type { Action, Item, NounDefinition } from '../noun/definition.ts'
-import { runAction } from '../noun/run.ts'
-import { actionsFor, possible, whyNot } from '../noun/why-not.ts'
+import { type Action, type Item, labelOf, type NounDefinition } from '../noun/definition.ts'
+import { type LeftOut, runAction } from '../noun/run.ts'
+import { actionsFor, leftOut, possible, whyNot } from '../noun/why-not.ts'
 import { useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { ConfirmDialog } from './confirm.tsx'
 import { LazyPart } from './lazy.tsx'
+import { menuPlace } from './menu-place.ts'
 
 interface Chosen {
   action: Action<Item>
   items: readonly Item[]
+  left_out: readonly LeftOut[]
 }
 
 /**
@@ -57,14 +59,14 @@ export function Actions({
   const own = useRef<HTMLButtonElement>(null)
   const menu = at ?? own
   const actions = actionsFor(session, noun)
-  const run = ({ action, items }: Chosen) => {
+  const run = ({ action, items, left_out }: Chosen) => {
     setChosen(undefined)
-    void runAction(noun, action, items).then(() => {
-      if (layout === 'page' && action.leads_to === 'list') void navigate({ to: `/${noun.path}` })
+    void runAction(noun, action, items, left_out).then(done => {
+      if (done && layout === 'page' && action.leads_to === 'list') void navigate({ to: `/${noun.path}` })
     })
   }
   const choose = (action: Action<Item>) => {
-    const what = { action, items: possible(action, items) }
+    const what = { action, items: possible(action, items), left_out: leftOut(action, items) }
     if (action.confirm || action.dialog) setChosen(what)
     else run(what)
   }
@@ -107,7 +109,7 @@ export function Actions({
           shouldFocusFirstItemOnOpen
           onOpenChange={setOpen}
           onSelect={() => setOpen(false)}
-          popperProps={{ position: 'right' }}
+          popperProps={menuPlace}
           toggle={at ? { toggleNode: <></>, toggleRef: at } : toggle}
         >
           <DropdownList>
@@ -140,6 +142,7 @@ export function Actions({
         <ConfirmDialog
           title={chosen.action.confirm.title(chosen.items.length)}
           body={chosen.action.confirm.body(chosen.items)}
+          without={chosen.left_out.map(({ item, why }) => `${labelOf(noun, item)}: ${why}`)}
           yes={chosen.action.title()}
           danger={chosen.action.danger === true}
           onYes={() => run(chosen)}

@@ -1,10 +1,13 @@
 /** Asks before something is lost. The safe answer has the focus. */
-import { Button, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import { Alert, Button, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
 import { words } from '../text/shared.ts'
+
+const shown_max = 5
 
 export function ConfirmDialog({
   title,
   body,
+  without = [],
   yes,
   danger,
   onYes,
@@ -12,6 +15,8 @@ export function ConfirmDialog({
 }: {
   title: string
   body: string
+  /** Those chosen with which it cannot be done, each with why not. */
+  without?: readonly string[]
   yes: string
   danger: boolean
   onYes(): void
@@ -22,6 +27,12 @@ export function ConfirmDialog({
       <ModalHeader title={title} labelId="confirm-title" {...(danger && { titleIconVariant: 'warning' as const })} />
       <ModalBody id="confirm-body" className="croft-lines">
         {body}
+        {without.length > 0 && (
+          <Alert isInline isPlain variant="info" title={words('bulk.without', { n: without.length })}>
+            {without.slice(0, shown_max).join('\n')}
+            {without.length > shown_max && '\n…'}
+          </Alert>
+        )}
       </ModalBody>
       <ModalFooter>
         <Button variant={danger ? 'danger' : 'primary'} onClick={onYes}>

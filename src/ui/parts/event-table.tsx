@@ -21,7 +21,7 @@ export function EventTable({ noun, id }: { noun: string; id: string }) {
       <ProblemAlert error={error} />
       <SimpleTable
         label={words('events')}
-        items={data?.items ?? []}
+        items={data?.items}
         keyOf={one => one.cursor}
         empty={words('events.none')}
         columns={[
@@ -34,7 +34,8 @@ export function EventTable({ noun, id }: { noun: string; id: string }) {
   )
 }
 
-function detailText(detail: unknown): string {
+/** What there is to say of an event besides, such as why. */
+export function detailText(detail: unknown): string {
   if (typeof detail !== 'object' || detail === null)
     return detail === null || detail === undefined ? '' : JSON.stringify(detail)
   return Object.entries(detail)

@@ -1,5 +1,19 @@
 /** One filter of a list, by its kind. */
-import { FormSelect, FormSelectOption, InputGroup, InputGroupItem, Switch, TextInput } from '@patternfly/react-core'
+import {
+  Dropdown,
+  FormSelect,
+  FormSelectOption,
+  InputGroup,
+  InputGroupItem,
+  Menu,
+  MenuContent,
+  MenuItem,
+  MenuList,
+  MenuToggle,
+  Switch,
+  TextInput,
+} from '@patternfly/react-core'
+import { useState } from 'react'
 import { type Filter, labelOf } from '../noun/definition.ts'
 import { nounNamed } from '../noun/registry.ts'
 import { may, useSession } from '../session/session.ts'
@@ -23,6 +37,7 @@ export function FilterControl({ filter, value, onChange }: Props) {
         className="croft-switch"
       />
     )
+  if (filter.kind === 'choices') return <Choices filter={filter} value={value} onChange={onChange} />
   if (filter.kind === 'noun') return <NounFilter filter={filter} value={value} onChange={onChange} />
   return (
     <Choice
@@ -50,6 +65,42 @@ function Choice({
   )
 }
 
+/** Any of some: the list stays open while one chooses. */
+function Choices({ filter, value, onChange }: Props) {
+  const [open, setOpen] = useState(false)
+  const options = filter.options ?? []
+  const chosen = value?.split(',') ?? []
+  const choose = (one: string) => {
+    const now = chosen.includes(one) ? chosen.filter(other => other !== one) : [...chosen, one]
+    // In the order of the options, so that the same choice has the same URL.
+    onChange(options.flatMap(option => (now.includes(option.value) ? [option.value] : [])).join(',') || undefined)
+  }
+  const named = options.filter(option => chosen.includes(option.value)).map(option => option.title())
+  return (
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      toggle={ref => (
+        <MenuToggle ref={ref} isExpanded={open} onClick={() => setOpen(!open)}>
+          {named.length === 0 ? filter.title() : `${filter.title()}: ${named.join(', ')}`}
+        </MenuToggle>
+      )}
+    >
+      <Menu onSelect={(_, id) => choose(String(id))}>
+        <MenuContent>
+          <MenuList aria-label={filter.title()}>
+            {options.map(option => (
+              <MenuItem key={option.value} itemId={option.value} hasCheckbox isSelected={chosen.includes(option.value)}>
+                {option.title()}
+              </MenuItem>
+            ))}
+          </MenuList>
+        </MenuContent>
+      </Menu>
+    </Dropdown>
+  )
+}
+
 function NounFilter({ filter, value, onChange }: Props) {
   const session = useSession()
   const noun = nounNamed(filter.noun ?? '')
@@ -68,7 +119,7 @@ function NounChoice({ noun, ...props }: Props & { noun: NonNullable<ReturnType<t
             type="search"
             className="croft-look"
             aria-label={words('form.look', { title: props.filter.title() })}
-            placeholder={words('form.look.placeholder')}
+            placeholder={words('form.look', { title: props.filter.title() })}
             value={found.typed}
             onChange={(_, typed) => found.type(typed)}
           />

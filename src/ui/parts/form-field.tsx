@@ -18,6 +18,7 @@ import type { Route } from '../../api/route.ts'
 import type { FieldShape } from '../api/shapes.ts'
 import type { Item } from '../noun/definition.ts'
 import { words } from '../text/shared.ts'
+import { ProblemAlert } from './problem.tsx'
 import { TagsControl } from './tags-control.tsx'
 import { useFinding } from './use-finding.ts'
 
@@ -33,6 +34,9 @@ export interface FormField {
   required?: boolean
   /** Behind a number: GiB. */
   unit?: string
+  /** Of a number that the contract does not know. */
+  minimum?: number
+  maximum?: number
   /** Of a number that need not be whole. */
   step?: 'any'
   options?: readonly { value: string; title: string }[]
@@ -47,12 +51,24 @@ export interface FormField {
   describe?(item: Item): string
   /** Choose the first by itself. */
   first?: boolean
+  /** What it means to choose nothing, where one need not; by default "None" of things, and of words the default, as the contract has it. */
+  empty?: string
   /** Shown where there is nothing to choose from: what to do then. */
   none?: ReactNode
+  /** What a text has to look like (HTML, pattern); `help` says it in words. */
+  pattern?: string
+  /** Fields of the body that are made of this one: what is wrong with them is said here. */
+  covers?: readonly string[]
   /** Not for every case. */
   when?(values: Values): boolean
   /** Of the kind 'own'. */
   draw?(values: Values, set: (name: string, value: unknown) => void): ReactNode
+}
+
+/** A password is for nobody's eyes, also as part of a command. */
+export function withoutSecrets(values: Values, fields: readonly FormField[]): Values {
+  const secret = fields.filter(({ name, kind }) => kind === 'password' && values[name] !== undefined)
+  return { ...values, ...Object.fromEntries(secret.map(({ name }) => [name, `<${name}>`])) }
 }
 
 export interface FieldProps {
@@ -119,6 +135,7 @@ function Control({ field, shape, values, set, fault, id, required }: FieldProps 
           type={field.kind}
           value={text}
           {...(shape?.max_length && { maxLength: shape.max_length })}
+          {...(field.pattern && { pattern: field.pattern, title: field.help })}
           autoComplete={field.kind === 'password' ? 'new-password' : 'off'}
           onChange={(_, typed) => set(field.name, typed)}
         />
@@ -131,9 +148,9 @@ function Control({ field, shape, values, set, fault, id, required }: FieldProps 
               {...common}
               type="number"
               value={text}
-              min={shape?.minimum}
-              max={shape?.maximum}
-              {...(field.step && { step: field.step })}
+              min={field.minimum ?? shape?.minimum}
+              max={field.maximum ?? shape?.maximum}
+              step={shape?.type === 'number' ? 'any' : field.step}
               onChange={(_, typed) => set(field.name, typed === '' ? undefined : Number(typed))}
             />
           </InputGroupItem>
@@ -152,11 +169,14 @@ function Control({ field, shape, values, set, fault, id, required }: FieldProps 
       )
     case 'choice': {
       const options = field.options ?? shape?.options?.map(one => ({ value: one, title: one })) ?? []
+      const standard = options.find(one => one.value === shape?.default)?.title
+      const as_usual = words('form.standard') + (standard === undefined ? '' : `: ${standard}`)
       return (
         <Select
           id={id}
           value={text}
           required={required}
+          empty={field.empty ?? as_usual}
           validated={validated}
           options={options}
           onChange={chosen => set(field.name, chosen)}
@@ -195,6 +215,7 @@ function Select({
   id,
   value,
   required,
+  empty,
   validated,
   options,
   onChange,
@@ -202,6 +223,7 @@ function Select({
   id: string
   value: string
   required: boolean
+  empty: string
   validated: Validated
   options: readonly { value: string; title: string }[]
   onChange(value: string | undefined): void
@@ -215,7 +237,7 @@ function Select({
       aria-describedby={`${id}-help`}
       onChange={(_, chosen) => onChange(chosen || undefined)}
     >
-      <FormSelectOption value="" label={required ? words('form.choose') : words('form.standard')} isPlaceholder />
+      <FormSelectOption value="" label={required ? words('form.choose') : empty} isPlaceholder />
       {options.map(one => (
         <FormSelectOption key={one.value} value={one.value} label={one.title} />
       ))}
@@ -261,6 +283,7 @@ function NounControl({
       onChange={(_, typed) => found.type(typed)}
     />
   )
+  if (found.error && items.length === 0) return <ProblemAlert error={found.error} />
   if (found.ready && items.length === 0 && !look)
     return <p className="croft-muted">{field.none ?? words('form.nothing')}</p>
   if (field.kind === 'noun')
@@ -271,6 +294,7 @@ function NounControl({
           id={id}
           value={typeof value === 'string' ? value : ''}
           required={required}
+          empty={field.empty ?? words('form.none')}
           validated={validated}
           options={items.map(item => ({ value: item.id, title: title(item) }))}
           onChange={one => set(field.name, one)}

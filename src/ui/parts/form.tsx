@@ -5,7 +5,6 @@
 import {
   ActionGroup,
   Button,
-  ExpandableSection,
   Form,
   HelperText,
   HelperTextItem,
@@ -26,9 +25,10 @@ import { type FieldShape, loadShapes } from '../api/shapes.ts'
 import type { Item, NounDefinition } from '../noun/definition.ts'
 import { operations } from '../shell/operations.ts'
 import { words } from '../text/shared.ts'
-import { ApiCalls } from './api-call.tsx'
-import { FieldControl, type FormField, type Values } from './form-field.tsx'
+import { FoldedCalls } from './api-call.tsx'
+import { FieldControl, type FormField, type Values, withoutSecrets } from './form-field.tsx'
 import { addressOf } from './link.tsx'
+import { More } from './more-fields.tsx'
 import { useTitle } from './use-title.ts'
 import { faultsByField, ProblemAlert } from './problem.tsx'
 
@@ -57,14 +57,28 @@ function withoutEmpty(values: Values): Values {
 
 export const plainInput = (values: Values): LooseInput => ({ body: withoutEmpty(values) })
 
-function useForm({ route, initial, toInput = plainInput }: Props, done: (body: unknown, values: Values) => void) {
+/** What is wrong with fields of the body, at the fields that people see. */
+function asShown(faults: Faults, fields: readonly FormField[]): Faults {
+  const shown = new Map(faults)
+  for (const { name, covers } of fields) {
+    const fault = covers?.flatMap(one => faults.get(one) ?? [])[0]
+    if (fault !== undefined) shown.set(name, fault)
+  }
+  return shown
+}
+
+function useForm(
+  { route, initial, fields, more = [], toInput = plainInput }: Props,
+  done: (body: unknown, values: Values) => void,
+) {
   const id = useId()
   const [values, setValues] = useState<Values>(initial ?? {})
   const [failure, setFailure] = useState<unknown>()
   const [faults, setFaults] = useState<Faults>(new Map())
   const [busy, setBusy] = useState(false)
   const [shapes, setShapes] = useState<readonly FieldShape[]>([])
-  useEffect(() => void loadShapes().then(all => setShapes(all[route.name]?.body ?? [])), [route])
+  // Without them the form knows no limits beforehand: what was typed is still taken, or refused by the API.
+  useEffect(() => void loadShapes().then(all => setShapes(all[route.name]?.body ?? []), setFailure), [route])
   const unanswered = useRef<{ text: string; key: string }>(undefined)
   const send = (input: LooseInput) => {
     // Of what got no answer nobody knows whether it was done: asked again it must be the same request.
@@ -78,7 +92,7 @@ function useForm({ route, initial, toInput = plainInput }: Props, done: (body: u
       .catch((error: unknown) => {
         unanswered.current = error instanceof ConnectionFailed ? { text, key: idempotency_key } : undefined
         setFailure(error)
-        setFaults(faultsByField(error, values))
+        setFaults(asShown(faultsByField(error, values), [...fields, ...more]))
       })
       .finally(() => setBusy(false))
   }
@@ -108,7 +122,8 @@ function useForm({ route, initial, toInput = plainInput }: Props, done: (body: u
   }
   const shapeOf = (name: string) => shapes.find(shape => shape.name === name)
   const problem = <Problem failure={failure} faults={faults} onTop={sendOnTop} />
-  return { id, values, set, faults, problem, busy, submit, shapeOf, input: toInput(values) }
+  const shown = toInput(withoutSecrets(values, [...fields, ...more]))
+  return { id, values, set, faults, problem, busy, submit, shapeOf, shown }
 }
 
 type Faults = ReadonlyMap<string, string>
@@ -153,7 +168,7 @@ export function CreatePage({
 }) {
   const navigate = useNavigate()
   useTitle(noun.create?.title() ?? noun.title())
-  const { id, values, set, faults, problem, busy, submit, shapeOf, input } = useForm(props, (body, typed) => {
+  const { id, values, set, faults, problem, busy, submit, shapeOf, shown } = useForm(props, (body, typed) => {
     if (onDone) return onDone(body)
     const { operation, items, id: made_id } = body as Partial<Item> & { operation?: Operation; items?: Item[] }
     const title = `${noun.create?.title() ?? ''}: ${typed.name ?? ''}`
@@ -177,7 +192,13 @@ export function CreatePage({
     <div className="croft-create">
       <Title headingLevel="h1">{noun.create?.title()}</Title>
       <div className="croft-create-columns">
-        <Form id={id} onSubmit={whyNot === undefined ? submit : event => event.preventDefault()} className="croft-form">
+        <Form
+          id={id}
+          // What is missing or out of bounds the browser says, at its field: PatternFly would switch that off.
+          noValidate={false}
+          onSubmit={whyNot === undefined ? submit : event => event.preventDefault()}
+          className="croft-form"
+        >
           {problem}
           {props.fields.map(control)}
           {props.more && (
@@ -209,43 +230,17 @@ export function CreatePage({
         </Form>
         <aside className="croft-aside" aria-label={words('form.aside')}>
           {aside?.(values)}
-          <ExpandableSection toggleText={words('api_call')}>
-            <ApiCalls calls={[{ route: props.route, input }]} />
-          </ExpandableSection>
+          <FoldedCalls calls={[{ route: props.route, input: shown }]} />
         </aside>
       </div>
     </div>
   )
 }
 
-/** Folded away until asked for, or until something in it is wrong: what is out of sight cannot be put right. */
-function More({ form, faulty, children }: { form: string; faulty: boolean; children: ReactNode }) {
-  const [open, setOpen] = useState(false)
-  useEffect(() => {
-    if (faulty) setOpen(true)
-  }, [faulty])
-  const unfold = () => {
-    if (open) return
-    setOpen(true)
-    // The browser points at it once it can be seen.
-    requestAnimationFrame(() => {
-      const element = document.getElementById(form)
-      if (element instanceof HTMLFormElement) element.reportValidity()
-    })
-  }
-  return (
-    <ExpandableSection
-      toggleText={words('form.more')}
-      isExpanded={open}
-      onToggle={(_, expanded) => setOpen(expanded)}
-      onInvalidCapture={unfold}
-    >
-      <div className="croft-stack">{children}</div>
-    </ExpandableSection>
-  )
-}
+/** What is typed into or chosen from. */
+const fillable = ':is(input:not([type="hidden"]), select, textarea)'
 
-/** A dialog: changes a thing, or asks what an action needs to know. */
+/** A dialog: changes a thing, or asks what an action needs to know. Its first field has the focus, or the button that adds one. */
 export function FormDialog({
   title,
   yes,
@@ -257,12 +252,12 @@ export function FormDialog({
   yes: string
   done(): void
   /** Hears the answer before the dialog closes, such as a secret that is shown once; 'stay': it closes by itself later. */
-  made?(body: unknown): 'stay' | undefined | void
+  made?(body: unknown, typed: Values): 'stay' | undefined | void
 }) {
-  const { id, values, set, faults, problem, busy, submit, shapeOf } = useForm(props, body => {
+  const { id, values, set, faults, problem, busy, submit, shapeOf, shown } = useForm(props, (body, typed) => {
     const { operation } = (body ?? {}) as { operation?: Operation }
     if (operation) operations.started(title, operation)
-    if (made?.(body) !== 'stay') done()
+    if (made?.(body, typed) !== 'stay') done()
   })
   return (
     <Modal
@@ -270,11 +265,11 @@ export function FormDialog({
       variant="small"
       onClose={done}
       aria-labelledby={`${id}-title`}
-      elementToFocus={`[id="${id}"] :is(input, select, textarea)`}
+      elementToFocus={`[id="${id}"] ${fillable}, [id="${id}"]:not(:has(${fillable})) :is(button, input)`}
     >
       <ModalHeader title={title} labelId={`${id}-title`} />
       <ModalBody>
-        <Form id={id} onSubmit={submit}>
+        <Form id={id} noValidate={false} onSubmit={submit}>
           {problem}
           {[...props.fields, ...(props.more ?? [])].map(field => (
             <FieldControl
@@ -286,7 +281,10 @@ export function FormDialog({
               fault={faults.get(field.name)}
             />
           ))}
+          {/* To be found where there is nothing else yet, such as choices on their way: then one begins at the dialog's top. */}
+          <input type="hidden" />
         </Form>
+        <FoldedCalls calls={[{ route: props.route, input: shown }]} />
       </ModalBody>
       <ModalFooter>
         <Button type="submit" form={id} isLoading={busy} isDisabled={busy}>

@@ -81,3 +81,15 @@ export function ThingLink({
   if (!id || !definition?.get || !may(session, definition.get.route)) return <>{children ?? '–'}</>
   return <To to={addressOf(definition.path, id)}>{children}</To>
 }
+
+/** The column of a SimpleTable that names things of one noun and leads to them. */
+export function nameColumn(noun: string, title: string) {
+  return {
+    title,
+    cell: (one: { id: string; name: string }) => (
+      <ThingLink noun={noun} id={one.id}>
+        {one.name}
+      </ThingLink>
+    ),
+  }
+}

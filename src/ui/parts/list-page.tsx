@@ -14,11 +14,11 @@ import {
 } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import type { Session } from '../../api/session.ts'
 import type { NounDefinition } from '../noun/definition.ts'
 import { may, useSession } from '../session/session.ts'
-import type { Search } from '../shell/router.tsx'
+import type { Search as Filters } from '../shell/router.tsx'
 import { words } from '../text/shared.ts'
 import { Actions } from './actions.tsx'
 import { ApiCallButton } from './api-call.tsx'
@@ -43,12 +43,12 @@ function mayListAll({ list: { level, needs }, of_the_cloud }: NounDefinition, { 
 
 export default function ListPage({ noun }: { noun: NounDefinition }) {
   const session = useSession()
-  const search = useSearch({ strict: false }) as Search
+  const search = useSearch({ strict: false }) as Filters
   const navigate = useNavigate()
   const change = useCallback(
     (changes: Readonly<Record<string, string | undefined>>) => {
       const next = Object.entries({ ...search, ...changes }).filter(([, value]) => value !== undefined && value !== '')
-      void navigate({ to: `/${noun.path}`, search: Object.fromEntries(next) as Search, replace: true })
+      void navigate({ to: `/${noun.path}`, search: Object.fromEntries(next) as Filters, replace: true })
     },
     [navigate, noun, search],
   )
@@ -78,7 +78,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
         <ToolbarContent>
           {!noun.not_searched && (
             <ToolbarItem>
-              <SearchByName value={search.search ?? ''} onChange={value => change({ search: value })} />
+              <Search noun={noun} value={search.search ?? ''} onChange={value => change({ search: value })} />
             </ToolbarItem>
           )}
           {noun.filters?.map(filter => (
@@ -122,7 +122,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
       <ProblemAlert error={answer.error} onRetry={() => void answer.refetch()} />
       {answer.isPending ? (
         <Loading />
-      ) : items.length === 0 && !answer.error ? (
+      ) : items.length === 0 && answer.error ? null : items.length === 0 ? (
         filtered ? (
           <Empty
             title={words('list.none_fit')}
@@ -166,19 +166,34 @@ function NoneYet({ noun, actions }: { noun: NounDefinition; actions: ReactNode }
   )
 }
 
-function SearchByName({ value, onChange }: { value: string; onChange(value: string | undefined): void }) {
+interface SearchProps {
+  noun: NounDefinition
+  value: string
+  onChange(value: string | undefined): void
+}
+
+function Search({ noun, value, onChange }: SearchProps) {
   const [typed, setTyped] = useState(value)
-  useEffect(() => setTyped(value), [value])
+  const asked = useRef(value)
+  // What comes from elsewhere, such as filters that are cleared; what was asked here comes back later than one types on.
+  useEffect(() => {
+    if (value !== asked.current) setTyped(value)
+    asked.current = value
+  }, [value])
   useEffect(() => {
     if (typed === value) return
-    const timer = setTimeout(() => onChange(typed || undefined), typing_ms)
+    const timer = setTimeout(() => {
+      asked.current = typed
+      onChange(typed || undefined)
+    }, typing_ms)
     return () => clearTimeout(timer)
   }, [typed, value, onChange])
+  const title = noun.searched_by?.() ?? words('list.search')
   return (
     <SearchInput
-      aria-label={words('list.search')}
+      aria-label={title}
       resetButtonLabel={words('list.search.clear')}
-      placeholder={words('list.search')}
+      placeholder={title}
       value={typed}
       onChange={(_, text) => setTyped(text)}
       onClear={() => setTyped('')}

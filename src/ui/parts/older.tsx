@@ -7,14 +7,19 @@ import { live } from '../live/stream.ts'
 
 const page_size = 50
 
-/** `T`: what `route` lists. */
-export function useLog<T>(route: Route, query: Readonly<Record<string, unknown>>, follows: readonly string[]) {
+/** `T`: what `route` lists; `params` of its path. */
+export function useLog<T>(
+  route: Route,
+  query: Readonly<Record<string, unknown>>,
+  follows: readonly string[],
+  params: Readonly<Record<string, string>> = {},
+) {
   const answer = useInfiniteQuery({
-    queryKey: ['read', route.name, {}, query],
+    queryKey: ['read', route.name, params, query],
     queryFn: async ({ pageParam, signal }) => {
       await live.opened
       const asked = { ...query, limit: page_size, ...(pageParam !== null && { cursor: pageParam }) }
-      return (await ask(route, { query: asked, signal })).body as { items: T[]; next: string | null }
+      return (await ask(route, { params, query: asked, signal })).body as { items: T[]; next: string | null }
     },
     initialPageParam: null as string | null,
     getNextPageParam: last => last.next,

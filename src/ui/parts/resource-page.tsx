@@ -2,15 +2,17 @@
 import { Breadcrumb, BreadcrumbItem, ClipboardCopy, Tab, Tabs, TabTitleText, Title } from '@patternfly/react-core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
+import { useEffect, useRef } from 'react'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { ask } from '../api/read.ts'
+import { routes } from '../api/routes.ts'
 import { live } from '../live/stream.ts'
 import { type Action, type Item, labelOf, type NounDefinition, type Tab as NounTab } from '../noun/definition.ts'
 import { usePluginTabs } from '../plugin/list.ts'
 import { may, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { Actions } from './actions.tsx'
-import { ApiCallButton } from './api-call.tsx'
+import { type ApiCall, ApiCallButton } from './api-call.tsx'
 import { Empty } from './empty.tsx'
 import { LazyPart } from './lazy.tsx'
 import { addressOf, LinkButton, To } from './link.tsx'
@@ -47,6 +49,19 @@ export default function ResourcePage({ noun, id, tab }: { noun: NounDefinition; 
   return <Page noun={noun} item={answer.data} tab={tab} />
 }
 
+/** First what is looked at. */
+function callsOfTab({ name }: NounDefinition, item: Item, tab: NounTab<Item>): readonly ApiCall[] {
+  if (tab.calls) return tab.calls(item)
+  if (tab.id === 'events')
+    return [{ route: routes.event.list, input: { query: { noun: name, resource_id: item.id, latest: true } } }]
+  if (tab.id === 'metrics') return [{ route: routes.metrics.get, input: { query: { resource: [item.id] } } }]
+  if (tab.id === 'settings') {
+    const query = { [`${name}_id`]: item.id }
+    return [{ route: routes.setting.list, input: { query } }]
+  }
+  return []
+}
+
 function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: string | undefined }) {
   const session = useSession()
   useTitle(labelOf(noun, item))
@@ -56,11 +71,26 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
     one => (!one.needs || may(session, one.needs)) && (one.when?.(item) ?? true),
   )
   const current = tabs.find(one => one.id === tab) ?? tabs[0]
+  const strip = useRef<HTMLDivElement>(null)
+  const current_id = current?.id
+  // Where not all tabs have room, the chosen one may be out of sight: when it was come to by its address, or is half in view; and again
+  // once the arrows beside them have come, or their font, which changes what has room.
+  useEffect(() => {
+    const list = strip.current?.querySelector('.pf-v6-c-tabs__list')
+    if (!list) return
+    const show = () =>
+      list.querySelector('.pf-v6-c-tabs__item.pf-m-current')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+    const watch = new ResizeObserver(show)
+    for (const element of [list, ...list.children]) watch.observe(element)
+    show()
+    return () => watch.disconnect()
+  }, [current_id])
   const calls = () => [
+    ...(current ? callsOfTab(noun, item, current) : []),
     ...(noun.get ? [{ route: noun.get.route, input: { params: { [noun.get.param]: item.id } } }] : []),
     ...((noun.actions ?? []) as readonly Action<Item>[])
       .filter(one => may(session, one.route))
-      .map(one => ({ route: one.route, input: one.input(item) })),
+      .map(one => ({ route: one.route, input: one.input(item), ...(one.dialog && { of: { ...item } }) })),
   ]
   return (
     <div className="croft-resource">
@@ -94,24 +124,26 @@ function Page({ noun, item, tab }: { noun: NounDefinition; item: Item; tab: stri
         </div>
       </header>
       {tabs.length > 1 && (
-        <Tabs
-          activeKey={current?.id ?? ''}
-          onSelect={(_, key) => void navigate({ to: addressOf(noun.path, item.id, String(key)), search: {} })}
-          aria-label={labelOf(noun, item)}
-          backScrollAriaLabel={words('tabs.back')}
-          forwardScrollAriaLabel={words('tabs.on')}
-          mountOnEnter
-          unmountOnExit
-        >
-          {tabs.map(one => (
-            <Tab
-              key={one.id}
-              eventKey={one.id}
-              title={<TabTitleText>{one.title()}</TabTitleText>}
-              tabContentId={`tab-${one.id}`}
-            />
-          ))}
-        </Tabs>
+        <div ref={strip}>
+          <Tabs
+            activeKey={current?.id ?? ''}
+            onSelect={(_, key) => void navigate({ to: addressOf(noun.path, item.id, String(key)), search: {} })}
+            aria-label={labelOf(noun, item)}
+            backScrollAriaLabel={words('tabs.back')}
+            forwardScrollAriaLabel={words('tabs.on')}
+            mountOnEnter
+            unmountOnExit
+          >
+            {tabs.map(one => (
+              <Tab
+                key={one.id}
+                eventKey={one.id}
+                title={<TabTitleText>{one.title()}</TabTitleText>}
+                tabContentId={`tab-${one.id}`}
+              />
+            ))}
+          </Tabs>
+        </div>
       )}
       {current && (
         <section

@@ -80,7 +80,7 @@ export function Rows(props: Props) {
             ))}
             {acts && (
               <div role="columnheader" className="croft-cell croft-acts">
-                <span className="pf-v6-u-screen-reader">{words('actions')}</span>
+                <span className="pf-v6-screen-reader">{words('actions')}</span>
               </div>
             )}
           </div>

@@ -15,11 +15,13 @@ export function SimpleTable<T>({
   empty,
 }: {
   label: string
-  columns: readonly SimpleColumn<T>[]
-  items: readonly T[]
+  columns: readonly SimpleColumn<NoInfer<T>>[]
+  /** Undefined: not read yet, or it could not be; nothing is said of them then. */
+  items: readonly T[] | undefined
   keyOf(item: T): string
   empty: ReactNode
 }) {
+  if (!items) return null
   if (items.length === 0) return <p className="croft-muted">{empty}</p>
   return (
     <div className="croft-table-scroll" tabIndex={0} role="region" aria-label={label}>

@@ -1,17 +1,18 @@
-/** Times as the user wants them: in local time or UTC, by Intl; the exact one in a tooltip. Sizes and numbers, too. */
+/** Times as the user wants them, in local time, UTC or another zone, by Intl; the exact one in a tooltip. Sizes and numbers, too. */
 import { usePreferences } from '../session/preferences.ts'
 import { language, regional } from '../text/language.ts'
+import { type TimeZone, zoneName } from '../text/time-zone.ts'
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
-export function timeText(time: string, zone: 'local' | 'utc', style: 'short' | 'full' = 'short'): string {
+export function timeText(time: string, zone: TimeZone, style: 'short' | 'full' = 'short'): string {
   const key = `${language()} ${zone} ${style}`
   const format =
     formats.get(key) ??
     new Intl.DateTimeFormat(regional(), {
       dateStyle: style === 'full' ? 'full' : 'medium',
       timeStyle: style === 'full' ? 'long' : 'short',
-      ...(zone === 'utc' && { timeZone: 'UTC' }),
+      timeZone: zoneName(zone),
     })
   formats.set(key, format)
   return format.format(new Date(time))

@@ -9,6 +9,8 @@ export interface Finding {
   /** What fits, and what is chosen. */
   items: readonly Item[]
   ready: boolean
+  /** Why there is nothing to choose from. */
+  error: unknown
   /** What is looked for; undefined where all are shown, or names cannot be searched. */
   typed: string | undefined
   type(text: string): void
@@ -18,7 +20,7 @@ export function useFinding(route: Route, query: Readonly<Record<string, unknown>
   const name = route.name.split('.', 1)[0] ?? ''
   const [typed, type] = useState('')
   const search = useDeferredValue(typed.trim())
-  const { data } = useChoices<Item>(route, { ...query, ...(search && { search }) }, { follows: [name] })
+  const { data, error } = useChoices<Item>(route, { ...query, ...(search && { search }) }, { follows: [name] })
   // What was read last stays until the next is there, so that what is chosen keeps its name.
   const [last, setLast] = useState<readonly Item[]>([])
   useEffect(() => {
@@ -32,6 +34,7 @@ export function useFinding(route: Route, query: Readonly<Record<string, unknown>
   return {
     items: last,
     ready: data !== undefined && (last.length > 0 || data.items.length === 0),
+    error,
     typed: searched ? typed : undefined,
     type,
   }

@@ -2,7 +2,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { ask } from '../api/read.ts'
-import type { Item, NounDefinition } from '../noun/definition.ts'
+import { type Item, type NounDefinition, queryOf } from '../noun/definition.ts'
 import { live } from '../live/stream.ts'
 import type { Search } from '../shell/router.tsx'
 
@@ -15,7 +15,7 @@ interface Page {
 
 export function useList(noun: NounDefinition, search: Search) {
   const query = useMemo(
-    () => ({ ...noun.list_query, ...(noun.default_sort && { sort: noun.default_sort }), ...search }),
+    () => ({ ...noun.list_query, ...(noun.default_sort && { sort: noun.default_sort }), ...queryOf(noun, search) }),
     [noun, search],
   )
   const answer = useInfiniteQuery({
@@ -28,6 +28,7 @@ export function useList(noun: NounDefinition, search: Search) {
     initialPageParam: null as string | null,
     getNextPageParam: last => last.next,
     placeholderData: before => before,
+    meta: { follows: noun.follows ?? [] },
   })
   const { data } = answer
   const items = useMemo(() => data?.pages.flatMap(page => page.items) ?? [], [data])

@@ -23,6 +23,7 @@ import { type FormEvent, useState } from 'react'
 import type { NounDefinition } from '../noun/definition.ts'
 import type { Search } from '../shell/router.tsx'
 import { words } from '../text/shared.ts'
+import { menuPlace } from './menu-place.ts'
 import type { Columns } from './use-columns.ts'
 
 export function ColumnChoice({ columns }: { columns: Columns }) {
@@ -32,7 +33,7 @@ export function ColumnChoice({ columns }: { columns: Columns }) {
     <Dropdown
       isOpen={open}
       onOpenChange={setOpen}
-      popperProps={{ position: 'right' }}
+      popperProps={menuPlace}
       toggle={ref => (
         <MenuToggle
           ref={ref}
@@ -96,7 +97,7 @@ export function SavedViews({ noun, search, columns }: { noun: NounDefinition; se
         isOpen={open}
         onOpenChange={setOpen}
         onSelect={() => setOpen(false)}
-        popperProps={{ position: 'right' }}
+        popperProps={menuPlace}
         toggle={ref => (
           <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => setOpen(!open)}>
             {words('views')}
@@ -143,7 +144,7 @@ function NameView({ onName, onClose }: { onName(name: string): void; onClose(): 
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="view-title">
       <ModalHeader title={words('views.save')} labelId="view-title" />
       <ModalBody>
-        <Form id="view-form" onSubmit={submit}>
+        <Form id="view-form" noValidate={false} onSubmit={submit}>
           <FormGroup label={words('name')} fieldId="view-name" isRequired>
             <TextInput id="view-name" value={name} onChange={(_, value) => setName(value)} isRequired autoFocus />
           </FormGroup>

@@ -18,6 +18,7 @@ import { usePreferences } from '../session/preferences.ts'
 import { may, useSession } from '../session/session.ts'
 import { operations } from '../shell/operations.ts'
 import { language } from '../text/language.ts'
+import { zoneName } from '../text/time-zone.ts'
 import { Bridge } from './bridge.ts'
 import { textOf } from './list.ts'
 import { lookNow, watchLook } from './look.ts'
@@ -25,7 +26,7 @@ import { type Context, hello, welcome } from './plugin-api.ts'
 import { words } from './text.ts'
 import './plugin.css'
 
-const byName: ReadonlyMap<string, Route> = new Map(
+export const allRoutes: ReadonlyMap<string, Route> = new Map(
   Object.values(routes).flatMap(noun =>
     Object.values(noun).map(route => [(route as Route).name, route as Route] as const),
   ),
@@ -118,12 +119,12 @@ function useContextOf(plugin: Plugin, noun: string | null, item: Item | null): C
     item: item && { ...item },
     language: language(),
     ...seen,
-    time_zone: time_zone === 'utc' ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone,
+    time_zone: zoneName(time_zone) ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
     user: { id: user.id, name: user.name },
     project: project && { id: project.id, name: project.name },
     may: Object.fromEntries(
       plugin.routes.map(name => {
-        const route = byName.get(name)
+        const route = allRoutes.get(name)
         return [name, route !== undefined && may(session, route)]
       }),
     ),
@@ -158,7 +159,7 @@ function useEnds(
   const name = textOf(plugin.title)
   return {
     plugin,
-    routes: byName,
+    routes: allRoutes,
     ask: async (route: Route, input: Parameters<typeof ask>[1]) => (await ask(route, input)).body,
     activated: () => activatedSoon(frame.current),
     navigate: (to: string, search: Record<string, string>) => void navigate({ to, search }),

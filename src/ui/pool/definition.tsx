@@ -38,6 +38,9 @@ export const pool = defineNoun<Pool>({
     createdColumn(() => words('created')),
   ],
   filters: [{ field: 'shared', title: () => words('shared'), kind: 'yes' }],
-  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  tabs: [
+    { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
+    { id: 'metrics', title: () => words('metrics'), load: () => import('./metrics.tsx') },
+  ],
   empty: () => words('empty'),
 })

@@ -3,7 +3,7 @@ import { Card, CardBody, CardTitle } from '@patternfly/react-core'
 import type { Pool } from '../../api/pool.ts'
 import { Bar } from '../host/bar.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { number, size, Time } from '../parts/time.tsx'
@@ -56,14 +56,7 @@ export default function PoolOverview({ item }: { item: Pool }) {
             keyOf={one => one.id}
             empty={words('hosts.none')}
             columns={[
-              {
-                title: words('name'),
-                cell: one => (
-                  <ThingLink noun="host" id={one.id}>
-                    {one.name}
-                  </ThingLink>
-                ),
-              },
+              nameColumn('host', words('name')),
               {
                 title: words('state'),
                 cell: one => (

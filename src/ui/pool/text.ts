@@ -6,6 +6,7 @@ export const words = catalogue({
     one: 'Pool',
     many: 'Pools',
     overview: 'Overview',
+    metrics: 'Metrics',
     empty:
       'Hosts make the file systems known that their disks are in. Those that find the same mark in it share a pool.',
     id: 'Mark',
@@ -33,6 +34,7 @@ export const words = catalogue({
     one: 'Pool',
     many: 'Pools',
     overview: 'Überblick',
+    metrics: 'Messwerte',
     empty:
       'Hosts melden die Dateisysteme, in denen ihre Disks liegen. Die dieselbe Marke darin finden, teilen sich einen Pool.',
     id: 'Marke',

@@ -6,6 +6,8 @@ import { whyNotOurs } from '../network/shared.ts'
 import { defineNoun } from '../noun/definition.ts'
 import { NameOf } from '../parts/name-of.tsx'
 import { Time } from '../parts/time.tsx'
+import { firstAsked } from '../security-group/first-asked.ts'
+import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 export const labelOfPort = (one: Port): string => one.name || one.addresses[0]?.address || one.mac
@@ -18,7 +20,7 @@ export const port = defineNoun<Port>({
   titles: () => words('many'),
   icon: PortIcon,
   list: routes.port.list,
-  not_searched: true,
+  searched_by: () => shared('list.search.port'),
   get: { route: routes.port.get, param: 'port' },
   label: labelOfPort,
   columns: [
@@ -83,6 +85,7 @@ export const port = defineNoun<Port>({
       id: 'check',
       title: () => words('check'),
       load: () => import('./check.tsx'),
+      calls: one => [{ route: routes['security-group'].check, input: { body: { port_id: one.id, ...firstAsked } } }],
       when: one => one.kind === 'instance' || one.kind === 'free',
     },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },

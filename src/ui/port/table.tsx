@@ -18,7 +18,7 @@ export function PortTable({ query, empty }: { query: Readonly<Record<string, str
       <ProblemAlert error={error} />
       <SimpleTable
         label={words('many')}
-        items={data?.items ?? []}
+        items={data?.items}
         keyOf={one => one.id}
         empty={empty ?? words('none')}
         columns={[

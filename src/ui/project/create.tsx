@@ -17,7 +17,7 @@ export default function CreateProject() {
           kind: 'noun',
           from: routes.domain.list,
           query: { sort: 'name' },
-          help: words('domain.help'),
+          empty: words('domain.own'),
         },
         { name: 'description', title: words('description'), kind: 'area' },
       ]}

@@ -55,11 +55,17 @@ export const project = defineNoun<Project>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
-    { id: 'members', title: () => words('members'), load: () => import('./members.tsx') },
+    {
+      id: 'members',
+      title: () => words('members'),
+      load: () => import('./members.tsx'),
+      calls: one => [{ route: routes['role-grant'].list, input: { query: { project_id: one.id } } }],
+    },
     {
       id: 'quota',
       title: () => words('quota'),
       load: () => import('./quota.tsx'),
+      calls: one => [{ route: routes.quota.get, input: { query: { project_id: one.id } } }],
       when: one => {
         const session = sessionNow()
         const own = one.id === session.project?.id && session.permissions.project.includes('quota.read')

@@ -4,7 +4,7 @@ import { routes } from '../api/routes.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { useTitle } from '../parts/use-title.ts'
-import { may, mayIn, useSession } from '../session/session.ts'
+import { mayIn, useSession } from '../session/session.ts'
 import { words as shared } from '../text/shared.ts'
 import { QuotaPanel } from './panel.tsx'
 import { words } from './text.ts'
@@ -30,7 +30,7 @@ export default function OwnQuota() {
         name={project.name}
         {...(!manages && { whyNot: words('own.more') })}
       />
-      <p className="croft-muted">{may(session, routes.quota.set) ? words('own.manage') : words('own.more')}</p>
+      <p className="croft-muted">{words(manages ? 'own.manage' : 'own.more')}</p>
     </div>
   )
 }

@@ -7,7 +7,8 @@ export const words = catalogue({
     many: 'Quota',
     'own.body': 'What {project} may have, and how much of it is used. Usage is exact at every moment.',
     'own.more': 'Is it too little? Ask who runs your domain.',
-    'own.manage': 'Limits are set on the page of a project or a domain, tab Quota.',
+    'own.manage':
+      'You may change these limits here. Those of another project, or of a domain, are on its own page, tab Quota.',
     used: '{used} of {limit}',
     unlimited: '{used}, no limit',
     none: '{used}, nothing allowed',
@@ -34,7 +35,8 @@ export const words = catalogue({
     many: 'Kontingent',
     'own.body': 'Was {project} haben darf und wie viel davon benutzt ist. Der Verbrauch stimmt in jedem Moment.',
     'own.more': 'Reicht es nicht? Fragen Sie, wer Ihre Domäne betreibt.',
-    'own.manage': 'Grenzen werden auf der Seite eines Projekts oder einer Domäne gesetzt, Reiter Kontingent.',
+    'own.manage':
+      'Diese Grenzen können Sie hier ändern. Die eines anderen Projekts oder einer Domäne stehen auf deren Seite, Reiter Kontingent.',
     used: '{used} von {limit}',
     unlimited: '{used}, ohne Grenze',
     none: '{used}, nichts erlaubt',

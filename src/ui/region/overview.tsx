@@ -5,7 +5,7 @@ import type { Zone } from '../../api/zone.ts'
 import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn } from '../parts/link.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
@@ -32,18 +32,11 @@ export default function RegionOverview({ item }: { item: Region }) {
           <ProblemAlert error={error} />
           <SimpleTable
             label={words('zones')}
-            items={data?.items ?? []}
+            items={data?.items}
             keyOf={one => one.id}
             empty={words('zones.none')}
             columns={[
-              {
-                title: words('name'),
-                cell: one => (
-                  <ThingLink noun="zone" id={one.id}>
-                    {one.name}
-                  </ThingLink>
-                ),
-              },
+              nameColumn('zone', words('name')),
               { title: words('created'), cell: one => <Time at={one.created_at} /> },
             ]}
           />

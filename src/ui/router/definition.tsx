@@ -85,7 +85,12 @@ export const router = defineNoun<Router>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
-    { id: 'ports', title: () => words('ports'), load: () => import('./ports.tsx') },
+    {
+      id: 'ports',
+      title: () => words('ports'),
+      load: () => import('./ports.tsx'),
+      calls: one => [{ route: routes.port.list, input: { query: { router_id: one.id } } }],
+    },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
   ],
   create: { route: routes.router.create, title: () => words('create'), load: () => import('./create.tsx') },

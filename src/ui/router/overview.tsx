@@ -12,6 +12,7 @@ import { FormDialog } from '../parts/form.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
+import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 export default function RouterOverview({ item }: { item: Router }) {
@@ -75,7 +76,7 @@ function Interfaces({ item }: { item: Router }) {
             { title: words('address'), cell: one => <code>{one.address}</code> },
             { title: words('port'), cell: one => <NameOf noun="port" id={one.port_id} /> },
             {
-              title: '',
+              title: shared('actions'),
               cell: one => (
                 <CallButton
                   title={words('leave')}

@@ -73,6 +73,8 @@ const fieldsOf = (group: SecurityGroup): FormField[] => [
     title: words('rule.ports'),
     kind: 'text',
     help: words('rule.ports.help'),
+    pattern: '\\s*\\d{1,5}(\\s*[\\-–]\\s*\\d{1,5})?\\s*',
+    covers: ['port_min', 'port_max'],
     when: values => values.traffic === custom,
   },
   {

@@ -55,7 +55,12 @@ export const securityGroup = defineNoun<SecurityGroup>({
   ],
   tabs: [
     { id: 'rules', title: () => words('rules'), load: () => import('./rules.tsx') },
-    { id: 'members', title: () => words('members'), load: () => import('./members.tsx') },
+    {
+      id: 'members',
+      title: () => words('members'),
+      load: () => import('./members.tsx'),
+      calls: one => [{ route: routes.port.list, input: { query: { security_group_id: one.id } } }],
+    },
     { id: 'events', title: () => words('events'), load: () => import('./events.tsx'), needs: routes.event.list },
   ],
   create: { route: routes['security-group'].create, title: () => words('create'), load: () => import('./create.tsx') },

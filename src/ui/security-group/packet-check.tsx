@@ -9,6 +9,7 @@ import { ApiCallButton } from '../parts/api-call.tsx'
 import { NameOf, useName } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
+import { firstAsked } from './first-asked.ts'
 import { sentenceOfRule } from './sentence.ts'
 import './security-group.css'
 import { words } from './text.ts'
@@ -18,11 +19,11 @@ const withPorts = new Set(['tcp', 'udp', 'sctp'])
 
 /** `of`: a port, or groups that a port might have. */
 export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'security_groups'> }) {
-  const [direction, setDirection] = useState<'ingress' | 'egress'>('ingress')
-  const [protocol, setProtocol] = useState<string>('tcp')
-  const [port, setPort] = useState('22')
+  const [direction, setDirection] = useState<'ingress' | 'egress'>(firstAsked.direction)
+  const [protocol, setProtocol] = useState<string>(firstAsked.protocol)
+  const [port, setPort] = useState(String(firstAsked.destination_port))
   const [rare, setRare] = useState('')
-  const [remote_address, setRemote] = useState('198.51.100.7')
+  const [remote_address, setRemote] = useState<string>(firstAsked.remote_address)
   const [number, other] = [port, rare].map(typed => (/^\d{1,5}$/.test(typed) ? Number(typed) : undefined))
   const asked: PacketAsked = {
     ...of,
@@ -35,7 +36,7 @@ export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'securit
     remote_address: remote_address.trim(),
   }
   const complete = asked.remote_address.length > 2 && (!withPorts.has(protocol) || number !== undefined)
-  const { data, error } = useQuery({
+  const { data, error, isPlaceholderData } = useQuery({
     queryKey: ['read', 'security-group.check', asked],
     queryFn: ({ signal }) => call(routes['security-group'].check, { body: asked, signal }),
     meta: { follows: ['security-group', 'port'] },
@@ -45,7 +46,7 @@ export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'securit
   const chooseProtocol = (chosen: string) => {
     setProtocol(chosen)
     if (chosen === 'icmp' || protocol === 'icmp') setRare('')
-    if (chosen === 'icmp' || protocol === 'icmp') setPort(chosen === 'icmp' ? '' : '22')
+    if (chosen === 'icmp' || protocol === 'icmp') setPort(chosen === 'icmp' ? '' : String(firstAsked.destination_port))
   }
   return (
     <div className="croft-stack">
@@ -96,7 +97,7 @@ export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'securit
         ) : error ? (
           <ProblemAlert error={error} />
         ) : (
-          data && <Verdict answer={data} />
+          data && <Verdict answer={data} is_old={isPlaceholderData} />
         )}
       </div>
       <p className="croft-muted croft-small">
@@ -107,8 +108,10 @@ export function PacketCheck({ of }: { of: Pick<PacketAsked, 'port_id' | 'securit
   )
 }
 
-function Verdict({ answer }: { answer: PacketAnswer }) {
+/** `is_old`: of what was asked before; the new answer is on its way. It keeps its place, and says nothing meanwhile. */
+function Verdict({ answer, is_old }: { answer: PacketAnswer; is_old: boolean }) {
   const { allowed, because, rule, closest } = answer
+  if (is_old) return <p className="croft-muted croft-verdict">{words('check.asking')}</p>
   return (
     <>
       <p className="croft-verdict">

@@ -1,16 +1,25 @@
 /** What one person likes on one browser: kept in localStorage, heard of by every tab. Never anything secret. */
 import { useSyncExternalStore } from 'react'
 import type { Language } from '../text/language.ts'
+import type { TimeZone } from '../text/time-zone.ts'
 
 export interface Preferences {
   theme: 'system' | 'light' | 'dark'
-  time_zone: 'local' | 'utc'
+  time_zone: TimeZone
   language: Language | 'auto'
   /** The way of the side menu. */
   nav_open: boolean
+  /** Of guests' consoles: the keyboard that is set there; '' is one's own. */
+  console_layout: string
 }
 
-const standard: Preferences = { theme: 'system', time_zone: 'local', language: 'auto', nav_open: true }
+const standard: Preferences = {
+  theme: 'system',
+  time_zone: 'local',
+  language: 'auto',
+  nav_open: true,
+  console_layout: '',
+}
 const key = 'croft.preferences'
 const listeners = new Set<() => void>()
 let current = read()

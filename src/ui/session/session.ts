@@ -15,9 +15,12 @@ export type SessionState =
   | { kind: 'starting' }
   /** `expired`: a token was there and is good for nothing any more. */
   | { kind: 'signed-out'; expired: boolean }
-  | { kind: 'signed-in'; session: Session; client: ApiClient }
+  /** `ended`: its token is good for nothing any more, and who it is has not left: what is typed is kept until they have signed in again. */
+  | { kind: 'signed-in'; session: Session; client: ApiClient; ended?: true }
 
 const key = 'croft.token'
+/** The tokens that something goes on with, such as windows opened from this tab: they stay good, whatever it turns to, until it signs out. */
+const lent_key = 'croft.lent'
 const listeners = new Set<() => void>()
 let state: SessionState = { kind: 'starting' }
 
@@ -45,7 +48,7 @@ async function enter(token: string): Promise<void> {
     become({ kind: 'signed-in', session, client })
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.status !== 401) throw error
-    expire()
+    end()
   }
 }
 
@@ -60,37 +63,114 @@ export async function signIn(
   await enter(token)
 }
 
-/** What the person may has changed, or may have. Resolves to whether it has. */
-export async function readRights(): Promise<boolean> {
-  if (state.kind !== 'signed-in') return false
+/** What has become of someone's rights; 'less': something may no longer be seen, whatever else may be now. */
+export type Rights = 'same' | 'more' | 'less'
+
+/** What the person may has changed, or may have. */
+export async function readRights(): Promise<Rights> {
+  if (state.kind !== 'signed-in') return 'same'
   const before = state
   const session = await before.client.call(routes.session.get)
-  if (sessionState() !== before) return false
-  if (JSON.stringify(session) === JSON.stringify(before.session)) return false
+  if (sessionState() !== before || JSON.stringify(session) === JSON.stringify(before.session)) return 'same'
   become({ ...before, session })
-  return true
+  const now = new Set(rightsIn(session))
+  return rightsIn(before.session).every(right => now.has(right)) ? 'more' : 'less'
 }
 
-/** A token for another project of the same person; the old one is given back. */
+function rightsIn({ permissions: { system, domains, project, instances } }: Session): string[] {
+  return [
+    ...system.map(one => `system ${one}`),
+    ...project.map(one => `project ${one}`),
+    ...domains.flatMap(({ domain_id, permissions }) => permissions.map(one => `${domain_id} ${one}`)),
+    ...instances.flatMap(({ instance_id, permissions }) => permissions.map(one => `${instance_id} ${one}`)),
+  ]
+}
+
+/** Nobody has given them anything here: no role in the project worked in, nor above it, nor any instance of it. */
+export function holdsNothing({ permissions: { system, domains, project, instances } }: Session): boolean {
+  return system.length + domains.length + project.length + instances.length === 0
+}
+
+/**
+ * Something was given to the person, or taken. Who held nothing goes to the first project in which that is different now, as the sign-in
+ * would.
+ */
+export async function followRights(): Promise<Rights> {
+  const changed = await readRights()
+  if (state.kind !== 'signed-in' || !holdsNothing(state.session)) return changed
+  const before = state
+  const { items } = await before.client.call(routes.project.list, { query: { sort: 'name', limit: 50 } })
+  const other = items.find(one => one.enabled && one.id !== before.session.project?.id)
+  if (!other || sessionState() !== before) return changed
+  await switchProject(other.id)
+  return 'less'
+}
+
+/** A token for another project of the same person; the old one is given back, unless it is lent. */
 export async function switchProject(project: string): Promise<void> {
   if (state.kind !== 'signed-in') return
   const before = state.client
+  const held = sessionStorage.getItem(key)
   const { token } = await before.call(routes.session.project, { body: { project } })
   await enter(token)
+  if (held !== null && lentTokens().includes(held)) return
   // Nobody waits for it; left alone it would end by itself.
   before.call(routes.session.delete).catch(() => undefined)
 }
 
+function lentTokens(): string[] {
+  return sessionStorage.getItem(lent_key)?.split(' ') ?? []
+}
+
+/** A window of its own on this tab's session; it goes on when the tab turns to another project, and ends with its sign-out. */
+export function openWindow(url: string, name: string, features: string): void {
+  lend()
+  // With an opener, so that the new window begins with a copy of this tab's storage (HTML, 7.2.2.1).
+  window.open(url, name, features)
+}
+
+function lend(): void {
+  const held = sessionStorage.getItem(key)
+  if (held !== null) sessionStorage.setItem(lent_key, [...new Set([...lentTokens(), held])].join(' '))
+}
+
+/** For what goes on when the tab turns to another project, such as an upload; until it signs out. */
+export function lentClient(): ApiClient {
+  lend()
+  return client()
+}
+
 export async function signOut(): Promise<void> {
   const before = state
+  const held = sessionStorage.getItem(key)
+  const lent = lentTokens().filter(token => token !== held)
   sessionStorage.removeItem(key)
+  sessionStorage.removeItem(lent_key)
   become({ kind: 'signed-out', expired: false })
+  // One that is good for nothing any more needs no giving back.
+  for (const token of lent)
+    clientWith(token)
+      .call(routes.session.delete)
+      .catch(() => undefined)
   if (before.kind === 'signed-in') await before.client.call(routes.session.delete)
 }
 
-/** The API does not know the token any more: sign in again, and go on where one was. */
-export function expire(): void {
+/**
+ * The API does not know the token of this client any more: sign in again, and go on where one was. Nothing, if the tab goes on with another
+ * since: what was asked before it turned to another project is answered after the old token was given back.
+ */
+export function expire(of: ApiClient): void {
+  if (state.kind === 'signed-in' && state.client === of) end()
+}
+
+function end(): void {
   sessionStorage.removeItem(key)
+  if (state.kind !== 'signed-in') become({ kind: 'signed-out', expired: true })
+  else if (!state.ended) become({ ...state, ended: true })
+}
+
+/** Of a session that has ended, what was kept of it is given up. */
+export function leave(): void {
   become({ kind: 'signed-out', expired: true })
 }
 
@@ -98,11 +178,14 @@ export function sessionState(): SessionState {
   return state
 }
 
+/** Until the returned function is called. */
+export function onSession(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
 export function useSessionState(): SessionState {
-  return useSyncExternalStore(listener => {
-    listeners.add(listener)
-    return () => listeners.delete(listener)
-  }, sessionState)
+  return useSyncExternalStore(onSession, sessionState)
 }
 
 /** Below the sign-in only. */

@@ -74,9 +74,15 @@ function Changes({ items }: { items: readonly SettingChange[] }) {
           title: words('where'),
           cell: one => words(`scope.${one.scope}`) + (one.scope_name ? ` ${one.scope_name}` : ''),
         },
-        { title: words('before'), cell: one => (one.before === null ? words('inherited') : textOf(one.before)) },
-        { title: words('after'), cell: one => (one.after === null ? words('inherited') : textOf(one.after)) },
+        { title: words('before'), cell: one => changed(one.scope, one.before) },
+        { title: words('after'), cell: one => changed(one.scope, one.after) },
       ]}
     />
   )
+}
+
+/** Null: it had no value of its own there. */
+function changed(scope: SettingChange['scope'], value: unknown): string {
+  if (value !== null) return textOf(value)
+  return words(scope === 'global' ? 'from.default' : 'inherited')
 }

@@ -11,6 +11,7 @@ import { Time } from '../parts/time.tsx'
 import { operations } from '../shell/operations.ts'
 import { asked, type SettingPlace } from './place.ts'
 import { summaryOf, words } from './text.ts'
+import { readTyped, typedOf } from './typed.ts'
 import { textOf } from './value.ts'
 
 /** The parts of JSON Schema that settings use. */
@@ -84,7 +85,7 @@ export function SettingRow({ setting, place, changes, onHistory }: SettingRowPro
         <ProblemAlert error={failure} />
       </div>
       <div className="croft-setting-value">
-        <Control name={name} value={value} expected={expected} disabled={!changes || busy} put={put} />
+        <Control {...{ name, value, expected, put }} summary={summaryOf(setting)} disabled={!changes || busy} />
         {differs && changes && (
           <Button
             variant="link"
@@ -138,13 +139,15 @@ function limitsOf({ minimum, maximum }: Expected): string {
 
 interface ControlProps {
   name: string
+  summary: string
   value: unknown
   expected: Expected
   disabled: boolean
   put(value: unknown): void
 }
 
-function Control({ name, value, expected, disabled, put }: ControlProps) {
+function Control(props: ControlProps) {
+  const { name, value, expected, disabled, put } = props
   if (expected.type === 'boolean')
     return (
       <Switch
@@ -169,18 +172,19 @@ function Control({ name, value, expected, disabled, put }: ControlProps) {
         ))}
       </FormSelect>
     )
-  return <Typed name={name} value={value} expected={expected} disabled={disabled} put={put} />
+  return <Typed {...props} />
 }
 
-function Typed({ name, value, expected, disabled, put }: ControlProps) {
+function Typed({ name, summary, value, expected, disabled, put }: ControlProps) {
   const is_number = expected.type === 'integer' || expected.type === 'number'
-  const shown = typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value)
+  const is_list = expected.type === 'array'
+  const shown = typedOf(value)
   const [typed, setTyped] = useState(shown)
   // Somebody else may change it meanwhile: what is true is shown.
   useEffect(() => setTyped(shown), [shown])
   const save = (event: FormEvent) => {
     event.preventDefault()
-    put(is_number ? Number(typed) : typed)
+    put(readTyped(expected.type, typed))
   }
   return (
     <form className="croft-setting-typed" onSubmit={save}>
@@ -188,15 +192,18 @@ function Typed({ name, value, expected, disabled, put }: ControlProps) {
         aria-label={name}
         type={is_number ? 'number' : 'text'}
         value={typed}
-        isRequired
+        isRequired={!is_list}
+        placeholder={is_list ? words('list.hint') : undefined}
         isDisabled={disabled}
         min={expected.minimum}
         max={expected.maximum}
         pattern={is_number ? undefined : expected.pattern}
+        // What the browser says of what does not fit ends with it.
+        title={summary}
         onChange={(_, text) => setTyped(text)}
       />
       {typed !== shown && (
-        <Button type="submit" variant="secondary" isDisabled={disabled || typed === ''}>
+        <Button type="submit" variant="secondary" isDisabled={disabled || (typed === '' && !is_list)}>
           {words('save')}
         </Button>
       )}

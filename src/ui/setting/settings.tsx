@@ -6,6 +6,7 @@ import { type SettingPlaceKind, settingPlaces } from '../../model/setting.ts'
 import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { useTitle } from '../parts/use-title.ts'
 import type { Search } from '../shell/router.tsx'
 import { SettingList } from './list.tsx'
@@ -77,7 +78,12 @@ function PlaceChoice({ place, onChoose }: { place: SettingPlace | null; onChoose
 }
 
 function Which({ scope, id, onChoose }: { scope: SettingPlaceKind; id: string; onChoose(id: string): void }) {
-  const { data } = useChoices<{ id: string; name: string }>(lists[scope], { sort: 'name' }, { follows: [scope] })
+  const { data, error, refetch } = useChoices<{ id: string; name: string }>(
+    lists[scope],
+    { sort: 'name' },
+    { follows: [scope] },
+  )
+  if (error) return <ProblemAlert error={error} onRetry={() => void refetch()} />
   return (
     <FormSelect aria-label={words(`scope.${scope}`)} value={id} onChange={(_, value) => onChoose(value)}>
       <FormSelectOption value="" label={words('choose')} isPlaceholder />

@@ -14,11 +14,13 @@ export const words = catalogue({
     on: 'on',
     off: 'off',
     save: 'Save',
-    standard: 'Standard: {value}',
+    'list.none': 'none',
+    'list.hint': 'none; several with commas',
+    standard: 'Default: {value}',
     differs: 'changed',
     changed: '{name} is {value} now',
-    reset: 'Back to standard',
-    'reset.of': 'Back to standard: {name}',
+    reset: 'Back to the default',
+    'reset.of': 'Back to the default: {name}',
     updated: 'changed',
     by: 'by',
     between: '{minimum} to {maximum}',
@@ -34,7 +36,7 @@ export const words = catalogue({
     inherit: 'Inherit again',
     'inherit.of': 'Inherit again: {name}',
     from: 'inherited from the {scope}',
-    'from.default': 'the standard',
+    'from.default': 'the default',
     'from.global': 'inherited from the whole cloud',
     may_differ: 'may differ by: {parts}',
     'scope.global': 'whole cloud',
@@ -75,6 +77,8 @@ export const words = catalogue({
     on: 'an',
     off: 'aus',
     save: 'Speichern',
+    'list.none': 'keine',
+    'list.hint': 'keine; mehrere mit Kommas',
     standard: 'Standard: {value}',
     differs: 'geändert',
     changed: '{name} ist jetzt {value}',
@@ -127,7 +131,10 @@ export const words = catalogue({
   },
 })
 
-const german: Readonly<Record<string, string>> = {
+const weight = (what: string) => `Wie viel beim Vergleich der Hosts zählt: ${what}; siehe docs/placement.md`
+
+/** By name; a test says which is missing. */
+export const german: Readonly<Record<string, string>> = {
   'instance.recovery_minutes': 'Wie lange eine gelöschte Instanz wiederhergestellt werden kann, in Minuten',
   'instance.stop_timeout_s': 'Wie lange ein Gast herunterfahren darf, ehe er abgeschaltet wird, in Sekunden',
   'instance.cpu_model':
@@ -145,6 +152,37 @@ const german: Readonly<Record<string, string>> = {
   'event.keep_days': 'Wie lange Ereignisse aufbewahrt werden, in Tagen',
   'operation.keep_days': 'Wie lange Vorgänge nach ihrem Ende aufbewahrt werden, in Tagen',
   'host.reserved_memory_mib': 'Speicher jedes Hosts, den Instanzen nie bekommen, in MiB',
+  'host.self_registration':
+    'Ob Maschinen ohne Einladung darum bitten dürfen, Host zu werden, und dann warten, bis ein Betreiber sie zulässt',
+  'migration.bandwidth_mib_s': 'Das Meiste, was ein Umzug sendet, in MiB/s; 0 für ohne Grenze',
+  'migration.downtime_ms_max': 'Die längste Pause eines Gastes, auf die ein Umzug im Betrieb zielt, in Millisekunden',
+  'migration.auto_converge':
+    'Ob ein Gast gebremst wird, der seinen Speicher schneller ändert, als er gesendet werden kann',
+  'migration.postcopy_after_s': 'Nach welcher Zeit ein Umzug im Betrieb zu Postcopy übergeht, in Sekunden; 0 für nie',
+  'migration.timeout_s':
+    'Nach welcher Zeit ein Umzug aufgegeben wird, der nicht ans Ende kommt, in Sekunden; 0 für nie',
+  'migration.ready_s': 'Wie lange der neue Host einer Instanz brauchen darf, bis er für sie bereit ist, in Sekunden',
+  'migration.parallel_per_host': 'Wie viele Umzüge von oder zu einem Host zugleich laufen, wenn Hosts geräumt werden',
+  'migration.parallel_per_cluster':
+    'Wie viele Umzüge von Hosts eines Clusters zugleich laufen, wenn Hosts geräumt werden',
+  'ha.storm_share_percent':
+    'Verschwindet mehr als dieser Anteil der Hosts einer Zone auf einmal, wird dort nichts abgetrennt oder neu gestartet, in Prozent',
+  'ha.storm_hosts_min':
+    'So viele Hosts einer Zone müssen mindestens auf einmal verschwunden sein, damit dort nichts abgetrennt oder neu gestartet wird',
+  'ha.settle_s':
+    'So lange nach einer Zeit ohne Controller oder ohne Datenbank wird kein Host abgetrennt: Erst melden sich die Agenten wieder, in Sekunden',
+  'ha.verify_s': 'Bis wann eine anderswo neu gestartete Instanz laufend gesehen werden muss, in Sekunden',
+  'scheduler.modules':
+    'Eigene Filter und Gewichte des Betreibers: Dateien im Ordner „scheduler“ des Controllers; siehe docs/placement.md',
+  'scheduler.module_timeout_ms': 'Wie lange eines dieser Module für eine Platzierung brauchen darf, in Millisekunden',
+  'scheduler.module_failure':
+    'Was aus einer Platzierung wird, wenn eines dieser Module versagt: skip geht ohne es weiter, refuse nicht',
+  'scheduler.weight.free_memory': weight('freier Speicher, als Anteil am ganzen'),
+  'scheduler.weight.free_vcpus': weight('freie vCPUs, als Anteil an allen'),
+  'scheduler.weight.free_disk': weight('freier Platz, als Anteil am ganzen'),
+  'scheduler.weight.soft_affinity': weight('Mitglieder einer Gruppe, die lieber beisammen wären'),
+  'scheduler.weight.soft_anti_affinity': weight('keine Mitglieder einer Gruppe, die lieber getrennt wären'),
+  'scheduler.weight.image_cached': weight('dass das Image schon da ist'),
   'metrics.interval_s': 'Wie oft Hosts sich und ihre Instanzen messen, in Sekunden; 0 für nie',
 }
 

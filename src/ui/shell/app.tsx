@@ -1,17 +1,18 @@
 /** The application: theme and language, who is signed in, the live stream, and below them the pages. */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { Event } from '../../api/event.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
+import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
 import { nouns } from '../nouns.ts'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { usePreferences } from '../session/preferences.ts'
-import { expire, may, readRights, resume, type SessionState, useSessionState } from '../session/session.ts'
-import { SignInPage } from '../session/sign-in.tsx'
+import { expire, followRights, may, resume, type SessionState, useSessionState } from '../session/session.ts'
+import { SignInAgain, SignInPage } from '../session/sign-in.tsx'
 import { language as languageNow, onLanguage, preferredLanguage } from '../text/language.ts'
 import { speak } from '../text/speak.ts'
 import { operations } from './operations.ts'
@@ -58,7 +59,14 @@ export function App({ resumed }: { resumed: Promise<void> }) {
       return <SignInPage expired={state.expired} />
     case 'signed-in':
       // Another person or project: nothing of what was read before may be seen.
-      return <SignedIn key={`${state.session.user.id} ${state.session.project?.id} ${spoken}`} state={state} />
+      return (
+        <>
+          <div className={state.ended ? 'croft-ended' : 'croft-app'} inert={state.ended === true}>
+            <SignedIn key={`${state.session.user.id} ${state.session.project?.id} ${spoken}`} state={state} />
+          </div>
+          {state.ended && <SignInAgain session={state.session} />}
+        </>
+      )
     default:
       return state satisfies never
   }
@@ -84,27 +92,47 @@ function useResumed(first: Promise<void>): { failure: unknown; again(): void } {
 
 function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' }> }) {
   const [cache] = useState(makeCache)
-  const { client, session } = state
+  const { client, session, ended } = state
+  const last = useRef(client)
+  useEffect(() => operations.belongTo(session.user.id), [session.user.id])
   useEffect(() => {
-    // Nobody who belongs to no project hears of anything: to ask would only be refused.
-    if (!may(session, routes.event.stream)) return
     const applier = new Applier(cache, nouns, session.project?.id ?? null)
+    // Signed in again: what was refused meanwhile is asked anew, and what happened unheard.
+    if (last.current !== client) void cache.invalidateQueries()
+    last.current = client
+    if (ended) return
+    // What was given to oneself, or taken: there is more to see now, or less. If it cannot be read, it is with the next event or reload.
+    const lookAtRights = () =>
+      void followRights().then(
+        rights => {
+          if (rights === 'more') applier.all()
+          // What was read by rights that are gone is not shown on.
+          if (rights === 'less') void cache.resetQueries()
+        },
+        () => undefined,
+      )
     // Who may see all projects hears of all; others of their own.
     const all = may(session, { level: 'system', needs: 'event.read' })
     return live.start(client, all, {
       events(batch) {
         applier.events(batch)
         operations.hear(batch)
-        // What was given to oneself, or taken: there is more to see now, or less.
-        if (batch.some(one => isOfOwnRights(one, session.user.id))) void readRights().then(has => has && applier.all())
+        if (batch.some(one => isOfOwnRights(one, session.user.id))) lookAtRights()
       },
-      gap: () => applier.all(),
+      gap() {
+        applier.all()
+        // One that cannot be read may be gone, or not for these eyes any more: it stays as it was told last.
+        operations.catchUp(id => call(routes.operation.get, { params: { operation: id } })).catch(() => undefined)
+      },
+      // The server ends the stream of whom it has something else to tell from now on. And what was given or taken between the reading
+      // of the rights and this moment, nobody tells.
+      opened: lookAtRights,
       refused: (error: ApiProblem) => {
-        if (error.code === 'not_signed_in') expire()
-        if (error.code === 'forbidden') void readRights().then(has => has && applier.all())
+        if (error.code === 'not_signed_in') expire(client)
+        if (error.code === 'forbidden') lookAtRights()
       },
     })
-  }, [cache, client, session])
+  }, [cache, client, session, ended])
   return (
     <QueryClientProvider client={cache}>
       <RouterProvider router={router} />

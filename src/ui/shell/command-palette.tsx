@@ -1,42 +1,59 @@
-/** Ctrl-K: go anywhere, make anything, find anything by its name. Made from the registry of nouns; finds as one types. */
+/** Ctrl-K: find anything, go anywhere, do anything, with the keyboard alone. What there is to choose from: palette-hits.ts. */
 import { Modal, ModalBody, TextInput } from '@patternfly/react-core'
-import { useQueries } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type KeyboardEvent, useDeferredValue, useEffect, useId, useState } from 'react'
-import { ask } from '../api/read.ts'
-import { type Item, labelOf, type NounDefinition } from '../noun/definition.ts'
-import { allNouns } from '../noun/registry.ts'
-import { addressOf } from '../parts/link.tsx'
-import { may, useSession } from '../session/session.ts'
+import { routes } from '../api/routes.ts'
+import { runAction } from '../noun/run.ts'
+import { FoldedCalls, quoted } from '../parts/api-call.tsx'
+import { ConfirmDialog } from '../parts/confirm.tsx'
+import { LazyPart } from '../parts/lazy.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { words } from '../text/shared.ts'
-import { usePlaces } from './navigation.tsx'
+import { type Hit, type Hits, useHits } from './palette-hits.ts'
 
-interface Hit {
-  key: string
-  kind: string
-  title: string
-  to: string
+type Deed = Extract<Hit['does'], { action: unknown }>
+
+/** An action of which more is to be asked takes the palette's place. */
+export function CommandPalette({ onClose }: { onClose(): void }) {
+  const [asking, setAsking] = useState<Deed>()
+  if (asking?.action.dialog)
+    return <LazyPart load={asking.action.dialog} props={{ item: asking.item, done: onClose }} />
+  if (asking?.action.confirm)
+    return (
+      <ConfirmDialog
+        title={asking.action.confirm.title(1)}
+        body={asking.action.confirm.body([asking.item])}
+        yes={asking.action.title()}
+        danger={asking.action.danger === true}
+        onYes={() => {
+          onClose()
+          void runAction(asking.noun, asking.action, [asking.item])
+        }}
+        onNo={onClose}
+      />
+    )
+  return <Palette onClose={onClose} onAsk={setAsking} />
 }
 
-const hits_per_noun = 5
-/** Things are asked for once the hand rests: each noun's list is one request. */
-const typing_ms = 150
-
-export function CommandPalette({ onClose }: { onClose(): void }) {
+function Palette({ onClose, onAsk }: { onClose(): void; onAsk(deed: Deed): void }) {
   const navigate = useNavigate()
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
+  /** Enter was pressed before what is typed had been looked for: who types fast means the first of what comes. */
+  const [hasty, setHasty] = useState(false)
   const id = useId()
-  const asked = useDeferredValue(text.trim())
-  const rested = useRested(asked)
-  const found = useFound(rested)
-  const commands = useCommands(asked)
-  const hits = rested === asked ? [...found, ...commands] : commands
+  const shown = useDeferredValue(text.trim())
+  const { hits, settled: found, query, error } = useHits(shown)
+  const settled = found && shown === text.trim()
   const chosen = Math.min(at, hits.length - 1)
   const go = (hit: Hit | undefined) => {
     if (!hit) return
+    const { does } = hit
+    if ('action' in does && (does.action.dialog || does.action.confirm)) return onAsk(does)
     onClose()
-    void navigate({ to: hit.to, search: {} })
+    if ('to' in does) void navigate({ to: does.to, search: {} })
+    else if ('run' in does) does.run()
+    else void runAction(does.noun, does.action, [does.item])
   }
   const onKey = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
@@ -45,9 +62,15 @@ export function CommandPalette({ onClose }: { onClose(): void }) {
       setAt((chosen + step + hits.length) % hits.length)
     } else if (event.key === 'Enter') {
       event.preventDefault()
-      go(hits[chosen])
-    }
+      if (settled || chosen > 0) go(hits[chosen])
+      else setHasty(true)
+    } else setHasty(false)
   }
+  useEffect(() => {
+    if (!hasty || !settled) return
+    setHasty(false)
+    go(hits[chosen])
+  })
   return (
     <Modal
       isOpen
@@ -96,74 +119,22 @@ export function CommandPalette({ onClose }: { onClose(): void }) {
             </div>
           ))}
         </div>
-        {hits.length === 0 && <p className="croft-muted">{words('search.none')}</p>}
+        <ProblemAlert error={error} />
+        {hits.length === 0 && !error && <p className="croft-muted">{words('search.none')}</p>}
+        {query.text !== '' && (
+          <FoldedCalls
+            calls={[{ route: routes.search.find, input: { query: { ...query } }, command: commandOf(query) }]}
+          />
+        )}
       </ModalBody>
     </Modal>
   )
 }
 
-function useRested(typed: string): string {
-  const [rested, setRested] = useState(typed)
-  useEffect(() => {
-    const timer = setTimeout(() => setRested(typed), typing_ms)
-    return () => clearTimeout(timer)
-  }, [typed])
-  return rested
-}
-
-function useCommands(asked: string): Hit[] {
-  const session = useSession()
-  const places = usePlaces()
-  const all: Hit[] = [
-    { key: 'home', kind: words('search.go'), title: words('dashboard'), to: '/' },
-    ...places.map(({ path, title }) => ({
-      key: `go ${path}`,
-      kind: words('search.go'),
-      title,
-      to: `/${path}`,
-    })),
-    ...allNouns().flatMap(noun =>
-      noun.create && may(session, noun.create.route)
-        ? [
-            {
-              key: `create ${noun.path}`,
-              kind: words('search.do'),
-              title: noun.create.title(),
-              to: `/${noun.path}/create`,
-            },
-          ]
-        : [],
-    ),
-    { key: 'preferences', kind: words('search.go'), title: words('preferences'), to: '/preferences' },
-  ]
-  const wanted = asked.toLowerCase()
-  return all.filter(one => one.title.toLowerCase().includes(wanted))
-}
-
-/** Things by a part of their name, of every noun that has names and pages. */
-function useFound(asked: string): Hit[] {
-  const session = useSession()
-  const searched = allNouns().filter(
-    (noun): noun is NounDefinition => noun.get !== undefined && !noun.not_searched && may(session, noun.list),
-  )
-  const answers = useQueries({
-    queries: searched.map(noun => ({
-      queryKey: ['search', noun.name, asked],
-      queryFn: async ({ signal }: { signal: AbortSignal }) => {
-        const query = { ...noun.list_query, search: asked, limit: hits_per_noun }
-        return ((await ask(noun.list, { query, signal })).body as { items: Item[] }).items
-      },
-      enabled: asked !== '',
-    })),
-  })
-  return answers.flatMap(({ data }, n) => {
-    const noun = searched[n]
-    if (!noun || !data) return []
-    return data.map(item => ({
-      key: `${noun.name} ${item.id}`,
-      kind: noun.title(),
-      title: labelOf(noun, item),
-      to: addressOf(noun.path, item.id),
-    }))
-  })
-}
+const commandOf = ({ text, all_projects }: Hits['query']) =>
+  [
+    'croft search',
+    ...(all_projects ? ['--all-projects'] : []),
+    ...(text.startsWith('-') ? ['--'] : []),
+    quoted(text),
+  ].join(' ')

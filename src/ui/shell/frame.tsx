@@ -3,6 +3,7 @@ import { Page, PageSection, SkipToContent } from '@patternfly/react-core'
 import { Outlet, useLocation } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { routes } from '../api/routes.ts'
+import { focusMain, main_id } from '../parts/focus-main.ts'
 import { prefer, usePreferences } from '../session/preferences.ts'
 import { may, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
@@ -11,7 +12,6 @@ import { Head } from './masthead.tsx'
 import { SideMenu } from './navigation.tsx'
 import { Notices, OperationsDrawer } from './operations-drawer.tsx'
 
-const main_id = 'main'
 const StormBanner = lazy(() => import('../zone/storm-banner.tsx'))
 
 export function Frame() {
@@ -86,12 +86,16 @@ function useNarrow(): boolean {
 
 /** As with a page that was loaded: readers begin at the top of the new one. */
 function useFocusOnNavigation(pathname: string): void {
+  useEffect(() => {
+    // Drawn in place of what had it, such as the sign-in or another project's pages. Of a page that was just loaded it is the browser's.
+    if (navigator.userActivation.hasBeenActive && document.activeElement === document.body) focusMain()
+  }, [])
   // Tabs of one page keep the focus where it is: /hosts/ID is a page with all that is below it.
   const page = pathname.split('/').slice(0, 3).join('/')
   const before = useRef(page)
   useEffect(() => {
     if (before.current === page) return
     before.current = page
-    document.getElementById(main_id)?.focus({ preventScroll: true })
+    focusMain()
   }, [page])
 }

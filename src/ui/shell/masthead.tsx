@@ -32,11 +32,12 @@ import { routes } from '../api/routes.ts'
 import { live } from '../live/stream.ts'
 import { To } from '../parts/link.tsx'
 import { Logo } from '../parts/logo.tsx'
+import { menuPlace } from '../parts/menu-place.ts'
 import { sentenceOf } from '../parts/problem.tsx'
 import { prefer } from '../session/preferences.ts'
 import { may, signOut, switchProject, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
-import { operations, useNotices } from './operations.ts'
+import { isAtWork, operations, useNotices } from './operations.ts'
 
 export function Head({
   onMenu,
@@ -51,7 +52,7 @@ export function Head({
   onOperations(): void
   operationsOpen: boolean
 }) {
-  const running = useNotices().filter(one => one.operation && one.operation.ended_at === null).length
+  const running = useNotices().filter(isAtWork).length
   return (
     <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
@@ -157,7 +158,7 @@ function UserMenu() {
       isOpen={open}
       onOpenChange={setOpen}
       onSelect={() => setOpen(false)}
-      popperProps={{ position: 'right' }}
+      popperProps={menuPlace}
       toggle={ref => (
         <MenuToggle ref={ref} variant="plainText" isExpanded={open} onClick={() => setOpen(!open)}>
           <span className="croft-who">

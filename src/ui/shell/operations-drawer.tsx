@@ -13,18 +13,74 @@ import { useEffect } from 'react'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { titleOf, sentenceOf } from '../parts/problem.tsx'
 import { words } from '../text/shared.ts'
-import { type Notice, operations, useNotices } from './operations.ts'
+import { FailedTargets } from '../operation/failed-targets.tsx'
+import { ThingLink } from '../parts/link.tsx'
+import { hasEnded, isAtWork, type Notice, operations, type Part, useNotices, whyNotDone } from './operations.ts'
 
 type Variant = 'success' | 'danger' | 'warning' | 'info'
 
-function variantOf({ operation, outcome }: Notice): Variant {
+function variantOf(notice: Notice): Variant {
+  const { operation, outcome, parts } = notice
   if (outcome) return outcome.variant
+  if (parts) {
+    const bad = parts.filter(one => whyNotDone(one) !== null).length
+    if (bad === 0) return isAtWork(notice) ? 'info' : 'success'
+    return bad === parts.length ? 'danger' : 'warning'
+  }
   if (operation?.state === 'succeeded') return 'success'
   if (operation?.state === 'failed') return 'danger'
   return operation?.state === 'cancelled' ? 'warning' : 'info'
 }
 
-function Body({ notice: { operation, outcome } }: { notice: Notice }) {
+function headOf({ title, parts }: Notice): string {
+  if (!parts) return title
+  const done = parts.filter(one => hasEnded(one) && whyNotDone(one) === null).length
+  return `${title}: ${words('bulk.done', { done, all: parts.length })}`
+}
+
+/** So many are named in the corner of the page; the drawer has room for all. */
+const named_max = 8
+
+/** Which of several things failed, were left out or wait, and why; and how far the others are. */
+function Several({ parts, all }: { parts: readonly Part[]; all: boolean }) {
+  const ended = parts.filter(hasEnded).length
+  const bad = parts.flatMap(part => {
+    const { label, operation } = part
+    const why = whyNotDone(part) ?? (operation?.state === 'waiting' ? { operation, why: operation.reason } : null)
+    return why ? { label, ...why } : []
+  })
+  const shown = all ? bad : bad.slice(0, named_max)
+  return (
+    <>
+      {ended < parts.length && (
+        <Progress
+          value={Math.floor((100 * ended) / parts.length)}
+          size="sm"
+          measureLocation="outside"
+          aria-label={words('progress')}
+        />
+      )}
+      {bad.length > 0 && (
+        <ul className="croft-plain-list">
+          {shown.map(({ label, operation, why }, n) => (
+            // In the order in which they were chosen; two may have the same name.
+            <li key={`${label} ${n}`}>
+              <ThingLink noun="operation" id={operation?.id}>
+                {label}
+              </ThingLink>
+              : {why ?? words(`operation.state.${operation?.state ?? 'failed'}`)}
+            </li>
+          ))}
+          {shown.length < bad.length && <li>{words('bulk.more', { n: bad.length - shown.length })}</li>}
+        </ul>
+      )}
+    </>
+  )
+}
+
+function Body({ notice, all }: { notice: Notice; all: boolean }) {
+  const { operation, outcome, parts } = notice
+  if (parts) return <Several parts={parts} all={all} />
   if (outcome?.error)
     return (
       <>
@@ -39,6 +95,8 @@ function Body({ notice: { operation, outcome } }: { notice: Notice }) {
     )
   if (outcome) return outcome.detail ? <p className="croft-lines">{outcome.detail}</p> : null
   if (!operation) return null
+  if (operation.ended_at !== null && operation.targets > 1 && operation.state !== 'succeeded')
+    return <FailedTargets operation={operation} />
   if (operation.ended_at !== null) return operation.reason ? <p>{operation.reason}</p> : null
   return (
     <>
@@ -61,11 +119,11 @@ function Toast({ notice }: { notice: Notice }) {
   return (
     <Alert
       variant={variant}
-      title={notice.title}
+      title={headOf(notice)}
       isLiveRegion
       actionClose={<AlertActionCloseButton title={words('close')} onClose={() => operations.hide(notice.id)} />}
     >
-      <Body notice={notice} />
+      <Body notice={notice} all={false} />
     </Alert>
   )
 }
@@ -97,8 +155,8 @@ export function OperationsDrawer({ onClose }: { onClose(): void }) {
       <NotificationDrawerBody className="croft-drawer">
         {notices.length === 0 && <p className="croft-muted">{words('operations.none')}</p>}
         {notices.map(notice => (
-          <Alert key={notice.id} isInline variant={variantOf(notice)} title={notice.title}>
-            <Body notice={notice} />
+          <Alert key={notice.id} isInline variant={variantOf(notice)} title={headOf(notice)}>
+            <Body notice={notice} all />
           </Alert>
         ))}
       </NotificationDrawerBody>

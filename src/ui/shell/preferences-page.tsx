@@ -30,6 +30,7 @@ export default function PreferencesPage() {
         {choice('time_zone', [
           ['local', words('time.local', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })],
           ['utc', 'UTC'],
+          ...Intl.supportedValuesOf('timeZone').map((name): [string, string] => [name, name.replaceAll('_', ' ')]),
         ])}
         {choice('language', [
           ['auto', words('language.auto')],

@@ -2,6 +2,7 @@
 import { createRootRoute, createRoute, createRouter, Outlet, useLocation, useParams } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { nounAt, pageAt } from '../noun/registry.ts'
+import { Broken } from '../parts/broken.tsx'
 import { NotFound } from '../parts/empty.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
@@ -94,6 +95,7 @@ export function makeRouter() {
   return createRouter({
     routeTree,
     basepath: '/ui',
+    defaultErrorComponent: Broken,
     defaultPreload: false,
     // As plain text, so that a link can be read, written and sent.
     parseSearch: text => Object.fromEntries(new URLSearchParams(text)),

@@ -5,7 +5,7 @@ import { words } from '../network/text.ts'
 import { CreatePage } from '../parts/form.tsx'
 import type { Search } from '../shell/router.tsx'
 import { subnet } from './definition.tsx'
-import { bodyOf, rareFields, subnetFields, wayOutFields } from './fields.ts'
+import { newOf, rareFields, subnetFields, wayOutFields } from './fields.ts'
 
 export default function CreateSubnet() {
   const { network_id } = useSearch({ strict: false }) as Search
@@ -14,7 +14,7 @@ export default function CreateSubnet() {
       noun={subnet}
       route={routes.subnet.create}
       initial={{ dhcp: true, network_id }}
-      toInput={values => ({ body: { ...bodyOf(values), cidr: values.cidr, network_id: values.network_id } })}
+      toInput={values => ({ body: newOf(values, values.network_id) })}
       fields={[
         {
           name: 'network_id',

@@ -4,7 +4,7 @@ import type { Subnet } from '../../api/subnet.ts'
 import { routes } from '../api/routes.ts'
 import { words } from '../network/text.ts'
 import { FormDialog } from '../parts/form.tsx'
-import { bodyOf, rareFields, subnetFields, valuesOf, wayOutFields } from './fields.ts'
+import { bodyOf, newOf, rareFields, subnetFields, valuesOf, wayOutFields } from './fields.ts'
 
 export function AddSubnet({ network, done }: { network: Network; done: () => void }) {
   return (
@@ -13,8 +13,12 @@ export function AddSubnet({ network, done }: { network: Network; done: () => voi
       yes={words('subnet.create')}
       route={routes.subnet.create}
       initial={{ name: `${network.name}-${network.subnets.length + 1}`, dhcp: true }}
-      toInput={values => ({ body: { ...bodyOf(values), cidr: values.cidr, network_id: network.id } })}
-      fields={[...subnetFields(), ...wayOutFields(), ...rareFields()]}
+      toInput={values => ({ body: newOf(values, network.id) })}
+      fields={[
+        ...subnetFields(),
+        ...wayOutFields(),
+        ...rareFields().filter(one => one.name !== 'dhcp' || network.kind === 'overlay'),
+      ]}
       done={done}
     />
   )

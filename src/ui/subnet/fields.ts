@@ -37,6 +37,12 @@ export function valuesOf(subnet: Subnet): Values {
   }
 }
 
+/** Of a new one. With DHCP is what goes without saying, where the kind of network has it: on external ones nothing may be said of it. */
+export function newOf(values: Values, network_id: unknown) {
+  const { dhcp, ...rest } = bodyOf(values)
+  return { ...rest, ...(!dhcp && { dhcp }), cidr: values.cidr, network_id }
+}
+
 /** As the API takes it. What is left empty is left out. */
 export function bodyOf(values: Values) {
   const gateway = textOf(values.gateway)

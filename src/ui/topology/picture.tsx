@@ -3,6 +3,7 @@ import { Background, Controls, type Edge, ReactFlow } from '@xyflow/react'
 import '@xyflow/react/dist/style.css'
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { Loading } from '../parts/loading.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { graphOf, type Things } from './graph.ts'
 import { layOut, type Places } from './layout.ts'
 import { type BoxNode, BoxView } from './nodes.tsx'
@@ -15,9 +16,13 @@ export default function Picture(things: Things) {
   const toggle = useCallback((id: string) => setExpanded(before => before.symmetricDifference(new Set([id]))), [])
   const graph = useMemo(() => graphOf(things, expanded), [things, expanded])
   const [places, setPlaces] = useState<Places>()
+  const [failure, setFailure] = useState<unknown>()
   useEffect(() => {
     let current = true
-    void layOut(graph).then(laid => current && setPlaces(laid))
+    layOut(graph).then(
+      laid => current && setPlaces(laid),
+      (error: unknown) => current && setFailure(error),
+    )
     return () => {
       current = false
     }
@@ -46,6 +51,7 @@ export default function Picture(things: Things) {
       ),
     [graph],
   )
+  if (failure) return <ProblemAlert error={failure} />
   if (!places) return <Loading />
   return (
     <div className="croft-picture">

@@ -1,7 +1,7 @@
 /** The same as the picture, as tables: for those who read better than they look. */
 import { Card, CardBody, CardTitle } from '@patternfly/react-core'
 import { InstanceStateLabel } from '../instance/state.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn, ThingLink } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import type { Things } from './graph.ts'
 import { words } from './text.ts'
@@ -71,14 +71,7 @@ export default function TopologyTable({ networks, subnets, routers, instances }:
             keyOf={one => one.id}
             empty={words('instances.none')}
             columns={[
-              {
-                title: words('instance'),
-                cell: one => (
-                  <ThingLink noun="instance" id={one.id}>
-                    {one.name}
-                  </ThingLink>
-                ),
-              },
+              nameColumn('instance', words('instance')),
               { title: words('state'), cell: one => <InstanceStateLabel instance={one} /> },
               { title: words('connected'), cell: one => names(one.addresses.map(each => each.network_id)) },
               {

@@ -10,6 +10,7 @@ import type { Subnet } from '../../api/subnet.ts'
 import { instance } from '../instance/definition.tsx'
 import { network } from '../network/definition.tsx'
 import type { Item, NounDefinition } from '../noun/definition.ts'
+import { ApiCallButton } from '../parts/api-call.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
 import { LinkButton } from '../parts/link.tsx'
@@ -40,6 +41,8 @@ function useWhole(noun: NounDefinition, search: Search) {
 
 /** A picture of many boxes says nothing on a telephone: the table is first there. */
 const standard_view = () => (matchMedia('(max-width: 40rem)').matches ? 'table' : 'picture')
+
+const nouns = [network, subnet, router, instance]
 
 const loadPicture = () => import('./picture.tsx')
 const loadTable = () => import('./table.tsx')
@@ -100,6 +103,11 @@ export default function Topology() {
               onChange={() => change({ view: 'table' })}
             />
           </ToggleGroup>
+          <ApiCallButton
+            calls={() =>
+              nouns.filter(one => may(session, one.list)).map(one => ({ route: one.list, input: { query: search } }))
+            }
+          />
         </div>
       </header>
       <ProblemAlert error={error} />

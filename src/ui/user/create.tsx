@@ -21,7 +21,7 @@ export default function CreateUser() {
           kind: 'noun',
           from: routes.domain.list,
           query: { sort: 'name' },
-          help: words('domain.help'),
+          empty: words('domain.own'),
         },
         {
           name: 'default_project_id',

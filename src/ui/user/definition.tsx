@@ -73,7 +73,13 @@ export const user = defineNoun<User>({
   ],
   tabs: [
     { id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') },
-    { id: 'audit', title: () => words('audit'), load: () => import('./audit.tsx'), needs: routes.audit.list },
+    {
+      id: 'audit',
+      title: () => words('audit'),
+      load: () => import('./audit.tsx'),
+      needs: routes.audit.list,
+      calls: one => [{ route: routes.audit.list, input: { query: { user_id: one.id } } }],
+    },
   ],
   badge: one => <UserState user={one} />,
   create: { route: routes.user.create, title: () => words('create'), load: () => import('./create.tsx') },

@@ -22,6 +22,7 @@ export default function CreateVolume() {
           query: { sort: 'name' },
           only: one => (one as Image).status === 'ready',
           describe: one => size((one as Image).virtual_size_bytes ?? 0),
+          empty: words('content.none'),
           help: words('content.help'),
         },
         { name: 'size_gib', title: words('size'), kind: 'number', unit: 'GiB', help: words('size.help') },

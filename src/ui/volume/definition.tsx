@@ -39,8 +39,13 @@ export const volume = defineNoun<Volume>({
   default_sort: 'name',
   get: { route: routes.volume.get, param: 'volume' },
   columns: [
-    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(10rem, 2fr)' },
-    { id: 'state', title: () => words('state'), cell: one => <VolumeStateLabel volume={one} /> },
+    { id: 'name', title: () => words('name'), cell: one => one.name, sort: 'name', width: 'minmax(8.5rem, 2fr)' },
+    {
+      id: 'state',
+      title: () => words('state'),
+      cell: one => <VolumeStateLabel volume={one} />,
+      width: 'minmax(7.5rem, 1fr)',
+    },
     { id: 'size', title: () => words('size'), cell: one => size(one.size_mib, 'MiB'), numeric: true },
     { id: 'role', title: () => words('role'), cell: one => words(`role.${one.role}`) },
     {

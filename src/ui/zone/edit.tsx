@@ -14,7 +14,14 @@ export default function EditZone({ item, done }: { item: Zone; done: () => void 
       toInput={body => ({ params: { zone: item.id }, body })}
       fields={[
         { name: 'name', title: words('name'), kind: 'text', required: true },
-        { name: 'region_id', title: words('region'), kind: 'noun', from: routes.region.list, query: { sort: 'name' } },
+        {
+          name: 'region_id',
+          title: words('region'),
+          kind: 'noun',
+          required: true,
+          from: routes.region.list,
+          query: { sort: 'name' },
+        },
       ]}
       done={done}
     />

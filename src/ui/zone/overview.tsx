@@ -4,12 +4,13 @@ import type { Cluster } from '../../api/cluster.ts'
 import type { Zone } from '../../api/zone.ts'
 import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { Bar } from '../host/bar.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { ThingLink } from '../parts/link.tsx'
+import { nameColumn } from '../parts/link.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
-import { number, Time } from '../parts/time.tsx'
+import { number, size, Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
 import { StormAlert } from './storm.tsx'
 import { words } from './text.ts'
@@ -37,7 +38,7 @@ export default function ZoneOverview({ item }: { item: Zone }) {
 
 function Clusters({ zone }: { zone: Zone }) {
   const query = { zone_id: zone.id, sort: 'name' }
-  const { data, error } = useChoices<Cluster>(routes.cluster.list, query, { follows: ['cluster'] })
+  const { data, error } = useChoices<Cluster>(routes.cluster.list, query, { follows: ['cluster', 'host'] })
   return (
     <Card>
       <CardTitle component="h2">{words('clusters')}</CardTitle>
@@ -45,16 +46,20 @@ function Clusters({ zone }: { zone: Zone }) {
         <ProblemAlert error={error} />
         <SimpleTable
           label={words('clusters')}
-          items={data?.items ?? []}
+          items={data?.items}
           keyOf={one => one.id}
           empty={words('clusters.none')}
           columns={[
+            nameColumn('cluster', words('name')),
+            { title: words('hosts'), cell: one => number(one.hosts), numeric: true },
             {
-              title: words('name'),
+              title: words('vcpus'),
+              cell: one => <Bar used={one.vcpus_claimed} limit={one.vcpus_limit} show={number} />,
+            },
+            {
+              title: words('ram'),
               cell: one => (
-                <ThingLink noun="cluster" id={one.id}>
-                  {one.name}
-                </ThingLink>
+                <Bar used={one.memory_claimed_mib} limit={one.memory_limit_mib} show={value => size(value, 'MiB')} />
               ),
             },
             { title: words('cpu'), cell: one => `${number(one.cpu_overcommit, 2)} ×`, numeric: true },

@@ -40,6 +40,8 @@ export class TestController extends EventEmitter<{ frame: [frame: AgentFrame]; l
   /** Image requests' Range headers. */
   readonly ranges: (string | undefined)[] = []
   last_report = 0
+  /** What is answered to a path, as JSON; 404 where nothing is. */
+  readonly answers = new Map<string, object>()
   #ca!: Signed
   #server!: Server
   #link: WebSocket | null = null
@@ -137,6 +139,8 @@ export class TestController extends EventEmitter<{ frame: [frame: AgentFrame]; l
     const url = request.url ?? ''
     if (request.method === 'POST' && url === joinPath) return this.#join(request, response)
     if (!(request.socket as TLSSocket).authorized) return void response.writeHead(401).end()
+    const said = this.answers.get(url)
+    if (said) return void response.writeHead(200).end(JSON.stringify(said))
     const image = this.images.get(url.slice(imagePath.length))
     if (!url.startsWith(imagePath) || image === undefined) return void response.writeHead(404).end()
     this.ranges.push(request.headers.range)

@@ -5,13 +5,13 @@
  */
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { access, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createLibvirtHypervisor, type LibvirtHypervisor } from '../../../src/agent/drivers/libvirt/hypervisor.ts'
 import { quiet, uuid, wantedInstance } from '../../unit/agent/fakes.ts'
 import { Daemon } from '../libvirt/daemon.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const id = uuid(0x61)
 let work: string
@@ -31,7 +31,7 @@ function asBeforeItsProcess(record: string): string {
 
 describe('agent/killed-libvirtd', () => {
   before(async () => {
-    work = await mkdtemp(join(tmpdir(), 'croft-agent-'))
+    work = await scratch('croft-agent')
     daemon = await Daemon.start()
     hypervisor = createLibvirtHypervisor({
       path: daemon.path,

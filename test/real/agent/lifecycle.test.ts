@@ -3,8 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { WebSocket } from 'ws'
@@ -14,6 +13,7 @@ import { uuid, wantedInstance } from '../../unit/agent/fakes.ts'
 import { Daemon } from '../libvirt/daemon.ts'
 import { bootSector } from './boot-sector.ts'
 import { TestController } from './controller.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const main = join(import.meta.dirname, '../../../src/agent/main.ts')
 let work: string
@@ -23,7 +23,7 @@ let agent: ChildProcess
 
 describe('agent/lifecycle', () => {
   before(async () => {
-    work = await mkdtemp(join(tmpdir(), 'croft-agent-'))
+    work = await scratch('croft-agent')
     ;[daemon, controller] = await Promise.all([Daemon.start(), TestController.start()])
     controller.images.set(uuid(0xa), bootSector({ heedsPowerButton: true }))
     controller.images.set(uuid(0xb), bootSector({ heedsPowerButton: false }))

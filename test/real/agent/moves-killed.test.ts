@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
+import { type CuttableLine, cuttableLine } from '../../support/cuttable-line.ts'
 import { Drive, guest, type TestHost, TwoHosts } from './two-agents.ts'
 
 const run = promisify(execFile)
@@ -19,6 +20,8 @@ let hosts: TwoHosts
 /** Where the guest is. */
 let here: TestHost
 let there: TestHost
+/** Between the two agents; both have their own controller beside it. */
+let line: CuttableLine
 
 /** When the source has written down that it hands over. */
 async function handingOver(host: TestHost): Promise<void> {
@@ -33,7 +36,8 @@ async function* changes(folder: string): AsyncGenerator<void> {
   const signal = AbortSignal.timeout(60_000)
   let news = Promise.withResolvers<void>()
   const watcher = watch(folder, () => news.resolve())
-  signal.addEventListener('abort', () => news.reject(new Error('it was never handed over')))
+  const late = () => news.reject(new Error('it was never handed over'))
+  signal.addEventListener('abort', late)
   try {
     for (;;) {
       yield
@@ -41,8 +45,21 @@ async function* changes(folder: string): AsyncGenerator<void> {
       news = Promise.withResolvers<void>()
     }
   } finally {
+    signal.removeEventListener('abort', late)
     watcher.close()
   }
+}
+
+/** libvirt sends: something is to be killed now. */
+async function underWay(): Promise<void> {
+  const moving = await here.phase(one.id, 'sending')
+  if ((moving.progress?.elapsed_ms ?? 0) > 0) return
+  await here.controller.report(one.id, each => (each.migration?.progress?.elapsed_ms ?? 0) > 0)
+}
+
+async function tooSoon(drive: Drive): Promise<never> {
+  const { outcome, told } = await drive.ended
+  throw new Error(`it ${outcome} before anything was killed: ${told.reason}`)
 }
 
 async function restart(host: TestHost, drive: Drive): Promise<void> {
@@ -106,6 +123,15 @@ const events: Record<string, { when: 'sending' | 'handing over'; what: (drive: D
       await restart(there, drive)
     },
   },
+  // The target knows that it never had the guest, and can tell it only to its controller.
+  'the line between the agents, and the target’s agent, before it heard that all is sent,': {
+    when: 'handing over',
+    async what(drive) {
+      line.cut()
+      await there.killAgent('SIGKILL')
+      await restart(there, drive)
+    },
+  },
   'the source’s agent, before it heard the answer,': {
     when: 'handing over',
     async what(drive) {
@@ -146,11 +172,19 @@ describe('agent/moves-killed', () => {
       const bandwidth_mib_s = when === 'sending' ? 2 : 16
       // On a busy machine what is left of an idle guest may take longer than QEMU would pause for by itself.
       const limits = { bandwidth_mib_s, ...(when === 'handing over' && { downtime_ms_max: 10_000 }) }
-      const drive = new Drive({ ...one, generation: 3 }, here, there, { copied_volumes: volumes, ...limits })
-      const moving = await here.phase(one.id, 'sending')
-      if ((moving.progress?.elapsed_ms ?? 0) === 0) {
-        await here.controller.report(one.id, each => (each.migration?.progress?.elapsed_ms ?? 0) > 0)
-      }
+      await using cuttable = await cuttableLine(0)
+      line = cuttable
+      const drive = new Drive(
+        { ...one, generation: 3 },
+        here,
+        there,
+        { copied_volumes: volumes, ...limits },
+        address => {
+          line.lead(Number(address.split(':').at(-1)))
+          return `127.0.0.1:${line.port}`
+        },
+      )
+      await Promise.race([underWay(), tooSoon(drive)])
       if (when === 'handing over') {
         // It hears nothing from here on; libvirt's part goes on, and the relay's.
         there.signalAgent('SIGSTOP')

@@ -37,8 +37,28 @@ describe('agent/moves-shared', () => {
     assert.ok((await stat(join(alpha.volumes, disk))).size > 0)
   })
 
+  for (const who of ['source', 'target'] as const) {
+    test(`the ${who}’s agent is killed while the memory is in two places: the guest runs on in the new one`, async () => {
+      const [from, to] =
+        (await hosts.alpha.domstate(one.id)) === '' ? [hosts.beta, hosts.alpha] : [hosts.alpha, hosts.beta]
+      // So much that the rest takes seconds to come.
+      await from.fills(one.id)
+      const drive = new Drive(one, from, to, { postcopy_after_s: 0, bandwidth_mib_s: 1, timeout_s: 60 })
+      await from.controller.report(one.id, each => each.migration?.progress?.postcopy === true)
+      const killed = who === 'source' ? from : to
+      await killed.killAgent('SIGKILL')
+      await killed.startAgent()
+      drive.tell()
+      const { outcome, told } = await drive.ended
+      assert.equal(outcome, 'moved', told.reason ?? '')
+      assert.deepEqual([await from.domstate(one.id), await to.domstate(one.id)], ['', 'running'])
+      await to.echoes(one.id, `after that`)
+    })
+  }
+
   test('a move that fails leaves the volume, too', async () => {
-    const { alpha, beta } = hosts
+    const [alpha, beta] =
+      (await hosts.alpha.domstate(one.id)) === '' ? [hosts.beta, hosts.alpha] : [hosts.alpha, hosts.beta]
     const gone = {
       ...one,
       disks: [...one.disks, { ...(one.disks[0] ?? assert.fail()), volume_id: one.id, role: 'data' as const }],

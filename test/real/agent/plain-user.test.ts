@@ -1,8 +1,7 @@
 /** A guest as on a usual host, where QEMU is not root: every folder on its way must be open to it, every file given to it. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
@@ -13,6 +12,7 @@ import { writeIdentity } from '../../../src/agent/identity.ts'
 import { quiet, uuid, wantedInstance } from '../../unit/agent/fakes.ts'
 import { Daemon } from '../libvirt/daemon.ts'
 import { bootSector } from './boot-sector.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const never = new AbortController().signal
 let work: string
@@ -21,7 +21,7 @@ let hypervisor: LibvirtHypervisor
 
 describe('agent/plain-user', () => {
   before(async () => {
-    work = await mkdtemp(join(tmpdir(), 'croft-agent-'))
+    work = await scratch('croft-agent')
     // As /var/lib is; what is below it is Croft's own to make.
     await chmod(work, 0o755)
     daemon = await Daemon.start({ plain_user: true })

@@ -3,8 +3,7 @@
  * over: by QEMU's own locks on disks, and where a file system does not pass these on, by virtlockd's.
  */
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
@@ -13,6 +12,7 @@ import { openDirectoryPool } from '../../../src/agent/drivers/storage/directory.
 import { locks_folder } from '../../../src/host/services/virtlockd.ts'
 import { quiet, uuid, wantedInstance } from '../../unit/agent/fakes.ts'
 import { Daemon } from '../libvirt/daemon.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const never = new AbortController().signal
 
@@ -23,7 +23,7 @@ describe('agent/second-writer', () => {
   const pool_dir = () => join(work, 'pool')
 
   before(async () => {
-    work = await mkdtemp(join(tmpdir(), 'croft-agent-'))
+    work = await scratch('croft-agent')
     const start = (hostname: string) => Daemon.start({ hostname, locked_pool: pool_dir() })
     daemons = await Promise.all([start('one'), start('two')])
     for (const [n, daemon] of daemons.entries()) hypervisors.push(await hypervisorOf(daemon, `console-${n}`))

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, describe, test } from 'node:test'
@@ -12,8 +11,9 @@ import { Failure } from '../../../src/agent/ports.ts'
 import { runProgram } from '../../../src/lib/linuxnet/program.ts'
 import type { WantedDisk } from '../../../src/protocol/wanted.ts'
 import { quiet, uuid, wantedInstance } from '../../unit/agent/fakes.ts'
+import { scratch } from '../../support/scratch.ts'
 
-const work = await mkdtemp(join(tmpdir(), 'croft-storage-'))
+const work = await scratch('croft-storage')
 describe('agent/storage', () => {
   after(() => rm(work, { recursive: true, force: true }))
   const never = new AbortController().signal

@@ -2,18 +2,19 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { WebSocket } from 'ws'
 import { joinHost } from '../../../src/agent/join.ts'
+import { type Carried, carriedOf } from '../../../src/model/migration.ts'
 import type { MigrationReport, WantedMigration } from '../../../src/protocol/migration.ts'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
 import { uuid, wantedInstance } from '../../unit/agent/fakes.ts'
 import { Daemon, type DaemonOptions } from '../libvirt/daemon.ts'
-import { bootSector } from './boot-sector.ts'
+import { bootSector, bootSectorKeys } from './boot-sector.ts'
 import { TestController } from './controller.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 const main = join(import.meta.dirname, '../../../src/agent/main.ts')
@@ -47,7 +48,18 @@ export class TestHost {
       join(this.dir, 'run'),
     ]
     const level = process.argv.includes('--verbose') ? 'debug' : 'fatal'
-    const ways = ['--libvirt', this.daemon.path, '--network', 'none', '--peer-port', '0', '--log-level', level]
+    const dumps = ['--dump-dir', join(this.daemon.dir, 'dumps')]
+    const ways = [
+      '--libvirt',
+      this.daemon.path,
+      ...dumps,
+      '--network',
+      'none',
+      '--peer-port',
+      '0',
+      '--log-level',
+      level,
+    ]
     this.#agent = spawn(process.execPath, [main, ...places, ...ways], { stdio: ['ignore', 'ignore', 'inherit'] })
     await this.controller.linked()
   }
@@ -65,9 +77,9 @@ export class TestHost {
     await gone
   }
 
-  /** Of the processes that the agent started, that one. */
+  /** Of the processes that the agent started, that one: the newest, as one of the move before may still be on its way out. */
   async relayPid(): Promise<number> {
-    const { stdout } = await run('pgrep', ['-P', String(this.#agent?.pid), '-f', 'relay-main.ts'])
+    const { stdout } = await run('pgrep', ['-n', '-P', String(this.#agent?.pid), '-f', 'relay-main.ts'])
     return Number(stdout.trim().split('\n')[0])
   }
 
@@ -94,7 +106,16 @@ export class TestHost {
   }
 
   /** The guest answers on its serial line: types, and waits until all of it came back. */
-  async echoes(id: string, text: string): Promise<void> {
+  echoes(id: string, text: string): Promise<void> {
+    return this.#says(id, text, text)
+  }
+
+  /** It has memory to carry (boot-sector.ts). */
+  fills(id: string): Promise<void> {
+    return this.#says(id, bootSectorKeys.fill, bootSectorKeys.filled)
+  }
+
+  async #says(id: string, typed: string, text: string): Promise<void> {
     const socket = await this.console(id)
     let got = ''
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -103,7 +124,7 @@ export class TestHost {
       got += (data as Buffer).toString('latin1')
       if (got.includes(text)) resolve()
     })
-    socket.send(Buffer.from(text))
+    socket.send(Buffer.from(typed))
     try {
       await promise
     } finally {
@@ -137,7 +158,7 @@ export class TwoHosts {
 
   /** With `shared`, both have one pool. */
   static async start(options: { shared?: boolean; daemon?: DaemonOptions } = {}): Promise<TwoHosts> {
-    const work = await mkdtemp(join(tmpdir(), 'croft-two-'))
+    const work = await scratch('croft-two')
     const first = await TestController.start()
     const second = await TestController.start(first)
     const hosts = await Promise.all(
@@ -189,13 +210,24 @@ export class Drive {
   /** The last that the source told of it. */
   readonly told: MigrationReport[] = []
   #step: DriveStep = 'preparing'
+  #listens = ''
   #address = ''
   #cancel = false
+  #carried: Carried = { asks: null, never: null }
+  readonly #way: (address: string) => string
   #why: MigrationReport | null = null
   #resolve!: (end: { outcome: 'moved' | 'stayed'; told: MigrationReport }) => void
   #stop: () => void
 
-  constructor(instance: WantedInstance, from: TestHost, to: TestHost, change: Partial<WantedMigration>) {
+  /** `way`: where the source is told to find the target, which listens at the address given. */
+  constructor(
+    instance: WantedInstance,
+    from: TestHost,
+    to: TestHost,
+    change: Partial<WantedMigration>,
+    way = (address: string) => address,
+  ) {
+    this.#way = way
     this.instance = instance
     this.from = from
     this.to = to
@@ -220,18 +252,25 @@ export class Drive {
   tell(): void {
     const { instance, move } = this
     const [here, there] = [this.from.controller, this.to.controller]
-    const as = (step: WantedMigration['step'], peer: TestController, peer_address?: string): WantedInstance => ({
-      ...instance,
-      migration: { ...move, step, peer_host_id: peer.host_id, ...(peer_address !== undefined && { peer_address }) },
-    })
+    const as = (
+      step: WantedMigration['step'],
+      peer: TestController,
+      more: Partial<WantedMigration> = {},
+    ): WantedInstance => ({ ...instance, migration: { ...move, step, peer_host_id: peer.host_id, ...more } })
+    const { asks, never } = this.#carried
     switch (this.#step) {
       case 'preparing':
         here.want(true, [instance])
         there.want(true, [as('prepare', here)])
         break
       case 'sending':
-        there.want(true, [as('prepare', here)])
-        here.want(true, [as(this.#cancel ? 'cancel' : 'send', there, this.#address)])
+        there.want(true, [as('prepare', here, { ...(asks !== null && { asked: asks }) })])
+        here.want(true, [
+          as(this.#cancel ? 'cancel' : 'send', there, {
+            peer_address: this.#address,
+            ...(never !== null && { never }),
+          }),
+        ])
         break
       case 'leaving':
         there.want(true, [instance])
@@ -259,14 +298,24 @@ export class Drive {
       this.#why = why ?? this.#why
       this.tell()
     }
+    if (this.#step === 'sending') {
+      const news =
+        (source && carriedOf({ phase: 'sending', ...this.#carried }, 'source', source)) ??
+        (target && carriedOf({ phase: 'sending', ...this.#carried }, 'target', target))
+      if (news) {
+        this.#carried = news
+        this.tell()
+      }
+    }
     if (this.#step === 'preparing' || this.#step === 'sending') {
       if (source?.phase === 'switched' || target?.phase === 'switched') {
         return go('leaving', source?.phase === 'switched' ? source : target)
       }
       if (source?.phase === 'failed' || source?.phase === 'cancelled') return go('discarding', source)
       if (target?.phase === 'failed' && this.#step === 'preparing') return go('discarding', target)
-      if (target?.phase === 'ready' && target.address !== undefined && target.address !== this.#address) {
-        this.#address = target.address
+      if (target?.phase === 'ready' && target.address !== undefined && target.address !== this.#listens) {
+        this.#listens = target.address
+        this.#address = this.#way(target.address)
         go('sending')
       }
       return

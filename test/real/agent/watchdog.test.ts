@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir, uptime } from 'node:os'
+import { copyFile, rm } from 'node:fs/promises'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { createWatchdogClient, type WatchdogClient } from '../../../src/agent/watchdog/client.ts'
 import { realClock } from '../../../src/lib/clock.ts'
 import { quiet } from '../../unit/agent/fakes.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
@@ -19,7 +20,7 @@ describe('agent/watchdog', () => {
   let clients: WatchdogClient[] = []
 
   beforeEach(async () => {
-    run_dir = await mkdtemp(join(tmpdir(), 'croft-watchdog-'))
+    run_dir = await scratch('croft-watchdog')
     // What the watchdog knows a guest by: the program's name and its -uuid.
     await copyFile('/bin/bash', join(run_dir, 'qemu-system-test'))
   })

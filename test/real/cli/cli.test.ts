@@ -46,8 +46,8 @@ describe('cli/cli', () => {
     return stdout
   }
 
-  async function things(...words: string[]): Promise<Thing[]> {
-    return JSON.parse(await ok(...words, '--json')) as Thing[]
+  async function things<T = Thing>(...words: string[]): Promise<T[]> {
+    return JSON.parse(await ok(...words, '--json')) as T[]
   }
 
   test('an instance by names: created, waited for, shown, changed, stopped, deleted', async () => {
@@ -179,6 +179,7 @@ describe('cli/cli', () => {
       [2, /"zebra" is not one of/, ['network', 'create', 'n', '--kind', 'zebra']],
       [2, /Nothing to change/, ['project', 'update', 'default']],
       [4, /There is no instance "nobody" in this project/, ['instance', 'get', 'nobody']],
+      [4, /There is no host "nowhere"\.\n/, ['host', 'get', 'nowhere']],
       [4, /There is no flavor "none"/, ['instance', 'create', 'x', '--image', 'tiny', '--flavor', 'none']],
       [
         6,
@@ -302,7 +303,7 @@ describe('cli/cli', () => {
       '--dns',
       '10.9.0.3',
     )
-    const [subnet] = (await things('subnet', 'list', '--network', 'blue')) as unknown as { dns: string[] }[]
+    const [subnet] = await things<{ dns: string[] }>('subnet', 'list', '--network', 'blue')
     assert.deepEqual(subnet?.dns, ['10.9.0.2', '10.9.0.3'])
     await ok('subnet', 'update', 'blue-4', '--no-gateway')
     assert.equal(JSON.parse(await ok('subnet', 'get', 'blue-4', '--json')).gateway, null)
@@ -335,6 +336,17 @@ describe('cli/cli', () => {
     assert.equal((JSON.parse(await seen) as { kind: string }).kind, 'created')
     watching.child.kill('SIGINT')
     assert.equal(await watching.ended, 0)
+  })
+
+  test('a password is taken from standard input, and stands on no command line', async () => {
+    const given = { input: 'a secret of four words\n' }
+    const made = await home.runWith(given, 'user', 'create', 'typed-in', '--password', '-')
+    assert.equal(made.code, 0, made.stderr)
+    const none = await home.runWith({}, 'user', 'create', 'nobody', '--password', '-')
+    assert.match(none.stderr, /No password was given/)
+    await using fresh = await cliHome({ CROFT_URL: url })
+    const signed_in = await fresh.runWith(given, 'sign-in', '--user', 'typed-in')
+    assert.equal(signed_in.code, 0, signed_in.stderr)
   })
 
   test('signing in keeps a token that only its owner can read; signing out ends it', async () => {
@@ -371,7 +383,7 @@ describe('cli/cli', () => {
     const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5E0YGoXhxd3HA0nwbSnqDBPqZ5C3rWV9PtWAXsNVNL me@here'
     await writeFile(file, `${key}\n`)
     await ok('key-pair', 'create', 'mine', '--file', file)
-    const [kept] = (await things('key-pair', 'list', '--name', 'mine')) as unknown as { public_key: string }[]
+    const [kept] = await things<{ public_key: string }>('key-pair', 'list', '--name', 'mine')
     assert.ok(kept?.public_key.startsWith('ssh-ed25519 AAAAC3'))
     await writeFile(file, '-----BEGIN OPENSSH PRIVATE KEY-----\n')
     const refused = await home.run('key-pair', 'create', 'not', '--file', file)

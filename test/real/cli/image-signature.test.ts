@@ -1,16 +1,16 @@
 /** A signed image from the command line, as docs/images.md says it: key, signature and file by their names. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { cliHome } from '../../support/cli.ts'
 import { testCloud } from '../../support/cloud.ts'
+import { scratch } from '../../support/scratch.ts'
 
 test('croft image-key create and image create --signature', async t => {
-  const dir = await mkdtemp(path.join(tmpdir(), 'croft-cli-signed-'))
+  const dir = await scratch('croft-cli-signed')
   t.after(() => rm(dir, { recursive: true }))
   const cloud = await testCloud()
   t.after(() => cloud.close())

@@ -85,6 +85,30 @@ describe('controller/audit', () => {
     assert.equal((await cloud.request('GET', '/v1/audit?since=yesterday')).status, 422)
   })
 
+  test('a row says what it was about, also where the answer is empty or no thing, and where it was refused', async () => {
+    const made = await cloud.request('POST', '/v1/zones', { body: { name: 'short-lived' } })
+    const id = String(made.body.id)
+    const never = crypto.randomUUID()
+    await cloud.request('DELETE', `/v1/zones/${id}`)
+    await cloud.request('PUT', `/v1/quotas/project/${cloud.project_id}`, { body: { instances: 7 } })
+    await cloud.request('POST', `/v1/instances/${never}/console`, { body: { kind: 'serial' } })
+    const rows = (await cloud.request('GET', '/v1/audit?limit=4')).body.items ?? []
+    assert.deepEqual(
+      rows.map(row => [row.action, row.outcome, row.resource_id]),
+      [
+        ['instance.console', 404, never],
+        ['quota.set', 200, cloud.project_id],
+        ['zone.delete', 204, id],
+        ['zone.create', 201, id],
+      ],
+    )
+    const theirs = await cloud.request('GET', `/v1/audit?resource_id=${id}`)
+    assert.deepEqual(
+      theirs.body.items?.map(row => row.action),
+      ['zone.delete', 'zone.create'],
+    )
+  })
+
   test('the administrator of a domain sees that domain, and may not verify the whole', async () => {
     const domain = await cloud.request('POST', '/v1/domains', { body: { name: 'theirs' } })
     const domain_id = String(domain.body.id)

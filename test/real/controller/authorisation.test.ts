@@ -18,7 +18,8 @@ let theirs: Team
 describe('controller/authorisation', () => {
   before(async () => {
     cloud = await testCloud()
-    await addHost(cloud, 'h1', { pool_id: '01890000-0000-7000-8000-00000000000a' })
+    const host = await addHost(cloud, 'h1', { pool_id: '01890000-0000-7000-8000-00000000000a' })
+    host.onCall = () => ({ error: 'no guests to be asked here' })
     const { project_id } = cloud
     const outside = { name: 'outside', kind: 'external', shared: true, physical_network: 'outside' }
     const network = await cloud.request('POST', '/v1/networks', { body: outside })
@@ -125,11 +126,14 @@ describe('controller/authorisation', () => {
     'metrics.latest': 422,
     'metrics.stream': 422,
     'metrics.prometheus': 403,
+    // For a text that is not given.
+    'search.find': 422,
   }
 
   test('without a grant, one sees what is open to all and what is one’s own, and nothing else', async () => {
     const own = closed.filter(route => route.level === 'self' && route.needs === null && route.method === 'GET')
-    const listed = own.filter(route => !route.path.includes(':'))
+    // What the stream of events tells whoever holds nothing is seen in given.test.ts: it does not end.
+    const listed = own.filter(route => !route.path.includes(':') && route.name !== 'event.stream')
     assert.ok(listed.length >= 5)
     await each(listed, ours.nobody, route => withoutAThing[route.name] ?? 200)
     for (const route of listed) {
@@ -166,14 +170,15 @@ describe('controller/authorisation', () => {
     )
   })
 
+  /** What not even a member may, wherever: refused at the door. */
+  const beyondMember = (route: Route) =>
+    route.level === 'system' || route.level === 'domain' || route.needs === 'instance.command'
+
   test("another project's things are not there, whatever is to be done with them", async () => {
     const routes = named.filter(route => !openToAll.has(route.name))
-    const tried = await each(
-      routes,
-      theirs.member,
-      route => (route.level === 'system' || route.level === 'domain' ? 403 : 404),
-      { bodies: route => [bodyOf(route, theirs.things)] },
-    )
+    const tried = await each(routes, theirs.member, route => (beyondMember(route) ? 403 : 404), {
+      bodies: route => [bodyOf(route, theirs.things)],
+    })
     assert.ok(tried >= 60, `only ${tried} were tried`)
   })
 
@@ -224,11 +229,14 @@ describe('controller/authorisation', () => {
     }
   })
 
+  /** Of what a guest is asked there is no answer here; and not every member may ask. */
+  const ofGuests: Readonly<Record<string, number>> = { 'instance.guest': 503, 'instance.guest-applications': 403 }
+
   test('after all these refusals everything is as it was', async () => {
     for (const team of [ours, theirs]) {
       for (const route of named.filter(one => one.method === 'GET' && one.level === 'project' && !one.stream)) {
         const answered = await ask(route, { token: team.member, path_of: team })
-        assert.equal(answered.status, 200, `${route.name}: ${JSON.stringify(answered.body)}`)
+        assert.equal(answered.status, ofGuests[route.name] ?? 200, `${route.name}: ${JSON.stringify(answered.body)}`)
       }
     }
   })

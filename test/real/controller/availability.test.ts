@@ -1,13 +1,18 @@
 /** Hosts that are lost: declared dead when others cannot reach them, fenced, and their highly available instances run elsewhere. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import type { Host } from '../../../src/api/host.ts'
-import type { Instance } from '../../../src/api/instance.ts'
-import type { Zone } from '../../../src/api/zone.ts'
-import type { HaRestart } from '../../../src/api/ha-restart.ts'
+import { sql } from 'kysely'
+import { type Host, hostRoutes } from '../../../src/api/host.ts'
+import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
+import { zoneRoutes } from '../../../src/api/zone.ts'
+import { haRestartRoutes } from '../../../src/api/ha-restart.ts'
+import { channels } from '../../../src/controller/store/database.ts'
+import { event } from '../../../src/controller/store/event.ts'
 import { type RedfishTest, redfishService } from '../../support/bmc.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually, untilEvent } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 const pool_id = '11111111-2222-4333-8444-555555555555'
 
@@ -35,16 +40,29 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     await cloud.close()
   })
 
-  /** Three fresh hosts on one pool; others that they ask cannot reach the first. */
+  /** Three fresh hosts on one pool, which reached each other while they were there; now others that they ask cannot reach the first. */
   beforeEach(async () => {
     count += 1
     hosts = []
     for (const n of [1, 2, 3]) {
       const facts = { pool_id, tunnel_address: `192.0.2.${count * 10 + n}` }
       const host = await addHost(cloud, `h${count}-${n}`, {}, facts)
-      host.onCall = ({ method }) => (method === 'probe' ? { result: { reached: 'none' } } : { error: 'no' })
+      host.onCall = ({ method }) => (method === 'probe' ? { result: { reached: 'machine' } } : { error: 'no' })
       hosts.push(host)
     }
+    const ids = hosts.map(host => host.id)
+    await eventually(async () => {
+      const rows = await cloud.cloud.database.db
+        .selectFrom('host_reach')
+        .selectAll()
+        .where('host_id', 'in', ids)
+        .execute()
+      assert.deepEqual(
+        rows.map(row => row.reached_by.length),
+        [2, 2, 2],
+      )
+    })
+    for (const host of hosts) host.onCall = () => ({ result: { reached: 'none' } })
     await service.setPower('on')
   })
   afterEach(async () => {
@@ -69,46 +87,20 @@ describe('controller/availability', { timeout: 300_000 }, () => {
       body: { ...body, name, host_id: host.id, availability: high ? 'high' : 'restart' },
       headers: { prefer: 'wait=20' },
     })
-    assert.equal(made.status, 202, JSON.stringify(made.body))
-    const [one] = made.body.items as unknown as Instance[]
+    const [one] = replyOf(instanceRoutes.create, made).items
     assert.ok(one)
     return one.id
   }
 
   async function shown(host: ObedientHost): Promise<Host> {
-    return (await cloud.request('GET', `/v1/hosts/${host.id}`)).body as unknown as Host
+    return await cloud.call(hostRoutes.get, { params: { host: host.id } })
   }
 
   async function instance(id: string): Promise<Instance> {
-    return (await cloud.request('GET', `/v1/instances/${id}`)).body as unknown as Instance
+    return await cloud.call(instanceRoutes.get, { params: { instance: id } })
   }
 
-  /** Whenever anything happens, until it is so. */
-  async function until<T>(look: () => Promise<T | undefined | false>, within_ms = 60_000): Promise<T> {
-    const end = Promise.withResolvers<T>()
-    const timer = setTimeout(() => end.reject(new Error('it never came')), within_ms)
-    let looking = false
-    let again = false
-    const tryIt = async () => {
-      if (looking) return void (again = true)
-      looking = true
-      do {
-        again = false
-        const found = await look()
-        if (found) end.resolve(found)
-      } while (again)
-      looking = false
-    }
-    const run = () => void tryIt().catch(end.reject)
-    const unwatch = cloud.cloud.events.watch(run)
-    run()
-    try {
-      return await end.promise
-    } finally {
-      unwatch()
-      clearTimeout(timer)
-    }
-  }
+  const until = <T>(look: () => Promise<T | undefined | false>): Promise<T> => untilEvent(cloud, look)
 
   async function setBmc(host: ObedientHost): Promise<void> {
     const { address, port, user, password } = service.bmc
@@ -136,11 +128,30 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     assert.equal(lost.absence?.fenced_by, 'redfish')
     assert.equal(lost.absence.opinions.length, 2)
     const restart = await until(async () => {
-      const { items = [] } = (await cloud.request('GET', `/v1/ha-restarts?instance_id=${id}`)).body
-      const [one] = items as unknown as HaRestart[]
+      const [one] = (await cloud.call(haRestartRoutes.list, { query: { instance_id: id } })).items
       return one?.outcome === 'running' && one
     })
     assert.equal(restart.to_host_id, moved.host_id)
+    assert.equal(restart.instance, moved.name)
+    const { cluster_id } = await shown(first())
+    for (const [query, found] of [
+      [`from_host_id=${first().id}`, [restart.id]],
+      [`to_host_id=${moved.host_id}`, [restart.id]],
+      [`to_host_id=${first().id}`, []],
+      [`cluster_id=${cluster_id}&all_projects=true`, [restart.id]],
+      [`cluster_id=${crypto.randomUUID()}`, []],
+    ] as const) {
+      const { items = [] } = (await cloud.request('GET', `/v1/ha-restarts?${query}`)).body
+      assert.deepEqual(
+        items.map(one => one.id),
+        found,
+        query,
+      )
+    }
+    await until(async () => {
+      const { items = [] } = (await cloud.request('GET', `/v1/events?noun=ha-restart&resource_id=${restart.id}`)).body
+      return items.map(one => one.kind).join() === 'created,changed'
+    })
     assert.match(restart.reason, /Restarted on .* was lost; its power was cut by Redfish and seen to be off at/)
     assert.equal((await instance(plain)).host_id, first().id, 'what is not highly available waits for its host')
     assert.ok(hosts.some(host => host.id === moved.host_id && host.wanted.has(id)))
@@ -172,6 +183,26 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     assert.equal(await service.power(), 'on')
   })
 
+  test('a firewall that lets nothing through between hosts makes none of them dead: nobody can tell', async () => {
+    await run('one', first())
+    await setBmc(first())
+    const { db } = cloud.cloud.database
+    // As it was found when it was there.
+    await db.updateTable('host_reach').set({ reached_by: [] }).where('host_id', '=', first().id).execute()
+    await first().disconnect()
+    const suspect = await until(async () => {
+      const now = await shown(first())
+      return now.absence?.opinions.length === 2 && now
+    })
+    assert.deepEqual(
+      suspect.absence?.opinions.map(one => one.reached),
+      [null, null],
+    )
+    assert.equal(suspect.availability, 'suspect')
+    assert.match(suspect.availability_reason, /No other host could tell whether it lives/)
+    assert.equal(await service.power(), 'on')
+  })
+
   test('without a management controller nothing runs elsewhere until somebody vouches that the host is off', async () => {
     const id = await run('one', first())
     await first().disconnect()
@@ -192,17 +223,112 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     assert.equal(up.status, 409)
   })
 
+  async function vouch(host: ObedientHost): Promise<void> {
+    await until(async () => ['dead', 'suspect'].includes((await shown(host)).availability))
+    const path = `/v1/hosts/${host.id}/fence`
+    const said = await cloud.request('POST', path, { body: { name: host.name, confirm_off: true } })
+    assert.equal(said.status, 202, JSON.stringify(said.body))
+  }
+
+  /** On its way from the first to the second. */
+  async function beingSent(): Promise<{ id: string; migration: string }> {
+    const id = await run('one', first())
+    first().sends = 'on-and-on'
+    const asked = await cloud.request('POST', `/v1/instances/${id}/migrate`, { body: { host_id: second().id } })
+    assert.equal(asked.status, 202, JSON.stringify(asked.body))
+    const { id: migration } = asked.body.migration as { id: string }
+    await until(async () => first().sent.has(id))
+    return { id, migration }
+  }
+
+  test('lost while an instance is being sent: it runs elsewhere once the other end has nothing of it, and why it waits is shown', async () => {
+    const { id, migration } = await beingSent()
+    second().silent = true
+    await first().disconnect()
+    await vouch(first())
+    const move = await until(async () => {
+      const { body: found } = await cloud.request('GET', `/v1/migrations/${migration}`)
+      return found.phase === 'discarding' && found
+    })
+    assert.match(String(move.reason), /was lost/)
+    const waiting = await until(async () => {
+      const now = await instance(id)
+      return now.ha_obstacle !== null && now
+    })
+    assert.equal(waiting.host_id, first().id)
+    assert.match(waiting.ha_obstacle ?? '', /was on its way to another host when its own was lost, and may run there/)
+    await eventually(() => assert.equal(second().wanted.get(id)?.migration?.step, 'discard'))
+    second().silent = false
+    second().tell({}, [id])
+    await until(async () => {
+      const now = await instance(id)
+      return now.host_id !== first().id && now.state === 'running' && now.ha_obstacle === null
+    })
+  })
+
+  for (const guarded of [true, false]) {
+    test(`so, and the other end is lost as well: ${guarded ? 'fenced by its lease too, which it had said that it keeps, it runs elsewhere' : 'its lease says nothing of what it never said to guard'}`, async () => {
+      const { id, migration } = await beingSent()
+      const { db } = cloud.cloud.database
+      await first().disconnect()
+      await second().disconnect()
+      // After its last word, which would say it again; and before an operator lets anything be done.
+      if (!guarded)
+        await db.updateTable('migration').set({ guarded_version: null }).where('id', '=', migration).execute()
+      const override = (await cloud.request('GET', '/v1/zones')).body.items?.[0]
+      await until(
+        async () => (await cloud.request('POST', `/v1/zones/${String(override?.id)}/override-storm`)).status === 200,
+      )
+      await until(async () => (await shown(second())).availability !== 'up')
+      // As its lease being over would be noted.
+      await sql`update host_absence set fenced_at = croft_now(), fenced_by = 'lease' where host_id = ${second().id}::uuid`.execute(
+        db,
+      )
+      await vouch(first())
+      if (guarded) {
+        await until(async () => (await instance(id)).host_id === third().id)
+        return
+      }
+      await until(async () => (await instance(id)).ha_obstacle !== null)
+      assert.equal((await instance(id)).host_id, first().id)
+      // Somebody vouches for that one, too.
+      await db.updateTable('host_absence').set({ fenced_by: 'person' }).where('host_id', '=', second().id).execute()
+      await until(async () => (await instance(id)).host_id === third().id)
+    })
+  }
+
+  for (const fenced_by of ['person', 'redfish', 'lease'] as const) {
+    test(`fenced by ${fenced_by}: what its host never said to guard stays, and why is shown`, async () => {
+      const id = await run('guarded', first())
+      const late = await run('late', first())
+      const { db } = cloud.cloud.database
+      await first().disconnect()
+      const turned = await cloud.request('PATCH', `/v1/instances/${late}`, { body: { availability: 'restart' } })
+      assert.equal(turned.status, 200, JSON.stringify(turned.body))
+      await cloud.request('PATCH', `/v1/instances/${late}`, { body: { availability: 'high' } })
+      await sql`update host_absence set fenced_at = croft_now(), fenced_by = ${fenced_by}, asked_at = croft_now()
+        where host_id = ${first().id}::uuid`.execute(db)
+      await cloud.cloud.database.transaction(tx => event.notify(tx, channels.absence, first().id))
+      await until(async () => (await instance(id)).host_id !== first().id)
+      const stays = await instance(late)
+      assert.equal(stays.host_id, first().id)
+      assert.match(stays.ha_obstacle ?? '', /keeps no leases|did not hear that it is highly available/)
+      await until(async () => (await instance(id)).ha_obstacle === null)
+    })
+  }
+
   test('a storm: two of three hosts vanish, nothing is fenced until an operator says so', async () => {
     const id = await run('one', first())
     await setBmc(first())
     await second().disconnect()
     await first().disconnect()
-    const zones = () => cloud.request('GET', '/v1/zones').then(({ body: { items = [] } }) => items)
+    const zones = async () => (await cloud.call(zoneRoutes.list)).items
     const stormy = await until(async () => {
-      const zone = (await zones())[0] as unknown as Zone
-      return zone.storm?.gone === 2 && zone
+      const [zone] = await zones()
+      return zone?.storm?.gone === 2 && zone
     })
     assert.equal(stormy.storm?.hosts, 3)
+    assert.match((await instance(id)).ha_obstacle ?? '', /vanished at once/)
     await until(async () => (await shown(first())).availability === 'dead')
     assert.equal(await service.power(), 'on')
     const over = await cloud.request('POST', `/v1/zones/${stormy.id}/override-storm`)

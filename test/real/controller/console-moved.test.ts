@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import type { ConsoleTicket } from '../../../src/api/console.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
 import { consoleClosed } from '../../../src/model/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -10,6 +10,7 @@ import { type ConsoleHost, serveConsolesOf } from '../../support/console-host.ts
 import { eventually } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { Viewer } from '../../support/viewer.ts'
+import { replyOf } from '../../support/reply.ts'
 
 describe('controller/console-moved', () => {
   let cloud: TestCloud
@@ -38,9 +39,8 @@ describe('controller/console-moved', () => {
 
   async function open(): Promise<Viewer> {
     const got = await cloud.request('POST', `/v1/instances/${id}/console`, { body: {} })
-    assert.equal(got.status, 201, JSON.stringify(got.body))
     const { port } = cloud.server.server.address() as AddressInfo
-    return new Viewer(`ws://127.0.0.1:${port}${(got.body as unknown as ConsoleTicket).url}`)
+    return new Viewer(`ws://127.0.0.1:${port}${replyOf(instanceRoutes.console, got).url}`)
   }
 
   /** Where the instance is, and the other host, each with its end of consoles. */

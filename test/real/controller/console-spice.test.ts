@@ -1,11 +1,12 @@
-/** SPICE over tickets and WebSockets, and the socket that the CLI makes of it; the host's end echoes. A real one: test/lab/console.test.ts. */
+/** SPICE over tickets and WebSockets, and the socket that the CLI makes of it; the host's end echoes. A real one: test/lab/hello/console.ts. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
 import { type AddressInfo, connect } from 'node:net'
 import { dirname } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import type { ConsoleTicket, ConsoleViewer } from '../../../src/api/console.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
+import { consoleRoutes, type ConsoleTicket, type ConsoleViewer } from '../../../src/api/console.ts'
 import { serveSpice } from '../../../src/cli/spice-relay.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
 import { consoleClosed } from '../../../src/model/console.ts'
@@ -15,6 +16,7 @@ import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
 import { linkMessage, spiceChannel } from '../../support/spice.ts'
 import { Viewer } from '../../support/viewer.ts'
+import { replyOf } from '../../support/reply.ts'
 
 suite('consoles by SPICE', () => {
   let own: Awaited<ReturnType<typeof testDatabase>>
@@ -51,12 +53,11 @@ suite('consoles by SPICE', () => {
 
   async function ticket(body: object, cloud = one): Promise<ConsoleTicket> {
     const got = await cloud.request('POST', `/v1/instances/${id}/console`, { body })
-    assert.equal(got.status, 201, JSON.stringify(got.body))
-    return got.body as unknown as ConsoleTicket
+    return replyOf(instanceRoutes.console, got)
   }
   const open = ({ url }: { url: string }, cloud = one) => new Viewer(`ws://127.0.0.1:${ports.get(cloud)}${url}`)
   async function viewers(): Promise<ConsoleViewer[]> {
-    return (await one.request('GET', `/v1/instances/${id}/consoles`)).body.items as unknown as ConsoleViewer[]
+    return (await one.call(consoleRoutes.list, { params: { instance: id } })).items
   }
   /** Until as many sit there, by events. */
   async function listed(count: number): Promise<ConsoleViewer[]> {

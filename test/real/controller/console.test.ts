@@ -4,17 +4,20 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, suite, test } from 'node:test'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { KyselyPlugin } from 'kysely'
-import type { ConsoleLink, ConsoleTicket, ConsoleViewer } from '../../../src/api/console.ts'
+import { WebSocket } from 'ws'
+import { consoleLinkRoutes, consoleRoutes, type ConsoleTicket, type ConsoleViewer } from '../../../src/api/console.ts'
 import type { Cloud } from '../../../src/controller/cloud.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
-import { consoleClosed, linksMax } from '../../../src/model/console.ts'
+import { consoleClosed, consoleProtocol, linksMax } from '../../../src/model/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { type ConsoleHost, serveConsolesOf } from '../../support/console-host.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
 import { Viewer } from '../../support/viewer.ts'
+import { replyOf } from '../../support/reply.ts'
 
 const hello = Buffer.concat([Buffer.from('RFB 003.008\n'), Buffer.of(1, 0)])
 const update = Buffer.of(3, 0, 0, 0, 0, 0, 2, 128, 1, 144)
@@ -70,12 +73,11 @@ suite('consoles', () => {
 
   async function ticket(body: object = {}, cloud = one, token?: string): Promise<ConsoleTicket> {
     const got = await cloud.request('POST', `/v1/instances/${id}/console`, { body, ...(token && { token }) })
-    assert.equal(got.status, 201, JSON.stringify(got.body))
-    return got.body as unknown as ConsoleTicket
+    return replyOf(instanceRoutes.console, got)
   }
   const open = ({ url }: { url: string }, cloud = one) => new Viewer(`ws://127.0.0.1:${ports.get(cloud)}${url}`)
   async function viewers(cloud = one): Promise<ConsoleViewer[]> {
-    return (await cloud.request('GET', `/v1/instances/${id}/consoles`)).body.items as unknown as ConsoleViewer[]
+    return (await cloud.call(consoleRoutes.list, { params: { instance: id } })).items
   }
   /** Until the list is as it should be, by the events that a page has, too. */
   async function listed(check: (found: ConsoleViewer[]) => boolean): Promise<ConsoleViewer[]> {
@@ -161,6 +163,51 @@ suite('consoles', () => {
     await listed(all => all.length === 0)
   })
 
+  test('a page asks whether the line lives, and that is not the guest’s; others’ text is', async () => {
+    const { url } = await ticket()
+    const page = new WebSocket(`ws://127.0.0.1:${ports.get(one)}${url}`, [consoleProtocol, 'binary'])
+    await once(page, 'message')
+    assert.equal(page.protocol, consoleProtocol)
+    page.send('ping')
+    const [answer, is_binary] = (await once(page, 'message')) as [Buffer, boolean]
+    assert.deepEqual([String(answer), is_binary], ['pong', false])
+    assert.deepEqual(served.streams.at(-1)?.heard, [])
+    page.close()
+    const other = open(await ticket())
+    await other.says('login: ')
+    other.socket.send('typed as text')
+    await other.says('typed as text')
+    other.socket.close()
+    await listed(all => all.length === 0)
+  })
+
+  test('that a guest does not read is told by its host in pongs, and to pages that can hear it', async () => {
+    const { url } = await ticket()
+    const page = new WebSocket(`ws://127.0.0.1:${ports.get(one)}${url}`, [consoleProtocol, 'binary'])
+    await once(page, 'message')
+    const host = served.streams.at(-1)?.socket
+    assert.ok(host)
+    const heard: string[] = []
+    const all = new Promise<void>(resolve =>
+      page.on('message', (data: Buffer, is_binary) => {
+        heard.push(`${is_binary ? 'bytes' : 'text'} ${data.toString()}`)
+        if (heard.length === 3) resolve()
+      }),
+    )
+    for (const word of ['waiting', 'whatever', 'dropped', 'taken']) host.pong(word)
+    await all
+    assert.deepEqual(heard, ['text waiting', 'text dropped', 'text taken'])
+    page.close()
+    const other = open(await ticket())
+    await other.says('login: ')
+    served.streams.at(-1)?.socket.pong('waiting')
+    other.socket.send('typed')
+    await other.says('typed')
+    assert.doesNotMatch(other.text, /waiting/)
+    other.socket.close()
+    await listed(all => all.length === 0)
+  })
+
   test('one takes over: the other looks on, lets go of its keys, and gets control back', async () => {
     const viewer = open(await ticket({ kind: 'graphical' }, other), other)
     await once(viewer.socket, 'open')
@@ -189,12 +236,10 @@ suite('consoles', () => {
     const made = await one.request('POST', `/v1/instances/${id}/console-links`, {
       body: { kind: 'serial', minutes: 5 },
     })
-    assert.equal(made.status, 201, JSON.stringify(made.body))
-    const { secret, url } = made.body as unknown as { secret: string; url: string }
+    const { secret, url } = replyOf(consoleLinkRoutes.create, made)
     assert.equal(url, `/ui/shared-console#${secret}`)
     const got = await other.request('POST', '/v1/console-links/open', { body: { secret }, token: null })
-    assert.equal(got.status, 201, JSON.stringify(got.body))
-    const viewer = open(got.body as unknown as ConsoleTicket, other)
+    const viewer = open(replyOf(consoleLinkRoutes.open, got), other)
     await viewer.says('login: ')
     viewer.socket.send('typed')
     const [sitting] = await listed(all => all.length === 1)
@@ -203,7 +248,7 @@ suite('consoles', () => {
     assert.deepEqual(served.streams.at(-1)?.heard, [])
     const give = await one.request('PATCH', path(sitting), { body: { view_only: false } })
     assert.equal(give.status, 409, JSON.stringify(give.body))
-    const links = (await one.request('GET', `/v1/instances/${id}/console-links`)).body.items as unknown as ConsoleLink[]
+    const links = (await one.call(consoleLinkRoutes.list, { params: { instance: id } })).items
     assert.deepEqual(
       links.map(link => [link.id, link.viewers]),
       [[made.body.id, 1]],
@@ -211,7 +256,7 @@ suite('consoles', () => {
     const spare = await other.request('POST', '/v1/console-links/open', { body: { secret }, token: null })
     assert.equal((await one.request('DELETE', `/v1/instances/${id}/console-links/${String(made.body.id)}`)).status, 204)
     assert.equal((await viewer.closed).code, consoleClosed.ended)
-    await assert.rejects(open(spare.body as unknown as ConsoleTicket).closed, /403/, 'its tickets went with it')
+    await assert.rejects(open(replyOf(consoleLinkRoutes.open, spare)).closed, /403/, 'its tickets went with it')
     const late = await one.request('POST', '/v1/console-links/open', { body: { secret }, token: null })
     assert.equal(late.status, 404)
     await listed(all => all.length === 0)
@@ -299,6 +344,27 @@ suite('consoles', () => {
     await listed(all => all.length === 0)
   })
 
+  test('who signs out, or whose key is deleted, sits at no console any more; others go on', async () => {
+    const token = await one.tokenOf(one.admin_user_id, one.project_id)
+    const made = await one.request('POST', '/v1/api-keys', { body: { name: 'for-a-console' } })
+    assert.equal(made.status, 201, JSON.stringify(made.body))
+    const stays = open(await ticket({}, one), one)
+    const viewers = [
+      open(await ticket({}, other, token), other),
+      open(await ticket({}, other, String(made.body.secret)), other),
+    ] as const
+    for (const each of [stays, ...viewers]) await each.says('login: ')
+    assert.equal((await one.request('DELETE', '/v1/session', { token })).status, 204)
+    const late = once(AbortSignal.timeout(5000), 'abort').then(() => null)
+    assert.equal((await Promise.race([viewers[0].closed, late]))?.code, consoleClosed.ended)
+    assert.equal(viewers[1].socket.readyState, viewers[1].socket.OPEN)
+    assert.equal((await one.request('DELETE', `/v1/api-keys/${String(made.body.id)}`)).status, 204)
+    assert.equal((await Promise.race([viewers[1].closed, late]))?.code, consoleClosed.ended)
+    await listed(all => all.length === 1)
+    stays.socket.close()
+    await listed(all => all.length === 0)
+  })
+
   suite('with a clock of its own, and a database that fails', () => {
     /** Another server of the same controller. */
     async function another(change: Partial<Cloud>): Promise<{ pings(): void; at: TestCloud }> {
@@ -338,6 +404,33 @@ suite('consoles', () => {
       }
       const late = once(AbortSignal.timeout(2000), 'abort').then(() => null)
       assert.equal((await Promise.race([viewer.closed, late]))?.code, consoleClosed.gone)
+      await listed(all => all.length === 0)
+    })
+
+    test('a viewer whose line is slow is not taken for gone, and one that takes nothing is', async () => {
+      const { at, pings } = await another({})
+      const viewer = open(await ticket(), at)
+      await viewer.says('login: ')
+      const host = served.streams.at(-1)?.socket ?? viewer.socket
+      viewer.socket.pause()
+      // Far more than the kernel holds for it: its answer stands behind that.
+      for (let n = 0; n < 64 * 16; n++) host.send(Buffer.alloc(64 * 1024, 'x'))
+      const taken = async (bytes: number) => {
+        const until = viewer.bytes + bytes
+        viewer.socket.resume()
+        await viewer.until(() => viewer.bytes >= until)
+        viewer.socket.pause()
+      }
+      for (let n = 0; n < 4; n++) {
+        // More than the kernels of both ends may hold: what the controller has waiting gets on.
+        await taken(12 * 1024 * 1024)
+        pings()
+      }
+      assert.equal(viewer.socket.readyState, viewer.socket.OPEN)
+      pings()
+      pings()
+      viewer.socket.resume()
+      assert.equal((await viewer.closed).code, 1006)
       await listed(all => all.length === 0)
     })
 
@@ -407,7 +500,9 @@ suite('consoles', () => {
 
     test('guesses at tickets are bounded as requests are', async () => {
       const asked: string[] = []
-      const { at } = await another({})
+      // On a machine so busy that a guess takes as long as the next one is allowed after, time must not pass.
+      const now_ms = Date.now()
+      const { at } = await another({ clock: { ...one.cloud.clock, now_ms: () => now_ms } })
       const read = Promise.withResolvers<void>()
       one.cloud.settings.changed = read.resolve
       const limit = { body: { value: 10 } }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import type { Event } from '../../../src/api/event.ts'
 import { event } from '../../../src/controller/store/event.ts'
+import { createClient } from '../../../src/sdk/node-client.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
 let cloud: TestCloud
@@ -45,6 +47,84 @@ describe('controller/event-stream', () => {
     hangUp.abort()
     return events
   }
+
+  /** The blocks of a stream until one of them fits. */
+  async function untilBlock(
+    token: string,
+    path: string,
+    fits: (block: string) => boolean,
+    opened?: () => void,
+  ): Promise<string[]> {
+    const hangUp = new AbortController()
+    const response = await fetch(`${url}${path}`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: hangUp.signal,
+    })
+    assert.equal(response.status, 200)
+    const seen: string[] = []
+    let text = ''
+    for await (const chunk of response.body ?? []) {
+      if (seen.length === 0 && text === '') opened?.()
+      text += new TextDecoder().decode(chunk)
+      const blocks = text.split('\n\n')
+      text = blocks.pop() ?? ''
+      seen.push(...blocks)
+      if (seen.some(fits)) break
+    }
+    hangUp.abort()
+    return seen
+  }
+
+  test('who holds nothing hears of what is given to them and taken, and of nothing else', async () => {
+    const { body: user } = await cloud.request('POST', '/v1/users', { body: { name: 'newcomer' } })
+    const token = await cloud.tokenOf(String(user.id))
+    const opened = Promise.withResolvers<void>()
+    const stream = untilBlock(token, '/v1/event-stream', block => block.includes('"deleted"'), opened.resolve)
+    await opened.promise
+    await makeFlavor('not-theirs')
+    await cloud.request('POST', '/v1/networks', { body: { name: 'not-theirs-either' } })
+    const { body: other } = await cloud.request('POST', '/v1/users', { body: { name: 'someone-else' } })
+    const grant = { role: 'operator', scope: 'project', project_id: cloud.project_id }
+    await cloud.request('POST', '/v1/role-grants', { body: { ...grant, user_id: other.id } })
+    const given = await cloud.request('POST', '/v1/role-grants', { body: { ...grant, user_id: user.id } })
+    await cloud.request('DELETE', `/v1/role-grants/${String(given.body.id)}`)
+    const told = (await stream).flatMap(block => {
+      const data = /^data: (.*)$/m.exec(block)?.[1]
+      return data ? [JSON.parse(data) as Event] : []
+    })
+    assert.deepEqual(
+      told.map(({ noun, kind, resource_id }) => [noun, kind, resource_id]),
+      [
+        ['role-grant', 'created', given.body.id],
+        ['role-grant', 'deleted', given.body.id],
+      ],
+    )
+    assert.equal((await cloud.request('GET', '/v1/events', { token })).status, 403)
+    assert.equal((await cloud.request('GET', '/v1/event-stream?all_projects=true', { token })).status, 403)
+  })
+
+  test('who was away for longer than events are kept is told so, and the client has what it watches read again', async () => {
+    await makeFlavor('long-ago')
+    const cursor = await event.head(cloud.cloud.database.db)
+    const gapsFrom = async () => {
+      const path = `/v1/event-stream?noun=flavor&cursor=${cursor}`
+      const seen = await untilBlock(cloud.admin, path, block => block.includes('"created"'))
+      return seen.filter(block => /^event: gap$/m.test(block)).length
+    }
+    await makeFlavor('meanwhile')
+    assert.equal(await gapsFrom(), 0)
+    await sql`delete from event where (xid, seq) <= (${cursor.split('.')[0]}::xid8, ${Number(cursor.split('.')[1])})`.execute(
+      cloud.cloud.database.db,
+    )
+    assert.equal(await gapsFrom(), 1)
+    const client = createClient({ url, token: cloud.admin })
+    const gaps: boolean[] = []
+    for await (const one of client.events({ cursor, on_open: gap => void gaps.push(gap) })) {
+      assert.ok(one.cursor !== cursor)
+      break
+    }
+    assert.deepEqual(gaps, [false, true])
+  })
 
   async function makeFlavor(name: string): Promise<string> {
     const made = await cloud.request('POST', '/v1/flavors', { body: { name, vcpus: 1, memory_mib: 64, disk_gib: 1 } })

@@ -1,8 +1,12 @@
 /** Events in the order of commits: a reader never passes one whose transaction ends late. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { Caller } from '../../../src/controller/app/caller.ts'
+import { mayHear, within } from '../../../src/controller/app/event-rights.ts'
+import { nobody } from '../../../src/controller/http/authenticate.ts'
 import type { Tx } from '../../../src/controller/store/database.ts'
 import { event, parseCursor } from '../../../src/controller/store/event.ts'
+import { permissions } from '../../../src/model/permissions.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
 let cloud: TestCloud
@@ -64,6 +68,78 @@ describe('controller/event', () => {
     const older = await cloud.request('GET', `${asked}&cursor=${String(page.body.next)}`)
     assert.deepEqual([...(page.body.items ?? []), ...(older.body.items ?? [])], forward.body.items?.toReversed())
     assert.equal(older.body.next, null)
+  })
+
+  test('what is read of the past for somebody has all that they may hear', async () => {
+    const { db } = cloud.cloud.database
+    const [me, other] = [crypto.randomUUID(), crypto.randomUUID()]
+    const [mine, given] = [cloud.project_id, crypto.randomUUID()]
+    const from = parseCursor(await event.head(db)) ?? start
+    const nouns = [
+      ...[
+        'host',
+        'flavor',
+        'plugin',
+        'image-key',
+        'user',
+        'domain',
+        'project',
+        'role',
+        'role-grant',
+        'quota',
+        'key-pair',
+      ],
+      ...['setting', 'pool', 'audit', 'instance', 'operation', 'network'],
+    ]
+    const details = [{}, { user_id: me }, { of: given }, { domains: [other] }]
+    for (const noun of nouns)
+      await event.record(
+        db,
+        // The audit log is nobody's project's.
+        (noun === 'audit' ? [null] : [null, mine, other]).flatMap(project_id =>
+          [null, me, other].flatMap(user_id =>
+            details.map(detail => ({ noun, kind: 'x', resource_id: given, project_id, user_id, detail })),
+          ),
+        ),
+      )
+    const holder = (changes: Partial<Caller>): Caller => ({
+      ...nobody({} as never),
+      user_id: me,
+      ...changes,
+    })
+    const all = new Set(permissions)
+    const callers = {
+      nobody: holder({}),
+      member: holder({ project_id: mine, on_project: new Set(['event.read', 'flavor.read', 'image.read']) }),
+      'in a project without the right': holder({ project_id: mine, on_project: new Set(['image.read']) }),
+      'given one': holder({ project_id: mine, on_instances: new Map([[given, new Set(['instance.read'])]]) }),
+      'runs a domain': holder({ on_domains: new Map([[other, all]]) }),
+      operator: holder({ project_id: mine, on_system: all, on_project: all }),
+      'operator without a project': holder({ on_system: all }),
+      'sees hosts': holder({ on_system: new Set(['topology.read']) }),
+    }
+    const read = async (filter: Parameters<typeof event.since>[3]) => {
+      let found = await event.since(db, from, 1000, filter)
+      while (found.hidden) found = await event.since(db, from, 1000, filter)
+      return found.events.filter(one => one.kind === 'x')
+    }
+    const recorded = await read({})
+    assert.equal(recorded.length, (nouns.length * 9 - 6) * details.length)
+    for (const [who, caller] of Object.entries(callers)) {
+      for (const filter of [
+        {},
+        { noun: 'role-grant' },
+        { noun: 'host' },
+        { resource_id: given },
+        { all_projects: true },
+      ]) {
+        const heard = (rows: typeof recorded) => rows.filter(row => mayHear(caller, filter, row)).map(row => row.cursor)
+        const past = await read(within(caller, filter))
+        assert.deepEqual(heard(past), heard(recorded), `${who}: ${JSON.stringify(filter)}`)
+        if (who === 'nobody' && !('resource_id' in filter) && !('all_projects' in filter))
+          assert.ok(past.length < recorded.length / 2, `${past.length} of ${recorded.length} are read for nobody`)
+      }
+    }
   })
 
   test('who runs one domain hears of what they did in it, and of nothing else', async () => {

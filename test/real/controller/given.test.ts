@@ -92,6 +92,11 @@ suite('instances given singly', () => {
       headers: { prefer: 'wait=10' },
     })
     assert.equal(done.body.state, 'succeeded')
+    const targets = await ok('GET', `/v1/operations/${operation}/targets`, { token: theirs })
+    assert.deepEqual(
+      targets.items?.map(one => [one.resource_id, one.outcome, typeof one.name]),
+      [[ids[0], 'succeeded', 'string']],
+    )
     assert.equal((await as('POST', `/v1/instances/${ids[0]}/start`, {})).status, 202)
     assert.deepEqual(
       new Set((await ok('GET', '/v1/operations', { token: theirs })).items?.map(one => one.resource_id)),
@@ -118,6 +123,7 @@ suite('instances given singly', () => {
     const made = await ok('GET', '/v1/operations?sort=id')
     const creation = made.items?.find(one => one.kind === 'instance.create')?.id
     assert.equal((await as('GET', `/v1/operations/${String(creation)}`)).status, 404)
+    assert.equal((await as('GET', `/v1/operations/${String(creation)}/targets`)).status, 404)
   })
 
   test('every route that is not meant for it is refused, deny by default', async () => {
@@ -138,11 +144,11 @@ suite('instances given singly', () => {
     const meant = allRoutes.filter(route => route.on_instance && !route.path.includes('/:instance'))
     assert.deepEqual(meant.map(route => route.name).sort(), [
       'event.list',
-      'event.stream',
       'instance.list',
       'operation.cancel',
       'operation.get',
       'operation.list',
+      'operation.targets',
     ])
   })
 

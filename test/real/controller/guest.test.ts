@@ -1,7 +1,7 @@
 /** What a guest's agent makes possible, as the controller sees it: passwords that are nowhere kept, and what the guest says. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { AgentCall, InstanceReport } from '../../../src/protocol/messages.ts'
 import { type AskOptions, type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
@@ -25,7 +25,7 @@ describe('controller/guest', () => {
   })
   after(() => cloud.close())
 
-  const shown = async () => (await cloud.request('GET', `/v1/instances/${id}`)).body as unknown as Instance
+  const shown = () => cloud.call(instanceRoutes.get, { params: { instance: id } })
   const reset = (body: object, options: AskOptions = {}) =>
     cloud.request('POST', `/v1/instances/${id}/password`, { body, ...options })
   /** Lets the host say something, and waits for the event that it makes. */

@@ -1,10 +1,12 @@
 /** CPUs of one's own, huge pages and PCI devices over the API: asked for by flavors, claimed exactly once, told to hosts, given back. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { HostFacts } from '../../../src/protocol/host-facts.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { untilEvent } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 let cloud: TestCloud
 let host: ObedientHost
@@ -59,28 +61,20 @@ describe('controller/hardware', () => {
 
   async function make(properties: Record<string, string>, vcpus = 2, body: Record<string, unknown> = {}) {
     const answer = await create((await flavor(properties, vcpus)).body.id, body)
-    assert.equal(answer.status, 202, JSON.stringify(answer.body))
-    return (answer.body.items as unknown as Instance[]).map(one => one.id)
+    return replyOf(instanceRoutes.create, answer).items.map(one => one.id)
   }
 
   async function purge(ids: readonly string[]) {
     for (const id of ids) {
-      const events = cloud.cloud.database.db
-      await cloud.request('DELETE', `/v1/instances/${id}?purge=true`, { headers: { prefer: 'wait=10' } })
-      await until(async () => {
-        const rows = await events.selectFrom('instance').select('id').where('id', '=', id).execute()
-        return rows.length === 0
+      // Its record goes in the background, a moment after its operation has ended, with an event.
+      const gone = Promise.withResolvers<void>()
+      const unwatch = cloud.cloud.events.watch(rows => {
+        if (rows.some(row => row.noun === 'instance' && row.kind === 'deleted' && row.resource_id === id))
+          gone.resolve()
       })
+      await cloud.request('DELETE', `/v1/instances/${id}?purge=true`, { headers: { prefer: 'wait=10' } })
+      await gone.promise.finally(unwatch)
     }
-  }
-
-  /** The record of a purged one goes in the background, a moment after its operation has ended. */
-  async function until(met: () => Promise<boolean>) {
-    for (let n = 0; n < 200; n++) {
-      if (await met()) return
-      await new Promise(resolve => setTimeout(resolve, 25))
-    }
-    assert.fail('it never came to be')
   }
 
   async function claimed() {
@@ -132,7 +126,7 @@ describe('controller/hardware', () => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, n) => create(flavor_id, { name: `r${n}`, tags: { n: String(n) } })),
     )
-    const made = answers.flatMap(one => (one.status === 202 ? (one.body.items as unknown as Instance[]) : []))
+    const made = answers.flatMap(one => (one.status === 202 ? replyOf(instanceRoutes.create, one).items : []))
     assert.equal(made.length, 7, 'seven pairs beside the host’s own core')
     const cpus = made.flatMap(one => host.wanted.get(one.id)?.hardware?.cells?.[0]?.cpus ?? [])
     assert.equal(new Set(cpus).size, 14)
@@ -143,7 +137,7 @@ describe('controller/hardware', () => {
   test('a deleted one gives its CPUs up, and has others when it is recovered', async () => {
     const [id = ''] = await make({ 'cpu.policy': 'dedicated' })
     await cloud.request('DELETE', `/v1/instances/${id}`, { headers: { prefer: 'wait=10' } })
-    await until(async () => (await claimed()).pinned_cpus === 0)
+    await untilEvent(cloud, async () => (await claimed()).pinned_cpus === 0)
     const [other = ''] = await make({ 'cpu.policy': 'dedicated' })
     const recovered = await cloud.request('POST', `/v1/instances/${id}/recover`, {
       body: {},
@@ -220,13 +214,13 @@ describe('controller/hardware', () => {
     const other = await addHost(cloud, 'h2', { cpus: 16, memory_mib: 33_792, pool_gib: 10_000, facts })
     const flavor_id = (await flavor({ 'cpu.policy': 'dedicated' }, 7)).body.id
     const made = await create(flavor_id, { host_id: host.id })
-    const id = String((made.body.items as unknown as Instance[])[0]?.id)
+    const id = String(replyOf(instanceRoutes.create, made).items[0]?.id)
     const moved = await cloud.request('POST', `/v1/instances/${id}/migrate`, {
       body: { host_id: other.id },
       headers: { prefer: 'wait=10' },
     })
     assert.ok(moved.status < 300, JSON.stringify(moved.body))
-    await until(async () => {
+    await untilEvent(cloud, async () => {
       const rows = await cloud.cloud.database.db.selectFrom('hardware_claim').select('host_id').execute()
       return rows.length === 1 && rows[0]?.host_id === other.id
     })

@@ -1,7 +1,7 @@
 /** Management controllers of hosts over the API: set, tested against ipmi_sim and Redfish, never shown their passwords. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Host } from '../../../src/api/host.ts'
+import { hostRoutes } from '../../../src/api/host.ts'
 import { ipmiSim, redfishService } from '../../support/bmc.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, type ObedientHost } from '../../support/obedient-host.ts'
@@ -25,7 +25,7 @@ describe('controller/host-bmc', () => {
   })
 
   test('a host that is up says so; one without a BMC says what to do', async () => {
-    const shown = (await cloud.request('GET', `/v1/hosts/${host.id}`)).body as unknown as Host
+    const shown = await cloud.call(hostRoutes.get, { params: { host: host.id } })
     assert.equal(shown.availability, 'up')
     assert.equal(shown.absence, null)
     const none = await cloud.request('GET', path())

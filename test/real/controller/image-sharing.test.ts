@@ -2,20 +2,21 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { Value } from 'typebox/value'
+import { imageRoutes } from '../../../src/api/image.ts'
 import { instancePorts } from '../../../src/controller/store/instance-ports.ts'
 import { wanted } from '../../../src/controller/store/wanted.ts'
 import { WantedInstance, WantedPort } from '../../../src/protocol/wanted.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost } from '../../support/obedient-host.ts'
 import { makeTeam, type Team } from './authorisation/things.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 const mib = 1024 * 1024
@@ -27,7 +28,7 @@ let theirs: Team
 
 describe('controller/image-sharing', () => {
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'croft-signed-'))
+    dir = await scratch('croft-signed')
     cloud = await testCloud()
     url = await cloud.server.listen({ host: '127.0.0.1', port: 0 })
     await addHost(cloud, 'h1')
@@ -175,7 +176,7 @@ describe('controller/image-sharing', () => {
   async function settled(id: string): Promise<Seen> {
     const done = Promise.withResolvers<Seen>()
     const look = async () => {
-      const seen = (await cloud.request('GET', `/v1/images/${id}`)).body as unknown as Seen
+      const seen = await cloud.call(imageRoutes.get, { params: { image: id } })
       if (seen.status === 'ready' || seen.status === 'failed') done.resolve(seen)
     }
     const unwatch = cloud.cloud.events.watch(events => {

@@ -3,16 +3,16 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { type ControllerProcess, startControllerProcess } from '../../support/controller-process.ts'
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 let dir = ''
@@ -22,7 +22,7 @@ const started: ControllerProcess[] = []
 
 describe('controller/image-takeover', () => {
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'croft-takeover-'))
+    dir = await scratch('croft-takeover')
     database = await testDatabase()
     client = new pg.Client({ connectionString: database.url })
     await client.connect()

@@ -3,16 +3,17 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { watch } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { promisify } from 'node:util'
+import { imageRoutes } from '../../../src/api/image.ts'
 import { tidyImages } from '../../../src/controller/reconcilers/image.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 const mib = 1024 * 1024
@@ -22,7 +23,7 @@ let url = ''
 
 describe('controller/image', () => {
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'croft-image-test-'))
+    dir = await scratch('croft-image-test')
     cloud = await testCloud()
     url = await cloud.server.listen({ host: '127.0.0.1', port: 0 })
   })
@@ -70,8 +71,7 @@ describe('controller/image', () => {
   async function settled(id: string): Promise<ImageSeen> {
     const done = Promise.withResolvers<ImageSeen>()
     const look = async () => {
-      const { body } = await cloud.request('GET', `/v1/images/${id}`)
-      const seen = body as unknown as ImageSeen
+      const seen = await cloud.call(imageRoutes.get, { params: { image: id } })
       if (seen.status === 'ready' || seen.status === 'failed') done.resolve(seen)
     }
     const unwatch = cloud.cloud.events.watch(events => {

@@ -1,11 +1,14 @@
 /** Instance groups over the API: made, named, deleted; and that instances are placed by them, exactly, however many come at once. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Instance } from '../../../src/api/instance.ts'
+import { sql } from 'kysely'
+import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
+import type { Leaves } from '../../../src/controller/app/placement-around.ts'
 import { NoCapacity } from '../../../src/controller/app/placement-told.ts'
-import { placeExisting, tryPlacingExisting } from '../../../src/controller/app/placement.ts'
+import { type Placed, placeExisting, tryPlacingExisting } from '../../../src/controller/app/placement.ts'
 import { type Answered, type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 const hosts_max = 4
 
@@ -37,8 +40,7 @@ describe('controller/instance-group', () => {
       headers: { prefer: 'wait=10' },
     })
   const items = (answer: Answered) => {
-    assert.equal(answer.status, 202, JSON.stringify(answer.body))
-    return answer.body.items as unknown as Instance[]
+    return replyOf(instanceRoutes.create, answer).items
   }
   const hostsOf = (all: readonly Instance[]) => all.map(one => String(one.host_id))
   let named = 0
@@ -178,5 +180,65 @@ describe('controller/instance-group', () => {
       database.transaction(tx => placeExisting(cloud.cloud, tx, row, { exclude: nowhere, disk_gib: 0 })),
       (error: Error) => error instanceof NoCapacity && /is out of the question/.test(error.message),
     )
+  })
+
+  const rowOf = (id: string) =>
+    cloud.cloud.database.db.selectFrom('instance').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  const settled = (all: readonly Placed[]) => new Set(all.map(one => one.host_id)).size
+
+  test('what stays together leaves its host together, when that is emptied or lost: the first goes anywhere, the others follow', async () => {
+    const all = items(await create({ group_id: await group('affinity'), count: 3 }))
+    const [first] = all
+    assert.ok(first?.host_id)
+    const host_id = first.host_id
+    const exclude = new Map([[host_id, 'was lost']])
+    const { database } = cloud.cloud
+    const elsewhere = { exclude, disk_gib: 0 }
+    await assert.rejects(
+      database.transaction(async tx => placeExisting(cloud.cloud, tx, await rowOf(first.id), elsewhere)),
+      NoCapacity,
+      'one that is moved alone stays with the others',
+    )
+    const placed: Placed[] = []
+    for (const { id } of all) {
+      const row = await rowOf(id)
+      placed.push(
+        await database.transaction(async tx => {
+          const found = await placeExisting(cloud.cloud, tx, row, {
+            ...elsewhere,
+            leaves: { host_id, for_good: false },
+          })
+          await tx.updateTable('instance').set({ host_id: found.host_id }).where('id', '=', id).execute()
+          return found
+        }),
+      )
+    }
+    assert.equal(settled(placed), 1)
+    assert.notEqual(placed[0]?.host_id, host_id)
+  })
+
+  test('what an instance was to be with keeps it from nowhere when that is deleted, or lost with its host', async () => {
+    const [first] = items(await create())
+    assert.ok(first?.host_id)
+    const host_id = first.host_id
+    const [beside] = items(await create({ same_as: [first.id] }))
+    const row = await rowOf(String(beside?.id))
+    const { database } = cloud.cloud
+    const exclude = new Map([[host_id, 'is left']])
+    const goes = async (leaves?: Leaves) => {
+      const options = { exclude, disk_gib: 0, ...(leaves && { leaves }) }
+      return (await tryPlacingExisting(cloud.cloud, database.db as never, row, options)).host_id !== null
+    }
+    assert.equal(await goes(), false)
+    assert.equal(await goes({ host_id, for_good: false }), false, 'it follows once that has gone')
+    assert.equal(await goes({ host_id, for_good: true }), true)
+    const other = (await database.db.selectFrom('host').select('id').where('id', '<>', host_id).execute())[0]?.id ?? ''
+    assert.equal(await goes({ host_id: other, for_good: true }), false, 'it waits on a host that is not lost')
+    await sql`insert into host_absence (host_id, cause, since, fenced_at, fenced_by)
+      values (${host_id}, 'silent', croft_now(), croft_now(), 'person')`.execute(database.db)
+    assert.equal(await goes({ host_id: other, for_good: true }), true, 'both are lost')
+    await database.db.deleteFrom('host_absence').where('host_id', '=', host_id).execute()
+    await cloud.request('DELETE', `/v1/instances/${first.id}`, { headers: { prefer: 'wait=10' } })
+    assert.equal(await goes(), true)
   })
 })

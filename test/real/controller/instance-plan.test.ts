@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
-import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { InstancePlan } from '../../../src/api/placement.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 describe('controller/instance-plan', () => {
   let cloud: TestCloud
@@ -46,9 +47,7 @@ describe('controller/instance-plan', () => {
     cloud.request('POST', '/v1/instances/plan', { body: bodyOf(changes), token })
 
   async function plan(changes: Record<string, unknown> = {}, token?: string): Promise<InstancePlan> {
-    const { status, body } = await ask(changes, token)
-    assert.equal(status, 200, JSON.stringify(body))
-    return body as unknown as InstancePlan
+    return replyOf(instanceRoutes.plan, await ask(changes, token))
   }
 
   /** One that is kept: what an operator reads of it, and that a member reads the same but for the hosts. */
@@ -102,8 +101,7 @@ describe('controller/instance-plan', () => {
       body: bodyOf({ count: 3 }),
       headers: { prefer: 'wait=10' },
     })
-    assert.equal(made.status, 202, JSON.stringify(made.body))
-    const items = made.body.items as unknown as Instance[]
+    const items = replyOf(instanceRoutes.create, made).items
     const per_host = Map.groupBy(items, one => one.host)
     const said = told.placement?.hosts?.flatMap(one => (one.instances > 0 ? [[one.host, one.instances]] : []))
     assert.deepEqual(
@@ -138,7 +136,7 @@ describe('controller/instance-plan', () => {
         assert.deepEqual([status, body.code, body.detail], [404, refused.body.code, refused.body.detail], name)
         continue
       }
-      const told = body as unknown as InstancePlan
+      const told = replyOf(instanceRoutes.plan, { status, body })
       assert.deepEqual(
         told.problems.map(one => one.code),
         codes,
@@ -185,7 +183,7 @@ describe('controller/instance-plan', () => {
       }
     }
     const made = await cloud.request('POST', '/v1/instances', { body: bodyOf(), token: member })
-    const items = made.body.items as unknown as Instance[]
+    const items = replyOf(instanceRoutes.create, made).items
     await checkDecision(`/v1/instances/${items[0]?.id}/placement`, items[0]?.host_id ?? '')
     const giant = await plan({ flavor_id: flavors.get('giant') }, member)
     assert.deepEqual(giant.placement?.refusals, { vcpus: 2 })

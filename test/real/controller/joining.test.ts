@@ -1,7 +1,7 @@
 /** How machines become hosts: by token, by approval, again; and how those do not who only say that they are one. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
@@ -16,6 +16,7 @@ import { linkUrlOf } from '../../../src/protocol/join.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
 import { addHost } from '../../support/obedient-host.ts'
+import { scratch } from '../../support/scratch.ts'
 
 describe('controller/joining', () => {
   let cloud: TestCloud
@@ -25,7 +26,7 @@ describe('controller/joining', () => {
   let ca_sha256: Buffer
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'croft-joining-'))
+    folder = await scratch('croft-joining')
     cloud = await testCloud()
     const tls = await serverCertificate(cloud.cloud, ['localhost', '127.0.0.1'])
     link = buildLinkServer(cloud.cloud, { tls, rate: { per_s: 1000, burst: 1000 } })
@@ -118,11 +119,12 @@ describe('controller/joining', () => {
     const state_dir = await newState()
     const machine_id = 'machine-again'
     const ask = async (given: object) =>
-      await joinHost({ controller_url, state_dir, name: 'again', machine_id, ...given })
+      await joinHost({ controller_url, state_dir, name: 'again', machine_id, hardware: {}, ...given })
     const first = await ask({ token: await token() })
     const second = await ask({ token: await token() })
     // Its name and its machine id may be others by now.
-    const third = await joinHost({ controller_url, state_dir, ca_sha256, name: 'renamed', machine_id: 'machine-other' })
+    const other = { name: 'renamed', machine_id: 'machine-other', hardware: {} }
+    const third = await joinHost({ controller_url, state_dir, ca_sha256, ...other })
     assert.deepEqual([second.host_id, third.host_id], [first.host_id, first.host_id])
     assert.equal(third.name, 'again')
     assert.deepEqual([await dials(first), await dials(second), await dials(third)], [false, false, true])

@@ -1,7 +1,8 @@
 /** Links of hosts and their records: none outlives the other, none counts twice, and a host can lie about no more than itself. */
 import assert from 'node:assert/strict'
 import { after, before, describe, mock, test } from 'node:test'
-import type { Host } from '../../../src/api/host.ts'
+import { hostRoutes } from '../../../src/api/host.ts'
+import { beginSessions } from '../../../src/controller/agents/links.ts'
 import { host as hostStore } from '../../../src/controller/store/host.ts'
 import { instance } from '../../../src/controller/store/instance.ts'
 import { leaseTimes, leftByOther_ms } from '../../../src/model/lease.ts'
@@ -24,7 +25,7 @@ describe('controller/links', () => {
   })
   after(() => cloud.close())
 
-  const shown = async (id = host.id) => (await cloud.request('GET', `/v1/hosts/${id}`)).body as unknown as Host
+  const shown = (id = host.id) => cloud.call(hostRoutes.get, { params: { host: id } })
   const setHost = (set: Record<string, unknown>, id = host.id) =>
     cloud.cloud.database.db.updateTable('host').set(set).where('id', '=', id).execute()
 
@@ -77,13 +78,67 @@ describe('controller/links', () => {
     for (const row of rows) {
       assert.equal(row.session_controller_id, null)
       assert.equal(row.cause, 'closed')
-      assert.ok(row.lease_left_ms !== null && row.lease_left_ms < leftByOther_ms(leaseTimes.lease_ms))
+      assert.ok(row.lease_left_ms !== null && row.lease_left_ms <= leftByOther_ms(leaseTimes.lease_ms))
     }
+    // The first was linked well before it ended; the last perhaps within the same millisecond.
+    assert.ok(Number(rows[0]?.lease_left_ms) < leftByOther_ms(leaseTimes.lease_ms))
     // A link that is not known any more says nothing of the host's new one.
     await many[0]?.connect()
     await database.transaction(tx => hostStore.endSessions(tx, [{ host_id: ids[0] ?? '', epoch: 1, left_ms: 1 }]))
     assert.equal((await shown(ids[0])).state, 'up')
     for (const one of many) await one.disconnect()
+  })
+
+  test('links that begin at once begin together; one that holds what is not known is seen to alone', async () => {
+    const { database } = cloud.cloud
+    const many: ObedientHost[] = []
+    for (let n = 0; n < 12; n++) many.push(await addHost(cloud, `begin-${n}`))
+    const epochs = async () => {
+      const rows = await database.db
+        .selectFrom('host')
+        .select(['name', 'session_epoch'])
+        .where('name', 'like', 'begin-%')
+        .execute()
+      return new Map(rows.map(row => [row.name, row.session_epoch]))
+    }
+    const before = await epochs()
+    await Promise.all(many.map(one => one.disconnect()))
+    const [richer, holder] = many as [ObedientHost, ObedientHost]
+    Object.assign(richer.facts, { memory_mib: richer.facts.memory_mib + 1024 })
+    const limit = (await shown(richer.id)).memory_limit_mib
+    const unknown = crypto.randomUUID()
+    holder.holds = [{ id: unknown, generation: 3, details_version: 1, power: 'running' }]
+    const [together, alone] = [mock.method(hostStore, 'beginSessions'), mock.method(hostStore, 'beginSession')]
+    await Promise.all(many.map(one => one.connect()))
+    const counts = [together, alone].map(one => one.mock.callCount())
+    for (const one of [together, alone]) one.mock.restore()
+    assert.ok((counts[0] ?? 0) <= 3, `${counts[0]} batches`)
+    assert.equal(counts[1], 1, 'what one of them holds is to be looked at')
+    const now = await epochs()
+    for (const one of many) {
+      assert.equal(now.get(one.name), Number(before.get(one.name)) + 1, 'once each')
+      const { state, absence } = await shown(one.id)
+      assert.deepEqual([state, absence], ['up', null])
+    }
+    assert.ok((await shown(richer.id)).memory_limit_mib > limit)
+    assert.deepEqual(
+      (await shown(holder.id)).disagreements.map(one => one.instance_id),
+      [unknown],
+    )
+    for (const one of many) await one.disconnect()
+  })
+
+  test('of two links of one host that begin at once the older has none: its end would be the end of the newer', async () => {
+    const { database, self, agents } = cloud.cloud
+    const twice = await addHost(cloud, 'twice')
+    await twice.disconnect()
+    const { id: host_id, facts } = twice
+    const said = { host_id, facts, reserved_mib: 0, holds: [], heard_as_of: 0, keeps_leases: true, link_address: null }
+    const greetings = [true, false].map(is_gone => ({ ...said, isGone: () => is_gone }))
+    const [older, newer] = await beginSessions(database, self, greetings)
+    assert.equal(older, null)
+    assert.ok(newer)
+    await agents.reconcile()
   })
 
   test('a link that the others have written off ends, so that the agent dials again', async () => {

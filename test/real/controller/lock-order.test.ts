@@ -5,12 +5,15 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { sql } from 'kysely'
-import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
+import { settlePlace } from '../../../src/controller/app/restored-place.ts'
 import { purge } from '../../../src/controller/reconcilers/purge.ts'
 import type { Tx } from '../../../src/controller/store/database.ts'
 import { host as hosts } from '../../../src/controller/store/host.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 describe('controller/lock-order', () => {
   let cloud: TestCloud
@@ -29,8 +32,9 @@ describe('controller/lock-order', () => {
   beforeEach(async () => {
     host.silent = false
     const made = await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=20' } })
-    assert.equal(made.status, 202, JSON.stringify(made.body))
-    ids = (made.body.items as unknown as Instance[]).map(one => one.id).sort()
+    ids = replyOf(instanceRoutes.create, made)
+      .items.map(one => one.id)
+      .sort()
   })
 
   /** Until somebody waits for a lock. There is no event of that. */
@@ -106,9 +110,41 @@ describe('controller/lock-order', () => {
     )
     assert.deepEqual([...(settled.body.settled as string[])].sort(), ids)
     for (const id of ids) {
-      const { vcpus } = (await cloud.request('GET', `/v1/instances/${id}`)).body as unknown as Instance
+      const { vcpus } = await cloud.call(instanceRoutes.get, { params: { instance: id } })
       assert.equal(vcpus, sizes.get(id))
     }
+  })
+
+  test('what settles itself after a restore has the hosts that it asks anew before the instance: they lock both as they dial', async () => {
+    const { db } = cloud.cloud.database
+    const [instance_id = ''] = ids
+    const newer = await addHost(cloud, 'newer', { memory_mib: 64_000 })
+    const wanted = host.wanted.get(instance_id)
+    assert.ok(wanted)
+    for (const [host_id, kind, placement] of [
+      [host.id, 'missing', 0],
+      [newer.id, 'elsewhere', 7],
+    ] as const) {
+      await sql`insert into held_instance (host_id, instance_id, kind, generation, details_version, power, placement, wanted)
+        values (${host_id}, ${instance_id}, ${kind}, ${wanted.generation}, ${wanted.details_version}, 'running', ${placement},
+          ${JSON.stringify({ ...wanted, placement })}::jsonb)`.execute(db)
+    }
+    const settled = await whileHeld(
+      tx => sql`select from instance where id = ${instance_id} for update`.execute(tx),
+      () => settlePlace(cloud.cloud, instance_id),
+      async tx => {
+        for (const id of [host.id, newer.id]) assert.equal(await isLocked(tx, 'host', id), true, id)
+      },
+    )
+    assert.equal(settled, true)
+    const row = await db
+      .selectFrom('instance')
+      .select(['host_id', 'placement'])
+      .where('id', '=', instance_id)
+      .executeTakeFirst()
+    assert.deepEqual(row, { host_id: newer.id, placement: 7 })
+    await host.connect()
+    await newer.connect()
   })
 
   test('hosts are locked so that instances may still be made on them', async () => {
@@ -144,11 +180,56 @@ describe('controller/lock-order', () => {
     await host.connect()
   })
 
+  test('a host that is removed as lost takes quota and claims before its row is shut to who places something there', async () => {
+    const gone = await addHost(cloud, 'gone', { memory_mib: 64_000 })
+    const asked = { body: { ...body, host_id: gone.id }, headers: { prefer: 'wait=20' } }
+    const made = await cloud.request('POST', '/v1/instances', asked)
+    const there = replyOf(instanceRoutes.create, made).items.map(one => one.id)
+    await gone.disconnect()
+    const removed = await whileHeld(
+      lockQuota,
+      () => cloud.request('DELETE', `/v1/hosts/${gone.id}?lost=true`),
+      async tx => {
+        for (const id of there) assert.equal(await isLocked(tx, 'instance', id), true, id)
+        await sql`select from host where id = ${gone.id} for key share nowait`.execute(tx)
+      },
+    )
+    assert.equal(removed.status, 204, JSON.stringify(removed.body))
+    const left = await cloud.cloud.database.db.selectFrom('instance').select('id').where('id', 'in', there).execute()
+    assert.deepEqual(left, [])
+  })
+
+  test('a host on which something was placed at the last moment is not removed under it, linked or lost', async () => {
+    for (const is_lost of [false, true]) {
+      const last = await addHost(cloud, `last-${is_lost}`, { memory_mib: 64_000 })
+      const volume_id = crypto.randomUUID()
+      const removed = await whileHeld(
+        async tx => {
+          // As who makes a volume there does it; not committed yet.
+          const nothing = { vcpus: 0, memory_mib: 0, disk_gib: 0 }
+          assert.equal(await hosts.claim(tx, [{ host_id: last.id, ...nothing }]), true)
+          await sql`insert into volume (id, project_id, host_id, name, role, size_gib)
+            values (${volume_id}, ${cloud.project_id}, ${last.id}, 'late', 'data', 1)`.execute(tx)
+          if (is_lost) await last.disconnect()
+        },
+        () => cloud.request('DELETE', `/v1/hosts/${last.id}${is_lost ? '?lost=true' : ''}`),
+        async () => undefined,
+      )
+      assert.equal(removed.status, 409, JSON.stringify(removed.body))
+      const { status } = await cloud.request('GET', `/v1/hosts/${last.id}`)
+      assert.equal(status, 200, 'it is there, and has the volume')
+      await cloud.cloud.database.db.deleteFrom('volume').where('id', '=', volume_id).execute()
+      const again = await cloud.request('DELETE', `/v1/hosts/${last.id}${is_lost ? '?lost=true' : ''}`)
+      assert.equal(again.status, 204, JSON.stringify(again.body))
+    }
+  })
+
   test('a report gives room back before it ends operations', async () => {
     host.silent = true
     const [id = ''] = ids
     const deleted = await cloud.request('DELETE', `/v1/instances/${id}`)
     const operation_id = (deleted.body.operation as { id: string }).id
+    await eventually(() => assert.equal(host.wanted.get(id)?.power, 'deleted'))
     await whileHeld(
       tx => hosts.release(tx, [{ host_id: host.id, vcpus: 0, memory_mib: 0, disk_gib: 0 }]),
       async () => {

@@ -1,9 +1,11 @@
 /** A host that will never be back: it can be taken out, and leaves nothing behind that anybody would have to mend by hand. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
+import { hostReach } from '../../../src/controller/store/host-reach.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 describe('controller/lost-host', () => {
   let cloud: TestCloud
@@ -26,8 +28,7 @@ describe('controller/lost-host', () => {
       networks,
     }
     const made = await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=20' } })
-    assert.equal(made.status, 202, JSON.stringify(made.body))
-    const [one, two] = made.body.items as unknown as Instance[]
+    const [one, two] = replyOf(instanceRoutes.create, made).items
     await cloud.request('DELETE', `/v1/instances/${one?.id}`, { headers: { prefer: 'wait=20' } })
     const path = `/v1/hosts/${host.id}`
     assert.equal((await cloud.request('DELETE', path)).body.code, 'in_use')
@@ -51,5 +52,28 @@ describe('controller/lost-host', () => {
     const left = await db.selectFrom('host_claim').selectAll().where('host_id', '=', host.id).executeTakeFirstOrThrow()
     assert.deepEqual([left.vcpus, left.memory_mib, left.disk_gib], [0, 0, 0])
     assert.deepEqual(await db.selectFrom('port').select('id').where('kind', '=', 'instance').execute(), [])
+  })
+
+  test('one that answers is not lost, though it is empty; whom it alone was known to reach is asked about anew when it goes', async () => {
+    const [witness, other] = [await addHost(cloud, 'witness'), await addHost(cloud, 'other')]
+    const { db } = cloud.cloud.database
+    const address = 'somewhere'
+    await db.deleteFrom('host_reach').where('host_id', '=', other.id).execute()
+    await hostReach.note(
+      db,
+      { host_id: other.id, cluster_id: '', zone_id: '', address },
+      { asked: 1, by: [witness.id] },
+    )
+    const path = `/v1/hosts/${witness.id}`
+    const refused = await cloud.request('DELETE', `${path}?lost=true`)
+    assert.deepEqual([refused.status, refused.body.code], [409, 'wrong_state'])
+    assert.match(String(refused.body.detail), /answers, so it is not lost.*croft host remove witness\.$/)
+    assert.equal((await cloud.request('DELETE', path)).status, 204)
+    const known = await db
+      .selectFrom('host_reach')
+      .select(['asked', 'reached_by'])
+      .where('host_id', '=', other.id)
+      .executeTakeFirst()
+    assert.ok(!known?.reached_by.includes(witness.id))
   })
 })

@@ -1,45 +1,32 @@
 /** Emptying hosts, with hosts that do at once what they are told: limits, obstacles, tries that fail, what is refused, and the end. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import type { Instance } from '../../../src/api/instance.ts'
-import type { Maintenance } from '../../../src/api/maintenance.ts'
-import type { Migration } from '../../../src/api/migration.ts'
+import { type Maintenance, maintenanceRoutes } from '../../../src/api/maintenance.ts'
+import { migrationRoutes } from '../../../src/api/migration.ts'
 import { backOff_s } from '../../../src/controller/app/maintenance.ts'
 import { drain } from '../../../src/controller/reconcilers/maintenance.ts'
-import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import type { TestCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
-import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
+import { type MovingCloud, movingCloud } from '../../support/moving.ts'
+import type { ObedientHost } from '../../support/obedient-host.ts'
 
 describe('controller/maintenance', () => {
+  let moving: MovingCloud
   let cloud: TestCloud
   let hosts: ObedientHost[]
   let body: Record<string, unknown>
-  let made = 0
 
   before(async () => {
-    cloud = await testCloud()
-    hosts = []
-    for (const name of ['h1', 'h2', 'h3']) hosts.push(await addHost(cloud, name, { memory_mib: 64_000, cpus: 16 }))
-    await liftQuotas(cloud)
-    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
-    const network_id = await addNetwork(cloud)
-    body = { flavor_id: flavors.body.items?.[0]?.id, image_id: await addImage(cloud), networks: [{ network_id }] }
+    moving = await movingCloud()
+    ;({ cloud, hosts, body } = moving)
   })
   after(() => cloud.close())
-  beforeEach(() => {
-    for (const host of hosts) Object.assign(host, { silent: false, sends: 'through', unready: null, failure: null })
-  })
+  beforeEach(() => moving.obey())
 
   const at = (n: number) => hosts[n] as ObedientHost
 
-  async function create(host: ObedientHost, more: Record<string, unknown> = {}): Promise<Instance> {
-    const answered = await cloud.request('POST', '/v1/instances', {
-      body: { ...body, name: `vm-${++made}`, host_id: host.id, ...more },
-      headers: { prefer: 'wait=10' },
-    })
-    assert.equal(answered.status, 202, JSON.stringify(answered.body))
-    return answered.body.items?.[0] as unknown as Instance
-  }
+  const create = (host: ObedientHost, more: Record<string, unknown> = {}) =>
+    moving.create({ host_id: host.id, ...more })
 
   const path = (host: ObedientHost) => `/v1/hosts/${host.id}/maintenance`
 
@@ -54,14 +41,32 @@ describe('controller/maintenance', () => {
     assert.equal(answered.status, 204, JSON.stringify(answered.body))
   }
 
-  const look = async (host: ObedientHost) => (await cloud.request('GET', path(host))).body as unknown as Maintenance
+  /** As if what is tried again later were due: also what failed at a try that was under way just now. */
+  async function waitedFor(): Promise<void> {
+    const { db } = cloud.cloud.database
+    const long_ago = new Date(0)
+    await db.updateTable('migration').set({ given_up_at: long_ago }).where('outcome', '=', 'failed').execute()
+    await db.updateTable('maintenance_obstacle').set({ again_at: long_ago }).execute()
+  }
+
+  const look = (host: ObedientHost) => cloud.call(maintenanceRoutes.get, { params: { host: host.id } })
   const drained = (host: ObedientHost) =>
     eventually(async () => {
+      await waitedFor()
       await drain(cloud.cloud)
       const found = await look(host)
       assert.equal(found.state, 'drained', JSON.stringify(found))
       return found
     }, 20_000)
+
+  test('to end what was not begun is told by the name of the host', async () => {
+    const answered = await cloud.request('DELETE', path(at(0)))
+    assert.equal(answered.status, 404)
+    assert.match(
+      String(answered.body.detail),
+      /^The host h\d+ is not in maintenance\. Begin it: croft host maintenance start h\d+\.$/,
+    )
+  })
 
   test('a host is emptied of what runs, what is off and what is deleted, and stays empty until the end', async () => {
     const running = await create(at(0))
@@ -78,6 +83,14 @@ describe('controller/maintenance', () => {
     assert.deepEqual(done.obstacles, [])
     const operation = await cloud.request('GET', `/v1/operations/${done.operation_id}`)
     assert.equal(operation.body.state, 'succeeded')
+    // Told as each goes, so that whoever looks sees it come on.
+    const told = await cloud.cloud.database.db
+      .selectFrom('event')
+      .select('kind')
+      .where('resource_id', '=', String(done.operation_id))
+      .where('kind', '=', 'changed')
+      .execute()
+    assert.equal(told.length, 4)
     for (const { id } of [running, off, deleted]) {
       const now = await cloud.request('GET', `/v1/instances/${id}`)
       assert.notEqual(now.body.host_id, at(0).id)
@@ -118,14 +131,13 @@ describe('controller/maintenance', () => {
     })
     assert.match(blocked.obstacles.find(one => one.instance_id === off.id)?.reason ?? '', /No host can take/)
     assert.equal(blocked.state, 'draining')
+    const waits = await cloud.request('GET', `/v1/operations/${blocked.operation_id}`)
+    assert.equal(waits.body.state, 'waiting')
+    assert.match(String(waits.body.reason), /cannot be moved now: 1\. The host's maintenance says why/)
     const start = await cloud.request('POST', `/v1/instances/${off.id}/start`, { body: {} })
     assert.equal(start.body.code, 'wrong_state')
     assert.match(String(start.body.detail), /in maintenance/)
     for (const n of [0, 2]) await cloud.request('PATCH', `/v1/hosts/${at(n).id}`, { body: { schedulable: true } })
-    await cloud.cloud.database.db
-      .updateTable('maintenance_obstacle')
-      .set({ again_at: new Date(0) })
-      .execute()
     await drained(at(1))
     await stop(at(1))
   })
@@ -145,20 +157,10 @@ describe('controller/maintenance', () => {
       return obstacles
     })
     assert.ok(failed.length > 0)
-    const first = await cloud.request('GET', `/v1/migrations?instance_id=${one.id}`)
-    const tried = (first.body.items?.[0] as unknown as Migration).target_host_id
+    const first = await cloud.call(migrationRoutes.list, { query: { instance_id: one.id } })
+    const tried = first.items[0]?.target_host_id
     at(1).unready = null
     at(2).unready = null
-    const { db } = cloud.cloud.database
-    await db
-      .updateTable('migration')
-      .set({ given_up_at: new Date(0) })
-      .where('outcome', '=', 'failed')
-      .execute()
-    await db
-      .updateTable('maintenance_obstacle')
-      .set({ again_at: new Date(0) })
-      .execute()
     await drained(at(0))
     const now = await cloud.request('GET', `/v1/instances/${one.id}`)
     assert.notEqual(now.body.host_id, tried)

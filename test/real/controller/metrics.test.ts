@@ -6,7 +6,7 @@ import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { parse } from 'yaml'
-import type { Instance } from '../../../src/api/instance.ts'
+import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
 import type { MetricHistory, MetricsNow } from '../../../src/api/metrics.ts'
 import { MetricHub } from '../../../src/controller/app/metric-hub.ts'
 import type { Latest } from '../../../src/controller/app/metric-minute.ts'
@@ -20,6 +20,7 @@ import { simulatedSamples } from '../../../sim/samples.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
+import { replyOf } from '../../support/reply.ts'
 import { makeTeam, type Team } from './authorisation/things.ts'
 
 const hour_ms = 3_600_000
@@ -72,7 +73,7 @@ describe('controller/metrics', () => {
       networks: [{ network_id: await addNetwork(one) }],
     }
     const made = await one.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=20' } })
-    instances = made.body.items as unknown as Instance[]
+    instances = replyOf(instanceRoutes.create, made).items
     assert.equal(instances.length, 2, JSON.stringify(made.body))
     elsewhere = await addHost(one, 'h2', { memory_mib: 64_000 })
     const outside = { name: 'outside', kind: 'external', shared: true, physical_network: 'outside' }
@@ -134,6 +135,20 @@ describe('controller/metrics', () => {
     )
     const { resources } = (await get(other, `/v1/metrics/latest?resource=${id}`)) as { resources: MetricsNow[] }
     assert.equal(resources[0]?.values.find(each => each.name === 'cpu_percent')?.value, 50)
+  })
+
+  test('points are as far apart as the host of each measures itself, wherever that was set', async () => {
+    const [id = ''] = ids()
+    const path = '/v1/settings/metrics.interval_s'
+    const step = async (cloud: TestCloud, resources: string[]) =>
+      ((await get(cloud, `/v1/metrics?${resources.map(each => `resource=${each}`).join('&')}`)) as MetricHistory).step_s
+    assert.equal((await one.request('PUT', path, { body: { value: 60, host_id: host.id } })).status, 200)
+    assert.equal(await step(one, [id]), 60)
+    assert.equal(await step(one, [host.id]), 60)
+    assert.equal(await step(one, [elsewhere.id]), 10)
+    assert.equal(await step(one, [elsewhere.id, id]), 60)
+    assert.equal((await one.request('DELETE', `${path}?host_id=${host.id}`)).status, 204)
+    assert.equal(await step(one, [id]), 10)
   })
 
   test('who watches at one controller hears what the other measures', async () => {

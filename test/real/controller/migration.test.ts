@@ -1,41 +1,29 @@
 /** Moving instances between hosts that do at once what they are told: steps, claims, what is refused meanwhile, and who is silent when. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { sql } from 'kysely'
-import type { Instance } from '../../../src/api/instance.ts'
-import type { Migration } from '../../../src/api/migration.ts'
+import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
+import { type Migration, migrationRoutes } from '../../../src/api/migration.ts'
+import { leaveHost } from '../../../src/controller/app/host-leave.ts'
 import { endOverdue } from '../../../src/controller/reconcilers/migration.ts'
 import { loadTopology } from '../../../src/controller/store/topology.ts'
-import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import type { TestCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
-import {
-  addHost,
-  addImage,
-  addNetwork,
-  liftQuotas,
-  type ObedientHost,
-  progressOf,
-} from '../../support/obedient-host.ts'
+import { type MovingCloud, movingCloud } from '../../support/moving.ts'
+import { addHost, type ObedientHost, progressOf } from '../../support/obedient-host.ts'
 
 describe('controller/migration', () => {
+  let moving: MovingCloud
   let cloud: TestCloud
   let hosts: ObedientHost[]
-  let body: Record<string, unknown>
-  let made = 0
 
   before(async () => {
-    cloud = await testCloud()
-    hosts = []
-    for (const name of ['h1', 'h2', 'h3']) hosts.push(await addHost(cloud, name, { memory_mib: 64_000, cpus: 16 }))
-    await liftQuotas(cloud)
-    const flavors = await cloud.request('GET', '/v1/flavors?name=tiny')
-    const network_id = await addNetwork(cloud)
-    body = { flavor_id: flavors.body.items?.[0]?.id, image_id: await addImage(cloud), networks: [{ network_id }] }
+    moving = await movingCloud()
+    ;({ cloud, hosts } = moving)
   })
   after(() => cloud.close())
-  beforeEach(() => {
-    for (const host of hosts) Object.assign(host, { silent: false, sends: 'through', unready: null, failure: null })
-  })
+  beforeEach(() => moving.obey())
 
   const hostOf = (id: string | null): ObedientHost => {
     const found = hosts.find(one => one.id === id)
@@ -43,17 +31,10 @@ describe('controller/migration', () => {
     return found
   }
 
-  async function create(more: Record<string, unknown> = {}): Promise<Instance> {
-    const answered = await cloud.request('POST', '/v1/instances', {
-      body: { ...body, name: `vm-${++made}`, ...more },
-      headers: { prefer: 'wait=10' },
-    })
-    assert.equal(answered.status, 202, JSON.stringify(answered.body))
-    return answered.body.items?.[0] as unknown as Instance
-  }
+  const create = (more: Record<string, unknown> = {}) => moving.create(more)
 
   async function get(id: string): Promise<Instance> {
-    return (await cloud.request('GET', `/v1/instances/${id}`)).body as unknown as Instance
+    return await cloud.call(instanceRoutes.get, { params: { instance: id } })
   }
 
   async function migrate(id: string, asked: Record<string, unknown> = {}): Promise<Migration> {
@@ -62,7 +43,7 @@ describe('controller/migration', () => {
     return answered.body.migration as Migration
   }
 
-  const look = async (id: string) => (await cloud.request('GET', `/v1/migrations/${id}`)).body as unknown as Migration
+  const look = (id: string) => cloud.call(migrationRoutes.get, { params: { migration: id } })
   const until = (id: string, phase: Migration['phase']) =>
     eventually(async () => {
       const found = await look(id)
@@ -200,6 +181,37 @@ describe('controller/migration', () => {
     assert.equal(again.body.code, 'wrong_state')
   })
 
+  test('a source at its hand-over asks its target by way of the controllers, and hears what it answers', async () => {
+    const one = await create()
+    const source = hostOf(one.host_id)
+    source.sends = 'on-and-on'
+    const begun = await migrate(one.id)
+    const target = hostOf((await until(begun.id, 'sending')).target_host_id)
+    await eventually(() => assert.ok(source.sent.has(one.id)))
+    const moveOn = (host: ObedientHost) => host.wanted.get(one.id)?.migration
+    const [first, second] = [randomUUID(), randomUUID()]
+    source.tellMigration(one.id, { phase: 'sending', asks: first })
+    await eventually(() => assert.equal(moveOn(target)?.asked, first))
+    assert.equal(moveOn(source)?.never, undefined)
+    target.tellMigration(one.id, { phase: 'ready', never: 'n'.repeat(43) })
+    await eventually(() => assert.equal(moveOn(source)?.never, 'n'.repeat(43)))
+    // What it asks at the next hand-over has no answer yet.
+    source.tellMigration(one.id, { phase: 'sending', asks: second })
+    await eventually(() => assert.equal(moveOn(target)?.asked, second))
+    await eventually(() => assert.equal(moveOn(source)?.never, undefined))
+    // One that is to cancel may be at it, too, and is told where to ask.
+    const { peer_address } = moveOn(source) ?? {}
+    assert.ok(peer_address)
+    source.silent = true
+    await cloud.request('POST', `/v1/migrations/${begun.id}/cancel`)
+    await eventually(() => assert.equal(moveOn(source)?.step, 'cancel'))
+    assert.equal(moveOn(source)?.peer_address, peer_address)
+    source.silent = false
+    source.tellMigration(one.id, { phase: 'cancelled' })
+    assert.equal((await until(begun.id, 'ended')).outcome, 'cancelled')
+    await assertClaims()
+  })
+
   test('a target that cannot make ready: it stays, with the reason', async () => {
     const one = await create()
     for (const host of hosts) host.unready = 'there is no room for the disk'
@@ -295,6 +307,92 @@ describe('controller/migration', () => {
     await assertClaims()
   })
 
+  let pairs = 0
+  /** An instance between two hosts of its own, at its hand-over; the new one has fallen silent. */
+  async function atHandOver() {
+    const size = { memory_mib: 64_000, cpus: 16 }
+    pairs++
+    const [from, to] = [await addHost(cloud, `from-${pairs}`, size), await addHost(cloud, `to-${pairs}`, size)]
+    const one = await create({ host_id: from.id })
+    from.sends = 'on-and-on'
+    const begun = await migrate(one.id, { host_id: to.id })
+    await until(begun.id, 'sending')
+    await eventually(() => assert.ok(from.sent.has(one.id)))
+    await to.disconnect()
+    return { from, to, one, begun }
+  }
+
+  test('the new host falls silent at the hand-over: whose word is waited for is shown, and taken out as lost it is waited for no more', async () => {
+    const { from, to, one, begun } = await atHandOver()
+    const sending = await look(begun.id)
+    assert.match(sending.waits_for ?? '', new RegExp(`${to.name} does not answer the controllers.*host remove`))
+    from.tell({ power: 'paused', migration: { id: begun.id, phase: 'sending', reason: null } }, [one.id])
+    await eventually(async () =>
+      assert.match(
+        (await look(begun.id)).waits_for ?? '',
+        /is paused: only the host to-\d+ can say whether it runs there/,
+      ),
+    )
+    // Asking the source to cancel changes nothing: it must not let the guest go on by itself.
+    from.silent = true
+    await cloud.request('POST', `/v1/migrations/${begun.id}/cancel`)
+    assert.equal((await look(begun.id)).phase, 'sending')
+    const removed = await cloud.request('DELETE', `/v1/hosts/${to.id}?lost=true`)
+    assert.equal(removed.status, 204, JSON.stringify(removed.body))
+    await endOverdue(cloud.cloud)
+    await endOverdue(cloud.cloud)
+    const ended = await look(begun.id)
+    assert.deepEqual([ended.phase, ended.outcome], ['ended', 'cancelled'])
+    await eventually(() => assert.equal(from.wanted.get(one.id)?.migration, undefined))
+    from.silent = false
+    from.tell({}, [one.id])
+    await eventually(async () => assert.equal((await get(one.id)).state, 'running'))
+    assert.equal((await get(one.id)).host_id, from.id)
+    await assertClaims()
+    await from.disconnect()
+    await cloud.request('DELETE', `/v1/hosts/${from.id}?lost=true`)
+  })
+
+  test('a host from which an instance may have gone over is not taken out before that is decided', async () => {
+    const { from, to, one, begun } = await atHandOver()
+    await from.disconnect()
+    const refused = await cloud.request('DELETE', `/v1/hosts/${from.id}?lost=true`)
+    assert.equal(refused.body.code, 'wrong_state', JSON.stringify(refused.body))
+    assert.match(String(refused.body.detail), new RegExp(`to ${to.name}, which does not answer and may have it`))
+    // It had gone over: it is the new host's, and the old one can go.
+    await to.connect()
+    to.tellMigration(one.id, { phase: 'switched' })
+    await until(begun.id, 'leaving')
+    assert.equal((await cloud.request('DELETE', `/v1/hosts/${from.id}?lost=true`)).status, 204)
+    await endOverdue(cloud.cloud)
+    assert.equal((await look(begun.id)).phase, 'ended')
+    assert.equal((await get(one.id)).host_id, to.id)
+    await assertClaims()
+    const left = leaveHost(cloud.cloud, to.id)
+    await assert.rejects(left, /still holds 1 instances/)
+    await to.disconnect()
+    await cloud.request('DELETE', `/v1/hosts/${to.id}?lost=true`)
+  })
+
+  test('a host that has a part in a move does not take itself out', async () => {
+    const size = { memory_mib: 64_000, cpus: 16 }
+    const to = await addHost(cloud, 'leaver', size)
+    const one = await create({ host_id: hosts[0]?.id })
+    hostOf(one.host_id).sends = 'on-and-on'
+    const begun = await migrate(one.id, { host_id: to.id })
+    await until(begun.id, 'sending')
+    await assert.rejects(leaveHost(cloud.cloud, to.id), /has a part in 1 migrations/)
+    to.silent = true
+    await cloud.request('POST', `/v1/migrations/${begun.id}/cancel`)
+    await until(begun.id, 'discarding')
+    await assert.rejects(leaveHost(cloud.cloud, to.id), /has a part in 1 migrations/)
+    to.silent = false
+    to.tell({}, [one.id])
+    await until(begun.id, 'ended')
+    await leaveHost(cloud.cloud, to.id)
+    assert.equal((await cloud.request('GET', `/v1/hosts/${to.id}`)).status, 404)
+  })
+
   test('one that is off moves cold, deleted ones too, and is what it was', async () => {
     const off = await create({ start: false })
     const live = await cloud.request('POST', `/v1/instances/${off.id}/migrate`, { body: { kind: 'live' } })
@@ -341,7 +439,7 @@ describe('controller/migration', () => {
     )
     const refused = await cloud.request('POST', `/v1/instances/${one.id}/migrate`, { body: {} })
     assert.equal(refused.body.code, 'no_capacity')
-    assert.match(String(refused.body.detail), /its CPU lacks avx512_new/)
+    assert.match(String(refused.body.detail), /has a CPU that lacks avx512_new/)
     await sql`update host set facts = jsonb_set(facts, '{cpu_flags}', (facts->'cpu_flags') - 'avx512_new') where id = ${one.host_id}`.execute(
       db,
     )

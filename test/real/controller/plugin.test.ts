@@ -1,20 +1,14 @@
 /** Plug-ins of the web UI, on the controller's side: read, refused, served alone, followed as the folder changes, and shown to whom. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, cp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { pluginRoutes } from '../../../src/api/plugin.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const example = path.join(import.meta.dirname, '../../../examples/plug-ins/cost')
-
-interface Plugin {
-  id: string
-  state: string
-  problem: string | null
-  address: string | null
-}
 
 describe('controller/plugin', () => {
   let cloud: TestCloud
@@ -28,9 +22,7 @@ describe('controller/plugin', () => {
   }
 
   const list = async (token?: string) => {
-    const { status, body } = await cloud.request('GET', '/v1/plugins', token === undefined ? {} : { token })
-    assert.equal(status, 200)
-    return body as unknown as { items: Plugin[]; folder: string | null }
+    return await cloud.call(pluginRoutes.list, token === undefined ? {} : { token })
   }
   const read = async () => assert.equal((await cloud.request('POST', '/v1/plugins/reload', { body: {} })).status, 200)
   const get = async (url: string) => cloud.server.inject({ method: 'GET', url })
@@ -44,7 +36,7 @@ describe('controller/plugin', () => {
   const plain = (id: string) => ({ 'plugin.json': JSON.stringify({ ...manifest, id }), 'p.html': '<!doctype html><p>' })
 
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'croft-plugins-'))
+    folder = await scratch('croft-plugins')
     await cp(example, path.join(folder, 'cost'), { recursive: true })
     cloud = await testCloud({ plugins: folder })
     const { body } = await cloud.request('POST', '/v1/users', { body: { name: 'nobody' } })
@@ -203,7 +195,7 @@ describe('controller/plugin', () => {
   test('one that is put in the place of another at once is followed as the other was', async () => {
     await read()
     const place = path.join(folder, 'cost')
-    const away = await mkdtemp(path.join(tmpdir(), 'croft-plugins-'))
+    const away = await scratch('croft-plugins')
     const next = path.join(away, 'next')
     await cp(example, next, { recursive: true })
     // Until it is there in this content: what is read in between may be half of it.

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { poolOf } from '../../../sim/facts.ts'
 import type { Instance } from '../../../src/api/instance.ts'
-import type { Pool } from '../../../src/api/pool.ts'
+import { poolRoutes } from '../../../src/api/pool.ts'
 import { pool } from '../../../src/controller/store/pool.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -42,7 +43,7 @@ describe('controller/pool', () => {
     assert.equal(answered.status, 202, JSON.stringify(answered.body))
     return (answered.body.items as Instance[])[0] as Instance
   }
-  const get = async (id: string) => (await cloud.request('GET', `/v1/pools/${id}`)).body as unknown as Pool
+  const get = (id: string) => cloud.call(poolRoutes.get, { params: { pool: id } })
   async function purge(id: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const look = async () => (await cloud.request('GET', `/v1/instances/${id}`)).status === 404 && resolve()
@@ -53,9 +54,7 @@ describe('controller/pool', () => {
   }
 
   test('a list shows which hosts share which, and hosts show the room of their pool', async () => {
-    const answered = await cloud.request('GET', '/v1/pools?shared=true')
-    assert.equal(answered.status, 200, JSON.stringify(answered.body))
-    const listed = answered.body.items as unknown as Pool[]
+    const { items: listed } = await cloud.call(poolRoutes.list, { query: { shared: true } })
     assert.deepEqual(
       listed.map(one => [one.id, one.shared, one.total_gib, one.hosts.map(host => `${host.name} ${host.state}`)]),
       [[pool_id, true, 20, ['s1 up', 's2 up']]],
@@ -151,7 +150,10 @@ describe('controller/pool', () => {
 
   test('highly available is only what other hosts can start: a shared pool', async () => {
     const refused = await create({ name: 'ha', availability: 'high', host_id: alone.id })
-    assert.match(JSON.stringify(refused.body), /no other host has/)
+    assert.match(
+      JSON.stringify(refused.body),
+      /no shared pool, which high availability needs: 1 host, alone has its disks in a pool of its own/,
+    )
     const one = await made({ name: 'ha', availability: 'high', ha_priority: 80 })
     assert.ok(one.host === 's1' || one.host === 's2')
     assert.deepEqual([one.availability, one.ha_priority, one.on_crash], ['high', 80, 'restart'])
@@ -166,11 +168,84 @@ describe('controller/pool', () => {
     await purge(low.id)
   })
 
+  test('a host that is installed anew in the middle of a move, with another pool, takes along what the move claims of it', async () => {
+    const { db } = cloud.cloud.database
+    const begin = async (from: ObedientHost, to: ObedientHost) => {
+      const one = await made({ name: 'between', host_id: from.id, disk_gib: 5 })
+      from.sends = 'on-and-on'
+      const asked = await cloud.request('POST', `/v1/instances/${one.id}/migrate`, { body: { host_id: to.id } })
+      assert.equal(asked.status, 202, JSON.stringify(asked.body))
+      const { id } = asked.body.migration as { id: string }
+      const ended = (phase: string) =>
+        eventually(async () => assert.equal((await cloud.request('GET', `/v1/migrations/${id}`)).body.phase, phase))
+      await ended('sending')
+      await eventually(() => assert.ok(from.sent.has(one.id)))
+      return { one, ended }
+    }
+    const anew = async (host: ObedientHost): Promise<string> => {
+      const id = randomUUID()
+      Object.assign(host.facts, poolOf(id))
+      await host.disconnect()
+      await host.connect()
+      return id
+    }
+    const claimed = async () => {
+      const rows = await db.selectFrom('pool').select(['id', 'claimed_gib']).where('claimed_gib', '<>', 0).execute()
+      return Object.fromEntries(rows.map(row => [row.id, row.claimed_gib]))
+    }
+    const big_pool = { ...big, pool_gib: 100 }
+    const [a, b] = [randomUUID(), randomUUID()]
+    const one_host = await addHost(cloud, 'm1', { ...big_pool, pool_id: a })
+    const two_host = await addHost(cloud, 'm2', { ...big_pool, pool_id: b })
+    const before_all = await claimed()
+
+    // The target, which then gives back what was claimed of it.
+    const first = await begin(one_host, two_host)
+    const c = await anew(two_host)
+    assert.deepEqual(await claimed(), { ...before_all, [a]: 5, [c]: 5 })
+    one_host.tellMigration(first.one.id, { phase: 'failed', reason: 'its target was installed anew' })
+    await first.ended('ended')
+    assert.deepEqual(await claimed(), { ...before_all, [a]: 5 })
+    await purge(first.one.id)
+
+    // The source, once it is the target's.
+    const second = await begin(one_host, two_host)
+    one_host.tellMigration(second.one.id, { phase: 'switched' })
+    one_host.silent = true
+    await second.ended('leaving')
+    await anew(one_host)
+    one_host.silent = false
+    one_host.tell()
+    await second.ended('ended')
+    assert.deepEqual(await claimed(), { ...before_all, [c]: 5 })
+    await purge(second.one.id)
+    assert.deepEqual(await claimed(), before_all)
+
+    // Within one pool nothing was claimed for the move, and then they had not one any more.
+    const { pool_id: own = '' } = one_host.facts
+    Object.assign(two_host.facts, poolOf(own))
+    await two_host.disconnect()
+    await two_host.connect()
+    const third = await begin(two_host, one_host)
+    assert.deepEqual(await claimed(), { ...before_all, [own]: 5 })
+    const d = await anew(two_host)
+    assert.deepEqual(await claimed(), { ...before_all, [d]: 5 })
+    two_host.tellMigration(third.one.id, { phase: 'switched' })
+    await third.ended('ended')
+    assert.deepEqual(await claimed(), { ...before_all, [own]: 5 })
+    await purge(third.one.id)
+    assert.deepEqual(await claimed(), before_all)
+    for (const host of [one_host, two_host]) {
+      await host.disconnect()
+      await cloud.request('DELETE', `/v1/hosts/${host.id}`)
+    }
+  })
+
   test('a host that changes its pool takes its claims along', async () => {
     const before_all = (await get(pool_id)).claimed_gib
     const one = await made({ name: 'moves', host_id: alone.id, disk_gib: 7 })
     assert.equal((await get(other_id)).claimed_gib, 7)
-    alone.facts.pool_id = pool_id
+    Object.assign(alone.facts, poolOf(pool_id))
     await alone.disconnect()
     await alone.connect()
     assert.equal((await get(other_id)).claimed_gib, 0)

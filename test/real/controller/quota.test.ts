@@ -1,12 +1,15 @@
 /** Quotas: exact whatever comes at once. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, mock, test } from 'node:test'
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { projectQuota } from '../../../src/controller/store/project-quota.ts'
 import { quota } from '../../../src/controller/store/quota.ts'
 import { CloudError } from '../../../src/model/errors.ts'
 import type { QuotaCharge } from '../../../src/model/quota.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
+import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
 
 let cloud: TestCloud
 describe('controller/quota', () => {
@@ -178,5 +181,44 @@ describe('controller/quota', () => {
     assert.equal(foreign.status, 404)
     assert.equal((await cloud.request('GET', `/v1/quotas?project_id=${theirs}`, { token })).status, 404)
     assert.equal((await cloud.request('GET', '/v1/quotas', { token })).body.scope_id, project_id)
+  })
+
+  test('for who is over quota nothing is placed, and nobody is kept away from room on a host', async () => {
+    await addHost(cloud, 'h1')
+    const { project_id, domain_id } = cloud
+    const { body: flavors } = await cloud.request('GET', '/v1/flavors?name=tiny')
+    const [flavor_id, image_id, network_id] = [flavors.items?.[0]?.id, await addImage(cloud), await addNetwork(cloud)]
+    const create = async (name: string, count = 1) => {
+      const body = { name, count, flavor_id, image_id, networks: [{ network_id }] }
+      const { status, body: said } = await cloud.request('POST', '/v1/instances', { body })
+      return { status, code: said.code }
+    }
+    const { hosts, database } = cloud.cloud
+    const decided = mock.method(hosts.placer, 'place')
+    const promised = mock.method(hosts, 'promise')
+    const calls = () => [decided.mock.callCount(), promised.mock.callCount()]
+    try {
+      await limit('project', project_id, { instances: 3 })
+      assert.equal((await create('fits')).status, 202)
+      assert.deepEqual(calls(), [1, 1])
+      const over = { status: 409, code: 'quota_exceeded' }
+      assert.deepEqual(await create('three', 3), over)
+      assert.deepEqual(calls(), [1, 1], 'seen before anything is decided')
+      // It fits when it is looked at, and no longer when it is charged: somebody else charges meanwhile.
+      const { late } = await database.transaction(async tx => {
+        await quota.charge(tx, { project_id, domain_id }, { instances: 2 })
+        const waiting = create('late')
+        await eventually(async () => {
+          const { rows } = await sql`select from pg_locks where not granted`.execute(database.db)
+          assert.equal(rows.length, 1, 'it waits for the quota')
+        })
+        return { late: waiting }
+      })
+      assert.deepEqual(await late, over)
+      assert.deepEqual(calls(), [2, 1], 'decided, and nobody is kept away')
+      assert.equal(await used('project', project_id, 'instances'), 3)
+    } finally {
+      mock.restoreAll()
+    }
   })
 })

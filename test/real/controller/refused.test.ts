@@ -1,11 +1,12 @@
 /** Instances that their host cannot bring up: tried on other hosts, so many times, each told; what has run is never moved for it. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
-import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { Operation } from '../../../src/api/operation.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 describe('controller/refused', () => {
   let cloud: TestCloud
@@ -32,12 +33,11 @@ describe('controller/refused', () => {
       body: { name, ...body, ...more },
       headers: { prefer: 'wait=10' },
     })
-    assert.equal(made.status, 202, JSON.stringify(made.body))
-    const [one] = made.body.items as unknown as Instance[]
+    const [one] = replyOf(instanceRoutes.create, made).items
     assert.ok(one)
     return { id: one.id, operation: made.body.operation as Operation }
   }
-  const get = async (id: string) => (await cloud.request('GET', `/v1/instances/${id}`)).body as unknown as Instance
+  const get = (id: string) => cloud.call(instanceRoutes.get, { params: { instance: id } })
   const refuse = (which: ObedientHost[]) => {
     for (const host of which) Object.assign(host, { failure: 'Its pool is full.', refuses: true })
   }

@@ -10,8 +10,8 @@ import { factsOf } from '../../../sim/facts.ts'
 import { SimulatedHost } from '../../../sim/host.ts'
 import { seeded } from '../../../sim/random.ts'
 import type { LinkDialler } from '../../../src/agent/agent.ts'
-import type { Host } from '../../../src/api/host.ts'
-import type { Instance } from '../../../src/api/instance.ts'
+import { type Host, hostRoutes } from '../../../src/api/host.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { Operation } from '../../../src/api/operation.ts'
 import { openDatabase } from '../../../src/controller/store/database.ts'
 import { migrate } from '../../../src/controller/store/migrate.ts'
@@ -109,8 +109,8 @@ async function act(name: string, verb: 'start' | 'stop' | 'delete' | 'recover' |
   if (verb !== 'purge') assert.equal((body.operation as Operation).state, 'succeeded', JSON.stringify(body))
 }
 
-const shown = async (name: string) => (await ask('GET', `/v1/instances/${ids[name]}`)).body as unknown as Instance
-const showHost = async () => (await ask('GET', `/v1/hosts/${host_id}`)).body as unknown as Host
+const shown = (name: string) => cloud.call(instanceRoutes.get, { params: { instance: String(ids[name]) } })
+const showHost = () => cloud.call(hostRoutes.get, { params: { host: host_id } })
 const powerOf = (name: string) => host.domains.get(ids[name] ?? '')?.power
 const disksOf = (name: string) => [...host.volumes].filter(([, owner]) => owner === ids[name]).length
 
@@ -157,7 +157,16 @@ describe('controller/restored', { timeout: 120_000 }, () => {
     await until('the host is up', async () => (await showHost()).state === 'up')
     // Simulated guests do not always follow.
     assert.equal((await ask('PUT', '/v1/settings/instance.stop_timeout_s', { value: 1 })).status, 200)
-    for (const name of ['same', 'stopped-since', 'deleted-since', 'purged-since', 'recovered-since', 'taken-back']) {
+    const names = [
+      'same',
+      'stopped-since',
+      'deleted-since',
+      'purged-since',
+      'gone-since',
+      'recovered-since',
+      'taken-back',
+    ]
+    for (const name of names) {
       ids[name] = await create(name)
     }
     await act('recovered-since', 'delete')
@@ -170,11 +179,10 @@ describe('controller/restored', { timeout: 120_000 }, () => {
     await act('deleted-since', 'delete')
     await act('recovered-since', 'recover')
     await act('recovered-since', 'start')
-    await act('purged-since', 'purge')
-    await until(
-      'the purged one is gone',
-      async () => (await ask('GET', `/v1/instances/${ids['purged-since']}`)).status === 404,
-    )
+    for (const name of ['purged-since', 'gone-since']) {
+      await act(name, 'purge')
+      await until(`${name} is gone`, async () => (await ask('GET', `/v1/instances/${ids[name]}`)).status === 404)
+    }
     ids.lost = await create('lost')
     ids.orphan = await create('orphan')
     await restart(database.url.replace(`/${database.name}?`, `/${backup}?`))
@@ -197,10 +205,12 @@ describe('controller/restored', { timeout: 120_000 }, () => {
       'deleted-since': ['ahead', 'deleted', 'running'],
       'recovered-since': ['ahead', 'running', 'deleted'],
       'taken-back': ['ahead', 'stopped', 'running'],
+      'purged-since': ['missing', 'absent', 'running'],
+      'gone-since': ['missing', 'absent', 'running'],
       lost: ['orphaned', 'running', null],
       orphan: ['orphaned', 'running', null],
     })
-    for (const name of ['stopped-since', 'deleted-since', 'recovered-since', 'taken-back']) {
+    for (const name of ['stopped-since', 'deleted-since', 'recovered-since', 'taken-back', 'purged-since']) {
       const one = await shown(name)
       assert.equal(one.state, 'unknown', name)
       assert.match(String(one.reason), /restored from an older backup/)
@@ -226,13 +236,23 @@ describe('controller/restored', { timeout: 120_000 }, () => {
     assert.equal(powerOf('stopped-since'), 'off')
   })
 
-  test('a disk that was purged since the backup is missing, and no fresh one takes its place', async () => {
+  test('what the host has no more is told to it only when an operator says so; no fresh disk takes the place of a lost one', async () => {
+    const named = { instance_ids: [ids['purged-since']] }
+    const { body } = await ask('POST', `/v1/hosts/${host_id}/reconcile`, { take: 'database', ...named })
+    assert.deepEqual(body, { settled: named.instance_ids, left: [] })
     const one = await until('the purged one shows what is wrong', async () => {
       const now = await shown('purged-since')
       return now.state === 'error' && now
     })
     assert.match(String(one.reason), /is lost/)
     assert.equal(disksOf('purged-since'), 0)
+  })
+
+  test('a record of what is nowhere any more is given up', async () => {
+    const named = { instance_ids: [ids['gone-since']] }
+    const { body } = await ask('POST', `/v1/hosts/${host_id}/reconcile`, { take: 'host', ...named })
+    assert.deepEqual(body, { settled: named.instance_ids, left: [] })
+    assert.equal((await ask('GET', `/v1/instances/${ids['gone-since']}`)).status, 404)
   })
 
   test("taking the host's word: what it was told last is wanted, and counted", async () => {

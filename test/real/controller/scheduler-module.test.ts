@@ -1,12 +1,12 @@
 /** The operator's own modules of the scheduler: what they say counts; one that hangs, throws or talks nonsense holds up nobody. */
 import assert from 'node:assert/strict'
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const modules = {
   'no-h1.js': `export const filter = host => (host.name === 'h1' ? 'is not to be used' : null)`,
@@ -26,7 +26,7 @@ describe('controller/scheduler-module', () => {
   let body: Record<string, unknown>
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'croft-modules-'))
+    folder = await scratch('croft-modules')
     for (const [name, text] of Object.entries(modules)) await writeFile(join(folder, name), text)
     await copyFile('examples/scheduler/rack-spread.js', join(folder, 'rack-spread.js'))
     cloud = await testCloud({ scheduler: folder })
@@ -78,6 +78,24 @@ describe('controller/scheduler-module', () => {
     assert.deepEqual(hostsOf(await create()), ['h4'])
   })
 
+  test('a module that is written anew counts at once, also one that failed', async () => {
+    const write = (text: string) => writeFile(join(folder, 'mine.js'), text)
+    await write(`export const filter = host => (host.name === 'h2' ? null : 'is not h2')`)
+    await use('mine.js')
+    assert.deepEqual(hostsOf(await create()), ['h2'])
+    await write(`export const filter = () => { throw new Error('half written') }`)
+    assert.equal(hostsOf(await create())?.length, 1, 'placing goes on without it')
+    await write(`export const filter = host => (host.name === 'h3' ? null : 'is not h3')`)
+    assert.deepEqual(hostsOf(await create()), ['h3'])
+    await use()
+  })
+
+  test('a list is asked for as one', async () => {
+    const one = await cloud.request('PUT', '/v1/settings/scheduler.modules', { body: { value: 'mine.js' } })
+    assert.equal(one.status, 422)
+    assert.match(String(one.body.detail), /takes a list, such as \["mine.js"\]/)
+  })
+
   for (const [name, why] of [
     ['hangs.js', /longer than 50 ms/],
     ['throws.js', /no such rack/],
@@ -101,7 +119,10 @@ describe('controller/scheduler-module', () => {
       await set('scheduler.module_failure', 'refuse')
       const refused = await create()
       assert.deepEqual([refused.status, refused.body.code], [503, 'unavailable'], JSON.stringify(refused.body))
-      assert.match(String(refused.body.detail), why)
+      // What it threw, and where its file is, is for operators: the event has it.
+      assert.ok(String(refused.body.detail).includes(`module ${name} fails`))
+      assert.match(String(refused.body.detail), /croft event list --noun scheduler-module/)
+      assert.doesNotMatch(String(refused.body.detail), why)
       await set('scheduler.module_failure', 'skip')
       await use()
     })

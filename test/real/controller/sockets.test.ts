@@ -5,7 +5,6 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:https'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
@@ -17,8 +16,11 @@ import { type JoinOptions, joinHost } from '../../../src/agent/join.ts'
 import { buildLinkServer } from '../../../src/controller/agents/link-server.ts'
 import { serverCertificate } from '../../../src/controller/app/authority.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
+import { handlers } from '../../../src/controller/http/index.ts'
+import { buildServer } from '../../../src/controller/http/server.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addImage } from '../../support/obedient-host.ts'
+import { scratch } from '../../support/scratch.ts'
 
 describe('controller/sockets', () => {
   let cloud: TestCloud
@@ -32,7 +34,7 @@ describe('controller/sockets', () => {
 
   before(async () => {
     process.on('uncaughtException', crashed)
-    folder = await mkdtemp(join(tmpdir(), 'croft-agent-'))
+    folder = await scratch('croft-agent')
     cloud = await testCloud()
     const tls = await serverCertificate(cloud.cloud, ['localhost', '127.0.0.1'])
     ca = tls.ca
@@ -56,6 +58,19 @@ describe('controller/sockets', () => {
     assert.equal((await cloud.request('GET', '/v1/flavors')).status, 200)
     assert.deepEqual(crashes, [])
   }
+
+  test('the certificate that the API hands out is the one that verifies it', async () => {
+    const tls = await serverCertificate(cloud.cloud, ['127.0.0.1'])
+    await using server = await buildServer(cloud.cloud, handlers, { ui: { folder, ca_pem: tls.ca }, tls })
+    const url = new URL('/ui/ca.pem', await server.listen({ host: '127.0.0.1', port: 0 }))
+    const pem = (await server.inject('/ui/ca.pem')).body
+    const ask = (trusted: string | undefined) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        get(url, { ca: trusted, agent: false }, answer => resolve(answer.resume().statusCode)).once('error', reject)
+      })
+    assert.equal(await ask(pem), 200)
+    await assert.rejects(ask(undefined), { code: /SELF_SIGNED|UNABLE_TO/ })
+  })
 
   test('a viewer that resets its connection in the middle of an upgrade ends nothing else', async () => {
     for (let n = 0; n < 20; n++) {

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
-import type { Instance } from '../../../src/api/instance.ts'
+import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
 import { purge } from '../../../src/controller/reconcilers/purge.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 describe('controller/stuck', () => {
   let cloud: TestCloud
@@ -26,8 +27,7 @@ describe('controller/stuck', () => {
       body: { ...body, name },
       headers: { prefer: 'wait=10' },
     })
-    assert.equal(made.status, 202, JSON.stringify(made.body))
-    return made.body.items?.[0] as unknown as Instance
+    return replyOf(instanceRoutes.create, made).items[0] as Instance
   }
 
   test('an instance that cannot be purged holds up no other', async () => {

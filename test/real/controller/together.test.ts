@@ -1,8 +1,10 @@
 /** Requests that share a transaction: each gets what it would have got alone, and one that cannot be done spoils no other. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, liftQuotas } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 describe('controller/together', () => {
   let cloud: TestCloud
@@ -25,11 +27,12 @@ describe('controller/together', () => {
     })
   const many = <T>(count: number, work: (n: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, n) => work(n)))
-  type Made = { id: string; name: string; state: string; addresses: { address: string }[] }
-  const madeBy = ({ body: { items, operation } }: Awaited<ReturnType<typeof create>>) => ({
-    made: (items as unknown as Made[])[0] as Made,
-    operation: operation as { id: string; state: string; resource_id: string },
-  })
+  const madeBy = (answer: Awaited<ReturnType<typeof create>>) => {
+    const { items, operation } = replyOf(instanceRoutes.create, answer)
+    const [made] = items
+    assert.ok(made)
+    return { made, operation }
+  }
 
   test('each has an instance, an operation, an address and an audit row of its own', async () => {
     const answers = await many(12, n => create(`one-${n}`))
@@ -161,8 +164,8 @@ describe('controller/together', () => {
       createTwo('mine', cloud.admin),
       createTwo('theirs', other),
     ])
-    const made = answers.map(({ body: { items } }) =>
-      (items as unknown as { project_id: string; tags: { of: string } }[]).map(one => [one.project_id, one.tags.of]),
+    const made = answers.map(answer =>
+      replyOf(instanceRoutes.create, answer).items.map(one => [one.project_id, one.tags.of]),
     )
     assert.deepEqual(made, [
       Array.from({ length: 2 }, () => [cloud.project_id, 'first']),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
+import type { Cluster } from '../../../src/api/cluster.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
 let cloud: TestCloud
@@ -62,11 +63,42 @@ describe('controller/topology', () => {
       })
       .execute()
     const change = { cpu_overcommit: 3, memory_overcommit: 1.5 }
-    assert.equal((await cloud.request('PATCH', `/v1/clusters/${cluster_id}`, { body: change })).status, 200)
+    const changed = await cloud.request('PATCH', `/v1/clusters/${cluster_id}`, { body: change })
+    assert.deepEqual([changed.status, changed.body.vcpus_limit, changed.body.memory_limit_mib], [200, 24, 12_288])
     const host = await db.selectFrom('host').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
     assert.equal(host.vcpus_limit, 24)
     assert.equal(host.memory_limit_mib, 12_288)
     assert.equal((await cloud.request('DELETE', `/v1/clusters/${cluster_id}`)).body.code, 'in_use')
+  })
+
+  test('a cluster says what its hosts have together, a pool that they share counted once', async () => {
+    const { db } = cloud.cloud.database
+    const { body: zone } = await cloud.request('POST', '/v1/zones', { body: { name: 'west' } })
+    const { body } = await cloud.request('POST', '/v1/clusters', { body: { name: 'full', zone_id: zone.id } })
+    assert.deepEqual([body.zone, body.hosts, body.vcpus_limit, body.disk_limit_gib], ['west', 0, 0, 0])
+    const pool_id = crypto.randomUUID()
+    await db.insertInto('pool').values({ id: pool_id, total_gib: 500, free_gib: 500, claimed_gib: 40 }).execute()
+    for (const [name, shares] of [
+      ['f1', true],
+      ['f2', true],
+      ['f3', false],
+    ] as const) {
+      const id = crypto.randomUUID()
+      const limits = { vcpus_limit: 8, memory_limit_mib: 4096, disk_limit_gib: 100 }
+      const known = { machine_id: name, certificate_sha256: Buffer.from(name.padEnd(32)) }
+      const host = { id, name, cluster_id: String(body.id), pool_id: shares ? pool_id : null, ...known, ...limits }
+      await db.insertInto('host').values(host).execute()
+      const claimed = { vcpus: 2, memory_mib: 1024, disk_gib: shares ? 0 : 10 }
+      await db.updateTable('host_claim').set(claimed).where('host_id', '=', id).execute()
+    }
+    const { items } = (await cloud.request('GET', '/v1/clusters?name=full')).body
+    const { hosts, hosts_up, vcpus_limit, vcpus_claimed, ...rest } = items?.[0] as Cluster
+    assert.deepEqual(
+      { hosts, hosts_up, vcpus_limit, vcpus_claimed },
+      { hosts: 3, hosts_up: 0, vcpus_limit: 24, vcpus_claimed: 6 },
+    )
+    assert.deepEqual([rest.memory_limit_mib, rest.memory_claimed_mib], [12_288, 3072])
+    assert.deepEqual([rest.disk_limit_gib, rest.disk_claimed_gib], [600, 50])
   })
 
   test('what is kept back on one host counts at once, and the setting again without it', async () => {

@@ -7,13 +7,14 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { Instance } from '../../../src/api/instance.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { AgentSession } from '../../../src/controller/agents/session.ts'
 import { factsOf } from '../../../sim/facts.ts'
 import { CallFailed, makeId } from '../../../src/controller/cloud.ts'
-import type { ControllerFrame } from '../../../src/protocol/messages.ts'
+import { type ControllerFrame, protocolVersion } from '../../../src/protocol/messages.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
-import { addImage, addNetwork } from '../../support/obedient-host.ts'
+import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 const recorded = new URL('../../support/protocol-before/schemas.json', import.meta.url)
 const before_it = JSON.parse(readFileSync(recorded, 'utf8')) as { agent: TSchema; controller: TSchema }
@@ -81,7 +82,7 @@ describe('controller/version-behind', () => {
     const networks = [{ network_id: await addNetwork(cloud) }]
     const body = { name: 'one', flavor_id: flavor?.id, image_id: await addImage(cloud), networks }
     const made = await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=20' } })
-    const [instance] = made.body.items as unknown as Instance[]
+    const [instance] = replyOf(instanceRoutes.create, made).items
     assert.equal(instance?.state, 'running', JSON.stringify(made.body))
     say({ type: 'ping', sent_ms: 12 })
     assert.deepEqual(strange, [])
@@ -106,5 +107,44 @@ describe('controller/version-behind', () => {
       .where('id', '=', host_id)
       .executeTakeFirstOrThrow()
     assert.equal(row.keeps_leases, false)
+  })
+
+  /** What a controller answers to a hello of that version: a welcome, or why not. */
+  async function hello(protocol: number, more: object = {}): Promise<ControllerFrame | string> {
+    const heard = Promise.withResolvers<ControllerFrame | string>()
+    const at = cloud.cloud.agents.accept(host_id, {
+      send: frame => frame.type === 'welcome' && heard.resolve(frame),
+      close: reason => heard.resolve(reason),
+    })
+    const { pool_id: _, ...facts } = factsOf('old')
+    void at.receive(JSON.stringify({ type: 'hello', protocol, facts: { ...facts, ...more }, holds: [] }))
+    const answer = await heard.promise
+    await cloud.cloud.agents.closed(at)
+    return answer
+  }
+
+  test('the version before is taken, and answered in its own; others are told which end is too old', async () => {
+    const before_this = await hello(protocolVersion - 1)
+    assert.ok(typeof before_this === 'object' && before_this.type === 'welcome', JSON.stringify(before_this))
+    assert.equal(before_this.protocol, protocolVersion - 1)
+    assert.ok(controllerTold.Check(JSON.parse(JSON.stringify(before_this))))
+    for (const other of [protocolVersion + 1, protocolVersion - 2])
+      assert.match(String(await hello(other)), /upgrade the older/)
+  })
+
+  test('an agent that knows of no secret of its pool keeps the one that it has, and joins none that others have', async () => {
+    const { db } = cloud.cloud.database
+    const poolOf = async () =>
+      (await db.selectFrom('host').select('pool_id').where('id', '=', host_id).executeTakeFirstOrThrow()).pool_id
+    const [own, others] = ['01890000-0000-7000-8000-0000000000b1', '01890000-0000-7000-8000-0000000000b2']
+    await hello(protocolVersion, { pool_id: own })
+    assert.equal(await poolOf(), own)
+    // It is updated, tells the secret, and is put back to the version before.
+    await hello(protocolVersion, { pool_id: own, pool_secret: 'what lies in its directory' })
+    await hello(protocolVersion, { pool_id: own })
+    assert.equal(await poolOf(), own)
+    await addHost(cloud, 'newer', { pool_id: others })
+    await hello(protocolVersion, { pool_id: others })
+    assert.equal(await poolOf(), own)
   })
 })

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Instance } from '../../../src/api/instance.ts'
 import type { Operation } from '../../../src/api/operation.ts'
-import type { Volume } from '../../../src/api/volume.ts'
+import { type Volume, volumeRoutes } from '../../../src/api/volume.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
+import { replyOf } from '../../support/reply.ts'
 
 let cloud: TestCloud
 let host: ObedientHost
@@ -40,15 +41,14 @@ describe('controller/volume', () => {
   }
   async function volume(body: Record<string, unknown>): Promise<Volume> {
     const made = await cloud.request('POST', '/v1/volumes', { body: { name: 'v', ...body } })
-    assert.equal(made.status, 201, JSON.stringify(made.body))
-    return made.body as unknown as Volume
+    return replyOf(volumeRoutes.create, made)
   }
   async function get(id: string): Promise<Volume> {
-    return (await cloud.request('GET', `/v1/volumes/${id}`)).body as unknown as Volume
+    return await cloud.call(volumeRoutes.get, { params: { volume: id } })
   }
   async function rootOf(one: Instance): Promise<Volume> {
-    const listed = await cloud.request('GET', `/v1/volumes?instance_id=${one.id}&role=root`)
-    return listed.body.items?.[0] as unknown as Volume
+    const listed = await cloud.call(volumeRoutes.list, { query: { instance_id: one.id, role: 'root' } })
+    return listed.items[0] as Volume
   }
   async function purge(id: string, more = ''): Promise<void> {
     const done = await cloud.request('DELETE', `/v1/instances/${id}?purge=true${more}`, { headers: wait })
@@ -221,7 +221,7 @@ describe('controller/volume', () => {
     assert.equal(refused.body.code, 'no_capacity')
     assert.match(
       String(refused.body.detail),
-      /h2 the volume that it starts from is on another host|h1 another host was asked for/,
+      /h2 does not reach the volume that it starts from|h1 is not the host that was asked for/,
     )
     await removeVolume(v.id)
     await other.disconnect()

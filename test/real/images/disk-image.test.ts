@@ -1,13 +1,13 @@
 /** inspect() and normalise() with the real qemu-img: what it writes is accepted, what could lead elsewhere is not. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import * as fc from 'fast-check'
 import { DiskImageError, inspect, normalise } from '../../../src/lib/disk-image/index.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 const mib = 1024 * 1024
@@ -15,7 +15,7 @@ let dir = ''
 
 describe('images/disk-image', () => {
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'disk-image-'))
+    dir = await scratch('disk-image')
   })
   after(() => rm(dir, { recursive: true, force: true }))
 

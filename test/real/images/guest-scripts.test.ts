@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 const scripts = resolve(import.meta.dirname, '../../../src/images/tiny/rootfs/usr/lib/tiny')
@@ -15,7 +15,7 @@ let dir = ''
 
 describe('images/guest-scripts', () => {
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'guest-scripts-'))
+    dir = await scratch('guest-scripts')
   })
   after(async () => {
     for (const child of started) child.kill('SIGKILL')

@@ -5,12 +5,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { lock_manager, lockdConf } from '../../../src/host/services/virtlockd.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 
@@ -28,7 +28,7 @@ export interface DaemonOptions {
 }
 
 export class Daemon {
-  /** Its folder, which holds log/, etc/, lib/ and run/. */
+  /** Its folder, which holds log/, etc/, lib/, run/ and dumps/. */
   readonly dir: string
   /** The socket to connect to. */
   readonly path: string
@@ -43,8 +43,8 @@ export class Daemon {
   }
 
   static async start(options: DaemonOptions = {}): Promise<Daemon> {
-    const dir = await mkdtemp(join(tmpdir(), 'croft-libvirt-'))
-    for (const name of ['run', 'dev', 'etc', 'lib', 'log', 'cache']) await mkdir(join(dir, name))
+    const dir = await scratch('croft-libvirt')
+    for (const name of ['run', 'dev', 'etc', 'lib', 'log', 'cache', 'dumps']) await mkdir(join(dir, name))
     const { cache_dir = join(dir, 'cache'), hostname = 'libvirt-test' } = options
     await writeConfiguration(dir, options)
     const script = join(import.meta.dirname, 'daemon-init.sh')
@@ -121,6 +121,7 @@ async function writeConfiguration(
     'security_driver = "none"',
     'namespaces = []',
     'cgroup_controllers = []',
+    `auto_dump_path = "${join(dir, 'dumps')}"`,
     ...(locked_pool === undefined ? [] : [lock_manager]),
   ]
   if (locked_pool !== undefined) await writeFile(join(dir, 'etc', 'qemu-lockd.conf'), lockdConf(locked_pool))

@@ -1,13 +1,13 @@
 /** A running guest moves from one libvirtd to another, the client leading; the two have nothing in common but a folder. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { isNoDomain, jobStatsFlag, Libvirt, migrateFlag, type TypedParam } from '../../../src/lib/libvirt/index.ts'
 import { Daemon } from './daemon.ts'
 import { tinyDomain, type TinyDomain } from './guest-xml.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const { live, change_protection, non_shared_inc } = migrateFlag
 const long = { timeout_ms: 60_000 }
@@ -23,7 +23,7 @@ function text(field: string, value: string): TypedParam {
 
 describe('libvirt/migration', () => {
   before(async () => {
-    work = await mkdtemp(join(tmpdir(), 'croft-moves-'))
+    work = await scratch('croft-moves')
     ;[source, target] = await Promise.all([Daemon.start({ hostname: 'source' }), Daemon.start({ hostname: 'target' })])
     ;[from, to] = await Promise.all([Libvirt.connect({ path: source.path }), Libvirt.connect({ path: target.path })])
   })

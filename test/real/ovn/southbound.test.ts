@@ -10,12 +10,19 @@ import tls from 'node:tls'
 import { signAgent } from '../../../src/controller/app/authority.ts'
 import { keepDoor } from '../../../src/controller/reconcilers/southbound.ts'
 import { ovnCentral } from '../../../src/host/services/ovn-central.ts'
-import { connectOvsdb, type OvsdbClient, type TlsOptions } from '../../../src/lib/ovsdb/index.ts'
+import { connectOvsdb, type OvsdbClient, operations, type TlsOptions } from '../../../src/lib/ovsdb/index.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type OvsdbServer, run, startOvsdbServer } from '../../support/ovsdb-server.ts'
 
 const database = 'OVN_Southbound'
-const monitor = { SB_Global: ['ssl', 'connections'], SSL: 'all', Connection: ['target'] } as const
+const monitor = {
+  SB_Global: ['ssl', 'connections'],
+  SSL: 'all',
+  Connection: ['target'],
+  Chassis: ['name'],
+  Chassis_Private: ['name'],
+} as const
 let cloud: TestCloud
 let folder: string
 let server: OvsdbServer
@@ -117,4 +124,70 @@ test('a cloud of one machine has no way in but the socket', async () => {
   await open(server.remote)
   assert.equal(await answered(agent), null)
   assert.equal(local.replica.table('Connection').size, 0)
+})
+
+/** A chassis as ovn-controller makes it. */
+async function addChassis(name: string, ip: string): Promise<void> {
+  await local.transact([
+    operations.insert('Encap', { type: 'geneve', ip, chassis_name: name }, 'encap'),
+    operations.insert('Chassis', { name, hostname: name, encaps: 'encap' }),
+    operations.insert('Chassis_Private', { name }),
+  ])
+}
+
+const chassis = () => [...local.replica.table('Chassis').values()].map(row => String(row.name)).sort()
+
+test('a host that was removed leaves no chassis there: told some time after it has gone, or seen at the start', async () => {
+  const { db } = cloud.cloud.database
+  const cluster = await db.selectFrom('cluster').select('id').executeTakeFirstOrThrow()
+  const [stays = '', goes = '', gone = ''] = await Promise.all(
+    ['stays', 'goes', 'gone'].map(async name => {
+      const id = crypto.randomUUID()
+      const row = { id, name, cluster_id: cluster.id, machine_id: name, certificate_sha256: Buffer.from(name) }
+      await db.insertInto('host').values(row).execute()
+      return id
+    }),
+  )
+  await addChassis('by-hand', '192.0.2.1')
+  await addChassis(stays, '192.0.2.2')
+  await addChassis(goes, '192.0.2.3')
+  await addChassis(gone, '192.0.2.4')
+  assert.equal((await cloud.request('DELETE', `/v1/hosts/${gone}`)).status, 204)
+
+  // Time stands still but for what is due at once; what is to be done later is done by hand.
+  const later = new Set<{ callback(): void }>()
+  const { clock } = cloud.cloud
+  const after = (delay_ms: number, callback: () => void) => {
+    if (delay_ms !== 60_000) return clock.after(delay_ms, callback)
+    const one = { callback }
+    later.add(one)
+    return { cancel: () => void later.delete(one) }
+  }
+  const stop = new AbortController()
+  const door = { local: server.remote, remote: server.remote, folder: join(folder, 'ovn') }
+  const standing = Object.assign(Object.create(clock) as typeof clock, { after })
+  const pass = keepDoor({ ...cloud.cloud, clock: standing }, door, stop.signal)
+  await eventually(() => assert.deepEqual(chassis(), [goes, stays, 'by-hand'].sort()))
+  // Once more, for who was removed just before: its ovn-controller may have come back since.
+  await eventually(() => assert.equal(later.size, 1))
+  const [first] = later
+  await addChassis(gone, '192.0.2.4')
+  // What it looks at is a copy that follows.
+  await eventually(() => {
+    first?.callback()
+    assert.deepEqual(chassis(), [goes, stays, 'by-hand'].sort())
+  })
+
+  assert.equal((await cloud.request('DELETE', `/v1/hosts/${goes}`)).status, 204)
+  const second = await eventually(() => {
+    const [only] = later
+    assert.ok(later.size === 1 && only !== first)
+    return only
+  })
+  assert.deepEqual(chassis(), [goes, stays, 'by-hand'].sort(), 'its ovn-controller may still run')
+  second?.callback()
+  await eventually(() => assert.deepEqual(chassis(), [stays, 'by-hand'].sort()))
+  assert.equal(local.replica.table('Chassis_Private').size, 2)
+  stop.abort()
+  await pass
 })

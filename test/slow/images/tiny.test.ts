@@ -1,7 +1,7 @@
 /** The tiny image, built from packages and booted: what it promises to a cloud, on every bus and machine it names. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import type { BuiltImage } from '../../../src/images/build.ts'
 import { buildTiny } from '../../../src/images/tiny.ts'
 import { Guest, restrictedNetwork } from '../../real/images/guest.ts'
+import { scratch } from '../../support/scratch.ts'
 
 const run = promisify(execFile)
 const guests = new Set<Guest>()
@@ -21,7 +22,7 @@ let key = ''
 
 describe('images/tiny', () => {
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'tiny-'))
+    dir = await scratch('tiny')
     built = await buildTiny({ work_dir: join(tmpdir(), 'croft-test-images'), out: join(dir, 'tiny.qcow2') })
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'key')])
     key = (await readFile(join(dir, 'key.pub'), 'utf8')).trim()

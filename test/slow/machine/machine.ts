@@ -6,14 +6,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, copyFile, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { aptSources } from '../../../src/images/apt.ts'
 import { sourceLines } from '../../../src/images/debian-12.ts'
 import { type RunOptions, type RunResult, run, runOk } from '../../../src/lib/process.ts'
 import { WayOut } from './way-out.ts'
+import { scratch } from '../../support/scratch.ts'
 
 export const name = 'fresh'
 const project = path.join(import.meta.dirname, '../../..')
@@ -50,7 +50,7 @@ export class Machine implements AsyncDisposable {
 
   /** Installed, with the last commit of this checkout in /srv/croft.git, and not switched on yet. */
   static async install(): Promise<Machine> {
-    const folder = await mkdtemp(path.join(tmpdir(), 'croft-machine-'))
+    const folder = await scratch('croft-machine')
     // mmdebstrap's apt works as another user, who must get to the folder.
     await chmod(folder, 0o755)
     const sources = sourceLines(await aptSources({ work_dir: folder }))

@@ -10,6 +10,8 @@ import { runOk } from '../../../src/lib/process.ts'
 export class WayOut implements AsyncDisposable {
   readonly #server: http.Server
   readonly #hosts: ReadonlySet<string>
+  /** Of tunnels, which the server has given away: it waits for them, and closes none. */
+  readonly #tunnels = new Set<net.Socket>()
 
   private constructor(hosts: ReadonlySet<string>) {
     this.#hosts = hosts
@@ -28,6 +30,7 @@ export class WayOut implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections()
+    for (const client of this.#tunnels) client.destroy()
     await new Promise(resolve => this.#server.close(resolve))
   }
 
@@ -46,12 +49,17 @@ export class WayOut implements AsyncDisposable {
 
   #tunnel(request: http.IncomingMessage, client: net.Socket): void {
     const [host = '', port = ''] = (request.url ?? '').split(':')
+    this.#tunnels.add(client)
+    client.once('close', () => this.#tunnels.delete(client))
+    client.on('error', () => client.destroy())
     if (!this.#hosts.has(host)) return void client.end('HTTP/1.1 403 Forbidden\r\n\r\n')
     const server = net.connect(Number(port), host, () => {
       client.write('HTTP/1.1 200 OK\r\n\r\n')
       server.pipe(client).pipe(server)
     })
-    server.on('error', () => client.destroy())
-    client.on('error', () => server.destroy())
+    server.on('error', () => server.destroy())
+    // What one end has said last has been taken by then; what the other would still say, nobody hears.
+    client.once('close', () => server.destroy())
+    server.once('close', () => client.destroySoon())
   }
 }

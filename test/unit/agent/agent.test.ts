@@ -19,6 +19,7 @@ import {
   settle,
   uuid,
   wantedInstance,
+  noGuestData,
 } from './fakes.ts'
 
 interface BootOptions {
@@ -30,6 +31,9 @@ interface BootOptions {
   removalFails?: number
   network?: Network
   hostEnds?: () => Promise<boolean>
+  waits_for_word?: boolean
+  /** Called when a controller has named all that is on disk. */
+  allNamed?: () => void
 }
 
 type Volume = Pick<WantedDisk, 'volume_id' | 'role'>
@@ -48,7 +52,7 @@ async function boot(host: FakeHost, options: BootOptions = {}) {
       remove: removeDisks,
       present: ids => Promise.resolve(ids.filter(id => options.present?.includes(id))),
     },
-    guestData: { prepare: () => Promise.resolve(null), remove: () => Promise.resolve() },
+    guestData: noGuestData,
     network: options.network ?? { apply: () => Promise.resolve() },
     state: fakeState(host),
     link: controller,
@@ -58,6 +62,8 @@ async function boot(host: FakeHost, options: BootOptions = {}) {
     log: quiet,
     boot_id: host.boot_id,
     ...(options.hostEnds && { hostEnds: options.hostEnds }),
+    ...(options.waits_for_word && { waits_for_word: true }),
+    allNamed: () => Promise.resolve(options.allNamed?.()),
   })
   await settle()
   const want = async (whole: boolean, instances: WantedInstance[], forget_instances: string[] = []) => {
@@ -139,6 +145,61 @@ test('without any controller, what is wanted on disk runs', async () => {
   assert.equal(host.domains.has(uuid(2)), false)
   assert.deepEqual(host.acts, ['define 01', 'start 01'])
   await second.agent.stop()
+})
+
+test('on hardware that it has only just become the host of, a guest starts when a controller names it, and not before', async () => {
+  const host = fakeHost()
+  const first = await boot(host)
+  await first.welcome()
+  await first.want(true, [wantedInstance({ placement: 2 }), wantedInstance({ id: uuid(2), placement: 2 })])
+  await first.agent.stop()
+  host.domains.clear()
+  host.acts.length = 0
+  host.boot_id = 'boot-2'
+  const second = await boot(host, { waits_for_word: true })
+  assert.deepEqual(host.acts, [])
+  await second.welcome()
+  assert.match(
+    last(second.controller.got)?.progress?.step ?? '',
+    /waiting for a controller to say that it belongs here/,
+  )
+  // The other one has gone elsewhere meanwhile: what names it is refused or of a later placement, and it is not this host's.
+  await second.want(true, [wantedInstance({ placement: 2 })])
+  assert.deepEqual(host.acts, ['define 01', 'start 01'])
+  await second.want(false, [wantedInstance({ id: uuid(2), placement: 1 })])
+  assert.equal(host.domains.has(uuid(2)), false)
+  await second.agent.stop()
+})
+
+test('the word is out only when a whole frame was taken and nothing on disk is unnamed', async () => {
+  const host = fakeHost()
+  const first = await boot(host)
+  await first.welcome()
+  await first.want(true, [wantedInstance({ placement: 2 }), wantedInstance({ id: uuid(2), placement: 2 })])
+  await first.agent.stop()
+  host.domains.clear()
+  host.boot_id = 'boot-2'
+  let told = 0
+  const second = await boot(host, { waits_for_word: true, allNamed: () => told++ })
+  await second.welcome()
+  // The one that no controller knows is what the next start must not start either.
+  await second.want(true, [wantedInstance({ placement: 2 })])
+  await second.want(false, [wantedInstance({ id: uuid(2), placement: 1 })])
+  assert.equal(told, 0)
+  await second.agent.stop()
+  const third = await boot(host, { waits_for_word: true, allNamed: () => told++ })
+  await third.welcome()
+  await third.want(false, [wantedInstance({ placement: 2 }), wantedInstance({ id: uuid(2), placement: 2 })])
+  assert.deepEqual([told, third.agent.wanted.instances.size], [0, 2], 'what is changed alone is not all')
+  await third.want(true, [wantedInstance({ placement: 2 }), wantedInstance({ id: uuid(2), placement: 2 })])
+  await third.want(true, [wantedInstance({ placement: 2 }), wantedInstance({ id: uuid(2), placement: 2 })])
+  assert.equal(told, 1)
+  await third.agent.stop()
+  const fourth = await boot(host, { allNamed: () => told++ })
+  await fourth.welcome()
+  await fourth.want(true, [])
+  assert.equal(told, 1, 'who waits for nothing hears of nothing')
+  await fourth.agent.stop()
 })
 
 test('a controller from an old backup destroys nothing', async () => {
@@ -223,7 +284,8 @@ test('a silent controller is left after its heartbeats; the next address is trie
   await welcome()
   assert.equal(agent.connected, true)
   controller.silent = true
-  await clock.advance(4500)
+  // An answer is wanted after three heartbeats; three later without one it is given up.
+  await clock.advance(7500)
   assert.ok(controller.got.some(frame => frame.type === 'ping'))
   assert.equal(controller.dials, 2)
   controller.refuse = true
@@ -294,7 +356,7 @@ test('a guest that powers itself off: told to the controller, not started by a r
 test('frames that do not fit the protocol end the link, not the agent', async () => {
   const { agent, clock, controller, welcome } = await boot(fakeHost())
   await welcome()
-  controller.send({ type: 'wanted', whole: 'yes' } as unknown as ControllerFrame)
+  controller.send(JSON.parse('{ "type": "wanted", "whole": "yes" }') as ControllerFrame)
   await clock.advance(1000)
   assert.equal(controller.dials, 2)
   await agent.stop()

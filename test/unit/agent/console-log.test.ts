@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
-import { readLog } from '../../../src/agent/drivers/libvirt/console-log.ts'
+import { readLog, readSince, readTail } from '../../../src/agent/drivers/libvirt/console-log.ts'
 import { settle } from './fakes.ts'
 
 const work = await mkdtemp(join(tmpdir(), 'croft-console-log-'))
@@ -62,4 +62,26 @@ test('who stops following a silent guest leaves no watch behind', async () => {
   await Promise.all(logs.map(log => once(log, 'close')))
   await settle()
   assert.equal(watches(), before)
+})
+
+test('what was written since is all of it, also over its turning over; a log that turned over twice gives what there is', async () => {
+  const path = join(work, 'since.log')
+  assert.deepEqual(await readTail(path, 100), { bytes: Buffer.alloc(0), end: { inode: null, bytes: 0 } })
+  const never = (await readTail(path, 100)).end
+  await writeFile(path, 'one two')
+  assert.equal(String(await readSince(path, never, 100)), 'one two')
+  const { bytes, end } = await readTail(path, 3)
+  assert.equal(String(bytes), 'two')
+  assert.equal(String(await readSince(path, end, 100)), '')
+  await appendFile(path, ' three')
+  assert.equal(String(await readSince(path, end, 100)), ' three')
+  await rename(path, `${path}.0`)
+  assert.equal(String(await readSince(path, end, 100)), ' three')
+  await writeFile(path, ' four')
+  assert.equal(String(await readSince(path, end, 100)), ' three four')
+  assert.equal(String(await readSince(path, end, 4)), 'four')
+  await rename(`${path}.0`, `${path}.1`)
+  await rename(path, `${path}.0`)
+  await writeFile(path, ' five')
+  assert.equal(String(await readSince(path, end, 100)), ' four five')
 })

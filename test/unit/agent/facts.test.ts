@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { readHostCpus } from '../../../src/agent/facts/devices.ts'
@@ -125,6 +125,7 @@ test('a whole host from a tree of files', async t => {
     network: () =>
       Promise.resolve({ ovs_version: '3', ovn_version: '24', datapath: 'netdev', tunnel_address: '10.0.0.1' }),
   })
+  assert.equal(facts.hostname, hostname(), 'what the machine calls itself now')
   assert.deepEqual(facts.disks.slice(2), [{ name: 'sda', size_bytes: 1048576, model: 'DISK 9000', rotational: true }])
   assert.deepEqual(facts.nics, [
     { name: 'eth0', mac: '52:54:00:00:00:01', mtu: 9000, speed_mbps: 25000, driver: 'mlx5_core', sriov_vfs: 64 },

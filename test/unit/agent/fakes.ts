@@ -2,6 +2,7 @@
 import { Duplex, Readable } from 'node:stream'
 import type { Clock } from '../../../src/lib/clock.ts'
 import type {
+  Arrivals,
   Domain,
   DomainSpec,
   Hypervisor,
@@ -16,6 +17,17 @@ import type {
 import type { HostFacts } from '../../../src/protocol/host-facts.ts'
 import type { AgentFrame, ControllerFrame } from '../../../src/protocol/messages.ts'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
+
+/** Storage that has made ready for whatever comes, and holds nothing of it. */
+export const fakeArrivals = (): Arrivals => ({
+  prepare: async () => undefined,
+  fit: async () => true,
+  files: async () => [],
+  settle: async () => undefined,
+  located: async () => [],
+  leaving: async () => [],
+  drop: async () => undefined,
+})
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -183,6 +195,7 @@ export function fakeHypervisor(host: FakeHost): Hypervisor {
     guestAgent: () => Promise.resolve(false),
     guestFacts: () => Promise.resolve({ addresses: [], os: null }),
     setPassword: () => Promise.resolve('no_agent' as const),
+    askGuest: () => Promise.resolve({ outcome: 'failed', why: 'no_agent' } as const),
     grow: () => Promise.resolve(),
     confine: () => Promise.resolve(),
   }
@@ -217,6 +230,8 @@ export interface FakeController extends LinkDialler {
   refuse: boolean
   /** Answers no ping. */
   silent: boolean
+  /** What its pongs grant; null: nothing. */
+  lease_ms: number | null
 }
 
 export function fakeController(): FakeController {
@@ -227,6 +242,7 @@ export function fakeController(): FakeController {
     dials: 0,
     refuse: false,
     silent: false,
+    lease_ms: null,
     dial(_url, given) {
       controller.dials++
       if (controller.refuse) return Promise.reject(new Error('refused'))
@@ -235,7 +251,9 @@ export function fakeController(): FakeController {
         send: text => {
           const frame = JSON.parse(text) as AgentFrame
           controller.got.push(frame)
-          if (frame.type === 'ping' && !controller.silent) controller.send({ type: 'pong', sent_ms: frame.sent_ms })
+          if (frame.type !== 'ping' || frame.quiet || controller.silent) return
+          const { lease_ms } = controller
+          controller.send({ type: 'pong', sent_ms: frame.sent_ms, ...(lease_ms !== null && { lease_ms }) })
         },
         close: () => given.closed('closed'),
       })
@@ -248,3 +266,9 @@ export function fakeController(): FakeController {
 }
 
 export const facts = { hostname: 'h1' } as HostFacts
+
+export const noGuestData = {
+  prepare: () => Promise.resolve(null),
+  prepared: () => Promise.resolve(null),
+  remove: () => Promise.resolve(),
+}

@@ -5,7 +5,8 @@ import { createAgent } from '../../../src/agent/agent.ts'
 import type { Armed, Watchdog, WatchdogListener } from '../../../src/agent/ports.ts'
 import { hostDeadline_ms, leaseTimes } from '../../../src/model/lease.ts'
 import type { InstanceReport } from '../../../src/protocol/messages.ts'
-import type { WantedInstance } from '../../../src/protocol/wanted.ts'
+import type { WantedHost, WantedInstance } from '../../../src/protocol/wanted.ts'
+import { simulatedSamples } from '../../../sim/samples.ts'
 import {
   type FakeHost,
   facts,
@@ -19,6 +20,7 @@ import {
   settle,
   uuid,
   wantedInstance,
+  noGuestData,
 } from './fakes.ts'
 
 const id = uuid(1)
@@ -64,7 +66,10 @@ class FakeWatchdog implements Watchdog {
   }
 }
 
-async function boot(host: FakeHost, given: { watchdog?: FakeWatchdog; clock?: ReturnType<typeof manualClock> } = {}) {
+async function boot(
+  host: FakeHost,
+  given: { watchdog?: FakeWatchdog; clock?: ReturnType<typeof manualClock>; measures?: boolean } = {},
+) {
   const clock = given.clock ?? manualClock()
   const controller = fakeController()
   const watchdog = given.watchdog ?? new FakeWatchdog(host, clock)
@@ -76,20 +81,24 @@ async function boot(host: FakeHost, given: { watchdog?: FakeWatchdog; clock?: Re
       remove: () => Promise.resolve(),
       present: () => Promise.resolve([]),
     },
-    guestData: { prepare: () => Promise.resolve(null), remove: () => Promise.resolve() },
+    guestData: noGuestData,
     network: { apply: () => Promise.resolve() },
     state: fakeState(host),
     link: controller,
     facts: { read: () => Promise.resolve(facts) },
     watchdog,
     clock,
+    ...(given.measures && {
+      samples: simulatedSamples('h1', clock, { running: () => [] }, { cpus: 1, memory_mib: 1024 }),
+    }),
     random: { fraction: () => 0.5 },
     log: quiet,
     boot_id: host.boot_id,
   })
   await settle()
-  const want = async (instances: WantedInstance[], whole = true) => {
-    controller.send({ type: 'wanted', whole, instances, networks: [], forget_instances: [], forget_networks: [] })
+  const want = async (instances: WantedInstance[], whole = true, host?: WantedHost) => {
+    const rest = { networks: [], forget_instances: [], forget_networks: [] }
+    controller.send({ type: 'wanted', whole, instances, ...(host && { host }), ...rest })
     await clock.advance(10)
   }
   const welcome = async () => {
@@ -218,6 +227,63 @@ describe('a lease on a host', () => {
     assert.deepEqual(on.watchdog.armed?.guarded, [])
     assert.equal(on.said()?.guarded_version, undefined)
     assert.equal(on.starts(), 1)
+    await on.agent.stop()
+  })
+
+  test('where nothing needs one, few pings ask for it, yet one is always at hand; for the first that does, each asks', async () => {
+    const on = await boot(fakeHost())
+    on.controller.lease_ms = lease_ms
+    await on.welcome()
+    await on.want([wantedInstance()])
+    await on.clock.advance(100_000)
+    const pings = () => on.controller.got.filter(frame => frame.type === 'ping')
+    const asking = pings().filter(frame => !frame.quiet)
+    assert.ok(pings().length >= 16, `${pings().length} pings: it is heard of within each heartbeat and a little`)
+    assert.ok(asking.length <= 8, `${asking.length} of them want an answer`)
+    const before = pings().length
+    await on.want([high({ details_version: 5 })])
+    assert.equal(on.starts(), 1)
+    assert.deepEqual(on.watchdog.armed?.guarded, [id])
+    await on.clock.advance(30_000)
+    const since = pings().slice(before)
+    assert.ok(since.length >= 6 && since.every(frame => !frame.quiet), `${since.length} pings in 30 s, each asks`)
+    await on.agent.stop()
+  })
+
+  test('what is sent says that the host is there: with samples every two heartbeats there is one ping between them', async () => {
+    const on = await boot(fakeHost(), { measures: true })
+    on.controller.lease_ms = lease_ms
+    await on.welcome()
+    const host = {
+      version: 1,
+      ovn_southbound: '',
+      physical_networks: {},
+      external_gateway: null,
+      metrics_interval_s: 10,
+    }
+    await on.want([], true, { ...host, packed_samples: true })
+    await on.clock.advance(100_000)
+    const count = (type: string) => on.controller.got.filter(frame => frame.type === type).length
+    assert.ok(count('samples') >= 10)
+    assert.ok(count('ping') <= count('samples') + 2, `${count('ping')} pings, ${count('samples')} samples`)
+    await on.agent.stop()
+  })
+
+  test('one that becomes highly available when the last lease is over is guarded under the next, and not killed by the last', async () => {
+    const host = fakeHost()
+    const on = await boot(host)
+    await on.welcome()
+    await on.want([wantedInstance()])
+    await on.grant()
+    await on.clock.advance(40_000)
+    await on.welcome()
+    await on.want([high({ details_version: 5 })])
+    await on.clock.advance(2000)
+    assert.equal(host.domains.get(id)?.power, 'running')
+    assert.deepEqual(on.watchdog.armed?.guarded, [])
+    await on.grant()
+    assert.deepEqual(on.watchdog.armed?.guarded, [id])
+    assert.equal(host.domains.get(id)?.power, 'running')
     await on.agent.stop()
   })
 })

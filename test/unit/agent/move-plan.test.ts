@@ -26,7 +26,12 @@ function move(change: Partial<Move>): Move {
   }
 }
 
-function at(step: MigrationStep | null, change: Partial<MoveSituation> = {}): MoveSituation {
+const asked = uuid(60)
+
+function at(
+  step: MigrationStep | null,
+  { asked: by, ...change }: Partial<MoveSituation> & { asked?: string } = {},
+): MoveSituation {
   const migration = {
     id: uuid(50),
     kind: 'live' as const,
@@ -34,6 +39,7 @@ function at(step: MigrationStep | null, change: Partial<MoveSituation> = {}): Mo
     secret: 's'.repeat(16),
     copied_volumes: [],
     auto_converge: false,
+    ...(by !== undefined && { asked: by }),
   }
   return {
     wanted: wantedInstance(step === null ? {} : { migration: { ...migration, step } }),
@@ -97,6 +103,23 @@ const table: [string, MoveSituation, string][] = [
     at('prepare', { move: target('ready'), domain: half, leftover_since_ms: now_ms - leftover_ms }),
     'act cut',
   ],
+  [
+    'it is let run, and has not begun',
+    at('prepare', { move: target('taking'), coming: true, domain: half }),
+    'hold ready',
+  ],
+  ['it was let run, and runs', at('prepare', { move: target('taking'), domain: running }), 'act take'],
+  [
+    'it was let run, and is gone: libvirt may still say more',
+    at('prepare', { move: target('taking'), coming: true }),
+    'hold ready',
+  ],
+  ['it was let run, then the host lost its power', at('prepare', { move: target('taking') }), 'act take'],
+  [
+    'it was let run, and hangs between the hosts',
+    at('prepare', { move: target('taking'), domain: half, leftover_since_ms: now_ms - leftover_ms }),
+    'act cut',
+  ],
   ['taken', at('prepare', { move: target('taken'), domain: running, expected: true }), 'act define'],
   [
     'defined',
@@ -127,6 +150,22 @@ const table: [string, MoveSituation, string][] = [
   ['the source told of it first', at(null, { move: target('ready'), domain: running }), 'act take'],
   ['so, and libvirt is still at it', at(null, { move: target('ready'), domain: half }), 'hold null'],
   ['a guest that is off is this host’s', at(null, { move: target('taken', { kind: 'cold' }) }), 'act forget'],
+  [
+    'its source asks what became of it, and has gone',
+    at('prepare', { move: target('ready'), expected: true, asked }),
+    'act refuse',
+  ],
+  [
+    'so, and the end of that has not come here yet',
+    at('prepare', { move: target('ready'), expected: true, coming: true, asked }),
+    'hold ready',
+  ],
+  ['so, and a half is here', at('prepare', { move: target('ready'), domain: half, asked }), 'hold ready'],
+  ['so, and it runs here', at('prepare', { move: target('ready'), domain: running, asked }), 'act take'],
+  ['so, and it may have run here', at('prepare', { move: target('taking'), asked }), 'act take'],
+  ['refused, and not listening yet', at('prepare', { move: target('refused'), asked }), 'act expect'],
+  ['refused', at('prepare', { move: target('refused'), expected: true, asked }), 'hold ready'],
+  ['refused, and to be cleared', at('discard', { move: target('refused') }), 'act remove'],
   // The source.
   ['told to send', at('send', { domain: running }), 'act send'],
   ['being sent', at('send', { domain: running, move: source('sending'), busy: true }), 'hold sending'],
@@ -151,7 +190,27 @@ const table: [string, MoveSituation, string][] = [
   ['switched, too late to cancel', at('cancel', { domain: off, move: source('switched') }), 'hold switched'],
   ['it stays: the controller ended the move', at(null, { domain: running, move: source('failed') }), 'act forget'],
   ['so, while it is being sent', at(null, { domain: running, move: source('sending'), busy: true }), 'act cancel'],
-  ['so, and it hangs between the hosts', at(null, { domain: half, move: source('handing_over') }), 'act resume'],
+  [
+    'so, and it hangs between the hosts, with disks of its own',
+    at(null, { domain: half, move: source('handing_over', { shares_disks: false }) }),
+    'act resume',
+  ],
+  [
+    'so, and the target, which is gone for good, may have written to its disks',
+    at(null, { domain: half, move: source('handing_over', { shares_disks: true }) }),
+    'act cut',
+  ],
+  [
+    'so, and by an older agent it is not known whose disks they are',
+    at(null, { domain: half, move: source('handing_over') }),
+    'act cut',
+  ],
+  [
+    'so, and half of its memory went with the target',
+    at(null, { domain: both, move: source('handing_over', { shares_disks: false }) }),
+    'act cut',
+  ],
+  ['cut, it is started anew', at(null, { domain: off, move: source('handing_over') }), 'act forget'],
   // Both, in the end.
   ['leave while sending', at('leave', { domain: running, move: source('handing_over'), busy: true }), 'act cancel'],
   ['leave a guest that a dead host came back with', at('leave', { domain: running }), 'act cut'],

@@ -1,10 +1,10 @@
 /** A pool's mark: one for all who make it at once, and no other taken for it later. */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { pool_mark, poolMark } from '../../../src/agent/drivers/storage/pool-mark.ts'
+import { type PoolMark, pool_mark, pool_secret, poolMark } from '../../../src/agent/drivers/storage/pool-mark.ts'
 
 describe("a pool's mark", () => {
   let root = ''
@@ -41,6 +41,20 @@ describe("a pool's mark", () => {
     await rm(join(pool(), pool_mark))
     await markFor('b')
     await assert.rejects(mark.check(), /is the pool/)
+  })
+
+  test('its secret is the same for all who ask at once, for root alone, and told of no other directory', async () => {
+    const marks = await Promise.all(Array.from({ length: 10 }, (_, n) => markFor(`host-${n}`)))
+    const secrets = await Promise.all(marks.map(mark => mark.secret()))
+    assert.equal(new Set(secrets).size, 1)
+    assert.match(secrets[0] ?? '', /^[A-Za-z0-9_-]{43}$/)
+    assert.deepEqual((await readdir(pool())).sort(), [pool_mark, pool_secret])
+    assert.equal((await stat(join(pool(), pool_secret))).mode & 0o777, 0o600)
+    // Not mounted: another one is not made in its place.
+    await rm(join(pool(), pool_mark))
+    await rm(join(pool(), pool_secret))
+    await assert.rejects((marks[0] as PoolMark).secret(), /not mounted/)
+    assert.deepEqual(await readdir(pool()), [])
   })
 
   test('a damaged mark is not replaced', async () => {

@@ -49,6 +49,7 @@ test('the command line: what it takes, and what it refuses', () => {
     profile: false,
     profile_dir: 'here',
     statements: false,
+    share: 1,
   })
   assert.deepEqual(parseCommandLine([]).only, [])
   for (const wrong of [['boot.'], ['--only'], ['--fast']]) assert.throws(() => parseCommandLine(wrong), BadUsage)

@@ -14,6 +14,8 @@ test('values carry the unit that their name says', () => {
   assert.equal(size(0, 'B'), '0 B')
   assert.equal(cell('vcpus', 4, now_ms), '4')
   assert.equal(cell('dhcp', true, now_ms), 'yes')
+  assert.equal(cell('detail', { name: 'mine.js', failure: 'no\nrack' }, now_ms), 'name=mine.js failure=no rack')
+  assert.equal(cell('detail', {}, now_ms), '-')
   assert.equal(cell('gateway', null, now_ms), '-')
   assert.equal(cell('dns', [], now_ms), '-')
   assert.equal(

@@ -1,7 +1,7 @@
 /** What a host holds beside what the database knows: every way in which the two can differ. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compareHolds, type Holds } from '../../../src/controller/agents/holds.ts'
+import { compareHolds, type Holds, type KnownOfHost } from '../../../src/controller/agents/holds.ts'
 import type { KnownInstance } from '../../../src/controller/store/held.ts'
 import { factsOf } from '../../../sim/facts.ts'
 import { BadFrame, parseAgentFrame } from '../../../src/protocol/messages.ts'
@@ -16,6 +16,7 @@ const row = (change: Partial<KnownInstance> = {}): KnownInstance => ({
   purging: false,
   reboot_count: 1,
   held_generation: null,
+  placement: 3,
   ...change,
 })
 const hold = (change: Partial<Holds[number]> = {}): Holds[number] => ({
@@ -26,17 +27,19 @@ const hold = (change: Partial<Holds[number]> = {}): Holds[number] => ({
   reboot_count: 1,
   ...change,
 })
-const kindOf = (known: KnownInstance[], held: Holds[number]) =>
-  compareHolds('h', known, [held]).differing[0]?.kind ?? null
+const compare = (instances: KnownInstance[], holds: Holds, more: Partial<KnownOfHost> = {}) =>
+  compareHolds('h', { instances, moves: [], forgot: false, lacked: new Set(), ...more }, holds)
+const kindOf = (known: KnownInstance[], held: Holds[number], more: Partial<KnownOfHost> = {}) =>
+  compare(known, [held], more).differing[0]?.kind ?? null
+const move = { id: 'm', instance_id: 'i', phase: 'sending', source_host_id: 'h', target_host_id: 't' } as const
 
 test('what is as it should be, or only late, is no difference', () => {
   assert.equal(kindOf([row()], hold()), null)
   assert.equal(kindOf([row()], hold({ generation: 4, power: 'stopped' })), null)
 })
 
-test('a newer generation is ahead, and marks the instance', () => {
+test('a newer generation is ahead', () => {
   assert.equal(kindOf([row()], hold({ generation: 6 })), 'ahead')
-  assert.deepEqual(compareHolds('h', [row()], [hold({ generation: 6 })]).marks, [{ id: 'i', generation: 6 }])
 })
 
 test('the same generation given twice for different things is ahead', () => {
@@ -54,20 +57,54 @@ test('without a row it is orphaned, unless its purge goes on or the agent is too
   assert.equal(kindOf([], old), null)
 })
 
-test('a row on another host is said, and marks nothing', () => {
-  const compared = compareHolds('h', [row({ host_id: 'other' })], [hold({ generation: 9 })])
-  assert.equal(compared.differing[0]?.kind, 'elsewhere')
-  assert.deepEqual(compared.marks, [])
+test('a row on another host is said', () => {
+  assert.equal(kindOf([row({ host_id: 'other' })], hold({ generation: 9 })), 'elsewhere')
 })
 
-test('a mark goes when the host holds nothing newer any more', () => {
-  assert.deepEqual(compareHolds('h', [row({ held_generation: 7 })], [hold()]).marks, [{ id: 'i', generation: null }])
-  assert.deepEqual(compareHolds('h', [row({ held_generation: 7 })], []).marks, [{ id: 'i', generation: null }])
-  assert.deepEqual(compareHolds('h', [row({ held_generation: 7 })], [hold({ generation: 7 })]).marks, [])
+test('what a host lacks is missing only if it has heard of more than the database counts', () => {
+  const lacks = (more: Partial<KnownOfHost>) => compare([row()], [], more).differing.map(one => one.kind)
+  assert.deepEqual(lacks({}), [], 'made just now, or its host was installed anew')
+  assert.deepEqual(lacks({ forgot: true }), ['missing'])
+  assert.deepEqual(lacks({ lacked: new Set(['i']) }), ['missing'], 'as before')
+  assert.deepEqual(compare([row()], [hold()], { forgot: true, lacked: new Set(['i']) }).differing, [])
+  assert.deepEqual(compare([row({ host_id: 'other' })], [], { forgot: true }).differing, [])
+})
+
+test('a host that was told to leave what the database has on it lacks it, unless that is an older word', () => {
+  for (const step of ['leave', 'discard', 'prepare'] as const) {
+    const held = (placement: number) => hold({ placement, migration: { id: 'm2', step } })
+    assert.equal(kindOf([row()], held(3)), 'missing', step)
+    assert.equal(kindOf([row()], held(4)), 'missing', step)
+    assert.equal(kindOf([row()], held(2)), null, step)
+  }
+  assert.equal(kindOf([row()], hold({ placement: 3, here: true, migration: { id: 'm2', step: 'prepare' } })), null)
+})
+
+test('a move of which the database does not know, or knows less, is one that its source is in', () => {
+  const sends = hold({ placement: 3, migration: { id: 'm', step: 'send' } })
+  assert.equal(kindOf([row()], sends), 'moving')
+  assert.equal(kindOf([row()], sends, { moves: [{ ...move, phase: 'preparing' }] }), 'moving')
+  assert.equal(kindOf([row()], sends, { moves: [move] }), null)
+  assert.equal(kindOf([row()], sends, { moves: [{ ...move, phase: 'ended' }] }), null, 'it has not heard of the end')
+})
+
+test('a host that is to clear what it was told of later is believed first', () => {
+  const moves = [{ ...move, phase: 'leaving' as const }]
+  const elsewhere = [row({ host_id: 't' })]
+  assert.equal(kindOf(elsewhere, hold({ placement: 2 }), { moves }), null)
+  assert.equal(kindOf(elsewhere, hold({ placement: 4 }), { moves }), 'elsewhere')
+  const leaves = { id: 'm', step: 'leave' as const }
+  assert.equal(kindOf(elsewhere, hold({ placement: 4, migration: leaves }), { moves }), null)
+  assert.deepEqual(compare(elsewhere, [hold({ placement: 4, migration: leaves })]).cleared, ['i'])
+})
+
+test('what came back to its host is counted so', () => {
+  assert.deepEqual(compare([row()], [hold({ placement: 5 })]).placements, [{ id: 'i', placement: 5 }])
+  assert.deepEqual(compare([row()], [hold({ placement: 3 })]).placements, [])
 })
 
 test('later details of the same generation are passed by themselves', () => {
-  const compared = compareHolds('h', [row()], [hold({ details_version: 4 })])
+  const compared = compare([row()], [hold({ details_version: 4 })])
   assert.deepEqual([compared.differing, compared.details], [[], [{ id: 'i', details_version: 4 }]])
 })
 

@@ -323,6 +323,7 @@ test('a refusal names every host and why, in words; a choice the best that fits'
         if (why !== null) assert.match(why, /^[a-zA-Z].{5,}$/)
       }
       const counted = Object.values(decision.refusals).reduce((sum, many) => sum + many, 0)
+      assert.equal(decision.fitting + counted, all.length)
       assert.equal(counted, refused.length)
       for (const filter of Object.keys(decision.refusals)) assert.ok(filter in filters)
       const scores = decision.hosts.flatMap(one => one.score ?? [])
@@ -340,4 +341,5 @@ test('an explanation stays small, whatever the number of hosts', () => {
   const [decision] = place(many, plainAsk)
   assert.ok((decision?.hosts.length ?? 0) <= 20)
   assert.deepEqual(decision?.refusals, { answers: 500 })
+  assert.equal(decision?.fitting, 500)
 })

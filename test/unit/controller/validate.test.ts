@@ -79,3 +79,17 @@ test('whatever is sent, it is taken as it is or refused as invalid', () => {
     }),
   )
 })
+
+test('of what may also be null, it is said what is wrong with it, and not that null is another choice', () => {
+  const Limit = closed({ limit: nullable(Type.Integer({ minimum: 0 })), name: nullable(Type.String({ minLength: 2 })) })
+  const faultsOf = (value: unknown) => {
+    try {
+      checkShape(Limit, value, 'body')
+    } catch (error) {
+      return (error as CloudError).detail.faults
+    }
+    return []
+  }
+  assert.deepEqual(faultsOf({ limit: -3, name: null }), [{ at: '/limit', problem: 'must be >= 0' }])
+  assert.deepEqual(faultsOf({ limit: null, name: 5 }), [{ at: '/name', problem: 'must be string' }])
+})

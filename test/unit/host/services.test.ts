@@ -7,6 +7,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '../../../src/config.ts'
 import { staysUnderSystemd } from '../../../src/host/down.ts'
+import { HostError } from '../../../src/host/error.ts'
 import { judgeKvm } from '../../../src/host/kvm.ts'
 import { service } from '../../../src/host/service.ts'
 import { watchdogService } from '../../../src/host/services/watchdog.ts'
@@ -16,6 +17,7 @@ import { libvirt } from '../../../src/host/services/libvirt.ts'
 import { ovnCentral } from '../../../src/host/services/ovn-central.ts'
 import { postgresService } from '../../../src/host/services/postgres.ts'
 import { quoteWord, unitText } from '../../../src/host/systemd.ts'
+import { preflight } from '../../../src/host/up/preflight.ts'
 
 const config = loadConfig(
   { database_url: 'postgresql://croft:s%3Acret@db.example/croft', state_dir: '/nowhere/state' },
@@ -31,6 +33,32 @@ void test('a password never stands on a command line', async () => {
     passfile: '*:*:*:*:a\\:b\\\\\n',
   })
   assert.deepEqual(splitPassword('postgresql://h/d'), { url: 'postgresql://h/d', passfile: '' })
+})
+
+void test('a further controller tells hosts of the same southbound database as the first, and leaves OVN to it', async () => {
+  const ovnOf = async (said: object) => {
+    const { service } = await controllerService(
+      loadConfig({ database_url: 'postgresql://h/d', state_dir: '/nowhere/state', ...said }, {}),
+    )
+    return service.argv.flatMap((word, at) => (word.startsWith('--ovn') ? [`${word} ${service.argv[at + 1]}`] : []))
+  }
+  const remote = '--ovn-sb ssl:192.0.2.1:6642'
+  const first = await ovnOf({ cluster_address: '192.0.2.1' })
+  assert.equal(first.length, 3)
+  assert(first.includes(remote))
+  assert.deepEqual(await ovnOf({ ovn_central: '192.0.2.1' }), [remote])
+})
+
+void test('what a further controller has to have is said before anything is changed', async () => {
+  const further = { ovn_central: '192.0.2.1', state_dir: '/nowhere/state' }
+  await assert.rejects(preflight(loadConfig(further, {}), []), /needs the database of the cloud/)
+  await assert.rejects(
+    preflight(loadConfig({ ...further, database_url: 'postgresql://h/d' }, {}), []),
+    (error: unknown) =>
+      error instanceof HostError &&
+      error.message.includes('/nowhere/state/controller/seal.key') &&
+      /Copy it.*Not controller-id/.test(error.mend ?? ''),
+  )
 })
 
 void test('kvm: the flag and the device, or not', () => {

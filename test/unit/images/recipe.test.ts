@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import { BuildError } from '../../../src/images/build.ts'
 import { sourceLines } from '../../../src/images/debian-12.ts'
 import { packInitramfs } from '../../../src/images/initramfs.ts'
+import { withoutSignature } from '../../../src/images/kernel-modules.ts'
 import { buildImage, recipePackages, recipes } from '../../../src/images/recipe.ts'
 import { Tree } from '../../../src/images/tree.ts'
 
@@ -54,6 +55,15 @@ void test('a tree makes parents, sorts itself, and tells scripts from data', () 
       ['file', 'b/data', '644'],
     ],
   )
+})
+
+void test('a kernel module loses its signature, one without stays as it is', () => {
+  const module = Buffer.from('ELF and so on')
+  const fields = Buffer.alloc(12)
+  fields.writeUInt32BE(700, 8)
+  const signed = Buffer.concat([module, Buffer.alloc(700, 7), fields, Buffer.from('~Module signature appended~\n')])
+  assert.deepEqual(withoutSignature(signed), module)
+  assert.deepEqual(withoutSignature(module), module)
 })
 
 void test('an initramfs is a newc archive, the same for the same files', () => {

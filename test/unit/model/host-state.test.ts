@@ -82,6 +82,17 @@ test('an agent that is only restarted, or dials another controller, is given the
   assert.deepEqual(nextStep({ ...none, cause: 'controller_gone' }, usual, 10_999).do, 'wait')
 })
 
+test('while nothing is done anyway, others are asked only about hosts that something waits for', () => {
+  const held_back = 'a storm'
+  assert.deepEqual(nextStep(none, { ...usual, held_back, waiting: 0 }, 1000), {
+    do: 'wait',
+    until_ms: null,
+    why: held_back,
+  })
+  assert.deepEqual(nextStep(none, { ...usual, held_back }, 1000), { do: 'ask' })
+  assert.deepEqual(nextStep(none, { ...usual, waiting: 0 }, 1000), { do: 'ask' })
+})
+
 const absences: fc.Arbitrary<Absence> = fc.record({
   cause: fc.constantFrom(...absenceCauses),
   since_ms: fc.integer({ min: 0, max: 100_000 }),

@@ -101,6 +101,23 @@ test('nothing is under way once the host has done, or failed at, what is wanted'
   }
 })
 
+test('what only grows goes on running; what also starts, stops or reboots does not', () => {
+  const wanted = { power: 'running' as const, generation, deleted: false }
+  const seen = (applied_generation: number, power: ObservedPower = 'running') => ({
+    power,
+    applied_generation,
+    failure: null,
+  })
+  const state = (grows_from: number | null, observed: InstanceObserved) =>
+    instanceState({ ...wanted, grows_from }, observed, true)
+  assert.equal(state(generation - 1, seen(generation - 1)), 'running')
+  assert.equal(state(generation - 2, seen(generation - 2)), 'running', 'twice')
+  assert.equal(state(generation - 1, seen(generation - 2)), 'rebooting', 'a reboot came before it')
+  assert.equal(state(null, seen(generation - 1)), 'rebooting')
+  assert.equal(state(generation - 1, seen(generation - 1, 'stopped')), 'starting')
+  assert.equal(state(generation - 1, { ...seen(generation), failure: 'no memory' }), 'error')
+})
+
 test('the moves name states that are, each once, and a reason', () => {
   for (const move of moves) {
     const { from, why_not } = instanceMoves[move]

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  carriedOf,
   type MigrationPhase,
   type MigrationSaid,
   type MigrationSide,
@@ -103,4 +104,31 @@ test('how much has gone over is never all of it before it has', () => {
   assert.equal(percentOf({ ...none, memory_total_bytes: 100 }), 99)
   // A guest that changes its memory faster than it is sent has more left than it had.
   assert.equal(percentOf({ ...none, memory_total_bytes: 100, memory_left_bytes: 300 }), 0)
+})
+
+test('what a source asks and its target answers is carried while it is sent, each from its own side, and a new question drops the old answer', () => {
+  const at = { phase: 'sending' as const, asks: null, never: null }
+  const asked = { ...at, asks: 'a' }
+  assert.deepEqual(carriedOf(at, 'source', { asks: 'a' }), { asks: 'a', never: null })
+  assert.deepEqual(carriedOf(asked, 'target', { never: 'n' }), { asks: 'a', never: 'n' })
+  assert.deepEqual(carriedOf({ ...asked, never: 'n' }, 'source', { asks: 'b' }), { asks: 'b', never: null })
+  assert.deepEqual(carriedOf({ ...asked, never: 'n' }, 'target', { never: 'm' }), { asks: 'a', never: 'm' })
+  // Nothing new; nothing that was asked; the other side's part; too early or too late.
+  for (const nothing of [
+    carriedOf(asked, 'source', { asks: 'a' }),
+    carriedOf({ ...asked, never: 'n' }, 'target', { never: 'n' }),
+    carriedOf(at, 'target', { never: 'n' }),
+    carriedOf(at, 'target', { asks: 'a' }),
+    carriedOf(asked, 'source', { never: 'n' }),
+    carriedOf(asked, 'source', {}),
+    ...migrationPhases.flatMap(phase =>
+      phase === 'sending'
+        ? []
+        : [
+            carriedOf({ ...asked, phase }, 'source', { asks: 'b' }),
+            carriedOf({ ...asked, phase }, 'target', { never: 'n' }),
+          ],
+    ),
+  ])
+    assert.equal(nothing, null)
 })

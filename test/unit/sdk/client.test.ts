@@ -212,3 +212,29 @@ test('an upload goes on from where it broke off', async () => {
   assert.equal(kept.length, content.length)
   assert.equal(sent.at(-1), content.length)
 })
+
+test('another file than the one that an upload was begun with is not sent after it', async () => {
+  const methods: string[] = []
+  const url = await serve((request, response) => {
+    methods.push(String(request.method))
+    response.writeHead(200, { 'upload-offset': '5000', 'upload-length': '300000' }).end()
+  })
+  const path = '/v1/image-uploads/x'
+  // As long as what has arrived already, it would else be taken for sent.
+  const sent = uploadByTus(createClient({ url }), { path, size_bytes: 5000, piece: async () => new Uint8Array(1) })
+  await assert.rejects(sent, { name: 'OtherSize', expected_bytes: 300_000, size_bytes: 5000 })
+  assert.deepEqual(methods, ['HEAD'])
+})
+
+test('an upload waits for a proxy whose controller is away', async () => {
+  let length = 0
+  const url = await serve((request, response, count) => {
+    if (count === 1) return response.writeHead(502).end()
+    if (request.method === 'HEAD') return response.writeHead(200, { 'upload-offset': String(length) }).end()
+    request.on('data', (chunk: Buffer) => (length += chunk.length))
+    request.on('end', () => response.writeHead(204).end())
+  })
+  const piece = async () => new Uint8Array(1000)
+  await uploadByTus(createClient({ url }), { path: '/v1/image-uploads/x', size_bytes: 1000, piece })
+  assert.equal(length, 1000)
+})

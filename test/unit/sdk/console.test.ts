@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { watchLine } from '../../../src/sdk/console.ts'
 import { ConnectionFailed, createClient } from '../../../src/sdk/index.ts'
 
 test('bytes go both ways; a ticket that is not good is an error in words', async () => {
@@ -29,6 +30,29 @@ test('bytes go both ways; a ticket that is not good is an error in words', async
       (error: unknown) => error instanceof ConnectionFailed && /ticket is not good/.test(error.message),
     )
   } finally {
+    server.close()
+  }
+})
+
+test('a line that is dead is found out, and one that lives is left alone', async () => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
+  const client = createClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+  const joined = once(server, 'connection') as Promise<[WebSocket]>
+  try {
+    const socket = await client.console('/v1/consoles/any')
+    const [other] = await joined
+    let dead = false
+    watchLine(socket, () => (dead = true), { ask_every_ms: 10, answer_ms: 200 })
+    for (let n = 0; n < 3; n++) await once(socket, 'pong')
+    assert.equal(dead, false)
+    // As a host that lost power: it is connected, and answers nothing.
+    other.pause()
+    const [code] = (await once(socket, 'close')) as [number]
+    assert.equal(code, 1006)
+    assert.equal(dead, true)
+  } finally {
+    for (const one of server.clients) one.terminate()
     server.close()
   }
 })

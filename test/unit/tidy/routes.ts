@@ -13,5 +13,6 @@ export const nounsElsewhere: Readonly<Record<string, string>> = {
   'console-link': 'a way to a console: told with consoles',
   'image-upload': "the resumable way to an image's content: of the image in store",
   plugin: 'a folder on the controller: the database knows nothing of it',
+  search: 'looks through the lists of all other nouns: nothing of its own in store',
   placement: 'why an instance is where it is: told with instances',
 }

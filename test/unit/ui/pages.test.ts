@@ -57,7 +57,7 @@ suite('lists that follow events', () => {
           ...gone.map((one): [string, null] => [one.id, null]),
           ['nowhere', null],
         )
-        const { pages: after, missing } = replace(pages, now)
+        const { pages: after, missing } = replace(pages, now, 'id')
         assert.deepEqual([...missing], ['nowhere'])
         const rest = all.filter(one => !gone.includes(one))
         assert.deepEqual(
@@ -75,6 +75,24 @@ suite('lists that follow events', () => {
       }),
     )
     const pages = paged([{ id: 'a', name: 'a' }], 5, 1)
-    assert.equal(replace(pages, of(['b', null])).pages, pages)
+    assert.equal(replace(pages, of(['b', null]), 'id').pages, pages)
+  })
+
+  test('what is sorted by something that has changed comes to its new place', () => {
+    const sorts = fc.constantFrom('name', '-name')
+    fc.assert(
+      fc.property(items, sorts, fc.integer({ min: 1, max: 7 }), fc.nat(5), (all, sort, size, changing) => {
+        const changed = all.slice(0, changing).map(one => ({ ...one, name: one.name === 'b' ? 'd' : 'b' }))
+        const now = of(...changed.map((one): [string, Named] => [one.id, one]))
+        const { pages, missing, moved } = replace(paged(sorted(all, sort), size, 99), now, sort)
+        assert.equal(missing.size, 0)
+        assert.deepEqual(new Set(moved), new Set(changed))
+        const expected = sorted([...all.slice(changing), ...changed], sort)
+        assert.deepEqual(
+          flat(insert(pages, moved, sort)),
+          expected.map(one => one.id),
+        )
+      }),
+    )
   })
 })

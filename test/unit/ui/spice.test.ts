@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { constants, createHash, generateKeyPairSync, privateDecrypt } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { joined } from '../../../src/sdk/joined.ts'
 import { Agent } from '../../../src/ui/console/spice/agent.ts'
-import { Bytes, joined, type Outlet, pack, u32 } from '../../../src/ui/console/spice/bytes.ts'
+import { Bytes, type Outlet, pack, u32 } from '../../../src/ui/console/spice/bytes.ts'
 import { Inputs } from '../../../src/ui/console/spice/inputs.ts'
 import { unpackLz } from '../../../src/ui/console/spice/lz.ts'
 import { emptyTicket, sha1 } from '../../../src/ui/console/spice/ticket.ts'
@@ -98,7 +99,8 @@ void test('keys as a PC keyboard says them; of moves that come too fast the last
 })
 
 /** Of a guest's agent. */
-const said = (kind: number, body: Uint8Array) => joined(pack(u32(1), u32(kind), u32(0), u32(0), u32(body.length)), body)
+const said = (kind: number, body: Uint8Array) =>
+  joined([pack(u32(1), u32(kind), u32(0), u32(0), u32(body.length)), body])
 
 void test('the clipboard: asked for what the guest copied, given when the guest asks, in pieces and by tokens', () => {
   const { sent, channel: of } = channel()
@@ -116,11 +118,11 @@ void test('the clipboard: asked for what the guest copied, given when the guest 
   agent.hear(said(6, pack(u32(0), u32(1 << 6))))
   const text = new TextEncoder().encode('kopiert ✓')
   // In pieces that keep to no bounds: grab, then the text of the primary selection, which is not wanted, then the clipboard's.
-  const all = joined(said(7, pack(u32(0), u32(1))), said(4, joined(pack(u32(1), u32(1)), text)))
+  const all = joined([said(7, pack(u32(0), u32(1))), said(4, joined([pack(u32(1), u32(1)), text]))])
   for (const [n] of all.entries()) agent.hear(all.subarray(n, n + 1))
   assert.deepEqual(texts, [])
   assert.equal(told().at(-1)?.readUInt32LE(4), 8)
-  agent.hear(said(4, joined(pack(u32(0), u32(1)), text)))
+  agent.hear(said(4, joined([pack(u32(0), u32(1)), text])))
   assert.deepEqual(texts, ['kopiert ✓'])
   agent.offer('x'.repeat(5000))
   agent.hear(said(8, pack(u32(0), u32(1))))
@@ -130,11 +132,11 @@ void test('the clipboard: asked for what the guest copied, given when the guest 
   assert.deepEqual([given.readUInt32LE(4), given.length], [4, 20 + 8 + 5000])
   assert.ok(told().every(one => one.length <= 2048))
   // Longer than anything that is taken.
-  const long = joined(
-    said(4, joined(pack(u32(0), u32(1)), new Uint8Array(600 * 1024).fill(1))),
+  const long = joined([
+    said(4, joined([pack(u32(0), u32(1)), new Uint8Array(600 * 1024).fill(1)])),
     said(9, new Uint8Array()),
-  )
+  ])
   for (let at = 0; at < long.length; at += 2000) agent.hear(long.subarray(at, at + 2000))
-  agent.hear(said(4, joined(pack(u32(0), u32(1)), text)))
+  agent.hear(said(4, joined([pack(u32(0), u32(1)), text])))
   assert.deepEqual(texts, ['kopiert ✓', 'kopiert ✓'])
 })

@@ -8,6 +8,7 @@ import { ProgramFailure, runProgram } from '../../../lib/linuxnet/program.ts'
 import type { WantedInstance } from '../../../protocol/wanted.ts'
 import { Failure, type GuestData } from '../../ports.ts'
 import { syncDirectory } from '../state-directory.ts'
+import { exists } from '../storage/disk-files.ts'
 import { ec2Json, ec2MetaData } from './ec2.ts'
 import { openstackFiles, userData } from './openstack.ts'
 
@@ -39,17 +40,23 @@ export function createConfigDrives(directory: string): GuestData {
       made = null
       throw error
     }))
+  async function make(instance: WantedInstance): Promise<string> {
+    await ready()
+    // Made by mkdtemp with mode 0700: user data may hold secrets.
+    const work = await mkdtemp(join(directory, half_made))
+    try {
+      return await build(instance, work, pathOf(instance.id))
+    } finally {
+      await rm(work, { recursive: true, force: true })
+    }
+  }
+
   return {
-    async prepare(instance) {
+    prepare: instance => (instance.config_drive ? make(instance) : Promise.resolve(null)),
+    async prepared(instance) {
       if (!instance.config_drive) return null
-      await ready()
-      // Made by mkdtemp with mode 0700: user data may hold secrets.
-      const work = await mkdtemp(join(directory, half_made))
-      try {
-        return await build(instance, work, pathOf(instance.id))
-      } finally {
-        await rm(work, { recursive: true, force: true })
-      }
+      const path = pathOf(instance.id)
+      return (await exists(path)) ? path : make(instance)
     },
     async remove(id) {
       await rm(pathOf(id), { force: true })

@@ -42,15 +42,45 @@ interface Follow {
 interface Part {
   readonly path: string
   readonly bytes: number
+  readonly inode: number | null
+}
+
+/** Where a log ended when it was looked at. */
+export interface LogEnd {
+  readonly inode: number | null
+  readonly bytes: number
+}
+
+/** The last `bytes_max` of all that is kept, and where that ends. */
+export async function readTail(path: string, bytes_max: number): Promise<{ bytes: Buffer; end: LogEnd }> {
+  const parts = await keptParts(path)
+  const bytes = await collect(readParts(path, parts, bytes_max, null))
+  const { inode = null, bytes: size = 0 } = parts.at(-1) ?? {}
+  return { bytes, end: { inode, bytes: size } }
+}
+
+/** What was written since then; the last `bytes_max` of it, and of one that was turned over more than once just what is there. */
+export async function readSince(path: string, since: LogEnd, bytes_max: number): Promise<Buffer> {
+  const parts = (await keptParts(path)).slice(-2)
+  const at = parts.findIndex(({ inode }) => inode !== null && inode === since.inode)
+  const [first, ...later] = parts.slice(Math.max(0, at))
+  const new_bytes = [first, ...later].reduce((sum, part) => sum + (part?.bytes ?? 0), 0) - (at < 0 ? 0 : since.bytes)
+  return await collect(readParts(path, parts, Math.min(bytes_max, Math.max(0, new_bytes)), null))
+}
+
+async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const all: Buffer[] = []
+  for await (const chunk of chunks) all.push(chunk)
+  return Buffer.concat(all)
 }
 
 /** Oldest first; the last is the one that is written now. */
 async function keptParts(path: string): Promise<Part[]> {
   const parts: Part[] = []
   for (const name of [path, ...Array.from({ length: backupsMax }, (_, n) => `${path}.${n}`)]) {
-    const bytes = await sizeOf(name)
-    if (bytes === null && name !== path) break
-    parts.unshift({ path: name, bytes: bytes ?? 0 })
+    const found = await statIfThere(name)
+    if (found === null && name !== path) break
+    parts.unshift({ path: name, bytes: found?.size ?? 0, inode: found?.ino ?? null })
   }
   return parts
 }

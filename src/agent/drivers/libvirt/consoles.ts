@@ -13,11 +13,15 @@ interface Parts {
   look: <T>(what: string, call: (libvirt: Libvirt) => Promise<T>) => Promise<T>
 }
 
+/** A guest may take what was typed after hours. */
+const patience_ms = 24 * 3600 * 1000
+
 export function guestConsoles({ path, log, mayTouch, look }: Parts): Pick<Hypervisor, 'openConsole' | 'openGraphics'> {
   return {
-    // A connection of its own: a slow reader holds up only itself.
+    // A connection of its own: a slow reader holds up only itself. Without pings: libvirtd reads no more of a connection while the guest does not
+    // read what was typed, nor pings and answers to its own, and each end would take the other for dead after half a minute.
     async openConsole(id) {
-      const libvirt = await Libvirt.connect({ path }).catch(error => {
+      const libvirt = await Libvirt.connect({ path, keepalive_interval_ms: 0 }).catch(error => {
         throw new Away('libvirtd does not answer', { cause: error })
       })
       try {
@@ -26,7 +30,8 @@ export function guestConsoles({ path, log, mayTouch, look }: Parts): Pick<Hyperv
         stream.once('close', () => {
           libvirt.close().catch(error => log.debug({ error }, 'a console’s connection did not close well'))
         })
-        return stream
+        // What is asked on its connection is read by libvirtd behind what was typed.
+        return Object.assign(stream, { taken: () => libvirt.host.hostname({ timeout_ms: patience_ms }) })
       } catch (error) {
         await libvirt.close()
         if (isOperationInvalid(error)) throw new Failure('The guest is not running, so it has no console.')

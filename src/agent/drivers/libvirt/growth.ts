@@ -9,6 +9,7 @@ import { Failure, type Log } from '../../ports.ts'
 import { agentConnected } from './guest-agent.ts'
 import { dimmElement, growthOf } from './hardware-xml.ts'
 import { renderXml } from './xml.ts'
+import { vcpusText } from '../../../model/words.ts'
 
 const agent_ms = 5_000
 /** A guest may claim any number. */
@@ -22,7 +23,7 @@ export async function growGuest(libvirt: Libvirt, instance: WantedInstance, log:
   const most = Number(/<vcpu[^>]*>(\d+)</.exec(xml)?.[1] ?? 0)
   if (instance.vcpus > most) {
     throw new Failure(
-      `The guest was started with room for ${most} vCPUs, and ${instance.vcpus} are wanted. It has them once it is stopped and started.`,
+      `The guest was started with room for ${vcpusText(most)}, and ${instance.vcpus} are wanted. It has them once it is stopped and started.`,
     )
   }
   if (instance.vcpus > has) await libvirt.devices.setVcpus(domain, instance.vcpus, vcpuFlag.live)

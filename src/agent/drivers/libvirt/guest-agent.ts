@@ -15,6 +15,7 @@ import {
 } from '../../../lib/libvirt/index.ts'
 import type { PasswordOutcome } from '../../../protocol/messages.ts'
 import type { GuestFacts, Hypervisor } from '../../ports.ts'
+import { plainText } from './guest-details.ts'
 
 /** libvirt waits 5 s for the agent to take notice, and then this long for its answer. */
 const answer_ms = 5_000
@@ -96,13 +97,9 @@ async function osOf(libvirt: Libvirt, id: string): Promise<GuestFacts['os']> {
 }
 
 export function osName(said: unknown): string | null {
-  if (typeof said !== 'string') return null
-  const plain = said
-    .slice(0, 4 * osMax_chars)
-    .replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, ' ')
-    .trim()
+  const plain = plainText(said, 4 * osMax_chars)
   return (
-    Array.from(plain)
+    Array.from(plain ?? '')
       .slice(0, osMax_chars / 2)
       .join('') || null
   )

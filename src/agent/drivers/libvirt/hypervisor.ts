@@ -24,12 +24,13 @@ import { guestConsoles } from './consoles.ts'
 import type { HostCpu } from '../../../protocol/host-cpu.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
+import { askGuest } from './guest-questions.ts'
 import { measureGuests } from './stats.ts'
 import { dump_directory, newestDump } from './dumps.ts'
 import { baselineOf, compareTo, hostCpuOf } from './host-cpu.ts'
 import { explain } from './explain.ts'
 import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
-import { consoleLogPath, type DomainHost, domainName, domainXml, metadataNamespace } from './domain-xml.ts'
+import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
 import { growGuest } from './growth.ts'
 import { pinGuest } from './pins.ts'
 import { isLackOfHost } from './lacks.ts'
@@ -62,8 +63,8 @@ const start_timeout_ms = 120_000
 const listAtOnce = 64
 
 /**
- * Four connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting, nor anything
- * behind a guest that does not answer, nor behind measuring. 'connected' is told when all are there, events flow, and no guest
+ * Five connections: libvirtd serves five calls of a client at a time, and looking must not wait behind starting, nor anything
+ * behind a guest that does not answer, or that somebody asks something, nor behind measuring. 'connected' is told when all are there, events flow, and no guest
  * is left that libvirt cannot end.
  */
 export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): LibvirtHypervisor {
@@ -74,6 +75,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   })
   const acting = new ReconnectingLibvirt({ path })
   const asking = new ReconnectingLibvirt({ path })
+  const talking = new ReconnectingLibvirt({ path })
   const measuring = new ReconnectingLibvirt({ path })
   const listeners = new Set<(event: HypervisorEvent) => void>()
   /** Ids whose domain is known to carry the mark; the others are asked for each time. */
@@ -103,6 +105,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
   looking.start()
   acting.start()
   asking.start()
+  talking.start()
   measuring.start()
 
   function changed(event: DomainEvent): void {
@@ -253,7 +256,11 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       for (const each of [log_path, ...backups]) await rm(each, { force: true })
     },
 
-    dumpOf: (id, since_ms) => newestDump(options.dump_directory ?? dump_directory, domainName(id), since_ms),
+    dumpOf: (id, since_ms) =>
+      on(looking, 'looking for the dump', async libvirt => {
+        const domain = await libvirt.domains.lookupByUuid(id)
+        return newestDump(options.dump_directory ?? dump_directory, domain, since_ms)
+      }),
 
     subscribe: listener => void listeners.add(listener),
 
@@ -265,6 +272,8 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     },
 
     ...guestAgentCalls((what, call) => on(asking, what, call), mayTouch),
+
+    askGuest: askGuest((what, call) => on(talking, what, call), mayTouch),
 
     samples: () => on(measuring, 'measuring the guests', measureGuests),
 
@@ -289,7 +298,7 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
       }),
 
     async close() {
-      await Promise.all([looking, acting, asking, measuring].map(each => each.close()))
+      await Promise.all([looking, acting, asking, talking, measuring].map(each => each.close()))
     },
   }
 }

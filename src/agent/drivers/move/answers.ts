@@ -3,7 +3,7 @@
  * guest's process takes. Who may speak, and in which order, is target.ts's.
  */
 import { mkdir } from 'node:fs/promises'
-import { jobStatsFlag, Libvirt } from '../../../lib/libvirt/index.ts'
+import { isNoDomain, jobStatsFlag, Libvirt, LibvirtError, migrateFlag } from '../../../lib/libvirt/index.ts'
 import type { MigrationProgress } from '../../../protocol/migration.ts'
 import type { PeerReply, PeerRequest } from '../../../protocol/peer.ts'
 import type { Relay } from '../../peer/relay.ts'
@@ -11,6 +11,7 @@ import type { RelayWord, Sockets } from '../../peer/relay-words.ts'
 import { type Coming, Failure } from '../../ports.ts'
 import { domainXml } from '../libvirt/domain-xml.ts'
 import { movedDomainXml } from '../libvirt/moved-domain.ts'
+import { keepConsole } from './console-history.ts'
 import { mustFitProcessor } from './fitness.ts'
 import { qemuUser } from './libvirt-user.ts'
 import type { MoverOptions } from './mover.ts'
@@ -41,6 +42,9 @@ export interface Session {
   /** libvirt waits for the guest, and has not been told how it ended. */
   prepared: boolean
 }
+
+/** The guest may run on this host, or have run: the source must hear nothing of its having failed. What it asks later tells. */
+export class PerhapsHere extends Error {}
 
 type RequestOf<Type extends PeerRequest['type']> = Extract<PeerRequest, { type: Type }>
 
@@ -81,6 +85,7 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
   async function lead(of: Expected, session: Session): Promise<void> {
     if (of.session !== null && of.session !== session)
       throw new Failure('Another attempt of this move is still ending.')
+    if (of.coming.refused()) throw new Failure('This host has told the source already that the guest will not come.')
     of.session = session
     if ((await of.coming.standing()) !== 'never') throw new Failure('The guest is on this host already.')
   }
@@ -91,11 +96,12 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     mustBeAll(of, offer.disks)
     const incremental = await arrivals.fit(instance, offer.disks, 'live')
     const disks = await arrivals.located(instance)
-    const config_drive = await guestData.prepare(instance)
+    const config_drive = await guestData.prepared(instance)
     const own = domainXml({ instance, disks, config_drive }, options.host)
     session.xml = movedDomainXml(own, offer.xml)
     session.terms = { instance, migration, incremental, unsafe: false }
     session.started_at = offer.started_at
+    await keepConsole(options, instance.id, offer, 'anew')
     const libvirt = await Libvirt.connect({ path: options.path })
     session.libvirt = libvirt
     // With libvirtd goes what it made for the guest; the source would find that out only when it sends on.
@@ -115,6 +121,9 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     await makeSocketFolder(of.dir, await qemuUser(libvirt))
     await mkdir(options.host.log_directory, { recursive: true, mode: 0o700 })
     const params = [text('destination_xml', session.xml), ...paramsOf(session.terms, of.sockets)]
+    // When it goes over to postcopy is not told here. Until then libvirt ends it with this agent, and with its process the streams.
+    const lasting = session.terms.migration.postcopy_after_s !== undefined
+    through()?.order({ do: 'outlive', migration: session.terms.migration.id, lasting })
     session.prepared = true
     const prepared = await libvirt.migration.prepare3(bytes, flagsOf(session.terms), params, {
       timeout_ms: prepare_timeout_ms,
@@ -128,17 +137,26 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
       await giveUp(session)
       return { type: 'finished', ok: false, cookie: '', reason: null }
     }
+    await keepConsole(options, of.coming.instance.id, given, 'more')
     const cookie = await finish(of, session, Buffer.from(given.cookie, 'base64'))
     return { type: 'finished', ok: true, cookie: cookie.toString('base64'), reason: null }
   }
 
-  /** From here on the guest runs on this host, whatever becomes of the source. */
+  /**
+   * From here on the guest runs on this host, whatever becomes of the source. That it may is on disk first: should this host lose its
+   * power now, it must not say later that it never had the guest.
+   */
   async function finish(of: Expected, session: Session, cookie: Buffer): Promise<Buffer> {
     const { terms, libvirt } = session
     if (terms === null || libvirt === null) throw new Failure('The source ends what it did not begin.')
-    const finished = await libvirt.migration.finish3(cookie, flagsOf(terms), paramsOf(terms, of.sockets), false, {
-      timeout_ms: finish_timeout_ms,
-    })
+    await of.coming.mayRun(true)
+    const flags = flagsOf(terms)
+    const finished = await libvirt.migration
+      .finish3(cookie, flags, paramsOf(terms, of.sockets), false, { timeout_ms: finish_timeout_ms })
+      .catch(async (error: unknown) => {
+        await notRun(of, libvirt, { flags, error })
+        throw error
+      })
     session.prepared = false
     try {
       await of.coming.arrived({
@@ -152,6 +170,29 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     libvirt.removeAllListeners('close')
     await libvirt.close()
     return finished.cookie
+  }
+
+  /**
+   * libvirt's own word that it did not let the guest run, on disk before anybody is told so. Throws PerhapsHere without one: the connection to it
+   * broke, or the guest may have run before the rest of its memory was lost (postcopy).
+   */
+  async function notRun(
+    of: Expected,
+    libvirt: Libvirt,
+    { flags, error }: { flags: number; error: unknown },
+  ): Promise<void> {
+    const perhaps = (cause: unknown) => new PerhapsHere('whether the guest has run here is not known', { cause })
+    if (!(error instanceof LibvirtError) || (flags & migrateFlag.postcopy) !== 0) throw perhaps(error)
+    try {
+      const { state } = await libvirt.domains.state({ uuid: of.coming.instance.id }).catch((cause: unknown) => {
+        if (isNoDomain(cause)) return { state: 'shutoff' as const }
+        throw cause
+      })
+      if (state !== 'shutoff') throw error
+      await of.coming.mayRun(false)
+    } catch (cause) {
+      throw perhaps(cause)
+    }
   }
 
   async function howItWas(libvirt: Libvirt, uuid: string): Promise<MigrationProgress | null> {
@@ -169,6 +210,7 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     await lead(of, session)
     mustBeAll(of, offer.disks)
     await arrivals.fit(instance, offer.disks, 'cold')
+    await keepConsole(options, instance.id, offer, 'anew')
     const files = await arrivals.files(instance, offer.disks)
     const byVolume = Object.fromEntries(files.map(({ volume_id, ...file }) => [volume_id, file]))
     through()?.order({ do: 'files', migration: migration.id, files: byVolume })
@@ -213,11 +255,13 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
 
   /** The source has gone without an end. With postcopy its guest may run here, and the rest of it still come. */
   async function left(of: Expected, session: Session): Promise<void> {
-    if (session.prepared && session.libvirt !== null) {
+    try {
+      if (!session.prepared || session.libvirt === null) return
       const { state } = await session.libvirt.domains.state({ uuid: of.coming.instance.id })
       if (state === 'running') await finish(of, session, Buffer.alloc(0))
+    } finally {
+      await giveUp(session)
     }
-    await giveUp(session)
   }
 
   return { obey, giveUp, left }

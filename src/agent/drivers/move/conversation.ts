@@ -21,23 +21,33 @@ export interface Conversation {
   end(): Promise<void>
 }
 
-/** Rejects with Failure when the target's agent cannot be reached. */
+/** Rejects with Failure when the target's agent cannot be reached. `owner` may take a moment: the relay starts meanwhile. */
 export async function converse(
-  { tls, run_dir }: Pick<MoverOptions, 'tls' | 'run_dir'>,
+  { tls, run_dir, cache_dir }: Pick<MoverOptions, 'tls' | 'run_dir' | 'cache_dir'>,
   {
     instance_id,
     migration,
-    owner,
+    owner: owner_soon,
   }: {
     instance_id: string
     migration: WantedMigration
-    owner: { uid: number; gid: number }
+    owner: Promise<{ uid: number; gid: number }>
   },
 ): Promise<Conversation> {
-  const { host, port } = splitAddress(migration.peer_address)
   const { dir, sockets } = socketsOf(run_dir, instance_id, migration.id.slice(-6))
-  await makeSocketFolder(dir, owner)
-  const relay = new Relay()
+  const relay = new Relay(cache_dir)
+  let owner: { uid: number; gid: number }
+  let host: string
+  let port: number
+  try {
+    // First, so that a failure of it is heard of whatever else fails.
+    owner = await owner_soon
+    ;({ host, port } = splitAddress(migration.peer_address))
+    await makeSocketFolder(dir, owner)
+  } catch (error) {
+    relay.end()
+    throw error
+  }
   const gone = new AbortController()
   const end = async () => {
     relay.end()

@@ -13,6 +13,8 @@ export interface MoverOptions {
   readonly path: string
   /** The folder of that socket: where libvirt's processes may have sockets of their own. */
   readonly run_dir: string
+  /** Of the agent's own: what can be made anew. */
+  readonly cache_dir: string
   readonly host: DomainHost
   readonly arrivals: Arrivals
   readonly guestData: GuestData
@@ -33,6 +35,7 @@ export function createMover(given: Omit<MoverOptions, 'run_dir'>): Mover {
   const target = createTarget(options)
   const source = createSource(options)
   return {
+    expectSoon: target.expectSoon,
     expect: target.expect,
     isComing: target.isComing,
     dismiss: target.dismiss,

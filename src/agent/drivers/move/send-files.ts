@@ -1,13 +1,20 @@
 /** The cold move: the files of a guest that is off go over one after the other; the target looks at them and puts them in place. */
-import type { Clock } from '../../../lib/clock.ts'
-import { type Arrivals, Failure, type Leaving, type Sent } from '../../ports.ts'
+import { Failure, type Leaving, type Sent } from '../../ports.ts'
 import type { Conversation } from './conversation.ts'
+import type { MoverOptions } from './mover.ts'
 import { fileProgress } from './progress.ts'
 
-export async function sendFiles(leaving: Leaving, peer: Conversation, arrivals: Arrivals, clock: Clock): Promise<Sent> {
+/** `written`: what the guest wrote on its console. */
+export async function sendFiles(
+  leaving: Leaving,
+  written: { readonly console?: string },
+  peer: Conversation,
+  { arrivals, clock }: Pick<MoverOptions, 'arrivals' | 'clock'>,
+): Promise<Sent> {
   const { instance, migration, signal } = leaving
   const files = await arrivals.leaving(instance, new Set(migration.copied_volumes))
-  await peer.ask({ type: 'offer_files', disks: files.map(({ path: _path, ...disk }) => disk) })
+  const disks = files.map(({ path: _path, ...disk }) => disk)
+  await peer.ask({ type: 'offer_files', disks, ...written })
   const total_bytes = files.reduce((sum, file) => sum + file.file_bytes, 0)
   const begun_ms = clock.now_ms()
   let sent_bytes = 0

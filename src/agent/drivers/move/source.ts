@@ -3,38 +3,31 @@
  * guest that is off. Until the target may run the guest, whatever fails leaves it running here. From then on only the target's word
  * counts: without it the guest stays paused here, and is asked for again (`ask`).
  */
-import { hasCode, jobStatsFlag, Libvirt, xmlFlag } from '../../../lib/libvirt/index.ts'
-import type { MigrationProgress, WantedMigration } from '../../../protocol/migration.ts'
-import type { PeerReply, Standing } from '../../../protocol/peer.ts'
+import { hasCode, Libvirt, xmlFlag } from '../../../lib/libvirt/index.ts'
+import type { WantedMigration } from '../../../protocol/migration.ts'
+import type { Standing } from '../../../protocol/peer.ts'
 import type { WantedInstance } from '../../../protocol/wanted.ts'
 import { Failure, type Leaving, type Sent } from '../../ports.ts'
 import { explain } from '../libvirt/explain.ts'
-import { type Conversation, converse, PeerLost } from './conversation.ts'
+import { sentConsole } from './console-history.ts'
+import { type Conversation, converse } from './conversation.ts'
+import { firstDowntime } from './downtime.ts'
 import { mustBeMovable } from './fitness.ts'
+import { call_timeout_ms, handOver, must } from './hand-over.ts'
 import { qemuUser } from './libvirt-user.ts'
 import type { MoverOptions } from './mover.ts'
-import { progressOf } from './progress.ts'
 import { sendFiles } from './send-files.ts'
 import { flagsOf, paramsOf, type Terms, text } from './terms.ts'
 import { watchJob } from './watch-job.ts'
 
 /** Memory that changes fast over a slow line takes long; `timeout_s` is what ends it. */
 const perform_timeout_ms = 20 * 24 * 60 * 60_000
-const call_timeout_ms = 5 * 60_000
 
 export interface Source {
   send(leaving: Leaving): Promise<Sent>
   ask(instance: WantedInstance, migration: WantedMigration): Promise<Standing>
   abort(instance_id: string): Promise<void>
   stop(): Promise<void>
-}
-
-type ReplyOf<Type extends PeerReply['type']> = Extract<PeerReply, { type: Type }>
-
-/** Ends a conversation whose other end answers with something else than it was asked. */
-function must<Type extends PeerReply['type']>(reply: PeerReply, type: Type): ReplyOf<Type> {
-  if (reply.type !== type) throw new PeerLost(`the target’s agent answers "${reply.type}" to another question`)
-  return reply as ReplyOf<Type>
 }
 
 export function createSource(options: MoverOptions): Source {
@@ -47,7 +40,7 @@ export function createSource(options: MoverOptions): Source {
     use: (peer: Conversation, libvirt: Libvirt) => Promise<T>,
   ): Promise<T> {
     await using libvirt = await Libvirt.connect({ path })
-    const peer = await converse(options, { instance_id, migration, owner: await qemuUser(libvirt) })
+    const peer = await converse(options, { instance_id, migration, owner: qemuUser(libvirt) })
     open.add(peer)
     try {
       return await use(peer, libvirt)
@@ -72,12 +65,14 @@ export function createSource(options: MoverOptions): Source {
       const { started_at } = leaving
       const { model, flags } = await options.cpu()
       const host_cpu = { model, flags: [...flags] }
-      const offered = must(await peer.ask({ type: 'offer', xml, disks, started_at, host_cpu }), 'accepted')
+      const written = await sentConsole(options, instance.id)
+      const offer = { type: 'offer' as const, xml, disks, started_at, host_cpu, ...written.before }
+      const offered = must(await peer.ask(offer), 'accepted')
       signal.throwIfAborted()
       // A connection of its own: when it ends without a word, libvirt lets the guest go on here.
       await using leader = await Libvirt.connect({ path })
       const terms = { instance, migration, incremental: offered.incremental, unsafe: false }
-      return await lead(leaving, { peer, watch, leader, terms, xml: offered.xml })
+      return await lead(leaving, { peer, watch, leader, terms, xml: offered.xml, writtenSince: written.since })
     })
   }
 
@@ -88,6 +83,8 @@ export function createSource(options: MoverOptions): Source {
     readonly terms: Terms
     /** The domain as it will be there. */
     readonly xml: string
+    /** On its console, since the offer. */
+    writtenSince(): Promise<{ console?: string }>
   }
 
   async function lead(leaving: Leaving, at: Lead): Promise<Sent> {
@@ -105,8 +102,7 @@ export function createSource(options: MoverOptions): Source {
       const begun = { type: 'begun' as const, cookie: cookie.toString('base64'), unsafe: terms.unsafe }
       const ready = must(await peer.ask(begun), 'prepared')
       signal.throwIfAborted()
-      const { downtime_ms_max } = terms.migration
-      if (downtime_ms_max !== undefined) await watch.migration.setMaxDowntime(domain, downtime_ms_max)
+      await watch.migration.setMaxDowntime(domain, firstDowntime(terms.migration.downtime_ms_max))
       job.begin()
       performed = await leader.migration.perform3(domain, Buffer.from(ready.cookie, 'base64'), flags, params, {
         timeout_ms: perform_timeout_ms,
@@ -123,44 +119,14 @@ export function createSource(options: MoverOptions): Source {
       if (signal.aborted) throw signal.reason
       throw peer.gone.aborted ? new Failure(broken, { cause: error }) : error
     }
-    job.end()
-    await leaving.handingOver()
-    return await handOver(leaving, { ...at, terms }, performed.cookie, job)
-  }
-
-  /** Everything is sent, and the guest paused: whether it goes on there or here is the target's to say, once. */
-  async function handOver(
-    leaving: Leaving,
-    { peer, watch, leader, terms }: Lead,
-    cookie: Buffer,
-    job: { readonly postcopy: boolean; readonly last: MigrationProgress | null },
-  ): Promise<Sent> {
-    const domain = { uuid: leaving.instance.id }
-    const flags = flagsOf(terms)
-    const params = paramsOf(terms, peer.sockets)
-    let finished: ReplyOf<'finished'>
+    // With postcopy most of the memory goes over only now.
+    if (!job.postcopy) job.end()
     try {
-      finished = must(
-        await peer.ask({ type: 'performed', cookie: cookie.toString('base64'), cancelled: false }),
-        'finished',
-      )
-    } catch (error) {
-      return { outcome: 'unsure', reason: explain(error) }
+      await leaving.handingOver()
+      return await handOver(leaving.instance.id, { ...at, terms, log }, performed.cookie, job)
+    } finally {
+      job.end()
     }
-    const end = { timeout_ms: call_timeout_ms }
-    try {
-      await leader.migration.confirm3(domain, Buffer.from(finished.cookie, 'base64'), flags, params, !finished.ok, end)
-    } catch (error) {
-      // The target runs it: whatever libvirt here makes of that, it must not go on here. What is left goes as the host leaves it.
-      if (!finished.ok) throw error
-      log.warn({ error, instance: leaving.instance.id }, 'libvirt did not take in that a guest has moved')
-    }
-    if (!finished.ok) return { outcome: 'stayed', reason: finished.reason ?? 'The target could not start the guest.' }
-    const done = await watch.migration.jobStats(domain, jobStatsFlag.completed).catch((error: unknown) => {
-      log.debug({ error, instance: leaving.instance.id }, 'libvirt does not tell how the move was')
-      return null
-    })
-    return { outcome: 'switched', progress: done === null ? job.last : progressOf(done.values, job.postcopy) }
   }
 
   /** libvirt's check that the domain there is this one, to the guest. */
@@ -219,7 +185,10 @@ export function createSource(options: MoverOptions): Source {
 
   function sendCold(leaving: Leaving): Promise<Sent> {
     const { instance, migration } = leaving
-    return withPeer(instance.id, migration, peer => sendFiles(leaving, peer, arrivals, options.clock))
+    return withPeer(instance.id, migration, async peer => {
+      const { before } = await sentConsole(options, instance.id)
+      return sendFiles(leaving, before, peer, options)
+    })
   }
 }
 

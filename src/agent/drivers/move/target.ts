@@ -10,11 +10,12 @@ import type { RelayWord } from '../../peer/relay-words.ts'
 import { type Coming, Failure } from '../../ports.ts'
 import { explain } from '../libvirt/explain.ts'
 import { UnfitDomain } from '../libvirt/moved-domain.ts'
-import { createAnswers, type Expected, type Session } from './answers.ts'
+import { createAnswers, type Expected, PerhapsHere, type Session } from './answers.ts'
 import type { MoverOptions } from './mover.ts'
 import { socketsOf } from './terms.ts'
 
 export interface Target {
+  expectSoon(): void
   expect(coming: Coming): Promise<{ address: string }>
   isComing(instance_id: string): boolean
   dismiss(instance_id: string): Promise<void>
@@ -32,7 +33,7 @@ export function createTarget(options: MoverOptions): Target {
   /** Listens from the first that is expected to the last. */
   function listening(): { relay: Relay; port: Promise<number> } {
     if (relay !== null && !relay.relay.gone) return relay
-    const made = new Relay()
+    const made = new Relay(options.cache_dir)
     const port = made.until(word => (word.on === 'listening' ? word.port : undefined))
     relay = { relay: made, port }
     made.on('word', heard)
@@ -85,6 +86,10 @@ export function createTarget(options: MoverOptions): Target {
       say(session, await obey(of, session, request))
     } catch (error) {
       log.warn({ instance: id, error, asked: request.type }, 'a move to this host goes no further')
+      if (error instanceof PerhapsHere) {
+        relay?.relay.order({ do: 'hang_up', session: session.id })
+        return
+      }
       await giveUp(session)
       const reason = error instanceof Failure || error instanceof UnfitDomain ? error.message : explain(error)
       const cut = reason.slice(0, 2000)
@@ -112,6 +117,11 @@ export function createTarget(options: MoverOptions): Target {
   }
 
   return {
+    expectSoon() {
+      // Whether it can listen is asked when it is to.
+      listening().port.catch(() => undefined)
+    },
+
     async expect(coming) {
       const { migration, instance } = coming
       const { relay: through, port } = listening()

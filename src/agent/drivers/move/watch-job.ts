@@ -1,12 +1,13 @@
 /**
  * Looks after one live move while libvirt performs it: tells how far it is, goes over to postcopy when its time has come, and
- * has libvirt abort it when it is given up, or the target's agent is gone.
+ * has libvirt abort it when it is given up, or the target's agent is gone. A guest that changes too much is allowed a longer pause.
  */
 import { hasCode, type Libvirt } from '../../../lib/libvirt/index.ts'
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { MigrationProgress } from '../../../protocol/migration.ts'
 import type { Leaving, Log } from '../../ports.ts'
 import type { Conversation } from './conversation.ts'
+import { firstDowntime, nextDowntime } from './downtime.ts'
 import { progressOf } from './progress.ts'
 
 /** libvirt tells nothing of a move's progress by itself but when it begins with the memory anew. */
@@ -36,6 +37,7 @@ export function watchJob(options: {
   let postcopy = false
   let postcopy_due = false
   let over = true
+  let downtime_ms = firstDowntime(migration.downtime_ms_max)
 
   function after(delay_ms: number, run: () => void): void {
     const timer = clock.after(delay_ms, () => {
@@ -60,12 +62,21 @@ export function watchJob(options: {
     leaving.show(last)
     // Before there is memory under way QEMU does not take it.
     if (postcopy_due && !postcopy && last.memory_total_bytes > 0) await goOver()
+    else if (!postcopy) await allowLonger(values['memory_iteration'])
+  }
+
+  async function allowLonger(iteration: unknown): Promise<void> {
+    const next_ms = nextDowntime(downtime_ms, typeof iteration === 'number' ? iteration : 0, migration.downtime_ms_max)
+    if (next_ms === downtime_ms) return
+    await watch.migration.setMaxDowntime(domain, next_ms)
+    downtime_ms = next_ms
   }
 
   async function goOver(): Promise<void> {
     await leaving.handingOver()
     if (over) return
-    peer.relay.order({ do: 'outlive' })
+    const order = { do: 'outlive', migration: migration.id } as const
+    peer.relay.order({ ...order, lasting: true })
     postcopy = true
     try {
       await watch.migration.startPostCopy(domain)
@@ -73,6 +84,7 @@ export function watchJob(options: {
       // Not in that phase yet: QEMU has refused, and nothing has changed.
       if (!hasCode(error, 'operation_invalid', 'internal_error')) throw error
       postcopy = false
+      peer.relay.order({ ...order, lasting: false })
     }
   }
 

@@ -19,14 +19,15 @@ export interface ArrivalsOptions {
   readonly volumes: string
   /** Ends the names of files that are not whole yet. */
   readonly temporary: string
-  readonly direct_io: boolean
+  /** Rejects while the pool's folder is not there, as where it is not mounted. */
+  ready(): Promise<{ readonly direct_io: boolean }>
   readonly cache: ImageCache
   makeCdrom(path: string, disk: WantedDisk, show: ShowProgress, signal: AbortSignal): Promise<void>
 }
 
 type Kind = 'live' | 'cold'
 
-export function createArrivals({ volumes, temporary, direct_io, cache, makeCdrom }: ArrivalsOptions): Arrivals {
+export function createArrivals({ volumes, temporary, ready, cache, makeCdrom }: ArrivalsOptions): Arrivals {
   const pathOf = (disk: WantedDisk) => join(volumes, fileOf(disk))
   const arrivingPathOf = (disk: WantedDisk, kind: Kind) =>
     kind === 'live' ? pathOf(disk) : `${pathOf(disk)}.arriving${temporary}`
@@ -73,6 +74,7 @@ export function createArrivals({ volumes, temporary, direct_io, cache, makeCdrom
 
   return {
     async prepare(instance, copied, kind, show, signal) {
+      await ready()
       for (const disk of instance.disks) {
         const path = pathOf(disk)
         if (disk.role === 'cdrom') {
@@ -89,6 +91,7 @@ export function createArrivals({ volumes, temporary, direct_io, cache, makeCdrom
     },
 
     async fit(instance, sent, kind) {
+      await ready()
       let same = true
       for (const { volume_id, virtual_bytes, image } of sent) {
         const disk = find(instance, volume_id)
@@ -109,20 +112,17 @@ export function createArrivals({ volumes, temporary, direct_io, cache, makeCdrom
       return same
     },
 
-    files(instance, sent) {
-      return Promise.resolve(
-        sent.map(({ volume_id }) => {
-          const disk = find(instance, volume_id)
-          return {
-            volume_id,
-            path: arrivingPathOf(disk, 'cold'),
-            bytes_max: Math.ceil(sizeOf(disk) * 1.01) + tables_bytes,
-          }
-        }),
-      )
+    async files(instance, sent) {
+      await ready()
+      return sent.map(({ volume_id }) => {
+        const disk = find(instance, volume_id)
+        const bytes_max = Math.ceil(sizeOf(disk) * 1.01) + tables_bytes
+        return { volume_id, path: arrivingPathOf(disk, 'cold'), bytes_max }
+      })
     },
 
     async settle(instance, copied) {
+      await ready()
       const disks = disksIn(instance, copied)
       for (const disk of disks) await inspect(arrivingPathOf(disk, 'cold'), disk)
       for (const disk of disks) await rename(arrivingPathOf(disk, 'cold'), pathOf(disk))
@@ -130,6 +130,7 @@ export function createArrivals({ volumes, temporary, direct_io, cache, makeCdrom
     },
 
     async located(instance) {
+      const { direct_io } = await ready()
       const found: PreparedDisk[] = []
       for (const disk of instance.disks) {
         const path = pathOf(disk)

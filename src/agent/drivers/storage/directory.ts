@@ -7,7 +7,7 @@
  * Overlays name their image relative to themselves (../images/…), so that the pool can be moved or mounted elsewhere.
  */
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
+import { copyFile, link, mkdir, open as openFile, readdir, rm, statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { WantedDisk, WantedInstance } from '../../../protocol/wanted.ts'
 import { type Arrivals, Failure, type Log, type PreparedDisk, type ShowProgress, type Storage } from '../../ports.ts'
@@ -50,6 +50,11 @@ export interface PoolRoom {
   free_bytes: number
 }
 
+/** What was found out of the folder when it was there first. */
+export interface Opened {
+  readonly direct_io: boolean
+}
+
 export interface DirectoryPool extends Storage {
   room(): Promise<PoolRoom>
   /** For instances that come from another host, or go to one. */
@@ -59,14 +64,22 @@ export interface DirectoryPool extends Storage {
 export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<DirectoryPool> {
   const { directory, source, log } = options
   const volumes = join(directory, 'volumes')
-  await mkdir(volumes, { recursive: true, mode: 0o711 })
   const temporary = temporaryOf(options.host_id)
-  for (const name of await readdir(volumes)) {
-    // Without a host's name: of an older Croft, which shared with nobody.
-    if (name.includes(temporary) || /^[^.]*(\.(qcow2|iso))?\.new/.test(name))
-      await rm(join(volumes, name), { force: true })
+  let opened: Promise<Opened> | null = null
+
+  /** Before anything is written here, and before anything is said not to be here: where a pool is not mounted is an empty folder. */
+  async function ready(): Promise<Opened> {
+    await options.mark?.check()
+    opened ??= open(volumes, temporary).catch((error: unknown) => {
+      opened = null
+      throw error
+    })
+    return opened
   }
-  const direct_io = await takesDirectIo(volumes, temporary)
+  await ready().catch((error: unknown) => {
+    if (!(error instanceof Failure)) throw error
+    log.error({ error, directory }, 'nothing is done in the pool until it is there')
+  })
   const cache = createImageCache({
     directory: join(directory, 'images'),
     source,
@@ -83,6 +96,7 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
     show: ShowProgress,
     signal: AbortSignal,
   ): Promise<PreparedDisk> {
+    const { direct_io } = await ready()
     const path = join(volumes, fileOf(disk))
     if (disk.role === 'cdrom') {
       if (!(await exists(path))) await makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal)
@@ -98,12 +112,11 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
     arrivals: createArrivals({
       volumes,
       temporary,
-      direct_io,
+      ready,
       cache,
       makeCdrom: (path, disk, show, signal) => makeCdrom({ path, fresh: path + temporary }, disk, cache, show, signal),
     }),
     async prepare(instance: WantedInstance, show, signal, made = []) {
-      await options.mark?.check()
       const prepared: PreparedDisk[] = []
       for (const disk of instance.disks) {
         prepared.push(await prepareDisk(disk, made.includes(disk.volume_id), show, signal))
@@ -111,10 +124,12 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       return prepared
     },
     async remove(disks) {
+      if (disks.length > 0) await ready()
       for (const disk of disks) await rm(join(volumes, fileOf(disk)), { force: true })
       if (disks.length > 0) await syncDirectory(volumes)
     },
     async present(volume_ids) {
+      await ready()
       const there: string[] = []
       for (const volume_id of volume_ids) {
         if (await exists(join(volumes, fileOf({ volume_id, role: 'data' })))) there.push(volume_id)
@@ -122,7 +137,7 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       return there
     },
     async room() {
-      const { blocks, bavail, bsize } = await statfs(volumes)
+      const { blocks, bavail, bsize } = await statfs(directory)
       const [total_bytes, free_bytes] = [blocks * bsize, bavail * bsize]
       return {
         total_gib: Math.floor(total_bytes / gib),
@@ -132,6 +147,17 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       }
     },
   }
+}
+
+/** Removes what this host left half made before. */
+async function open(volumes: string, temporary: string): Promise<Opened> {
+  await mkdir(volumes, { recursive: true, mode: 0o711 })
+  for (const name of await readdir(volumes)) {
+    // Without a host's name: of an older Croft, which shared with nobody.
+    if (name.includes(temporary) || /^[^.]*(\.(qcow2|iso))?\.new/.test(name))
+      await rm(join(volumes, name), { force: true })
+  }
+  return { direct_io: await takesDirectIo(volumes, temporary) }
 }
 
 function lost(path: string): Failure {
@@ -231,7 +257,7 @@ async function imagesInUse(volumes: string, log: Log): Promise<ReadonlySet<strin
 async function takesDirectIo(directory: string, temporary: string): Promise<boolean> {
   const probe = join(directory, `probe${temporary}`)
   try {
-    await (await open(probe, constants.O_CREAT | constants.O_RDWR | constants.O_DIRECT, 0o600)).close()
+    await (await openFile(probe, constants.O_CREAT | constants.O_RDWR | constants.O_DIRECT, 0o600)).close()
     return true
   } catch (error) {
     if (isCode(error, 'EINVAL')) return false

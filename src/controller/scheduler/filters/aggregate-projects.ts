@@ -4,6 +4,7 @@ import type { AggregateSnapshot, HostSnapshot, PlacementAsked } from '../snapsho
 
 export const aggregateProjects: Filter = {
   fault: 'kept for other projects',
+  remedy: 'add a host that is not kept for others',
   refuses: (host, _, asked) => keeper(host, asked) !== undefined,
   why: (host, _, asked) => `is in the aggregate ${keeper(host, asked)?.name}, which is kept for other projects`,
 }

@@ -3,7 +3,8 @@ import type { Filter } from '../filter.ts'
 
 export const askedHost: Filter = {
   fault: 'not the host that was asked for',
+  remedy: 'name another host, or none',
   applies: asked => asked.host_id !== null,
   refuses: (host, _, asked) => asked.host_id !== host.id,
-  why: () => 'another host was asked for',
+  why: () => 'is not the host that was asked for',
 }

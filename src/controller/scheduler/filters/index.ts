@@ -71,3 +71,14 @@ export function inWords(filter: string): string {
   const [kind, name] = filter.split(':', 2)
   return filters[filter]?.fault ?? (kind === 'module' ? `refused by the module ${name}` : filter)
 }
+
+const room = 'choose a smaller flavor, free some room, or add a host'
+
+/** What to do, as a sentence: of the reasons that come first, two at most. Without any there is no host. */
+export function whatHelps(reasons: readonly string[]): string {
+  // Those that are left out on purpose, such as the one that it leaves, are no reason to do anything.
+  const telling = reasons.filter(filter => filter !== 'excluded')
+  const remedies = new Set(telling.map(filter => filters[filter]?.remedy ?? room))
+  const text = remedies.size === 0 ? room : [...remedies].slice(0, 2).join('; or ')
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}

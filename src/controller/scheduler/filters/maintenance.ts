@@ -3,6 +3,7 @@ import type { Filter } from '../filter.ts'
 
 export const maintenance: Filter = {
   fault: 'in maintenance',
+  remedy: 'wait until the maintenance is over',
   refuses: host => host.maintenance,
   why: () => 'is in maintenance',
 }

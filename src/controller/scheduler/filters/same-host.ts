@@ -1,12 +1,16 @@
-/** Only the host that has all instances with which it shall be. */
+/** Only the host that has all instances with which it shall be; of one that is placed anew, these may be gone since, and then it goes anywhere. */
 import type { Filter } from '../filter.ts'
 
 export const sameHost: Filter = {
   fault: 'not where the instances are that it shall be with',
+  remedy: 'leave out --same-as',
   applies: asked => (asked.same_as?.length ?? 0) > 0,
-  refuses: (host, _, asked) => asked.around?.same_hosts?.size !== 1 || !asked.around.same_hosts.has(host.id),
+  refuses(host, _, { around }) {
+    const size = around?.same_hosts?.size ?? 0
+    return size > 0 && !(size === 1 && around?.same_hosts?.has(host.id))
+  },
   why: (_, __, asked) =>
     (asked.around?.same_hosts?.size ?? 0) > 1
-      ? 'the instances that it shall be with are on several hosts'
-      : 'the instances that it shall be with are elsewhere',
+      ? 'cannot have all the instances that it shall be with: they are on several hosts'
+      : 'does not have the instances that it shall be with',
 }

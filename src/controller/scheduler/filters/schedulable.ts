@@ -3,6 +3,7 @@ import type { Filter } from '../filter.ts'
 
 export const schedulable: Filter = {
   fault: 'takes no new instances',
+  remedy: 'let a host take new instances again (croft host update --schedulable)',
   refuses: host => !host.schedulable,
   why: () => 'takes no new instances: it was set so',
 }

@@ -2,7 +2,8 @@
  * What is said to spice-vdagent in the guest, over the main connection: texts of the clipboard, and the size of its screen
  * (spice-protocol, "vd_agent.h"). A guest says what it likes here: it is bounded, and it never reads this computer's clipboard by itself.
  */
-import { Bytes, joined, type Outlet, pack, u32 } from './bytes.ts'
+import { joined } from '../../../sdk/joined.ts'
+import { Bytes, type Outlet, pack, u32 } from './bytes.ts'
 
 const message = { start: 106, data: 107, token: 108 }
 const kinds = { monitors: 2, clipboard: 4, capabilities: 6, grab: 7, request: 8, release: 9 }
@@ -68,7 +69,7 @@ export class Agent {
     this.#parts.push(taken)
     this.#bytes += taken.length
     if (this.#bytes < 20) return
-    const all = joined(...this.#parts)
+    const all = joined(this.#parts)
     const head = new Bytes(all)
     head.u32()
     const kind = head.u32()
@@ -91,7 +92,7 @@ export class Agent {
   /** Offers a text to the guest, which asks for it when somebody pastes there. */
   offer(text: string): void {
     this.#offered = text
-    this.#say(kinds.grab, joined(this.#selection(), pack(u32(utf8))))
+    this.#say(kinds.grab, joined([this.#selection(), pack(u32(utf8))]))
   }
 
   resize(size: { width: number; height: number }): void {
@@ -113,7 +114,7 @@ export class Agent {
     }
     if (kind === kinds.grab) {
       while (body.left >= 4) {
-        if (body.u32() === utf8) return this.#say(kinds.request, joined(this.#selection(), pack(u32(utf8))))
+        if (body.u32() === utf8) return this.#say(kinds.request, joined([this.#selection(), pack(u32(utf8))]))
       }
     } else if (kind === kinds.request) this.#answer()
     else if (kind === kinds.clipboard && body.u32() === utf8 && body.left <= text_bytes_max) {
@@ -123,14 +124,14 @@ export class Agent {
 
   #answer(): void {
     const text = new TextEncoder().encode(this.#offered).slice(0, text_bytes_max)
-    this.#say(kinds.clipboard, joined(this.#selection(), pack(u32(utf8)), text))
+    this.#say(kinds.clipboard, joined([this.#selection(), pack(u32(utf8)), text]))
   }
 
   #selection = () => (this.#caps & (1 << caps.selection) ? pack(u32(0)) : new Uint8Array())
 
   #say(kind: number, body: Uint8Array): void {
     if (!this.#is_there) return
-    const whole = joined(pack(u32(1), u32(kind), u32(0), u32(0), u32(body.length)), body)
+    const whole = joined([pack(u32(1), u32(kind), u32(0), u32(0), u32(body.length)), body])
     for (let at = 0; at < whole.length; at += chunk_bytes_max) this.#waiting.push(whole.slice(at, at + chunk_bytes_max))
     this.#flush()
   }

@@ -2,7 +2,8 @@
  * One connection of SPICE's over a WebSocket: shakes hands, then hands on whole messages, and answers what is asked for the connection's
  * own sake (spice-protocol, "Link", "Common messages"). What messages mean is its user's to know.
  */
-import { Bytes, joined, pack, u16, u32, u8 } from './bytes.ts'
+import { joined } from '../../../sdk/joined.ts'
+import { Bytes, pack, u16, u32, u8 } from './bytes.ts'
 import { consoleClosed } from '../../../model/console.ts'
 import { emptyTicket } from './ticket.ts'
 
@@ -45,7 +46,6 @@ export class SpiceChannel {
   constructor(asked: ChannelAsked) {
     this.#asked = asked
     const { socket } = asked
-    socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => socket.send(linkMessage(asked)))
     socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => {
       this.#parts.push(new Uint8Array(data))
@@ -64,7 +64,7 @@ export class SpiceChannel {
 
   send(type: number, body: Uint8Array = new Uint8Array()): void {
     const { socket } = this.#asked
-    if (socket.readyState === socket.OPEN) socket.send(joined(pack(u16(type), u32(body.length)), body))
+    if (socket.readyState === socket.OPEN) socket.send(joined([pack(u16(type), u32(body.length)), body]))
   }
 
   #reply(): boolean {
@@ -83,12 +83,7 @@ export class SpiceChannel {
     const [commons, own] = [body.u32(), body.u32()]
     body.at = body.u32() + commons * 4
     const caps = own > 0 ? body.u32() : 0
-    this.#asked.socket.send(
-      joined(
-        pack(u32(auth_spice)),
-        emptyTicket(key, bytes => crypto.getRandomValues(bytes)),
-      ),
-    )
+    this.#asked.socket.send(joined([pack(u32(auth_spice)), emptyTicket(key, bytes => crypto.getRandomValues(bytes))]))
     this.#step = () => this.#outcome(caps)
     return true
   }
@@ -150,7 +145,7 @@ export class SpiceChannel {
   }
 
   #whole(): Uint8Array {
-    if (this.#parts.length !== 1) this.#parts.splice(0, this.#parts.length, joined(...this.#parts))
+    if (this.#parts.length !== 1) this.#parts.splice(0, this.#parts.length, joined(this.#parts))
     return this.#parts[0] ?? new Uint8Array()
   }
 }
@@ -160,5 +155,5 @@ function linkMessage({ name, session, caps }: ChannelAsked): Uint8Array<ArrayBuf
   const counts = [u32(1), u32(1), u32(18)]
   const body = pack(u32(session), u8(channelType[name]), u8(0), ...counts, ...words.map(u32))
   const head = pack(...[0x52, 0x45, 0x44, 0x51].map(u8), u32(2), u32(2), u32(body.length))
-  return joined(head, body)
+  return joined([head, body])
 }

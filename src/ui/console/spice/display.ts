@@ -3,7 +3,8 @@
  * screens QEMU tells as pictures put somewhere (DRAW_COPY); what only a QXL card would draw besides is not known here. Pictures are
  * asked for packed by LZ or not at all: everything else is for slower lines than a browser's, and much to get wrong.
  */
-import { type Bytes, joined, pack, u32, u8 } from './bytes.ts'
+import { joined } from '../../../sdk/joined.ts'
+import { type Bytes, pack, u32, u8 } from './bytes.ts'
 import type { SpiceChannel } from './channel.ts'
 import { type Picture, unpackLz, upsideDown } from './lz.ts'
 
@@ -49,7 +50,7 @@ export class Display {
     if (!(caps & (1 << cap_preferred_compression))) throw new Error('its SPICE is too old for a page')
     channel.send(message.preferred, pack(u8(compression_lz)))
     // No cache and no dictionary: what is sent is whole.
-    channel.send(message.init, joined(pack(u8(0)), new Uint8Array(8), pack(u8(0), u32(0))))
+    channel.send(message.init, joined([pack(u8(0)), new Uint8Array(8), pack(u8(0), u32(0))]))
   }
 
   hear(type: number, body: Bytes): void {

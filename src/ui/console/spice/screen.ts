@@ -4,9 +4,11 @@
  */
 import type { ConsoleTicket } from '../../../api/console.ts'
 import { consoleClosed } from '../../../model/console.ts'
-import { keyNamed, keyOf } from '../keys.ts'
+import { keyNamed } from '../keys.ts'
 import { pictureOf } from '../picture-of.ts'
-import { type ConsoleAsked, type ConsoleSession, type Scale, socketUrl } from '../session.ts'
+import type { ConsoleAsked, ConsoleSession, Scale } from '../session.ts'
+import { lost_code, openSocket } from '../socket.ts'
+import { Typist } from '../typist.ts'
 import { Agent } from './agent.ts'
 import { type Bytes, pack, u16 } from './bytes.ts'
 import { type ChannelName, channelType, SpiceChannel } from './channel.ts'
@@ -14,8 +16,9 @@ import { Cursor } from './cursor.ts'
 import { Display, displayCaps } from './display.ts'
 import { Inputs } from './inputs.ts'
 
-/** A keyboard of QEMU's has room for a few keys, and nothing tells when there is some again. */
-const key_ms = 12
+/** For the main connection's own word on why another one ended. */
+const last_words_ms = 12
+const on_windows = navigator.platform.startsWith('Win')
 const resize_settles_ms = 250
 const client_mode = 2
 const main = { attach: 104, mouse_mode: 105 }
@@ -37,6 +40,7 @@ class SpiceScreen {
   readonly #main: SpiceChannel
   readonly #sockets: WebSocket[] = []
   readonly #over = new AbortController()
+  readonly #typist = new Typist((code, is_down) => void this.#inputs?.key(code, is_down), navigator.platform)
   #inputs: Inputs | null = null
   #session = 0
   #begun = false
@@ -50,8 +54,11 @@ class SpiceScreen {
     this.#asked = asked
     this.#further = further
     this.#scale = asked.scale
+    this.#typist.layout = asked.layout
     const { place, label, events } = asked
     this.#canvas.tabIndex = 0
+    // In a line of text there would be room for what hangs below it.
+    this.#canvas.style.display = 'block'
     this.#canvas.setAttribute('aria-label', label)
     place.replaceChildren(this.#canvas)
     this.#cursor = new Cursor(this.#canvas)
@@ -75,7 +82,7 @@ class SpiceScreen {
 
   session(): ConsoleSession {
     return {
-      type: (text, signal) => this.#type(text, signal),
+      type: (text, signal, keyboard) => this.#typist.type(text, AbortSignal.any([signal, this.#over.signal]), keyboard),
       press: keys => {
         const codes = keys.map(key => keyNamed(key).code ?? '')
         for (const code of codes) this.#inputs?.key(code, true)
@@ -87,6 +94,9 @@ class SpiceScreen {
         this.#scale = next
         this.#fit()
       },
+      setLayout: next => {
+        this.#typist.layout = next
+      },
       // Who sits there by SPICE types: see the controller's mustHaveSpice.
       setViewOnly: () => undefined,
       offerClipboard: text => this.#agent.offer(text),
@@ -96,7 +106,7 @@ class SpiceScreen {
   }
 
   #socket(url: string): WebSocket {
-    const socket = new WebSocket(socketUrl(url), ['binary'])
+    const socket = openSocket(url, () => this.#end(lost_code, ''))
     this.#sockets.push(socket)
     return socket
   }
@@ -170,7 +180,7 @@ class SpiceScreen {
     socket.addEventListener('close', ({ code, reason }) => {
       const own = code === consoleClosed.unavailable || code === consoleClosed.malformed
       if (own) this.#end(code, reason)
-      else window.setTimeout(() => this.#end(consoleClosed.gone, ''), key_ms)
+      else window.setTimeout(() => this.#end(consoleClosed.gone, ''), last_words_ms)
     })
   }
 
@@ -210,7 +220,11 @@ class SpiceScreen {
     }
     canvas.addEventListener('keydown', keys(true), { signal })
     canvas.addEventListener('keyup', keys(false), { signal })
-    canvas.addEventListener('blur', () => this.#inputs?.releaseAll(), { signal })
+    const letGo = () => {
+      this.#inputs?.releaseAll()
+      this.#typist.forget()
+    }
+    canvas.addEventListener('blur', letGo, { signal })
     canvas.addEventListener('contextmenu', event => event.preventDefault(), { signal })
     const pointer = (event: PointerEvent) => this.#pointer(event)
     for (const name of ['pointermove', 'pointerdown', 'pointerup'] as const) {
@@ -219,29 +233,16 @@ class SpiceScreen {
     canvas.addEventListener('wheel', event => this.#wheel(event), { signal, passive: false })
   }
 
-  /** Keys of screens and input methods have no code: they come as characters, and are pressed as on a US keyboard. */
-  #key({ code, key, repeat }: KeyboardEvent, is_down: boolean): boolean {
+  /** Keys of screens and input methods have no code: they come as characters. */
+  #key(event: KeyboardEvent, is_down: boolean): boolean {
     if (!this.#inputs) return false
-    if (this.#inputs.key(code, is_down)) return true
-    if (is_down && !repeat && Array.from(key).length === 1) this.#press(key)
-    return false
-  }
-
-  #press(character: string): void {
-    const { code, shift } = keyOf(character)
-    if (code === null) return
-    if (shift) this.#inputs?.key('ShiftLeft', true)
-    this.#inputs?.key(code, true)
-    this.#inputs?.key(code, false)
-    if (shift) this.#inputs?.key('ShiftLeft', false)
-  }
-
-  async #type(text: string, signal: AbortSignal): Promise<void> {
-    for (const character of text.replaceAll('\r\n', '\n')) {
-      if (signal.aborted || this.#over.signal.aborted) return
-      this.#press(character)
-      await new Promise(resolve => setTimeout(resolve, 4 * key_ms))
+    // Windows tells of AltGr as of Ctrl and of it: the guest has one key for that.
+    if (is_down && event.key === 'AltGraph' && on_windows) this.#inputs.key('ControlLeft', false)
+    if (this.#typist.hear(event) || this.#inputs.key(event.code, is_down)) return true
+    if (is_down && !event.repeat && Array.from(event.key).length === 1) {
+      void this.#typist.type(event.key, this.#over.signal)
     }
+    return false
   }
 
   #pointer(event: PointerEvent): void {

@@ -52,25 +52,27 @@ function array(path, number) {
   }
 }
 
-function string(result, letter, code) {
+# Takes what is between quotes and backslashes whole: letter by letter is slow under emulation.
+function string(result, rest, letter, code) {
   result = ""
   position++
-  while (position <= length(text)) {
+  while (match(rest = substr(text, position), /["\\]/)) {
+    result = result substr(rest, 1, RSTART - 1)
+    position += RSTART
+    letter = substr(rest, RSTART, 1)
+    if (letter == "\"") return result
     letter = substr(text, position++, 1)
-    if (letter == "\"") break
-    if (letter == "\\") {
-      letter = substr(text, position++, 1)
-      if (letter == "n") letter = "\n"
-      else if (letter == "t") letter = " "
-      else if (letter == "r" || letter == "b" || letter == "f") letter = ""
-      else if (letter == "u") {
-        code = hex(substr(text, position, 4))
-        position += 4
-        letter = code > 0 && code < 128 ? sprintf("%c", code) : "?"
-      }
+    if (letter == "n") letter = "\n"
+    else if (letter == "t") letter = " "
+    else if (letter == "r" || letter == "b" || letter == "f") letter = ""
+    else if (letter == "u") {
+      code = hex(substr(text, position, 4))
+      position += 4
+      letter = code > 0 && code < 128 ? sprintf("%c", code) : "?"
     }
     result = result letter
   }
+  position = length(text) + 1
   return result
 }
 

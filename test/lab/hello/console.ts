@@ -9,20 +9,21 @@ import { once } from 'node:events'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { inflateSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
 import { WebSocket } from 'ws'
-import { consoleRoutes } from '../../src/api/console.ts'
-import { instanceRoutes } from '../../src/api/instance.ts'
-import { provideText } from '../../src/lib/rfb-clipboard.ts'
-import { type Bed, createBed, type Host } from './bed/bed.ts'
-import { Cloud, controller_url } from './bed/cloud.ts'
-import { imageCache } from './bed/image-cache.ts'
-import { Vnc } from '../support/vnc.ts'
+import { consoleRoutes } from '../../../src/api/console.ts'
+import { instanceRoutes } from '../../../src/api/instance.ts'
+import { provideText } from '../../../src/lib/rfb-clipboard.ts'
+import type { Host } from '../bed/bed.ts'
+import { type Cloud, controller_url } from '../bed/cloud.ts'
+import { world } from './world.ts'
+import { imageCache } from '../bed/image-cache.ts'
+import { Vnc } from '../../support/vnc.ts'
 
 /** Checked in: a real guest's screen, as people see it. */
-const picture = path.join(import.meta.dirname, '../../docs/pictures/console-guest.png')
+const picture = path.join(import.meta.dirname, '../../../docs/pictures/console-guest.png')
 
 interface Canvas {
   width: number
@@ -40,21 +41,13 @@ function drawn(but: string): string {
   return shown === but ? '' : shown
 }
 
-let bed: Bed
 let host: Host
 let cloud: Cloud
 let id: string
 
 before(async () => {
-  await imageCache()
-  bed = await createBed()
-  host = await bed.addHost('alpha')
-  cloud = new Cloud(host)
-  await cloud.must('up')
-  id = (await cloud.instance('hello')).id
-  await cloud.logged(id, /TINY READY/)
+  ;({ host, cloud, id } = await world())
 })
-after(() => bed?.close())
 
 async function open(body: { kind: 'serial' | 'graphical'; view_only?: boolean; replay_bytes?: number }) {
   const client = await cloud.client()

@@ -6,11 +6,12 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { hostRoutes } from '../../src/api/host.ts'
 import { instanceRoutes } from '../../src/api/instance.ts'
-import { type Bed, createBed, type Host } from './bed/bed.ts'
-import { Cloud } from './bed/cloud.ts'
-import { imageCache } from './bed/image-cache.ts'
-import { bootSysvinit, haveSysvinit } from './bed/services.ts'
-import { leftInTheEnd, qemuPids } from './bed/traces.ts'
+import { type Bed, createBed, type Host } from '../lab/bed/bed.ts'
+import { Cloud } from '../lab/bed/cloud.ts'
+import { imageCache } from '../lab/bed/image-cache.ts'
+import { bootSysvinit, haveSysvinit } from '../lab/bed/services.ts'
+import { leftInTheEnd, qemuPids } from '../lab/bed/traces.ts'
+import { eventually } from '../support/eventually.ts'
 
 let bed: Bed
 let alpha: Host
@@ -144,9 +145,24 @@ void test('a power cut of the second host: its guest is unknown, not off, and co
   await cloud.mustSsh(address, `ping -c5 -W2 ${there}`)
 })
 
-void test('purged, nothing is left there; and the host can go', async () => {
+void test('purged, nothing is left there; and the host leaves, with all that Croft put there', async () => {
   const { addresses } = await cloud.instance('away')
   await cloud.must('instance', 'delete', 'away', '--purge', '--wait')
   assert.deepEqual(await leftInTheEnd(beta, away, addresses[0]?.port_id ?? away), [])
-  await cloud.must('host', 'remove', 'beta')
+  const { id } = await hostNamed('beta')
+  const said = await new Cloud(beta).must('host', 'leave')
+  assert.match(said, /^This machine is no host any more\.\n(Still there: \S+\/locks: [^\n]+\n)?$/)
+  const [files, running, tls] = await Promise.all([
+    beta.must(['find', '/var/lib/croft/agent', '-type', 'f']),
+    beta.must(['ps', '-axo', 'args']),
+    beta.must(['ovs-vsctl', 'get-ssl']),
+  ])
+  assert.equal(files.trim(), '')
+  assert.doesNotMatch(running, /src\/agent\/|ovn-controller/)
+  assert.equal(tls.trim(), '')
+  // Its ovn-controller was ended without a word to the southbound database.
+  await eventually(async () => {
+    const chassis = await alpha.must(['ovn-sbctl', '--no-leader-only', '--columns=name', 'list', 'Chassis'])
+    assert(!chassis.includes(id), chassis)
+  }, 90_000)
 })

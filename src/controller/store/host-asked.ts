@@ -1,0 +1,32 @@
+/** Which hosts are asked for: conditions on the rows that `host.list` reads, by their names there. */
+import { type RawBuilder, sql } from 'kysely'
+import type { HostAvailability } from '../../model/host-state.ts'
+
+export interface HostsAsked {
+  name?: string | undefined
+  cluster_id?: string | undefined
+  aggregate_id?: string | undefined
+  availability?: HostAvailability | undefined
+  attention?: boolean | undefined
+}
+
+/** As hostAvailability (model/host-state.ts) tells it of a row. */
+const availability = sql<HostAvailability>`case
+  when a.fenced_by is not null then 'fenced' when a.dead_at is not null then 'dead' when a.asked_at is not null then 'suspect'
+  when a.cause = 'late' and h.session_controller_id is not null then 'late' when a.host_id is not null then 'silent'
+  when x.host_id is not null then 'maintenance' when h.session_controller_id is not null then 'up' else 'silent' end`
+
+const attention = sql<boolean>`(h.session_controller_id is null or h.foreign_domains::text <> '[]'
+  or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id))`
+
+export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
+  const { name, cluster_id, aggregate_id } = asked
+  return [
+    name !== undefined && sql<boolean>`h.name = ${name}`,
+    cluster_id !== undefined && sql<boolean>`h.cluster_id = ${cluster_id}`,
+    aggregate_id !== undefined &&
+      sql<boolean>`exists (select from aggregate_host g where g.host_id = h.id and g.aggregate_id = ${aggregate_id})`,
+    asked.availability !== undefined && sql<boolean>`${availability} = ${asked.availability}`,
+    asked.attention !== undefined && sql<boolean>`${attention} = ${asked.attention}`,
+  ].filter(condition => condition !== false)
+}

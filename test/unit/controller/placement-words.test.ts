@@ -1,0 +1,24 @@
+/** What is said of placements: each filter and weight in the documents, and what helps in a refusal. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { filters, whatHelps } from '../../../src/controller/scheduler/filters/index.ts'
+
+test('docs/placement.md names every filter, and none that there is not', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../../docs/placement.md'), 'utf8')
+  const table = text.slice(text.indexOf('| Filter |'), text.indexOf('## What is liked'))
+  const rows = table.split('\n').flatMap(row => row.split('|')[1] ?? [])
+  const named = rows.flatMap(cell => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name))
+  assert.deepEqual(named.sort(), Object.keys(filters).sort())
+})
+
+test('a refusal says what helps for its reasons, and speaks of room only where room is short', () => {
+  assert.equal(whatHelps(['memory', 'vcpus']), 'Choose a smaller flavor, free some room, or add a host.')
+  assert.equal(whatHelps([]), 'Choose a smaller flavor, free some room, or add a host.')
+  assert.equal(
+    whatHelps(['asked_host', 'maintenance', 'zone']),
+    'Name another host, or none; or wait until the maintenance is over.',
+  )
+  assert.match(whatHelps(['shared_pool']), /^Use a storage pool that several hosts share/)
+})
