@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, globSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { ensurePackages } from '../src/host/packages.ts'
+import { code_cache } from '../src/host/services/node.ts'
 import { scratch } from '../test/support/scratch.ts'
 import type { Counts } from './tally.ts'
 
@@ -114,7 +115,8 @@ function yieldTo(session: number, niceness: number): void {
 /** Runs in a process group of its own, so that a tier out of time goes whole, and only it. */
 function runWhole(argv: string[], limit_ms: number, { output = 'inherit', niceness = 0 }: Way = {}): Promise<Outcome> {
   const [program = '', ...args] = niceness > 0 ? ['nice', '-n', String(niceness), ...argv] : argv
-  const child = spawn(program, args, { cwd: root, stdio: ['ignore', output, output], detached: true })
+  const env = { ...process.env, NODE_COMPILE_CACHE: code_cache }
+  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', output, output], detached: true })
   running.add(child)
   if (child.pid !== undefined && niceness > 0) yieldTo(child.pid, niceness)
   let late = false

@@ -23,6 +23,7 @@ export const packages: readonly Package[] = [
   { name: 'ovn-central', why: 'the databases of the logical networks', roles: ['controller'] },
   { name: 'libvirt-daemon', why: 'runs guests', roles: ['host'] },
   { name: 'libvirt-daemon-driver-qemu', why: "libvirt's driver for QEMU", roles: ['host'] },
+  { name: 'libvirt-clients', why: 'virsh, for a look by hand at what libvirt has', roles: ['host'] },
   {
     name: 'libvirt-daemon-system',
     why: "libvirt's service, user and AppArmor profile",

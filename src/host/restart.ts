@@ -32,10 +32,16 @@ export async function restart(
     const { service } = definition
     show(service.description)
     await definition.prepare()
-    const runs = (await manager.status()).some(({ name, state }) => name === service.name && state !== 'stopped')
+    const runsAs = async () =>
+      (await manager.status()).find(({ name, state }) => name === service.name && state !== 'stopped')
+    const was = await runsAs()
     // In one act of who runs it: whoever is cut off here, as with a terminal that closes, leaves it neither stopped nor forgotten. One that
-    // does not start so may do when it is run as it is to be now; that says what is wrong with it otherwise.
-    if (runs) await manager.restart(service.name).catch(() => undefined)
+    // does not start so may do when it is run as it is to be now; that says what is wrong with it otherwise. One that still runs as before
+    // has not been restarted.
+    if (was !== undefined)
+      await manager.restart(service.name).catch(async (error: unknown) => {
+        if (was.pid !== null && (await runsAs())?.pid === was.pid) throw error
+      })
     await manager.start(service)
   })
 }

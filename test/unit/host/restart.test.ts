@@ -15,6 +15,9 @@ let config: Config
 const told: string[] = []
 const running = new Set(['croft-agent', 'croft-libvirtd'])
 
+/** Whether what is restarted ends, and then does not start; undefined: all is well. */
+let ends: boolean | undefined
+
 const stateOf = (name: string): ServiceStatus => ({
   ...{ name, description: name, pid: 1, restarts: 0, last_end: null, log_file: '' },
   state: running.has(name) ? 'running' : 'stopped',
@@ -33,7 +36,9 @@ const manager: ServiceManager = {
   },
   async restart(name) {
     told.push(`restart ${name}`)
-    return stateOf(name)
+    if (ends === undefined) return stateOf(name)
+    if (ends) running.delete(name)
+    throw new Error('not restarted')
   },
   status: async () => [...running].map(stateOf),
   said: async () => '',
@@ -65,4 +70,14 @@ void test('the agent begins anew, and nothing beside it', async () => {
   running.delete('croft-agent')
   await restart(config, 'agent', parts)
   assert.deepEqual(told, ['start croft-agent'])
+})
+
+void test('what ended and did not start again is started as it is to be now; what never ended is not said to be new', async () => {
+  told.length = 0
+  ends = true
+  await restart(config, 'agent', parts)
+  assert.deepEqual(told.splice(0), ['restart croft-agent', 'start croft-agent'])
+  ends = false
+  await assert.rejects(restart(config, 'agent', parts), /not restarted/)
+  assert.deepEqual(told, ['restart croft-agent'])
 })
