@@ -42,6 +42,8 @@ export const packages: readonly Package[] = [
   { name: 'ipmitool', why: 'cuts the power of hosts that are lost, by IPMI', roles: ['controller'] },
   { name: 'genisoimage', why: 'writes config drives', roles: ['host'] },
   { name: 'procps', why: 'lets tests set kernel parameters of their namespaces', roles: ['test'] },
+  { name: 'iputils-ping', why: 'lets tests see which packets pass', roles: ['test'] },
+  { name: 'openssl', why: 'lets tests make and read keys and certificates by other means than Croft', roles: ['test'] },
   { name: 'libxml2-utils', why: "lets tests hold domain XML to libvirt's schema (xmllint)", roles: ['test'] },
   { name: 'openipmi', why: 'lets tests cut power by IPMI (ipmi_sim)', roles: ['test'] },
   { name: 'chromium', why: 'lets tests use the web UI as people do', roles: ['test'] },
