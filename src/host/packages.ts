@@ -43,6 +43,8 @@ export const packages: readonly Package[] = [
   { name: 'genisoimage', why: 'writes config drives', roles: ['host'] },
   { name: 'procps', why: 'lets tests set kernel parameters of their namespaces', roles: ['test'] },
   { name: 'iputils-ping', why: 'lets tests see which packets pass', roles: ['test'] },
+  { name: 'busybox', why: "lets tests run the guests' own scripts, and answer them by DHCP", roles: ['test'] },
+  { name: 'python3', why: 'lets tests run what waits for children that are not its own', roles: ['test'] },
   { name: 'openssl', why: 'lets tests make and read keys and certificates by other means than Croft', roles: ['test'] },
   { name: 'libxml2-utils', why: "lets tests hold domain XML to libvirt's schema (xmllint)", roles: ['test'] },
   { name: 'openipmi', why: 'lets tests cut power by IPMI (ipmi_sim)', roles: ['test'] },
