@@ -25,7 +25,7 @@ export class Viewer {
   }
 
   async until(done: () => boolean): Promise<void> {
-    const late = AbortSignal.timeout(5000)
+    const late = AbortSignal.timeout(30_000)
     const over = once(late, 'abort')
     while (!done()) {
       if (late.aborted) throw new Error(`not yet, after ${this.bytes} bytes: …${this.text.slice(-500)}`)
