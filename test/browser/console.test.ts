@@ -38,7 +38,7 @@ async function untilColour(page: Page, but: string): Promise<string> {
 async function heardOf({ streams }: ConsoleHost, check: (heard: readonly Buffer[]) => boolean): Promise<Buffer[]> {
   const stream = streams.at(-1)
   assert.ok(stream)
-  const signal = AbortSignal.timeout(5000)
+  const signal = AbortSignal.timeout(30_000)
   while (!check(stream.heard)) await once(stream.socket, 'message', { signal })
   return stream.heard
 }

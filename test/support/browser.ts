@@ -93,7 +93,7 @@ async function open(cloud: TestCloud, url: string, address: string, options: Ope
     timezoneId: 'UTC',
     reducedMotion: 'reduce',
   })
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(30_000)
   page.on('pageerror', error => problemsOf(page).push(String(error.stack ?? error)))
   page.on('console', message => {
     if (message.type() === 'error') problemsOf(page).push(message.text())

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { TestCloud } from './cloud.ts'
 
-export async function eventually<T>(check: () => T | Promise<T>, within_ms = 10_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, within_ms = 30_000): Promise<T> {
   const end_ms = Date.now() + within_ms
   for (;;) {
     try {

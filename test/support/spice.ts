@@ -6,7 +6,7 @@ import { constants, createPublicKey, publicEncrypt } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 
-const within_ms = 20_000
+const within_ms = 60_000
 
 export const spiceChannel = { main: 1, display: 2, inputs: 3, cursor: 4, playback: 5, record: 6, usb: 9 } as const
 

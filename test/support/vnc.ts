@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream, type WebSocket } from 'ws'
 
-const within_ms = 20_000
+const within_ms = 60_000
 const shift = 0xffe1
 const enter = 0xff0d
 

@@ -29,7 +29,7 @@ export async function leftOf(host: Host, instance_id: string, port_id: string): 
   return found.flat()
 }
 
-const forgotten_within_ms = 10_000
+const forgotten_within_ms = 30_000
 
 /**
  * As leftOf, once the host was told to forget it: that comes after the purge has ended, and nothing on the host tells of it, so

@@ -116,7 +116,7 @@ describe('agent/watchdog', () => {
     await client.arm({ deadline_ms, guarded: [id] })
     process_of.kill('SIGTERM')
     await killedWithin(guarded, deadline_ms)
-    if (!ended(process_of)) await once(process_of, 'exit', { signal: AbortSignal.timeout(5000) })
+    if (!ended(process_of)) await once(process_of, 'exit', { signal: AbortSignal.timeout(30_000) })
     assert.equal(process_of.exitCode, 0)
   })
 

@@ -61,7 +61,7 @@ suite('consoles by SPICE', () => {
   }
   /** Until as many sit there, by events. */
   async function listed(count: number): Promise<ConsoleViewer[]> {
-    const late = AbortSignal.timeout(5000)
+    const late = AbortSignal.timeout(30_000)
     for (;;) {
       const news = new Promise<void>(resolve => {
         const stop = one.cloud.events.watch(rows => {

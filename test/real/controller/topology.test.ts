@@ -188,7 +188,7 @@ describe('controller/topology', () => {
     assert.deepEqual([before.body.value, before.body.default, before.body.updated_at], [5, 5, null])
     const told = new EventEmitter()
     const stop = cloud.cloud.database.listen('croft_setting', payload => payload !== null && told.emit('changed'))
-    const heard = once(told, 'changed', { signal: AbortSignal.timeout(5000) })
+    const heard = once(told, 'changed', { signal: AbortSignal.timeout(30_000) })
     const put = await cloud.request('PUT', path, { body: { value: 7 } })
     assert.equal(put.status, 200)
     assert.equal(put.body.updated_by, cloud.admin_user_id)

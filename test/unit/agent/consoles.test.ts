@@ -30,7 +30,7 @@ async function says(viewer: Duplex, text: string): Promise<void> {
   while (!seen.includes(text)) {
     const part = viewer.read() as Buffer | null
     if (part) seen += part.toString()
-    else await once(viewer, 'readable', { signal: AbortSignal.timeout(2000) })
+    else await once(viewer, 'readable', { signal: AbortSignal.timeout(30_000) })
   }
 }
 
@@ -86,7 +86,7 @@ void test('who reads nothing is let go, and holds up nobody', async () => {
     await new Promise(setImmediate)
   }
   await gone
-  while (bytes < 8 * text.length) await once(fast, 'data', { signal: AbortSignal.timeout(2000) })
+  while (bytes < 8 * text.length) await once(fast, 'data', { signal: AbortSignal.timeout(30_000) })
 })
 
 /** A guest that reads what is typed when it is told to. */
@@ -134,7 +134,7 @@ void test('what a guest does not read waits for it, is told of, and holds up no 
   await Promise.all([says(viewer, 'still here'), says(other, 'still here')])
   for (let n = 0; n < typedMax_bytes / piece.length; n++) assert.ok(await taken(viewer, piece))
   assert.deepEqual(said, ['waiting', 'dropped'])
-  const taken_again = once(viewer, 'typed', { signal: AbortSignal.timeout(2000) })
+  const taken_again = once(viewer, 'typed', { signal: AbortSignal.timeout(30_000) })
   guest.hears()
   await taken_again
   assert.deepEqual(said, ['waiting', 'dropped', 'taken'])
@@ -157,7 +157,7 @@ void test('what a guest says letter by letter to who does not read waits in piec
   await new Promise(setImmediate)
   const parts: Buffer[] = []
   viewer.on('data', (part: Buffer) => parts.push(part))
-  await once(viewer, 'end', { signal: AbortSignal.timeout(5000) })
+  await once(viewer, 'end', { signal: AbortSignal.timeout(30_000) })
   assert.equal(Buffer.concat(parts).toString(), letters)
   assert.ok(parts.length < piece_bytes + 100, `they waited in ${parts.length} parts`)
 })
@@ -179,7 +179,7 @@ void test('what is typed letter by letter costs no more than its bytes, nor hold
     writes++
     write(...given)
   }
-  const all = once(viewer, 'typed', { signal: AbortSignal.timeout(5000) })
+  const all = once(viewer, 'typed', { signal: AbortSignal.timeout(30_000) })
   guest.hears()
   await all
   assert.equal(guest.read_bytes.n, count)
