@@ -45,6 +45,7 @@ export const packages: readonly Package[] = [
   { name: 'iputils-ping', why: 'lets tests see which packets pass', roles: ['test'] },
   { name: 'busybox', why: "lets tests run the guests' own scripts, and answer them by DHCP", roles: ['test'] },
   { name: 'python3', why: 'lets tests run what waits for children that are not its own', roles: ['test'] },
+  { name: 'dropbear-bin', why: 'lets tests have a machine that answers by SSH late', roles: ['test'] },
   { name: 'openssl', why: 'lets tests make and read keys and certificates by other means than Croft', roles: ['test'] },
   { name: 'libxml2-utils', why: "lets tests hold domain XML to libvirt's schema (xmllint)", roles: ['test'] },
   { name: 'openipmi', why: 'lets tests cut power by IPMI (ipmi_sim)', roles: ['test'] },
