@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { chromium_path } from '../../test/support/chromium.ts'
 import { type Script, scriptsOf } from '../../test/support/first-load.ts'
 import type { BenchCloud } from '../cloud/cloud.ts'
 
@@ -23,7 +24,7 @@ export async function openBrowser(cloud: BenchCloud): Promise<Browser> {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   // As root in a container, where Chromium's own sandbox cannot be.
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: chromium_path, args: ['--no-sandbox'] })
   const fresh = async () => {
     const context = await browser.newContext({
       viewport: { width: 1400, height: 860 },

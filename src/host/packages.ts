@@ -49,7 +49,8 @@ export const packages: readonly Package[] = [
   { name: 'openssl', why: 'lets tests make and read keys and certificates by other means than Croft', roles: ['test'] },
   { name: 'libxml2-utils', why: "lets tests hold domain XML to libvirt's schema (xmllint)", roles: ['test'] },
   { name: 'openipmi', why: 'lets tests cut power by IPMI (ipmi_sim)', roles: ['test'] },
-  { name: 'chromium', why: 'lets tests use the web UI as people do', roles: ['test'] },
+  { name: 'chromium-headless-shell', why: 'lets tests use the web UI as people do', roles: ['test'] },
+  { name: 'chromium', why: 'the same, in a window that can be full screen', roles: ['test'] },
   { name: 'openssh-client', why: 'lets tests and `croft instance ssh` reach guests', roles: ['host', 'test'] },
 ]
 

@@ -124,7 +124,7 @@ suite('consoles in the browser', () => {
   })
 
   test('its clipboard, shared: what the guest copied is offered, what is typed here is put there; SPICE by a command', async () => {
-    const page = await cloud.open(`/ui/instances/${id}/console`)
+    const page = await cloud.open(`/ui/instances/${id}/console`, { in_window: true })
     await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
     await page.getByRole('button', { name: 'Paste text' }).click()
     await page.getByText('The guest’s clipboard is not shared').waitFor()

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { chromium_path, whole_chromium_path } from './chromium.ts'
 import type { TestCloud, TestCloudOptions } from './cloud.ts'
 import { testCloud } from './cloud.ts'
 
@@ -26,6 +27,8 @@ export interface OpenOptions {
   height?: number
   dark?: boolean
   locale?: string
+  /** In a window, which can be full screen. */
+  in_window?: boolean
 }
 
 let built = false
@@ -60,7 +63,7 @@ export async function uiCloud(options: Pick<TestCloudOptions, 'plugins'> = {}): 
   }
 }
 
-let launched: Promise<Browser> | undefined
+const launched = new Map<string, Promise<Browser>>()
 /** Clouds that may open pages. */
 let users = 0
 /** The next suite of this process begins within this time, if there is one. */
@@ -68,24 +71,26 @@ const linger_ms = 2000
 
 function closeUnused(): void {
   if (users > 0) return
-  void launched?.then(browser => browser.close())
-  launched = undefined
+  for (const browser of launched.values()) void browser.then(one => one.close())
+  launched.clear()
 }
 
 /**
  * One for all tests of a process: a start costs a second of CPU. Each page has a context of its own: nothing is stored, cached or signed in
  * that another one sees.
  */
-function chromiumHere(): Promise<Browser> {
+function chromiumHere(executablePath: string): Promise<Browser> {
   // Tests run as root in containers, where Chromium's own sandbox cannot be. Without a GPU it draws by itself, which is a third less work
   // than to emulate one; so is what does not move.
-  launched ??= chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
-  return launched
+  const browser =
+    launched.get(executablePath) ?? chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+  launched.set(executablePath, browser)
+  return browser
 }
 
 async function open(cloud: TestCloud, url: string, address: string, options: OpenOptions = {}): Promise<Page> {
-  const { token = cloud.admin, width = 1400, height = 860, dark = false, locale = 'en-GB' } = options
-  const browser = await chromiumHere()
+  const { token = cloud.admin, width = 1400, height = 860, dark = false, locale = 'en-GB', in_window = false } = options
+  const browser = await chromiumHere(in_window ? whole_chromium_path : chromium_path)
   const page = await browser.newPage({
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',

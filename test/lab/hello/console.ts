@@ -20,6 +20,7 @@ import type { Host } from '../bed/bed.ts'
 import { type Cloud, controller_url } from '../bed/cloud.ts'
 import { world } from './world.ts'
 import { imageCache } from '../bed/image-cache.ts'
+import { chromium_path } from '../../support/chromium.ts'
 import { Vnc } from '../../support/vnc.ts'
 
 /** Checked in: a real guest's screen, as people see it. */
@@ -121,7 +122,7 @@ void test('in Chromium: type in the serial console, see the framebuffer change',
   const { port } = way_in.address() as AddressInfo
   const token = (await host.must(['cat', '/var/lib/croft/local-admin.key'])).trim()
   const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath: chromium_path,
     args: ['--no-sandbox', '--disable-gpu'],
   })
   undo.defer(() => browser.close())
