@@ -1,6 +1,6 @@
 /**
  * Clouds whose database is replaced by an older copy of it while hosts go on and instances move. A failing seed is replayed by
- * `npm run sim -- --restored --seed restored-N --trouble 30`, an even one with `--shared`. More of them: test/slow/seeds.test.ts.
+ * `npm run sim -- --restored --seed restored-N --trouble 15`, an even one with `--shared`. More of them: test/slow/seeds.test.ts.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -18,7 +18,7 @@ test('an older database loses nothing, tells no lies, and can be settled', { tim
   let settled = 0
   for (const seed of [4, 5]) {
     // One of them with a pool that the hosts share, in which a guest could run twice on one disk.
-    const options = { seed: `restored-${seed}`, trouble_s: 30, highly_available: seed % 2 === 0 }
+    const options = { seed: `restored-${seed}`, trouble_s: 15, highly_available: seed % 2 === 0 }
     const { violations, counts } = await new RestoredRun(engine, options).run()
     assert.deepEqual(violations, [], `seed restored-${seed}`)
     settled += Object.keys(counts).filter(what => / settled by /.test(what) && !/ 0 settled/.test(what)).length
