@@ -24,7 +24,7 @@ const text = Buffer.alloc(64)
 /** As os.uptime, which opens the file each time: a controller of thousands of hosts asks at each of their words. */
 function steady_ms(): number {
   file ??= openSync(uptime_file, 'r')
-  return Number.parseFloat(text.latin1Slice(0, readSync(file, text, 0, text.length, 0))) * 1000
+  return Number.parseFloat(text.toString('latin1', 0, readSync(file, text, 0, text.length, 0))) * 1000
 }
 
 export const realClock: Clock = {
