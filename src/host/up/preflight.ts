@@ -8,6 +8,7 @@ import path from 'node:path'
 import { Client } from 'pg'
 import { type Config, joinAddress } from '../../config.ts'
 import { HostError } from '../error.ts'
+import { isLoopback } from '../../lib/ip.ts'
 import { isErrno } from '../../lib/process.ts'
 import { portProblem } from '../ports.ts'
 import type { ServiceStatus } from '../service.ts'
@@ -31,6 +32,11 @@ function checkFurther(config: Config): void {
     throw new HostError(
       '--ovn-central makes this machine a further controller of a cloud, and that needs the database of the cloud',
       'croft up --ovn-central ADDRESS --database postgresql://…',
+    )
+  if (isLoopback(config.agent_listen.host))
+    throw new HostError(
+      `hosts would be told to dial this controller at ${config.agent_listen.host}, which is their own machine`,
+      'croft up --ovn-central ADDRESS --listen ADDRESS:7070, with an address of this machine that hosts reach',
     )
   const key = path.join(controllerState(config), 'seal.key')
   if (existsSync(key)) return

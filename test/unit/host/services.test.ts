@@ -52,8 +52,11 @@ void test('a further controller tells hosts of the same southbound database as t
 void test('what a further controller has to have is said before anything is changed', async () => {
   const further = { ovn_central: '192.0.2.1', state_dir: '/nowhere/state' }
   await assert.rejects(preflight(loadConfig(further, {}), []), /needs the database of the cloud/)
+  const asked = { ...further, database_url: 'postgresql://h/d' }
+  await assert.rejects(preflight(loadConfig(asked, {}), []), /told to dial this controller at 127\.0\.0\.1/)
+  const reached = loadConfig({ ...asked, listen: '192.0.2.2:7070' }, {})
   await assert.rejects(
-    preflight(loadConfig({ ...further, database_url: 'postgresql://h/d' }, {}), []),
+    preflight(reached, []),
     (error: unknown) =>
       error instanceof HostError &&
       error.message.includes('/nowhere/state/controller/seal.key') &&
