@@ -42,7 +42,8 @@ const joins_at_once = 8
 const quiet: Log = { debug() {}, info() {}, warn() {}, error: (detail, text) => console.error(text, detail) }
 const powers = { running: 'running', stopped: 'stopped', deleted: 'stopped', purged: 'absent' } as const
 
-function reportOf(wanted: WantedInstance): InstanceReport {
+/** `started_at`: a guest that runs already began when it began, whoever asks again. */
+function reportOf(wanted: WantedInstance, started_at: string): InstanceReport {
   const power = powers[wanted.power]
   return {
     id: wanted.id,
@@ -50,7 +51,7 @@ function reportOf(wanted: WantedInstance): InstanceReport {
     power,
     failure: null,
     progress: null,
-    started_at: power === 'running' ? new Date().toISOString() : null,
+    started_at: power === 'running' ? started_at : null,
     guest_addresses: [],
     stopped_by_guest: false,
   }
@@ -84,6 +85,7 @@ class Host {
   private readonly order: HostsOrder
   private readonly in_sync: InSync
   private readonly held = new Map<string, WantedInstance>()
+  private readonly started = new Map<string, string>()
   private readonly samples
   private link: Link | undefined
   private measuring: NodeJS.Timeout | undefined
@@ -158,9 +160,21 @@ class Host {
     this.link?.send(frame)
   }
 
+  private report(one: WantedInstance): InstanceReport {
+    const started_at = this.started.get(one.id) ?? new Date().toISOString()
+    if (one.power === 'running') this.started.set(one.id, started_at)
+    else this.started.delete(one.id)
+    return reportOf(one, started_at)
+  }
+
   private follow({ whole, instances, forget_instances, host }: Wanted): void {
     if (instances.length > 0) {
-      this.send({ type: 'report', report: ++this.number, whole: false, instances: instances.map(reportOf) })
+      this.send({
+        type: 'report',
+        report: ++this.number,
+        whole: false,
+        instances: instances.map(one => this.report(one)),
+      })
     }
     if (this.order.whole) {
       for (const one of instances) this.held.set(one.id, one)

@@ -145,6 +145,8 @@ export interface Circumstances {
   readonly lease_over: boolean
   /** Why nothing is fenced nor restarted now: the storm brake, controllers that are only just back. Null: nothing is in the way. */
   readonly held_back: string | null
+  /** Its controller stopped or was lost, and it is expected to dial another one still: thousands take their time. */
+  readonly expected: boolean
 }
 
 export type LossStep =
@@ -165,7 +167,8 @@ export function nextStep(absence: Absence, around: Circumstances, now_ms: number
   if (absence.asked_ms === null) {
     if (now_ms < begin_ms) return { do: 'wait', until_ms: begin_ms, why: causes[absence.cause] }
     // Thousands of hosts that vanish at once, or are only about to dial again, would each be asked about, to no end.
-    if (around.held_back !== null && around.waiting === 0) return { do: 'wait', until_ms: null, why: around.held_back }
+    const why = around.held_back ?? (around.expected ? causes.controller_gone : null)
+    if (why !== null && around.waiting === 0) return { do: 'wait', until_ms: null, why }
     return { do: 'ask' }
   }
   // One that is only late still holds its link.

@@ -28,6 +28,11 @@ const busy_every_ms = 1000
  */
 const pace: Pace = { rest: 4, rest_ms_max: 3000 }
 const lead_rules = { lease_s: 10, gap_s: 5 }
+/**
+ * Hosts about which others are asked at a time, of those on which nothing waits to run elsewhere: to know it is worth less than that thousands
+ * of others dial in again meanwhile, for which there has to be a connection to the database.
+ */
+const idle_asks_max = 8
 /** Instances that are restarted in one pass. */
 const restarts_max = 25
 /** One that found no room is tried again after this time. */
@@ -48,6 +53,7 @@ export class Availability {
   private readonly watches = new Map<string, Watch>()
   /** What takes its time (asking others, cutting power), by host. */
   private readonly underWay = new Map<string, Promise<void>>()
+  private idleAsks = 0
   private readonly noRoom = new Map<string, number>()
   /** By the steady clock. */
   private learnAgain_ms = 0
@@ -116,8 +122,8 @@ export class Availability {
   }
 
   private around(one: AbsentHost, held_back: string | null) {
-    const { linked, waiting, has_bmc } = one
-    return { linked, waiting, has_bmc, lease_over: this.isLeaseOver(one), held_back }
+    const { linked, waiting, has_bmc, expected } = one
+    return { linked, waiting, has_bmc, expected, lease_over: this.isLeaseOver(one), held_back }
   }
 
   /** Never true for one that had no lease: its agent is too old to know of them, and stops nothing. */
@@ -145,6 +151,9 @@ export class Availability {
   /** One step at a time for each host; the pass does not wait for it. */
   private take(one: AbsentHost, step: Exclude<LossStep, { do: 'wait' }>): void {
     if (step.do === 'restart' || this.underWay.has(one.host_id)) return
+    const asks_idly = step.do === 'ask' && one.waiting === 0
+    if (asks_idly && this.idleAsks >= idle_asks_max) return
+    if (asks_idly) this.idleAsks += 1
     const { cloud } = this
     const acts = {
       ask: () => askOthers(cloud, one),
@@ -158,6 +167,7 @@ export class Availability {
       )
       .finally(() => {
         this.underWay.delete(one.host_id)
+        if (asks_idly) this.idleAsks -= 1
         this.pacer.ask()
       })
     this.underWay.set(one.host_id, work)

@@ -100,6 +100,8 @@ export interface AbsentHost {
   zone_id: string
   epoch: number
   linked: boolean
+  /** To dial another controller in a moment (host-link.ts, endSessions). */
+  expected: boolean
   absence: Absence
   /** By what other hosts reach it, as far as that was confirmed; '' when nothing was. */
   tunnel_address: string
@@ -116,6 +118,7 @@ async function list(db: Db): Promise<AbsentHost[]> {
   const { rows } = await sql<
     AbsenceRow & Omit<AbsentHost, 'absence' | 'epoch'> & { session_epoch: number }
   >`select a.*, h.name as host, h.cluster_id, c.zone_id, h.session_epoch, h.session_controller_id is not null as linked,
+      h.session_controller_id is null and coalesce(h.expected_epoch = h.session_epoch, false) as expected,
       coalesce(h.tunnel_address, h.link_address, '') as tunnel_address, coalesce(r.reached_by, '{}') as reached_by, b.host_id is not null as has_bmc, case when h.keeps_leases then h.lease_left_ms end as lease_left_ms,
       exists (select from maintenance m where m.host_id = h.id) as maintenance,
       (select count(*) from instance i where i.host_id = h.id and i.availability = 'high' and i.wanted_power = 'running'
@@ -134,6 +137,7 @@ async function list(db: Db): Promise<AbsentHost[]> {
     zone_id: row.zone_id,
     epoch: row.session_epoch,
     linked: row.linked,
+    expected: row.expected,
     absence: toAbsence(row),
     tunnel_address: row.tunnel_address,
     reached_by: row.reached_by,

@@ -28,7 +28,14 @@ const none: Absence = {
   fenced_ms: null,
   fenced_by: null,
 }
-const usual: Circumstances = { linked: false, waiting: 2, has_bmc: false, lease_over: false, held_back: null }
+const usual: Circumstances = {
+  linked: false,
+  waiting: 2,
+  has_bmc: false,
+  lease_over: false,
+  held_back: null,
+  expected: false,
+}
 
 function opinion(reached: Opinion['reached'], host = 'h2'): Opinion {
   return { host_id: host, host, reached, at: '2026-01-01T00:00:00Z' }
@@ -91,6 +98,9 @@ test('while nothing is done anyway, others are asked only about hosts that somet
   })
   assert.deepEqual(nextStep(none, { ...usual, held_back }, 1000), { do: 'ask' })
   assert.deepEqual(nextStep(none, { ...usual, waiting: 0 }, 1000), { do: 'ask' })
+  // Nor is one asked about that is about to dial another controller, unless something waits on it.
+  assert.equal(nextStep(none, { ...usual, expected: true, waiting: 0 }, 1000).do, 'wait')
+  assert.deepEqual(nextStep(none, { ...usual, expected: true }, 1000), { do: 'ask' })
 })
 
 const absences: fc.Arbitrary<Absence> = fc.record({
@@ -111,6 +121,7 @@ const circumstances: fc.Arbitrary<Circumstances> = fc.record({
   has_bmc: fc.boolean(),
   lease_over: fc.boolean(),
   held_back: fc.option(fc.constant('a storm')),
+  expected: fc.boolean(),
 })
 
 test('whatever is noted: nothing is fenced nor restarted while it is held back, linked, reached by anybody, or not asked about', () => {
