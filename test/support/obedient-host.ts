@@ -37,8 +37,8 @@ export class ObedientHost {
   fails: ((wanted: WantedInstance) => boolean) | null = null
   /** Whether another host may do better, as it says when it fails. */
   refuses = false
-  /** What it answers to a call; without it, nothing. */
-  onCall: ((params: AgentCall, call: string) => { result?: unknown; error?: string }) | null = null
+  /** What it answers to a call; null: nothing, or later (answer). Without it, nothing. */
+  onCall: ((params: AgentCall, call: string) => { result?: unknown; error?: string } | null) | null = null
   /** Calls of newer versions that it says it knows. */
   knows_calls: readonly string[] = newerCalls
   /** What it says on dialling that it holds. */
@@ -203,7 +203,10 @@ export class ObedientHost {
 
   private hear(frame: ControllerFrame): void {
     if (frame.type === 'welcome') this.report = Math.max(this.report, frame.last_report)
-    if (frame.type === 'call' && this.onCall) this.answer(frame.call, this.onCall(frame.params, frame.call))
+    if (frame.type === 'call') {
+      const said = this.onCall?.(frame.params, frame.call)
+      if (said) this.answer(frame.call, said)
+    }
     if (frame.type !== 'wanted') return
     if (frame.host) this.metrics_interval_s = frame.host.metrics_interval_s
     for (const one of frame.instances) this.wanted.set(one.id, one)
