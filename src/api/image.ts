@@ -15,7 +15,6 @@ export const memberStatuses = ['pending', 'accepted', 'rejected'] as const
 const word = (description: string) =>
   Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$', description }))
 
-/** What Croft reads of the system on it, and no word more: others are refused, so that a slip is seen. Tags are for those. */
 /** What an image may ask of hardware, or insist that its flavor has: docs/hardware.md. */
 const Short = Type.String({ maxLength: limits.tag_value_length_max })
 const hardwareProperties = {
@@ -30,6 +29,7 @@ const hardwareProperties = {
   'memory.page_size': Type.Optional(Short),
 }
 
+/** What Croft reads of the system on it, and no word more: others are refused, so that a slip is seen. Tags are for those. */
 export const ImageProperties = closed({
   architecture: Type.Optional(oneOf(['x86_64', 'aarch64'], { description: 'Hosts of another are not chosen' })),
   cpu_flags: Type.Optional(
@@ -38,6 +38,9 @@ export const ImageProperties = closed({
       maxLength: limits.tag_value_length_max,
       description: 'CPU flags that the host must have, with commas between',
     }),
+  ),
+  virtualisation: Type.Optional(
+    oneOf(['kvm', 'tcg'], { description: 'Hosts that run guests otherwise are not chosen; tcg: emulated' }),
   ),
   ...hardwareProperties,
   disk_bus: Type.Optional(

@@ -158,7 +158,7 @@ async function joinThisHost(config: Config, admin: LocalAdmin): Promise<string> 
   if (admin.place.token === undefined)
     throw new HostError(
       'this machine has not joined the cloud, and there is no key here to invite it with (its database is from elsewhere)',
-      'Make a token where you are signed in (croft host invite), then here: croft host join TOKEN',
+      'Make a token where you are signed in (croft host invite), then here: croft host join URL TOKEN',
     )
   const replaces_host_id = await hostOfThisMachine(admin)
   const body = replaces_host_id === undefined ? {} : { replaces_host_id }

@@ -10,7 +10,7 @@ import type { WantedInstance } from '../../protocol/wanted.ts'
 import type { Domain } from '../ports.ts'
 import type { Done } from './done.ts'
 
-/** Crashes in a row before the agent gives up; a guest that ran this long without one starts counting anew. */
+/** After so many crashes in a row it is started again, and after one more no longer; a guest that ran this long without one starts counting anew. */
 export const crashesMax = 5
 export const crashMemory_ms = 10 * 60_000
 /** The power button is pressed again this often: a guest that was still booting did not hear the first time. */

@@ -73,6 +73,13 @@ export const propertyFields = (): FormField[] => [
     options: plain(['x86_64', 'aarch64']),
   },
   {
+    name: 'property.virtualisation',
+    title: words('property.virtualisation'),
+    kind: 'choice',
+    options: plain(['kvm', 'tcg']),
+    help: words('property.virtualisation.help'),
+  },
+  {
     name: 'property.cpu_flags',
     title: words('property.cpu_flags'),
     kind: 'text',

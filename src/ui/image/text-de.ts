@@ -109,6 +109,8 @@ export const de: Record<keyof typeof en, string> = {
   'property.video_model': 'Grafikkarte',
   'property.video_model.help': 'vga, wenn nichts anderes gesagt ist; mit virtio lässt sich der Bildschirm anpassen.',
   'property.architecture': 'Architektur',
+  'property.virtualisation': 'Virtualisierung',
+  'property.virtualisation.help': 'Nur Hosts, die Gäste so betreiben; tcg ist emuliert.',
   'property.cpu_flags': 'CPU-Flags',
   'property.cpu_flags.help': 'Die der Host haben muss, mit Kommas dazwischen.',
   'property.description': 'Beschreibung',

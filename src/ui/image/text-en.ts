@@ -104,6 +104,8 @@ export const en = {
   'property.video_model': 'Video card',
   'property.video_model.help': 'vga unless said otherwise; with virtio the screen can be resized.',
   'property.architecture': 'Architecture',
+  'property.virtualisation': 'Virtualisation',
+  'property.virtualisation.help': 'Only hosts that run guests so; tcg is emulated.',
   'property.cpu_flags': 'CPU flags',
   'property.cpu_flags.help': 'That the host must have, with commas between.',
   'property.description': 'Description',

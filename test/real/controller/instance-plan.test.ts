@@ -72,6 +72,25 @@ describe('controller/instance-plan', () => {
     return rows
   }
 
+  test('what an image says of how its guests run chooses hosts', async () => {
+    const changed = async (virtualisation: string) => {
+      const asked = { body: { properties: { virtualisation } } }
+      assert.equal((await cloud.request('PATCH', `/v1/images/${image_id}`, asked)).status, 200)
+    }
+    await changed('kvm')
+    const { possible, problems } = await plan()
+    assert.equal(possible, false)
+    assert.match(problems[0]?.detail ?? '', /another kind of virtualisation/)
+    assert.equal(
+      (await cloud.request('PATCH', `/v1/images/${image_id}`, { body: { properties: { virtualisation: 'xen' } } }))
+        .status,
+      422,
+    )
+    await changed('tcg')
+    assert.equal((await plan()).possible, true)
+    assert.equal((await cloud.request('PATCH', `/v1/images/${image_id}`, { body: { properties: {} } })).status, 200)
+  })
+
   test('an operator sees what each host scores; nothing is changed', async () => {
     const was = await everything()
     const told = await plan()
