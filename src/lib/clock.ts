@@ -1,5 +1,5 @@
 /** Time as a port: the real clock here, a seeded one in the simulation. Milliseconds throughout. */
-import { openSync, readSync } from 'node:fs'
+import { uptime } from 'node:os'
 
 export interface Timer {
   cancel(): void
@@ -16,20 +16,9 @@ export interface Clock {
   sleep(delay_ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** "350735.47 234388.90": seconds since the machine began, asleep or not, and those that its cores had nothing to do (proc_uptime(5)). */
-const uptime_file = '/proc/uptime'
-let file: number | undefined
-const text = Buffer.alloc(64)
-
-/** As os.uptime, which opens the file each time: a controller of thousands of hosts asks at each of their words. */
-function steady_ms(): number {
-  file ??= openSync(uptime_file, 'r')
-  return Number.parseFloat(text.toString('latin1', 0, readSync(file, text, 0, text.length, 0))) * 1000
-}
-
 export const realClock: Clock = {
   now_ms: () => Date.now(),
-  steady_ms,
+  steady_ms: () => uptime() * 1000,
   after(delay_ms, callback) {
     const timer = setTimeout(callback, delay_ms)
     timer.unref()

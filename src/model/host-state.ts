@@ -145,7 +145,7 @@ export interface Circumstances {
   readonly lease_over: boolean
   /** Why nothing is fenced nor restarted now: the storm brake, controllers that are only just back. Null: nothing is in the way. */
   readonly held_back: string | null
-  /** Its controller stopped or was lost, and it is expected to dial another one still: thousands take their time. */
+  /** Its controller began anew under its id, and it is expected to dial again still: thousands take their time. */
   readonly expected: boolean
 }
 

@@ -5,9 +5,7 @@ import { channels } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { migration } from '../store/migration.ts'
-import { pool } from '../store/pool.ts'
 import { volume } from '../store/volume.ts'
-import { leaveLoose } from './host.ts'
 
 /** Its certificate is good no longer afterwards. Throws in_use while it holds instances, volumes, or what the database does not know. */
 export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
@@ -15,8 +13,6 @@ export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
     const known = await host.lockWhole(tx, id)
     // Removed at the same moment: that is what it wants.
     if (!known) return
-    const heir = await pool.neighbour(tx, id, false)
-    if (heir !== null) await leaveLoose(tx, id, heir)
     const instances = await host.instanceCount(tx, id)
     const volumes = await volume.looseCount(tx, id)
     const moves = (await migration.openOfHost(tx, id)).length

@@ -150,7 +150,7 @@ async function waitForPlacing(tx: Tx, { id, name }: LockedHost): Promise<void> {
 }
 
 /** Volumes that no instance has are in a pool that another host has, too: it sees to them from now on. */
-export async function leaveLoose(tx: Tx, host_id: string, heir: string): Promise<void> {
+async function leaveLoose(tx: Tx, host_id: string, heir: string): Promise<void> {
   const loose = await volume.lockLoose(tx, host_id)
   await pool.rehome(
     tx,

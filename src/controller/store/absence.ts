@@ -100,7 +100,7 @@ export interface AbsentHost {
   zone_id: string
   epoch: number
   linked: boolean
-  /** To dial another controller in a moment (host-link.ts, endSessions). */
+  /** To dial again in a moment, as its controller began anew (host-link.ts, endSessions). */
   expected: boolean
   absence: Absence
   /** By what other hosts reach it, as far as that was confirmed; '' when nothing was. */

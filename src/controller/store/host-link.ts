@@ -67,7 +67,7 @@ async function beginSession(
  * Returns those links that still were their hosts'; these have none then. With how long from now on a host's highly available guests
  * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts). What is counted of it is kept:
  * what the database does with it until its next link is none of what it can have heard. `expected`: it will dial again in a moment, so
- * that its instances are shown as they were until endExpected; nothing else goes by that.
+ * that its instances are shown as they were until endExpected, and others are not asked about it where nothing waits on it.
  */
 async function endSessions(
   tx: Tx,
