@@ -30,18 +30,16 @@ export async function takeOutRemoved(cloud: Parts, database: Database<Southbound
   cloud.log.info({ hosts: removed }, 'hosts that were removed are out of the southbound database')
 }
 
-/** As takeOutRemoved, some time after each removal, until what it gives is called. `database` stays the caller's. */
+/** As takeOutRemoved, at once and some time after each removal, until what it gives is called. `database` stays the caller's. */
 export function watchRemovals(cloud: Parts, database: Database<Southbound>): () => void {
   const look = () =>
     void takeOutRemoved(cloud, database).catch((error: unknown) =>
       // Whoever connects to the database anew looks, too.
       cloud.log.warn({ err: error }, 'hosts that were removed are still in the southbound database'),
     )
-  let timer = cloud.clock.after(0, () => {
-    look()
-    // Removed within this time before: its look was dropped with the connection before.
-    timer = cloud.clock.after(stopped_within_ms, look)
-  })
+  look()
+  // Once more, for who was removed shortly before: that look was dropped with the connection before.
+  let timer = cloud.clock.after(stopped_within_ms, look)
   const stop = cloud.events.watch(batch => {
     if (!batch.some(one => one.noun === 'host' && one.kind === 'deleted')) return
     timer.cancel()

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test'
 import tls from 'node:tls'
 import { signAgent } from '../../../src/controller/app/authority.ts'
 import { keepDoor } from '../../../src/controller/reconcilers/southbound.ts'
+import type { EventRow } from '../../../src/controller/store/event.ts'
 import { ovnCentral } from '../../../src/host/services/ovn-central.ts'
 import { connectOvsdb, type OvsdbClient, operations, type TlsOptions } from '../../../src/lib/ovsdb/index.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -152,7 +153,14 @@ test('a host that was removed leaves no chassis there: told some time after it h
   await addChassis(stays, '192.0.2.2')
   await addChassis(goes, '192.0.2.3')
   await addChassis(gone, '192.0.2.4')
+  const { events } = cloud.cloud
+  const { promise: removal, resolve: removed } = Promise.withResolvers<EventRow>()
+  const unwatch = events.watch(rows =>
+    rows.filter(row => row.noun === 'host' && row.kind === 'deleted').forEach(removed),
+  )
   assert.equal((await cloud.request('DELETE', `/v1/hosts/${gone}`)).status, 204)
+  const told = await removal
+  unwatch()
 
   // Time stands still but for what is due at once; what is to be done later is done by hand.
   const later = new Set<{ callback(): void }>()
@@ -166,7 +174,13 @@ test('a host that was removed leaves no chassis there: told some time after it h
   const stop = new AbortController()
   const door = { local: server.remote, remote: server.remote, folder: join(folder, 'ovn') }
   const standing = Object.assign(Object.create(clock) as typeof clock, { after })
-  const pass = keepDoor({ ...cloud.cloud, clock: standing }, door, stop.signal)
+  // Whoever begins to watch is told of a removal at that very moment: it does not put off the look at the start.
+  const watch: typeof events.watch = watcher => {
+    watcher([told])
+    return events.watch(watcher)
+  }
+  const telling = Object.assign(Object.create(events) as typeof events, { watch })
+  const pass = keepDoor({ ...cloud.cloud, clock: standing, events: telling }, door, stop.signal)
   await eventually(() => assert.deepEqual(chassis(), [goes, stays, 'by-hand'].sort()))
   // Once more, for who was removed just before: its ovn-controller may have come back since.
   await eventually(() => assert.equal(later.size, 1))
