@@ -5,14 +5,18 @@ import { channels } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { migration } from '../store/migration.ts'
+import { pool } from '../store/pool.ts'
 import { volume } from '../store/volume.ts'
+import { leaveLoose } from './host.ts'
 
 /** Its certificate is good no longer afterwards. Throws in_use while it holds instances, volumes, or what the database does not know. */
 export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
   await cloud.database.transaction(async tx => {
+    await pool.lockOfHost(tx, id)
     const known = await host.lockWhole(tx, id)
     // Removed at the same moment: that is what it wants.
     if (!known) return
+    await leaveLoose(tx, id)
     const instances = await host.instanceCount(tx, id)
     const volumes = await volume.looseCount(tx, id)
     const moves = (await migration.openOfHost(tx, id)).length

@@ -8,22 +8,22 @@ import { onConstraint } from '../store/constraint.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host, type LockedHost } from '../store/host.ts'
-import { applyLimits } from '../store/host-limits.ts'
 import { lockClaims } from '../store/host-claim.ts'
+import { applyLimits } from '../store/host-limits.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
 import { invitation } from '../store/invitation.ts'
-import { pool } from '../store/pool.ts'
 import { migration } from '../store/migration.ts'
 import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
+import { pool } from '../store/pool.ts'
+import { volume } from '../store/volume.ts'
 import { caFingerprint } from './authority.ts'
-import { moveToCluster } from './host-cluster.ts'
 import { by, type Caller } from './caller.ts'
 import { change, withoutKey } from './change.ts'
-import { volume } from '../store/volume.ts'
+import { moveToCluster } from './host-cluster.ts'
 import { hashOfSecret } from './host-join.ts'
-import { endWithInstances } from './migration-steps.ts'
 import { takeOut } from './instance-gone.ts'
+import { endWithInstances } from './migration-steps.ts'
 import { takeOutVolume } from './volume-gone.ts'
 
 export function listHosts(cloud: Cloud, query: QueryOf<typeof hostRoutes.list>): Promise<Page<Host>> {
@@ -77,13 +77,13 @@ export function updateHost(
  */
 export function removeHost(cloud: Cloud, caller: Caller, id: string, lost: boolean): Promise<null> {
   return change(cloud, caller, async tx => {
+    await pool.lockOfHost(tx, id)
     // Instances, volumes, quota and claims come before the row is shut to whoever places something there: store/database.ts.
     const found = await host.lock(tx, id)
     if (!found) throw notFound('host', id)
     const ids = lost ? (await observed.ofHosts(tx, [id])).map(one => one.id) : []
     const rows = await instance.lockAll(tx, ids)
-    const heir = await pool.neighbour(tx, id, false)
-    if (heir !== null) await leaveLoose(tx, id, heir)
+    await leaveLoose(tx, id)
     if (!lost) await lockClaims(tx, [id])
     const count = await host.instanceCount(tx, id)
     const moves = (await migration.openOfHost(tx, id)).length
@@ -149,8 +149,10 @@ async function waitForPlacing(tx: Tx, { id, name }: LockedHost): Promise<void> {
   )
 }
 
-/** Volumes that no instance has are in a pool that another host has, too: it sees to them from now on. */
-async function leaveLoose(tx: Tx, host_id: string, heir: string): Promise<void> {
+/** Where volumes that no instance has are in a pool that another host has, too, that one sees to them from now on. After pool.lockOfHost. */
+export async function leaveLoose(tx: Tx, host_id: string): Promise<void> {
+  const heir = await pool.neighbour(tx, host_id, false)
+  if (heir === null) return
   const loose = await volume.lockLoose(tx, host_id)
   await pool.rehome(
     tx,

@@ -6,18 +6,18 @@
  */
 import type { Timer } from '../../lib/clock.ts'
 import { isDatabaseAway } from '../../lib/database-away.ts'
-import { isOver, wait_ms } from '../../model/lease.ts'
 import { type LossStep, nextStep } from '../../model/host-state.ts'
+import { isOver, wait_ms } from '../../model/lease.ts'
 import { restartElsewhere } from '../app/ha-recover.ts'
 import type { Cloud } from '../cloud.ts'
 import { type AbsentHost, absence } from '../store/absence.ts'
 import { channels } from '../store/database.ts'
 import { leader } from '../store/leader.ts'
-import { askOthers, declareDead, fence, learnReach, noteLeaseOver } from './lost-host.ts'
+import { verifyRestarts } from './ha-verify.ts'
 import { Loop } from './loop.ts'
+import { askOthers, declareDead, fence, learnReach, noteLeaseOver } from './lost-host.ts'
 import { type Pace, Pacer } from './pacer.ts'
 import { brake } from './storm.ts'
-import { verifyRestarts } from './ha-verify.ts'
 
 /** Often enough to keep the lead; while a host is lost, as soon as there may be something to do. */
 const pass_every_ms = 4000
@@ -29,10 +29,11 @@ const busy_every_ms = 1000
 const pace: Pace = { rest: 4, rest_ms_max: 3000 }
 const lead_rules = { lease_s: 10, gap_s: 5 }
 /**
- * Hosts about which others are asked at a time, of those on which nothing waits to run elsewhere: to know it is worth less than that thousands
- * of others dial in again meanwhile, for which there has to be a connection to the database.
+ * Hosts about which others are asked at a time. Of those on which nothing waits to run elsewhere few: to know it is worth less than that thousands
+ * of others dial in again meanwhile, for which there has to be a connection to the database. Of the others as many as a zone of thousands needs to be
+ * judged within its leases.
  */
-const idle_asks_max = 8
+export const asks_max = { idle: 8, pressing: 256 }
 /** Instances that are restarted in one pass. */
 const restarts_max = 25
 /** One that found no room is tried again after this time. */
@@ -53,7 +54,7 @@ export class Availability {
   private readonly watches = new Map<string, Watch>()
   /** What takes its time (asking others, cutting power), by host. */
   private readonly underWay = new Map<string, Promise<void>>()
-  private idleAsks = 0
+  private readonly asks = { idle: 0, pressing: 0 }
   private readonly noRoom = new Map<string, number>()
   /** By the steady clock. */
   private learnAgain_ms = 0
@@ -151,9 +152,10 @@ export class Availability {
   /** One step at a time for each host; the pass does not wait for it. */
   private take(one: AbsentHost, step: Exclude<LossStep, { do: 'wait' }>): void {
     if (step.do === 'restart' || this.underWay.has(one.host_id)) return
-    const asks_idly = step.do === 'ask' && one.waiting === 0
-    if (asks_idly && this.idleAsks >= idle_asks_max) return
-    if (asks_idly) this.idleAsks += 1
+    const urgency = one.waiting === 0 ? 'idle' : 'pressing'
+    const is_asking = step.do === 'ask'
+    if (is_asking && this.asks[urgency] >= asks_max[urgency]) return
+    if (is_asking) this.asks[urgency] += 1
     const { cloud } = this
     const acts = {
       ask: () => askOthers(cloud, one),
@@ -167,7 +169,7 @@ export class Availability {
       )
       .finally(() => {
         this.underWay.delete(one.host_id)
-        if (asks_idly) this.idleAsks -= 1
+        if (is_asking) this.asks[urgency] -= 1
         this.pacer.ask()
       })
     this.underWay.set(one.host_id, work)

@@ -85,6 +85,16 @@ async function moveVolumes(tx: Tx, instance_id: string, target_host_id: string):
     .execute()
 }
 
+/**
+ * Whoever takes a host out does it alone in its pool until the transaction ends, so that what it leaves goes to none that is being taken out, too.
+ * Before the host itself: who waits here holds nothing that another needs.
+ */
+async function lockOfHost(tx: Tx, host_id: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('croft.pool ' || pool_id, 0)) from host where id = ${host_id} and pool_id is not null`.execute(
+    tx,
+  )
+}
+
 /** Another host that reaches the disks of this one, preferably one that answers now; null: there is none. */
 async function neighbour(db: Db, host_id: string, must_answer: boolean): Promise<string | null> {
   const { rows } = await sql<{ id: string }>`
@@ -108,4 +118,4 @@ async function rehome(tx: Tx, volume_ids: readonly string[], host_id: string): P
     .execute()
 }
 
-export const pool = { list, find, ofHost, volumesToCopy, moveVolumes, neighbour, answers, rehome }
+export const pool = { list, find, ofHost, volumesToCopy, moveVolumes, lockOfHost, neighbour, answers, rehome }

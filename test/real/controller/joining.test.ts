@@ -5,13 +5,16 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import { sql } from 'kysely'
+import { createControllerClient } from '../../../src/agent/drivers/controller-client.ts'
 import type { Identity } from '../../../src/agent/identity.ts'
 import { type JoinOptions, joinHost, type Waiting } from '../../../src/agent/join.ts'
 import { leaveCloud } from '../../../src/agent/join-request.ts'
-import { createControllerClient } from '../../../src/agent/drivers/controller-client.ts'
 import { buildLinkServer } from '../../../src/controller/agents/link-server.ts'
 import { caFingerprint, serverCertificate } from '../../../src/controller/app/authority.ts'
 import { keepLease } from '../../../src/controller/reconcilers/controllers.ts'
+import { host } from '../../../src/controller/store/host.ts'
+import { pool } from '../../../src/controller/store/pool.ts'
 import { linkUrlOf } from '../../../src/protocol/join.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -310,9 +313,30 @@ describe('controller/joining', () => {
       .execute()
     await assert.rejects(leaveCloud(identity), /still holds 0 instances .* 1 volumes/)
     assert.equal(await dials(identity), true)
-    await db.deleteFrom('volume').where('id', '=', volume.id).execute()
-    assert.equal(await leaveCloud(identity), true)
+    // In a pool that other hosts have, too, one of them sees to it from then on: none that goes at the same moment.
+    const pool_id = crypto.randomUUID()
+    const [one, other] = [
+      await addHost(cloud, 'mate-1', {}, { pool_id }),
+      await addHost(cloud, 'mate-2', {}, { pool_id }),
+    ]
+    const [goes = one, stays = other] = [one, other].sort((a, b) => (a.id < b.id ? -1 : 1))
+    await db.updateTable('host').set({ pool_id }).where('id', '=', identity.host_id).execute()
+    const leaving = await cloud.cloud.database.transaction(async tx => {
+      await pool.lockOfHost(tx, goes.id)
+      await host.remove(tx, goes.id)
+      const left = leaveCloud(identity)
+      const waits = eventually(async () => {
+        const { rows } = await sql`select from pg_locks where not granted and locktype = 'advisory'`.execute(db)
+        assert.equal(rows.length, 1)
+      })
+      await Promise.race([left, waits])
+      return { left }
+    })
+    assert.equal(await leaving.left, true)
     assert.equal(await dials(identity), false)
+    const kept = await db.selectFrom('volume').select('host_id').where('id', '=', volume.id).executeTakeFirst()
+    assert.equal(kept?.host_id, stays.id)
+    await db.deleteFrom('volume').where('id', '=', volume.id).execute()
     // Killed before it heard of it: asking again does no harm.
     assert.equal(await leaveCloud(identity), false)
     assert.equal((await cloud.request('GET', `/v1/hosts/${identity.host_id}`)).status, 404)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
+import { asks_max } from '../../../src/controller/reconcilers/availability.ts'
 import { channels } from '../../../src/controller/store/database.ts'
 import { event } from '../../../src/controller/store/event.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -11,8 +12,6 @@ import { addHost, type ObedientHost } from '../../support/obedient-host.ts'
 const lost = 48
 /** As long as a probe may take. All of them in turn take longer than until the first are asked about again (lossRules). */
 const answer_ms = 1000
-/** Of availability.ts: idle_asks_max. */
-const at_once_max = 8
 
 describe('controller/many-lost', () => {
   let cloud: TestCloud
@@ -60,7 +59,7 @@ describe('controller/many-lost', () => {
       return rows[0]?.left === 0
     })
     assert.equal(seen.size, lost)
-    assert.ok(most <= at_once_max, `${most} at a time`)
+    assert.ok(most <= asks_max.idle, `${most} at a time`)
     // Passes may have read who was asked a moment before that was noted: some are.
     assert.ok(again < lost, `${again} were asked about again while others never were`)
   })
