@@ -7,8 +7,8 @@ import { Client } from 'pg'
 import { mustBeGood } from './cloud/client.ts'
 import { type BenchCloud, startCloud } from './cloud/cloud.ts'
 import { spread, times } from './cloud/load.ts'
-import { measure } from './cloud/meter.ts'
-import { cpuOfTree, pssOfTree } from './cloud/proc.ts'
+import { measure, profiledAs } from './cloud/meter.ts'
+import { cpuOfTrees, pssOfTree } from './cloud/proc.ts'
 import { memoryInWords } from './cloud/profile.ts'
 import { Arrivals, Watcher } from './cloud/watcher.ts'
 import { type BenchContext, type FigureSpec, median } from './figures.ts'
@@ -61,9 +61,9 @@ async function tellCosts(
   done: string,
   { since_ms, count }: { since_ms: number; count: number },
 ): Promise<void> {
-  const parts = Object.entries({ controller: pids.controller, postgres: pids.postgres, hosts: pids.hosts ?? 0 })
+  const parts = Object.entries({ controller: pids.controller, postgres: pids.postgres, hosts: pids.hosts })
   const costs = await Promise.all(
-    parts.map(async ([part, pid]) => `${part} ${((await cpuOfTree(pid)) / count).toFixed(2)} ms`),
+    parts.map(async ([part, pid]) => `${part} ${((await cpuOfTrees([pid].flat())) / count).toFixed(2)} ms`),
   )
   const elapsed_s = (performance.now() - since_ms) / 1000
   context.note(`# scale: ${done} after ${elapsed_s.toFixed(1)} s; CPU for each since the start: ${costs.join(', ')}`)
@@ -144,7 +144,7 @@ async function list(context: BenchContext, cloud: BenchCloud): Promise<void> {
 /** Nobody asks for anything: what heartbeats and samples take of controller and PostgreSQL together. */
 async function idle(context: BenchContext, cloud: BenchCloud): Promise<void> {
   const parts = { controller: cloud.pids.controller, postgres: cloud.pids.postgres }
-  const costs = () => Promise.all(Object.values(parts).map(pid => cpuOfTree(pid)))
+  const costs = () => Promise.all(Object.values(parts).map(pid => cpuOfTrees([pid])))
   const before = await costs()
   let spent: number[] = []
   await measure(context, cloud, 'scale.idle_cpu', async () => {
@@ -160,14 +160,20 @@ async function idle(context: BenchContext, cloud: BenchCloud): Promise<void> {
 /** The one controller is killed and another takes its place: from the kill until every host has been told all anew. */
 async function reconnect(context: BenchContext, cloud: BenchCloud): Promise<void> {
   const from_ms = performance.now()
-  const before = await cpuOfTree(cloud.pids.hosts ?? 0)
+  const { hosts, pids } = cloud
+  const costs = async () => [await cpuOfTrees([pids.postgres]), await cpuOfTrees(pids.hosts)]
+  const [postgres_ms = 0, hosts_ms = 0] = await costs()
   const [taken_ms = Number.NaN] = await times(1, async () => {
-    const all = cloud.inSync()
-    await cloud.replaceController()
-    context.note(`# scale.reconnect: another controller answers after ${Math.round(performance.now() - from_ms)} ms`)
-    await all
+    await profiledAs(context, hosts.inspector, 'scale.reconnect-hosts', async () => {
+      const all = hosts.inSync(text => context.note(`# scale.reconnect: ${text}`))
+      await cloud.replaceController()
+      context.note(`# scale.reconnect: another controller answers after ${Math.round(performance.now() - from_ms)} ms`)
+      await profiledAs(context, cloud.controller.inspector, 'scale.reconnect', () => all)
+    })
   })
-  const [controller_ms, hosts_ms] = [await cpuOfTree(cloud.pids.controller), await cpuOfTree(cloud.pids.hosts ?? 0)]
-  context.note(`# scale.reconnect: CPU of the controller ${controller_ms} ms, of the hosts ${hosts_ms - before} ms`)
+  const [postgres_end_ms = 0, hosts_end_ms = 0] = await costs()
+  const controller_ms = await cpuOfTrees([cloud.pids.controller])
+  const spent = `controller ${controller_ms} ms, PostgreSQL ${postgres_end_ms - postgres_ms} ms, hosts ${hosts_end_ms - hosts_ms} ms`
+  context.note(`# scale.reconnect: CPU: ${spent}`)
   context.report({ name: 'scale.reconnect', value: taken_ms / 1000 })
 }

@@ -20,7 +20,7 @@ export async function run(context: BenchContext): Promise<void> {
     await Promise.all(items.map(({ id }) => arrivals.when(id, 'running')))
     watcher.close()
     connection.close()
-    await cloud.endHosts()
+    await cloud.hosts.end()
     await cloud.controller.stop()
     const taken: number[] = []
     for (let n = 0; n < 5; n++) taken.push(await startOnce(cloud.database_url, cloud.state, cloud.token))

@@ -1,19 +1,16 @@
 /**
  * The cloud that is measured: an embedded PostgreSQL that syncs to disk, the controller's own program as a process, and a
- * process of hosts on the real protocol. Prepared by the API as an operator would: limits lifted, a network, one image.
+ * processes of hosts on the real protocol. Prepared by the API as an operator would: limits lifted, a network, one image.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { type RunningPostgres, startPostgres } from '../../src/host/postgres.ts'
 import { quotaResources } from '../../src/model/quota.ts'
 import { Connection } from './client.ts'
 import { type Controller, startController } from './controller.ts'
+import { type Hosts, startHosts } from './hosts.ts'
 import type { HostsOrder } from './hosts-main.ts'
-import { spread } from './load.ts'
 import { Statements } from './statements.ts'
 import { scratch } from '../../test/support/scratch.ts'
 
@@ -26,16 +23,13 @@ export interface BenchCloud {
   controller: Controller
   postgres: RunningPostgres
   statements: Statements | null
+  hosts: Hosts
   /** Process ids of the parts, for what they cost. */
-  pids: { controller: number; postgres: number; hosts: number | null; load: number }
+  pids: { controller: number; postgres: number; hosts: readonly number[] }
   project_id: string
   /** Body of a create of one tiny instance, without its name. */
   instance: { flavor_id: string; image_id: string; networks: { network_id: string }[] }
   open(token?: string): Promise<Connection>
-  /** All hosts at once: from then on they are unreachable. */
-  endHosts(): Promise<void>
-  /** Resolves when each host has been told all that is wanted of it, on a link made after this was called. */
-  inSync(): Promise<void>
   /** Kills the controller without a word and starts another in its place, at the same addresses. */
   replaceController(): Promise<void>
   close(): Promise<void>
@@ -50,7 +44,7 @@ export interface CloudOptions {
   size?: HostsOrder['size']
   /** Let PostgreSQL count statements. */
   statements?: boolean
-  /** Open the controller's inspector, for profiles. */
+  /** Open the inspectors of controller and hosts, for profiles. */
   inspect?: boolean
 }
 
@@ -80,13 +74,14 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
   const admin = await open()
   undo.defer(() => admin.close())
   const instance = await prepare(admin, signed.project, postgres.url)
-  const hosts = options.hosts === 0 ? null : await startHosts(open, join(folder, 'hosts'), options)
-  const endHosts = async () => {
-    if (!hosts || hosts.exitCode !== null || hosts.signalCode !== null) return
-    hosts.kill()
-    await once(hosts, 'exit')
-  }
-  undo.defer(endHosts)
+  const hosts = await startHosts(open, {
+    hosts: options.hosts ?? 100,
+    whole: options.whole_hosts ?? false,
+    size: options.size ?? roomy,
+    folder: join(folder, 'hosts'),
+    inspect: options.inspect ?? false,
+  })
+  undo.defer(hosts.end)
   const all = undo.move()
   return {
     url: controller.url,
@@ -98,17 +93,13 @@ export async function startCloud(options: CloudOptions = {}): Promise<BenchCloud
     },
     postgres,
     statements,
+    hosts,
     get pids() {
-      const [postgres_pid, hosts_pid] = [postgres.process.pid ?? 0, hosts?.pid ?? null]
-      return { controller: controller.pid, postgres: postgres_pid, hosts: hosts_pid, load: process.pid }
+      return { controller: controller.pid, postgres: postgres.process.pid ?? 0, hosts: hosts.pids }
     },
     project_id: signed.project.id,
     instance,
     open,
-    endHosts,
-    inSync: async () => {
-      if (hosts) await said(hosts, 'in sync', 'watch')
-    },
     replaceController: async () => {
       await controller.kill()
       controller = await startController({ ...started, listens: controller.listens })
@@ -157,39 +148,4 @@ async function addImage(database_url: string, project_id: string): Promise<strin
   return id
 }
 
-/** Rejects when the process of hosts ends before all of them are linked. */
-async function startHosts(
-  open: () => Promise<Connection>,
-  folder: string,
-  { hosts = 100, whole_hosts = false, size = roomy }: CloudOptions,
-): Promise<ChildProcess> {
-  const tokens: string[] = []
-  let controller_url = ''
-  const admins = await Promise.all(Array.from({ length: Math.min(hosts, 16) }, () => open()))
-  await spread({ count: hosts }, admins.length, async (_, worker) => {
-    const invited = await admins[worker]?.json<{ token: string; controller_url: string }>(
-      'POST',
-      '/v1/host-invitations',
-      {},
-    )
-    if (!invited) return
-    tokens.push(invited.token)
-    controller_url = invited.controller_url
-  })
-  for (const admin of admins) admin.close()
-  const main = fileURLToPath(new URL('hosts-main.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
-  await said(child, 'ready', { tokens, controller_url, folder, size, whole: whole_hosts } satisfies HostsOrder)
-  return child
-}
-
 const roomy = { cpus: 2000, memory_mib: 4_000_000, pool_gib: 100_000 }
-
-/** Tells the hosts something and waits for their answer. */
-async function said(hosts: ChildProcess, answer: string, order: HostsOrder | 'watch'): Promise<void> {
-  hosts.send(order)
-  const [first] = (await Promise.race([once(hosts, 'message'), once(hosts, 'exit')])) as unknown[]
-  if (first !== answer) throw new Error(`the hosts did not say '${answer}': ${String(first)}`)
-}

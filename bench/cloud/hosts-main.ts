@@ -3,7 +3,7 @@
  * hosts join. They do at once what they are told and report it: what is measured is the controller, not hypervisors.
  *
  * Started with an IPC channel: takes one message of HostsOrder, answers 'ready' when each has had its first wanted set. After
- * 'watch' it answers 'in sync' once each has had the whole of it on a link made since.
+ * 'watch' it answers 'in sync' once each has had the whole of it on a link made since; until then it tells { note } of how far they are.
  */
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -25,6 +25,8 @@ import type { WantedInstance } from '../../src/protocol/wanted.ts'
 import { spread } from './load.ts'
 
 export interface HostsOrder {
+  /** How many hosts are in other processes before these. */
+  first: number
   /** One for each host. */
   tokens: string[]
   controller_url: string
@@ -57,11 +59,16 @@ function reportOf(wanted: WantedInstance, started_at: string): InstanceReport {
   }
 }
 
-/** The hosts that have been told all that is wanted of them since somebody began to watch. */
+const note_every_ms = 5000
+
+/** The hosts that have been told all that is wanted of them since somebody began to watch, and what came of all their dialling. */
 class InSync {
   private readonly hosts = new Set<string>()
   private readonly all: number
-  private watched = false
+  private watched_ms: number | null = null
+  private cpu = process.cpuUsage()
+  private readonly dials = new Map<string, number>()
+  private telling: NodeJS.Timeout | undefined
 
   constructor(all: number) {
     this.all = all
@@ -69,14 +76,53 @@ class InSync {
 
   watch(): void {
     this.hosts.clear()
-    this.watched = true
+    this.dials.clear()
+    this.watched_ms = performance.now()
+    this.cpu = process.cpuUsage()
+    this.telling = setInterval(() => this.tell(), note_every_ms)
   }
 
   add(name: string): void {
     this.hosts.add(name)
-    if (!this.watched || this.hosts.size < this.all) return
-    this.watched = false
+    if (this.watched_ms === null || this.hosts.size < this.all) return
+    this.tell()
+    clearInterval(this.telling)
+    this.watched_ms = null
     process.send?.('in sync')
+  }
+
+  private tell(): void {
+    if (this.watched_ms === null) return
+    const { user, system } = process.cpuUsage(this.cpu)
+    const [after_s, cpu_s] = [(performance.now() - this.watched_ms) / 1000, (user + system) / 1e6]
+    const dials = [...this.dials].map(([what, count]) => `${count} ${what}`).join(', ')
+    const note = `after ${after_s.toFixed(1)} s (CPU ${cpu_s.toFixed(1)} s) ${this.hosts.size} of ${this.all} in sync; ${dials}`
+    process.send?.({ note })
+  }
+
+  /** Counts its dials, and how they ended. */
+  counting(dialler: LinkDialler): LinkDialler {
+    const count = (what: string) => this.dials.set(what, (this.dials.get(what) ?? 0) + 1)
+    return {
+      get urls() {
+        return dialler.urls
+      },
+      learn: async urls => await dialler.learn?.(urls),
+      stream: (url, token) => dialler.stream(url, token),
+      dial: async (url, handlers) => {
+        count('dialled')
+        const closed = (reason: string) => {
+          count(`closed: ${reason}`)
+          handlers.closed(reason)
+        }
+        try {
+          return await dialler.dial(url, { ...handlers, closed })
+        } catch (error) {
+          count(`failed: ${error instanceof Error ? error.message : String(error)}`)
+          throw error
+        }
+      },
+    }
   }
 }
 
@@ -108,7 +154,7 @@ class Host {
     // Hardware that says nothing: to ask ip(8) for each of ten thousand would fork this process, which is larger than any agent, as often.
     const hardware = {}
     const identity = await joinHost({ controller_url, token, state_dir, name: this.name, machine_id, hardware })
-    this.link = this.linkTo(createControllerClient(identity))
+    this.link = this.linkTo(this.in_sync.counting(createControllerClient(identity)))
     this.link.start()
     await this.began.promise
   }
@@ -221,6 +267,7 @@ const [order] = (await once(process, 'message')) as [HostsOrder]
 const in_sync = new InSync(order.tokens.length)
 process.on('message', () => in_sync.watch())
 await spread({ count: order.tokens.length }, joins_at_once, async n => {
-  await new Host(order, n + 1, in_sync).start(order.tokens[n] ?? '', join(order.folder, String(n)))
+  const number = order.first + n + 1
+  await new Host(order, number, in_sync).start(order.tokens[n] ?? '', join(order.folder, String(number)))
 })
 process.send?.('ready')

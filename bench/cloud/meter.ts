@@ -6,8 +6,19 @@
 import { join } from 'node:path'
 import type { BenchContext } from '../figures.ts'
 import type { BenchCloud } from './cloud.ts'
-import { cpuOfTree } from './proc.ts'
+import { cpuOfTrees } from './proc.ts'
 import { profiled } from './profile.ts'
+
+/** Does `work`, with a CPU profile of a process where profiles are asked for and it has an inspector. */
+export async function profiledAs(
+  { profile_dir }: BenchContext,
+  inspector: string | null,
+  name: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (profile_dir === null || inspector === null) return await work()
+  for (const text of await profiled(inspector, join(profile_dir, `${name}.cpuprofile`), work)) console.error(text)
+}
 
 export interface Measured {
   count: number
@@ -32,27 +43,20 @@ export async function measure(
     count = await work()
     elapsed_ms = performance.now() - from_ms
   }
-  const { inspector } = cloud.controller
-  const profile =
-    context.profile_dir && inspector
-      ? await profiled(inspector, join(context.profile_dir, `${name}.cpuprofile`), timed)
-      : await timed().then((): string[] => [])
+  await profiledAs(context, cloud.controller.inspector, name, timed)
   const after = await cpuTimes(cloud)
   const costs = after.map(({ part, cpu_ms }, at) => {
     const spent_ms = cpu_ms - (before[at]?.cpu_ms ?? 0)
     return `${part} ${(spent_ms / count).toFixed(3)} ms`
   })
   context.note(`# ${name}: ${count} in ${Math.round(elapsed_ms)} ms; CPU for each: ${costs.join(', ')}`)
-  for (const text of profile) console.error(text)
   if (cloud.statements) for (const text of await cloud.statements.top(count)) console.error(text)
   return { count, elapsed_ms, rate: count / (elapsed_ms / 1000) }
 }
 
 async function cpuTimes({ pids }: BenchCloud): Promise<{ part: string; cpu_ms: number }[]> {
   const parts = Object.entries({ controller: pids.controller, postgres: pids.postgres, hosts: pids.hosts })
-  const times = await Promise.all(
-    parts.map(async ([part, pid]) => ({ part, cpu_ms: pid === null ? 0 : await cpuOfTree(pid) })),
-  )
+  const times = await Promise.all(parts.map(async ([part, pid]) => ({ part, cpu_ms: await cpuOfTrees([pid].flat()) })))
   // This process is the parent of all others, so its own time alone.
   const { user, system } = process.cpuUsage()
   return [...times, { part: 'load', cpu_ms: (user + system) / 1000 }]

@@ -34,9 +34,10 @@ async function processTree(pid: number, proc: string): Promise<number[]> {
   return tree
 }
 
-/** User and system time of the whole tree, milliseconds. */
-export async function cpuOfTree(pid: number, proc = '/proc'): Promise<number> {
-  const stats = await Promise.all((await processTree(pid, proc)).map(one => readStat(one, proc)))
+/** User and system time of whole trees, milliseconds. */
+export async function cpuOfTrees(pids: readonly number[], proc = '/proc'): Promise<number> {
+  const trees = await Promise.all(pids.map(pid => processTree(pid, proc)))
+  const stats = await Promise.all(trees.flat().map(one => readStat(one, proc)))
   return stats.reduce((sum, stat) => sum + (stat?.cpu_ms ?? 0), 0)
 }
 

@@ -134,7 +134,8 @@ async function main(): Promise<void> {
   const endConsoles = serveConsoles(cloud, server.server)
   const link = buildLinkServer(cloud, { tls: own })
   await server.listen({ host: api.host, port: api.port })
-  await link.listen({ host: agents.host, port: agents.port })
+  // All hosts dial at once when the controller before was lost; the kernel keeps as many as net.core.somaxconn lets it (listen(2)).
+  await link.listen({ host: agents.host, port: agents.port, backlog: 65_535 })
   followLinks(cloud)
   log.info({ api: options.listen, agents: agent_url }, 'the controller is ready')
   process.send?.('ready')

@@ -21,9 +21,10 @@ const connectWithin_ms = 10_000
  * (controller/agents/handshakes.ts), and who gives up has to come again. Where there are others to dial, one that says nothing is not waited for so
  * long that a lease runs out over it.
  */
-const linkWithin_ms = { one_of_several: 10_000, only: 30_000 }
+const linkWithin_ms = { one_of_several: 10_000, only: 90_000 }
 /** A fetch without a byte for so long has broken. */
 const bodySilent_ms = 30_000
+const turnAskAfter_ms = 10_000
 /** On a stream where nothing passes for so long, the kernel asks whether the other end lives. */
 const streamAskAfter_ms = 30_000
 
@@ -70,6 +71,8 @@ const hostOf = ({ hostname }: URL) => hostname.replace(/^\[|\]$/g, '')
 function reach(url: URL): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostOf(url), port: Number(url.port || 443), noDelay: true })
+    // While it waits for its turn nothing passes: that the controller lost power is found out all the same.
+    socket.setKeepAlive(true, turnAskAfter_ms)
     socket.setTimeout(connectWithin_ms, () => socket.destroy(new Error('no answer in time')))
     socket.once('error', reject)
     socket.once('connect', () => {
@@ -96,6 +99,8 @@ async function dial(url: string, tls: Tls, within_ms: number, handlers: LinkHand
     // same, by its kernel; and one that says a byte now and then is not to hold this host either.
     const timer = setTimeout(() => {
       reject(new Error('Opening handshake has timed out'))
+      // At once, not in good order: a controller where it waits for its turn does not read that it hangs up, and would compute for nobody.
+      reached.resetAndDestroy()
       socket.terminate()
     }, within_ms)
     socket.on('open', () => {

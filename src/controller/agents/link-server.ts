@@ -14,6 +14,7 @@ import {
   joinPath,
   JoinRequest,
   leavePath,
+  linkPath,
   registerPath,
   type RegisterReply,
   RegisterRequest,
@@ -26,7 +27,7 @@ import { askHardware, mustBeItself } from '../app/host-identity.ts'
 import { joinHost, registerHost } from '../app/host-join.ts'
 import { leaveHost } from '../app/host-leave.ts'
 import type { Cloud } from '../cloud.ts'
-import { handshakeLimits, holdBackHandshakes, waits_alone_ms_max } from './handshakes.ts'
+import { handshakeLimits, type Handshakes, holdBackHandshakes, waits_alone_ms_max } from './handshakes.ts'
 import { LinkBudget } from './link-budget.ts'
 import { sendImage } from './link-images.ts'
 import { problem, toCloudError } from '../http/problem.ts'
@@ -37,6 +38,8 @@ export interface LinkServerOptions {
   tls: { key: string; cert: string; ca: string }
   /** How often one address may ask to join or to leave; as the setting says unless given. */
   rate?: Rate
+  /** How many dial in at once; handshakeLimits unless given. */
+  limits?: Partial<typeof handshakeLimits>
 }
 
 const checkJoin = Compile(JoinRequest)
@@ -78,8 +81,9 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
   server.get<{ Params: { image: string } }>('/agent/v1/images/:image', (request, reply) =>
     hostOf(cloud, request.raw.socket).then(known => sendImage(cloud, known, request, reply)),
   )
-  const sendAway = holdBackHandshakes(server.server, cloud.clock, {
+  const handshakes = holdBackHandshakes(server.server, cloud.clock, {
     ...handshakeLimits,
+    ...options.limits,
     get waits_ms_max() {
       return cloud.agents.isAlone ? waits_alone_ms_max : handshakeLimits.waits_ms_max
     },
@@ -88,15 +92,16 @@ export function buildLinkServer(cloud: Cloud, options: LinkServerOptions): Fasti
   const dials = new RateLimiter(cloud.clock, dial_rate)
   // Upgraded sockets are no longer the server's: without this it would wait for them for ever as it closes.
   server.addHook('preClose', async () => {
-    sendAway()
+    handshakes.sendAway()
     for (const socket of sockets.clients) endSocket(cloud, socket, 1001, 'the controller stops')
   })
   server.server.on('upgrade', (request, socket, head) => {
     // And an error on one that nobody listens to would end the whole process.
     socket.on('error', error => cloud.log.debug({ err: error }, 'an agent hung up'))
-    upgrade(cloud, { sockets, dials }, request, socket, head).catch(error => {
+    upgrade(cloud, { sockets, dials, handshakes }, request, socket, head).catch(error => {
       cloud.log.warn({ err: error }, 'an agent could not be let in')
-      refuse(socket, '503 Service Unavailable')
+      handshakes.began(request.socket)
+      refuse(cloud, socket, '503 Service Unavailable')
     })
   })
   return server
@@ -187,20 +192,27 @@ async function hostOf(cloud: Cloud, socket: Duplex): Promise<KnownHost | null> {
 
 async function upgrade(
   cloud: Cloud,
-  { sockets, dials }: { sockets: WebSocketServer; dials: RateLimiter },
+  { sockets, dials, handshakes }: { sockets: WebSocketServer; dials: RateLimiter; handshakes: Handshakes },
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
+  if (request.url === linkPath && (request.socket as TLSSocket).authorized) handshakes.isLink(request.socket)
+  else handshakes.began(request.socket)
+  const turnAway = (status: string) => {
+    handshakes.began(request.socket)
+    refuse(cloud, socket, status)
+  }
   const known = await hostOf(cloud, socket)
-  if (!known) return refuse(socket, '401 Unauthorized')
+  if (!known) return turnAway('401 Unauthorized')
   const token = /^\/agent\/v1\/streams\/([A-Za-z0-9_-]{43})$/.exec(request.url ?? '')?.[1]
-  if (!token && request.url !== '/agent/v1/link') return refuse(socket, '404 Not Found')
-  if (!token && !dials.takes(known.id)) return refuse(socket, '429 Too Many Requests')
+  if (!token && request.url !== linkPath) return turnAway('404 Not Found')
+  if (!token && !dials.takes(known.id)) return turnAway('429 Too Many Requests')
   // A followed log may be silent for days: that its host lost power is found out all the same.
   request.socket.setKeepAlive(true, stream_ask_after_ms)
   sockets.handleUpgrade(request, socket, head, opened => {
-    if (!token) carryLink(cloud, known, opened, addressOf(request))
+    if (!token)
+      carryLink(cloud, known, opened, { address: addressOf(request), began: () => handshakes.began(request.socket) })
     else if (!cloud.streams.arrive(known.id, token, opened)) opened.close(4404, 'nobody waits for this')
   })
 }
@@ -213,8 +225,10 @@ function addressOf({ socket }: IncomingMessage): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
-function refuse(socket: Duplex, status: string): void {
+/** One that does not hang up itself is ended: upgraded sockets know no other limit. */
+function refuse({ clock }: Cloud, socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  clock.after(goodbye_ms, () => socket.destroy())
 }
 
 /** On a socket where nothing passes for so long, the kernel asks whether the other end lives. */
@@ -242,10 +256,17 @@ const unread_bytes_max = 2 * frameBytesMax
 /** Frames of an agent that wait for their turn; until there are fewer, no more are read from its socket. */
 const waiting_frames_max = 32
 
-function carryLink(cloud: Cloud, known: { id: string; name: string }, socket: WebSocket, address: string): void {
+/** `began`: to be called once its host has been told what is wanted of it. */
+function carryLink(
+  cloud: Cloud,
+  known: KnownHost,
+  socket: WebSocket,
+  { address, began }: { address: string; began: () => void },
+): void {
   const session = cloud.agents.accept(known.id, {
     address,
     send: frame => {
+      if (frame.type === 'wanted' && frame.whole) began()
       if (socket.bufferedAmount <= unread_bytes_max) return socket.send(JSON.stringify(frame))
       cloud.log.warn({ host: known.name }, 'a host does not read what it is told; its link ends')
       socket.terminate()

@@ -13,10 +13,11 @@ import { leaveLoose } from './host.ts'
 export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
   await cloud.database.transaction(async tx => {
     await pool.lockOfHost(tx, id)
-    const known = await host.lockWhole(tx, id)
+    const known = await host.lock(tx, id)
     // Removed at the same moment: that is what it wants.
     if (!known) return
     await leaveLoose(tx, id)
+    await host.lockWhole(tx, id)
     const instances = await host.instanceCount(tx, id)
     const volumes = await volume.looseCount(tx, id)
     const moves = (await migration.openOfHost(tx, id)).length

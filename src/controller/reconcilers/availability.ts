@@ -30,8 +30,7 @@ const pace: Pace = { rest: 4, rest_ms_max: 3000 }
 const lead_rules = { lease_s: 10, gap_s: 5 }
 /**
  * Hosts about which others are asked at a time. Of those on which nothing waits to run elsewhere few: to know it is worth less than that thousands
- * of others dial in again meanwhile, for which there has to be a connection to the database. Of the others as many as a zone of thousands needs to be
- * judged within its leases.
+ * of others dial in again meanwhile, for which there has to be a connection to the database. Of the others more.
  */
 export const asks_max = { idle: 8, pressing: 256 }
 /** Instances that are restarted in one pass. */

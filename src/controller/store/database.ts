@@ -17,7 +17,7 @@ export type Notice = (payload: string | null) => void
 
 /**
  * Locks on rows are taken in this order, and rows of one kind in that of their ids, so that two transactions do not wait for each
- * other in a circle: host; held_instance; instance; volume; instance_group; quota; host_claim; pool; ports and addresses; operation and its targets. Who
+ * other in a circle: what is taken out of a pool (pool.lockOfHost); host; held_instance; instance; volume; instance_group; quota; host_claim; pool; ports and addresses; operation and its targets. Who
  * makes instances shares the host's row after host_claim, which only the removal of a host excludes: it locks
  * the host's claims before it shuts that row, and one that is linked, so that something is made on it, is removed only when it is empty. Last of
  * all, at the commit, instance_state (by triggers). Should there be a circle all the same, PostgreSQL ends it, and `transaction` tries again.

@@ -95,12 +95,12 @@ async function lockOfHost(tx: Tx, host_id: string): Promise<void> {
   )
 }
 
-/** Another host that reaches the disks of this one, preferably one that answers now; null: there is none. */
-async function neighbour(db: Db, host_id: string, must_answer: boolean): Promise<string | null> {
+/** Another host that reaches the disks of this one, preferably one that answers now, and that is not taken out before the transaction ends; null: there is none. */
+async function neighbour(tx: Tx, host_id: string, must_answer: boolean): Promise<string | null> {
   const { rows } = await sql<{ id: string }>`
     select n.id from host h join host n on n.pool_id = h.pool_id and n.id <> h.id and n.removed_at is null
     where h.id = ${host_id} and (n.session_controller_id is not null or not ${must_answer}::boolean)
-    order by n.session_controller_id is null, n.id limit 1`.execute(db)
+    order by n.session_controller_id is null, n.id limit 1 for share of n`.execute(tx)
   return rows[0]?.id ?? null
 }
 

@@ -346,9 +346,9 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
       assert.match(String(shown.disbelieved[0]), /names the pool .* does not know what lies in its directory/)
       assert.equal(JSON.stringify(shown).includes('guessed'), false, 'a secret is shown to nobody')
     }
-    const { db } = cloud.cloud.database
-    assert.equal(await pools.neighbour(db, victim.id, true), friend.id)
-    assert.equal(await pools.neighbour(db, hostile.id, false), null)
+    const { db, transaction } = cloud.cloud.database
+    assert.equal(await transaction(tx => pools.neighbour(tx, victim.id, true)), friend.id)
+    assert.equal(await transaction(tx => pools.neighbour(tx, hostile.id, false)), null)
     await lying?.end()
     // One that reads the directory shares it.
     await lie({}, poolOf(pool_id))

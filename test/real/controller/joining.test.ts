@@ -326,7 +326,8 @@ describe('controller/joining', () => {
       await host.remove(tx, goes.id)
       const left = leaveCloud(identity)
       const waits = eventually(async () => {
-        const { rows } = await sql`select from pg_locks where not granted and locktype = 'advisory'`.execute(db)
+        const { rows } = await sql`select from pg_locks where not granted and locktype = 'advisory'
+          and database = (select oid from pg_database where datname = current_database())`.execute(db)
         assert.equal(rows.length, 1)
       })
       await Promise.race([left, waits])
