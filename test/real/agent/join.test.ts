@@ -76,12 +76,12 @@ describe('agent/join', () => {
     )
     const [socket] = await came
     // At once, also for a controller that does not read what it hangs up after.
-    const left = new Promise<Error | null>(resolve => {
+    const left = new Promise<NodeJS.ErrnoException | null>(resolve => {
       socket.once('error', resolve)
       socket.once('close', () => resolve(null))
     })
     await given_up
-    assert.equal(((await left) as NodeJS.ErrnoException | null)?.code, 'ECONNRESET')
+    assert.equal((await left)?.code, 'ECONNRESET')
   })
 
   test('what is on the disk of a machine that joins on other hardware, or on unknown one, waits for the word', async () => {
