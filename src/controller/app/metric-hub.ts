@@ -47,7 +47,8 @@ export class MetricHub {
   /** What someone at another controller watches, and until when. */
   private readonly asked = new Map<string, number>()
   private waiting = 0
-  private readonly writing = new Set<Promise<void>>()
+  /** What is on its way to the database. */
+  private readonly writing = new Map<Promise<void>, readonly PackedBlock[]>()
   private readonly stops: (() => void)[] = []
 
   constructor(parts: MetricHub['parts']) {
@@ -139,7 +140,7 @@ export class MetricHub {
         this.waiting -= blocks.length
         this.writing.delete(done)
       })
-    this.writing.add(done)
+    this.writing.set(done, blocks)
   }
 
   /** Writes what silent hosts have left, and forgets it. */
@@ -154,7 +155,7 @@ export class MetricHub {
   /** For tests and shutdown: writes all that is open, and waits for it. */
   async flush(): Promise<void> {
     this.write(finishAll(this.tracked.values()))
-    await Promise.all(this.writing)
+    await Promise.all(this.writing.keys())
   }
 
   latest(id: string): Latest | undefined {
@@ -165,8 +166,17 @@ export class MetricHub {
     return this.tracked.values()
   }
 
-  /** The minute that is not in the database yet. */
-  openBlock(id: string): PackedBlock | null {
+  /**
+   * What is not in the database yet: minutes that are on their way there, and those that still fill. To be asked for before the
+   * database is read: what arrives there meanwhile is then found twice, and otherwise not at all.
+   */
+  unwritten(ids: readonly string[]): PackedBlock[] {
+    const wanted = new Set(ids)
+    const leaving = [...this.writing.values()].flatMap(blocks => blocks.filter(one => wanted.has(one.resource_id)))
+    return [...leaving, ...ids.flatMap(id => this.openBlock(id) ?? [])]
+  }
+
+  private openBlock(id: string): PackedBlock | null {
     const one = this.tracked.get(id)
     if (!one?.minute || one.minute.count === 0) return null
     const { at_ms, step_s, points } = one.minute

@@ -129,6 +129,7 @@ async function readBlocks(
     step_s < tier_s ? from_ms : Math.min(to_ms, Math.max(from_ms, (await rolledUp(database.db, tier_s)) ?? from_ms))
   const hours_ms = await upTo(rings.hours.step_s)
   const minutes_ms = Math.max(hours_ms, await upTo(rings.minutes.step_s))
+  const unwritten = metrics.unwritten(ids)
   const parts = await Promise.all([
     // A block begins up to its whole length before what is asked for.
     hours_ms > from_ms ? store.read('hours', ids, from_ms - 24 * hour_ms, hours_ms) : [],
@@ -138,14 +139,19 @@ async function readBlocks(
   const [hours, minutes, seconds] = parts
   const cut = (blocks: readonly (Block & { resource_id: string })[], before_ms: number, since_ms: number) =>
     blocks.map(block => within(block, since_ms, before_ms))
-  const open = ids.flatMap(id => metrics.openBlock(id) ?? [])
+  const written = new Set(seconds.map(keyOf))
+  const missing = unwritten.filter(one => !written.has(keyOf(one)))
   const all = [
     ...cut(hours, hours_ms, from_ms),
     ...cut(minutes, minutes_ms, hours_ms),
     ...cut(seconds, to_ms, minutes_ms),
-    ...cut(open, to_ms, minutes_ms),
+    ...cut(missing, to_ms, minutes_ms),
   ]
   return Map.groupBy(all, one => one.resource_id)
+}
+
+function keyOf({ resource_id, at_ms }: { resource_id: string; at_ms: number }): string {
+  return `${resource_id} ${at_ms}`
 }
 
 /** So that no time counts twice where one history gives way to the next. */
@@ -195,8 +201,12 @@ async function newestOf({ metrics, clock }: Cloud, ids: readonly string[]): Prom
     else elsewhere.push(id)
   }
   const now_ms = clock.now_ms()
-  const written = await metrics.store.newest(elsewhere, now_ms - 180_000, now_ms + 1000)
-  for (const block of written) found.set(block.resource_id, lastOf(block))
+  const since_ms = now_ms - 180_000
+  const unwritten = metrics.unwritten(elsewhere).filter(one => one.at_ms >= since_ms)
+  for (const block of [...(await metrics.store.newest(elsewhere, since_ms, now_ms + 1000)), ...unwritten]) {
+    const last = lastOf(block)
+    if (last.at_ms >= (found.get(block.resource_id)?.at_ms ?? 0)) found.set(block.resource_id, last)
+  }
   return found
 }
 

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import { type MetricsNow, metricsRoutes } from '../../../src/api/metrics.ts'
 import { type Clock, realClock } from '../../../src/lib/clock.ts'
 import { readEventStream } from '../../../src/sdk/event-stream.ts'
 import { simulatedSamples } from '../../../sim/samples.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
 import { addHost, type ObedientHost } from '../../support/obedient-host.ts'
 
 const pool_id = randomUUID()
@@ -99,6 +101,47 @@ describe('controller/metrics of pools', () => {
     // Written, it is the same.
     await cloud.cloud.metrics.flush()
     assert.deepEqual(await used(), [10, 20, 30, 40, 60])
+  })
+
+  test('what is on its way to the database is told all the time, and once', async () => {
+    const host = await addHost(cloud, 's3', { pool_id: randomUUID() })
+    const minute_ms = Math.floor(now_ms / 60_000) * 60_000
+    const old_ms = minute_ms - 7_200_000
+    const told = async () => {
+      const [from, to] = [old_ms, minute_ms].map(at_ms => new Date(at_ms).toISOString())
+      const names = ['pool_used_bytes' as const]
+      const asked = { resource: [host.id], from, to, step_s: 60, names }
+      const { resources } = await cloud.call(metricsRoutes.get, { query: asked })
+      return resources[0]?.series[0]?.mean.filter(value => value !== null)
+    }
+    const { db } = cloud.cloud.database
+    const { metrics } = cloud.cloud
+    // Its series and the places are known from here on: nothing but blocks is written.
+    await measure(host, minute_ms - 240_000, 1)
+    await metrics.flush()
+    await db.transaction().execute(async tx => {
+      await sql`lock table metric_block in share mode`.execute(tx)
+      await measure(host, minute_ms - 180_000, 2)
+      await measure(host, minute_ms - 170_000, 4)
+      await measure(host, minute_ms - 120_000, 5)
+      await measure(host, minute_ms - 60_000, 6)
+      assert.deepEqual(await told(), [1, 3, 5, 6], 'neither written nor open')
+    })
+    // It has looked at what is open, and reads the database when more of that has been written there.
+    const reading = await db.transaction().execute(async tx => {
+      await sql`lock table ${sql.table(`metric_block_${Math.floor(old_ms / 3_600_000) % 8}`)}`.execute(tx)
+      const answer = told()
+      await eventually(async () => {
+        const { rows } = await sql`select from pg_stat_activity
+          where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`.execute(tx)
+        assert.equal(rows.length, 1)
+      })
+      await measure(host, minute_ms - 50_000, 9)
+      await metrics.flush()
+      return { answer }
+    })
+    assert.deepEqual(await reading.answer, [1, 3, 5, 7.5], 'both')
+    assert.deepEqual(await told(), [1, 3, 5, 7.5])
   })
 
   test('a host that is away leaves the word to one that is linked, whatever it said last', async () => {
