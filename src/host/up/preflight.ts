@@ -13,13 +13,14 @@ import { isErrno } from '../../lib/process.ts'
 import { portProblem } from '../ports.ts'
 import type { ServiceStatus } from '../service.ts'
 import { controllerState } from '../services/controller.ts'
+import { ovnCentral } from '../services/ovn-central.ts'
 
 const free_mib_min = 1024
 const postgres_min = 150_000
 
 /** `running`: what already runs of Croft here; its own ports are not in its way. Throws HostError. */
 export async function preflight(config: Config, running: readonly ServiceStatus[]): Promise<void> {
-  if (config.ovn_central !== undefined) checkFurther(config)
+  if (config.ovn_central !== undefined) checkFurther(config, running)
   await checkRoom(config)
   const controller_runs = running.some(({ name, state }) => name === 'croft-controller' && state !== 'stopped')
   if (!controller_runs) await checkPorts(config)
@@ -27,7 +28,13 @@ export async function preflight(config: Config, running: readonly ServiceStatus[
 }
 
 /** A further controller has the cloud's database, its sealing key and its images; with a key of its own it could read nothing. */
-function checkFurther(config: Config): void {
+function checkFurther(config: Config, running: readonly ServiceStatus[]): void {
+  const networks = ovnCentral()[0]?.service.name
+  if (running.some(({ name, state }) => name === networks && state !== 'stopped'))
+    throw new HostError(
+      `${networks} runs here: this is the machine that --ovn-central is to name elsewhere. As a further controller it would leave the cloud's networks to nobody`,
+      'Here: croft up, without --ovn-central. To give the cloud a further controller, do this on another machine.',
+    )
   if (config.database_url === undefined)
     throw new HostError(
       '--ovn-central makes this machine a further controller of a cloud, and that needs the database of the cloud',

@@ -9,7 +9,7 @@ import { loadConfig } from '../../../src/config.ts'
 import { staysUnderSystemd } from '../../../src/host/down.ts'
 import { HostError } from '../../../src/host/error.ts'
 import { judgeKvm } from '../../../src/host/kvm.ts'
-import { service } from '../../../src/host/service.ts'
+import { service, type ServiceStatus } from '../../../src/host/service.ts'
 import { watchdogService } from '../../../src/host/services/watchdog.ts'
 import { agentService } from '../../../src/host/services/agent.ts'
 import { connectable, controllerService, splitPassword } from '../../../src/host/services/controller.ts'
@@ -52,6 +52,14 @@ void test('a further controller tells hosts of the same southbound database as t
 void test('what a further controller has to have is said before anything is changed', async () => {
   const further = { ovn_central: '192.0.2.1', state_dir: '/nowhere/state' }
   await assert.rejects(preflight(loadConfig(further, {}), []), /needs the database of the cloud/)
+  const northbound = (state: ServiceStatus['state']) => [
+    { name: 'croft-ovn-nb', description: '', state, pid: null, restarts: 0, last_end: null, log_file: '' },
+  ]
+  await assert.rejects(
+    preflight(loadConfig(further, {}), northbound('running')),
+    /leave the cloud's networks to nobody/,
+  )
+  await assert.rejects(preflight(loadConfig(further, {}), northbound('stopped')), /needs the database of the cloud/)
   const asked = { ...further, database_url: 'postgresql://h/d' }
   await assert.rejects(preflight(loadConfig(asked, {}), []), /told to dial this controller at 127\.0\.0\.1/)
   const reached = loadConfig({ ...asked, listen: '192.0.2.2:7070' }, {})
