@@ -41,15 +41,15 @@ const tiers: Tier[] = [
     test_limit_ms: 180_000,
     files: 'test/real/**/*.test.ts',
     together: 'folder',
-    abreast: 3,
+    abreast: 2,
   },
   {
     name: 'browser',
     limit_ms: 900_000,
     test_limit_ms: 300_000,
     files: 'test/browser/**/*.test.ts',
-    together: 6,
-    abreast: 3,
+    together: 4,
+    abreast: 2,
   },
   {
     name: 'lab',

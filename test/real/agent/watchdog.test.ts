@@ -55,7 +55,8 @@ describe('agent/watchdog', () => {
     })
   const soon = (ms: number) => uptime() * 1000 + ms
   const ended = (one: ChildProcess) => (one.exitCode ?? one.signalCode) !== null
-  async function killedWithin(one: ChildProcess, deadline_ms: number, late_ms = 2000): Promise<void> {
+  /** Late is not what is tested: a busy machine may take seconds to let a process run. */
+  async function killedWithin(one: ChildProcess, deadline_ms: number, late_ms = 10_000): Promise<void> {
     if (!ended(one)) await once(one, 'exit', { signal: AbortSignal.timeout(20_000) })
     const now_ms = uptime() * 1000
     assert.equal(one.signalCode, 'SIGKILL')

@@ -50,9 +50,9 @@ describe('controller/lease', () => {
     assert.equal(session_controller_id, null)
     // The link has just begun, so another controller may have granted on the one before.
     const most = leftByOther_ms(leaseTimes.lease_ms)
-    assert.ok(lease_left_ms !== null && lease_left_ms <= most && lease_left_ms > most - 3000, String(lease_left_ms))
+    assert.ok(lease_left_ms !== null && lease_left_ms <= most && lease_left_ms > most - 10_000, String(lease_left_ms))
     const over_ms = (lease_over_at?.getTime() ?? 0) - before_ms
-    assert.ok(over_ms > wait_ms(lease_left_ms) - 1000 && over_ms < wait_ms(lease_left_ms) + 3000, String(over_ms))
+    assert.ok(over_ms > wait_ms(lease_left_ms) - 1000 && over_ms < wait_ms(lease_left_ms) + 10_000, String(over_ms))
     const next = await link()
     assert.equal((await row()).lease_over_at, null, 'a new link: nothing is over')
     await next.end()

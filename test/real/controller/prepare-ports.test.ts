@@ -18,9 +18,7 @@ test('a thousand instances get ports, addresses, MACs and the default group, and
   const network_id = await addNetwork(database, project_id, ['10.0.0.0/20'])
   const instance_ids = await addInstances(database, project_id, 1000)
   const asked = { project_id, caller: callerIn(project_id), instance_ids, requests: [{ network_id }] }
-  const began = performance.now()
   const { ports, events } = await database.transaction(tx => preparePorts(tx, makes, asked))
-  const took_ms = performance.now() - began
   assert.equal(events.length, 1000)
   assert.deepEqual([...ports.keys()], instance_ids)
   assert.equal(new Set([...ports.values()].flatMap(([port]) => port?.addresses)).size, 1000)
@@ -31,7 +29,6 @@ test('a thousand instances get ports, addresses, MACs and the default group, and
   const [port] = wanted.get(first ?? '') ?? []
   assert.match(port?.mac ?? '', /^fa:16:3e:/)
   assert.deepEqual(port?.addresses, [{ address: '10.0.0.2', prefix_length: 20, gateway: '10.0.0.1' }])
-  assert.ok(took_ms < 4000, `took ${Math.round(took_ms)} ms`)
   await database.transaction(tx => releasePorts(tx, instance_ids, null))
   for (const table of ['port', 'port_address', 'port_security_group'] as const) {
     assert.deepEqual(await database.db.selectFrom(table).selectAll().execute(), [], table)

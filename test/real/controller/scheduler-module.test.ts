@@ -110,7 +110,7 @@ describe('controller/scheduler-module', () => {
       hostsOf(await create())
       const from_ms = performance.now()
       hostsOf(await create())
-      assert.ok(performance.now() - from_ms < 2000, 'the second waits for nothing')
+      assert.ok(performance.now() - from_ms < 10_000, 'the second waits for nothing')
       await eventually(async () => {
         const events = await cloud.request('GET', '/v1/events?noun=scheduler-module')
         const told = events.body.items?.map(one => one.detail as { name: string; failure: string })
