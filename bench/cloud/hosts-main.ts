@@ -168,10 +168,18 @@ class Host {
       log: quiet,
       hello: () => {
         const facts = { ...factsOf(this.name, this.order.size), machine_id: `machine-${this.name}` }
-        const holds = [...this.held.values()].map(({ id, generation, details_version, power, reboot_count }) => {
-          return { id, generation, details_version, power, reboot_count }
-        })
-        return Promise.resolve({ type: 'hello', protocol: protocolVersion, facts, holds, knows_calls: ['probe'] })
+        const holds = [...this.held.values()].map(
+          ({ id, generation, details_version, power, reboot_count, placement = 0 }) => ({
+            id,
+            generation,
+            details_version,
+            power,
+            reboot_count,
+            placement,
+          }),
+        )
+        const knows = { knows_calls: ['probe'], knows_unchanged: true }
+        return Promise.resolve({ type: 'hello', protocol: protocolVersion, facts, holds, ...knows })
       },
       welcomed: ({ last_report }) => {
         this.number = Math.max(this.number, last_report)
@@ -213,7 +221,9 @@ class Host {
     return reportOf(one, started_at)
   }
 
-  private follow({ whole, instances, forget_instances, host }: Wanted): void {
+  private follow({ whole, instances: told, unchanged = [], forget_instances, host }: Wanted): void {
+    // As an agent does, it reports all that it has on each new link.
+    const instances = [...told, ...unchanged.flatMap(({ id }) => this.held.get(id) ?? [])]
     if (instances.length > 0) {
       this.send({
         type: 'report',

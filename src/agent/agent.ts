@@ -175,6 +175,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         holds,
         heard_as_of,
         knows_calls: [...newerCalls],
+        knows_unchanged: true,
         keeps_leases,
         ...saidOf(options.hardware ?? {}),
       }

@@ -71,8 +71,14 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
       writes.push({ name: next.id, value: merged })
       changed.push(next.id)
     }
+    for (const named of frame.unchanged ?? []) {
+      // A frame of the link before may have come in after this link's hello was made. The next one says what is held.
+      if (!isHeld(instances.get(named.id), named))
+        throw new Error(`the controller takes the instance ${named.id} for unchanged, and it is not`)
+      confirmed.push(named.id)
+    }
     // The word to forget may have been lost with a link or a controller: of what is gone here, silence is that word.
-    const named = new Set([...frame.instances.map(each => each.id), ...frame.forget_instances])
+    const named = namedIn(frame)
     const left = frame.whole ? [...instances.keys()].filter(id => !named.has(id) && isGone(id)) : []
     for (const id of [...frame.forget_instances, ...left]) {
       if (!instances.has(id)) continue
@@ -143,7 +149,23 @@ export async function loadWantedSet(state: State, log: Log): Promise<WantedSet> 
   }
 }
 
-/** What to hold after `next` arrived: null keeps what is there, which says as much. */
+type Unchanged = NonNullable<WantedFrame['unchanged']>[number]
+
+/** Whether just this is held, so that `mergeInstance` would take nothing from it. */
+function isHeld(have: WantedInstance | undefined, { generation, details_version, placement }: Unchanged): boolean {
+  return (
+    have !== undefined &&
+    have.migration === undefined &&
+    have.generation === generation &&
+    have.details_version === details_version &&
+    have.placement === placement
+  )
+}
+
+/**
+ * What to hold after `next` arrived: null keeps what is there, which says as much. Of equal generation, details, placement and migration nothing is
+ * ever taken: controllers rely on it, and only name such instances (`unchanged`).
+ */
 function mergeInstance(
   have: WantedInstance | undefined,
   next: WantedInstance,
@@ -213,8 +235,12 @@ function withAllDisks(have: WantedInstance, next: WantedInstance): WantedInstanc
   return { ...next, disks: [...next.disks, ...own] }
 }
 
+function namedIn({ instances, unchanged = [], forget_instances }: WantedFrame): Set<string> {
+  return new Set([...[...instances, ...unchanged].map(each => each.id), ...forget_instances])
+}
+
 function warnOfMissing(frame: WantedFrame, have: ReadonlyMap<string, WantedInstance>, log: Log): void {
-  const sent = new Set([...frame.instances.map(each => each.id), ...frame.forget_instances])
+  const sent = namedIn(frame)
   for (const id of have.keys()) {
     if (!sent.has(id))
       log.warn({ instance: id }, 'the controller does not know this instance; it is kept as it was wanted last')

@@ -127,6 +127,8 @@ export const AgentFrame = Type.Union([
     heard_as_of: Type.Optional(HeldVersion),
     /** Calls that this agent knows beyond those of the first version; one that it does not know would end its link. */
     knows_calls: Type.Optional(Type.Array(Text, { maxItems: 64 })),
+    /** A whole wanted set may name what it holds as `unchanged`, in place of saying it again. */
+    knows_unchanged: Type.Optional(Type.Boolean()),
     /** Its highly available guests run only under a lease, and something kills them when that is over. */
     keeps_leases: Type.Optional(Type.Boolean()),
     /** By what this machine is known; absent where it says nothing, and from older agents. */
@@ -242,6 +244,10 @@ export const ControllerFrame = Type.Union([
     whole: Type.Boolean(),
     host: Type.Optional(WantedHost),
     instances: Type.Array(WantedInstance),
+    /** Of a whole set, beside `instances`: what the hello of this link said to hold, and what is wanted still. Of none there is a migration. */
+    unchanged: Type.Optional(
+      Type.Array(Type.Object({ id: Uuid, generation: Version, details_version: Version, placement: Version })),
+    ),
     networks: Type.Array(WantedNetwork),
     /**
      * Grows with all that comes to this host or leaves it. A host that has heard of more than the database counts knows that the

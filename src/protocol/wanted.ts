@@ -1,5 +1,5 @@
 /**
- * What a controller wants of a host: versioned objects, sent whole on connect and then as changes. The agent keeps
+ * What a controller wants of a host: versioned objects, sent on connect (what the host has already is only named) and then as changes. The agent keeps
  * the last it was told on its local disk and acts by it alone, controller or not.
  * Nothing here says how; that is the agent's.
  */

@@ -155,7 +155,7 @@ export async function noteHolds(
   host_id: string,
   holds: Holds,
   heard: { heard_as_of: number; counted_at_end: number | null },
-): Promise<{ show: string[]; forget: string[] }> {
+): Promise<{ show: string[]; forget: string[]; settled: boolean }> {
   const ids = holds.map(hold => hold.id)
   const forgot = await heldPlace.passHeard(tx, host_id, heard.heard_as_of, heard.counted_at_end)
   const before = await held.listed(tx, host_id)
@@ -184,14 +184,15 @@ export async function noteHolds(
     await event.notify(tx, channels.work, 'restored')
   }
   const shown = compared.differing.filter(one => one.kind !== 'missing')
-  return { show: shown.map(one => one.instance_id), forget: compared.cleared }
+  const settled = !forgot && marked.length === 0 && before.length === 0 && isNothing(compared)
+  return { show: shown.map(one => one.instance_id), forget: compared.cleared, settled }
 }
 
 /** Those of the hosts that hold what the database says that they hold, and of which nothing was noted: there is nothing to note. */
-export async function settledHolds(
+export async function settledHolds<H extends { host_id: string; holds: Holds; heard_as_of: number }>(
   tx: Tx,
-  hosts: readonly { host_id: string; holds: Holds; heard_as_of: number }[],
-): Promise<Set<string>> {
+  hosts: readonly H[],
+): Promise<Set<H>> {
   const host_ids = hosts.map(one => one.host_id)
   const ids = hosts.flatMap(one => one.holds.map(hold => hold.id))
   const moves = await migrationParts.knownTo(tx, host_ids)
@@ -206,9 +207,13 @@ export async function settledHolds(
     if (unsettled.has(host_id) || marked.has(host_id)) return false
     const instances = holds.flatMap(hold => byId.get(hold.id) ?? [])
     const compared = compareHolds(host_id, { instances, moves, forgot: false, lacked: new Set() }, holds)
-    return Object.values(compared).every((part: readonly unknown[]) => part.length === 0)
+    return isNothing(compared)
   }
-  return new Set(hosts.filter(isSettled).map(one => one.host_id))
+  return new Set(hosts.filter(isSettled))
+}
+
+function isNothing(compared: Compared): boolean {
+  return Object.values(compared).every((part: readonly unknown[]) => part.length === 0)
 }
 
 /** Keeps what the host shows of those. */

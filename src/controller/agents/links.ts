@@ -41,6 +41,8 @@ export interface Greeting {
 export interface BegunSession extends SessionRow {
   show: string[]
   forget: string[]
+  /** What it said to hold is what it is known to hold. */
+  settled: boolean
   agent_urls: string[]
 }
 
@@ -89,7 +91,7 @@ export function beginSessions(
     const settled = await settledHolds(tx, waiting)
     const known = await host.setFactsOfMany(
       tx,
-      waiting.filter(one => settled.has(one.host_id)),
+      waiting.filter(one => settled.has(one)),
     )
     const sessions = await host.beginSessions(
       tx,
@@ -102,8 +104,8 @@ export function beginSessions(
     const agent_urls = await controller.urls(tx, self.agent_url)
     // An older link of the same host has none of it: what it then says of its end would be said of the newer one.
     return greetings.map(one => {
-      const session = waiting.includes(one) ? sessions.get(one.host_id) : undefined
-      return session ? { ...session, show: [], forget: [], agent_urls } : null
+      const session = settled.has(one) ? sessions.get(one.host_id) : undefined
+      return session ? { ...session, show: [], forget: [], settled: true, agent_urls } : null
     })
   })
 }

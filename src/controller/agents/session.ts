@@ -35,7 +35,7 @@ import {
   noteHeardAgain,
 } from './links.ts'
 import { applyReports, noteFacts, noteForeign, type ReportOutcome, type SentReport } from './reports.ts'
-import { type FrameAsked, type FrameMade, type FrameRules, type Told, wantedFrames } from './wanted-frame.ts'
+import { type FrameAsked, type FrameMade, type FrameRules, heldOf, type Told, wantedFrames } from './wanted-frame.ts'
 
 export interface AgentLink {
   /** Where it comes from, as the controller sees it. */
@@ -200,7 +200,7 @@ export class AgentSession {
     this.woken = true
     void this.enqueue(async () => {
       this.woken = false
-      if (this.begun) await this.tell(false)
+      if (this.begun) await this.tell({ told: this.told })
     })
   }
 
@@ -369,12 +369,11 @@ export class AgentSession {
     if (show.length > 0) this.parts.log.warn({ host_id: this.host_id, instances: show.length }, newer_held)
     const link_urls = session.agent_urls.map(linkUrlOf)
     this.send({ type: 'welcome', protocol, host_id: this.host_id, heartbeat_ms, last_report, link_urls, show })
-    await this.tell(true, session.forget)
+    await this.tell({ told: undefined, holds: session.settled ? heldOf(hello) : undefined }, session.forget)
   }
 
-  private async tell(whole: boolean, forget: readonly string[] = []): Promise<void> {
-    const { host_id, epoch } = this
-    const made = await this.shared.frames.ask({ host_id, epoch, told: whole ? undefined : this.told })
+  private async tell(of: Pick<FrameAsked, 'told' | 'holds'>, forget: readonly string[] = []): Promise<void> {
+    const made = await this.shared.frames.ask({ host_id: this.host_id, epoch: this.epoch, ...of })
     this.told = made.told
     if (made.frame === 'foreign') throw new Error(not_held)
     if (made.frame?.type !== 'wanted') return

@@ -1,5 +1,5 @@
 /** From what a host was told to what it must be told now. */
-import type { ControllerFrame } from '../../protocol/messages.ts'
+import type { AgentFrame, ControllerFrame } from '../../protocol/messages.ts'
 import type { WantedInstance, WantedNetwork } from '../../protocol/wanted.ts'
 import { instancePorts } from '../store/instance-ports.ts'
 import { atOnce, type Db } from '../store/database.ts'
@@ -38,6 +38,30 @@ export interface FrameAsked {
   /** Of the link on which it is told. */
   epoch: number
   told: Told | undefined
+  /** What it says that it holds, as `heldVersion` has it, and is known to hold rightly: it is not told that again. */
+  holds?: ReadonlyMap<string, string> | undefined
+}
+
+/** An agent takes nothing from an instance of which it holds just this: src/agent/wanted-set.ts. */
+function heldVersion(one: { generation: number; details_version: number; placement: number }): string {
+  return `${one.generation}.${one.details_version}.${one.placement}`
+}
+
+function asNamed({ id, generation, details_version, placement }: Version) {
+  return { id, generation, details_version, placement }
+}
+
+/** By versions, what the host holds that has no part in a move; none from an agent that is to be told all. */
+export function heldOf({
+  holds,
+  knows_unchanged = false,
+}: Extract<AgentFrame, { type: 'hello' }>): ReadonlyMap<string, string> | undefined {
+  if (!knows_unchanged) return undefined
+  return new Map(
+    holds.flatMap(({ placement, migration, ...one }): [string, string][] =>
+      placement === undefined || migration ? [] : [[one.id, heldVersion({ ...one, placement })]],
+    ),
+  )
 }
 
 /** The frame that brings the host up to date, or none when it is; 'foreign': the link is the host's no longer. */
@@ -117,6 +141,7 @@ interface Compared {
   parts: ReadonlyMap<string, MigrationPart>
   before: Told | undefined
   changed: string[]
+  unchanged: Version[]
   is_news: boolean
   is_foreign: boolean
   as_of: number
@@ -126,7 +151,7 @@ interface Compared {
 
 /** What of the host's versions differs from what it was told. */
 function compare(
-  { host_id, epoch, told }: FrameAsked,
+  { host_id, epoch, told, holds }: FrameAsked,
   { versions, parts }: { versions: readonly Version[]; parts: readonly MigrationPart[] },
   host_rules: HostRules,
   rules: FrameRules,
@@ -136,10 +161,7 @@ function compare(
   const instances = new Map(
     versions
       .filter(one => one.of === 'instance' && !one.held_back)
-      .map(one => [
-        one.id,
-        `${one.generation}.${one.details_version}.${one.placement}.${rules.stopTimeout(one.project_id)}`,
-      ]),
+      .map(one => [one.id, `${heldVersion(one)}.${rules.stopTimeout(one.project_id)}`]),
   )
   const own = new Set(versions.flatMap(one => (one.of === 'instance' ? one.id : [])))
   for (const one of parts) if (!one.held_back) instances.set(one.instance_id, one.version)
@@ -153,7 +175,12 @@ function compare(
     if (before === undefined) instances.delete(id)
     else instances.set(id, before)
   }
-  const changed = [...instances].filter(([id, version]) => told?.instances.get(id) !== version).map(([id]) => id)
+  const moving = new Set(parts.map(one => one.instance_id))
+  const isUnchanged = (one: Version) =>
+    one.of === 'instance' && !one.held_back && !moving.has(one.id) && holds?.get(one.id) === heldVersion(one)
+  const unchanged = holds ? versions.filter(isUnchanged) : []
+  const as_held = new Set(unchanged.map(one => one.id))
+  const changed = [...instances.keys()].filter(id => !as_held.has(id) && told?.instances.get(id) !== instances.get(id))
   const forgotten = told ? [...told.instances.keys()].some(id => !instances.has(id)) : false
   const host = JSON.stringify(host_rules)
   const to_remove = removed_volumes.difference(told?.removed_volumes ?? new Set()).size > 0
@@ -164,6 +191,7 @@ function compare(
     parts: new Map(parts.map(one => [one.instance_id, one])),
     before: told,
     changed,
+    unchanged,
     is_news,
     host_rules,
     is_foreign: host_version?.epoch !== epoch,
@@ -181,6 +209,7 @@ function fill(one: Compared, instances: WantedInstance[], here: readonly WantedN
     as_of: one.as_of,
     ...(made.told.host !== before?.host && { host: { version: 1, ...one.host_rules } }),
     instances,
+    ...(one.unchanged.length > 0 && { unchanged: one.unchanged.map(asNamed) }),
     networks: here.filter(network => before?.networks.get(network.network_id) !== versionOf(network)),
     forget_instances: [...(before?.instances.keys() ?? [])].filter(id => !made.told.instances.has(id)),
     forget_networks: [...(before?.networks.keys() ?? [])].filter(id => !networks.has(id)),

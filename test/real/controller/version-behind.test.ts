@@ -70,6 +70,11 @@ describe('controller/version-behind', () => {
     await cloud.close()
   })
 
+  test('a controller of then takes what agents say now as they dial', () => {
+    const facts = factsOf('new')
+    assert.ok(agentKnew.Check({ type: 'hello', protocol: protocolVersion, facts, holds: [], knows_unchanged: true }))
+  })
+
   let number = 0
   function report(id: string, applied_generation: number): void {
     const one = { id, applied_generation, power: 'running', failure: null, progress: null, started_at: null }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { simulatedState } from '../../../sim/state.ts'
-import { loadWantedSet } from '../../../src/agent/wanted-set.ts'
+import { loadWantedSet, type WantedFrame } from '../../../src/agent/wanted-set.ts'
 import type { WantedMigration } from '../../../src/protocol/migration.ts'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
 
@@ -107,4 +107,82 @@ test('what was left is sent or run here again only by a later placement', async 
 test('a controller that does not count placements is heard as before', async () => {
   const { placement: _, ...older } = wanted({ generation: 8, power: 'stopped' })
   assert.equal((await afterBoth(wanted(), older)).held?.power, 'stopped')
+})
+
+/** A set that is told whole frames. */
+async function toldSet(warnings: unknown[] = []) {
+  const set = await loadWantedSet(
+    simulatedState(new Map(), async () => undefined),
+    { ...log, warn: detail => warnings.push(detail) },
+  )
+  const tell = (frame: Partial<WantedFrame>, isGone = false) => {
+    const nothing = { instances: [], networks: [], forget_instances: [], forget_networks: [] }
+    return set.take({ type: 'wanted', whole: true, ...nothing, ...frame }, () => isGone)
+  }
+  return { set, tell }
+}
+
+const named = ({ id, generation, details_version, placement = 0 }: WantedInstance) => ({
+  id,
+  generation,
+  details_version,
+  placement,
+})
+
+test('of equal generation, details, placement and migration nothing is taken: controllers rely on it', async () => {
+  const { set, tell } = await toldSet()
+  const held = wanted()
+  await tell({ instances: [held] })
+  const other = wanted({
+    power: 'purged',
+    reboot_count: 9,
+    reboot_kind: 'hard',
+    stop_timeout_s: 99,
+    vcpus: 64,
+    memory_mib: 4096,
+    cpu_model: 'host-model',
+    os_family: 'windows',
+    config_drive: true,
+    boot_order: ['network'],
+    watchdog_action: 'dump',
+    graphics: 'spice',
+    availability: 'high',
+    on_crash: 'stop',
+    metadata: { ...held.metadata, name: 'b', zone: 'elsewhere', tags: { of: 'another' } },
+  })
+  assert.deepEqual((await tell({ instances: [other] })).instances, [])
+  assert.deepEqual(set.instances.get(id), held)
+})
+
+test('what is said to be unchanged is confirmed and kept as it is, and not taken for what may be forgotten', async () => {
+  const warnings: unknown[] = []
+  const { set, tell } = await toldSet(warnings)
+  const held = [wanted(), wanted({ id: '00000000-0000-7000-8000-000000000002' })] as const
+  await tell({ instances: [...held] })
+  // Of both nothing is left here: the silence about one would be the word to forget it.
+  const next = wanted({ generation: 8 })
+  assert.deepEqual(await tell({ instances: [next], unchanged: [named(held[1])] }, true), {
+    instances: [id],
+    forgotten: [],
+    confirmed: [id, held[1].id],
+    network: false,
+  })
+  assert.deepEqual([...set.instances.values()], [next, held[1]])
+  assert.deepEqual(warnings, [])
+})
+
+test('what is not held just so cannot be unchanged: the link is to end, and nothing is confirmed', async () => {
+  const { set, tell } = await toldSet()
+  await tell({ instances: [wanted()] })
+  for (const unlike of [
+    { id: '00000000-0000-7000-8000-000000000003' },
+    { generation: 6 },
+    { details_version: 2 },
+    { placement: 1 },
+  ])
+    await assert.rejects(tell({ unchanged: [{ ...named(wanted()), ...unlike }] }), /for unchanged, and it is not/)
+  assert.deepEqual(set.instances.get(id), wanted())
+  // A word of the link before, on which the hello of this one had not waited.
+  await tell({ instances: [wanted(step('send'))] })
+  await assert.rejects(tell({ unchanged: [named(wanted())] }), /for unchanged, and it is not/)
 })
