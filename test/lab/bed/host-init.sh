@@ -59,6 +59,9 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/libvirt /run/openvswitch /run/ovn /run/frr /run/netns /run/user/0
 if id frr >/dev/null 2>&1; then chown frr:frr /run/frr /var/log/frr; fi
 
+# systemd mounts huge pages below /dev. Hidden by the new one they would stay in the table of mounts, and libvirt, which looks for their folder,
+# would not start.
+umount --all --types hugetlbfs
 # A /dev of its own. /dev/kvm only where it works: a CPU without the flag has a device that hangs ordinary guests.
 dev=$scratch/dev
 mkdir -p "$dev"

@@ -11,6 +11,9 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/libvirt /run/lock
 mount --bind "$dir/run" /run/libvirt
 
+# systemd mounts huge pages below /dev. Hidden by the new one they would stay in the table of mounts, and libvirt, which looks for their folder,
+# would not start.
+umount --all --types hugetlbfs
 # A /dev without kvm: on a machine whose KVM does not work, libvirtd would spend a minute finding out.
 dev=$dir/dev
 mount -t tmpfs -o mode=755 tmpfs "$dev"
