@@ -1,6 +1,7 @@
 /** Guests of a simulated host that hang, and what their watchdogs do about it, as QEMU and libvirt do (libvirt's domain XML, "watchdog"). */
 import type { Domain, DomainSpec } from '../src/agent/agent.ts'
 import type { Clock } from '../src/lib/clock.ts'
+import { asOff } from './domain.ts'
 
 type Action = DomainSpec['instance']['watchdog_action']
 
@@ -32,7 +33,7 @@ export class HangingGuests {
     const paused = { ...domain, power: 'paused' } as const
     if (action === 'reset') put(domain)
     // libvirt tells it from a crash as little as from any end of a process.
-    if (action === 'poweroff') put({ ...domain, power: 'off', off_reason: 'crashed' })
+    if (action === 'poweroff') put(asOff(domain, 'crashed'))
     if (action === 'pause')
       put({ ...paused, paused_reason: 'The guest’s watchdog ran out and paused it. Start it again to go on.' })
     if (action === 'dump') {

@@ -17,6 +17,7 @@ import {
 import { Failure } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
 import type { HostFacts } from '../src/protocol/host-facts.ts'
+import { asOff, asRunning } from './domain.ts'
 import { HangingGuests } from './hang.ts'
 import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
 import type { Seeded } from './random.ts'
@@ -123,7 +124,7 @@ export class SimulatedHost {
     this.killAgent()
     this.powered = false
     this.watchdog.powerCut()
-    for (const [id, domain] of this.domains) this.domains.set(id, { ...domain, power: 'off', off_reason: 'unknown' })
+    for (const [id, domain] of this.domains) this.domains.set(id, asOff(domain, 'unknown'))
   }
 
   killAgent(): void {
@@ -194,14 +195,14 @@ export class SimulatedHost {
   putDisk({ state, domains, volumes }: HostDisk): void {
     refill(this.disk, copyOf(state))
     refill(this.domains, domains)
-    for (const [id, domain] of this.domains) this.domains.set(id, { ...domain, power: 'off', off_reason: 'unknown' })
+    for (const [id, domain] of this.domains) this.domains.set(id, asOff(domain, 'unknown'))
     if (volumes) refill(this.volumes, volumes)
   }
 
   /** The guest shuts itself down, or crashes. */
   guestEnds(id: string, off_reason: 'guest' | 'crashed'): void {
     const domain = this.domains.get(id)
-    if (domain?.power === 'running') this.put({ ...domain, power: 'off', off_reason })
+    if (domain?.power === 'running') this.put(asOff(domain, off_reason))
   }
 
   /** The guest hangs; gives what its watchdog does then, null without one. */
@@ -233,7 +234,7 @@ export class SimulatedHost {
     return new SimulatedWatchdog(this.machineClock(), id => {
       const domain = this.domains.get(id)
       if (domain?.power !== 'running' && domain?.power !== 'paused') return false
-      this.put({ ...domain, power: 'off', off_reason: 'crashed' })
+      this.put(asOff(domain, 'crashed'))
       return true
     })
   }
@@ -284,13 +285,12 @@ export class SimulatedHost {
       askShutdown: async id => {
         await pause()
         const domain = this.domains.get(id)
-        if (domain?.power === 'running' && this.random.chance(0.8))
-          this.put({ ...domain, power: 'off', off_reason: 'guest' })
+        if (domain?.power === 'running' && this.random.chance(0.8)) this.put(asOff(domain, 'guest'))
       },
       cut: async id => {
         await pause()
         const domain = this.domains.get(id)
-        if (domain && domain.power !== 'off') this.put({ ...domain, power: 'off', off_reason: 'cut' })
+        if (domain && domain.power !== 'off') this.put(asOff(domain, 'cut'))
         await pause()
       },
       resume: async id => {
@@ -328,6 +328,3 @@ export class SimulatedHost {
 }
 
 /** It goes on, and is in no move any more. */
-function asRunning({ moving: _, ...domain }: Domain): Domain {
-  return { ...domain, power: 'running', paused_reason: null }
-}

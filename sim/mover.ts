@@ -5,6 +5,7 @@
  */
 import { type Arrivals, type Coming, Failure, type Leaving, type Mover, type Sent } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
+import { asOff } from './domain.ts'
 import type { SimulatedHost } from './host.ts'
 import type { Seeded } from './random.ts'
 
@@ -159,7 +160,7 @@ export function simulatedMover(parts: MoverParts): Mover {
     )
     if (said === null) return unsure
     await pause()
-    if (live && before) host.put({ ...before, power: 'off', off_reason: 'migrated' })
+    if (live && before) host.put(asOff(before, 'migrated'))
     return { outcome: 'switched', progress: progressAt(1) }
   }
 
