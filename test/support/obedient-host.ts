@@ -51,7 +51,7 @@ export class ObedientHost {
   sends: 'through' | 'on-and-on' = 'through'
   /** Why it cannot make ready for what is to come to it, while set. */
   unready: string | null = null
-  /** Called when the controller has ended its link. */
+  /** Called when the controller has ended the link that it has. */
   onClosed: (() => void) | null = null
   /** The controller that it dials next. */
   test: TestCloud
@@ -80,7 +80,8 @@ export class ObedientHost {
       close: reason => {
         first.reject(new Error(reason))
         void at.cloud.agents.closed(session)
-        this.onClosed?.()
+        // As an agent, it cares for the link that it has; an older one may be ended long after.
+        if (this.session === session) this.onClosed?.()
       },
     })
     this.session = session
