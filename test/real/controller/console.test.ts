@@ -81,7 +81,7 @@ suite('consoles', () => {
   }
   /** Until the list is as it should be, by the events that a page has, too. */
   async function listed(check: (found: ConsoleViewer[]) => boolean): Promise<ConsoleViewer[]> {
-    const late = Date.now() + 5000
+    const late = Date.now() + 30_000
     const news: (() => void)[] = []
     const stop = one.cloud.events.watch(rows => {
       if (rows.some(row => row.noun === 'console' && row.resource_id === id)) for (const hear of news) hear()

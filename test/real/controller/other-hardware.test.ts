@@ -284,7 +284,7 @@ describe('controller/other-hardware', () => {
     const asked = cloud.cloud.calls.ask(
       host.id,
       { method: 'probe', address: '192.0.2.1', ports: [22], timeout_ms: 100 },
-      { timeout_ms: 3000 },
+      { timeout_ms: 20_000 },
     )
     host.onCall = () => ({ result: { reached: 'none' } })
     assert.deepEqual(await asked, { reached: 'none' })
