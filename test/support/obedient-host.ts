@@ -51,6 +51,8 @@ export class ObedientHost {
   sends: 'through' | 'on-and-on' = 'through'
   /** Why it cannot make ready for what is to come to it, while set. */
   unready: string | null = null
+  /** Why the controller has ended the link that it has; null: it has not. */
+  ended: string | null = null
   /** Called when the controller has ended the link that it has. */
   onClosed: (() => void) | null = null
   /** The controller that it dials next. */
@@ -81,10 +83,13 @@ export class ObedientHost {
         first.reject(new Error(reason))
         void at.cloud.agents.closed(session)
         // As an agent, it cares for the link that it has; an older one may be ended long after.
-        if (this.session === session) this.onClosed?.()
+        if (this.session !== session) return
+        this.ended = reason
+        this.onClosed?.()
       },
     })
     this.session = session
+    this.ended = null
     const { facts, holds, heard_as_of, knows_calls } = this
     const hello = { type: 'hello', protocol: 1, facts, holds, heard_as_of, knows_calls }
     void session.receive(JSON.stringify(hello))

@@ -58,6 +58,7 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
   async function create(name: string, on: ObedientHost): Promise<Instance> {
     const asked = { body: { ...body, name, host_id: on.id }, headers: { prefer: 'wait=20' } }
     const made = await cloud.request('POST', '/v1/instances', asked)
+    assert.equal(on.ended, null, 'the host has lost its link')
     return replyOf(instanceRoutes.create, made).items[0] as Instance
   }
   const hostOf = (id: string) => cloud.call(hostRoutes.get, { params: { host: id } })
