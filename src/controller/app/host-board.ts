@@ -239,7 +239,11 @@ export class HostBoard {
   }
 }
 
-/** Both rows are read by one statement, so neither is ever older while the other is newer. */
+/**
+ * Both counts are read by one statement, so neither is ever older while the other is newer. The host's counts first: the other is of its claims and its
+ * pool, and begins lower when it has another pool, or none any more.
+ */
 function isNewer(one: ReadHost | ChangedHost, known: Known): boolean {
-  return one.host_changes + one.claim_changes > known.host_changes + known.claim_changes
+  if (one.host_changes !== known.host_changes) return one.host_changes > known.host_changes
+  return one.claim_changes > known.claim_changes
 }

@@ -1,5 +1,6 @@
 /** What a controller keeps of hosts in memory: always what the database says, whoever changed it, and never what was rolled back. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { HostBoard } from '../../../src/controller/app/host-board.ts'
@@ -38,6 +39,22 @@ describe('controller/host-board', () => {
   const claimOn = (host_id = '', n = 1) => ({ host_id, vcpus: n, memory_mib: n, disk_gib: n })
   const claimedOf = (view: readonly HostSnapshot[], id: string | undefined) =>
     view.find(one => one.id === id)?.vcpus_claimed
+
+  test('a host that leaves a pool whose room has changed often is seen as it is from then on', async () => {
+    const pool_id = randomUUID()
+    await sql`insert into pool (id, total_gib) values (${pool_id}, 1000)`.execute(db)
+    await sql`update host set pool_id = ${pool_id}, facts = facts || '{"os": "another"}' where id = ${ids[0]}`.execute(
+      db,
+    )
+    for (let n = 0; n < 20; n++)
+      await sql`update pool set claimed_gib = claimed_gib + 1 where id = ${pool_id}`.execute(db)
+    await agrees()
+    await sql`update host set pool_id = null, session_controller_id = null, facts = facts || '{"os": "that before"}'
+      where id = ${ids[0]}`.execute(db)
+    await agrees()
+    await sql`update host_claim set vcpus = vcpus + 1 where host_id = ${ids[0]}`.execute(db)
+    await agrees()
+  })
 
   test('claims, settings, links, limits, labels, zones: every change is seen by the next look', async () => {
     assert.equal((await agrees()).length, 3)
