@@ -61,7 +61,7 @@ export async function listInstances(db: Db, asked: InstanceFilter): Promise<Page
   if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
   if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)
   if (asked.group_id !== undefined) query = query.where('i.group_id', '=', asked.group_id)
-  const { items, next } = keys.toPage(
+  const { items, next } = keys.cut(
     await query
       .orderBy(keys.order_by)
       .limit(keys.limit + 1)

@@ -339,12 +339,16 @@ async function readWhole(db: Db, ids: readonly string[]): Promise<Map<string, In
 export async function shownAt(db: Db, asked: readonly Stamped[]): Promise<Instance[]> {
   const kept = keptIn(db)
   const found = new Map<string, Instance>()
+  // Which were shown last matters once some have to go.
+  const isCrowded = kept.size + asked.length > kept_max
   for (const now of asked) {
     const known = kept.get(now.id)
     if (!known || !sameStamp(known.stamp, now)) continue
     found.set(now.id, known.shown)
-    kept.delete(now.id)
-    kept.set(now.id, known)
+    if (isCrowded) {
+      kept.delete(now.id)
+      kept.set(now.id, known)
+    }
   }
   const fresh = await readWhole(
     db,

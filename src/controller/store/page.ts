@@ -35,6 +35,9 @@ export interface Keyset {
   /** The sort value of a row, to be selected as `sort_key`. */
   key: RawBuilder<string>
   limit: number
+  /** The page of these rows, which are one more than it holds where another follows. */
+  cut<R extends { id: string; sort_key: string }>(rows: R[]): Page<R>
+  /** The same, without what they were sorted by. */
   toPage<R extends { id: string; sort_key: string }>(rows: R[]): Page<Omit<R, 'sort_key'>>
 }
 
@@ -60,6 +63,11 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
   const after = readCursor(asked.cursor, sort, field?.cast ?? 'text')
   const compare = descending ? sql`<` : sql`>`
   const within = searched(asked.search, id, fields, foundBy)
+  const cut: Keyset['cut'] = rows => {
+    const items = rows.slice(0, limit)
+    const last = rows.length > limit ? items.at(-1) : undefined
+    return { items, next: last ? writeCursor(sort, last.sort_key, last.id) : null }
+  }
   const start = !after
     ? sql<boolean>`true`
     : field
@@ -70,13 +78,10 @@ export function keyset(asked: PageAsked, id: RawBuilder<unknown>, fields: SortFi
     key: field ? sql<string>`(${field.column})::text` : sql<string>`''`,
     where: within ? sql<boolean>`${start} and ${within}` : start,
     order_by: field ? sql`${field.column} ${direction}, ${id} ${direction}` : sql`${id} ${direction}`,
+    cut,
     toPage(rows) {
-      const items = rows.slice(0, limit)
-      const last = rows.length > limit ? items.at(-1) : undefined
-      return {
-        items: items.map(({ sort_key: _, ...row }) => row),
-        next: last ? writeCursor(sort, last.sort_key, last.id) : null,
-      }
+      const { items, next } = cut(rows)
+      return { items: items.map(({ sort_key: _, ...row }) => row), next }
     },
   }
 }
