@@ -76,6 +76,8 @@ export class SimulatedHost {
   lost = false
   /** No packets in or out. */
   cut = false
+  /** Its management controller is not reached. */
+  bmc_cut = false
   /** What the machine calls itself; told at the next start of its agent. */
   hostname: string
   /** Each start fails with this probability. */

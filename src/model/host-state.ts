@@ -83,11 +83,14 @@ function named(opinions: readonly Opinion[]): string {
 
 export type Verdict = 'dead' | 'alive' | 'unknown'
 
-/** What the opinions of others come to. One that reaches it weighs more than any number that do not. */
+/**
+ * What the opinions of others come to. One that reaches it weighs more than any number that do not. That it is dead takes two of them, since one
+ * may lie, or be cut off itself; a single one is believed only where there is no other to ask.
+ */
 export function verdictOf(opinions: readonly Opinion[]): Verdict {
   const told = opinions.filter(one => one.reached !== null)
   if (told.some(one => one.reached !== 'none')) return 'alive'
-  return told.length > 0 ? 'dead' : 'unknown'
+  return told.length >= Math.max(1, Math.min(2, opinions.length)) ? 'dead' : 'unknown'
 }
 
 /** The state that every API shows, and why. */
@@ -125,6 +128,8 @@ export interface LossRules {
   readonly patience_ms: Readonly<Record<AbsenceCause, number>>
   /** How soon others are asked anew. */
   readonly ask_again_ms: number
+  /** What others saw longer ago than this does not cut anybody's power. */
+  readonly fresh_ms: number
 }
 
 export const lossRules: LossRules = {
@@ -132,6 +137,7 @@ export const lossRules: LossRules = {
   // after at most a quarter of a second, however many do so at once, within a few.
   patience_ms: { late: 0, silent: 0, closed: 4000, controller_gone: 10_000 },
   ask_again_ms: 5000,
+  fresh_ms: 15_000,
 }
 
 /** What else bears on a host that is not there. */
@@ -178,13 +184,15 @@ export function nextStep(absence: Absence, around: Circumstances, now_ms: number
   if (around.waiting === 0) return askAgain(absence, now_ms, rules, 'Nothing on it is to run elsewhere.')
   if (around.lease_over) return { do: 'note_lease_over' }
   if (absence.dead_ms !== null && around.has_bmc) {
-    if (absence.fence_again_ms === null || now_ms >= absence.fence_again_ms) return { do: 'fence' }
-    return { do: 'wait', until_ms: absence.fence_again_ms, why: 'Its power is tried again soon, or its lease ends.' }
+    if (absence.fence_again_ms !== null && now_ms < absence.fence_again_ms)
+      return { do: 'wait', until_ms: absence.fence_again_ms, why: 'Its power is tried again soon, or its lease ends.' }
+    // It was held back, or cutting failed for a while: by now it may be reached again.
+    return now_ms > absence.asked_ms + rules.fresh_ms ? { do: 'ask' } : { do: 'fence' }
   }
   return askAgain(absence, now_ms, rules, 'Until its lease is over.')
 }
 
-/** Others may see more by now; of one that is dead nobody is asked any more. */
+/** Others may see more by now; of one that is dead nobody is asked any more before its power is to be cut. */
 function askAgain(absence: Absence, now_ms: number, rules: LossRules, why: string): LossStep {
   if (absence.dead_ms !== null || absence.asked_ms === null) return { do: 'wait', until_ms: null, why }
   const again_ms = absence.asked_ms + rules.ask_again_ms

@@ -55,7 +55,8 @@ async function cut(cloud: Cloud, id: string, name: string): Promise<FencingMetho
       `The host ${name} has no management controller set, so its power cannot be cut from here. See that it is off, and say so: croft host fence ${name} --confirm-off.`,
     )
   try {
-    await cloud.fencing.off(openBmc(cloud, row))
+    const isGone = async () => (await host.find(cloud.database.db, id))?.state !== 'up'
+    if ((await cloud.fencing.off(openBmc(cloud, row), isGone)) === null) mustBeGone(name, 'up')
     return row.kind
   } catch (error) {
     if (!(error instanceof FenceFailed)) throw error

@@ -164,7 +164,7 @@ export const settingTable = {
   'ha.settle_s': setting(
     Type.Integer({ minimum: 0, maximum: 3600 }),
     45,
-    'For so long after a time without controllers, or without the database, no host is fenced: agents dial in again first, seconds',
+    'For so long after a time without controllers or without the database, and after most of a zone’s hosts were gone at once, no host is fenced: agents dial in again first, seconds',
   ),
   'ha.verify_s': setting(
     Type.Integer({ minimum: 10, maximum: 3600 }),

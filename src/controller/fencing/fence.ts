@@ -58,8 +58,11 @@ export interface Fenced {
 /** What reaches management controllers; the simulation has its own. */
 export interface Fencing {
   power(bmc: Bmc): Promise<Power>
-  /** Resolves only when the BMC itself says that the power is off. Throws FenceFailed. */
-  off(bmc: Bmc): Promise<Fenced>
+  /**
+   * Resolves only when the BMC itself says that the power is off; throws FenceFailed. `mayCut` is asked right before it is cut: a BMC that was
+   * silent answers when its host may be back. Null: it was not to be cut any more.
+   */
+  off(bmc: Bmc, mayCut: () => Promise<boolean>): Promise<Fenced | null>
 }
 
 /** One answer of a BMC; they are slow machines. */
@@ -72,25 +75,29 @@ const look_every_ms = 400
 export function fencing(drivers: Readonly<Record<BmcKind, FencingDriver>>, clock: Clock): Fencing {
   return {
     power: bmc => drivers[bmc.kind].power(bmc, answer_ms_max),
-    off: bmc => cutAndVerify(drivers[bmc.kind], bmc, clock),
+    off: (bmc, mayCut) => cutAndVerify(drivers[bmc.kind], { bmc, mayCut, clock }),
   }
 }
 
 /** Asks again after silence, since IPMI goes over UDP, until the time is up; a refusal ends it at once. */
-async function cutAndVerify(driver: FencingDriver, bmc: Bmc, clock: Clock): Promise<Fenced> {
-  const begun_ms = clock.now_ms()
+async function cutAndVerify(
+  driver: FencingDriver,
+  { bmc, mayCut, clock }: { bmc: Bmc; mayCut: () => Promise<boolean>; clock: Clock },
+): Promise<Fenced | null> {
+  const begun_ms = clock.steady_ms()
   const end_ms = begun_ms + off_ms_max
   let asked = false
   let last: FenceFailed | null = null
   while (true) {
-    const left_ms = Math.min(answer_ms_max, end_ms - clock.now_ms())
+    const left_ms = Math.min(answer_ms_max, end_ms - clock.steady_ms())
     if (left_ms <= 0)
       throw last ?? new FenceFailed('failed', `Its power is still on ${off_ms_max} ms after it was cut.`)
     try {
       if ((await driver.power(bmc, left_ms)) === 'off') {
-        return { was_off: !asked, took_ms: clock.now_ms() - begun_ms }
+        return { was_off: !asked, took_ms: clock.steady_ms() - begun_ms }
       }
       if (!asked) {
+        if (!(await mayCut())) return null
         await driver.cut(bmc, left_ms)
         asked = true
         continue

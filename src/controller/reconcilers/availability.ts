@@ -17,7 +17,7 @@ import { verifyRestarts } from './ha-verify.ts'
 import { Loop } from './loop.ts'
 import { askOthers, declareDead, fence, learnReach, noteLeaseOver } from './lost-host.ts'
 import { type Pace, Pacer } from './pacer.ts'
-import { brake } from './storm.ts'
+import { brake, type CalmSince } from './storm.ts'
 
 /** Often enough to keep the lead; while a host is lost, as soon as there may be something to do. */
 const pass_every_ms = 4000
@@ -54,7 +54,9 @@ export class Availability {
   /** What takes its time (asking others, cutting power), by host. */
   private readonly underWay = new Map<string, Promise<void>>()
   private readonly asks = { idle: 0, pressing: 0 }
+  /** By instance, until when it is not tried again; by the steady clock. */
   private readonly noRoom = new Map<string, number>()
+  private readonly calm: CalmSince = new Map()
   /** By the steady clock. */
   private learnAgain_ms = 0
   private timer: Timer | undefined
@@ -96,12 +98,13 @@ export class Availability {
     const leading = await leader.lead(database.db, 'availability', self.id, lead_rules)
     if (!leading) {
       this.watches.clear()
+      this.calm.clear()
       return false
     }
     const { absent, now_ms, held } = await this.pacer.timed(async () => {
       const absent = await absence.list(database.db)
       const now_ms = await absence.now(database.db)
-      return { absent, now_ms, held: await brake(this.cloud, absent, now_ms) }
+      return { absent, now_ms, held: await brake(this.cloud, absent, now_ms, this.calm) }
     })
     const unsteady = leading.steady_ms < settings.get('ha.settle_s') * 1000 ? just_back : null
     let next_ms = Number.POSITIVE_INFINITY
@@ -113,7 +116,7 @@ export class Availability {
     }
     this.forgetWatches(absent)
     this.learn()
-    const more = unsteady === null && (await this.restart())
+    const more = unsteady === null && (await this.restart(held))
     const open = await verifyRestarts(this.cloud)
     if (absent.length > 0 || open) next_ms = Math.min(next_ms, busy_every_ms)
     this.timer?.cancel()
@@ -150,7 +153,9 @@ export class Availability {
 
   /** One step at a time for each host; the pass does not wait for it. */
   private take(one: AbsentHost, step: Exclude<LossStep, { do: 'wait' }>): void {
-    if (step.do === 'restart' || this.underWay.has(one.host_id)) return
+    // A power that cannot be cut in time does not hold the lease's end up.
+    const key = step.do === 'note_lease_over' ? `lease of ${one.host_id}` : one.host_id
+    if (step.do === 'restart' || this.underWay.has(key)) return
     const urgency = one.waiting === 0 ? 'idle' : 'pressing'
     const is_asking = step.do === 'ask'
     if (is_asking && this.asks[urgency] >= asks_max[urgency]) return
@@ -167,11 +172,11 @@ export class Availability {
         cloud.log.warn({ err: error, host: one.host }, `'${step.do}' failed for a lost host; it is tried again`),
       )
       .finally(() => {
-        this.underWay.delete(one.host_id)
+        this.underWay.delete(key)
         if (is_asking) this.asks[urgency] -= 1
         this.pacer.ask()
       })
-    this.underWay.set(one.host_id, work)
+    this.underWay.set(key, work)
   }
 
   /** Who reaches which host, while they are there; nothing waits for it. */
@@ -190,17 +195,19 @@ export class Availability {
     this.underWay.set(learning, work)
   }
 
-  /** The most important first, of all hosts together. True when there are more. */
-  private async restart(): Promise<boolean> {
+  /** The most important first, of all hosts together but those of zones where nothing is done now. True when there are more. */
+  private async restart(held: ReadonlyMap<string, string>): Promise<boolean> {
     const { clock, database, log } = this.cloud
     const found = await absence.toRestart(database.db)
-    const due = found.filter(one => (this.noRoom.get(one.id) ?? 0) <= clock.now_ms())
+    const due = found.filter(
+      one => !held.has(one.zone_id) && (this.noRoom.get(one.id) ?? -Infinity) <= clock.steady_ms(),
+    )
     for (const one of due.slice(0, restarts_max)) {
-      this.noRoom.set(one.id, clock.now_ms() + no_room_again_ms)
+      this.noRoom.set(one.id, clock.steady_ms() + no_room_again_ms)
       try {
         const came = await restartElsewhere(this.cloud, { id: one.host_id, name: one.host }, one.id)
         // It may only wait for what another host has of it.
-        if (came === 'passed') this.noRoom.set(one.id, clock.now_ms() + passed_again_ms)
+        if (came === 'passed') this.noRoom.set(one.id, clock.steady_ms() + passed_again_ms)
         log.info({ instance_id: one.id, from: one.host, came }, 'an instance of a lost host')
       } catch (error) {
         // One that cannot be restarted keeps no other one waiting.

@@ -63,8 +63,10 @@ export async function askOthers(cloud: Cloud, one: AbsentHost): Promise<void> {
     reached: reached === 'none' && !reached_by.includes(told.host_id) ? null : reached,
   }))
   await whileAbsent(cloud, one, async (tx, now) => {
-    await absence.note(tx, one.host_id, { asked: true, opinions })
     const verdict = verdictOf(opinions)
+    // Only what is seen now counts: one that was dead may be reached again.
+    const revived = now.dead_ms !== null && verdict !== 'dead'
+    await absence.note(tx, one.host_id, { asked: true, opinions, ...(revived && { dead_at: null }) })
     if (now.asked_ms === null || verdict !== verdictOf(now.opinions))
       await event.record(tx, [told(one, `others were asked: ${verdict}`)])
   })
@@ -133,12 +135,18 @@ export function declareDead(cloud: Cloud, one: AbsentHost): Promise<void> {
   })
 }
 
-/** Cuts its power, and notes it when it is seen to be off. Done twice it is off all the same. */
+/**
+ * Cuts its power, and notes it when it is seen to be off. Done twice it is off all the same. A BMC may be silent for long, as while a switch that both
+ * hang on starts: before the power is cut it is looked at once more whether that is still to be done.
+ */
 export async function fence(cloud: Cloud, one: AbsentHost): Promise<void> {
-  const row = await hostBmc.find(cloud.database.db, one.host_id)
+  const { db } = cloud.database
+  const row = await hostBmc.find(db, one.host_id)
   if (!row) return
   try {
-    const { took_ms, was_off } = await cloud.fencing.off(openBmc(cloud, row))
+    const fenced = await cloud.fencing.off(openBmc(cloud, row), () => absence.mayCut(db, one.host_id, one.epoch))
+    if (fenced === null) return
+    const { took_ms, was_off } = fenced
     const how = was_off ? 'its power was off already' : `its power was cut and seen to be off within ${took_ms} ms`
     await noteFenced(cloud, one, row.kind, `fenced by ${row.kind}: ${how}`)
   } catch (error) {

@@ -222,14 +222,24 @@ async function nameOf(db: Db, host_id: string): Promise<string | null> {
 }
 
 /** Instances of fenced hosts that are to run elsewhere, the most important first. */
-async function toRestart(db: Db): Promise<{ id: string; host_id: string; host: string }[]> {
-  const { rows } = await sql<{ id: string; host_id: string; host: string }>`
-    select i.id, h.id as host_id, h.name as host from host_absence a join host h on h.id = a.host_id
-    join instance i on i.host_id = h.id
+async function toRestart(db: Db): Promise<{ id: string; host_id: string; host: string; zone_id: string }[]> {
+  const { rows } = await sql<{ id: string; host_id: string; host: string; zone_id: string }>`
+    select i.id, h.id as host_id, h.name as host, c.zone_id from host_absence a join host h on h.id = a.host_id
+    join cluster c on c.id = h.cluster_id join instance i on i.host_id = h.id
     where a.fenced_at is not null and h.session_controller_id is null and h.removed_at is null and i.availability = 'high'
       and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null
     order by i.ha_priority desc, i.id`.execute(db)
   return rows
+}
+
+/** Whether the host's power may be cut still: it has not come back, nor been fenced otherwise, nor does a storm hold it back by now. */
+async function mayCut(db: Db, host_id: string, epoch: number): Promise<boolean> {
+  const { rows } = await sql`
+    select from host_absence a join host h on h.id = a.host_id join cluster c on c.id = h.cluster_id
+    where h.id = ${host_id}::uuid and h.session_controller_id is null and h.session_epoch = ${epoch}::bigint and h.removed_at is null
+      and a.dead_at is not null and a.fenced_at is null
+      and not exists (select from zone_storm q where q.zone_id = c.zone_id and q.overridden_at is null)`.execute(db)
+  return rows.length > 0
 }
 
 type Noted = Partial<
@@ -244,6 +254,7 @@ async function note(tx: Tx, host_id: string, set: Noted & { asked?: boolean; dea
     .updateTable('host_absence')
     .set({
       ...(set.asked && { asked_at: now, opinions: json(set.opinions ?? []) }),
+      ...(set.dead_at !== undefined && { dead_at: set.dead_at }),
       ...(set.dead && { dead_at: now }),
       ...(set.fenced_by && { fenced_at: now, fenced_by: set.fenced_by, fence_failure: null }),
       ...(set.fenced_user_id !== undefined && { fenced_user_id: set.fenced_user_id }),
@@ -282,6 +293,7 @@ export const absence = {
   poolOf,
   nameOf,
   toRestart,
+  mayCut,
   note,
   noteFenceFailure,
 }

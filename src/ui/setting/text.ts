@@ -170,7 +170,7 @@ export const german: Readonly<Record<string, string>> = {
   'ha.storm_hosts_min':
     'So viele Hosts einer Zone müssen mindestens auf einmal verschwunden sein, damit dort nichts abgetrennt oder neu gestartet wird',
   'ha.settle_s':
-    'So lange nach einer Zeit ohne Controller oder ohne Datenbank wird kein Host abgetrennt: Erst melden sich die Agenten wieder, in Sekunden',
+    'So lange nach einer Zeit ohne Controller oder ohne Datenbank, und nachdem die meisten Hosts einer Zone auf einmal weg waren, wird kein Host abgetrennt: Erst melden sich die Agenten wieder, in Sekunden',
   'ha.verify_s': 'Bis wann eine anderswo neu gestartete Instanz laufend gesehen werden muss, in Sekunden',
   'scheduler.modules':
     'Eigene Filter und Gewichte des Betreibers: Dateien im Ordner „scheduler“ des Controllers; siehe docs/placement.md',

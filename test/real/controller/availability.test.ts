@@ -102,6 +102,18 @@ describe('controller/availability', { timeout: 300_000 }, () => {
 
   const until = <T>(look: () => Promise<T | undefined | false>): Promise<T> => untilEvent(cloud, look)
 
+  /** So many times, from now on, the loop has looked at all that is lost. */
+  async function passes(count: number): Promise<void> {
+    const { db } = cloud.cloud.database
+    const kept = async () =>
+      (await db.selectFrom('leader').select('lease_until').executeTakeFirst())?.lease_until.getTime()
+    // Each begins with keeping the lead, so that the one before is over by then.
+    for (let n = 0; n <= count; n++) {
+      const before = await kept()
+      await eventually(async () => assert.notEqual(await kept(), before))
+    }
+  }
+
   async function setBmc(host: ObedientHost): Promise<void> {
     const { address, port, user, password } = service.bmc
     const { certificate_sha256 } = service
@@ -180,6 +192,26 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     })
     assert.equal(suspect.availability, 'suspect')
     assert.match(suspect.availability_reason, new RegExp(`${second().name} can reach the machine`))
+    assert.equal(await service.power(), 'on')
+  })
+
+  test('one witness that lies, or is cut off itself, has nobody’s power cut while others could be asked', async () => {
+    await run('one', first())
+    await setBmc(first())
+    second().onCall = () => ({ result: { reached: 'none' } })
+    third().onCall = () => ({ error: 'not now' })
+    await first().disconnect()
+    const suspect = await until(async () => {
+      const now = await shown(first())
+      return now.absence?.opinions.length === 2 && now
+    })
+    assert.deepEqual(
+      new Set(suspect.absence?.opinions.map(one => one.reached)),
+      new Set(['none', null]),
+      'one of two has told',
+    )
+    assert.equal(suspect.availability, 'suspect')
+    await passes(2)
     assert.equal(await service.power(), 'on')
   })
 
@@ -316,6 +348,30 @@ describe('controller/availability', { timeout: 300_000 }, () => {
       await until(async () => (await instance(id)).ha_obstacle === null)
     })
   }
+
+  test('while a storm settles nothing is restarted either, though its host was fenced before it', async () => {
+    const id = await run('one', first())
+    const { db } = cloud.cloud.database
+    const settle = async (value: number) => {
+      const set = await cloud.request('PUT', '/v1/settings/ha.settle_s', { body: { value } })
+      assert.equal(set.status, 200, JSON.stringify(set.body))
+    }
+    await settle(3600)
+    // The leader counts as steady all the same: only the storm holds it back.
+    await sql`update leader set steady_since = croft_now() - interval '2 hours'`.execute(db)
+    const [zone] = (await cloud.call(zoneRoutes.list)).items
+    await db
+      .insertInto('zone_storm')
+      .values({ zone_id: String(zone?.id), gone: 2, hosts: 3 })
+      .execute()
+    await first().disconnect()
+    await sql`update host_absence set fenced_at = croft_now(), fenced_by = 'person', asked_at = croft_now()
+      where host_id = ${first().id}::uuid`.execute(db)
+    await passes(2)
+    assert.equal((await instance(id)).host_id, first().id)
+    await settle(0)
+    await until(async () => (await instance(id)).host_id !== first().id)
+  })
 
   test('a storm: two of three hosts vanish, nothing is fenced until an operator says so', async () => {
     const id = await run('one', first())

@@ -14,6 +14,13 @@ import { VirtualClock } from '../../../sim/clock.ts'
 import { ipmiSim, redfishService, type RedfishTest } from '../../support/bmc.ts'
 
 const real: Fencing = realFencing(realClock)
+const always = () => Promise.resolve(true)
+/** Cuts the power of what is to be off. */
+async function off(bmc: Bmc, by = real) {
+  const fenced = await by.off(bmc, always)
+  assert.ok(fenced)
+  return fenced
+}
 
 function fault(expected: FenceFault, words: RegExp) {
   return (error: unknown) => {
@@ -25,6 +32,26 @@ function fault(expected: FenceFault, words: RegExp) {
   }
 }
 
+test('a management controller that was silent cuts nothing when its host is back by the time it answers', async () => {
+  let tries = 0
+  let cuts = 0
+  let is_gone = true
+  const driver = {
+    async power() {
+      tries += 1
+      if (tries < 3) throw new FenceFailed('silent', 'it does not answer')
+      is_gone = false
+      return 'on' as const
+    },
+    async cut() {
+      cuts += 1
+    },
+  }
+  const late = fencing({ ipmi: driver, redfish: driver }, { ...realClock, sleep: () => Promise.resolve() })
+  assert.equal(await late.off({ kind: 'ipmi' } as Bmc, () => Promise.resolve(is_gone)), null)
+  assert.deepEqual([tries, cuts], [3, 0])
+})
+
 describe('fencing by IPMI', () => {
   let sim: Awaited<ReturnType<typeof ipmiSim>>
   before(async () => {
@@ -34,16 +61,16 @@ describe('fencing by IPMI', () => {
 
   test('power is read, cut and seen to be off', async () => {
     assert.equal(await real.power(sim.bmc), 'on')
-    const { was_off } = await real.off(sim.bmc)
+    const { was_off } = await off(sim.bmc)
     assert.equal(was_off, false)
     assert.equal(await sim.power(), 'off')
-    assert.deepEqual((await real.off(sim.bmc)).was_off, true, 'a second time there is nothing to do')
+    assert.equal((await off(sim.bmc)).was_off, true, 'a second time there is nothing to do')
   })
 
   test('a wrong password and an unknown user are refused, in words', async () => {
     await sim.setPower('on')
-    await assert.rejects(real.off({ ...sim.bmc, password: 'wrong-Word1' }), fault('refused', /password is wrong/))
-    await assert.rejects(real.off({ ...sim.bmc, user: 'nobody' }), fault('refused', /not know the user|password/))
+    await assert.rejects(off({ ...sim.bmc, password: 'wrong-Word1' }), fault('refused', /password is wrong/))
+    await assert.rejects(off({ ...sim.bmc, user: 'nobody' }), fault('refused', /not know the user|password/))
     assert.equal(await sim.power(), 'on')
   })
 
@@ -54,8 +81,7 @@ describe('fencing by IPMI', () => {
   test('power that stays on is told so', async () => {
     await sim.setPower('on')
     await writeFile(join(sim.folder, 'stuck'), '')
-    const quick = impatient()
-    await assert.rejects(quick.off(sim.bmc), fault('failed', /still on/))
+    await assert.rejects(off(sim.bmc, impatient()), fault('failed', /still on/))
     await rm(join(sim.folder, 'stuck'))
   })
 
@@ -72,7 +98,7 @@ const impatient = () => fencing({ ipmi, redfish: redfish(realClock) }, hasty())
 /** A clock that a wait of half a second takes seconds further, so that patience runs out at once. */
 function hasty() {
   const clock = new VirtualClock(0)
-  return { ...realClock, now_ms: () => clock.now_ms(), sleep: async () => void clock.step(clock.now_ms() + 4000) }
+  return { ...realClock, steady_ms: () => clock.now_ms(), sleep: async () => void clock.step(clock.now_ms() + 4000) }
 }
 
 describe('fencing by Redfish', () => {
@@ -84,7 +110,7 @@ describe('fencing by Redfish', () => {
 
   test('power is read, cut and seen to be off, with the certificate vouched for by its authority', async () => {
     assert.equal(await real.power(service.bmc), 'on')
-    assert.equal((await real.off(service.bmc)).was_off, false)
+    assert.equal((await off(service.bmc)).was_off, false)
     assert.equal(await service.power(), 'off')
     assert.ok(service.asked.some(({ what }) => what === 'POST /redfish/v1/Systems/1/Actions/ComputerSystem.Reset'))
   })
@@ -123,7 +149,7 @@ describe('fencing by Redfish', () => {
             body: JSON.stringify({ PowerState: service.asked.length > 6 ? 'Off' : 'On', Actions: actions }),
           }
         : null
-    await real.off(service.bmc)
+    await off(service.bmc)
     assert.deepEqual(
       service.asked.filter(({ what }) => what.startsWith('POST')).map(({ what }) => what),
       ['POST /redfish/v1/Systems/1/Actions/ComputerSystem.Reset'],
@@ -148,7 +174,7 @@ describe('fencing by Redfish', () => {
   test('power that stays on is told so', async () => {
     await service.setPower('on')
     service.stuck = true
-    await assert.rejects(impatient().off(service.bmc), fault('failed', /still on/))
+    await assert.rejects(off(service.bmc, impatient()), fault('failed', /still on/))
     service.stuck = false
   })
 

@@ -10,6 +10,7 @@ import {
   fencingMethods,
   hostAvailability,
   isStorm,
+  lossRules,
   nextStep,
   type Opinion,
   reaches,
@@ -50,7 +51,6 @@ test('without an absence a host is up, in maintenance, or holds no link', () => 
 test('a host is dead only when others cannot reach it either; one that can weighs more than all who cannot', () => {
   assert.equal(verdictOf([]), 'unknown')
   assert.equal(verdictOf([opinion(null)]), 'unknown')
-  assert.equal(verdictOf([opinion('none'), opinion(null)]), 'dead')
   assert.equal(verdictOf([opinion('none'), opinion('none'), opinion('machine')]), 'alive')
   assert.equal(verdictOf([opinion('none'), opinion('service')]), 'alive')
 })
@@ -73,6 +73,20 @@ test('the steps from silence to restart, with fencing and without', () => {
   const fenced = { ...dead, fenced_ms: 5000, fenced_by: 'ipmi' as const }
   assert.deepEqual(nextStep(fenced, usual, 5000), { do: 'restart' })
   assert.equal(nextStep(fenced, { ...usual, waiting: 0 }, 5000).do, 'wait')
+})
+
+test('no power is cut for what was seen long ago, as before a storm: others are asked once more', () => {
+  const dead = { ...none, asked_ms: 2000, opinions: [opinion('none')], dead_ms: 2000 }
+  const around = { ...usual, has_bmc: true }
+  assert.deepEqual(nextStep(dead, { ...around, held_back: 'a storm' }, 90_000).do, 'wait')
+  assert.deepEqual(nextStep(dead, around, 90_000), { do: 'ask' })
+  assert.deepEqual(nextStep({ ...dead, asked_ms: 90_000 }, around, 92_000), { do: 'fence' })
+})
+
+test('one alone is believed only where there is no other to ask', () => {
+  assert.equal(verdictOf([opinion('none')]), 'dead')
+  assert.equal(verdictOf([opinion('none'), opinion(null, 'h3')]), 'unknown')
+  assert.equal(verdictOf([opinion('none'), opinion('none', 'h3'), opinion(null, 'h4')]), 'dead')
 })
 
 test('a machine that others reach keeps its power, whatever can cut it; by lease its instances still go elsewhere', () => {
@@ -133,7 +147,8 @@ test('whatever is noted: nothing is fenced nor restarted while it is held back, 
         assert.equal(around.held_back, null)
         assert.ok(!around.linked && around.waiting > 0 && absence.asked_ms !== null)
       }
-      if (step.do === 'fence') assert.ok(absence.dead_ms !== null)
+      if (step.do === 'fence')
+        assert.ok(absence.dead_ms !== null && now_ms - (absence.asked_ms ?? 0) <= lossRules.fresh_ms)
       if (step.do === 'declare_dead') assert.equal(verdictOf(absence.opinions), 'dead')
       const shown = hostAvailability({ linked: around.linked, maintenance: false, absence })
       assert.notEqual(shown.why, '')

@@ -111,15 +111,19 @@ describe('the management controllers of simulated hosts', () => {
     ...{ kind: 'redfish', address: 'h1.bmc', port: null, user: 'sim', password: 'sim' },
     ...{ cipher_suite: 3, certificate_sha256: null, ca_pem: null, system: null },
   }
-  const passing = { ...clockWhile(new VirtualClock(0), () => true), sleep: () => Promise.resolve() }
+  const always = () => Promise.resolve(true)
+  const time = new VirtualClock(0)
+  const passing = { ...clockWhile(time, () => true), sleep: async (ms: number) => void time.step(time.now_ms() + ms) }
 
   test('they cut the power of their host, and know that it is off', async () => {
     const { hosts, host } = playground(1)
     const fencing = simulatedFencing(hosts, passing)
     assert.equal(await fencing.power(bmc), 'on')
-    assert.equal((await fencing.off(bmc)).was_off, false)
+    assert.equal(await fencing.off(bmc, () => Promise.resolve(false)), null)
+    assert.equal(host('h1').powered, true)
+    assert.equal((await fencing.off(bmc, always))?.was_off, false)
     assert.equal(host('h1').powered, false)
-    assert.deepEqual(await fencing.off(bmc), { was_off: true, took_ms: 0 })
+    assert.equal((await fencing.off(bmc, always))?.was_off, true)
   })
 
   test('another address does not answer, another password is refused', async () => {
@@ -130,7 +134,7 @@ describe('the management controllers of simulated hosts', () => {
       [{ password: 'guessed' }, 'refused'],
     ] as const)
       await assert.rejects(
-        async () => await fencing.off({ ...bmc, ...wrong }),
+        async () => await fencing.off({ ...bmc, ...wrong }, always),
         error => error instanceof FenceFailed && error.fault === fault,
       )
   })

@@ -56,6 +56,10 @@ class Played extends Run {
     return this.switchboard.do(line)
   }
 
+  get machines(): readonly SimulatedHost[] {
+    return this.hosts
+  }
+
   get instances(): readonly string[] {
     return this.ids
   }
@@ -80,6 +84,11 @@ class Played extends Run {
     return ((await this.look('/v1/ha-restarts')).items ?? []) as Restart[]
   }
 
+  async storm(): Promise<{ gone: number } | null> {
+    const [zone] = (await this.look('/v1/zones')).items as { storm: { gone: number } | null }[]
+    return zone?.storm ?? null
+  }
+
   async tell(method: string, path: string, body: unknown): Promise<void> {
     const answer = this.ask(method, path, body)
     await this.pass(2)
@@ -91,6 +100,8 @@ class Played extends Run {
     assert.deepEqual([...this.doubled], [])
   }
 }
+
+const bmcOf = ({ name }: SimulatedHost) => ({ kind: 'ipmi', address: `${name}.bmc`, user: 'sim', password: 'sim' })
 
 describe('a playground with high availability', { timeout: 300_000 }, () => {
   let engine: Engine
@@ -134,8 +145,7 @@ describe('a playground with high availability', { timeout: 300_000 }, () => {
   test('a network that is cut: it goes on unheard of until its power is cut by its management controller', async () => {
     const [id = ''] = cloud.instances
     const host = cloud.hostOf(id)
-    const bmc = { kind: 'ipmi', address: `${host.name}.bmc`, user: 'sim', password: 'sim' }
-    await cloud.tell('PUT', `/v1/hosts/${host.id}/bmc`, bmc)
+    await cloud.tell('PUT', `/v1/hosts/${host.id}/bmc`, bmcOf(host))
     await cloud.do(`net-cut ${host.name}`)
     await cloud.pass(8)
     assert.equal(cloud.hostOf(id), host, 'it goes on')
@@ -150,17 +160,66 @@ describe('a playground with high availability', { timeout: 300_000 }, () => {
     await cloud.pass(40)
   })
 
-  test('most hosts vanish: nothing is fenced until they are back', async () => {
+  test('most hosts vanish: nothing is fenced until they are back, nor while they come back one after the other', async () => {
+    for (const host of cloud.machines) await cloud.tell('PUT', `/v1/hosts/${host.id}/bmc`, bmcOf(host))
     const before = (await cloud.restarts()).length
     await cloud.do('net-cut h1 h2 h3')
     await cloud.pass(60)
-    const zones = (await cloud.look('/v1/zones')).items as { storm: { gone: number } | null }[]
-    assert.equal(zones[0]?.storm?.gone, 3, JSON.stringify(zones))
+    assert.equal((await cloud.storm())?.gone, 3)
     assert.equal((await cloud.restarts()).length, before, 'nothing was started elsewhere')
     await cloud.do('net-on all')
-    await cloud.pass(60)
-    assert.equal(((await cloud.look('/v1/zones')).items as { storm: unknown }[])[0]?.storm, null)
+    await cloud.pass(120)
+    assert.equal(await cloud.storm(), null)
+    assert.equal((await cloud.restarts()).length, before, 'nor when it was over')
+    for (const host of cloud.machines) assert.ok(host.powered, `${host.name} keeps its power`)
     for (const id of cloud.instances) assert.equal(cloud.placesOf(id).length, 1)
+  })
+
+  test('one of them is truly gone: once the others have been back for a while it is asked about anew, and fenced', async () => {
+    const [id = ''] = cloud.instances
+    const host = cloud.hostOf(id)
+    const [other = host] = cloud.machines.filter(one => one !== host)
+    await cloud.do(`power-cut ${host.name}`)
+    await cloud.do(`net-cut ${other.name}`)
+    await cloud.pass(40)
+    assert.equal((await cloud.storm())?.gone, 2)
+    await cloud.do(`net-on ${other.name}`)
+    await cloud.pass(40)
+    assert.deepEqual(cloud.placesOf(id), [], 'the others may be about to come back still')
+    await cloud.pass(80)
+    assert.equal(await cloud.storm(), null)
+    assert.notEqual(cloud.hostOf(id), host)
+    await cloud.do(`power-on ${host.name}`)
+    await cloud.pass(40)
+  })
+
+  test('a management controller that is lost with its host: the lease decides, as soon as it is over', async () => {
+    const [id = ''] = cloud.instances
+    const host = cloud.hostOf(id)
+    await cloud.do(`bmc-cut ${host.name}`)
+    await cloud.do(`power-cut ${host.name}`)
+    await cloud.pass(44)
+    assert.notEqual(cloud.hostOf(id), host)
+    const restart = (await cloud.restarts()).find(one => one.instance_id === id && one.from_host === host.name)
+    assert.equal(restart?.fenced_by, 'lease')
+    await cloud.do(`bmc-on ${host.name}`)
+    await cloud.do(`power-on ${host.name}`)
+    await cloud.pass(60)
+  })
+
+  test('a switch that starts anew takes host and management controller away for a while: who is back keeps its power', async () => {
+    const [id = ''] = cloud.instances
+    const host = cloud.hostOf(id)
+    await cloud.do(`net-cut ${host.name}`)
+    await cloud.do(`bmc-cut ${host.name}`)
+    // Others were asked, and its power is being cut: its management controller is asked again and again.
+    while ((await cloud.look(`/v1/hosts/${host.id}`)).availability !== 'dead') await cloud.pass(1)
+    await cloud.do(`net-on ${host.name}`)
+    while ((await cloud.look(`/v1/hosts/${host.id}`)).availability !== 'up') await cloud.pass(0.1)
+    await cloud.do(`bmc-on ${host.name}`)
+    await cloud.pass(60)
+    assert.ok(host.powered)
+    assert.equal(cloud.hostOf(id), host)
   })
 
   test('what is placed on a host that starts no guest goes elsewhere', async () => {
