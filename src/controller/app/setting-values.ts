@@ -155,11 +155,13 @@ export const settingTable = {
     Type.Integer({ minimum: 1, maximum: 100 }),
     40,
     'When more than this share of a zone’s hosts vanishes at once, nothing is fenced nor restarted there, per cent',
+    ['zone'],
   ),
   'ha.storm_hosts_min': setting(
     Type.Integer({ minimum: 1, maximum: 10_000 }),
     2,
     'So many hosts of a zone must have vanished at once, at least, for nothing to be fenced nor restarted there',
+    ['zone'],
   ),
   'ha.settle_s': setting(
     Type.Integer({ minimum: 0, maximum: 3600 }),

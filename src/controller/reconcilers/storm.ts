@@ -24,13 +24,13 @@ export async function brake(
   const held = new Map<string, string>()
   const known = await storm.list(database.db)
   if (absent.length === 0 && known.size === 0) return held
-  const rules = {
-    share_percent: settings.get('ha.storm_share_percent'),
-    hosts_min: settings.get('ha.storm_hosts_min'),
-  }
   const present = await absence.presentByZone(database.db)
   const zones = new Set([...absent.map(one => one.zone_id), ...known.keys()])
   for (const zone_id of zones) {
+    const rules = {
+      share_percent: settings.at('ha.storm_share_percent', { zone_id }),
+      hosts_min: settings.at('ha.storm_hosts_min', { zone_id }),
+    }
     const since_ms = known.get(zone_id)?.since.getTime() ?? now_ms
     const gone = absent.filter(one => one.zone_id === zone_id && counts(one, since_ms, now_ms)).length
     const hosts = gone + (present.get(zone_id) ?? 0)

@@ -373,6 +373,20 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     await until(async () => (await instance(id)).host_id !== first().id)
   })
 
+  test('what a storm is may differ by zone', async () => {
+    const id = await run('one', first())
+    await setBmc(first())
+    const zone_id = String((await cloud.call(zoneRoutes.list)).items[0]?.id)
+    const path = '/v1/settings/ha.storm_hosts_min'
+    const set = await cloud.request('PUT', path, { body: { value: 3, zone_id } })
+    assert.equal(set.status, 200, JSON.stringify(set.body))
+    await second().disconnect()
+    await first().disconnect()
+    await until(async () => (await instance(id)).host_id === third().id)
+    assert.equal((await cloud.call(zoneRoutes.list)).items[0]?.storm, null)
+    assert.equal((await cloud.request('DELETE', `${path}?zone_id=${zone_id}`)).status, 204)
+  })
+
   test('a storm: two of three hosts vanish, nothing is fenced until an operator says so', async () => {
     const id = await run('one', first())
     await setBmc(first())
