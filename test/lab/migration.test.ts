@@ -1,6 +1,6 @@
 /**
- * An instance moves between two whole hosts, through the API: its memory, disk, address, connections and console are kept; and a host that loses
- * its power, or the network between the two, in the middle of it: the guest runs once.
+ * An instance moves between two whole hosts, through the API: its memory, disk, address, connections and console are kept; and either host that
+ * loses its power, the network between the two, or the controller that is killed, in the middle of it: the guest runs once.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -12,7 +12,7 @@ import { consoleClosed } from '../../src/model/console.ts'
 import { type Bed, createBed, type Host } from './bed/bed.ts'
 import { Cloud } from './bed/cloud.ts'
 import { imageCache } from './bed/image-cache.ts'
-import { bootSysvinit, haveSysvinit } from './bed/services.ts'
+import { bootSysvinit, haveSysvinit, killService } from './bed/services.ts'
 import { leftInTheEnd, qemuPids } from './bed/traces.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -30,6 +30,7 @@ before(async () => {
   bed = await createBed()
   alpha = await bed.addHost('alpha')
   beta = await bed.addHost('beta')
+  await haveSysvinit(alpha)
   await haveSysvinit(beta)
   cloud = new Cloud(alpha)
   await cloud.must('up', ...between(alpha))
@@ -214,4 +215,41 @@ void test('the old host loses its power on the way: the guest boots there again,
   const now = String(Number(before) + 1)
   await cloud.logged(hello.id, new RegExp(`TINY READY hostname=hello .*boots=${now} `))
   assert.equal(await boots(), now)
+})
+
+void test('the new host loses its power on the way, and the controllers with it: the guest goes on where it is', async () => {
+  await beginOn(beta)
+  const before = await boots()
+  const { id } = await hostNamed('alpha')
+  const migration = await onItsWay()
+  await alpha.powerCut()
+  assert.equal((await qemuPids(beta)).length, 1)
+  await alpha.powerOn()
+  await bootSysvinit(alpha)
+  await cloud.untilHost(id, 'up')
+  const { outcome } = await until(migration, isEnded, 'ended')
+  assert.equal(outcome, 'failed')
+  assert.equal((await cloud.instance('hello')).host, 'beta')
+  await eventually(async () => assert.deepEqual(await runs(), { alpha: 0, beta: 1 }), noticedWithin_ms)
+  assert.equal(await boots(), before)
+})
+
+void test('the controller is killed on the way: the two hosts go on, and another one hears how it ended', async () => {
+  await beginOn(beta)
+  const before = await boots()
+  const { id } = await hostNamed('beta')
+  const asked = await migrate('alpha', { bandwidth_mib_s: 8 })
+  const migration = await until(asked, now => (now.progress?.elapsed_ms ?? 0) > 0, 'on its way')
+  await killService(alpha, 'croft-controller')
+  await cloud.untilHost(id, 'up')
+  const { outcome, reason } = await until(migration, isEnded, 'ended')
+  if (outcome === 'failed') {
+    assert.match(reason ?? '', emulator_ended)
+    process.stdout.write(`# the emulator lost the guest (${reason})\n`)
+    return
+  }
+  assert.equal(outcome, 'succeeded')
+  assert.equal((await cloud.instance('hello')).host, 'alpha')
+  await eventually(async () => assert.deepEqual(await runs(), { alpha: 1, beta: 0 }), noticedWithin_ms)
+  assert.equal(await boots(), before)
 })
