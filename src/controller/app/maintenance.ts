@@ -79,6 +79,11 @@ async function wake(tx: Tx): Promise<void> {
   await event.notify(tx, channels.network, '')
 }
 
+/** A host may take more than before: what found no room is tried at once. */
+export async function roomCame(tx: Tx): Promise<void> {
+  if (await maintenance.lookAgain(tx)) await event.notify(tx, channels.work, 'maintenance')
+}
+
 function hostChanged(resource_id: string, who: { user_id?: string; request_id?: string } = {}) {
   return { noun: 'host', kind: 'changed', resource_id, project_id: null, ...who }
 }
@@ -109,6 +114,7 @@ export function endMaintenance(
     if (found.operation_id) await operation.end(tx, found.operation_id, 'cancelled', `ended by ${caller.user_name}`)
     await event.record(tx, [hostChanged(host_id, by(caller))])
     await wake(tx)
+    await roomCame(tx)
     return null
   })
 }

@@ -188,6 +188,18 @@ async function clear(tx: Tx, host_id: string, instance_id: string): Promise<void
     .execute()
 }
 
+/** All that is in the way is looked at with the next pass. True when there is any. What is looked at just now is left to who does. */
+async function lookAgain(tx: Tx): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    with later as (
+      select host_id, instance_id from maintenance_obstacle where again_at > croft_now()
+      order by host_id, instance_id for update skip locked
+    )
+    update maintenance_obstacle o set again_at = croft_now() from later
+    where o.host_id = later.host_id and o.instance_id = later.instance_id`.execute(tx)
+  return (numAffectedRows ?? 0n) > 0n
+}
+
 /** Obstacles of what is not there any more. */
 async function clearGone(tx: Tx, host_id: string): Promise<void> {
   await sql`delete from maintenance_obstacle o where o.host_id = ${host_id}::uuid
@@ -237,6 +249,7 @@ export const maintenance = {
   next,
   failures,
   obstruct,
+  lookAgain,
   clear,
   clearGone,
   isEmpty,

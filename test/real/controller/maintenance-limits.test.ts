@@ -103,7 +103,7 @@ describe('controller/maintenance-limits', () => {
     eventually(async () => {
       await drain(cloud.cloud)
       assert.equal((await look()).state, 'drained')
-    }, 20_000)
+    }, 60_000)
 
   test('that no host can take it is said, whatever else moves elsewhere', async () => {
     await stuckMoves(2)
@@ -197,4 +197,33 @@ describe('controller/maintenance-limits', () => {
     })
     assert.match((await obstacleOf(broken.id)).reason, /the controller's log says why/)
   })
+
+  const rooms = {
+    'takes instances again': {
+      close: () => schedulable([1], false),
+      open: () => schedulable([1], true),
+    },
+    'is out of maintenance': {
+      close: () => cloud.request('POST', path(1), { body: {} }),
+      open: () => cloud.request('DELETE', path(1)),
+    },
+    'dials in': {
+      close: () => at(1).disconnect(),
+      open: () => at(1).connect(),
+    },
+  }
+  for (const [what, { close, open }] of Object.entries(rooms)) {
+    test(`what found no room is tried at once when a host ${what}`, async () => {
+      await schedulable([2, 3], false)
+      await close()
+      const { id } = await moving.create({ host_id: at(0).id })
+      await begin()
+      const { reason, again_at } = await obstacleOf(id)
+      assert.match(reason, /No host can take/)
+      await open()
+      const later = (await look()).obstacles[0]
+      assert.ok(!later || later.again_at < again_at, 'it is due, or gone already')
+      await drained()
+    })
+  }
 })
