@@ -3,6 +3,7 @@ import type { AbsenceCause } from '../../model/host-state.ts'
 import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { HardwareId } from '../../model/hardware-id.ts'
 import { isHostItself, isSettledMachine } from '../app/host-identity.ts'
+import { roomCame } from '../app/maintenance.ts'
 import type { ControllerIdentity } from '../cloud.ts'
 import { absence } from '../store/absence.ts'
 import { controller } from '../store/controller.ts'
@@ -124,6 +125,7 @@ async function comeBack(tx: Tx, sessions: ReadonlyMap<string, SessionRow>): Prom
     back.map(host_id => ({ host_id, detail: { back_from: absences.get(host_id) ?? null } })),
     back.filter(isShownAnew),
   )
+  await roomCame(tx)
 }
 
 /** A link that is no more, and why. */

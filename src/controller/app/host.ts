@@ -23,6 +23,7 @@ import { change, withoutKey } from './change.ts'
 import { moveToCluster } from './host-cluster.ts'
 import { hashOfSecret } from './host-join.ts'
 import { takeOut } from './instance-gone.ts'
+import { roomCame } from './maintenance.ts'
 import { endWithInstances } from './migration-steps.ts'
 import { takeOutVolume } from './volume-gone.ts'
 
@@ -66,6 +67,7 @@ export function updateHost(
       await event.notify(tx, channels.host, id)
       await event.notify(tx, channels.network, '')
     }
+    await roomCame(tx)
     return found
   })
 }

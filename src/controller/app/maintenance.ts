@@ -16,8 +16,10 @@ import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
+import { type Limits, waitsForHosts } from './maintenance-limits.ts'
 import { beginMove } from './migration.ts'
 import { askCancel } from './migration-steps.ts'
+import { NoCapacity } from './placement-told.ts'
 
 export function listMaintenances(
   cloud: Cloud,
@@ -77,6 +79,11 @@ async function wake(tx: Tx): Promise<void> {
   await event.notify(tx, channels.network, '')
 }
 
+/** A host may take more than before: what found no room is tried at once. */
+export async function roomCame(tx: Tx): Promise<void> {
+  if (await maintenance.lookAgain(tx)) await event.notify(tx, channels.work, 'maintenance')
+}
+
 function hostChanged(resource_id: string, who: { user_id?: string; request_id?: string } = {}) {
   return { noun: 'host', kind: 'changed', resource_id, project_id: null, ...who }
 }
@@ -107,6 +114,7 @@ export function endMaintenance(
     if (found.operation_id) await operation.end(tx, found.operation_id, 'cancelled', `ended by ${caller.user_name}`)
     await event.record(tx, [hostChanged(host_id, by(caller))])
     await wake(tx)
+    await roomCame(tx)
     return null
   })
 }
@@ -116,55 +124,71 @@ const again_s = 30
 const again_s_max = 900
 /** What is in the way now, such as a guest that is just starting, is looked at again. */
 const look_again_s = 15
+/** What only waits its turn is looked at with every pass: one begins as another ends. */
+const at_once_s = 0
 
 export function backOff_s(failed: number): number {
   return Math.min(again_s_max, again_s * 2 ** Math.max(0, failed - 1))
 }
 
 /** What one step of emptying a host has come to. */
-export type DrainStep = 'begun' | 'obstructed' | 'waiting' | 'gone'
+export type DrainStep = 'begun' | 'obstructed' | 'gone'
 
-/**
- * Begins to move one instance from a host in maintenance, or notes why that cannot be done. 'waiting': other migrations have
- * to end first. In the caller's transaction, which holds the maintenance.
- */
+/** Begins to move one instance from a host in maintenance, or notes why that cannot be done. In the caller's transaction, which holds the maintenance. */
 export async function moveAway(
   cloud: Cloud,
   tx: Tx,
   row: Drained,
   instance_id: string,
-  busy_host_ids: readonly string[],
+  { full, busy }: Limits,
 ): Promise<DrainStep> {
   const found = await instance.lock(tx, instance_id)
   if (!found || found.host_id !== row.host_id || found.migration_id !== null) return 'gone'
   const failed = await maintenance.failures(tx, row, instance_id)
   const wait_s = await restOf(tx, failed)
-  const obstruct = async (reason: string, seconds: number): Promise<DrainStep> => {
-    const is_news = await maintenance.obstruct(tx, row.host_id, instance_id, { reason, again_s: seconds })
-    if (is_news) {
-      await event.record(tx, [hostChanged(row.host_id)])
-      await operation.tellMaintenance(tx, row.host_id)
-    }
-    return 'obstructed'
-  }
+  const obstruct = (reason: string, again_s: number) => obstructed(tx, row, instance_id, { reason, again_s })
   if (wait_s > 0) return await obstruct(`Its last try failed: ${failed[0]?.reason ?? 'no reason was given'}`, wait_s)
-  const options = { kind: undefined, host_id: undefined, options: {}, cause: 'maintenance', who: row }
+  if (full !== null) return await obstruct(full, at_once_s)
+  const options = { kind: undefined, host_id: undefined, options: {}, cause: 'maintenance', who: row, busy }
   // Elsewhere first; where it failed before, when there is nowhere else.
   const tried = [...new Set(failed.map(one => one.target_host_id))]
   for (const avoided of tried.length > 0 ? [tried, []] : [[]]) {
     try {
-      await beginMove(cloud, tx, found, { ...options, not_host_ids: [...avoided, ...busy_host_ids] })
+      await beginMove(cloud, tx, found, { ...options, not_host_ids: avoided })
       await maintenance.clear(tx, row.host_id, instance_id)
       return 'begun'
     } catch (error) {
       if (!(error instanceof CloudError)) throw error
-      // It might fit where others are just arriving.
-      if (error.code === 'no_capacity' && busy_host_ids.length > 0) return 'waiting'
+      if (waitsOnly(error)) return await obstruct(waitsForHosts, at_once_s)
       if (error.code === 'no_capacity' && avoided.length > 0) continue
       return await obstruct(shortOf(error.message), error.code === 'no_capacity' ? again_s : look_again_s)
     }
   }
-  return 'waiting'
+  return 'gone'
+}
+
+/** Whether a host refuses it for nothing but the migrations that it has now. */
+const waitsOnly = (error: CloudError) =>
+  error instanceof NoCapacity && (error.placement.decision.refusals['busy'] ?? 0) > 0
+
+/** Notes that a step failed for a reason that is Croft's own. In a transaction of its own: what the step did is rolled back. */
+export async function noteFailure(tx: Tx, row: Drained, instance_id: string): Promise<void> {
+  const reason = "Croft failed at moving it; the controller's log says why."
+  await obstructed(tx, row, instance_id, { reason, again_s })
+}
+
+async function obstructed(
+  tx: Tx,
+  { host_id }: Drained,
+  instance_id: string,
+  why: { reason: string; again_s: number },
+): Promise<'obstructed'> {
+  const is_news = await maintenance.obstruct(tx, host_id, instance_id, why)
+  if (is_news) {
+    await event.record(tx, [hostChanged(host_id)])
+    await operation.tellMaintenance(tx, host_id)
+  }
+  return 'obstructed'
 }
 
 /** Without the way to the whole decision, which is not kept for each try. */

@@ -103,6 +103,8 @@ export interface MoveAsked {
   host_id?: string | undefined
   /** Where not. */
   not_host_ids?: readonly string[]
+  /** Where not now: each with why, to follow the host's name. */
+  busy?: ReadonlyMap<string, string>
   options: MigrationOptions
   cause: string
   caller?: Caller
@@ -140,6 +142,7 @@ export async function beginMove(
     { ...row, ...compute },
     {
       exclude: await excluded(tx, row, asked.not_host_ids ?? []),
+      busy: asked.busy,
       host_id: asked.host_id,
       disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
       disks_pool_id: here[0]?.pool_id ?? null,
@@ -239,7 +242,7 @@ async function excluded(
   not_host_ids: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   return new Map([
-    ...not_host_ids.map((id): [string, string] => [id, 'is busy with other migrations, or has failed before']),
+    ...not_host_ids.map((id): [string, string] => [id, 'has failed to take it before']),
     ...(await migration.uncleared(tx, row.id)).map((id): [string, string] => [
       id,
       'still has something of it to clear',

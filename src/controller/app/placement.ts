@@ -187,6 +187,8 @@ export interface ExistingInstance {
 export interface Elsewhere {
   /** Hosts that it shall not go to, each with why, as words that follow its name: 'is the host that it leaves'. */
   exclude: ReadonlyMap<string, string>
+  /** Hosts that take it only later, each with why not now. When nothing else is in the way of one, that is told by the filter `busy`. */
+  busy?: ReadonlyMap<string, string> | undefined
   /** To this host and no other. */
   host_id?: string | undefined
   /** Room that its disks need there, GiB. */
@@ -249,7 +251,18 @@ async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  { exclude, host_id, disk_gib, disks_pool_id, pool_id, zone_id, leaves, uses_reserve, cpu_flags = [] }: Elsewhere,
+  {
+    exclude,
+    busy,
+    host_id,
+    disk_gib,
+    disks_pool_id,
+    pool_id,
+    zone_id,
+    leaves,
+    uses_reserve,
+    cpu_flags = [],
+  }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -266,7 +279,7 @@ async function askedOf(
     cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
     ...(pool_id !== undefined && { pool_id }),
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
-    around: { excluded: exclude, ...(disks_pool_id && { disks_pool_id }) },
+    around: { excluded: exclude, ...(busy && { busy }), ...(disks_pool_id && { disks_pool_id }) },
   }
   return await lookAround(cloud, tx, asked, { hold, moving: instance.id, leaves, uses_reserve })
 }

@@ -1,5 +1,6 @@
 /** Empties hosts in maintenance: begins as many moves as the limits allow, and the next as one ends. */
-import { moveAway, noteDrained } from '../app/maintenance.ts'
+import { type DrainStep, moveAway, noteDrained, noteFailure } from '../app/maintenance.ts'
+import { limitsOf } from '../app/maintenance-limits.ts'
 import type { Cloud } from '../cloud.ts'
 import { maintenance } from '../store/maintenance.ts'
 import { Loop } from './loop.ts'
@@ -20,19 +21,9 @@ async function drainOne(cloud: Cloud, host_id: string): Promise<void> {
   const { db } = cloud.database
   await cloud.settings.learn(db, [host_id])
   const per_host = cloud.settings.at('migration.parallel_per_host', { host_id })
-  const per_cluster = cloud.settings.at('migration.parallel_per_cluster', { host_id })
   // Some that are obstructed must not hide those that are not.
   for (const instance_id of await maintenance.next(db, host_id, 20 + 10 * per_host)) {
-    // Each in a transaction of its own: one that fails holds up none of the others.
-    const step = await cloud.database.transaction(async tx => {
-      const row = await maintenance.lock(tx, host_id)
-      if (!row) return 'over'
-      const { hosts, clusters } = await maintenance.busy(tx)
-      const cluster_id = await maintenance.clusterOf(tx, host_id)
-      if ((hosts.get(host_id) ?? 0) >= per_host || (clusters.get(cluster_id) ?? 0) >= per_cluster) return 'full'
-      const busy = [...hosts].flatMap(([id, n]) => (id !== host_id && n >= per_host ? [id] : []))
-      return await moveAway(cloud, tx, row, instance_id, busy)
-    })
+    const step = await tryOne(cloud, host_id, instance_id)
     if (step === 'over') return
     if (step === 'full') break
   }
@@ -40,4 +31,27 @@ async function drainOne(cloud: Cloud, host_id: string): Promise<void> {
     const row = await maintenance.lock(tx, host_id)
     if (row) await noteDrained(tx, row)
   })
+}
+
+/** In a transaction of its own: one that fails holds up none of the others. */
+async function tryOne(cloud: Cloud, host_id: string, instance_id: string): Promise<DrainStep | 'over' | 'full'> {
+  const { database, log } = cloud
+  try {
+    return await database.transaction(async tx => {
+      const row = await maintenance.lock(tx, host_id)
+      if (!row) return 'over'
+      const limits = await limitsOf(cloud, tx, host_id)
+      // What leaves now is shown. Where nothing does, what is waited for has to be said.
+      if (limits.full !== null && limits.sends > 0) return 'full'
+      return await moveAway(cloud, tx, row, instance_id, limits)
+    })
+  } catch (error) {
+    // Throws when it is the database that is away.
+    await database.transaction(async tx => {
+      const row = await maintenance.lock(tx, host_id)
+      if (row) await noteFailure(tx, row, instance_id)
+    })
+    log.warn({ err: error, host_id, instance_id }, 'an instance could not be moved away; it is tried again')
+    return 'obstructed'
+  }
 }

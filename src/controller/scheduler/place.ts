@@ -3,7 +3,7 @@
  * says and checks again as it does. Quick for ten thousand hosts: words and verdicts are made for the few that are told of.
  */
 import type { Filter } from './filter.ts'
-import { filters } from './filters/index.ts'
+import { filtersWith } from './filters/index.ts'
 import {
   type CpuNames,
   type Claims,
@@ -95,7 +95,7 @@ export class Judging {
     this.hosts = [...hosts]
     this.asked = asked
     this.round = roundOf(asked)
-    const all_filters = Object.entries<Filter>({ ...filters, ...options.filters })
+    const all_filters = Object.entries<Filter>(filtersWith(options.filters))
     this.filters = all_filters.filter(([, one]) => !one.applies || one.applies(asked))
     this.weights = Object.entries<Weight>({ ...weights, ...options.weights }).flatMap(([name, weight]) => {
       const factor = options.factors?.[name] ?? weight.factor

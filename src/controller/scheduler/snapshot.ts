@@ -92,6 +92,8 @@ export interface Around {
   readonly same_hosts?: ReadonlySet<string>
   /** Hosts that are out of the question, each with why, as words that follow its name. */
   readonly excluded?: ReadonlyMap<string, string>
+  /** Hosts that could take it later, each with why not now, as such words. */
+  readonly busy?: ReadonlyMap<string, string>
   /** The pool that its disks are in already, and are counted in: where that is reached they need no room. */
   readonly disks_pool_id?: string
   /** Hosts that have the image already. */

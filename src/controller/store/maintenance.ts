@@ -114,18 +114,23 @@ async function lock(tx: Tx, host_id: string): Promise<Drained | null> {
   return row ?? null
 }
 
-/** How many migrations run now from and to each host that has any, and how many from each cluster. */
-async function busy(db: Db): Promise<{ hosts: Map<string, number>; clusters: Map<string, number> }> {
+/** How many migrations run now from and to each host that has any, how many of them from it, and how many from each cluster. */
+async function busy(
+  db: Db,
+): Promise<{ hosts: Map<string, { all: number; sends: number }>; clusters: Map<string, number> }> {
   const { rows } = await sql<{ host_id: string; cluster_id: string; n: number; sends: number }>`
     select h.id as host_id, h.cluster_id, count(*)::int as n, count(*) filter (where m.source_host_id = h.id)::int as sends
     from migration m join host h on h.id in (m.source_host_id, m.target_host_id)
     where m.phase in ('preparing', 'sending') group by h.id, h.cluster_id`.execute(db)
   const clusters = new Map<string, number>()
   for (const { cluster_id, sends } of rows) clusters.set(cluster_id, (clusters.get(cluster_id) ?? 0) + sends)
-  return { hosts: new Map(rows.map(row => [row.host_id, row.n])), clusters }
+  return { hosts: new Map(rows.map(row => [row.host_id, { all: row.n, sends: row.sends }])), clusters }
 }
 
-/** The next to be moved from a host: those that are not on their way, and not to be tried only later. */
+/**
+ * The next to be moved from a host: those that are not on their way, and not to be tried only later. What was looked at last comes last, so
+ * that many that cannot go keep nobody else from being tried.
+ */
 async function next(db: Db, host_id: string, limit: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select i.id from instance i
@@ -155,7 +160,7 @@ async function failures(
   return rows.flatMap(({ given_up_at, ...row }) => (given_up_at ? [{ ...row, given_up_at }] : []))
 }
 
-/** Why it cannot be moved now. True when that is news. */
+/** Why it cannot be moved now. True when that is news. To be tried again at once (0 s) it only waits its turn, which is no try. */
 async function obstruct(
   tx: Tx,
   host_id: string,
@@ -169,7 +174,7 @@ async function obstruct(
       insert into maintenance_obstacle as o (host_id, instance_id, reason, again_at)
       values (${host_id}::uuid, ${instance_id}::uuid, ${reason}, croft_now() + make_interval(secs => ${again_s}))
       on conflict (host_id, instance_id) do update set reason = excluded.reason, again_at = excluded.again_at,
-        attempts = o.attempts + 1
+        attempts = o.attempts + ${again_s > 0 ? 1 : 0}
     )
     select not exists (select from before where before.reason = ${reason}) as is_news`.execute(tx)
   return rows[0]?.is_news ?? false
@@ -181,6 +186,18 @@ async function clear(tx: Tx, host_id: string, instance_id: string): Promise<void
     .where('host_id', '=', host_id)
     .where('instance_id', '=', instance_id)
     .execute()
+}
+
+/** All that is in the way is looked at with the next pass. True when there is any. What is looked at just now is left to who does. */
+async function lookAgain(tx: Tx): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    with later as (
+      select host_id, instance_id from maintenance_obstacle where again_at > croft_now()
+      order by host_id, instance_id for update skip locked
+    )
+    update maintenance_obstacle o set again_at = croft_now() from later
+    where o.host_id = later.host_id and o.instance_id = later.instance_id`.execute(tx)
+  return (numAffectedRows ?? 0n) > 0n
 }
 
 /** Obstacles of what is not there any more. */
@@ -232,6 +249,7 @@ export const maintenance = {
   next,
   failures,
   obstruct,
+  lookAgain,
   clear,
   clearGone,
   isEmpty,

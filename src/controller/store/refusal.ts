@@ -10,18 +10,18 @@ const isRefused = sql`s.refused and not s.ever_ran and s.failure is not null and
   and i.deleted_at is null and i.wanted_power = 'running' and i.held_generation is null
   and not exists (select from migration m where m.instance_id = i.id and m.phase in ('preparing', 'sending'))`
 
-async function due(db: Db, limit: number): Promise<string[]> {
+async function due(db: Db, limit: number, but: readonly string[]): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
-    select i.id from instance_observed s join instance i on i.id = s.instance_id where ${isRefused}
+    select i.id from instance_observed s join instance i on i.id = s.instance_id where ${isRefused} and i.id <> all(${[...but]}::uuid[])
     order by i.id limit ${limit}`.execute(db)
   return rows.map(row => row.id)
 }
 
-/** Null: it is not (any more). The instance is locked by who asks. */
-async function of(tx: Tx, id: string): Promise<Refusal | null> {
+/** Null: it is not (any more). Who acts on it has locked the instance. */
+async function of(db: Db, id: string): Promise<Refusal | null> {
   const { rows } = await sql<Refusal>`
     select s.failure from instance_observed s join instance i on i.id = s.instance_id
-    where i.id = ${id}::uuid and ${isRefused}`.execute(tx)
+    where i.id = ${id}::uuid and ${isRefused}`.execute(db)
   return rows[0] ?? null
 }
 

@@ -88,6 +88,7 @@ export const words = catalogue({
     'filter.aggregate_projects': '{n, plural, one {# is} other {# are}} kept for other projects',
     'filter.aggregate_exclusive': '{n, plural, one {# is} other {# are}} kept for flavors and images that ask for it',
     'filter.ha_reserve': '{n, plural, one {# is} other {# are}} in a cluster whose free room is kept for lost hosts',
+    'filter.busy': '{n, plural, one {# is} other {# are}} busy with other migrations',
     'filter.vcpus': '{n, plural, one {# has} other {# have}} too few vCPUs left',
     'filter.memory': '{n, plural, one {# has} other {# have}} too little memory left',
     'filter.disk': '{n, plural, one {# has} other {# have}} too little disk left',
@@ -205,6 +206,7 @@ export const words = catalogue({
       '{n, plural, one {# ist} other {# sind}} Größen und Images vorbehalten, die danach verlangen',
     'filter.ha_reserve':
       '{n, plural, one {# ist} other {# sind}} in einem Cluster, dessen freier Platz für verlorene Hosts bleibt',
+    'filter.busy': '{n, plural, one {# ist} other {# sind}} mit anderen Umzügen beschäftigt',
     'filter.vcpus': '{n, plural, one {# hat} other {# haben}} zu wenige vCPUs frei',
     'filter.memory': '{n, plural, one {# hat} other {# haben}} zu wenig Speicher frei',
     'filter.disk': '{n, plural, one {# hat} other {# haben}} zu wenig Plattenplatz frei',

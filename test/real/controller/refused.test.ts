@@ -1,8 +1,11 @@
 /** Instances that their host cannot bring up: tried on other hosts, so many times, each told; what has run is never moved for it. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { after, afterEach, before, describe, test, type TestContext } from 'node:test'
 import { instanceRoutes } from '../../../src/api/instance.ts'
 import type { Operation } from '../../../src/api/operation.ts'
+import { placeRefused, type Resting } from '../../../src/controller/app/refused.ts'
+import { refusal } from '../../../src/controller/store/refusal.ts'
+import { CloudError } from '../../../src/model/errors.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
@@ -125,5 +128,58 @@ describe('controller/refused', () => {
     const { id, operation } = await create('broken')
     assert.equal(operation.state, 'failed')
     assert.equal((await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body.items?.length, 0)
+  })
+
+  describe('of which placing elsewhere fails', () => {
+    const size = { vcpus: 1, memory_mib: 96, disk_gib: 1 }
+
+    /** Refused by the first host, and a module of the scheduler fails at it. Not waited for: its request has no end. */
+    async function broken(error: Error, { mock }: TestContext) {
+      const { modules } = cloud.cloud
+      const ask = modules.ask.bind(modules)
+      const asked_of = mock.method(modules, 'ask', ((there, asked, count) => {
+        if (asked.memory_mib === size.memory_mib && asked.around?.excluded?.size) throw error
+        return ask(there, asked, count)
+      }) satisfies typeof ask)
+      refuse(hosts.slice(0, 1))
+      const name = `odd-${error.name}`
+      const flavor = await cloud.request('POST', '/v1/flavors', { body: { name, ...size } })
+      const made = await cloud.request('POST', '/v1/instances', {
+        body: { ...body, name, flavor_id: flavor.body.id, host_id: hosts[0]?.id },
+      })
+      const id = String(made.body.items?.[0]?.id)
+      await eventually(async () => assert.ok(await refusal.of(cloud.cloud.database.db, id)))
+      return { id, mended: () => asked_of.mock.restore() }
+    }
+
+    for (const error of [new CloudError('unavailable', 'A module fails.'), new TypeError('a fault of the code')]) {
+      test(`others have their turn, and it rests a while (${error.name})`, async t => {
+        const { id, mended } = await broken(error, t)
+        const other = await create('other', { host_id: hosts[0]?.id })
+        assert.equal(other.operation.state, 'succeeded')
+        assert.notEqual((await get(other.id)).host, 'h1')
+        const resting: Resting = new Map()
+        assert.equal(await placeRefused(cloud.cloud, resting), false)
+        assert.deepEqual([...resting.keys()], [id])
+        mended()
+        await placeRefused(cloud.cloud, resting)
+        assert.equal((await get(id)).host, 'h1', 'it rests')
+        await placeRefused(cloud.cloud, new Map())
+        await eventually(async () => assert.equal((await get(id)).state, 'running'))
+        await eventually(checkClaims)
+      })
+    }
+
+    test('a database that is away ends the pass', async t => {
+      const { id, mended } = await broken(new RangeError('no matter'), t)
+      const away = t.mock.method(refusal, 'of', () => Promise.reject(new Error('Connection terminated')))
+      const resting: Resting = new Map()
+      await assert.rejects(placeRefused(cloud.cloud, resting), /Connection terminated/)
+      assert.equal(resting.size, 0)
+      away.mock.restore()
+      mended()
+      await placeRefused(cloud.cloud, resting)
+      await eventually(async () => assert.equal((await get(id)).state, 'running'))
+    })
   })
 })

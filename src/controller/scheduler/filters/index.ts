@@ -12,6 +12,7 @@ import { answers } from './answers.ts'
 import { antiAffinity } from './anti-affinity.ts'
 import { architecture } from './architecture.ts'
 import { askedHost } from './asked-host.ts'
+import { busy } from './busy.ts'
 import { cpuBaseline } from './cpu-baseline.ts'
 import { cpuFlags } from './cpu-flags.ts'
 import { cpuModel } from './cpu-model.ts'
@@ -64,6 +65,13 @@ export const filters: Readonly<Record<string, Filter>> = {
   pci,
   numa,
   ha_reserve: haReserve,
+  busy,
+}
+
+/** With others beside them. What is only busy comes after all: of what it refuses, nothing else is in the way. */
+export function filtersWith(others: Readonly<Record<string, Filter>> = {}): Record<string, Filter> {
+  const { busy: _, ...first } = filters
+  return { ...first, ...others, busy }
 }
 
 /** "too little memory is free": what a filter finds wrong, for who is not told of single hosts. */
