@@ -7,16 +7,31 @@
  */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { VirtualClock } from './clock.ts'
 import { Engine } from './database.ts'
 import { playground } from './playground.ts'
 import { RestoredRun } from './restored.ts'
 import { Run } from './run.ts'
 
-const { values: options } = parseArgs({
+const usage = `npm run sim -- …            a whole cloud in one process
+
+  --hosts N --instances N   a playground with so many (3 and none), to be looked at; \`help\` on standard input tells what can be done
+  --listen ADDRESS          where its API and web UI are (127.0.0.1:7070)
+  --plugins FOLDER          plug-ins of the web UI; --scheduler FOLDER: modules of the scheduler
+  --once                    end when all instances run, and say what that took
+  --shared, --no-shared     whether hosts share a pool
+
+  --seed N                  replay one run and tell what happens; --quiet: only what is violated
+  --seeds N [--from N]      run many
+  --trouble S               seconds of faults in each (60)
+  --restored                of those in which the database is restored from an older copy
+`
+
+const options = given({
   allowNegative: true,
   options: {
+    help: { type: 'boolean', default: false, short: 'h' },
     seed: { type: 'string' },
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
@@ -32,6 +47,22 @@ const { values: options } = parseArgs({
     quiet: { type: 'boolean', default: false },
   },
 })
+if (options.help) {
+  console.log(usage)
+  process.exit(0)
+}
+
+/** Ends the program with a sentence for what is no option. */
+function given<const T extends ParseArgsConfig>(known: T): ReturnType<typeof parseArgs<T>>['values'] {
+  try {
+    return parseArgs(known).values
+  } catch (error) {
+    console.error(
+      `${error instanceof Error ? error.message : String(error)}\n\nnpm run sim -- --help tells what there is.`,
+    )
+    process.exit(2)
+  }
+}
 
 /** Ends the program with a sentence for what is no count. */
 function countOf(name: string, text: string): number {

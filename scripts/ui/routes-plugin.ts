@@ -5,7 +5,8 @@
 import type { Plugin } from 'vite'
 import { contract } from '../../src/api/index.ts'
 import type { Route } from '../../src/api/route.ts'
-import { commandShape, type Field } from '../../src/cli/command-shape.ts'
+import { type CommandShape, commandShape, type Field } from '../../src/cli/command-shape.ts'
+import { canBeEmptied, pluralFlag } from '../../src/cli/edit.ts'
 import { buildNouns, type RouteValue, type Schema } from '../../src/cli/contract.ts'
 
 const prefix = '\0virtual:'
@@ -48,13 +49,24 @@ async function routeShapes(): Promise<Record<string, object>> {
   const all = Object.values(nouns).flatMap(routes => Object.values(routes))
   return Object.fromEntries(
     all.map(route => {
-      const { fields } = commandShape(route, nouns)
+      const shape = commandShape(route, nouns)
+      const { fields } = shape
       const of = (part: 'params' | 'query' | 'body') =>
-        fields.filter(field => field.part === part).map(field => shapeOf(field, route[part]))
+        fields
+          .filter(field => field.part === part)
+          .map(field => ({ ...shapeOf(field, route[part]), ...emptying(shape, field) }))
       const { summary, cli } = route
       return [route.name, { summary, hidden: cli?.hidden, params: of('params'), query: of('query'), body: of('body') }]
     }),
   )
+}
+
+/** As far as the field has anything in it that can be taken away. */
+function emptying(shape: CommandShape, field: Field): object {
+  return {
+    by_entry: field.part === 'body' && field.mapped && field.schema.patternProperties !== undefined,
+    ...(canBeEmptied(shape, field) && { empties: pluralFlag(field) }),
+  }
 }
 
 function shapeOf(field: Field, schema: RouteValue['body']): object {

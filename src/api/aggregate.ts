@@ -1,15 +1,12 @@
 /** Aggregates: hosts that have something in common, of any cluster. A host may be in several. */
 import Type, { type Static } from 'typebox'
-import { closed, Description, Name, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { closed, Description, Name, page, pageQuery, tagsOf, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const projects_max = 1000
 const hosts_max = 1000
 
-const Metadata = Type.Unsafe<Static<typeof Tags>>({
-  ...Tags,
-  description: 'What its hosts have, for flavors and images to ask for',
-})
+const Metadata = tagsOf('What its hosts have, for flavors and images to ask for')
 const ProjectIds = Type.Array(Uuid, {
   maxItems: projects_max,
   uniqueItems: true,

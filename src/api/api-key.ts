@@ -64,7 +64,11 @@ export const apiKeyRoutes = {
     body: closed({
       name: Name,
       project: Type.Optional(NameOrId),
-      expires_at: Type.Optional(nullable(Time)),
+      expires_at: Type.Optional(
+        nullable(
+          Type.Unsafe<string>({ ...Time, description: 'Until when it is good, RFC 3339; null: until it is deleted' }),
+        ),
+      ),
     }),
     status: 201,
     reply: NewApiKey,

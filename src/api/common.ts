@@ -23,6 +23,9 @@ export const Tags = Type.Record(
   { maxProperties: limits.tags_max, additionalProperties: Type.Never() },
 )
 
+/** The same with words of its own. */
+export const tagsOf = (description: string) => Type.Unsafe<Static<typeof Tags>>({ ...Tags, description })
+
 /** An object that takes no field it does not name. */
 export function closed<T extends Record<string, TSchema>>(fields: T, options: { description?: string } = {}) {
   return Type.Object(fields, { ...options, additionalProperties: false })

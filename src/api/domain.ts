@@ -66,7 +66,7 @@ export const domainRoutes = {
     body: closed({
       name: Type.Optional(Name),
       description: Type.Optional(Description),
-      enabled: Type.Optional(Type.Boolean()),
+      enabled: Type.Optional(Type.Boolean({ description: 'It may be used; false: its users and projects may not' })),
     }),
     status: 200,
     reply: Domain,

@@ -1,6 +1,6 @@
 /** Events: every change of everything that the caller may see, live and resumable. */
 import Type, { type Static } from 'typebox'
-import { closed, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const Event = closed({
@@ -18,8 +18,8 @@ export const Event = closed({
 export type Event = Static<typeof Event>
 
 const filters = {
-  noun: Type.Optional(Type.String({ maxLength: 64 })),
-  resource_id: Type.Optional(Uuid),
+  noun: Type.Optional(Type.String({ maxLength: 64, description: 'Of things of this kind: host, instance, …' })),
+  resource_id: Type.Optional(uuidOf('Of this thing')),
 }
 
 export const eventRoutes = {

@@ -18,16 +18,19 @@ const CipherSuite = Type.Unsafe<number>({
 })
 const Sha256 = Type.String({
   pattern: '^[0-9a-fA-F]{64}$',
+  title: 'A SHA-256, hexadecimal: 64 digits',
   description:
     'Redfish: SHA-256 of its certificate in DER form, hexadecimal; then no other is taken, whoever signed it',
 })
 const Pem = Type.String({
   maxLength: 16_384,
   pattern: '^-----BEGIN CERTIFICATE-----',
+  title: 'A certificate in PEM: -----BEGIN CERTIFICATE-----',
   description: 'Redfish: the authority that signed its certificate, PEM',
 })
 const System = Type.String({
   pattern: '^/redfish/v1/Systems/[A-Za-z0-9._~-]{1,128}$',
+  title: 'A path such as /redfish/v1/Systems/1',
   description: 'Redfish: the system that is this host, where the BMC has several: /redfish/v1/Systems/1',
 })
 
@@ -73,8 +76,16 @@ export const hostBmcRoutes = {
     body: closed({
       kind: oneOf(bmcKinds),
       address: Address,
-      port: Type.Optional(nullable(Port)),
-      user: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000-\\u001f:]+$' }),
+      port: Type.Optional(
+        nullable(Type.Integer({ ...Port, description: 'Where it listens; null: where its kind does' })),
+      ),
+      user: Type.String({
+        minLength: 1,
+        maxLength: 64,
+        pattern: '^[^\\u0000-\\u001f:]+$',
+        title: 'A name without colons and control characters',
+        description: 'Who signs in there',
+      }),
       password: Type.Optional(
         Type.String({ minLength: 1, maxLength: 256, description: 'Kept sealed. Without it the one before stays' }),
       ),

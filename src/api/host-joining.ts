@@ -1,6 +1,6 @@
 /** How machines are asked to be hosts: by a token that is made for one, or by asking themselves. Those that ask: host-registration.ts. */
 import Type from 'typebox'
-import { closed, nullable, Time, Uuid, uuidOf } from './common.ts'
+import { closed, nullable, Time, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const hostJoiningRoutes = {
@@ -12,13 +12,20 @@ export const hostJoiningRoutes = {
     level: 'system',
     needs: 'topology.manage',
     body: closed({
-      cluster_id: Type.Optional(Uuid),
+      cluster_id: Type.Optional(uuidOf('The cluster that it will be in; without it, the oldest')),
       replaces_host_id: Type.Optional(
         uuidOf(
           'For a machine installed anew: it comes back as this host, and what had its certificate has it no longer',
         ),
       ),
-      minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_080, default: 60 })),
+      minutes: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 10_080,
+          default: 60,
+          description: 'How long the token is good; 60 unless said',
+        }),
+      ),
     }),
     status: 201,
     reply: closed({

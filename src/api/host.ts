@@ -2,12 +2,12 @@
 import Type, { type Static } from 'typebox'
 import { bmcKinds } from '../model/bmc.ts'
 import { hostAvailabilities } from '../model/host-state.ts'
-import { limits } from '../model/limits.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { HostAbsence } from './host-absence.ts'
 import { Disagreement } from './host-disagreement.ts'
 import { hostHardwareRoutes } from './host-hardware.ts'
 import { hostJoiningRoutes } from './host-joining.ts'
+import { HostUpdate } from './host-update.ts'
 import { route } from './route.ts'
 
 export const hostStates = ['up', 'unreachable'] as const
@@ -116,7 +116,11 @@ export const hostRoutes = {
       ...pageQuery,
       name: Type.Optional(Name),
       cluster_id: Type.Optional(Uuid),
+      zone_id: Type.Optional(Uuid),
       aggregate_id: Type.Optional(Uuid),
+      schedulable: Type.Optional(
+        Type.Boolean({ description: 'Only those where new instances may be placed; false: only those where none may' }),
+      ),
       availability: Type.Optional(oneOf(hostAvailabilities)),
       attention: Type.Optional(
         Type.Boolean({
@@ -163,29 +167,7 @@ export const hostRoutes = {
     level: 'system',
     needs: 'topology.manage',
     params,
-    body: closed({
-      name: Type.Optional(Name),
-      schedulable: Type.Optional(Type.Boolean()),
-      labels: Type.Optional(Tags),
-      cluster_id: Type.Optional(
-        uuidOf('To be in another cluster: in maintenance and with nothing on it; see docs/operators.md'),
-      ),
-      reserved_memory_mib: Type.Optional(
-        nullable(
-          Type.Integer({ minimum: 0, maximum: limits.memory_mib_max, description: 'Null: as the setting says' }),
-        ),
-      ),
-      reserved_vcpus: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 65_536, description: 'Null: none' }))),
-      tunnel_address: Type.Optional(
-        nullable(
-          Type.String({
-            maxLength: 45,
-            pattern: '^[0-9a-fA-F:.]+$',
-            description: 'Where other hosts reach it; null: what it says next is believed',
-          }),
-        ),
-      ),
-    }),
+    body: HostUpdate,
     status: 200,
     reply: Host,
     errors: ['not_found', 'name_taken', 'invalid', 'wrong_state', 'in_use'],

@@ -222,7 +222,7 @@ export const instanceRoutes = {
     needs: 'instance.operate',
     on_instance: 'instance.operate',
     params,
-    body: closed({ hard: Type.Optional(Type.Boolean()) }),
+    body: closed({ hard: Type.Optional(Type.Boolean({ description: 'By resetting it; the guest is not asked' })) }),
     status: 202,
     reply: acted,
     errors: ['not_found', 'wrong_state', 'changed_meanwhile'],
@@ -290,6 +290,7 @@ export const instanceRoutes = {
       user: Type.Optional(
         Type.String({
           pattern: '^[A-Za-z0-9_][A-Za-z0-9_.@ \\\\-]{0,63}$',
+          title: 'An account: letters, digits and _.@-',
           default: 'root',
           description: 'Account in the guest',
         }),

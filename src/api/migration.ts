@@ -121,7 +121,7 @@ export const migrationRoutes = {
       ...pageQuery,
       instance_id: Type.Optional(Uuid),
       host_id: Type.Optional(uuidOf('From or to this host')),
-      open: Type.Optional(Type.Boolean({ description: 'Only those that have not ended, or only those that have' })),
+      open: Type.Optional(Type.Boolean({ description: 'Only those that have not ended; false: only those that have' })),
     }),
     status: 200,
     reply: page(Migration),

@@ -72,7 +72,11 @@ export const networkRoutes = {
       shared: Type.Optional(Type.Boolean({ description: 'All projects may use it' })),
       mtu: Type.Optional(Mtu),
       physical_network: Type.Optional(
-        Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$', description: 'External only: as hosts name it' }),
+        Type.String({
+          pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$',
+          title: 'Letters, digits, _ and -',
+          description: 'External only: as hosts name it',
+        }),
       ),
       vlan: Type.Optional(Type.Integer({ minimum: 1, maximum: 4094, description: 'External only' })),
     }),

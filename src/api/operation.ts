@@ -1,6 +1,6 @@
 /** Operations: every change that takes time, with its progress, its outcome, and a reason in plain words. */
 import Type, { type Static } from 'typebox'
-import { closed, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const operationStates = ['running', 'waiting', 'succeeded', 'failed', 'cancelled'] as const
@@ -51,10 +51,10 @@ export const operationRoutes = {
     on_instance: 'instance.read',
     query: closed({
       ...pageQuery,
-      resource_id: Type.Optional(Uuid),
+      resource_id: Type.Optional(uuidOf('On this thing')),
       open: Type.Optional(Type.Boolean({ description: 'Only those that have not ended' })),
       failed: Type.Optional(
-        Type.Boolean({ description: 'Only those that ended with a failure, or only those without' }),
+        Type.Boolean({ description: 'Only those that ended with a failure; false: only those without' }),
       ),
     }),
     status: 200,

@@ -3,8 +3,13 @@ import Type, { type Static } from 'typebox'
 import { closed, Description, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
-const AliasName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$', description: 'As flavors name it' })
-const Hex = (description: string) => Type.String({ pattern: '^(0x)?[0-9a-fA-F]{4}$', description })
+const AliasName = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
+  title: 'Letters, digits and ._-, beginning with a letter or digit',
+  description: 'As flavors name it',
+})
+const Hex = (description: string) =>
+  Type.String({ pattern: '^(0x)?[0-9a-fA-F]{4}$', title: 'Four hexadecimal digits', description })
 const Class = Type.String({
   pattern: '^(0x)?[0-9a-fA-F]{2,6}$',
   description: 'Beginning of the class code: 03 is every display, 0302 a 3D controller',

@@ -28,7 +28,10 @@ export const poolRoutes = {
     summary: 'Pools with their room, and the hosts that share each',
     level: 'system',
     needs: 'topology.read',
-    query: closed({ ...pageQuery, shared: Type.Optional(Type.Boolean()) }),
+    query: closed({
+      ...pageQuery,
+      shared: Type.Optional(Type.Boolean({ description: 'Only those of several hosts; false: only those of one' })),
+    }),
     status: 200,
     reply: page(Pool),
     errors: [],

@@ -111,7 +111,7 @@ export const portRoutes = {
         Type.Boolean({ description: 'false: any address may send, and no security groups apply' }),
       ),
       allowed_address_pairs: Type.Optional(AddressPairs),
-      admin_up: Type.Optional(Type.Boolean()),
+      admin_up: Type.Optional(Type.Boolean({ description: 'It carries traffic; false: none' })),
     }),
     status: 200,
     reply: Port,

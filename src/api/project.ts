@@ -66,7 +66,7 @@ export const projectRoutes = {
     body: closed({
       name: Type.Optional(Name),
       description: Type.Optional(Description),
-      enabled: Type.Optional(Type.Boolean()),
+      enabled: Type.Optional(Type.Boolean({ description: 'It may be worked in; false: nobody may' })),
     }),
     status: 200,
     reply: Project,

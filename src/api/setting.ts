@@ -70,7 +70,7 @@ export const settingRoutes = {
     status: 200,
     reply: closed({ items: Type.Array(Setting), next: Type.Null() }),
     errors: ['not_found', 'forbidden'],
-    cli: { columns: ['name', 'value', 'source', 'default', 'summary'] },
+    cli: { columns: ['name', 'value', 'source', 'scopes', 'default', 'summary'] },
   }),
   get: route({
     name: 'setting.get',

@@ -21,7 +21,11 @@ const Password = Type.String({
   maxLength: 1024,
   description: 'At least 8 characters, at most 1024 bytes in UTF-8',
 })
-const Email = Type.String({ maxLength: 254, pattern: '^[^@\\s]+@[^@\\s]+$' })
+const Email = Type.String({
+  maxLength: 254,
+  pattern: '^[^@\\s]+@[^@\\s]+$',
+  title: 'An address such as ada@example.org',
+})
 const params = closed({ user: Uuid })
 
 export const userRoutes = {
@@ -80,7 +84,7 @@ export const userRoutes = {
     body: closed({
       name: Type.Optional(Name),
       email: Type.Optional(nullable(Email)),
-      enabled: Type.Optional(Type.Boolean()),
+      enabled: Type.Optional(Type.Boolean({ description: 'May sign in; false: may not, and is signed out' })),
       default_project_id: Type.Optional(nullable(Uuid)),
     }),
     status: 200,

@@ -4,7 +4,8 @@ import { type CommandShape, type Field, placeholder } from './command-shape.ts'
 import type { Globals } from './context.ts'
 import { examples, examplesText } from './examples.ts'
 import { UsageError } from './failure.ts'
-import type { Given } from './run.ts'
+import { canBeEmptied, editsMap, keyOf, pluralFlag, type TypedEdit } from './edit.ts'
+import type { Given, Typed } from './run.ts'
 import type { Target } from './run-many.ts'
 
 /** What completion needs to know of an option's or a word's values. */
@@ -59,14 +60,13 @@ export function globalsOf(command: Command, program: Command): Globals {
 }
 
 /**
- * Whether the command may be given several things: it has one word, which names the thing that it is about. What changes
- * fields is not among them: two things seldom want the same name.
+ * Whether the command may be given several things: it has one word, which names the thing that it is about. What takes the
+ * place of something whole (PUT), or cannot do without being told more, is of one.
  */
 export function takesMany({ route, fields, is_list }: CommandShape): boolean {
   const words = fields.filter(field => field.positional)
   const others = fields.some(field => field.required && !field.positional)
-  const changes_fields = ['PATCH', 'PUT'].includes(route.method) || others
-  return words.length === 1 && words[0]?.part === 'params' && !is_list && !changes_fields
+  return words.length === 1 && words[0]?.part === 'params' && !is_list && !others && route.method !== 'PUT'
 }
 
 export function addFields(command: Command, shape: CommandShape, many = false): void {
@@ -74,7 +74,7 @@ export function addFields(command: Command, shape: CommandShape, many = false): 
   for (const field of shape.fields) {
     if (unused.includes(field.name)) continue
     if (field.positional) addWord(command, shape, field, many)
-    else addOptions(command, field)
+    else addOptions(command, shape, field)
   }
   const extra = (flags: string, summary: string) => command.addOption(new Option(flags, summary))
   if (shape.has_operation) extra('--wait', 'wait until it is done; the exit code tells whether it was')
@@ -110,32 +110,65 @@ function addWord(command: Command, shape: CommandShape, field: Field, many: bool
 
 const wordsOf = new WeakMap<CommandShape, Field[]>()
 
-function addOptions(command: Command, field: Field): void {
-  const { flag, schema, repeated } = field
+function addOptions(command: Command, shape: CommandShape, field: Field): void {
+  const { flag, schema, repeated, summary_no } = field
   const many = repeated || field.mapped
   const value = ` <${placeholder(field)}>`
-  const summary = [field.summary, field.required ? '(required)' : '', many ? '(may be repeated)' : ''].filter(Boolean)
+  const changes = field.part === 'body' && ['PATCH', 'PUT'].includes(shape.route.method)
+  const times = editsMap(shape, field) ? '(adds or changes this one; may be repeated)' : '(may be repeated)'
+  const summary = [field.summary, field.required ? '(required)' : '', many ? times : ''].filter(Boolean).join(' ')
   const add = (flags: string, text: string, hidden = false) => {
     const option = new Option(flags, text)
-    if (many) option.argParser((one: string, before: string[] | undefined) => [...(before ?? []), one])
+    if (many) option.argParser(collect)
     if (hidden) option.hideHelp()
     fieldOf.set(option, field)
     command.addOption(option)
-    return option
   }
   if (schema.type === 'boolean' && !repeated) {
-    // "false: …" says what it is to say no; otherwise --no-X goes without saying.
-    const of_no = field.summary.startsWith('false: ') ? field.summary.slice('false: '.length) : undefined
-    add(`--${flag}`, summary.join(' '), of_no !== undefined)
-    add(`--no-${flag}`, of_no ?? '', of_no === undefined)
+    // Of what is new, only what is not so unless said is worth a line; what is there may be changed either way.
+    add(
+      `--${flag}`,
+      summary || (summary_no ? 'the opposite' : ''),
+      summary === '' && summary_no !== undefined && !changes,
+    )
+    add(`--no-${flag}`, summary_no ?? 'the opposite', summary_no === undefined && !changes)
     return
   }
-  // "null: …" says what it is to have none.
-  const of_null = field.summary.startsWith('null: ') ? field.summary.slice('null: '.length) : 'to have none'
-  add(`--${flag}${value}`, field.summary === `null: ${of_null}` ? '' : summary.join(' '))
-  if (field.nullable) command.addOption(new Option(`--no-${flag}`, of_null))
+  add(`--${flag}${value}`, summary)
+  if (field.nullable) command.addOption(new Option(`--no-${flag}`, summary_no ?? 'to have none'))
+  if (canBeEmptied(shape, field)) addEmptying(command, shape, field)
   const full = field.name.replaceAll('_', '-')
   if (full !== flag && !repeated) add(`--${full}${value}`, '', true)
+}
+
+const collect = (one: string, before: readonly unknown[] | boolean | undefined) => [...listOf(before), one]
+
+/** Of an option with a value or without one: undefined, true, or all that was said. */
+const listOf = (said: unknown): readonly unknown[] => (said === undefined ? [] : Array.isArray(said) ? said : [said])
+
+/** What takes away from a list or a map. */
+const emptiers = new WeakMap<Option, Field>()
+
+function addEmptying(command: Command, shape: CommandShape, field: Field): void {
+  const { flag } = field
+  const all = pluralFlag(field)
+  const add = (flags: string, text: string, hidden = false) => {
+    const option = new Option(flags, text)
+    if (option.required || option.optional) option.argParser(collect)
+    // To commander --no-X is the opposite of --X; here the two may be said together.
+    option.negate = false
+    if (hidden) option.hideHelp()
+    emptiers.set(option, field)
+    command.addOption(option)
+  }
+  if (!editsMap(shape, field)) {
+    add(`--no-${all}`, 'to have none')
+    if (all !== flag) add(`--no-${flag}`, '', true)
+  } else if (all === flag) add(`--no-${flag} [KEY]`, 'takes this one away (may be repeated); without KEY all')
+  else {
+    add(`--no-${flag} <KEY>`, 'takes this one away (may be repeated)')
+    add(`--no-${all}`, `takes all away; with --${flag} it has that alone`)
+  }
 }
 
 /** What was typed, for each of the things named; each once. Throws UsageError when a field was given in two ways. */
@@ -147,7 +180,7 @@ export function targetsOf(command: Command, shape: CommandShape, words: readonly
 
 /** What was typed, by field. Throws UsageError when a field was given in two ways. */
 export function givenOf(command: Command, shape: CommandShape, words: readonly unknown[]): Given {
-  const given = new Map<Field, string | readonly string[] | boolean | null>()
+  const given = new Map<Field, Typed>()
   for (const [at, field] of (wordsOf.get(shape) ?? []).entries()) {
     const word = words[at]
     if (typeof word === 'string') given.set(field, word)
@@ -161,5 +194,21 @@ export function givenOf(command: Command, shape: CommandShape, words: readonly u
     if (before !== undefined && before !== value) throw new UsageError(`--${field.flag} is given twice.`)
     given.set(field, value === false && field.schema.type !== 'boolean' ? null : (value as string))
   }
+  for (const field of shape.fields) {
+    const takes = command.options.filter(option => emptiers.get(option) === field)
+    const away = takes.flatMap(option => listOf(options[option.attributeName()]) as (string | true)[])
+    const added = given.get(field) as readonly string[] | undefined
+    if (editsMap(shape, field) && (added || away.length > 0)) given.set(field, editOf(field, added ?? [], away))
+    else if (away.length > 0 && added) throw new UsageError(`--${field.flag} and --no-${pluralFlag(field)} contradict.`)
+    else if (away.length > 0) given.set(field, [])
+  }
   return given
+}
+
+/** `away`: keys, and true for all. */
+function editOf(field: Field, added: readonly string[], away: readonly (string | true)[]): TypedEdit {
+  const without = away.filter(one => one !== true).map(key => keyOf(key, field))
+  const both = without.find(key => added.some(one => one.startsWith(`${key}=`)))
+  if (both !== undefined) throw new UsageError(`--${field.flag} and --no-${field.flag} contradict about "${both}".`)
+  return { added, without, from_none: away.includes(true) }
 }

@@ -23,11 +23,15 @@ export interface Field {
   repeated: boolean
   /** An object, of which each time the option is given says a part. */
   mapped: boolean
+  /** A repeated one that cannot do without any. */
+  items_min: number
   /** A word at this place, and no option. */
   positional: boolean
   /** The noun whose names may stand for its ids. */
   noun: string | undefined
   summary: string
+  /** What it is to say no, of a boolean, or to have none, of what may be null. */
+  summary_no: string | undefined
 }
 
 export interface CommandShape {
@@ -105,14 +109,19 @@ function fieldOf(
     required: of.required?.includes(name) ?? false,
     repeated,
     mapped,
+    items_min: repeated ? (schema.minItems ?? 0) : 0,
     positional: part === 'params' || (part === 'body' && (shape.route.cli?.positional?.includes(name) ?? false)),
     noun: isId(item) ? nounOf(bare, nouns, shape.noun) : undefined,
-    summary: summaryOf(given, item),
+    ...summaryOf(given, item),
   }
 }
 
-function summaryOf(given: Schema, item: Schema): string {
-  const said = given.description ?? item.description ?? ''
+/** "Kept back for the host; null: as the setting says": what is said of null and false is of --no-X. */
+function summaryOf(given: Schema, item: Schema): Pick<Field, 'summary' | 'summary_no'> {
+  const clauses = (given.description ?? item.description ?? '').split(/; |\. (?=(?:Null|False): )/)
+  const of_no = /^(?:null|false): /i
+  const no = clauses.find(one => of_no.test(one))
+  const said = clauses.filter(one => one !== no).join('; ')
   // Of an id only the noun matters to people, and that is in the option's name.
   const words = [isId(item) && said.startsWith('UUID') ? '' : said]
   if (item.contentEncoding === 'base64') words[0] = 'a file; - is standard input'
@@ -120,7 +129,7 @@ function summaryOf(given: Schema, item: Schema): string {
   if (item.minimum !== undefined && item.maximum !== undefined && item.maximum < Number.MAX_SAFE_INTEGER) {
     words.push(`${item.minimum} to ${item.maximum}`)
   }
-  return words.filter(word => word !== '').join('; ')
+  return { summary: words.filter(word => word !== '').join('; '), summary_no: no?.replace(of_no, '') }
 }
 
 export function commandShape(route: RouteValue, nouns: Nouns): CommandShape {

@@ -69,10 +69,15 @@ function walk(program: Command, before: readonly string[]): { command: Command; 
 
 async function valuesOf(wanted: Option | Argument, shop: Shop): Promise<string[]> {
   const field = fieldOf.get(wanted)
-  const noun = field ? (field.noun ?? nounInside(field, shop.nouns)) : nounByName(wanted, shop.nouns)
+  const noun = field
+    ? (field.noun ?? ownNoun(field, shop.nouns) ?? nounInside(field, shop.nouns))
+    : nounByName(wanted, shop.nouns)
   if (noun) return namesOf(noun, shop)
   return field?.schema.enum ? [...field.schema.enum] : []
 }
+
+/** `setting get NAME`: what has no ids is named in the path by what it is called. */
+const ownNoun = ({ part, flag }: Field, nouns: Nouns) => (part === 'params' && nouns[flag]?.list ? flag : undefined)
 
 /** `--network default` fills an object whose one required field is an id. */
 function nounInside(field: Field, nouns: Nouns): string | undefined {

@@ -14,6 +14,7 @@ export interface Schema {
   const?: unknown
   anyOf?: readonly Schema[]
   items?: Schema
+  minItems?: number
   properties?: Readonly<Record<string, Schema>>
   patternProperties?: Readonly<Record<string, Schema>>
   required?: readonly string[]

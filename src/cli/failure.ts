@@ -1,5 +1,7 @@
 /** How a command fails: what it says on standard error, and the exit code that a script can tell failures apart by. */
 import type { OperationTarget } from '../api/operation.ts'
+import { errorTable } from '../model/errors.ts'
+import { placeOf } from '../model/shape-words.ts'
 import { ApiProblem, ConnectionFailed } from '../sdk/errors.ts'
 import { type Field, placeholder } from './command-shape.ts'
 
@@ -58,6 +60,8 @@ export class OperationsFailed extends CommandFailed {
 
 /** What a refused field is called on the command line. */
 const optionHints = new WeakMap<ApiProblem, string>()
+/** The faults in the command line's words, where all of them are about what was given there. */
+const optionFaults = new WeakMap<ApiProblem, readonly string[]>()
 
 /**
  * Notes which options a refusal is about. The API names fields: in `field`, or in `faults` as JSON pointers (RFC 6901); only
@@ -65,9 +69,16 @@ const optionHints = new WeakMap<ApiProblem, string>()
  */
 export function hintOptions(problem: ApiProblem, fields: readonly Field[]): void {
   const { field, faults } = problem.document
-  const named = Array.isArray(faults)
-    ? faults.map((fault: { at?: unknown }) => String(fault.at).split('/')[1])
-    : [field]
+  const wrong = Array.isArray(faults) ? (faults as { at?: unknown; problem?: unknown }[]) : []
+  const named = wrong.length > 0 ? wrong.map(({ at }) => String(at).split('/')[1]) : [field]
+  const told = wrong.flatMap(({ at, problem: why }) => {
+    const [, name, ...inside] = String(at).split('/')
+    const one = fields.find(each => each.name === name)
+    // Of a list the number of what is wrong says nothing to who gave it by options.
+    const part = inside.filter(word => !/^\d+$/.test(word)).map(word => ` ${word}`)
+    return one ? [`${one.positional ? one.flag.toUpperCase() : `--${one.flag}`}${part.join('')} ${String(why)}.`] : []
+  })
+  if (told.length > 0 && told.length === wrong.length) optionFaults.set(problem, [...new Set(told)])
   const options = fields
     .filter(({ name, flag, positional }) => named.includes(name) && (positional || name !== flag))
     .map(one => (one.positional ? `the word ${one.flag.toUpperCase()}` : `--${one.flag} ${placeholder(one)}`))
@@ -126,6 +137,8 @@ const start_hint =
 export function describeFailure(error: unknown): string {
   if (error instanceof ApiProblem) {
     const hint = optionHints.get(error)
+    const told = optionFaults.get(error)
+    if (told) return `croft: ${told.join('\n  ')}\n`
     return `croft: ${error.message}\n${faultsOf(error)}${hint === undefined ? '' : `  ${hint}\n`}`
   }
   if (error instanceof CommandFailed) return `croft: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`
@@ -141,17 +154,35 @@ export function describeFailure(error: unknown): string {
 }
 
 /** The same for a program: on standard error, so that standard output holds answers only. */
-export function failureDocument(error: unknown): unknown {
-  if (error instanceof ApiProblem) return error.document
-  const message = error instanceof Error ? error.message : String(error)
+export function failureDocument(error: unknown): Record<string, unknown> {
+  const exit_code = exitCodeOf(error)
+  if (error instanceof ApiProblem) {
+    const { type, title, status, detail, code } = error
+    return { type, title, status, detail, code, ...error.document, exit_code }
+  }
+  const detail = error instanceof Error ? error.message : String(error)
+  const [code, title] = ownProblems[exit_code] ?? ownProblems[exit_codes.failed]
+  const hint = error instanceof CommandFailed && error.hint !== undefined && { hint: error.hint }
   const targets = error instanceof OperationsFailed && error.targets.length > 0 && { targets: error.targets }
-  return { code: 'cli', detail: message, exit_code: exitCodeOf(error), ...targets }
+  return { type: 'about:blank', title, detail, code, exit_code, ...hint, ...targets }
+}
+
+/** What the CLI itself finds, by exit code: the API's own code and title where it has one for that. */
+const ownProblems: Readonly<Record<number, readonly [string, string]>> & { 1: readonly [string, string] } = {
+  1: ['failed', 'It failed'],
+  2: ['usage', 'The command line is wrong'],
+  3: ['not_signed_in', errorTable.not_signed_in.title],
+  4: ['not_found', errorTable.not_found.title],
+  5: ['forbidden', errorTable.forbidden.title],
+  6: ['conflict', errorTable.conflict.title],
+  7: ['unreachable', 'No answer'],
+  130: ['interrupted', 'Interrupted'],
 }
 
 function faultsOf(error: ApiProblem): string {
   const { faults } = error.document
   if (!Array.isArray(faults) || faults.length < 2) return ''
   return (faults as { at?: unknown; problem?: unknown }[])
-    .map(fault => `  ${String(fault.at).replace(/^\//, '')} ${String(fault.problem)}\n`)
+    .map(fault => `  ${placeOf(String(fault.at))} ${String(fault.problem)}\n`)
     .join('')
 }

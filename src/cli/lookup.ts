@@ -28,7 +28,8 @@ export async function lookup(context: LookupContext, noun: string, name: string)
   if (isId(name)) return name.toLowerCase()
   const list = context.nouns[noun]?.list
   const key = naturalKey(list)
-  if (!list || !key) throw new UsageError(`"${name}" is not an id; a ${words(noun)} is named by its id.`)
+  if (!list || !key)
+    throw new UsageError(`"${name}" is not an id; a ${words(noun)} is named by its id.`, idHint(noun, list))
   const filters = [{}, ...(list.query?.properties?.deleted ? [{ deleted: true }] : [])]
   for (const filter of filters) {
     const { body } = await context.ask(list, { query: { [key]: name, limit: 5, ...filter } })
@@ -48,6 +49,13 @@ export async function lookup(context: LookupContext, noun: string, name: string)
     `There is no ${words(noun)} "${name}"${list.level === 'project' ? ' in this project' : ''}.`,
     `croft ${noun} list shows what there is.`,
   )
+}
+
+/** Where the ids are to be seen; of what an instance has, by its name. */
+function idHint(noun: string, list: RouteValue | undefined): string | undefined {
+  if (!list) return undefined
+  const of_instance = list.query?.properties?.instance_id ? ' --instance INSTANCE' : ''
+  return `croft ${noun} list${of_instance} shows ids.`
 }
 
 const words = (noun: string) => noun.replaceAll('-', ' ')

@@ -12,6 +12,7 @@ import { connect } from './connect.ts'
 import type { Context } from './context.ts'
 import type { Nouns } from './contract.ts'
 import { examplesText, first_examples } from './examples.ts'
+import { nounWords } from './noun-words.ts'
 import { type Output, standardOutput } from './output.ts'
 import { runCommand } from './run.ts'
 import type { Comfort, Shop } from './shop.ts'
@@ -35,20 +36,20 @@ export async function buildProgram(words: readonly string[], nouns: Nouns, env: 
     const shown = Object.values(routes).filter(route => !route.cli?.hidden)
     const first = routes.list ?? shown[0]
     if (!first || shown.length === 0) continue
-    const command = program.command(name).summary(shortened(first.summary)).description(first.summary)
+    const said = nounWords[name] ?? first.summary
+    const command = program.command(name).summary(said).description(sentence(said))
     if (name === noun) await fillNoun(command, name, verb, shop)
   }
   return program
 }
 
-/** In a list of all nouns it is enough to say what they are; which of them and in what order is in their own help. */
-const shortened = (summary: string) => summary.split(/[,:;]/, 1)[0] ?? summary
+const sentence = (words: string) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`
 
 /** The noun and the verb among the words, past options said before them. */
 function plainWords(words: readonly string[]): string[] {
   const takesValue = ['--project', '--url', '--token', '--ca']
   const plain = words.filter((word, at) => !word.startsWith('-') && !takesValue.includes(words[at - 1] ?? ''))
-  return plain[0] === 'help' ? plain.slice(1) : plain
+  return plain.filter((word, at) => word !== 'help' || at > 1)
 }
 
 function shopOf(program: Command, nouns: Nouns, env: ClientEnvironment): Shop {

@@ -4,7 +4,7 @@
  */
 import type { Operation } from '../api/operation.ts'
 import { ApiProblem } from '../sdk/errors.ts'
-import type { CommandShape } from './command-shape.ts'
+import type { CommandShape, Field } from './command-shape.ts'
 import type { Context } from './context.ts'
 import { describeFailure, exitCodeOf, failureDocument, OperationsFailed, TargetsFailed, UsageError } from './failure.ts'
 import { askOnce, awaitedOf, fillRequest, type Given, type Modes, operationOf, type Prepare } from './run.ts'
@@ -20,6 +20,9 @@ export interface Target {
 /** What came of one target: an answer (undefined: done, without one) or why not. */
 export type Outcome = { name: string; answer: unknown } | { name: string; error: unknown }
 
+/** Two things seldom want the same name. */
+const isOwnName = ({ part, name }: Field) => part === 'body' && name === 'name'
+
 /** Throws TargetsFailed, after all others are done and shown, when something failed. */
 export async function runMany(
   context: Context,
@@ -30,6 +33,8 @@ export async function runMany(
 ): Promise<void> {
   if (modes.watch) throw new UsageError('--watch shows one thing; name one.')
   if (modes.if_version !== undefined) throw new UsageError('--if-version is of one thing; name one.')
+  if (targets.some(({ given }) => [...given.keys()].some(isOwnName)))
+    throw new UsageError('--name is of one; name one.')
   const asked: { name: string; again?: () => Promise<unknown>; operation?: Operation | undefined; outcome: Outcome }[] =
     []
   for (const { name, given } of targets) {

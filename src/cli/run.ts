@@ -5,6 +5,7 @@ import type { LooseInput } from '../sdk/client.ts'
 import { ApiProblem } from '../sdk/errors.ts'
 import { type CommandShape, type Field, nounOf } from './command-shape.ts'
 import { ask, type Context, idOf } from './context.ts'
+import { askEdited, type Edit, edited, isEdit, type TypedEdit } from './edit.ts'
 import { hintOptions, UsageError } from './failure.ts'
 import { readGiven } from './files.ts'
 import { isId } from './lookup.ts'
@@ -13,8 +14,9 @@ import { fieldsOf, showAnswer, showList, tableOf, thingsOf } from './show.ts'
 import { toValue, type ValueContext } from './value.ts'
 import { type Awaited, mustHaveSucceeded, waitForOperations } from './wait.ts'
 
-/** What was typed for each field: text, several texts, yes or no; null clears. */
-export type Given = ReadonlyMap<Field, string | readonly string[] | boolean | null>
+/** What was typed for a field: text, several texts, yes or no, what is to change of a map; null clears. */
+export type Typed = string | readonly string[] | boolean | null | TypedEdit
+export type Given = ReadonlyMap<Field, Typed>
 
 export interface Modes {
   wait: boolean
@@ -43,7 +45,7 @@ export async function runCommand(
   return askAndShow(context, shape, request, modes)
 }
 
-type Request = LooseInput & Record<'params' | 'query', Filled>
+type Request = LooseInput & Record<'params' | 'query', Filled> & { edits?: readonly Edit[] }
 
 /** What to ask for, checked as far as can be done here; the same request may be asked again without doing more. */
 export async function fillRequest(
@@ -53,11 +55,12 @@ export async function fillRequest(
   modes: Modes,
   prepare?: Prepare,
 ): Promise<Request> {
-  const input = await fill(context, shape, given)
+  const { edits, ...input } = await fill(context, shape, given)
   await prepare?.(input)
-  mustBeWhole(shape, input)
+  mustBeWhole(shape, input, edits)
   return {
     ...input,
+    edits,
     body: shape.route.body && input.body,
     if_match: modes.if_version,
     idempotency_key: crypto.randomUUID(),
@@ -65,8 +68,10 @@ export async function fillRequest(
 }
 
 /** Asks; a refusal that is about a field will tell the option that the field is given by. */
-export async function askOnce(context: Context, shape: CommandShape, request: LooseInput): Promise<unknown> {
+export async function askOnce(context: Context, shape: CommandShape, asked: Request): Promise<unknown> {
+  const { edits = [], ...request } = asked
   try {
+    if (edits.length > 0) return (await askEdited(context, shape, request, edits)).body
     return (await ask(context, shape.route, request)).body
   } catch (error) {
     if (error instanceof ApiProblem) hintOptions(error, shape.fields)
@@ -109,11 +114,17 @@ function titleOf(shape: CommandShape, body: unknown): string {
   return `${verb.charAt(0).toUpperCase()}${verb.slice(1)} ${what}`
 }
 
-async function fill(context: Context, shape: CommandShape, given: Given): Promise<Record<Field['part'], Filled>> {
-  const input = { params: {} as Filled, query: {} as Filled, body: {} as Filled }
+type Parts = Record<Field['part'], Filled>
+
+async function fill(context: Context, shape: CommandShape, given: Given): Promise<Parts & { edits: Edit[] }> {
+  const input = { params: {} as Filled, query: {} as Filled, body: {} as Filled, edits: [] as Edit[] }
   const values = valueContext(context, shape.noun)
   for (const [field, typed] of given) {
-    input[field.part][field.name] = await valueOf(field, typed, values, input.params)
+    const { part, name } = field
+    const value = await valueOf(field, isEdit(typed) ? typed.added : typed, values, input)
+    const edit = isEdit(typed) && { name, added: value as Filled, without: typed.without }
+    if (edit && !typed.from_none) input.edits.push(edit)
+    else input[part][name] = edit ? edited({}, edit) : value
   }
   return input
 }
@@ -131,13 +142,13 @@ const isPassword = ({ name }: Field) => /(^|_)password$/.test(name)
 
 async function valueOf(
   field: Field,
-  typed: string | readonly string[] | boolean | null,
+  typed: Exclude<Typed, TypedEdit>,
   context: ValueContext,
-  params: Filled,
+  input: Parts,
 ): Promise<unknown> {
   if (typed === null || typeof typed === 'boolean') return typed
   const label = field.positional ? field.flag : `--${field.flag}`
-  const noun = field.noun ?? nounBeside(field, params, context)
+  const noun = field.noun ?? nounBeside(field, input, context)
   const one = (text: string) => toValue(text, field.schema, noun, label, context)
   if (typed === '-' && isPassword(field)) return readPassword(`${label}: `)
   if (typeof typed === 'string') return one(typed)
@@ -146,22 +157,24 @@ async function valueOf(
   return field.mapped ? Object.assign({}, ...values) : values
 }
 
-/** `quota set project web`: which noun an id is of was said in the word before it. */
-function nounBeside(field: Field, params: Filled, context: ValueContext): string | undefined {
-  if (field.part !== 'params' || field.schema.format !== 'uuid') return undefined
+/** `quota set project web`: which noun an id is of was said in the word before it; or by an option: `--noun host --resource h1`. */
+function nounBeside(field: Field, { params, query }: Parts, context: ValueContext): string | undefined {
+  if (field.schema.format !== 'uuid') return undefined
+  if (field.part === 'query') return typeof query.noun === 'string' ? context.nounOf(query.noun) : undefined
+  if (field.part !== 'params') return undefined
   return Object.values(params).flatMap(
     value => (typeof value === 'string' && !isId(value) && context.nounOf(value)) || [],
   )[0]
 }
 
 /** Says all that is missing at once. */
-function mustBeWhole({ noun, verb, route, fields }: CommandShape, input: Record<Field['part'], Filled>): void {
+function mustBeWhole({ noun, verb, route, fields }: CommandShape, input: Parts, edits: readonly Edit[]): void {
   const missing = fields.filter(field => field.required && input[field.part][field.name] === undefined)
   if (missing.length > 0) {
     const names = missing.map(field => (field.positional ? field.flag.toUpperCase() : `--${field.flag}`))
     throw new UsageError(`${noun} ${verb} needs ${names.join(' and ')}.`, `croft ${noun} ${verb} --help`)
   }
-  if (route.method === 'PATCH' && Object.keys(input.body).length === 0)
+  if (route.method === 'PATCH' && Object.keys(input.body).length + edits.length === 0)
     throw new UsageError('Nothing to change was named.', `croft ${noun} ${verb} --help`)
 }
 

@@ -86,6 +86,18 @@ export function showSeveral(
     else if (things.length > 0) out.print(tableOf(context, shape, things))
     return
   }
+  const is_change = shape.route.method === 'PATCH' && done.every(({ answer }) => typeof answer === 'object')
+  if (is_change && !out.quiet) {
+    if (done.length > 0)
+      out.print(
+        tableOf(
+          context,
+          shape,
+          done.map(({ answer }) => answer as Row),
+        ),
+      )
+    return
+  }
   for (const [at, { name, answer }] of done.entries()) {
     if (at > 0 && is_read && !out.quiet) out.print('\n')
     showAnswer(context, shape, answer, { name })

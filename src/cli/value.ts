@@ -1,6 +1,7 @@
 /** From what was typed to what the API takes, by schema. Not its job: which field an option fills (command-shape.ts). */
 import type { Schema } from './contract.ts'
 import { UsageError } from './failure.ts'
+import { isId } from './lookup.ts'
 import { singular, withoutNull } from './command-shape.ts'
 
 export interface ValueContext {
@@ -33,7 +34,7 @@ export async function toValue(
     case 'object':
       return schema.properties ? object(text, schema, label, context) : keyValue(text, label)
     case 'string':
-      return text
+      return schema.format === 'uuid' ? id(text, label) : text
     default:
       return json(text)
   }
@@ -56,6 +57,15 @@ function number(text: string, schema: Schema, label: string): number {
     throw new UsageError(`${label}: "${text}" is not a ${whole ? 'whole ' : ''}number.`)
   }
   return value
+}
+
+/** Of what, nobody said. */
+function id(text: string, label: string): string {
+  if (isId(text)) return text.toLowerCase()
+  throw new UsageError(
+    `${label}: "${text}" is not an id.`,
+    'A name will do where it is said what of, as by --noun host.',
+  )
 }
 
 function boolean(text: string, label: string): boolean {

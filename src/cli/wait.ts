@@ -13,6 +13,8 @@ export interface Awaited {
   operation: Operation
   /** Things whose own progress is the operation's. */
   resource_ids: readonly string[]
+  /** How far it is, in place of what the operation says; asked anew when one of these things, or it, has changed. */
+  told?: () => Promise<string>
 }
 
 /** Gives the operations as they ended, whatever the outcome. Throws CommandFailed 'interrupted' on Ctrl-C; they go on then. */
@@ -87,7 +89,7 @@ async function follow(
   try {
     while (operation.ended_at === null) {
       operation = await call(context, 'operation', 'get', { params: { operation: operation.id }, wait_s, signal })
-      show?.(operation.step ?? operation.reason ?? operation.state, operation.percent)
+      if (!awaited.told) show?.(operation.step ?? operation.reason ?? operation.state, operation.percent)
     }
     return operation
   } finally {
@@ -100,7 +102,12 @@ async function follow(
 async function showEvents(context: Context, awaited: Awaited, show: Show, signal: AbortSignal): Promise<void> {
   try {
     const client = await context.client()
-    for await (const event of client.events({ signal })) showEvent(event, awaited, show)
+    const of_these = [awaited.operation.id, ...awaited.resource_ids]
+    if (awaited.told) show(await awaited.told())
+    for await (const event of client.events({ signal })) {
+      if (!awaited.told) showEvent(event, awaited, show)
+      else if (of_these.includes(event.resource_id)) show(await awaited.told())
+    }
   } catch {
     show(awaited.operation.state)
   }

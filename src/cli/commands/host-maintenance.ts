@@ -4,6 +4,8 @@ import type { Maintenance } from '../../api/maintenance.ts'
 import { addCommonOptions } from '../build-command.ts'
 import { call, type Context, idOf } from '../context.ts'
 import type { Shop } from '../shop.ts'
+import { CommandFailed } from '../failure.ts'
+import { ApiProblem } from '../../sdk/errors.ts'
 import { mustHaveSucceeded, waitForOperations } from '../wait.ts'
 
 export function registerMaintenance(noun: Command, shop: Shop): void {
@@ -12,21 +14,35 @@ export function registerMaintenance(noun: Command, shop: Shop): void {
     .summary('Empty a host, keep it empty, and let it take instances again')
     .description('Empty a host by moving its instances away, keep it empty, and let it take instances again.')
   const start = group
-    .command('start <host>')
+    .command('start')
     .summary('Move everything away from a host; nothing new is placed or started there')
+    .description(
+      'Move everything away from a host, and keep it empty: nothing new is placed or started there until `croft host maintenance stop`. What is in the way is tried again by itself.\n\nNeeds the permission topology.manage on the whole system. The same as croft maintenance start.',
+    )
+    .argument('<host>', 'name or id')
     .option('--reason <text>', 'what for, for who looks at the host later')
-    .option('--wait', 'until it is empty')
+    .option('--wait', 'until it is empty; Ctrl-C ends the waiting alone')
   addCommonOptions(start).action((name: string, options: { reason?: string; wait?: boolean }) =>
     begin(shop.contextOf(start), name, options),
   )
   const stop = group
-    .command('stop <host>')
+    .command('stop')
     .summary('The host takes instances again; what was moved stays where it is')
+    .description(
+      'Let a host in maintenance take instances again. What was moved stays where it is.\n\nNeeds the permission topology.manage on the whole system. The same as croft maintenance end.',
+    )
+    .argument('<host>', 'name or id')
     .option('--cancel-migrations', 'what is on its way stays on the host; without it that goes on to its end')
   addCommonOptions(stop).action((name: string, { cancelMigrations }: { cancelMigrations?: boolean }) =>
     end(shop.contextOf(stop), name, cancelMigrations === true),
   )
-  const show = group.command('show <host>').summary('How far a host is emptied, and what is in the way')
+  const show = group
+    .command('show')
+    .summary('How far a host is emptied, and what is in the way')
+    .description(
+      'How far a host in maintenance is emptied, and what is in the way.\n\nNeeds the permission topology.read on the whole system. The same as croft maintenance get.',
+    )
+    .argument('<host>', 'name or id')
   addCommonOptions(show).action(async (name: string) => {
     const context = shop.contextOf(show)
     tell(context, await get(context, await idOf(context, 'host', name)))
@@ -44,20 +60,37 @@ async function begin(
   const body = reason === undefined ? {} : { reason }
   const { operation, maintenance } = await call(context, 'maintenance', 'start', { params: { host }, body })
   if (!wait) return tell(context, maintenance)
-  const ended = await waitForOperations(context, `emptying ${name}`, [{ operation, resource_ids: [host] }])
+  const told = async () => progressOf(await get(context, host))
+  const ended = await waitForOperations(context, `emptying ${name}`, [{ operation, resource_ids: [host], told }])
   await mustHaveSucceeded(context, ended)
   tell(context, await get(context, host))
 }
 
 async function end(context: Context, name: string, cancel_migrations: boolean): Promise<void> {
   const host = await idOf(context, 'host', name)
-  await call(context, 'maintenance', 'end', { params: { host }, query: { cancel_migrations } })
+  try {
+    await call(context, 'maintenance', 'end', { params: { host }, query: { cancel_migrations } })
+  } catch (error) {
+    // Said of the host itself it would name what is not there; otherwise it advises to begin what was to be ended.
+    if (!(error instanceof ApiProblem) || error.code !== 'not_found' || error.document.noun !== undefined) throw error
+    throw new CommandFailed('not_found', `The host ${name} is not in maintenance; there is nothing to end.`)
+  }
   if (!context.globals.json) context.out.note(`${name} takes instances again.`)
 }
 
 function tell(context: Context, found: Maintenance): void {
   if (context.globals.json) return context.out.printJson(found)
-  const { host, state, moved, moving, left, obstacles } = found
-  context.out.print(`${host}: ${state}; ${moved} moved, ${moving} on their way, ${left} still there\n`)
+  const { host, state, obstacles } = found
+  context.out.print(`${host}: ${state}; ${countsOf(found)}\n`)
   for (const { instance, reason } of obstacles) context.out.print(`  ${instance}: ${reason}\n`)
+}
+
+const countsOf = ({ moved, moving, left }: Maintenance) => `${moved} moved, ${moving} on their way, ${left} still there`
+
+/** In one line, while it is waited for: how far it is, and what is in the way first. */
+export function progressOf(found: Maintenance): string {
+  const [first, ...others] = found.obstacles
+  if (!first) return countsOf(found)
+  const more = others.length > 0 ? ` (and ${others.length} more)` : ''
+  return `${countsOf(found)}; ${first.instance}${more}: ${first.reason}`
 }

@@ -72,7 +72,10 @@ export function deleteCluster(cloud: Cloud, caller: Caller, id: string): Promise
   return change(cloud, caller, async tx => {
     const removed = await onConstraint(cluster.remove(tx, id), {
       host_cluster_id_fkey: () =>
-        new CloudError('in_use', 'The cluster still has hosts. Remove them first: croft host remove.'),
+        new CloudError(
+          'in_use',
+          'The cluster still has hosts. Bring each to another one, in maintenance and empty (croft host update HOST --cluster CLUSTER), or remove it (croft host remove HOST).',
+        ),
       join_token_cluster_id_fkey: () =>
         new CloudError('in_use', 'Tokens for hosts to join this cluster are still good. They expire within a day.'),
     })

@@ -226,14 +226,19 @@ export async function inviteHost(
 export async function howToJoin(cloud: Cloud): Promise<ReplyOf<typeof hostRoutes.joining>> {
   const ca_fingerprint = await caFingerprint(cloud)
   const controller_url = cloud.self.agent_url
+  const self_registration = cloud.settings.get('host.self_registration')
+  const closed = self_registration ? null : closedWarning
   return {
     controller_url,
     ca_fingerprint,
-    self_registration: cloud.settings.get('host.self_registration'),
+    self_registration,
     command: `./croft host join ${controller_url} --authority ${ca_fingerprint}`,
-    warning: loopbackWarning(controller_url),
+    warning: [closed, loopbackWarning(controller_url)].filter(words => words !== null).join(' ') || null,
   }
 }
+
+const closedWarning =
+  'Machines without a token are not let in now, and the command would be refused. Let them ask: croft setting set host.self_registration true; or make a token: croft host invite.'
 
 /** `croft up` itself joins the controller's own machine in this way; nobody else can. */
 function loopbackWarning(controller_url: string): string | null {

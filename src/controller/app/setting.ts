@@ -1,9 +1,11 @@
 /** Reading and changing settings, for the cloud or a part of it; setting-values.ts says which there are, and holds the values in force. */
 import { isDeepStrictEqual } from 'node:util'
+import { Value } from 'typebox/value'
 import type { Setting, SettingChange, SettingPlace, settingRoutes, SettingValue } from '../../api/setting.ts'
 import type { QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { settingPlaces } from '../../model/setting.ts'
+import { shapeAt, wordsOf } from '../../model/shape-words.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Db, Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -98,8 +100,11 @@ export async function listSettings(
 const isFor = (name: SettingName, { scope }: Place) => settingTable[name].scopes.some(one => one === scope)
 
 function known(name: string): SettingName {
-  if (!isSettingName(name)) throw notFound('setting', name)
-  return name
+  if (isSettingName(name)) return name
+  throw new CloudError('not_found', `There is no setting ${name}. All that there are: croft setting list.`, {
+    noun: 'setting',
+    id: name,
+  })
 }
 
 /** Throws invalid where the setting cannot differ from the rest of the cloud. */
@@ -132,13 +137,24 @@ export async function settingHistory(
 /** A nil id stands for the setting's name, which is not one; the detail names it. */
 const nil = '00000000-0000-0000-0000-000000000000'
 
+/** Refuses, saying what the setting takes. */
+function checkValue(name: SettingName, value: unknown): void {
+  const { schema } = settingTable[name]
+  const [fault] = Value.Errors(schema, value)
+  // What is no list where one is wanted is told with an example of one.
+  const is_no_list = fault?.keyword === 'type' && 'items' in schema
+  if (!fault || is_no_list) return checkSetting(name, value)
+  const words = wordsOf(fault, shapeAt(schema, fault.schemaPath))
+  throw new CloudError('invalid', `The setting ${name} ${words}.`, { name, expected: schema })
+}
+
 export function setSetting(
   cloud: Cloud,
   caller: Caller,
   name: string,
   { value, ...at }: SettingPlace & { value: unknown },
 ): Promise<Setting> {
-  checkSetting(known(name), value)
+  checkValue(known(name), value)
   return inForce(
     cloud,
     change(cloud, caller, tx => write(cloud, tx, caller, name, { at, value })),

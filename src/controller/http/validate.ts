@@ -3,6 +3,7 @@ import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { CloudError } from '../../model/errors.ts'
+import { placeOf, shapeAt, wordsOf } from '../../model/shape-words.ts'
 
 const compiled = new WeakMap<TSchema, Validator>()
 
@@ -59,12 +60,14 @@ export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'que
     if (faults.length === faults_max) break
     // 'boolean' repeats, field by field, what 'additionalProperties' says in one.
     if (error.keyword === 'boolean' || (isOfChoice(error) && errors.some(one => saysMore(one, error)))) continue
-    faults.push({ at: error.instancePath || where, problem: describe(error) })
+    const fault = { at: error.instancePath || where, problem: wordsOf(error, shapeAt(schema, error.schemaPath)) }
+    // An id that is none breaks both its format and its pattern.
+    if (!faults.some(one => one.at === fault.at && one.problem === fault.problem)) faults.push(fault)
   }
   const [first] = faults
   throw new CloudError(
     'invalid',
-    `The ${where} does not fit${first ? `: ${first.at} ${first.problem}` : ''}. Nothing was changed.`,
+    `The ${where} does not fit${first ? `: ${placeOf(first.at)} ${first.problem}` : ''}. Nothing was changed.`,
     { faults },
   )
 }
@@ -115,19 +118,5 @@ function readText(schema: TSchema & { type?: unknown; items?: unknown }, text: u
       return text === 'true' ? true : text === 'false' ? false : text
     default:
       return text
-  }
-}
-
-function describe(error: { keyword: string; message: string; params: unknown }): string {
-  const params = error.params as Record<string, unknown>
-  switch (error.keyword) {
-    case 'additionalProperties':
-      return `has fields that are not known here: ${String(params.additionalProperties)}`
-    case 'not':
-      return 'is a name that is not taken here'
-    case 'required':
-      return `lacks ${String(params.requiredProperties)}`
-    default:
-      return error.message
   }
 }

@@ -5,6 +5,8 @@ import type { HostAvailability } from '../../model/host-state.ts'
 export interface HostsAsked {
   name?: string | undefined
   cluster_id?: string | undefined
+  zone_id?: string | undefined
+  schedulable?: boolean | undefined
   aggregate_id?: string | undefined
   availability?: HostAvailability | undefined
   attention?: boolean | undefined
@@ -20,10 +22,13 @@ const attention = sql<boolean>`(h.session_controller_id is null or h.foreign_dom
   or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id))`
 
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
-  const { name, cluster_id, aggregate_id } = asked
+  const { name, cluster_id, zone_id, schedulable, aggregate_id } = asked
   return [
     name !== undefined && sql<boolean>`h.name = ${name}`,
     cluster_id !== undefined && sql<boolean>`h.cluster_id = ${cluster_id}`,
+    // Hosts are some thousands, all of which other filters look at, too: without indexes of their own.
+    zone_id !== undefined && sql<boolean>`h.cluster_id in (select zc.id from cluster zc where zc.zone_id = ${zone_id})`,
+    schedulable !== undefined && sql<boolean>`h.schedulable = ${schedulable}`,
     aggregate_id !== undefined &&
       sql<boolean>`exists (select from aggregate_host g where g.host_id = h.id and g.aggregate_id = ${aggregate_id})`,
     asked.availability !== undefined && sql<boolean>`${availability} = ${asked.availability}`,

@@ -1,6 +1,7 @@
 /** Images in the database, as users see and change them. What a controller does with their content: image-work.ts. */
 import { type RawBuilder, type Selectable, sql } from 'kysely'
-import type { Image, ImageProperties } from '../../api/image.ts'
+import type { Image } from '../../api/image.ts'
+import type { ImageProperties } from '../../api/image-properties.ts'
 import type { SignatureAlgorithm } from '../../model/signature.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { type Listed, mayBeUsedBy } from './image-visibility.ts'

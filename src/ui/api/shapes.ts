@@ -2,36 +2,9 @@
  * What each route takes, as plain data: for forms (limits of a field) and for "the same as CLI / API call". Loaded when first
  * needed; made from the contract at build time.
  */
+import type { FieldShape, RouteShapes } from './route-shapes.ts'
 
-export interface FieldShape {
-  name: string
-  /** 'string', 'integer', 'number', 'boolean', 'array', 'object' */
-  type: string
-  required: boolean
-  nullable: boolean
-  /** As the command line has it: flavor */
-  flag: string
-  /** A word of the command, and no option. */
-  positional: boolean
-  /** The noun whose ids it takes. */
-  noun?: string
-  description?: string
-  options?: readonly string[]
-  minimum?: number
-  maximum?: number
-  max_length?: number
-  pattern?: string
-  default?: unknown
-}
-
-export interface RouteShapes {
-  summary: string
-  /** There is no command for it. */
-  hidden?: boolean
-  params: readonly FieldShape[]
-  query: readonly FieldShape[]
-  body: readonly FieldShape[]
-}
+export type { FieldShape, RouteShapes }
 
 let loading: Promise<Readonly<Record<string, RouteShapes>>> | undefined
 

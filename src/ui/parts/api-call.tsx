@@ -4,9 +4,10 @@ import CodeIcon from '@patternfly/react-icons/dist/esm/icons/code-icon'
 import { type ReactNode, useEffect, useState } from 'react'
 import type { Route } from '../../api/route.ts'
 import type { LooseInput } from '../../sdk/client.ts'
-import { type FieldShape, loadShapes, type RouteShapes } from '../api/shapes.ts'
+import { loadShapes, type RouteShapes } from '../api/shapes.ts'
 import { useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
+import { commandOf, quoted } from './command-text.ts'
 import { CopyBlock } from './copy-block.tsx'
 import { To } from './link.tsx'
 import { ProblemAlert } from './problem.tsx'
@@ -161,50 +162,9 @@ function completed({ route, input, of }: ApiCall, shapes: RouteShapes | undefine
 const usual = new Set(['name', 'description'])
 const isPlain = (value: unknown) => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 
-/** As a shell takes it. */
-export const quoted = (text: string) =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
-
 /** Undefined: there is none for it. */
 function commandFor(route: Route, shapes: RouteShapes | undefined, input: LooseInput): string | undefined {
   return shapes && !shapes.hidden ? commandOf(route, shapes, input) : undefined
-}
-
-export function commandOf(route: Route, shapes: RouteShapes | undefined, input: LooseInput): string {
-  const [noun = '', verb = ''] = route.name.split('.')
-  const parts = ['croft', noun, verb]
-  const add = (fields: readonly FieldShape[], values: Readonly<Record<string, unknown>>) => {
-    for (const field of fields) {
-      const value = asTyped(field, values[field.name])
-      if (value === undefined || field.name === 'limit' || field.name === 'cursor') continue
-      if (field.positional) parts.push(quoted(String(value)))
-      else if (value === true) parts.push(`--${field.flag}`)
-      else if (value === false || value === null) parts.push(`--no-${field.flag}`)
-      else for (const text of textsOf(value)) parts.push(`--${field.flag}`, quoted(text))
-    }
-  }
-  add(shapes?.params ?? [], input.params ?? {})
-  const body = (input.body ?? {}) as Record<string, unknown>
-  add(
-    (shapes?.body ?? []).toSorted((one, other) => Number(other.positional) - Number(one.positional)),
-    body,
-  )
-  add(shapes?.query ?? [], input.query ?? {})
-  return parts.join(' ')
-}
-
-/** What comes from a page's address is text: of what is yes or no it says 'true'. */
-function asTyped({ type }: FieldShape, value: unknown): unknown {
-  return type === 'boolean' && (value === 'true' || value === 'false') ? value === 'true' : value
-}
-
-function textsOf(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(textsOf)
-  if (typeof value !== 'object' || value === null) return [String(value)]
-  const entries = Object.entries(value)
-  // A map with nothing in it is no option.
-  if (entries.length === 0) return []
-  return [entries.map(([key, one]) => `${key}=${String(one)}`).join(',')]
 }
 
 /** `ca`: the cloud's own authority is to be trusted. */

@@ -1,6 +1,7 @@
 /** What went wrong, as the API tells it: what, why, what to do, and the request's id to ask the operator about. */
 import { Alert, Button, ClipboardCopy, ExpandableSection, List, ListItem } from '@patternfly/react-core'
 import type { ReactNode } from 'react'
+import { placeOf } from '../../model/shape-words.ts'
 import { ApiProblem, ConnectionFailed } from '../../sdk/errors.ts'
 import { words } from '../text/shared.ts'
 import { LazyPart } from './lazy.tsx'
@@ -68,7 +69,7 @@ export function ProblemAlert({ error, onRetry, at_fields, actions, children }: P
   const request_id = error instanceof ApiProblem ? error.request_id : ''
   const faults = faultsOf(error)
     .filter(({ at }) => !at_fields?.has(at.split('/')[1] ?? ''))
-    .map(({ at, problem }) => `${at} ${problem}`)
+    .map(({ at, problem }) => `${placeOf(at)} ${problem}`)
     .filter(fault => !sentenceOf(error).includes(fault))
   const placement_id = error instanceof ApiProblem ? error.document.placement_id : undefined
   const retry = onRetry && (

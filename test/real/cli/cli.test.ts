@@ -69,7 +69,7 @@ describe('cli/cli', () => {
     assert.deepEqual(web?.tags, { tier: 'front' })
     assert.match(await ok('instance', 'get', 'web'), /^state +running$/m)
     await ok('instance', 'update', 'web', '--name', 'web-a', '--tag', 'a=1', '--tag', 'b=2')
-    assert.deepEqual(JSON.parse(await ok('instance', 'get', 'web-a', '--json')).tags, { a: '1', b: '2' })
+    assert.deepEqual(JSON.parse(await ok('instance', 'get', 'web-a', '--json')).tags, { tier: 'front', a: '1', b: '2' })
     assert.match(await ok('instance', 'stop', 'web-a', '--wait'), /web-a +stopped/)
     assert.equal(await ok('instance', 'start', 'web-a', '--wait', '--quiet'), `${web?.id}\n`)
     await ok('instance', 'delete', 'web-a', '--wait')

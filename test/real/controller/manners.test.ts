@@ -28,12 +28,12 @@ describe('controller/manners', () => {
 
   test('bad bodies are refused with where and why, and nothing is made', async () => {
     const cases: [unknown, RegExp][] = [
-      [{ ...flavor, vcpus: 'two' }, /\/vcpus/],
-      [{ ...flavor, vcpus: 0 }, /\/vcpus/],
-      [{ ...flavor, vcpus: 1.5 }, /\/vcpus/],
+      [{ ...flavor, vcpus: 'two' }, /: vcpus must be/],
+      [{ ...flavor, vcpus: 0 }, /: vcpus must be/],
+      [{ ...flavor, vcpus: 1.5 }, /: vcpus must be/],
       [{ ...flavor, colour: 'red' }, /colour/],
-      [{ ...flavor, name: 'x'.repeat(129) }, /\/name/],
-      [{ ...flavor, name: '<script>' }, /\/name/],
+      [{ ...flavor, name: 'x'.repeat(129) }, /: name must/],
+      [{ ...flavor, name: '<script>' }, /: name must/],
       [{ name: 'lacking' }, /lacks/],
       [[], /body/],
       ['text', /./],

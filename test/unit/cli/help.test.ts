@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { clientEnvironment } from '../../../src/client-environment.ts'
 import { buildNouns } from '../../../src/cli/contract.ts'
 import { examples, first_examples } from '../../../src/cli/examples.ts'
+import { asHelp } from '../../../src/cli/help.ts'
+import { nounWords } from '../../../src/cli/noun-words.ts'
 import { buildProgram } from '../../../src/cli/program.ts'
 
 const env = clientEnvironment({})
@@ -39,10 +41,11 @@ void test('examples stand under the command that they begin with', async () => {
   }
 })
 
-void test('several may be named of what has one name and changes no field', async () => {
+void test('several may be named of what has one name and is told nothing that it needs', async () => {
   const many = async (words: string) => (await commandOf(words.split(' ')))?.registeredArguments[0]?.variadic
   for (const words of [
     'instance delete',
+    'instance update',
     'instance stop',
     'host remove',
     'flavor get',
@@ -51,7 +54,7 @@ void test('several may be named of what has one name and changes no field', asyn
   ])
     assert.equal(await many(words), true, words)
   for (const words of [
-    'instance update',
+    'setting set',
     'instance create',
     'router add-interface',
     'quota get',
@@ -59,4 +62,48 @@ void test('several may be named of what has one name and changes no field', asyn
     'instance ssh',
   ])
     assert.notEqual(await many(words), true, words)
+})
+
+void test('help is the same wherever the word stands, and none of what there is not', async () => {
+  const read = async (line: string) => {
+    const words = line.split(' ')
+    return asHelp(await buildProgram(words, await buildNouns(), env), words).join(' ')
+  }
+  for (const line of ['help host get', 'host help get', 'host get --help']) {
+    assert.equal(await read(line), 'host get --help')
+    const command = await commandOf(['host', 'get'])
+    assert.match(command?.helpInformation() ?? '', /name or id/)
+  }
+  assert.equal(await read('help'), '--help')
+  assert.equal(await read('help nope more'), 'nope')
+  assert.equal(await read('nope --help'), 'nope')
+  assert.equal(await read('host help nope'), 'host nope')
+  assert.equal(await read('instance exec web -- ls --help'), 'instance exec web -- ls --help')
+  assert.equal(await read('search help'), 'search help')
+})
+
+void test('both ways of yes and no are in the help of what changes, and every option of it says something', async () => {
+  const help = (await commandOf(['host', 'update']))?.helpInformation() ?? ''
+  assert.match(help, /--schedulable {2,}New instances/)
+  assert.match(help, /--no-schedulable {2,}none may/)
+  assert.match(help, /--no-label <KEY> {2,}takes this one away/)
+  assert.match(help, /--no-labels {2,}takes all away/)
+  for (const words of ['host update', 'host invite', 'aggregate update', 'user update', 'project update'])
+    for (const option of (await commandOf(words.split(' ')))?.options ?? [])
+      if (!option.hidden && !/description|email|default-project/.test(option.flags))
+        assert.notEqual(option.description, '', `${words} ${option.flags}`)
+})
+
+void test('every thing is introduced, and no more', async () => {
+  const nouns = Object.entries(await buildNouns())
+  const shown = nouns.flatMap(([name, verbs]) => (Object.values(verbs).some(one => !one.cli?.hidden) ? [name] : []))
+  const hand_made = ['search']
+  assert.deepEqual(
+    shown.filter(name => !nounWords[name] && !hand_made.includes(name)),
+    [],
+  )
+  assert.deepEqual(
+    Object.keys(nounWords).filter(name => !shown.includes(name)),
+    [],
+  )
 })

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { allRoutes } from '../../../src/api/index.ts'
 import { buildProgram } from '../../../src/cli/program.ts'
 import { commandShape, type Field, nounOf, placeholder, singular, withoutNull } from '../../../src/cli/command-shape.ts'
+import { canBeEmptied, editsMap, pluralFlag } from '../../../src/cli/edit.ts'
 import { buildNouns } from '../../../src/cli/contract.ts'
 import { clientEnvironment } from '../../../src/client-environment.ts'
 
@@ -88,4 +89,58 @@ test('lists and operations are known by their answers', () => {
   assert.deepEqual(shape('instance', 'create'), [false, true])
   assert.deepEqual(shape('instance', 'stop'), [false, true])
   assert.deepEqual(shape('flavor', 'create'), [false, false])
+})
+
+test('what of a map can be changed in part can be read, with a version where changes are refused by one', () => {
+  const changed: string[] = []
+  for (const route of allRoutes.flatMap(
+    ({ name }) => nouns[name.split('.')[0] ?? '']?.[name.split('.')[1] ?? ''] ?? [],
+  )) {
+    const shape = commandShape(route, nouns)
+    for (const field of shape.fields.filter(one => editsMap(shape, one))) {
+      const get = nouns[shape.noun]?.get
+      assert.equal(get?.path, route.path, route.name)
+      assert.ok(get.reply?.properties?.[field.name], `${route.name} ${field.name}`)
+      if (route.errors.includes('changed_meanwhile')) assert.ok(get.reply.properties.version, route.name)
+      changed.push(`${shape.noun} --${field.flag} --no-${pluralFlag(field)}`)
+    }
+  }
+  assert.deepEqual(changed.sort(), [
+    'aggregate --metadata --no-metadata',
+    'host --label --no-labels',
+    'image --property --no-properties',
+    'image --tag --no-tags',
+    'instance --tag --no-tags',
+  ])
+})
+
+test('lists can be emptied where they are changed', () => {
+  const emptied = (noun: string, verb: string) => {
+    const route = nouns[noun]?.[verb]
+    assert.ok(route)
+    const shape = commandShape(route, nouns)
+    return shape.fields.filter(one => canBeEmptied(shape, one)).map(pluralFlag)
+  }
+  assert.deepEqual(emptied('aggregate', 'update'), ['metadata', 'projects'])
+  assert.deepEqual(emptied('subnet', 'update'), ['dns', 'host-routes'])
+  assert.deepEqual(emptied('port', 'update'), ['security-groups', 'allowed-address-pairs'])
+  assert.deepEqual(emptied('subnet', 'create'), [])
+})
+
+test('what null and false mean is told of --no-X, and not of --X', () => {
+  const { reserved_memory_mib, schedulable, tunnel_address } = fieldsOf('host', 'update')
+  const said = [reserved_memory_mib, schedulable, tunnel_address].map(one => [one?.summary, one?.summary_no])
+  assert.deepEqual(said, [
+    ['Kept back for the host itself; 0 to 16777216', 'as the setting host.reserved_memory_mib says'],
+    ['New instances may be placed here', 'none may, and those that are there stay'],
+    ['Where other hosts reach it', 'what it says next is believed'],
+  ])
+  for (const { name } of allRoutes) {
+    const [noun = '', verb = ''] = name.split('.')
+    const spoken = Object.values(fieldsOf(noun, verb)).filter(one => /\bnull\b/i.test(one.summary))
+    assert.deepEqual(
+      spoken.map(one => `${name} ${one.flag}: ${one.summary}`),
+      [],
+    )
+  }
 })

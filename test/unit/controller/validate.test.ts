@@ -90,6 +90,6 @@ test('of what may also be null, it is said what is wrong with it, and not that n
     }
     return []
   }
-  assert.deepEqual(faultsOf({ limit: -3, name: null }), [{ at: '/limit', problem: 'must be >= 0' }])
-  assert.deepEqual(faultsOf({ limit: null, name: 5 }), [{ at: '/name', problem: 'must be string' }])
+  assert.deepEqual(faultsOf({ limit: -3, name: null }), [{ at: '/limit', problem: 'must be 0 or more' }])
+  assert.deepEqual(faultsOf({ limit: null, name: 5 }), [{ at: '/name', problem: 'must be a text' }])
 })

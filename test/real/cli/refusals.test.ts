@@ -1,0 +1,129 @@
+/** What is wrong is said so that a person can mend it, and with --json as one document of one form, whoever found it. */
+import assert from 'node:assert/strict'
+import type { AddressInfo } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { cliHome, type Home } from '../../support/cli.ts'
+import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addHost } from '../../support/obedient-host.ts'
+
+let cloud: TestCloud
+let home: Home
+
+describe('cli/refusals', () => {
+  before(async () => {
+    cloud = await testCloud()
+    await addHost(cloud, 'h1')
+    await cloud.server.listen({ host: '127.0.0.1', port: 0 })
+    const url = `http://127.0.0.1:${(cloud.server.server.address() as AddressInfo).port}`
+    home = await cliHome({ CROFT_URL: url, CROFT_TOKEN: cloud.admin })
+  })
+
+  after(async () => {
+    await home?.[Symbol.asyncDispose]()
+    await cloud?.close()
+  })
+
+  async function refused(line: string): Promise<string> {
+    const { code, stdout, stderr } = await home.run(...line.split(' '))
+    assert.notEqual(code, 0, `${line}: ${stdout}`)
+    return stderr
+  }
+
+  test('with --json every failure is one problem document', async () => {
+    const cases: [string, string, number][] = [
+      ['host get nope', 'not_found', 4],
+      [`host get ${crypto.randomUUID()}`, 'not_found', 4],
+      ['host lst', 'usage', 2],
+      ['host get', 'usage', 2],
+      ['host', 'usage', 2],
+      ['host list --colour red', 'usage', 2],
+      ['nope list', 'usage', 2],
+      ['help nope', 'usage', 2],
+      ['flavor create x --vcpus two', 'usage', 2],
+      ['cluster create x! --zone default', 'invalid', 2],
+      ['--url http://127.0.0.1:9 host list', 'unreachable', 7],
+    ]
+    for (const [line, code, exit_code] of cases) {
+      const ended = await home.run(...line.split(' '), '--json')
+      assert.equal(ended.code, exit_code, `${line}: ${ended.stderr}`)
+      assert.equal(ended.stdout, '', line)
+      const problem = JSON.parse(ended.stderr) as Record<string, unknown>
+      assert.deepEqual([problem.code, problem.exit_code], [code, exit_code], line)
+      for (const field of ['type', 'title', 'detail'])
+        assert.ok(typeof problem[field] === 'string' && problem[field] !== '', `${line}: ${field} in ${ended.stderr}`)
+    }
+  })
+
+  test('what does not fit is said by the option it was given by, with what is allowed', async () => {
+    assert.match(
+      await refused('cluster create x! --zone default'),
+      /^croft: NAME must be as follows: letters, digits, space and \._@\+-, beginning with a letter or digit\.\n$/,
+    )
+    assert.match(await refused('host update h1 --name x!'), /^croft: --name must be as follows: letters/)
+    assert.match(
+      await refused('cluster create x --zone default --cpu-overcommit 99'),
+      /--cpu-overcommit must be from 0.1 to 64/,
+    )
+    assert.match(
+      await refused('host update h1 --tunnel-address x'),
+      /--tunnel-address must be as follows: an IP address/,
+    )
+    const { status, body } = await cloud.request('GET', '/v1/operations?resource_id=web')
+    assert.equal(status, 422)
+    assert.match(String(body.detail), /^The query does not fit: resource_id must be an id: a UUID, lower case\./)
+    const kind = await cloud.request('POST', '/v1/networks', { body: { name: 'n', kind: 'zebra' } })
+    assert.match(String(kind.body.detail), /: kind must be one of: overlay, external\./)
+  })
+
+  test('a name where only ids are known is no name, unless it is said what of', async () => {
+    const events = await home.run('event', 'list', '--noun', 'host', '--resource', 'h1', '--json')
+    assert.equal(events.code, 0, events.stderr)
+    assert.ok((events.json() as { noun: string }[]).length > 0)
+    assert.match(await refused('event list --resource h1'), /--resource: "h1" is not an id\.\n {2}.* --noun host/)
+    const move = await refused('migration cancel web')
+    assert.match(
+      move,
+      /"web" is not an id; a migration is named by its id\.\n {2}croft migration list --instance INSTANCE/,
+    )
+  })
+
+  test('settings: where they may differ, which there are, what they take', async () => {
+    const { stdout } = await home.run('setting', 'list')
+    assert.match(stdout, /^NAME +VALUE +SOURCE +SCOPES +DEFAULT/)
+    assert.match(await refused('setting set nope 1'), /There is no setting nope\..* croft setting list/)
+    assert.match(
+      await refused('setting set instance.stop_timeout_s 0'),
+      /instance\.stop_timeout_s must be from 1 to 3600\./,
+    )
+    assert.match(await refused('setting set scheduler.module_failure x'), /must be one of: skip, refuse\./)
+    assert.match(await refused('setting set host.self_registration 3'), /must be true or false\./)
+    const { stdout: found } = await home.run('__complete', '3', 'croft', 'setting', 'get', 'instance.stop')
+    assert.match(found, /^instance\.stop_timeout_s$/m)
+  })
+
+  test('what cannot be ended, deleted or joined says what is so', async () => {
+    const idle = await home.run('host', 'maintenance', 'stop', 'h1')
+    assert.equal(idle.code, 4)
+    assert.equal(idle.stderr, 'croft: The host h1 is not in maintenance; there is nothing to end.\n')
+    assert.match(await refused('host maintenance show h1'), /Begin it: croft host maintenance start h1/)
+    assert.match(await refused('host maintenance stop nope'), /There is no host "nope"/)
+    assert.match(await refused('cluster delete default'), /croft host update HOST --cluster CLUSTER/)
+    const joining = async () => (await home.run('host', 'joining')).stderr
+    assert.equal((await home.run('setting', 'set', 'host.self_registration', 'false')).code, 0)
+    assert.match(await joining(), /Warning: Machines without a token are not let in now.*croft host invite/)
+    assert.equal((await home.run('setting', 'set', 'host.self_registration', 'true')).code, 0)
+    assert.doesNotMatch(await joining(), /not let in/)
+  })
+
+  test('hosts by zone, and by whether anything may be placed there', async () => {
+    const names = async (...words: string[]) =>
+      ((await home.run('host', 'list', ...words, '--json')).json() as { name: string }[]).map(one => one.name)
+    assert.equal((await home.run('zone', 'create', 'far', '--region', 'default')).code, 0)
+    assert.deepEqual(await names('--zone', 'default'), ['h1'])
+    assert.deepEqual(await names('--zone', 'far'), [])
+    assert.deepEqual(await names('--no-schedulable'), [])
+    assert.equal((await home.run('host', 'update', 'h1', '--no-schedulable')).code, 0)
+    assert.deepEqual(await names('--no-schedulable', '--sort', '-fullness_percent'), ['h1'])
+    assert.deepEqual(await names('--schedulable'), [])
+  })
+})
