@@ -14,7 +14,7 @@ import { buildServer } from '../../src/controller/http/server.ts'
 import { openDatabase } from '../../src/controller/store/database.ts'
 import { migrate } from '../../src/controller/store/migrate.ts'
 import { session } from '../../src/controller/store/session.ts'
-import { realClock } from '../../src/lib/clock.ts'
+import { type Clock, realClock } from '../../src/lib/clock.ts'
 import { testDatabase } from './postgres.ts'
 import { type CallOptions, pathOf, replyOf } from './reply.ts'
 import { scratch } from './scratch.ts'
@@ -69,6 +69,8 @@ export interface TestCloudOptions {
   scheduler?: string
   /** Folder of plug-ins of the web UI. */
   plugins?: string
+  /** Without it the machine's. */
+  clock?: Clock
 }
 
 export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
@@ -80,7 +82,7 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
   const controller = await startController({
     self: { id: crypto.randomUUID(), name: 'test', version: '0.0.0', agent_url: 'https://127.0.0.1:1' },
     database,
-    clock: realClock,
+    clock: options.clock ?? realClock,
     random: { bytes: count => randomBytes(count) },
     log,
     sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
