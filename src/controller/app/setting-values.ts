@@ -262,6 +262,10 @@ export class Settings {
   private has_topology = false
   private readonly database: Pick<Database, 'db' | 'listen'>
   private stop: (() => void) | undefined
+  /** One after the other: an answer that comes late must not stand over a newer one until the next change. */
+  private turn: Promise<void> = Promise.resolve()
+  /** How many have begun. */
+  private reads = 0
   /** Called when values may have changed and are read. */
   changed: (() => void) | undefined
 
@@ -301,13 +305,26 @@ export class Settings {
   /** Before `at` is asked about these hosts: where they are. A query only where it matters, and once for each. */
   async learn(db: Db, host_ids: readonly string[]): Promise<void> {
     if (!this.has_topology) return
-    const unknown = host_ids.filter(id => !this.hosts.has(id))
-    if (unknown.length === 0) return
-    // Into what is there then: it may have been read anew meanwhile.
-    for (const { host_id, ...at } of await stored.hostPlaces(db, unknown)) this.hosts.set(host_id, at)
+    for (;;) {
+      const { reads } = this
+      const unknown = host_ids.filter(id => !this.hosts.has(id))
+      if (unknown.length === 0) return
+      const places = await stored.hostPlaces(db, unknown)
+      // What is read anew meanwhile is because of a change, perhaps of these very hosts, whom that reading does not know.
+      if (reads !== this.reads) continue
+      for (const { host_id, ...at } of places) this.hosts.set(host_id, at)
+      return
+    }
   }
 
-  async read(db: Db): Promise<void> {
+  /** Sees what was committed before it was called. */
+  read(db: Db): Promise<void> {
+    const next = () => this.readNow(db)
+    return (this.turn = this.turn.then(next, next))
+  }
+
+  private async readNow(db: Db): Promise<void> {
+    this.reads += 1
     const [rows, scoped] = [await stored.list(db), await stored.scoped(db)]
     // A host may have gone elsewhere.
     const places = await stored.hostPlaces(db, [...this.hosts.keys()])
