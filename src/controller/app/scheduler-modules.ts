@@ -18,7 +18,7 @@ import type { HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Weight } from '../scheduler/weight.ts'
 import type { Database } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import type { Settings } from './setting-values.ts'
+import type { Settings } from './settings-in-force.ts'
 
 export interface ModuleParts {
   /** Null: there are none. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, mock, suite, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Settings } from '../../../src/controller/app/setting-values.ts'
+import { Settings } from '../../../src/controller/app/settings-in-force.ts'
 import { setting as stored } from '../../../src/controller/store/setting.ts'
 import { type AskOptions, type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
@@ -239,7 +239,7 @@ suite('settings by scope', () => {
     await learning
     assert.equal(settings.at('migration.timeout_s', { host_id: host.id }), 55)
     await move(cluster_id)
-    await ok('DELETE', `/v1/settings/migration.timeout_s?cluster_id=${id}`)
+    await ok('DELETE', `/v1/settings/migration.timeout_s?cluster_id=${String(id)}`)
   })
 
   test('refused: two places at once, where it cannot differ, a place that is not, and who may not', async () => {
