@@ -44,8 +44,8 @@ export class VirtualClock implements Clock {
   }
 
   /** A clock for one process. */
-  of(alive: () => boolean): Clock {
-    return clockWhile(this, alive)
+  of(alive: () => boolean, wall?: WallClock): Clock {
+    return clockWhile(this, alive, wall)
   }
 
   /** Runs the next timer, if it is due by `until_ms`. False when there is none: time is `until_ms` then. */
@@ -66,10 +66,15 @@ export class VirtualClock implements Clock {
   }
 }
 
+/** What somebody sets on a machine: by how much its wall clock is off. Lengths of time go on as they are. */
+export interface WallClock {
+  off_ms: number
+}
+
 /** A clock for one process: what it still has planned is forgotten when the process is killed. */
-export function clockWhile(clock: Clock, alive: () => boolean): Clock {
+export function clockWhile(clock: Clock, alive: () => boolean, wall: WallClock = { off_ms: 0 }): Clock {
   return {
-    now_ms: () => clock.now_ms(),
+    now_ms: () => clock.now_ms() + wall.off_ms,
     steady_ms: () => clock.steady_ms(),
     after: (delay_ms, callback) => clock.after(delay_ms, () => alive() && callback()),
     sleep: (delay_ms, signal) =>

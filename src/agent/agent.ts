@@ -250,7 +250,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       // Its return is an event that surveys again.
       if (error instanceof Away) return
       log.error({ error }, 'the domains of this host cannot be listed')
-      surveys.wakeAt(scope, clock.now_ms() + surveyAgain_ms)
+      surveys.wakeAfter(scope, surveyAgain_ms)
     }
   })
 

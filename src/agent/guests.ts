@@ -64,10 +64,10 @@ export function createGuestWatch({ hypervisor, clock, log, instances, changed }:
       looked_ms.delete(id)
       return
     }
-    const now_ms = clock.now_ms()
-    const next_ms = (looked_ms.get(id) ?? -Infinity) + between_ms
-    if (now_ms < next_ms) return worker.wakeAt(id, next_ms)
-    looked_ms.set(id, now_ms)
+    const steady_ms = clock.steady_ms()
+    const early_ms = (looked_ms.get(id) ?? -Infinity) + between_ms - steady_ms
+    if (early_ms > 0) return worker.wakeAfter(id, early_ms)
+    looked_ms.set(id, steady_ms)
     const before = seen.get(id) ?? nobody
     try {
       if (!(await hypervisor.guestAgent(id))) {
@@ -91,7 +91,7 @@ export function createGuestWatch({ hypervisor, clock, log, instances, changed }:
   function again(id: string, first_ms: number, most_ms: number): void {
     const times = first_ms < most_ms ? (vain.get(id) ?? 0) : 0
     vain.set(id, first_ms < most_ms ? times + 1 : 0)
-    worker.wakeAt(id, clock.now_ms() + Math.min(most_ms, first_ms * 2 ** Math.min(times, 20)))
+    worker.wakeAfter(id, Math.min(most_ms, first_ms * 2 ** Math.min(times, 20)))
   }
 
   return {

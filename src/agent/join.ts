@@ -141,11 +141,11 @@ async function ask(
     : await post(controller, registerPath, asked, signal)
   if ('state' in answer) options.waiting?.({ code, why: answer.why })
   for (let failures = 0; 'state' in answer; ) {
-    const began_ms = clock.now_ms()
+    const began_ms = clock.steady_ms()
     try {
       answer = await post(controller, registerPath, { ...asked, wait_s }, signal)
       failures = 0
-      if ('state' in answer) await clock.sleep(Math.max(0, ask_ms_min - (clock.now_ms() - began_ms)), signal)
+      if ('state' in answer) await clock.sleep(Math.max(0, ask_ms_min - (clock.steady_ms() - began_ms)), signal)
     } catch (error) {
       signal?.throwIfAborted()
       if (!(error instanceof JoinFailed) || !mayPass(error)) throw error

@@ -83,12 +83,12 @@ export function createLink(options: LinkOptions): Link {
     let welcomed_ms: number | null = null
     const mine = createSession(options, {
       welcomed: () => {
-        welcomed_ms = clock.now_ms()
+        welcomed_ms = clock.steady_ms()
         log.info({ url }, 'linked to a controller')
       },
       ended: reason => {
         // One that welcomes and then fails each time (a full disk, here or there) must not be dialled in a tight loop.
-        if (welcomed_ms !== null && clock.now_ms() - welcomed_ms >= steadyAfter_ms) failures = 0
+        if (welcomed_ms !== null && clock.steady_ms() - welcomed_ms >= steadyAfter_ms) failures = 0
         again(reason, url)
       },
     })

@@ -56,7 +56,7 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
       timer = null
       flush()
     }
-    timer = { at_ms, timer: clock.after(Math.max(0, at_ms - clock.now_ms()), fire) }
+    timer = { at_ms, timer: clock.after(Math.max(0, at_ms - clock.steady_ms()), fire) }
   }
 
   /** When this change may go out. */
@@ -75,13 +75,13 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
       emit(true, [...reports.values()])
       return
     }
-    const now_ms = clock.now_ms()
+    const steady_ms = clock.steady_ms()
     const due: InstanceReport[] = []
     let next_ms = Infinity
     for (const [id, since_ms] of changed) {
       const report = reports.get(id)
-      const due_ms = report === undefined ? now_ms : dueAt(report, since_ms)
-      if (due_ms > now_ms) {
+      const due_ms = report === undefined ? steady_ms : dueAt(report, since_ms)
+      if (due_ms > steady_ms) {
         next_ms = Math.min(next_ms, due_ms)
         continue
       }
@@ -97,7 +97,7 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
     number++
     // Half a block is still set aside while this is written.
     reserve(number).catch(error => log.error({ error }, 'report numbers cannot be set aside on disk'))
-    const at_ms = clock.now_ms()
+    const at_ms = clock.steady_ms()
     for (const report of instances) sent.set(report.id, { report, at_ms })
     send?.({ type: 'report', report: number, whole, instances })
   }
@@ -108,13 +108,13 @@ export async function createReporter(clock: Clock, folder: StateFolder, log: Log
       const waited = missing?.delete(report.id) === true
       if (last === undefined || !same(last, report)) {
         reports.set(report.id, report)
-        const now_ms = clock.now_ms()
-        const since_ms = changed.get(report.id) ?? now_ms
+        const steady_ms = clock.steady_ms()
+        const since_ms = changed.get(report.id) ?? steady_ms
         changed.set(report.id, since_ms)
         // What others wait behind goes out with the next batch, counted from now.
-        flushAt(Math.max(dueAt(report, since_ms), now_ms + batch_ms))
+        flushAt(Math.max(dueAt(report, since_ms), steady_ms + batch_ms))
       }
-      if (waited) flushAt(clock.now_ms() + batch_ms)
+      if (waited) flushAt(clock.steady_ms() + batch_ms)
     },
     drop(id) {
       reports.delete(id)

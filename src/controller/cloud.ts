@@ -13,7 +13,7 @@ import type { HostBoard } from './app/host-board.ts'
 import type { MetricHub } from './app/metric-hub.ts'
 import type { PluginShelf } from './app/plugin.ts'
 import type { SchedulerModules } from './app/scheduler-modules.ts'
-import type { Settings } from './app/setting-values.ts'
+import type { Settings } from './app/settings-in-force.ts'
 import type { Fencing } from './fencing/fence.ts'
 import type { Database } from './store/database.ts'
 
@@ -41,8 +41,11 @@ export interface ControllerIdentity {
   agent_url: string
 }
 
+/** `run`: a random word for each start, by which a controller that was given the same id is told from this one. */
+export type RunIdentity = ControllerIdentity & { readonly run: string }
+
 export interface Cloud {
-  readonly self: ControllerIdentity
+  readonly self: RunIdentity
   readonly database: Database
   readonly clock: Clock
   readonly random: Random

@@ -13,17 +13,17 @@ import { HostBoard } from './app/host-board.ts'
 import { MetricHub } from './app/metric-hub.ts'
 import { PluginShelf } from './app/plugin.ts'
 import { SchedulerModules } from './app/scheduler-modules.ts'
-import { Settings } from './app/setting-values.ts'
+import { Settings } from './app/settings-in-force.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { Fencing } from './fencing/fence.ts'
 import { realFencing } from './fencing/index.ts'
-import type { Cloud, ControllerIdentity, ImageStore, Random, Sealer } from './cloud.ts'
+import { type Cloud, type ControllerIdentity, type ImageStore, makeId, type Random, type Sealer } from './cloud.ts'
 import { sealAudit } from './reconcilers/audit-seal.ts'
 import { Availability } from './reconcilers/availability.ts'
 import { balanceLoop } from './reconcilers/balance.ts'
 import { cpuBaselineLoop } from './reconcilers/cpu-baseline.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
-import { keepLease, lease_pass_ms, mustBeAlone } from './reconcilers/controllers.ts'
+import { keepLease, lease_pass_ms, mustBeAlone, SameController, takeLease } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
 import { maintenanceLoop } from './reconcilers/maintenance.ts'
@@ -61,6 +61,8 @@ export interface RunningController {
   /** The administrator's password, when this start made the account. */
   admin_password: string | null
   close(): Promise<void>
+  /** Once another controller works under the id of this one: it is to end. */
+  readonly doubled: Promise<SameController>
 }
 
 const purge_every_ms = 60_000
@@ -69,7 +71,8 @@ const clean_up_every_ms = 600_000
 
 /** Migrates, bootstraps and starts everything but the listening sockets. */
 export async function startController(parts: ControllerParts): Promise<RunningController> {
-  const { database, clock, log, self } = parts
+  const { database, clock, log } = parts
+  const self = { ...parts.self, run: makeId<never>(parts) as string }
   await migrate(database.db, {
     clock,
     onBusy: (error, attempt) =>
@@ -117,6 +120,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   await settings.start(error => log.warn({ err: error }, 'settings could not be read'))
   const { admin_password } = await bootstrap(cloud)
   await mustBeAlone(cloud)
+  await takeLease(cloud)
   await cloud.agents.writeOffFormer()
   await keepLease(cloud)
   const loops = startLoops(cloud, parts)
@@ -128,23 +132,29 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   settings.changed = () => cloud.agents.wake(null)
   calls.start()
   await cloud.plugins.start()
-  return { cloud, admin_password, close: () => stop(cloud, loops) }
+  return { cloud, admin_password, doubled: loops.doubled, close: () => stop(cloud, loops) }
 }
 
 interface Loops {
   all: Loop[]
   availability: Availability
   stop_listening: () => void
+  doubled: Promise<SameController>
 }
 
 function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
   const { clock, log, database } = cloud
+  const doubled = Promise.withResolvers<SameController>()
   const lease = new Loop({
     name: 'the controllers’ lease',
     clock,
     log,
     every_ms: lease_pass_ms,
-    pass: () => keepLease(cloud),
+    pass: signal =>
+      keepLease(cloud, signal).catch((error: unknown) => {
+        if (error instanceof SameController) doubled.resolve(error)
+        throw error
+      }),
   })
   const purging = new Loop({ name: 'purging', clock, log, every_ms: purge_every_ms, pass: () => purge(cloud) })
   const sealing = new Loop({
@@ -178,7 +188,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
   const stop_listening = database.listen(channels.work, () => {
     for (const loop of woken) loop.wake()
   })
-  return { all, availability, stop_listening }
+  return { all, availability, stop_listening, doubled: doubled.promise }
 }
 
 async function stop(cloud: Cloud, loops: Loops): Promise<void> {
@@ -193,6 +203,6 @@ async function stop(cloud: Cloud, loops: Loops): Promise<void> {
   cloud.hosts.close()
   cloud.modules.close()
   cloud.settings.close()
-  await controller.remove(cloud.database.db, cloud.self.id)
+  await controller.remove(cloud.database.db, cloud.self)
   await cloud.database.close()
 }

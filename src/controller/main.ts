@@ -80,6 +80,9 @@ async function ownId(state: string): Promise<string> {
   }
 }
 
+/** EX_CONFIG of sysexits.h: a supervisor need not try this again. */
+const wrong_setup = 78
+
 async function main(): Promise<void> {
   if (!options.database) throw new Error('--database is missing: the URL of a PostgreSQL, 15 or newer')
   const api = splitAddress(options.listen)
@@ -145,6 +148,11 @@ async function main(): Promise<void> {
     await Promise.all([server.close(), link.close()])
     await running.close()
   }
+  void running.doubled.then(async error => {
+    log.fatal({ err: error }, error.message)
+    await stop().catch((problem: unknown) => log.error({ err: problem }, 'the controller could not stop cleanly'))
+    process.exit(wrong_setup)
+  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       stop().catch(error => {
@@ -185,7 +193,6 @@ async function apiCertificate(own: { key: string; cert: string }): Promise<{ key
 
 main().catch(error => {
   log.fatal({ err: error }, error instanceof Error ? error.message : 'the controller could not start')
-  // 78 is EX_CONFIG of sysexits.h: a supervisor need not try this again.
-  process.exitCode = error instanceof DatabaseTooNew || error instanceof SameController ? 78 : 1
+  process.exitCode = error instanceof DatabaseTooNew || error instanceof SameController ? wrong_setup : 1
   process.exit()
 })

@@ -64,17 +64,17 @@ export class RfbClient {
   #kept: { head: Buffer; body: Buffer } | null = null
   #clipboard = false
   #view_only: boolean
-  readonly #clock: Pick<Clock, 'now_ms'>
+  readonly #clock: Pick<Clock, 'steady_ms'>
   readonly #allowance: ClipboardAllowance = { bytes: clipboardBurstBytes }
   #allowed_at_ms: number
   /** How to let go of each key that is held down, and of the mouse. */
   readonly #pressed = new Map<string, Buffer>()
   #release: Buffer[] = []
 
-  constructor(view_only: boolean, clock: Pick<Clock, 'now_ms'> = realClock) {
+  constructor(view_only: boolean, clock: Pick<Clock, 'steady_ms'> = realClock) {
     this.#view_only = view_only
     this.#clock = clock
-    this.#allowed_at_ms = clock.now_ms()
+    this.#allowed_at_ms = clock.steady_ms()
   }
 
   /** What of this goes on to the server. Throws MalformedRfb. */
@@ -195,9 +195,9 @@ export class RfbClient {
     if (!this.#clipboard) throw new MalformedRfb('a clipboard in the extended form, which was not agreed on')
     // Not even unpacked: that is work, and anybody who was given a link could ask for much of it.
     if (this.#view_only && body.length >= 4 && !isCapabilities(body)) return
-    const now_ms = this.#clock.now_ms()
-    const gained = Math.max(0, ((now_ms - this.#allowed_at_ms) / 1000) * clipboardBytesPerSecond)
-    this.#allowed_at_ms = now_ms
+    const steady_ms = this.#clock.steady_ms()
+    const gained = ((steady_ms - this.#allowed_at_ms) / 1000) * clipboardBytesPerSecond
+    this.#allowed_at_ms = steady_ms
     this.#allowance.bytes = Math.min(clipboardBurstBytes, this.#allowance.bytes + gained)
     try {
       const said = clipboardMessage(body, this.#allowance)

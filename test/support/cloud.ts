@@ -14,7 +14,7 @@ import { buildServer } from '../../src/controller/http/server.ts'
 import { openDatabase } from '../../src/controller/store/database.ts'
 import { migrate } from '../../src/controller/store/migrate.ts'
 import { session } from '../../src/controller/store/session.ts'
-import { realClock } from '../../src/lib/clock.ts'
+import { type Clock, realClock } from '../../src/lib/clock.ts'
 import { testDatabase } from './postgres.ts'
 import { type CallOptions, pathOf, replyOf } from './reply.ts'
 import { scratch } from './scratch.ts'
@@ -46,6 +46,8 @@ export interface TestCloud {
   admin_user_id: string
   project_id: string
   domain_id: string
+  /** Once another controller works under its id. */
+  doubled: Promise<Error>
   /** A token for this user, without the cost of a sign-in. */
   tokenOf(user_id: string, project_id?: string | null): Promise<string>
   request(method: string, path: string, options?: AskOptions): Promise<Answered>
@@ -69,6 +71,10 @@ export interface TestCloudOptions {
   scheduler?: string
   /** Folder of plug-ins of the web UI. */
   plugins?: string
+  /** Without it the machine's. */
+  clock?: Clock
+  /** Without it one of its own. */
+  controller_id?: string
 }
 
 export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
@@ -78,9 +84,14 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
   const log = pino({ level: 'silent' })
   const database = openDatabase({ url, onError: error => log.error(error) })
   const controller = await startController({
-    self: { id: crypto.randomUUID(), name: 'test', version: '0.0.0', agent_url: 'https://127.0.0.1:1' },
+    self: {
+      id: options.controller_id ?? crypto.randomUUID(),
+      name: 'test',
+      version: '0.0.0',
+      agent_url: 'https://127.0.0.1:1',
+    },
     database,
-    clock: realClock,
+    clock: options.clock ?? realClock,
     random: { bytes: count => randomBytes(count) },
     log,
     sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
@@ -109,6 +120,7 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
     admin_user_id: user.id,
     project_id: String(user.default_project_id),
     domain_id: user.domain_id,
+    doubled: controller.doubled,
     tokenOf,
     request: (method, path, options = {}) => ask(server, method, path, { token: admin, ...options }),
     async call(route, ...[options]) {

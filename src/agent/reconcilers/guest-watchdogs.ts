@@ -22,14 +22,14 @@ export function createGuestWatchdogs(options: {
   readonly hypervisor: Hypervisor
   readonly clock: Clock
   readonly log: Log
-  readonly wakeAt: (id: string, at_ms: number) => void
+  readonly wakeAfter: (id: string, delay_ms: number) => void
 }): GuestWatchdogs {
   const { hypervisor, clock, log } = options
-  /** With when, and whether the guest has stood still since. */
-  const news = new Map<string, { readonly at_ms: number; stood: boolean }>()
+  /** With when, for people and by the steady clock, and whether the guest has stood still since. */
+  const news = new Map<string, { readonly at_ms: number; readonly heard_ms: number; stood: boolean }>()
 
   return {
-    note: id => void news.set(id, { at_ms: clock.now_ms(), stood: false }),
+    note: id => void news.set(id, { at_ms: clock.now_ms(), heard_ms: clock.steady_ms(), stood: false }),
 
     async fired({ id, watchdog_action: action }, domain) {
       const mine = news.get(id)
@@ -42,9 +42,9 @@ export function createGuestWatchdogs(options: {
       }
       const dump_file = dumps && domain !== null ? ((await hypervisor.dumpOf?.(id, at_ms)) ?? null) : null
       // The word of it may be here before QEMU has stopped the guest.
-      const late_ms = at_ms + standsWithin_ms
-      if (dumps && dump_file === null && domain?.power === 'running' && !mine.stood && clock.now_ms() < late_ms) {
-        options.wakeAt(id, late_ms)
+      const left_ms = mine.heard_ms + standsWithin_ms - clock.steady_ms()
+      if (dumps && dump_file === null && domain?.power === 'running' && !mine.stood && left_ms > 0) {
+        options.wakeAfter(id, left_ms)
         return null
       }
       news.delete(id)

@@ -154,7 +154,8 @@ function rebootDown(at: Situation): Plan {
 function bringDown(at: Situation): Plan {
   const { wanted, done, now_ms } = at
   const patience_ms = wanted.stop_timeout_s * 1000
-  const fresh = done.shutdown?.generation !== wanted.generation
+  // A clock that was set back since must not lengthen it, by more than once more.
+  const fresh = done.shutdown?.generation !== wanted.generation || done.shutdown.deadline_ms > now_ms + patience_ms
   const shutdown = fresh
     ? { generation: wanted.generation, deadline_ms: now_ms + patience_ms }
     : (done.shutdown ?? { generation: wanted.generation, deadline_ms: now_ms })
@@ -212,7 +213,9 @@ function startAfterCrash(at: Situation): Plan {
     return settle(at, { ...done, failure })
   }
   const start_at_ms = triedAgainAt(done)
-  if (done.crashes > 0 && now_ms < start_at_ms) return { done, act: null, again_at_ms: start_at_ms, refused: null }
+  // Before it crashed: the clock was set back since.
+  const waits = now_ms >= done.crashed_at_ms && now_ms < start_at_ms
+  if (done.crashes > 0 && waits) return { done, act: null, again_at_ms: start_at_ms, refused: null }
   return act(at, 'start')
 }
 

@@ -111,6 +111,7 @@ export function isAtRest(wanted: WantedInstance, { power, stopped_by_guest }: In
 interface Trouble {
   readonly wish: string
   readonly tries: number
+  /** By the steady clock. */
   readonly not_before_ms: number
 }
 
@@ -128,7 +129,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   const passes = new Map<string, { abort: AbortController; wish: string }>()
   const limitStarts = createLimiter(startsMax)
   const worker = createWorker(clock, pass)
-  const watchdogs = createGuestWatchdogs({ hypervisor, clock, log, wakeAt: worker.wakeAt })
+  const watchdogs = createGuestWatchdogs({ hypervisor, clock, log, wakeAfter: worker.wakeAfter })
 
   const recordOf = (id: string): Done => records.get(id) ?? nothingDone
   /** What a pass under way is for: another one gives it up. */
@@ -163,7 +164,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     doneOf: recordOf,
     noteDone: note,
     wake: worker.wake,
-    wakeAt: worker.wakeAt,
+    wakeAfter: worker.wakeAfter,
   })
 
   async function pass(id: string): Promise<void> {
@@ -189,12 +190,12 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   /** One act; false when there is none to do now. */
   async function step(wanted: WantedInstance, domain: Domain | null, signal: AbortSignal): Promise<boolean> {
     const { id } = wanted
-    const now_ms = clock.now_ms()
+    const [now_ms, steady_ms] = [clock.now_ms(), clock.steady_ms()]
     const trouble = troubles.get(id)
-    const held = trouble !== undefined && trouble.wish === wishOf(id) && now_ms < trouble.not_before_ms
+    const held = trouble !== undefined && trouble.wish === wishOf(id) && steady_ms < trouble.not_before_ms
     const wait = () => {
       report(wanted, domain, reporter.get(id)?.progress ?? null)
-      worker.wakeAt(id, trouble?.not_before_ms ?? now_ms)
+      worker.wakeAfter(id, (trouble?.not_before_ms ?? steady_ms) - steady_ms)
       return false
     }
     if (held && wanted.migration !== undefined) return wait()
@@ -218,7 +219,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     if (plan.act === null) {
       troubles.delete(id)
       report(wanted, domain)
-      if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
+      if (plan.again_at_ms !== null) worker.wakeAfter(id, plan.again_at_ms - now_ms)
       return false
     }
     if (held) return wait()
@@ -230,10 +231,10 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     }
     if (plan.act === 'askShutdown') {
       report(wanted, domain, { step: 'waiting for the guest to shut down', percent: 0 })
-      if (plan.again_at_ms !== null) worker.wakeAt(id, plan.again_at_ms)
+      if (plan.again_at_ms !== null) worker.wakeAfter(id, plan.again_at_ms - now_ms)
       // Events may wake this pass in between, and a timer may be a moment early.
-      if (now_ms - (pressed_ms.get(id) ?? -Infinity) < 0.9 * pressAgain_ms) return false
-      pressed_ms.set(id, now_ms)
+      if (steady_ms - (pressed_ms.get(id) ?? -Infinity) < 0.9 * pressAgain_ms) return false
+      pressed_ms.set(id, steady_ms)
       await hypervisor.askShutdown(id)
       return false
     }
@@ -312,9 +313,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const last = troubles.get(id)
     const tries = last?.wish === wishOf(id) ? last.tries + 1 : 1
     const wait_ms = Math.min(retryMax_ms, retryFirst_ms * 2 ** Math.min(tries - 1, 20))
-    const not_before_ms = clock.now_ms() + wait_ms
-    troubles.set(id, { wish: wishOf(id), tries, not_before_ms })
-    worker.wakeAt(id, not_before_ms)
+    troubles.set(id, { wish: wishOf(id), tries, not_before_ms: clock.steady_ms() + wait_ms })
+    worker.wakeAfter(id, wait_ms)
     const text =
       error instanceof Failure ? error.message : 'The agent met an unexpected error; its log has the details.'
     log.error({ instance: id, error, tries, wait_ms }, 'an instance is not as wanted')

@@ -28,7 +28,7 @@ export interface MoveSituation {
   readonly coming: boolean
   /** Since when a half-come guest is here without anybody to end it. */
   readonly leftover_since_ms: number | null
-  readonly now_ms: number
+  readonly steady_ms: number
 }
 
 export type MoveAct =
@@ -122,7 +122,8 @@ function arriving(at: MoveSituation, domain: Domain): MovePlan {
   // It ran here, so this is the one that counts; what is left of it is for the usual plan.
   if (runs || domain.moving === 'broken') return act('take', 'switched')
   const since_ms = at.leftover_since_ms
-  if (since_ms !== null && at.now_ms - since_ms >= leftover_ms && domain.power !== 'running') return act('cut', 'ready')
+  if (since_ms !== null && at.steady_ms - since_ms >= leftover_ms && domain.power !== 'running')
+    return act('cut', 'ready')
   return { kind: 'hold', phase: 'ready', again_ms: askAgain_ms, leftover: true }
 }
 

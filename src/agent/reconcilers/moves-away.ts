@@ -123,7 +123,7 @@ export function createMovesAway(options: MoveOptions, book: MoveBook): MovesAway
       return 'again'
     }
     if (standing === 'unsettled') {
-      options.wakeAt(id, clock.now_ms() + askAgain_ms)
+      options.wakeAfter(id, askAgain_ms)
       return 'rest'
     }
     if (domain?.moving === 'paused') await hypervisor.resume(id)

@@ -30,7 +30,7 @@ export interface MoveOptions {
   readonly doneOf: (id: string) => Done
   readonly noteDone: (id: string, done: Done) => Promise<void>
   readonly wake: (id: string) => void
-  readonly wakeAt: (id: string, at_ms: number) => void
+  readonly wakeAfter: (id: string, delay_ms: number) => void
   /** A guest has come: its agent may be in it. */
   readonly cameHere?: (id: string) => void
 }
@@ -73,7 +73,7 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
       expected: here.addressOf(id) !== undefined,
       coming: mover?.isComing(id) ?? false,
       leftover_since_ms: leftovers.get(id) ?? null,
-      now_ms: clock.now_ms(),
+      steady_ms: clock.steady_ms(),
     }
     const plan = planMove(at)
     if (plan.kind !== 'hold' || plan.leftover !== true) leftovers.delete(id)
@@ -91,8 +91,8 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
   }
 
   function wait(id: string, plan: Extract<MovePlan, { kind: 'hold' }>): Step {
-    if (plan.leftover === true && !leftovers.has(id)) leftovers.set(id, clock.now_ms())
-    if (plan.again_ms !== null) options.wakeAt(id, clock.now_ms() + plan.again_ms)
+    if (plan.leftover === true && !leftovers.has(id)) leftovers.set(id, clock.steady_ms())
+    if (plan.again_ms !== null) options.wakeAfter(id, plan.again_ms)
     return 'rest'
   }
 

@@ -47,7 +47,7 @@ export function createNetworkReconciler(options: {
       const wait_ms = Math.min(retryMax_ms, retryFirst_ms * 2 ** Math.min(tries++, 20))
       failure = error instanceof Error ? error.message : String(error)
       log.error({ error, wait_ms }, "the host's networks are not as wanted; trying again")
-      worker.wakeAt(only, clock.now_ms() + wait_ms)
+      worker.wakeAfter(only, wait_ms)
     }
   }
 

@@ -74,7 +74,7 @@ export function createSharedCpus(options: SharedCpusOptions): SharedCpusReconcil
       // Its return is an event that wakes this again.
       if (error instanceof Away) return
       log.error({ error }, 'guests cannot be kept off CPUs that are somebody’s own; trying again')
-      worker.wakeAt('all', clock.now_ms() + again_ms)
+      worker.wakeAfter('all', again_ms)
     }
   }
 

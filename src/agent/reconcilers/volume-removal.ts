@@ -37,7 +37,7 @@ export function createVolumeRemoval(options: {
       tries.set(id, count)
       const wait_ms = Math.min(retryMax_ms, retryFirst_ms * 2 ** Math.min(count - 1, 20))
       log.error({ volume: id, error, wait_ms }, 'a volume cannot be removed; trying again')
-      worker.wakeAt(id, clock.now_ms() + wait_ms)
+      worker.wakeAfter(id, wait_ms)
     }
   })
   return {

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../lib/clock.ts'
 export interface Worker {
   readonly wake: (key: string) => void
   /** Wakes later; only the earliest wish per key is kept until it fires. */
-  wakeAt(key: string, at_ms: number): void
+  wakeAfter(key: string, delay_ms: number): void
   /** No timers, no new passes; resolves when those that run have ended. */
   readonly stop: () => Promise<void>
 }
@@ -38,11 +38,12 @@ export function createWorker(clock: Clock, run: (key: string) => Promise<void>):
 
   return {
     wake,
-    wakeAt(key, at_ms) {
+    wakeAfter(key, delay_ms) {
+      const at_ms = clock.steady_ms() + Math.max(0, delay_ms)
       const known = timers.get(key)
       if (stopped || (known !== undefined && known.at_ms <= at_ms)) return
       known?.timer.cancel()
-      const timer = clock.after(Math.max(0, at_ms - clock.now_ms()), () => {
+      const timer = clock.after(Math.max(0, delay_ms), () => {
         timers.delete(key)
         wake(key)
       })

@@ -121,6 +121,7 @@ export class AgentSession {
   private readonly shared: Shared
   private readonly keeper: LinkKeeper
   private told: Told | undefined
+  /** By the steady clock: who sets a machine's clock must not make its hosts silent. */
   private heard_ms: number
   /** Frames are handled one after the other, in the order of their coming. */
   private turn: Promise<void> = done
@@ -149,7 +150,7 @@ export class AgentSession {
     this.parts = parts
     this.shared = shared
     this.keeper = keeper
-    this.heard_ms = parts.clock.now_ms()
+    this.heard_ms = parts.clock.steady_ms()
   }
 
   get begun(): boolean {
@@ -165,7 +166,7 @@ export class AgentSession {
    * are nearly all that comes, and need no turn of their own when nothing is before them.
    */
   receive(text: string): Promise<void> {
-    this.heard_ms = this.parts.clock.now_ms()
+    this.heard_ms = this.parts.clock.steady_ms()
     if (this.late) {
       this.late = false
       void this.enqueue(() => noteHeardAgain(this.parts.database, this.host_id))
@@ -220,8 +221,8 @@ export class AgentSession {
     })
   }
 
-  silentFor_ms(now_ms: number): number {
-    return now_ms - this.heard_ms
+  silentFor_ms(steady_ms: number): number {
+    return steady_ms - this.heard_ms
   }
 
   send(frame: ControllerFrame): void {
@@ -245,8 +246,8 @@ export class AgentSession {
   }
 
   /** It has missed heartbeats. True the first time, until it is heard again. */
-  becomesLate(now_ms: number): boolean {
-    if (this.silentFor_ms(now_ms) <= late_ms || this.late || !this.begun) return false
+  becomesLate(steady_ms: number): boolean {
+    if (this.silentFor_ms(steady_ms) <= late_ms || this.late || !this.begun) return false
     this.late = true
     return true
   }

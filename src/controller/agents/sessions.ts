@@ -230,9 +230,9 @@ export class AgentSessions implements LinkKeeper {
   }
 
   private watchSilence(): void {
-    const due_ms = this.parts.clock.now_ms() + look_every_ms
+    const due_ms = this.parts.clock.steady_ms() + look_every_ms
     const timer = this.parts.clock.after(look_every_ms, () => {
-      if (this.parts.clock.now_ms() - due_ms <= own_delay_ms_max) this.lookWhoIsSilent()
+      if (this.parts.clock.steady_ms() - due_ms <= own_delay_ms_max) this.lookWhoIsSilent()
       this.watchSilence()
     })
     this.stops.splice(2, 1, () => timer.cancel())
@@ -241,19 +241,19 @@ export class AgentSessions implements LinkKeeper {
   /** Of ten thousand hosts, each second: nothing is made for those that are on time. */
   private lookWhoIsSilent(): void {
     const { database, log, clock } = this.parts
-    const now_ms = clock.now_ms()
+    const steady_ms = clock.steady_ms()
     const late: AgentSession[] = []
     const look = (session: AgentSession) => {
-      const silent_ms = session.silentFor_ms(now_ms)
+      const silent_ms = session.silentFor_ms(steady_ms)
       if (silent_ms > silence_ms_max) session.end(`silent for ${silent_ms} ms`, 'silent')
-      else if (session.becomesLate(now_ms)) late.push(session)
+      else if (session.becomesLate(steady_ms)) late.push(session)
     }
     for (const session of this.sessions.values()) look(session)
     for (const ones of this.coming.values()) for (const session of ones) look(session)
     if (late.length === 0) return
     noteLate(
       database,
-      late.map(one => ({ host_id: one.host_id, epoch: one.epoch, silent_ms: one.silentFor_ms(now_ms) })),
+      late.map(one => ({ host_id: one.host_id, epoch: one.epoch, silent_ms: one.silentFor_ms(steady_ms) })),
     ).catch(error => log.warn({ err: error }, 'hosts that are late could not be noted'))
   }
 }

@@ -34,9 +34,9 @@ async function noteUse(cloud: Cloud, sha256: Buffer): Promise<void> {
   const notedAt = notedOf.get(cloud) ?? new Map<string, number>()
   notedOf.set(cloud, notedAt)
   const key = sha256.toString('base64')
-  const now_ms = cloud.clock.now_ms()
-  if (now_ms - (notedAt.get(key) ?? -note_every_ms) < note_every_ms) return
+  const steady_ms = cloud.clock.steady_ms()
+  if (steady_ms - (notedAt.get(key) ?? Number.NEGATIVE_INFINITY) < note_every_ms) return
   if (notedAt.size >= noted_max) notedAt.clear()
-  notedAt.set(key, now_ms)
+  notedAt.set(key, steady_ms)
   await credential.touch(cloud.database.db, sha256)
 }

@@ -27,7 +27,7 @@ export class EventHub {
   private retry: Timer | undefined
   private gathering: Timer | undefined
   /** When the last reading began. */
-  private read_ms = 0
+  private read_ms = Number.NEGATIVE_INFINITY
   private retry_ms = hidden_retry_ms
   private warned = false
   private stop: (() => void) | undefined
@@ -65,15 +65,15 @@ export class EventHub {
       return
     }
     if (this.gathering) return
-    const early_ms = this.read_ms + gather_ms - this.clock.now_ms()
+    const early_ms = this.read_ms + gather_ms - this.clock.steady_ms()
     if (early_ms > 0) {
-      this.gathering = this.clock.after(Math.min(early_ms, gather_ms), () => {
+      this.gathering = this.clock.after(early_ms, () => {
         this.gathering = undefined
         this.wake()
       })
       return
     }
-    this.read_ms = this.clock.now_ms()
+    this.read_ms = this.clock.steady_ms()
     this.reading = this.read()
       .catch(error => {
         this.log.warn({ err: error }, 'events could not be read; trying again')

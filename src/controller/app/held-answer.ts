@@ -29,7 +29,7 @@ export async function heldAnswer<T>(
   const sum = [...waiting.values()].reduce((all, one) => all + one, 0)
   if (wait_s <= 0 || sum >= held_max || of_address >= held_of_address_max) return await once()
   waiting.set(address, of_address + 1)
-  const over = clock.now_ms() + wait_s * 1000
+  const over = clock.steady_ms() + wait_s * 1000
   let news = Promise.withResolvers<void>()
   const wake = () => news.resolve()
   const stop = database.listen(channel, wake)
@@ -38,7 +38,7 @@ export async function heldAnswer<T>(
   try {
     for (;;) {
       const answer = await once()
-      if (isFinal(answer) || gone.aborted || clock.now_ms() >= over) return answer
+      if (isFinal(answer) || gone.aborted || clock.steady_ms() >= over) return answer
       await news.promise
       news = Promise.withResolvers<void>()
     }

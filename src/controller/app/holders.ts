@@ -16,7 +16,9 @@ const kept_max = 2000
 
 interface Kept {
   holder: Holder
+  /** By the steady clock. */
   until_ms: number
+  expires_at: Date | null
 }
 
 type Parts = Pick<Cloud, 'database' | 'clock'>
@@ -42,8 +44,9 @@ class Holders {
     const { database, clock } = this.parts
     const key = sha256.toString('base64')
     const known = this.kept.get(key)
-    const now_ms = clock.now_ms()
-    if (known && known.until_ms > now_ms) return known.holder
+    const steady_ms = clock.steady_ms()
+    if (known && known.until_ms > steady_ms && !(known.expires_at && known.expires_at.getTime() <= clock.now_ms()))
+      return known.holder
     const before = this.changes
     const found = await credential.find(database.db, sha256)
     if (!found) {
@@ -53,8 +56,7 @@ class Holders {
     const { expires_at, ...holder } = found
     if (before === this.changes) {
       if (this.kept.size >= kept_max) this.kept.clear()
-      const expires_ms = expires_at?.getTime() ?? Number.POSITIVE_INFINITY
-      this.kept.set(key, { holder, until_ms: Math.min(now_ms + kept_ms, expires_ms) })
+      this.kept.set(key, { holder, until_ms: steady_ms + kept_ms, expires_at })
     }
     return holder
   }

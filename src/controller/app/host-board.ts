@@ -97,7 +97,7 @@ export class HostBoard {
 
   /** Others here are to keep away from this room until it is seen to be claimed, or not. `image_id`: what goes there. */
   promise(claims: readonly Claim[], image_id?: string): void {
-    const until_ms = this.clock.now_ms() + promised_ms_max
+    const until_ms = this.clock.steady_ms() + promised_ms_max
     if (image_id !== undefined) this.noteImage(image_id, claims)
     for (const claim of claims) {
       const known = this.known.get(claim.host_id)
@@ -217,11 +217,11 @@ export class HostBoard {
   }
 
   private subtract(own: Map<string, HostSnapshot | null>): void {
-    const now_ms = this.clock.now_ms()
+    const steady_ms = this.clock.steady_ms()
     for (const [id, { claim, claim_changes, until_ms }] of this.promised) {
       const known = this.known.get(id)
       const host = known && this.hosts[known.at]
-      if (!known || !host || known.claim_changes > claim_changes || until_ms <= now_ms) this.promised.delete(id)
+      if (!known || !host || known.claim_changes > claim_changes || until_ms <= steady_ms) this.promised.delete(id)
       else if (!own.has(id)) {
         own.set(id, {
           ...host,

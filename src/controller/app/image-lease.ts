@@ -22,16 +22,16 @@ export function keepLease(cloud: Cloud, lease: ImageLease): KeptLease {
   const { clock, database, log } = cloud
   const lost = new AbortController()
   const done = new AbortController()
-  let renewed_at_ms = clock.now_ms()
+  let renewed_at_ms = clock.steady_ms()
   const beat = async (): Promise<void> => {
     while (!done.signal.aborted && !lost.signal.aborted) {
       await clock.sleep(renew_every_ms, done.signal)
       try {
         if (!(await imageWork.renew(database.db, lease, image_lease_s))) lost.abort(new LeaseLost('the lease was lost'))
-        renewed_at_ms = clock.now_ms()
+        renewed_at_ms = clock.steady_ms()
       } catch (error) {
         log.warn({ err: error, image: lease.image_id }, "an image's lease could not be renewed")
-        if (clock.now_ms() - renewed_at_ms > (image_lease_s * 1000) / 2) lost.abort(new LeaseLost('no database'))
+        if (clock.steady_ms() - renewed_at_ms > (image_lease_s * 1000) / 2) lost.abort(new LeaseLost('no database'))
       }
     }
   }
@@ -59,15 +59,15 @@ class ProgressMeter {
   constructor(cloud: Cloud, lease: ImageLease) {
     this.cloud = cloud
     this.lease = lease
-    this.shown_at_ms = cloud.clock.now_ms()
+    this.shown_at_ms = cloud.clock.steady_ms()
   }
 
   show(fraction: number): void {
     const percent = Math.max(0, Math.min(99, Math.floor(fraction * 100)))
-    const now_ms = this.cloud.clock.now_ms()
-    if (percent === this.shown_percent || now_ms - this.shown_at_ms < progress_every_ms) return
+    const steady_ms = this.cloud.clock.steady_ms()
+    if (percent === this.shown_percent || steady_ms - this.shown_at_ms < progress_every_ms) return
     this.shown_percent = percent
-    this.shown_at_ms = now_ms
+    this.shown_at_ms = steady_ms
     this.settled = this.settled.then(() => this.write(percent))
   }
 

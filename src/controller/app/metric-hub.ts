@@ -44,7 +44,7 @@ export class MetricHub {
   private readonly layouts: MetricLayouts
   private readonly writer: Together<PackedBlock[], undefined>
   private readonly watchers = new Map<string, Set<MetricWatcher>>()
-  /** What someone at another controller watches, and until when. */
+  /** What someone at another controller watches, and until when, by the steady clock. */
   private readonly asked = new Map<string, number>()
   private waiting = 0
   /** What is on its way to the database. */
@@ -81,6 +81,7 @@ export class MetricHub {
       host_id,
       taken_ms: frame.taken_ms,
       at_ms: this.parts.clock.now_ms(),
+      heard_ms: this.parts.clock.steady_ms(),
       step_s: Math.max(1, this.parts.interval_s(host_id) || 10),
       finished,
     }
@@ -92,7 +93,7 @@ export class MetricHub {
   }
 
   private note(kind: 'instance' | 'host', resource_id: string, sample: Sample, taken: Taken): void {
-    const { host_id, taken_ms, at_ms, step_s, finished } = taken
+    const { host_id, taken_ms, at_ms, heard_ms, step_s, finished } = taken
     const layout = this.layouts.of(kind, sample, host_id)
     if (!layout || ('values' in sample && sample.values.length !== layout.series.length)) {
       this.counted.lost += 1
@@ -112,6 +113,7 @@ export class MetricHub {
     for (let at = 0; at < width; at++) one.standing[at] = scratch[at] ?? 0
     one.taken_ms = taken_ms
     one.at_ms = at_ms
+    one.heard_ms = heard_ms
     one.cpus = sample.cpus
     keep(one, step_s, finished)
     this.counted.samples += 1
@@ -145,11 +147,11 @@ export class MetricHub {
 
   /** Writes what silent hosts have left, and forgets it. */
   sweep(): void {
-    const now_ms = this.parts.clock.now_ms()
-    const silent = [...this.tracked.values()].filter(one => now_ms - one.at_ms > silent_ms_max)
+    const steady_ms = this.parts.clock.steady_ms()
+    const silent = [...this.tracked.values()].filter(one => steady_ms - one.heard_ms > silent_ms_max)
     for (const { resource_id } of silent) this.tracked.delete(resource_id)
     this.write(finishAll(silent))
-    for (const [id, until_ms] of this.asked) if (until_ms < now_ms) this.asked.delete(id)
+    for (const [id, until_ms] of this.asked) if (until_ms < steady_ms) this.asked.delete(id)
   }
 
   /** For tests and shutdown: writes all that is open, and waits for it. */
@@ -208,7 +210,7 @@ export class MetricHub {
   private tell(latest: Latest): void {
     if (this.watchers.size === 0 && this.asked.size === 0) return
     for (const watcher of this.watchers.get(latest.resource_id) ?? []) watcher(latest)
-    if ((this.asked.get(latest.resource_id) ?? 0) > this.parts.clock.now_ms())
+    if ((this.asked.get(latest.resource_id) ?? 0) > this.parts.clock.steady_ms())
       this.notify(told(this.parts.controller_id, latest))
   }
 
@@ -239,7 +241,7 @@ export class MetricHub {
     if (payload === null) return
     const notice = JSON.parse(payload) as { by: string; asks?: string[]; tells?: Told }
     if (notice.by === this.parts.controller_id) return
-    const until_ms = this.parts.clock.now_ms() + 2 * interest_ms
+    const until_ms = this.parts.clock.steady_ms() + 2 * interest_ms
     for (const id of notice.asks ?? []) this.asked.set(id, until_ms)
     if (!notice.tells) return
     const { id, kind, at_ms, values } = notice.tells
@@ -254,6 +256,7 @@ interface Taken {
   host_id: string
   taken_ms: number
   at_ms: number
+  heard_ms: number
   step_s: number
   finished: PackedBlock[]
 }

@@ -17,9 +17,9 @@ export class MetricLayouts {
   private readonly layouts = new Map<string, Layout>()
   /** By host: how many it may still bring, as of when. */
   private readonly budgets = new Map<string, { left: number; at_ms: number }>()
-  private readonly clock: Pick<Clock, 'now_ms'>
+  private readonly clock: Pick<Clock, 'steady_ms'>
 
-  constructor(clock: Pick<Clock, 'now_ms'>) {
+  constructor(clock: Pick<Clock, 'steady_ms'>) {
     this.clock = clock
   }
 
@@ -35,9 +35,9 @@ export class MetricLayouts {
   }
 
   private spend(host_id: string): boolean {
-    const now_ms = this.clock.now_ms()
-    const { left, at_ms } = this.budgets.get(host_id) ?? { left: own_layouts_max, at_ms: now_ms }
-    const gained = Math.max(0, Math.floor((now_ms - at_ms) / own_layout_every_ms))
+    const steady_ms = this.clock.steady_ms()
+    const { left, at_ms } = this.budgets.get(host_id) ?? { left: own_layouts_max, at_ms: steady_ms }
+    const gained = Math.floor((steady_ms - at_ms) / own_layout_every_ms)
     const most = Math.min(own_layouts_max, left + gained)
     this.budgets.set(host_id, { left: Math.max(0, most - 1), at_ms: at_ms + gained * own_layout_every_ms })
     return most > 0

@@ -23,6 +23,8 @@ export interface Tracked extends Latest {
   standing: Float64Array
   values: Float32Array
   taken_ms: number
+  /** When a sample last came, by the steady clock; `at_ms` says it to people. */
+  heard_ms: number
   cpus: number
   /** The minute that is being filled; null before its first sample. */
   minute: Minute | null
@@ -52,6 +54,7 @@ export function fresh(kind: 'instance' | 'host', resource_id: string, host_id: s
     values: new Float32Array(buffer, width * 8, width),
     taken_ms: 0,
     at_ms: 0,
+    heard_ms: 0,
     cpus: 1,
     minute: null,
   }

@@ -22,7 +22,7 @@ import type { Caller } from './caller.ts'
 import { giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
 import { type Leaves, lookAround } from './placement-around.ts'
 import { noRoom, refused } from './placement-told.ts'
-import { factorsOf } from './setting-values.ts'
+import { factorsOf } from './settings-in-force.ts'
 
 export interface Placed {
   /** Of its host, what is the instance's own; of a new one to be noted with it: hardwareClaim.insert. */

@@ -18,7 +18,7 @@ import type { HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Weight } from '../scheduler/weight.ts'
 import type { Database } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import type { Settings } from './setting-values.ts'
+import type { Settings } from './settings-in-force.ts'
 
 export interface ModuleParts {
   /** Null: there are none. */
@@ -181,7 +181,7 @@ class OwnModule {
     most_ms: number,
   ): Promise<ModuleAnswer> {
     await this.lookAtFile()
-    if (this.clock.now_ms() < this.rests_until_ms) throw new Resting(this.failure)
+    if (this.clock.steady_ms() < this.rests_until_ms) throw new Resting(this.failure)
     try {
       if (!this.worker) {
         const begun = this.start()
@@ -242,7 +242,7 @@ class OwnModule {
 
   /** It is left alone for a while, longer each time it fails anew. */
   rest(): void {
-    this.rests_until_ms = this.clock.now_ms() + this.rest_ms
+    this.rests_until_ms = this.clock.steady_ms() + this.rest_ms
     this.rest_ms = Math.min(rest_max_ms, 2 * this.rest_ms)
   }
 

@@ -1,15 +1,13 @@
 /**
- * Settings: typed, with a default each, changed at run time and followed by every controller. A name that is not here
+ * Settings: typed, with a default each, changed at run time and followed by every controller (settings-in-force.ts). A name that is not here
  * is not a setting.
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { CloudError } from '../../model/errors.ts'
 import type { Weight } from '../scheduler/weight.ts'
-import { type WeightName, weights } from '../scheduler/weights/index.ts'
-import { type SettingPlaceKind, settingPlaces } from '../../model/setting.ts'
-import type { Database, Db } from '../store/database.ts'
-import { setting as stored } from '../store/setting.ts'
+import { weights } from '../scheduler/weights/index.ts'
+import type { SettingPlaceKind } from '../../model/setting.ts'
 
 /** `scopes`: the parts of the cloud for which it may have a value of their own. */
 function setting<T extends TSchema>(
@@ -208,22 +206,6 @@ export const settingTable = {
   'scheduler.weight.image_cached': weight(weights.image_cached, 'having the image already'),
 } as const
 
-/** A setting for each weight of the scheduler; the type says when one is missing. */
-const factorSettings = {
-  free_memory: 'scheduler.weight.free_memory',
-  free_vcpus: 'scheduler.weight.free_vcpus',
-  free_disk: 'scheduler.weight.free_disk',
-  soft_affinity: 'scheduler.weight.soft_affinity',
-  soft_anti_affinity: 'scheduler.weight.soft_anti_affinity',
-  image_cached: 'scheduler.weight.image_cached',
-} as const satisfies Record<WeightName, keyof typeof settingTable>
-
-/** How much each weight counts now. */
-export function factorsOf(settings: Settings): Record<WeightName, number> {
-  const pairs = Object.entries(factorSettings).map(([name, setting]) => [name, settings.get(setting)] as const)
-  return Object.fromEntries(pairs) as Record<WeightName, number>
-}
-
 export type SettingName = keyof typeof settingTable
 export type SettingValue<N extends SettingName> = Static<(typeof settingTable)[N]['schema']>
 
@@ -242,80 +224,4 @@ export function checkSetting(name: SettingName, value: unknown): void {
     name,
     expected: settingTable[name].schema,
   })
-}
-
-/** Where a setting is to hold; of a host, its cluster and zone are known by `learn`. */
-export interface HeldAt {
-  project_id?: string | null
-  host_id?: string
-  cluster_id?: string
-  zone_id?: string
-}
-
-const keyOf = (name: string, id: string) => `${name} ${id}`
-
-/** The values in force, re-read when they change. */
-export class Settings {
-  private values = new Map<string, unknown>()
-  /** Of parts of the cloud, by setting and the part's id. */
-  private scoped = new Map<string, unknown>()
-  /** Of hosts that were asked about, once something is set for clusters or zones. */
-  private readonly hosts = new Map<string, { cluster_id: string; zone_id: string }>()
-  private has_topology = false
-  private readonly database: Pick<Database, 'db' | 'listen'>
-  private stop: (() => void) | undefined
-  /** Called when values may have changed and are read. */
-  changed: (() => void) | undefined
-
-  constructor(database: Pick<Database, 'db' | 'listen'>) {
-    this.database = database
-  }
-
-  async start(onError: (error: unknown) => void): Promise<void> {
-    await this.read(this.database.db)
-    this.stop = this.database.listen('croft_setting', () => {
-      this.read(this.database.db).then(() => this.changed?.(), onError)
-    })
-  }
-
-  close(): void {
-    this.stop?.()
-  }
-
-  /** For the whole cloud. */
-  get<N extends SettingName>(name: N): SettingValue<N> {
-    return (this.values.has(name) ? this.values.get(name) : settingTable[name].fallback) as SettingValue<N>
-  }
-
-  /** There: the most specific of the values that it was given, and what holds for the cloud without any. */
-  at<N extends SettingName>(name: N, place: HeldAt): SettingValue<N> {
-    if (this.scoped.size === 0) return this.get(name)
-    const host = place.host_id === undefined ? undefined : this.hosts.get(place.host_id)
-    const ids = { ...host, ...place }
-    const scopes: readonly SettingPlaceKind[] = settingTable[name].scopes
-    for (const scope of settingPlaces) {
-      const id = scopes.includes(scope) && ids[`${scope}_id`]
-      if (id && this.scoped.has(keyOf(name, id))) return this.scoped.get(keyOf(name, id)) as SettingValue<N>
-    }
-    return this.get(name)
-  }
-
-  /** Before `at` is asked about these hosts: where they are. A query only where it matters, and once for each. */
-  async learn(db: Db, host_ids: readonly string[]): Promise<void> {
-    if (!this.has_topology) return
-    const unknown = host_ids.filter(id => !this.hosts.has(id))
-    if (unknown.length === 0) return
-    // Into what is there then: it may have been read anew meanwhile.
-    for (const { host_id, ...at } of await stored.hostPlaces(db, unknown)) this.hosts.set(host_id, at)
-  }
-
-  async read(db: Db): Promise<void> {
-    const [rows, scoped] = [await stored.list(db), await stored.scoped(db)]
-    // A host may have gone elsewhere.
-    const places = await stored.hostPlaces(db, [...this.hosts.keys()])
-    this.values = new Map(rows.map(row => [row.name, row.value]))
-    this.scoped = new Map(scoped.map(row => [keyOf(row.name, row.scope_id), row.value]))
-    this.has_topology = scoped.some(row => row.scope === 'cluster' || row.scope === 'zone')
-    for (const { host_id, ...at } of places) this.hosts.set(host_id, at)
-  }
 }

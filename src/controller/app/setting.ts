@@ -1,4 +1,4 @@
-/** Reading and changing settings, for the cloud or a part of it; setting-values.ts says which there are, and holds the values in force. */
+/** Reading and changing settings, for the cloud or a part of it; setting-values.ts says which there are, settings-in-force.ts holds their values. */
 import { isDeepStrictEqual } from 'node:util'
 import { Value } from 'typebox/value'
 import type { Setting, SettingChange, SettingPlace, settingRoutes, SettingValue } from '../../api/setting.ts'
@@ -14,7 +14,8 @@ import type { Page } from '../store/page.ts'
 import { type Place, setting, type SettingRow } from '../store/setting.ts'
 import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
 import { change } from './change.ts'
-import { checkSetting, isSettingName, type SettingName, Settings, settingTable } from './setting-values.ts'
+import { checkSetting, isSettingName, type SettingName, settingTable } from './setting-values.ts'
+import { Settings } from './settings-in-force.ts'
 
 type Needs = 'setting.read' | 'setting.manage'
 

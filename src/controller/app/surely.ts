@@ -25,7 +25,7 @@ export async function surely<T>(
   cloud: Parts,
   work: (tx: Tx, done: (xid: string, result: T) => void) => Promise<T>,
 ): Promise<T> {
-  const begun_ms = cloud.clock.now_ms()
+  const begun_ms = cloud.clock.steady_ms()
   for (let attempt = 1; ; attempt++) {
     const made: { last?: { xid: string; result: T } } = {}
     let begun = false
@@ -45,7 +45,7 @@ export async function surely<T>(
         cloud.log.info({ xid: last.xid }, 'the connection was lost at a commit; the database says that it was done')
         return last.result
       }
-      if (attempt === attempts_max || cloud.clock.now_ms() - begun_ms > again_ms_max) throw error
+      if (attempt === attempts_max || cloud.clock.steady_ms() - begun_ms > again_ms_max) throw error
       if (!last) await cloud.clock.sleep(look_every_ms)
     }
   }
@@ -53,8 +53,8 @@ export async function surely<T>(
 
 /** Null: it cannot be found out now. Nothing announces a database that is back, so it is asked again and again. */
 async function lookUp(cloud: Parts, xid: string): Promise<'committed' | 'aborted' | null> {
-  const end_ms = cloud.clock.now_ms() + look_up_ms_max
-  while (cloud.clock.now_ms() < end_ms) {
+  const end_ms = cloud.clock.steady_ms() + look_up_ms_max
+  while (cloud.clock.steady_ms() < end_ms) {
     try {
       const came = await outcome.of(cloud.database.db, xid)
       // 'in progress': the server has not noticed yet that nobody is there any more.

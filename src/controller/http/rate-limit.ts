@@ -66,11 +66,11 @@ export class RateLimiter {
   }
 
   private bucketOf(key: string): Bucket {
-    const now_ms = this.clock.now_ms()
-    const bucket = this.buckets.get(key) ?? { tokens: this.rate.burst, filled_ms: now_ms }
-    const gained = ((now_ms - bucket.filled_ms) / 1000) * this.rate.per_s
-    bucket.tokens = Math.min(this.rate.burst, bucket.tokens + Math.max(0, gained))
-    bucket.filled_ms = now_ms
+    const steady_ms = this.clock.steady_ms()
+    const bucket = this.buckets.get(key) ?? { tokens: this.rate.burst, filled_ms: steady_ms }
+    const gained = ((steady_ms - bucket.filled_ms) / 1000) * this.rate.per_s
+    bucket.tokens = Math.min(this.rate.burst, bucket.tokens + gained)
+    bucket.filled_ms = steady_ms
     // Least recently used first out: a map keeps the order of insertion.
     this.buckets.delete(key)
     this.buckets.set(key, bucket)

@@ -159,14 +159,14 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
     this.#retry = undefined
     if (!this.#pending()) return
     const { clock, retry_min_ms = 500 } = this.#options
-    const started_ms = clock.now_ms()
+    const started_ms = clock.steady_ms()
     try {
       await this.#pass()
       this.#retry_ms = retry_min_ms
     } catch (error) {
       this.#failed(error instanceof Error ? error : new Error(String(error)))
     }
-    this.#takeRest(Math.min(rest_ratio * (clock.now_ms() - started_ms), rest_max_ms))
+    this.#takeRest(Math.min(rest_ratio * (clock.steady_ms() - started_ms), rest_max_ms))
   }
 
   #takeRest(rest_ms: number): void {
@@ -179,7 +179,7 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
 
   async #pass(): Promise<void> {
     const { nb, clock, loadTopology, batch_steps } = this.#options
-    const started_ms = clock.now_ms()
+    const started_ms = clock.steady_ms()
     const wake = this.#wakes
     this.#drifted = false
     this.#asked = false
@@ -187,7 +187,7 @@ export class OvnReconciler extends EventEmitter<ReconcilerEvents> {
     if (this.#done < wake || !this.#plan) this.#plan = plan(await loadTopology(), this.#options.plan)
     const steps = diff(this.#plan.rows, nb.replica)
     const applied = await apply(nb, steps, { lock: this.#lock, ...(batch_steps === undefined ? {} : { batch_steps }) })
-    const pass: Pass = { ...applied, duration_ms: clock.now_ms() - started_ms, problems: this.#plan.problems }
+    const pass: Pass = { ...applied, duration_ms: clock.steady_ms() - started_ms, problems: this.#plan.problems }
     this.#report(pass)
     this.#done = wake
     this.emit('applied', pass)

@@ -2,7 +2,7 @@
  * Controllers among each other: each keeps its lease and its own links in order, and all see to the hosts of one that is gone. Those hosts dial
  * another controller by themselves; until they do they are shown as unreachable.
  */
-import type { Cloud } from '../cloud.ts'
+import type { Cloud, ControllerIdentity } from '../cloud.ts'
 import { leaseTimes } from '../../model/lease.ts'
 import { controller } from '../store/controller.ts'
 import { host } from '../store/host.ts'
@@ -14,8 +14,21 @@ export class SameController extends Error {}
 export const lease_pass_ms = leaseTimes.controller_pass_ms
 const lease_s = leaseTimes.controller_lease_ms / 1000
 
-export async function keepLease(cloud: Pick<Cloud, 'database' | 'self' | 'agents'>): Promise<boolean> {
-  await controller.renew(cloud.database.db, cloud.self, lease_s)
+/** From now on this run has the id; any other that has it ends when it next renews its lease. */
+export function takeLease({ database, self }: Pick<Cloud, 'database' | 'self'>): Promise<void> {
+  return controller.take(database.db, self, lease_s)
+}
+
+/** Throws SameController when another one has the id of this one. True: to be called again at once. */
+export async function keepLease(
+  cloud: Pick<Cloud, 'database' | 'self' | 'agents' | 'clock'>,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (!(await controller.renew(cloud.database.db, cloud.self, lease_s))) {
+    // Nothing is written off meanwhile, and soon nothing granted: the links may be the other's.
+    await untilAlone(cloud, signal)
+    return true
+  }
   await cloud.agents.reconcile()
   await cloud.agents.writeOff(await host.orphaned(cloud.database.db))
   await cloud.agents.endExpected()
@@ -29,15 +42,21 @@ const look_again_ms = 1000
  * former life and write them off. One that has its former name and address has that address to itself; of any other it is waited for whether
  * somebody goes on renewing its lease. Throws SameController.
  */
-export async function mustBeAlone({
-  database,
-  self,
-  clock,
-}: Pick<Cloud, 'database' | 'self' | 'clock'>): Promise<void> {
+export async function mustBeAlone(cloud: Parts): Promise<void> {
+  const { database, self } = cloud
+  const last = await controller.alive(database.db, self.id)
+  if (last?.name === self.name && last.agent_url === self.agent_url) return
+  await untilAlone(cloud)
+}
+
+type Parts = Pick<Cloud, 'database' | 'clock'> & { readonly self: ControllerIdentity }
+
+/** Once nobody's lease of this id holds. Throws SameController. */
+async function untilAlone({ database, self, clock }: Parts, signal?: AbortSignal): Promise<void> {
   let last = await controller.alive(database.db, self.id)
-  if (!last || (last.name === self.name && last.agent_url === self.agent_url)) return
+  if (!last) return
   for (let renewed = 0; ; ) {
-    await clock.sleep(look_again_ms)
+    await clock.sleep(look_again_ms, signal)
     const now = await controller.alive(database.db, self.id)
     if (!now) return
     if (now.lease_until.getTime() === last.lease_until.getTime()) continue

@@ -9,18 +9,46 @@ export interface ControllerRow {
   name: string
   version: string
   agent_url: string
+  /** A random word for each start, by which two of one id are told apart. */
+  run: string
 }
 
-async function renew(db: Db, self: ControllerRow, lease_s: number): Promise<void> {
-  const lease_until = sql<Date>`croft_now() + make_interval(secs => ${lease_s})`
-  const { id, name, version, agent_url } = self
+/** For a start: whoever had this id before has it no more. */
+async function take(db: Db, self: ControllerRow, lease_s: number): Promise<void> {
+  const { id, name, version, agent_url, run } = self
+  const row = { name, version, agent_url, run, lease_until: leaseFor(lease_s) }
   await db
     .insertInto('controller')
-    .values({ id, name, version, agent_url, lease_until })
-    .onConflict(conflict => conflict.column('id').doUpdateSet({ lease_until, name, agent_url, version }))
+    .values({ id, ...row })
+    .onConflict(conflict => conflict.column('id').doUpdateSet(row))
+    .execute()
+}
+
+/**
+ * False when another one has taken this id since, and its lease holds. One that has run out is taken back: a database that has lost its last
+ * commits may know the former run. So is what a controller of the version before left, which has no word.
+ */
+async function renew(db: Db, self: ControllerRow, lease_s: number): Promise<boolean> {
+  const { id, name, version, agent_url, run } = self
+  const row = { name, version, agent_url, run, lease_until: leaseFor(lease_s) }
+  const renewed = await db
+    .insertInto('controller')
+    .values({ id, ...row })
+    .onConflict(conflict =>
+      conflict
+        .column('id')
+        .doUpdateSet(row)
+        .where(
+          sql<boolean>`controller.run is null or controller.run = ${run} or controller.lease_until <= croft_now()`,
+        ),
+    )
+    .returning('id')
     .execute()
   await db.deleteFrom('controller').where('lease_until', '<', sql<Date>`croft_now() - interval '1 hour'`).execute()
+  return renewed.length > 0
 }
+
+const leaseFor = (lease_s: number) => sql<Date>`croft_now() + make_interval(secs => ${lease_s})`
 
 /** What one under this id has said of itself, while its lease holds. */
 async function alive(
@@ -36,9 +64,9 @@ async function alive(
   return found ?? null
 }
 
-/** A controller that stops says so: its hosts are seen to at once. */
-async function remove(db: Db, id: string): Promise<void> {
-  await db.deleteFrom('controller').where('id', '=', id).execute()
+/** A controller that stops says so: its hosts are seen to at once. Not of another one that has its id by now. */
+async function remove(db: Db, { id, run }: Pick<ControllerRow, 'id' | 'run'>): Promise<void> {
+  await db.deleteFrom('controller').where('id', '=', id).where(sql<boolean>`coalesce(run, ${run}) = ${run}`).execute()
 }
 
 /** Where agents reach the controllers that are alive: never none, as the one that asks is, whatever became of its lease. */
@@ -75,4 +103,4 @@ async function list(db: Db, asked: PageAsked): Promise<Page<Controller>> {
   }))
 }
 
-export const controller = { renew, alive, remove, urls, list }
+export const controller = { take, renew, alive, remove, urls, list }

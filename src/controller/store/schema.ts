@@ -32,6 +32,7 @@ export interface ControllerTable {
   agent_url: string
   version: string
   lease_until: Date
+  run: string | null
 }
 
 export interface DomainTable {

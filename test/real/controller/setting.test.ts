@@ -1,6 +1,9 @@
 /** Settings for parts of the cloud: which value holds where, who may set it, what each was before, and how hosts and controllers follow. */
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
+import { after, before, mock, suite, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Settings } from '../../../src/controller/app/settings-in-force.ts'
+import { setting as stored } from '../../../src/controller/store/setting.ts'
 import { type AskOptions, type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { testDatabase } from '../../support/postgres.ts'
@@ -183,6 +186,60 @@ suite('settings by scope', () => {
     const raced = (await ok('GET', '/v1/settings/token.lifetime_minutes/history?sort=id')).items ?? []
     for (const [n, one] of raced.entries()) assert.equal(one.before, n === 0 ? null : raced[n - 1]?.after)
     await ok('DELETE', '/v1/settings/token.lifetime_minutes')
+  })
+
+  /** The first answer to such a question is held back; resolves once it is there, with what lets it go on. */
+  function holdFirst(name: 'list' | 'hostPlaces'): Promise<() => void> {
+    const held = Promise.withResolvers<() => void>()
+    const ask = stored[name] as (...of: unknown[]) => Promise<never>
+    const asked = mock.method(stored, name, async (...of: unknown[]) => {
+      asked.mock.restore()
+      const answer = await ask(...of)
+      await new Promise<void>(resolve => held.resolve(resolve))
+      return answer
+    })
+    return held.promise
+  }
+  /** Either it overtakes what is held back, or it waits for it. */
+  const isOvertaken = (by: Promise<unknown>) => Promise.race([by, delay(300)])
+
+  test('an answer that comes late never stands over a newer one', async () => {
+    const { database } = cloud.cloud
+    const settings = new Settings(database)
+    const before = holdFirst('list')
+    const older = settings.read(database.db)
+    const goOn = await before
+    await set('/v1/settings/event.keep_days', { value: 77 })
+    const newer = settings.read(database.db)
+    await isOvertaken(newer)
+    goOn()
+    await Promise.all([older, newer])
+    assert.equal(settings.get('event.keep_days'), 77)
+    await ok('DELETE', '/v1/settings/event.keep_days')
+  })
+
+  test('nor does where a host was before it went to another cluster', async () => {
+    const { database } = cloud.cloud
+    const { id } = await ok('POST', '/v1/clusters', { body: { name: 'later', zone_id } })
+    await set('/v1/settings/migration.timeout_s', { value: 55, cluster_id: id })
+    const settings = new Settings(database)
+    await settings.read(database.db)
+    const before = holdFirst('hostPlaces')
+    const learning = settings.learn(database.db, [host.id])
+    const goOn = await before
+    const move = (to: unknown) =>
+      database.db
+        .updateTable('host')
+        .set({ cluster_id: String(to) })
+        .where('id', '=', host.id)
+        .execute()
+    await move(id)
+    await isOvertaken(settings.read(database.db))
+    goOn()
+    await learning
+    assert.equal(settings.at('migration.timeout_s', { host_id: host.id }), 55)
+    await move(cluster_id)
+    await ok('DELETE', `/v1/settings/migration.timeout_s?cluster_id=${String(id)}`)
   })
 
   test('refused: two places at once, where it cannot differ, a place that is not, and who may not', async () => {

@@ -234,13 +234,14 @@ test('purged, absent, forgotten: then nothing of it is on disk', async () => {
   await agent.stop()
 })
 
-test('a failure is told once with its reason, tried again with back-off, and taken back when it works', async () => {
+test('a failure is told once with its reason, tried again with back-off however clocks are set, and taken back when it works', async () => {
   const host = fakeHost()
   host.failStart = new Failure('no room')
   const { agent, clock, controller, want, welcome } = await boot(host)
   await welcome()
   await want(true, [wantedInstance()])
   assert.deepEqual([last(controller.got)?.failure, last(controller.got)?.applied_generation], ['no room', 1])
+  clock.setWall(-3_600_000)
   await clock.advance(120_000)
   const starts = host.acts.filter(each => each.startsWith('start')).length
   assert.ok(starts >= 6 && starts <= 8, `${starts} starts in two minutes`)

@@ -44,6 +44,13 @@ describe('crashes', () => {
     assert.equal(again.done.crashes, 0)
   })
 
+  test('a clock that was set back makes nobody wait for the time that it was', () => {
+    const first = planInstance(crashed()).done
+    const second = planInstance(crashed({ done: { ...first, ran_in_boot: 'b' } }))
+    assert.equal(second.act, null, 'it waits for a second')
+    assert.equal(planInstance(crashed({ done: second.done, now_ms: now_ms - 3_600_000 })).act, 'start')
+  })
+
   test('killed for want of a lease is no crash', () => {
     const plan = planInstance(crashed({ killed_at: new Date(now_ms + 1000).toISOString() }))
     assert.deepEqual([plan.act, plan.done.crashes], ['start', 0])

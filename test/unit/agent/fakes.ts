@@ -81,14 +81,24 @@ export function domain(change: Partial<Domain> = {}): Domain {
   }
 }
 
+export interface ManualClock extends Clock {
+  advance(ms: number): Promise<void>
+  /** Somebody sets the machine's clock: no time passes. */
+  setWall(by_ms: number): void
+}
+
 /** Time that stands still until told; callbacks run in order of their time. */
-export function manualClock(start_ms = 1_000_000): Clock & { advance(ms: number): Promise<void> } {
+export function manualClock(start_ms = 1_000_000): ManualClock {
   let now_ms = start_ms
+  let wall_off_ms = 0
   let next = 0
   const timers = new Map<number, { at_ms: number; callback: () => void }>()
   return {
-    now_ms: () => now_ms,
+    now_ms: () => now_ms + wall_off_ms,
     steady_ms: () => now_ms,
+    setWall(by_ms) {
+      wall_off_ms += by_ms
+    },
     after(delay_ms, callback) {
       const key = next++
       timers.set(key, { at_ms: now_ms + delay_ms, callback })

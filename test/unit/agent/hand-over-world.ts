@@ -92,7 +92,7 @@ export class World {
       doneOf: () => done,
       noteDone: async (_id, given) => void (done = given),
       wake() {},
-      wakeAt() {},
+      wakeAfter() {},
     })
     if (instances.size === 0) await this.tell(side)
   }

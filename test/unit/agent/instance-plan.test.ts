@@ -81,6 +81,14 @@ test('stopping asks, waits, asks again, and cuts at the deadline that an agent r
   assert.deepEqual([rest.done.applied_generation, rest.done.shutdown, rest.done.ran_in_boot], [2, null, null])
 })
 
+test('a clock that is set back lengthens a stop by no more than its time', () => {
+  const wanted = { power: 'stopped', generation: 2, stop_timeout_s: 25 } as const
+  const first = planInstance(at(wanted, ran, domain(), 4_000_000))
+  const later = planInstance(at(wanted, first.done, domain(), 400_000))
+  assert.deepEqual([later.act, later.done.shutdown?.deadline_ms], ['askShutdown', 425_000])
+  assert.equal(planInstance(at(wanted, later.done, domain(), 425_000)).act, 'cut')
+})
+
 test('a stop taken back while the guest goes down ends with a running guest', () => {
   const asked = planInstance(at({ power: 'stopped', generation: 2 }, ran, domain())).done
   const back = planInstance(at({ generation: 3 }, asked, domain(), 2000))

@@ -8,7 +8,7 @@ import { leftover_ms, type MoveSituation, planMove } from '../../../src/agent/re
 import { migrationSteps, type MigrationStep } from '../../../src/protocol/migration.ts'
 import { domain, uuid, wantedInstance } from './fakes.ts'
 
-const now_ms = 1_000_000
+const steady_ms = 1_000_000
 
 function move(change: Partial<Move>): Move {
   return {
@@ -49,7 +49,7 @@ function at(
     expected: false,
     coming: false,
     leftover_since_ms: null,
-    now_ms,
+    steady_ms,
     ...change,
   }
 }
@@ -100,7 +100,7 @@ const table: [string, MoveSituation, string][] = [
   ['half come, and nobody at it', at('prepare', { move: target('ready'), domain: half }), 'hold ready'],
   [
     'so for long',
-    at('prepare', { move: target('ready'), domain: half, leftover_since_ms: now_ms - leftover_ms }),
+    at('prepare', { move: target('ready'), domain: half, leftover_since_ms: steady_ms - leftover_ms }),
     'act cut',
   ],
   [
@@ -117,7 +117,7 @@ const table: [string, MoveSituation, string][] = [
   ['it was let run, then the host lost its power', at('prepare', { move: target('taking') }), 'act take'],
   [
     'it was let run, and hangs between the hosts',
-    at('prepare', { move: target('taking'), domain: half, leftover_since_ms: now_ms - leftover_ms }),
+    at('prepare', { move: target('taking'), domain: half, leftover_since_ms: steady_ms - leftover_ms }),
     'act cut',
   ],
   ['taken', at('prepare', { move: target('taken'), domain: running, expected: true }), 'act define'],

@@ -67,7 +67,7 @@ async function leftOf(copied_then: readonly string[], copied_now: readonly strin
     doneOf: () => nothingDone,
     noteDone: nothing,
     wake() {},
-    wakeAt() {},
+    wakeAfter() {},
   })
   for (const migration of [prepare, discard]) {
     const now = { ...wanted, migration }

@@ -65,7 +65,7 @@ async function target(host: FakeHost) {
     doneOf: () => done,
     noteDone: async (_id, given) => void (done = given),
     wake() {},
-    wakeAt() {},
+    wakeAfter() {},
   })
   /** Passes until there is nothing to do. */
   async function settle(now = wanted): Promise<string> {

@@ -95,3 +95,21 @@ test('numbers grow over restarts and above what the controller has, without a wr
   assert.ok((later[0]?.report ?? 0) > (numbers.at(-1) ?? 0))
   assert.ok(writes <= 2)
 })
+
+test('a clock that is set back holds back nothing that is to be told', async () => {
+  const { clock, reporter, sent } = await begin()
+  sent.length = 0
+  reporter.set(report())
+  clock.setWall(-3_600_000)
+  await clock.advance(1000)
+  assert.equal(sent.length, 1)
+  for (const percent of [10, 20]) {
+    reporter.set(report({ progress: { step: 'growing', percent } }))
+    await clock.advance(1000)
+    clock.setWall(-3_600_000)
+  }
+  assert.deepEqual(
+    sent.map(frame => frame.instances[0]?.progress?.percent),
+    [undefined, 10, 20],
+  )
+})

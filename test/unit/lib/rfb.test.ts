@@ -190,14 +190,14 @@ void test('of who only looks on no clipboard is so much as unpacked', () => {
 })
 
 void test('clipboards are unpacked at the pace of somebody who copies: each of them holds up all others', () => {
-  let now_ms = 0
-  const client = new RfbClient(false, { now_ms: () => now_ms })
+  let steady_ms = 0
+  const client = new RfbClient(false, { steady_ms: () => steady_ms })
   client.push(Buffer.concat([hello, encodings]))
   const long = provideText(Buffer.from('x'.repeat(clipboardTextBytesMax)))
   const short = provideText(Buffer.from('copied'))
   for (let n = 0; n < 100; n++) assert.deepEqual(client.push(short), short)
   client.push(Buffer.concat([long, long]))
-  now_ms += 20_000
+  steady_ms += 20_000
   assert.ok(client.push(long).length > 0)
   assert.throws(() => client.push(Buffer.concat(Array<Buffer>(1000).fill(long))), /more clipboards in a short time/)
 })

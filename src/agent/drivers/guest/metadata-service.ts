@@ -206,21 +206,21 @@ interface Tokens {
   check(token: string, instance_id: string): boolean
 }
 
-/** Tokens say until when and are signed for one instance, so that none needs to be remembered. */
+/** Tokens say until when, by the steady clock, and are signed for one instance, so that none needs to be remembered. */
 function createTokens(clock: Clock): Tokens {
   const key = randomBytes(32)
   const sign = (until_ms: string, instance_id: string) =>
     createHmac('sha256', key).update(`${until_ms}.${instance_id}`).digest('base64url')
   return {
     make(instance_id, life_s) {
-      const until_ms = String(clock.now_ms() + life_s * 1000)
+      const until_ms = String(clock.steady_ms() + life_s * 1000)
       return `${until_ms}.${sign(until_ms, instance_id)}`
     },
     check(token, instance_id) {
       const [until_ms = '', signature = ''] = token.split('.', 2)
       const right = Buffer.from(sign(until_ms, instance_id))
       const given = Buffer.from(signature)
-      return given.length === right.length && timingSafeEqual(given, right) && Number(until_ms) > clock.now_ms()
+      return given.length === right.length && timingSafeEqual(given, right) && Number(until_ms) > clock.steady_ms()
     },
   }
 }

@@ -16,10 +16,10 @@ export async function sendFiles(
   const disks = files.map(({ path: _path, ...disk }) => disk)
   await peer.ask({ type: 'offer_files', disks, ...written })
   const total_bytes = files.reduce((sum, file) => sum + file.file_bytes, 0)
-  const begun_ms = clock.now_ms()
+  const begun_ms = clock.steady_ms()
   let sent_bytes = 0
   const show = (bytes: number) =>
-    leaving.show(fileProgress({ total_bytes, sent_bytes: bytes }, clock.now_ms() - begun_ms))
+    leaving.show(fileProgress({ total_bytes, sent_bytes: bytes }, clock.steady_ms() - begun_ms))
   show(0)
   for (const { volume_id, path, file_bytes } of files) {
     signal.throwIfAborted()
@@ -40,7 +40,7 @@ export async function sendFiles(
     const finished = await peer.ask({ type: 'files_sent' })
     if (finished.type !== 'finished') return { outcome: 'unsure', reason: 'The target answers out of turn.' }
     if (!finished.ok) return { outcome: 'stayed', reason: finished.reason ?? 'The target could not keep the volumes.' }
-    return { outcome: 'switched', progress: fileProgress({ total_bytes, sent_bytes }, clock.now_ms() - begun_ms) }
+    return { outcome: 'switched', progress: fileProgress({ total_bytes, sent_bytes }, clock.steady_ms() - begun_ms) }
   } catch (error) {
     return { outcome: 'unsure', reason: error instanceof Error ? error.message : String(error) }
   }
