@@ -136,7 +136,10 @@ function deliver(at: MoveSituation, move: Move | null): MovePlan {
     if (domain?.moving !== undefined || domain?.off_reason === 'migrated') {
       return { kind: 'note', stage: 'handing_over', reason: null }
     }
-    return cancel ? { kind: 'note', stage: 'cancelled', reason: null } : act('send', 'sending')
+    if (cancel) return { kind: 'note', stage: 'cancelled', reason: null }
+    // What could not be started is tried again until the very moment at which it is to go: it may run by now.
+    if (wanted.migration?.kind === 'cold' && isAlive(domain)) return { kind: 'note', stage: 'failed', reason: runsHere }
+    return act('send', 'sending')
   }
   switch (move.stage) {
     case 'switched':
@@ -186,6 +189,8 @@ function conclude(at: MoveSituation, move: Move): MovePlan {
 }
 
 const runsAlready = 'A guest of this instance runs on the target host already. Look at both hosts before you try again.'
+
+const runsHere = 'The guest runs by now, and only what is off is moved cold. It goes on where it was.'
 
 function isAlive(domain: Domain | null): domain is Domain {
   return domain !== null && domain.power !== 'off'

@@ -35,6 +35,8 @@ export async function restartElsewhere(cloud: Cloud, from: LostHost, instance_id
   } catch (error) {
     if (!(error instanceof CloudError && error.code === 'no_capacity')) throw error
     const { message } = error
+    // What was made ready for it on the way to another host may be all that keeps it from going there, and what was given up of that is undone.
+    if (await cloud.database.transaction(tx => endMovesOfLost(tx, from, instance_id))) return 'passed'
     await keepRefusal(cloud, error)
     await cloud.database.transaction(tx => noteNoRoom(cloud, tx, from, instance_id, message))
     return 'no_room'
@@ -62,20 +64,39 @@ async function restart(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string
   const found = await lockLost(tx, from, instance_id)
   if (!found) return 'passed'
   const { row, lost } = found
-  // A guest that was being sent may have gone over at the last moment: it runs nowhere else before that host has nothing of it.
-  let may_be_there = false
-  for (const move of await migration.lockOpen(tx, [row.id])) {
-    const sent = move.kind === 'live' && move.sending_at !== null && move.phase !== 'leaving'
-    may_be_there ||= sent && !isOverThere(move, row, await absence.lock(tx, move.target_host_id))
-    if (isMoving(move.phase)) await giveUp(tx, move, 'failed', `the host ${from.name} was lost`)
-  }
-  if (may_be_there) return 'passed'
+  if ((await endMoves(tx, from, row)).may_be_there) return 'passed'
   const placed = await placeExisting(cloud, tx, row, await whereTo(tx, from, row, lost))
   const told = (await wanted.instances(tx, [row.id], { stopTimeout: () => 1 }))[0]?.instance ?? null
   await migrationContent.rehost(tx, { instance_id: row.id, target_host_id: placed.host_id })
   const generation = (await instance.want(tx, [row.id], {})).get(row.id) ?? row.generation
   await noteRestart(cloud, tx, { from, row, lost, to_host_id: placed.host_id, generation, told })
   return 'begun'
+}
+
+/**
+ * Gives up its moves from the lost host. A guest that was being sent may have gone over at the last moment: it runs nowhere else before that
+ * host has nothing of it.
+ */
+async function endMoves(
+  tx: Tx,
+  from: LostHost,
+  row: LockedInstance,
+): Promise<{ may_be_there: boolean; ended: boolean }> {
+  let [may_be_there, ended] = [false, false]
+  for (const move of await migration.lockOpen(tx, [row.id])) {
+    const sent = move.kind === 'live' && move.sending_at !== null && move.phase !== 'leaving'
+    may_be_there ||= sent && !isOverThere(move, row, await absence.lock(tx, move.target_host_id))
+    if (!isMoving(move.phase)) continue
+    await giveUp(tx, move, 'failed', `the host ${from.name} was lost`)
+    ended = true
+  }
+  return { may_be_there, ended }
+}
+
+/** True when there were any. */
+async function endMovesOfLost(tx: Tx, from: LostHost, instance_id: string): Promise<boolean> {
+  const found = await lockLost(tx, from, instance_id)
+  return found !== null && (await endMoves(tx, from, found.row)).ended
 }
 
 /**
@@ -147,7 +168,7 @@ async function noteRestart(cloud: Cloud, tx: Tx, made: Restarted): Promise<void>
   const reason = `Restarted on ${to_host}: ${whyLost(from, lost)}`
   const verify_s = cloud.settings.get('ha.verify_s')
   const id = makeId<HaRestartId>(cloud)
-  const superseded = await haRestart.supersede(tx, row.id, `the host ${from.name} was lost, too`)
+  const superseded = await haRestart.supersede(tx, row.id, from.id, `the host ${from.name} was lost, too`)
   await haRestart.insert(tx, {
     id,
     ...restartOf(row, from, lost),

@@ -150,6 +150,8 @@ export async function beginMove(
       ...(asked.host_id !== undefined && { zone_id: null }),
       cpu_flags: await seenFlags(tx, row, kind),
       caller: asked.caller,
+      // Its restart goes on.
+      uses_reserve: asked.cause === 'ha',
       ...(asked.cause === 'maintenance' && { leaves: { host_id: source_host_id, for_good: false } }),
     },
   )

@@ -71,11 +71,20 @@ async function isDue(tx: Tx, instance_id: string): Promise<boolean> {
   return rows.length > 0
 }
 
-/** Whatever is under way for the instance has come to nothing; gives its ids. */
-async function supersede(tx: Tx, instance_id: string, failure: string): Promise<string[]> {
+/**
+ * Whatever is under way for the instance has come to nothing, as this host, on which it was, is lost; gives its ids. A host that it was only
+ * on its way to was not tried.
+ */
+async function supersede(tx: Tx, instance_id: string, lost_host_id: string, failure: string): Promise<string[]> {
   const rows = await tx
     .updateTable('ha_restart')
-    .set({ outcome: 'failed', failure, ended_at: sql<Date>`croft_now()` })
+    .set({
+      outcome: sql<
+        'failed' | 'given_up'
+      >`case when to_host_id = ${lost_host_id}::uuid then 'failed' else 'given_up' end`,
+      failure,
+      ended_at: sql<Date>`croft_now()`,
+    })
     .where('instance_id', '=', instance_id)
     .where('ended_at', 'is', null)
     .returning('id')
@@ -111,29 +120,61 @@ async function end(
 }
 
 /** One under way, with how its instance is now. */
-export interface OpenRestart {
-  id: string
-  instance_id: string
-  project_id: string
-  from_host_id: string
+export interface OpenRestart
+  extends Pick<
+    HaRestartRow,
+    'id' | 'instance_id' | 'project_id' | 'from_host_id' | 'from_host' | 'fenced_by' | 'lost_at'
+  > {
   to_host_id: string
+  to_host: string
   generation: number
-  /** What came of it; null: nothing yet. */
-  seen: 'running' | 'failed' | 'late' | 'given_up' | null
+  /**
+   * What came of it; null: nothing yet, or nothing new. 'failed': its host, which is there, or the move to it, said so. 'stayed': it could not be moved
+   * on, and runs where it was.
+   */
+  seen: 'running' | 'failed' | 'late' | 'given_up' | 'stayed' | null
+  /** Why it failed. */
   failure: string | null
+  /** What was noted of it before. */
+  noted: string | null
+  paused: boolean
 }
 
-async function open(db: Db): Promise<OpenRestart[]> {
+/**
+ * All, or this one. Of one that is being moved on nothing is known before the move has ended: until then it is where it was, and what
+ * was seen of it is of there. A paused guest serves nobody, so it is not back.
+ */
+async function open(db: Db, id: string | null = null): Promise<OpenRestart[]> {
   const { rows } = await sql<OpenRestart>`
-    select r.id, r.instance_id, r.project_id, r.from_host_id, r.to_host_id, r.generation, o.failure,
-      case when i.generation > r.generation or i.host_id <> r.to_host_id or i.deleted_at is not null or i.wanted_power <> 'running'
-          then 'given_up'
-        when o.applied_generation >= i.generation and o.failure is null and o.power in ('running', 'paused') then 'running'
-        when o.applied_generation >= i.generation and o.failure is not null then 'failed'
-        when r.verify_by < croft_now() then 'late' end as seen
-    from ha_restart r join instance i on i.id = r.instance_id left join instance_observed o on o.instance_id = i.id
-    where r.ended_at is null order by r.id`.execute(db)
+    select r.id, r.instance_id, r.project_id, r.from_host_id, r.from_host, r.to_host_id, r.to_host, r.fenced_by, r.lost_at, r.generation,
+      r.failure as noted, coalesce(o.power = 'paused', false) as paused,
+      case when i.host_id = r.to_host_id then o.failure else m.reason end as failure,
+      case when i.generation > r.generation or i.deleted_at is not null or i.wanted_power <> 'running' then 'given_up'
+        when m.phase in ('preparing', 'sending') then null
+        when i.host_id <> r.to_host_id and m.outcome is distinct from 'failed' then 'given_up'
+        when s.done and o.failure is null and o.power = 'running'
+          then case when i.host_id = r.to_host_id then 'running' else 'stayed' end
+        when (i.host_id <> r.to_host_id or s.done and o.failure is not null) and (r.failure is null or r.verify_by < croft_now())
+          and h.session_controller_id is not null then 'failed'
+        when r.failure is null and r.verify_by < croft_now() then 'late' end as seen
+    from ha_restart r join instance i on i.id = r.instance_id join host h on h.id = i.host_id
+    left join instance_observed o on o.instance_id = i.id
+    left join lateral (select phase, outcome, reason from migration where instance_id = r.instance_id and cause = 'ha' and kind = 'cold'
+      and target_host_id = r.to_host_id and created_at >= r.begun_at order by id desc limit 1) m on true
+    cross join lateral (select coalesce(o.report >= 0 and o.applied_generation >= i.generation, false) as done) s
+    where r.ended_at is null and (${id}::uuid is null or r.id = ${id}::uuid) order by r.id`.execute(db)
   return rows
+}
+
+/** Why it does not run yet; it is followed on, and what its host says is acted on again after `again_s`. True when that is news. */
+async function note(tx: Tx, id: string, failure: string, again_s: number): Promise<boolean> {
+  const { rows } = await sql<{ news: boolean }>`
+    update ha_restart r set failure = ${failure}, verify_by = croft_now() + make_interval(secs => ${again_s})
+    from (select id, failure from ha_restart where id = ${id}::uuid for update) before
+    where r.id = before.id and r.ended_at is null returning before.failure is distinct from r.failure as news`.execute(
+    tx,
+  )
+  return rows[0]?.news ?? false
 }
 
 /** Hosts that were tried for the instance since its host was lost, and did not bring it up. */
@@ -148,4 +189,4 @@ async function triedSince(tx: Tx, instance_id: string, lost_at_ms: number): Prom
   return rows.flatMap(row => row.to_host_id ?? [])
 }
 
-export const haRestart = { list, isDue, insert, supersede, hasNoRoomSince, end, open, triedSince }
+export const haRestart = { list, isDue, insert, supersede, hasNoRoomSince, end, open, note, triedSince }

@@ -30,11 +30,11 @@ const asked = uuid(60)
 
 function at(
   step: MigrationStep | null,
-  { asked: by, ...change }: Partial<MoveSituation> & { asked?: string } = {},
+  { asked: by, kind = 'live', ...change }: Partial<MoveSituation> & { asked?: string; kind?: 'live' | 'cold' } = {},
 ): MoveSituation {
   const migration = {
     id: uuid(50),
-    kind: 'live' as const,
+    kind,
     peer_host_id: uuid(51),
     secret: 's'.repeat(16),
     copied_volumes: [],
@@ -168,6 +168,10 @@ const table: [string, MoveSituation, string][] = [
   ['refused, and to be cleared', at('discard', { move: target('refused') }), 'act remove'],
   // The source.
   ['told to send', at('send', { domain: running }), 'act send'],
+  ['to be sent while it is off', at('send', { kind: 'cold', domain: domain({ power: 'off' }) }), 'act send'],
+  ['so, and it was never started here', at('send', { kind: 'cold' }), 'act send'],
+  ['so, and its host has brought it up by now', at('send', { kind: 'cold', domain: running }), 'note failed'],
+  ['so, and it is paused', at('send', { kind: 'cold', domain: domain({ power: 'paused' }) }), 'note failed'],
   ['being sent', at('send', { domain: running, move: source('sending'), busy: true }), 'hold sending'],
   ['to be cancelled', at('cancel', { domain: running, move: source('sending'), busy: true }), 'act cancel'],
   ['cancelled before it began', at('cancel', { domain: running }), 'note cancelled'],
