@@ -8,7 +8,8 @@ const hosts_max = 1000
 
 const Metadata = Type.Unsafe<Static<typeof Tags>>({
   ...Tags,
-  description: 'What its hosts have, for flavors and images to ask for',
+  description:
+    'What its hosts have, for flavors and images to ask for; with exclusive=true they take nothing else. There is no key projects: see project_ids',
 })
 const ProjectIds = Type.Array(Uuid, {
   maxItems: projects_max,
@@ -73,7 +74,7 @@ export const aggregateRoutes = {
     }),
     status: 201,
     reply: Aggregate,
-    errors: ['name_taken', 'not_found'],
+    errors: ['name_taken', 'not_found', 'invalid'],
     cli: { positional: ['name'] },
   }),
   update: route({
@@ -92,7 +93,7 @@ export const aggregateRoutes = {
     }),
     status: 200,
     reply: Aggregate,
-    errors: ['not_found', 'name_taken', 'changed_meanwhile'],
+    errors: ['not_found', 'name_taken', 'changed_meanwhile', 'invalid'],
   }),
   delete: route({
     name: 'aggregate.delete',
