@@ -6,7 +6,9 @@ import { route } from './route.ts'
 const projects_max = 1000
 const hosts_max = 1000
 
-const Metadata = tagsOf('What its hosts have, for flavors and images to ask for')
+const Metadata = tagsOf(
+  'What its hosts have, for flavors and images to ask for; with exclusive=true they take nothing else. There is no key projects: see project_ids',
+)
 const ProjectIds = Type.Array(Uuid, {
   maxItems: projects_max,
   uniqueItems: true,
@@ -70,7 +72,7 @@ export const aggregateRoutes = {
     }),
     status: 201,
     reply: Aggregate,
-    errors: ['name_taken', 'not_found'],
+    errors: ['name_taken', 'not_found', 'invalid'],
     cli: { positional: ['name'] },
   }),
   update: route({
@@ -89,7 +91,7 @@ export const aggregateRoutes = {
     }),
     status: 200,
     reply: Aggregate,
-    errors: ['not_found', 'name_taken', 'changed_meanwhile'],
+    errors: ['not_found', 'name_taken', 'changed_meanwhile', 'invalid'],
   }),
   delete: route({
     name: 'aggregate.delete',

@@ -69,6 +69,7 @@ export const Cluster = closed({
   cpu_baseline: nullable(CpuBaseline),
   cpu_baseline_at: nullable(Time),
   ha_failures_tolerated: FailuresTolerated,
+  warning: nullable(Type.String({ description: 'Why nothing can be placed in it with so many failures tolerated' })),
   ...capacity,
   created_at: Time,
 })
@@ -82,9 +83,12 @@ export const ClusterReserve = closed({
   ha_vcpus: Type.Integer(),
   ha_memory_mib: Type.Integer(),
   room_vcpus: Type.Integer({
-    description: 'What may still be promised before the reserve is touched; negative: it is',
+    description: 'What may still be promised before the reserve is touched',
   }),
   room_memory_mib: Type.Integer(),
+  lacking_vcpus: Type.Integer({ description: 'What is lacking of the reserve' }),
+  lacking_memory_mib: Type.Integer(),
+  obstacle: nullable(Type.String({ description: 'Why nothing more fits beside the reserve; null: something may' })),
   worst_hosts: Type.Array(closed({ id: Uuid, name: Name }), { description: 'Whose loss would be the hardest' }),
   without_place: Type.Array(closed({ id: Uuid, name: Type.String(), memory_mib: Type.Integer() }), {
     description: 'Instances of those that would find no host big enough, though the sum may suffice',

@@ -45,7 +45,7 @@ export const Host = closed({
   disk_limit_gib: Type.Integer(),
   disk_claimed_gib: Type.Integer(),
   fullness_percent: Type.Number({
-    description: 'How much is claimed of what it has least left of: vCPUs, memory or disk',
+    description: 'How much is claimed of what it has least left of: vCPUs, memory or disk; 100: nothing to give',
   }),
   instances: Type.Integer(),
   pool_id: nullable(uuidOf('The pool that its disks are in; what is said of disk is of the whole pool')),

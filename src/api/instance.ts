@@ -10,7 +10,7 @@ import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidO
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
 import { InstanceCreate } from './instance-create.ts'
 import { Operation } from './operation.ts'
-import { InstancePlan, Placement } from './placement.ts'
+import { InstancePlacement, InstancePlan } from './placement.ts'
 import { Availability, Crashes, HaPriority, OnCrash, WatchdogActionOf, WatchdogFired } from './recovery.ts'
 import { route } from './route.ts'
 
@@ -324,7 +324,7 @@ export const instanceRoutes = {
     on_instance: 'instance.read',
     params,
     status: 200,
-    reply: Placement,
+    reply: InstancePlacement,
     errors: ['not_found'],
   }),
   log: route({

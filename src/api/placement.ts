@@ -39,6 +39,16 @@ export const Placement = closed({
 })
 export type Placement = Static<typeof Placement>
 
+export const InstancePlacement = closed({
+  ...Placement.properties,
+  refused_since: nullable(
+    closed(Placement.properties, {
+      description: 'The newest attempt since to place it elsewhere for which no host was found; it stayed where it is',
+    }),
+  ),
+})
+export type InstancePlacement = Static<typeof InstancePlacement>
+
 export const InstancePlan = closed({
   possible: Type.Boolean({ description: 'Whether create would take it now' }),
   problems: Type.Array(Problem, {

@@ -1,4 +1,6 @@
 /** What becomes of an instance when its host is lost, or when its guest crashes. Words only; doing so is the hosts' and the controllers'. */
+import type { FencingMethod } from './host-state.ts'
+
 export const availabilities = ['restart', 'high'] as const
 /** 'restart': its host brings it back. 'high': it is started on another host when its own is lost. */
 export type Availability = (typeof availabilities)[number]
@@ -47,6 +49,39 @@ export interface HaSituation {
   readonly storm: boolean
   /** It was to be started elsewhere since its host was lost, and no host could take it. */
   readonly no_room: boolean
+  /** No other host of its zone has its pool, answers and takes instances, however much room there is. Not said of large pools. */
+  readonly alone: boolean
+}
+
+/** The host of a state that is not known. */
+export interface SilentHost {
+  readonly host: string
+  /** How it was made sure that what runs nowhere else is off there; null: it was not. */
+  readonly fenced_by: FencingMethod | null
+}
+
+/** Why the state of an instance whose host does not answer is not known, or what is known of it. */
+export function whyUnknown({ host, fenced_by }: SilentHost, at: HaSituation): string {
+  const guarded = at.availability === 'high' && isGuarded(at)
+  // A lease says only of guests that their host keeps to it that they have ended.
+  if (fenced_by === null || (fenced_by === 'lease' && !guarded))
+    return `The host ${host} does not answer. The instance may well be running; it is shown again when the host is back.`
+  const off = at.wanted_power === 'stopped' ? 'is off' : 'was stopped by that'
+  return `The host ${host} is lost, and ${fencedWords[fenced_by]}: the instance ${off}. ${whatNext(at)}`
+}
+
+function whatNext(at: HaSituation): string {
+  if (at.wanted_power === 'stopped') return 'It is shown again when the host is back.'
+  if (at.availability !== 'high') return 'It is started again with the host.'
+  if (haObstacle(at) === null) return 'It is started on another host.'
+  return 'It is started again with the host, or on another as soon as nothing is in the way of that any more.'
+}
+
+const fencedWords: Readonly<Record<FencingMethod, string>> = {
+  ipmi: 'its power was seen to be off',
+  redfish: 'its power was seen to be off',
+  person: 'somebody vouched that it is off',
+  lease: 'its lease is over',
 }
 
 /** Why it would not be started elsewhere if its host were lost now, or is not although that is; null: it would be, or needs not. */
@@ -56,8 +91,7 @@ export function haObstacle(at: HaSituation): string | null {
     return 'Its host holds a newer version of it than the database. Settle that first (croft host get, disagreements).'
   if (!at.pool_shared)
     return 'Its disks are in a pool that no other host reaches. Move it to a host with a shared pool (croft pool list --shared).'
-  const guarded = at.guarded_version !== null && at.guard_from !== null && at.guarded_version >= at.guard_from
-  if (!guarded) return whyNotGuarded(at)
+  if (!isGuarded(at)) return whyNotGuarded(at)
   if (at.perhaps_elsewhere && !at.host_answers) {
     return (
       'It was on its way to another host when its own was lost, and may run there. It is started anew as soon as that host has nothing of it, ' +
@@ -72,7 +106,17 @@ export function haObstacle(at: HaSituation): string | null {
   }
   if (at.no_room && !at.host_answers)
     return 'No other host can take it; it is tried again by itself. What they lack: croft ha-restart list --instance, or its page.'
+  if (at.alone) {
+    return (
+      'No other host could take it: those of its zone that reach its disks do not answer, are in maintenance or take no new instances, or there are none. ' +
+      'Add one, bring one back, or let one take instances again (croft host list).'
+    )
+  }
   return null
+}
+
+function isGuarded({ guarded_version, guard_from }: HaSituation): boolean {
+  return guarded_version !== null && guard_from !== null && guarded_version >= guard_from
 }
 
 function whyNotGuarded({ host_answers, keeps_leases }: HaSituation): string {

@@ -38,6 +38,27 @@ export function roomBeforeReserve(hosts: readonly ReserveHost[], failures: numbe
   }
 }
 
+/** Why nothing would fit with so many hosts: none would be left. Null: some would. */
+export function tooManyTolerated(hosts: number, failures: number): string | null {
+  if (failures === 0 || failures < hosts) return null
+  const has = hosts === 0 ? 'it has none' : `it has ${hosts}`
+  const most =
+    hosts > 1 ? `Have it tolerate ${hosts - 1} at most (croft cluster update --ha-failures-tolerated), or add` : 'Add'
+  return `Room is to be kept for the loss of ${failures} ${failures === 1 ? 'host' : 'hosts'}, and ${has}: none would be left, so nothing can be placed in this cluster. ${most} hosts.`
+}
+
+/** Why nothing more fits beside what is to be kept free; null: something may. */
+export function reserveObstacle(hosts: number, failures: number, room: Room): string | null {
+  if (failures === 0) return null
+  const none_left = tooManyTolerated(hosts, failures)
+  if (none_left !== null) return none_left
+  if (room.vcpus > 0 && room.memory_mib > 0) return null
+  const lacking = [room.vcpus < 0 && `${-room.vcpus} vCPUs`, room.memory_mib < 0 && `${-room.memory_mib} MiB of memory`]
+  const what = lacking.filter(one => one !== false).join(' and ')
+  const why = what ? `of that ${what} are lacking` : 'that is all there is'
+  return `What is free is kept for lost hosts, and ${why}, so nothing more can be placed in this cluster. Free some room, add a host, or have it tolerate fewer (croft cluster update --ha-failures-tolerated).`
+}
+
 /** The hosts whose loss would be the hardest, by memory. */
 export function worstHosts(hosts: readonly ReserveHost[], failures: number): ReserveHost[] {
   const need = (host: ReserveHost) => host.memory_free_mib + host.ha_memory_mib

@@ -13,7 +13,7 @@ import type { Comfort, Shop } from '../shop.ts'
 import { registerConsole } from './instance-console.ts'
 import { extendGuest, registerExec, showGuest } from './instance-guest.ts'
 import { dryRun } from './instance-plan.ts'
-import { showPlacement } from './placement.ts'
+import { showInstancePlacement } from './placement.ts'
 
 export const comfort: Comfort = {
   extend(noun, shop) {
@@ -38,7 +38,7 @@ export const comfort: Comfort = {
     },
     async explain(context, _, [name]) {
       const instance = await idOf(context, 'instance', String(name))
-      showPlacement(context, await call(context, 'instance', 'explain', { params: { instance } }))
+      showInstancePlacement(context, await call(context, 'instance', 'explain', { params: { instance } }))
     },
   },
 }

@@ -1,5 +1,5 @@
 /** A decision of the scheduler as a table: which hosts there were, what each scored, why others could not take it. */
-import type { Placement } from '../../api/placement.ts'
+import type { InstancePlacement, Placement } from '../../api/placement.ts'
 import { call, type Context } from '../context.ts'
 import type { Comfort } from '../shop.ts'
 import { fieldsOf, ownTable } from '../show.ts'
@@ -13,7 +13,17 @@ export const comfort: Comfort = {
   },
 }
 
-export function showPlacement(context: Context, placement: Placement): void {
+/** Why an instance is where it is, and then what has kept it from going elsewhere since. */
+export function showInstancePlacement(context: Context, placement: InstancePlacement): void {
+  showPlacement(context, placement)
+  const { refused_since } = placement
+  // Of an earlier controller there is none.
+  if (context.out.json || !refused_since) return
+  context.out.print(`\nRefused since, at ${refused_since.created_at}:\n`)
+  showPlacement(context, refused_since)
+}
+
+function showPlacement(context: Context, placement: Placement): void {
   const { out } = context
   if (out.json) return out.printJson(placement)
   out.print(`${headline(placement)}\n\n`)

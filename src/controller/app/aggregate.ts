@@ -49,10 +49,32 @@ async function shown(tx: Tx, id: string): Promise<Aggregate> {
   return found
 }
 
-async function lock(tx: Tx, caller: Caller, id: string): Promise<void> {
+async function lock(tx: Tx, caller: Caller, id: string): Promise<Metadata> {
   const row = await aggregate.lock(tx, id)
   if (!row) throw notFound('aggregate', id)
   checkVersion(caller, row.version)
+  return row.metadata
+}
+
+type Metadata = Aggregate['metadata']
+
+/**
+ * Keys by which the scheduler goes: scheduler/filters/aggregate-projects.ts, aggregate-exclusive.ts. What an aggregate has since before they
+ * were looked at it keeps, as it counts.
+ */
+function checkMetadata({ projects, exclusive }: Metadata = {}, known: Metadata = {}): void {
+  if (projects !== undefined && projects !== known.projects) {
+    throw new CloudError(
+      'invalid',
+      "An aggregate's metadata has no key 'projects'. Which projects its hosts are kept for is said by project_ids, once for each: croft aggregate create (or update) … --project NAME.",
+    )
+  }
+  if (exclusive !== undefined && exclusive !== 'true' && exclusive !== 'false' && exclusive !== known.exclusive) {
+    throw new CloudError(
+      'invalid',
+      `The key 'exclusive' of an aggregate's metadata is 'true' or 'false', and not '${exclusive}': with true its hosts take only what asks for something else in its metadata.`,
+    )
+  }
 }
 
 export function createAggregate(
@@ -61,6 +83,7 @@ export function createAggregate(
   asked: BodyOf<typeof aggregateRoutes.create>,
 ): Promise<Aggregate> {
   const id = makeId<AggregateId>(cloud)
+  checkMetadata(asked.metadata)
   return change(cloud, caller, async tx => {
     await onConstraint(aggregate.insert(tx, { ...asked, id }), wrong(asked))
     await record(tx, caller, 'created', id)
@@ -75,7 +98,7 @@ export function updateAggregate(
   asked: BodyOf<typeof aggregateRoutes.update>,
 ): Promise<Aggregate> {
   return change(cloud, caller, async tx => {
-    await lock(tx, caller, id)
+    checkMetadata(asked.metadata, await lock(tx, caller, id))
     await onConstraint(aggregate.update(tx, id, asked), wrong(asked))
     await record(tx, caller, 'changed', id, await aggregate.hostIds(tx, id))
     return await shown(tx, id)

@@ -1,7 +1,13 @@
 /** Admission control: what a cluster must keep free for hosts that may be lost, for who places, and for who looks. */
 import type { ClusterReserve } from '../../api/cluster.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import { type ReserveHost, roomBeforeReserve, withoutPlace, worstHosts } from '../../model/ha-reserve.ts'
+import {
+  type ReserveHost,
+  reserveObstacle,
+  roomBeforeReserve,
+  withoutPlace,
+  worstHosts,
+} from '../../model/ha-reserve.ts'
 import type { Cloud } from '../cloud.ts'
 import type { ClusterRoom, HostSnapshot } from '../scheduler/snapshot.ts'
 import { cluster } from '../store/cluster.ts'
@@ -137,8 +143,11 @@ export async function clusterReserve(cloud: Cloud, id: string): Promise<ClusterR
       ha_instances: sum(of => of.count),
       ha_vcpus: sum(of => of.vcpus),
       ha_memory_mib: sum(of => of.memory_mib),
-      room_vcpus: room.vcpus,
-      room_memory_mib: room.memory_mib,
+      room_vcpus: Math.max(0, room.vcpus),
+      room_memory_mib: Math.max(0, room.memory_mib),
+      lacking_vcpus: Math.max(0, -room.vcpus),
+      lacking_memory_mib: Math.max(0, -room.memory_mib),
+      obstacle: reserveObstacle(hosts.length, found.ha_failures_tolerated, room),
       worst_hosts: all.filter(host => worst.includes(host.id)).map(({ id, name }) => ({ id, name })),
       without_place: withoutPlace(hosts, instances, new Set(worst))
         .slice(0, 100)

@@ -3,6 +3,7 @@ import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { isLoopback, isOfMachine } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { Cloud } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
 import { channels, type Tx } from '../store/database.ts'
@@ -56,6 +57,7 @@ export function updateHost(
         new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`),
     })
     if (asked.reserved_memory_mib !== undefined || asked.reserved_vcpus !== undefined) {
+      mustHave(await host.find(tx, id), asked)
       await cloud.settings.learn(tx, [id])
       await applyLimits(tx, { host_id: id }, cloud.settings.at('host.reserved_memory_mib', { host_id: id }))
     }
@@ -70,6 +72,16 @@ export function updateHost(
     await roomCame(tx)
     return found
   })
+}
+
+/** What is kept back of a host it must have, where it has said what it has. */
+function mustHave(found: Host | null, { reserved_memory_mib, reserved_vcpus }: BodyOf<typeof hostRoutes.update>): void {
+  const { cpus, memory_mib } = (found?.facts ?? {}) as Partial<HostFacts>
+  const refuse = (has: string, asked: string) =>
+    new CloudError('invalid', `The host ${found?.name} has ${has}, so ${asked} cannot be kept back of that.`)
+  if (memory_mib !== undefined && (reserved_memory_mib ?? 0) > memory_mib)
+    throw refuse(`${memory_mib} MiB of memory`, `${reserved_memory_mib} MiB`)
+  if (cpus !== undefined && (reserved_vcpus ?? 0) > cpus) throw refuse(`${cpus} CPU threads`, `${reserved_vcpus}`)
 }
 
 /**

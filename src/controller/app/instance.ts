@@ -1,6 +1,6 @@
 /** What users do with instances: each is a short transaction that writes what is wanted. Hosts do the rest. */
 import type { Instance, instanceRoutes } from '../../api/instance.ts'
-import type { Placement } from '../../api/placement.ts'
+import type { InstancePlacement } from '../../api/placement.ts'
 import type { BodyOf, QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { instancePermissions } from '../../model/permissions.ts'
@@ -38,11 +38,13 @@ export function instancesById(cloud: Cloud, ids: readonly string[]): Promise<Ins
   return instance.byIds(cloud.database.db, ids)
 }
 
-export async function explainInstance(cloud: Cloud, caller: Caller, id: string): Promise<Placement> {
+export async function explainInstance(cloud: Cloud, caller: Caller, id: string): Promise<InstancePlacement> {
   await getInstance(cloud, caller, id)
-  const found = await placement.ofInstance(cloud.database.db, id)
+  const { db } = cloud.database
+  const found = await placement.ofInstance(db, id)
   if (!found) throw notFound('placement of instance', id)
-  return asTold(caller, found)
+  const refused = await placement.refusedSince(db, id, found.id)
+  return { ...asTold(caller, found), refused_since: refused && asTold(caller, refused) }
 }
 
 /** That the caller may do it at all was seen at the door (permit, in http/server.ts); here, whether with this one. */

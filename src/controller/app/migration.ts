@@ -237,20 +237,16 @@ async function seenFlags(tx: Tx, row: LockedInstance, kind: 'live' | 'cold'): Pr
   return kind === 'live' && guestsSeeTheHost.has(row.cpu_model) ? await migrationContent.cpuFlags(tx, row.host_id) : []
 }
 
-/** Where it is, where it shall not go, and where something of it is still to be cleared: each with why, to follow the host's name. */
+/** Where it shall not go, and where something of it is still to be cleared: each with why, to follow the host's name. */
 async function excluded(
   tx: Tx,
   row: LockedInstance,
   not_host_ids: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  return new Map([
-    ...not_host_ids.map((id): [string, string] => [id, 'has failed to take it before']),
-    ...(await migration.uncleared(tx, row.id)).map((id): [string, string] => [
-      id,
-      'still has something of it to clear',
-    ]),
-    [row.host_id, 'is where it is now'],
-  ])
+  const why = new Map(not_host_ids.map(id => [id, 'has failed to take it before']))
+  for (const id of await migration.uncleared(tx, row.id)) why.set(id, 'still has something of it to clear')
+  why.delete(row.host_id)
+  return why
 }
 
 /** CPU models that are made of the host's own CPU. */

@@ -70,7 +70,7 @@ export function refused(cloud: Cloud, wanting: Wanting, decisions: readonly Deci
 const reasons_max = 3
 
 export function noRoom(
-  { caller, asked, count }: Pick<Wanting, 'caller' | 'asked' | 'count'>,
+  { caller, instance_id, asked, count }: Omit<Wanting, 'project_id'>,
   decisions: readonly Decision[],
 ): { sentence: string; detail: ErrorDetail } {
   const last = decisions.at(-1) ?? { hosts: [], refusals: {} }
@@ -88,7 +88,10 @@ export function noRoom(
   const told =
     why.length > 0 ? ` (${[...why, ...more].join('; ')})` : ' (there is no host yet: join one with croft host invite)'
   return {
-    sentence: `${most}${told}. ${whatHelps(reasons.map(one => one.filter))}`,
+    sentence: `${most}${told}. ${whatHelps(
+      reasons.map(one => one.filter),
+      instance_id !== null,
+    )}`,
     detail: { refusals: last.refusals, fitted },
   }
 }

@@ -4,7 +4,7 @@
  *
  * For new instances: `planPlaces` decides and locks nothing but a group, `claimPlaces` claims what was decided, or decides anew
  * where it no longer fits; `tryPlacing` only looks. For one that there is already and that is to go elsewhere (a move, a restart after
- * its host was lost): `placeExisting(cloud, tx, instance, { exclude: new Map([[host_id, 'is the host that it leaves']]), disk_gib })`
+ * its host was lost): `placeExisting(cloud, tx, instance, { exclude: new Map([[host_id, 'has refused it']]), disk_gib })`
  * claims on the new host and keeps the explanation; `tryPlacingExisting` only looks. Both honour its group and all that it was made with.
  */
 import { CloudError } from '../../model/errors.ts'
@@ -92,7 +92,7 @@ export async function tryPlacing(
 ): Promise<Plan & { refused: CloudError | null }> {
   const plan = await decide(cloud, tx, await lookAround(cloud, tx, wish, { hold: false }), count)
   if (plan.placed.length === count) return { ...plan, refused: null }
-  const { sentence, detail } = noRoom({ caller, asked: wish, count }, plan.decisions)
+  const { sentence, detail } = noRoom({ caller, instance_id: null, asked: wish, count }, plan.decisions)
   return { ...plan, refused: new CloudError('no_capacity', sentence, detail) }
 }
 
@@ -178,6 +178,8 @@ function claimsFor({ placed, asked }: Plan): Claim[] {
 export interface ExistingInstance {
   id: string
   project_id: string
+  /** Where it is, and does not go. */
+  host_id: string
   zone_id: string
   vcpus: number
   memory_mib: number
@@ -185,7 +187,7 @@ export interface ExistingInstance {
 }
 
 export interface Elsewhere {
-  /** Hosts that it shall not go to, each with why, as words that follow its name: 'is the host that it leaves'. */
+  /** Hosts beside its own that it shall not go to, each with why, as words that follow its name: 'has refused it'. */
   exclude: ReadonlyMap<string, string>
   /** Hosts that take it only later, each with why not now. When nothing else is in the way of one, that is told by the filter `busy`. */
   busy?: ReadonlyMap<string, string> | undefined
@@ -279,7 +281,12 @@ async function askedOf(
     cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
     ...(pool_id !== undefined && { pool_id }),
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
-    around: { excluded: exclude, ...(busy && { busy }), ...(disks_pool_id && { disks_pool_id }) },
+    around: {
+      own_host_id: instance.host_id,
+      excluded: exclude,
+      ...(busy && { busy }),
+      ...(disks_pool_id && { disks_pool_id }),
+    },
   }
   return await lookAround(cloud, tx, asked, { hold, moving: instance.id, leaves, uses_reserve })
 }

@@ -90,6 +90,8 @@ export interface Around {
   readonly group_hosts?: ReadonlyMap<string, number>
   readonly different_hosts?: ReadonlySet<string>
   readonly same_hosts?: ReadonlySet<string>
+  /** Where it is, of one that is to go elsewhere. */
+  readonly own_host_id?: string
   /** Hosts that are out of the question, each with why, as words that follow its name. */
   readonly excluded?: ReadonlyMap<string, string>
   /** Hosts that could take it later, each with why not now, as such words. */

@@ -36,9 +36,10 @@ async function find(db: Db, id: string): Promise<Aggregate | null> {
   return row ? toAggregate(row) : null
 }
 
-async function lock(tx: Tx, id: string): Promise<{ version: number } | null> {
-  const row = await tx.selectFrom('aggregate').select('version').where('id', '=', id).forUpdate().executeTakeFirst()
-  return row ?? null
+async function lock(tx: Tx, id: string): Promise<Pick<Aggregate, 'version' | 'metadata'> | null> {
+  const query = tx.selectFrom('aggregate').select(['version', 'metadata']).where('id', '=', id)
+  const row = await query.forUpdate().executeTakeFirst()
+  return row ? { ...row, metadata: row.metadata as Aggregate['metadata'] } : null
 }
 
 export interface AggregateChange {

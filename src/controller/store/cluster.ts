@@ -1,6 +1,7 @@
 /** Clusters in the database, with what their hosts have together. */
 import { sql } from 'kysely'
 import type { Cluster, ClusterCapacity } from '../../api/cluster.ts'
+import { tooManyTolerated } from '../../model/ha-reserve.ts'
 import type { Db, Tx } from './database.ts'
 import { promised } from './host-claim.ts'
 import { keyset, type Page, type PageAsked, readPage } from './page.ts'
@@ -36,6 +37,7 @@ function toCluster({ cpu_baseline_version: _, capacity, ...row }: ClusterRow): C
   return {
     ...row,
     ...capacity,
+    warning: tooManyTolerated(capacity.hosts, row.ha_failures_tolerated),
     cpu_baseline: row.cpu_baseline as Cluster['cpu_baseline'],
     cpu_baseline_at: row.cpu_baseline_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),

@@ -26,9 +26,9 @@ const disagreements = sql<Host['disagreements']>`(
     ) order by d.instance_id), '[]')
   from held_instance d left join instance i on i.id = d.instance_id where d.host_id = h.id)`.as('disagreements')
 
-/** In hundredths of a percent. No index can carry it, for a claim is another table's: an order by it looks at all hosts, which are few. */
+/** In hundredths of a percent; what has nothing to give is full, once it is known what it has. No index can carry it, for a claim is another table's: an order by it looks at all hosts, which are few. */
 const share = (used: RawBuilder<unknown>, limit: RawBuilder<unknown>) =>
-  sql`case when ${limit} > 0 then 10000 * (${used})::bigint / ${limit} else 0 end`
+  sql`case when ${limit} > 0 then 10000 * (${used})::bigint / ${limit} when ${used} > 0 or h.facts is not null then 10000 else 0 end`
 const fullness = sql<number>`greatest(${share(promised.vcpus, sql`h.vcpus_limit`)},
   ${share(promised.memory_mib, sql`h.memory_limit_mib`)},
   ${share(sql`coalesce(p.claimed_gib, k.disk_gib)`, sql`coalesce(p.total_gib, h.disk_limit_gib)`)})`

@@ -6,14 +6,16 @@
  */
 import { type JoinBuilder, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
-import { haObstacle } from '../../model/availability.ts'
+import { haObstacle, whyUnknown } from '../../model/availability.ts'
 import type { Hardware } from '../../model/hardware.ts'
+import type { FencingMethod } from '../../model/host-state.ts'
 import { type InstanceMove, type InstanceState, instanceMoves, instanceState, mayMove } from '../../model/instance.ts'
 import type { WatchdogFired } from '../../protocol/messages.ts'
 import type { Db } from './database.ts'
 import { percentOf } from '../../model/migration.ts'
 import type { MigrationProgress } from '../../protocol/migration.ts'
 import { heldReason } from './held.ts'
+import { fencedBy, haFacts, haSituation } from './instance-situation.ts'
 import { isShownThere } from './host-link.ts'
 import type { InstanceTable, Schema } from './schema.ts'
 import type { MigrationTable } from './schema-moving.ts'
@@ -142,7 +144,7 @@ function toInstance(row: FullRow): Instance {
       : state === 'error'
         ? (row.failure ?? 'The guest crashed and did not come back by itself.')
         : state === 'unknown'
-          ? `The host ${row.host} does not answer. The instance may well be running; it is shown again when the host is back.`
+          ? whyUnknown(row, haSituation(row))
           : null,
     step: busy ? (progress?.step ?? null) : null,
     percent: busy ? (progress?.percent ?? null) : null,
@@ -174,7 +176,7 @@ function toInstance(row: FullRow): Instance {
     config_drive: row.config_drive,
     availability: row.availability,
     ha_priority: row.ha_priority,
-    ha_obstacle: obstacleOf(row),
+    ha_obstacle: haObstacle(haSituation(row)),
     on_crash: row.on_crash,
     watchdog_action: row.watchdog_action as Instance['watchdog_action'],
     crashes: row.crashes as Instance['crashes'],
@@ -195,25 +197,6 @@ function toInstance(row: FullRow): Instance {
   }
 }
 
-function obstacleOf(row: FullRow): string | null {
-  const facts = row.ha_facts?.split(' ') ?? []
-  return haObstacle({
-    availability: row.availability,
-    wanted_power: row.wanted_power,
-    deleted: row.deleted_at !== null,
-    held: row.held_generation !== null,
-    guard_from: row.guard_from,
-    guarded_version: row.guarded_version,
-    // As the state has it: what is kept of an instance is kept as long as that is.
-    host_answers: row.answers,
-    keeps_leases: facts.includes('keeps_leases'),
-    pool_shared: facts.includes('pool_shared'),
-    perhaps_elsewhere: facts.includes('perhaps_elsewhere'),
-    storm: facts.includes('storm'),
-    no_room: facts.includes('no_room'),
-  })
-}
-
 function shownWatchdog(said: unknown): Instance['watchdog'] {
   const fired = said as WatchdogFired | null
   if (!fired) return null
@@ -231,19 +214,6 @@ function migrationOf(row: FullRow): Instance['migration'] {
  * Which versions of rows an instance is shown from. A row's xmin is the transaction that wrote it (PostgreSQL manual, 5.6):
  * every change gives it another. A host's row changes all the time, but its name never does.
  */
-/**
- * What bears on its restart elsewhere and is in no row of its own: read of highly available ones alone, as words in a fixed order.
- * `pool_shared`, `keeps_leases`, `perhaps_elsewhere`, `storm`, `no_room`: see HaSituation.
- */
-const haFacts = sql<string | null>`case when i.availability = 'high' then concat_ws(' ',
-  case when h.keeps_leases then 'keeps_leases' end,
-  case when exists (select from host x where x.pool_id = h.pool_id and x.id <> h.id and x.removed_at is null) then 'pool_shared' end,
-  case when exists (select from migration d where d.instance_id = i.id and d.phase = 'discarding' and d.kind = 'live'
-    and d.source_host_id = i.host_id and d.sending_at is not null) then 'perhaps_elsewhere' end,
-  case when exists (select from zone_storm q where q.zone_id = i.zone_id and q.overridden_at is null) then 'storm' end,
-  case when exists (select from host_absence a join ha_restart r on r.instance_id = i.id
-    where a.host_id = i.host_id and r.outcome = 'no_room' and r.begun_at >= a.since) then 'no_room' end) end`
-
 const stamp = [
   sql<string>`i.xmin`.as('instance_xmin'),
   sql<string | null>`s.xmin`.as('observed_xmin'),
@@ -251,6 +221,7 @@ const stamp = [
   sql<string | null>`m.xmin`.as('migration_xmin'),
   isShownThere.as('answers'),
   haFacts.as('ha_facts'),
+  fencedBy.as('fenced_by'),
 ] as const
 
 interface Stamped {
@@ -261,6 +232,7 @@ interface Stamped {
   migration_xmin: string | null
   answers: boolean
   ha_facts: string | null
+  fenced_by: FencingMethod | null
 }
 
 /** The ids and stamps of instances, to be narrowed down. */
@@ -306,7 +278,8 @@ function sameStamp(one: Stamped, other: Stamped): boolean {
     one.zone_xmin === other.zone_xmin &&
     one.migration_xmin === other.migration_xmin &&
     one.answers === other.answers &&
-    one.ha_facts === other.ha_facts
+    one.ha_facts === other.ha_facts &&
+    one.fenced_by === other.fenced_by
   )
 }
 
@@ -328,8 +301,9 @@ async function readWhole(db: Db, ids: readonly string[]): Promise<Map<string, In
     rows.map(row => {
       // Shared by all who ask: nobody may change it.
       const shown = Object.freeze(toInstance(row))
-      const { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers, ha_facts } = row
-      kept.set(id, { stamp: { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers, ha_facts }, shown })
+      const { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers, ha_facts, fenced_by } = row
+      const stamp = { id, instance_xmin, observed_xmin, zone_xmin, migration_xmin, answers, ha_facts, fenced_by }
+      kept.set(id, { stamp, shown })
       return [row.id, shown]
     }),
   )

@@ -1,4 +1,5 @@
 /** Decisions of the scheduler, kept with what they placed; refused ones too, to be looked up for a while. */
+import { sql } from 'kysely'
 import type { Placement as Told } from '../../api/placement.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
@@ -51,14 +52,33 @@ function toPlacement(row: Awaited<ReturnType<ReturnType<typeof selectPlacements>
   }
 }
 
-/** The newest decision about an instance. */
+/**
+ * The decision that put an instance where it is. Not one for a host that it has not gone over to, nor a refusal: those only where there is
+ * nothing else, as of what was brought back otherwise (app/restored-place.ts).
+ */
 async function ofInstance(db: Db, instance_id: string): Promise<Placement | null> {
   const row = await selectPlacements(db)
     .where('instance_id', '=', instance_id)
+    .orderBy(
+      sql`coalesce(host_id = (select i.host_id from instance i where i.id = placement.instance_id), false)`,
+      'desc',
+    )
+    .orderBy(sql`host_id is not null`, 'desc')
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
   return row ? toPlacement(row) : null
+}
+
+/** The newest decision about an instance, if it is later than this one and found no host. */
+async function refusedSince(db: Db, instance_id: string, since: string): Promise<Placement | null> {
+  const row = await selectPlacements(db)
+    .where('instance_id', '=', instance_id)
+    .where('id', '>', since)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row && row.host_id === null ? toPlacement(row) : null
 }
 
 async function find(db: Db, id: string, project_id: string | null): Promise<Placement | null> {
@@ -68,10 +88,10 @@ async function find(db: Db, id: string, project_id: string | null): Promise<Plac
   return row ? toPlacement(row) : null
 }
 
-/** What was asked for the instance when it was placed last. */
+/** What was asked for the instance when it was placed where it is. */
 async function askedOf(db: Db, instance_id: string): Promise<PlacementAsked | null> {
   const found = await ofInstance(db, instance_id)
   return (found?.asked as PlacementAsked | undefined) ?? null
 }
 
-export const placement = { asRows, insert, ofInstance, askedOf, find }
+export const placement = { asRows, insert, ofInstance, refusedSince, askedOf, find }

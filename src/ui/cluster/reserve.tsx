@@ -15,8 +15,10 @@ export function ClusterReserve({ cluster }: { cluster: Cluster }) {
   const params = { cluster: cluster.id }
   const { data, error } = useRead(routes.cluster.reserve, { params }, { follows: ['cluster', 'host', 'instance'] })
   const n = cluster.ha_failures_tolerated
-  const short = data !== undefined && (data.room_memory_mib < 0 || data.room_vcpus < 0)
-  const pieces = data && !short && data.without_place.length > 0
+  const short = data !== undefined && (data.lacking_memory_mib > 0 || data.lacking_vcpus > 0)
+  // It suffices, and there is nothing beside it; or so many are tolerated that no host would be left.
+  const full = data !== undefined && !short && data.obstacle !== null
+  const pieces = data && !short && !full && data.without_place.length > 0
   return (
     <Card>
       <CardTitle component="h2">{words('reserve')}</CardTitle>
@@ -28,10 +30,10 @@ export function ClusterReserve({ cluster }: { cluster: Cluster }) {
             <Alert
               isInline
               isPlain
-              variant={short ? 'danger' : pieces ? 'warning' : 'success'}
-              title={short ? words('reserve.short', { n }) : words('reserve.ok', { n })}
+              variant={short ? 'danger' : full || pieces ? 'warning' : 'success'}
+              title={short ? words('reserve.short', { n }) : full ? words('reserve.full') : words('reserve.ok', { n })}
             >
-              {short && words('reserve.short.why')}
+              {short && n < data.hosts ? words('reserve.short.why') : data.obstacle}
               {pieces && words('reserve.pieces', { names: data.without_place.map(one => one.name).join(', ') })}
             </Alert>
             <Facts

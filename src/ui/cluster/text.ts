@@ -23,6 +23,7 @@ export const words = catalogue({
     'reserve.short': 'Were {n, plural, one {a host} other {# hosts}} lost, not all would find room.',
     'reserve.short.why':
       'The highly available instances need more than what is free on the other hosts. Add a host, stop or move something, or tolerate fewer losses. Until then nothing more is placed here.',
+    'reserve.full': 'Nothing more fits beside what is kept free.',
     'reserve.pieces': 'The sum suffices, but these would find no single host with enough room: {names}.',
     'reserve.room': 'May still be promised',
     'reserve.instances': 'Highly available instances',
@@ -85,6 +86,7 @@ export const words = catalogue({
     'reserve.short': '{n, plural, one {Fiele ein Host} other {Fielen # Hosts}} aus, fänden nicht alle Platz.',
     'reserve.short.why':
       'Die hochverfügbaren Instanzen brauchen mehr, als auf den anderen Hosts frei ist. Fügen Sie einen Host hinzu, halten Sie etwas an oder verschieben Sie es, oder lassen Sie weniger Ausfälle zu. Bis dahin wird hier nichts mehr untergebracht.',
+    'reserve.full': 'Neben dem, was frei gehalten wird, passt nichts mehr.',
     'reserve.pieces': 'Die Summe genügt, doch diese fänden keinen einzelnen Host mit genug Platz: {names}.',
     'reserve.room': 'Noch zuzusagen',
     'reserve.instances': 'Hochverfügbare Instanzen',

@@ -29,6 +29,15 @@ export default function InstancePlacement({ item }: { item: Instance }) {
         <Time at={data.created_at} /> · {words('placement.about')}
       </p>
       <Decision placement={data} />
+      {data.refused_since && (
+        <section className="croft-stack">
+          <h2>{words('placement.refused_since')}</h2>
+          <p>
+            <Time at={data.refused_since.created_at} /> · {words('placement.refused_about')}
+          </p>
+          <Decision placement={data.refused_since} />
+        </section>
+      )}
     </div>
   )
 }

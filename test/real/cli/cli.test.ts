@@ -106,21 +106,8 @@ describe('cli/cli', () => {
   test('a batch is one command; lists follow all pages unless limited; explain tells of hosts', async () => {
     const user_data = path.join(home.folder, 'user-data')
     await writeFile(user_data, '#!/bin/sh\necho hello\n')
-    const words = [
-      '--image',
-      'tiny',
-      '--flavor',
-      'nano',
-      '--network',
-      'red',
-      '--count',
-      '3',
-      '--user-data',
-      user_data,
-      '--wait',
-      '--json',
-    ]
-    const made = JSON.parse(await ok('instance', 'create', 'many', ...words)) as {
+    const words = ['--image', 'tiny', '--flavor', 'nano', '--network', 'red', '--count', '3', '--wait', '--json']
+    const made = JSON.parse(await ok('instance', 'create', 'many', ...words, '--user-data', user_data)) as {
       items: Thing[]
       operation: { state: string }
     }
@@ -144,6 +131,11 @@ describe('cli/cli', () => {
     assert.match(explained, /^h1 +chosen +[\d.]+ +[\d.]+/m)
     assert.match(explained, /Asked for:\n[\s\S]*memory_mib +128 MiB/)
     assert.doesNotMatch(explained, /[{}"]/)
+    const nowhere = await home.run('instance', 'migrate', 'many-1')
+    assert.match(nowhere.stderr, /where it is now: 1 host, h1 has it now\)\. Add a host to its zone\./)
+    const both = await ok('instance', 'explain', 'many-1')
+    assert.ok(both.startsWith(explained), both)
+    assert.match(both, /^Refused since, at \S+:\nNo host could take it\.$/m)
     const { body: ada } = await cloud.request('POST', '/v1/users', { body: { name: 'ada' } })
     const { project_id } = cloud
     const grant = { user_id: ada.id, role: 'member', scope: 'project', project_id }

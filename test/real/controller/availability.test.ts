@@ -135,6 +135,7 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     })
     assert.ok(performance.now() - began < 25_000)
     assert.equal(await service.power(), 'off')
+    assert.match((await instance(plain)).reason ?? '', /power was seen to be off: .* It is started again with the host/)
     const lost = await shown(first())
     assert.equal(lost.availability, 'fenced')
     assert.equal(lost.absence?.fenced_by, 'redfish')

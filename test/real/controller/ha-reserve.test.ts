@@ -100,6 +100,22 @@ describe('controller/ha-reserve', () => {
     await tolerate(0)
   })
 
+  test('more losses tolerated than there are hosts: why nothing fits is said, and no room is less than none', async () => {
+    await one({ availability: 'high' })
+    assert.equal((await reserve()).obstacle, null)
+    const set = await cloud.request('PATCH', `/v1/clusters/${cluster}`, { body: { ha_failures_tolerated: 50 } })
+    assert.equal(set.status, 200, JSON.stringify(set.body))
+    const why = /the loss of 50 hosts, and it has 2: none would be left.*Have it tolerate 1 at most/
+    assert.match(String(set.body.warning), why)
+    const { room_vcpus, room_memory_mib, lacking_vcpus, lacking_memory_mib, obstacle } = await reserve()
+    assert.deepEqual([room_vcpus, room_memory_mib], [0, 0])
+    assert.ok(lacking_vcpus > 0 && lacking_memory_mib > 0)
+    assert.match(obstacle ?? '', why)
+    isKept(await create({}))
+    const back = await cloud.request('PATCH', `/v1/clusters/${cluster}`, { body: { ha_failures_tolerated: 0 } })
+    assert.deepEqual([back.status, back.body.warning], [200, null])
+  })
+
   test('while it grows it runs, and a reboot asked for meanwhile is shown as one', async () => {
     const it = await one({})
     const state = async () => (await cloud.call(instanceRoutes.get, { params: { instance: it.id } })).state

@@ -85,7 +85,9 @@ describe('controller/host-list', () => {
               [one.memory_claimed_mib, one.memory_limit_mib],
               [one.disk_claimed_gib, one.disk_limit_gib],
             ] as const
-          ).map(([claimed, limit]) => (limit > 0 ? Math.floor((10_000 * claimed) / limit) / 100 : 0)),
+          ).map(([claimed, limit]) =>
+            limit > 0 ? Math.floor((10_000 * claimed) / limit) / 100 : claimed > 0 ? 100 : 0,
+          ),
         )
       for (const sort of ['-fullness_percent', 'fullness_percent']) {
         const found: Host[] = []

@@ -167,15 +167,19 @@ describe('controller/instance-group', () => {
       .selectAll()
       .where('id', '=', moving.id)
       .executeTakeFirstOrThrow()
-    const exclude = new Map([[moving.host_id, 'is the host that it leaves']])
+    const exclude = new Map<string, string>()
     const seen = await tryPlacingExisting(cloud.cloud, database.db as never, row, { exclude, disk_gib: 0 })
     assert.equal(seen.host_id, free?.id)
     const placed = await database.transaction(tx => placeExisting(cloud.cloud, tx, row, { exclude, disk_gib: 0 }))
     assert.equal(placed.host_id, free?.id)
-    const why = await cloud.request('GET', `/v1/instances/${moving.id}/placement`)
+    const newest = database.db.selectFrom('placement').select('id').where('instance_id', '=', moving.id)
+    const { id } = await newest.orderBy('id', 'desc').limit(1).executeTakeFirstOrThrow()
+    const why = await cloud.request('GET', `/v1/placements/${id}`)
     assert.equal(why.body.host_id, free?.id)
-    assert.deepEqual(why.body.refusals, { excluded: 1, anti_affinity: 2 })
-    const nowhere = new Map([...exclude, [String(free?.id), 'is out of the question']])
+    assert.deepEqual(why.body.refusals, { own_host: 1, anti_affinity: 2 })
+    const where = await cloud.request('GET', `/v1/instances/${moving.id}/placement`)
+    assert.equal(where.body.host_id, moving.host_id, 'it has not gone over')
+    const nowhere = new Map([[String(free?.id), 'is out of the question']])
     await assert.rejects(
       database.transaction(tx => placeExisting(cloud.cloud, tx, row, { exclude: nowhere, disk_gib: 0 })),
       (error: Error) => error instanceof NoCapacity && /is out of the question/.test(error.message),

@@ -1,9 +1,13 @@
 /** Lists keep what they showed; whatever changes of an instance is seen by the next reading, in lists and alone. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sql } from 'kysely'
+import type { Instance } from '../../../src/api/instance.ts'
 import { instance } from '../../../src/controller/store/instance.ts'
 import { networkCloud } from '../../support/network-api.ts'
-import { addHost, addImage } from '../../support/obedient-host.ts'
+import { testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
+import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
 
 /** An instance on a routed network with an outside, and ways to look at it. */
 async function shownCloud() {
@@ -44,6 +48,10 @@ test('what a list showed is shown again only while it is so', async () => {
     'power on': () => cloud.ask('POST', `instances/${id}/start`, 202, {}, wait),
     'the zone’s name': () => cloud.ask('PATCH', `zones/${zones[0].id}`, 200, { name: 'elsewhere' }, admin),
     'a host that is gone': () => host.disconnect(),
+    'a host that is surely off': () =>
+      sql`update host_absence set fenced_at = croft_now(), fenced_by = 'person' where host_id = ${host.id}::uuid`.execute(
+        cloud.cloud.database.db,
+      ),
     'a host that is back': () => host.connect(),
   }
   let before = await listed()
@@ -69,4 +77,47 @@ test('a transaction that was taken back is shown nowhere', async () => {
   })
   await assert.rejects(taken_back, /taken back/)
   assert.deepEqual(await there.listed(), before)
+})
+
+test('with no other host that takes it, a highly available instance says so before its own is lost', async t => {
+  const cloud = await testCloud()
+  t.after(() => cloud.close())
+  const pool_id = '11111111-2222-4333-8444-555555555557'
+  const [h1, h2] = [await addHost(cloud, 'h1', {}, { pool_id }), await addHost(cloud, 'h2', {}, { pool_id })]
+  const { id: flavor_id } = (await cloud.request('GET', '/v1/flavors?name=tiny')).body.items?.[0] as { id: string }
+  const networks = [{ network_id: await addNetwork(cloud) }]
+  const wish = { name: 'one', flavor_id, image_id: await addImage(cloud), networks, host_id: h1.id }
+  const body = { ...wish, availability: 'high' }
+  assert.equal((await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=20' } })).status, 202)
+  const obstacle = async () =>
+    ((await cloud.request('GET', '/v1/instances')).body.items?.[0] as Instance | undefined)?.ha_obstacle
+  await eventually(async () => assert.equal(await obstacle(), null))
+
+  const { body: far } = await cloud.request('POST', '/v1/zones', { body: { name: 'far' } })
+  const { body: there } = await cloud.request('POST', '/v1/clusters', { body: { name: 'there', zone_id: far.id } })
+  const { items: clusters } = (await cloud.request('GET', '/v1/clusters?name=default')).body
+  const { db } = cloud.cloud.database
+  const update = (body: Record<string, unknown>) => cloud.request('PATCH', `/v1/hosts/${h2.id}`, { body })
+  const goTo = (cluster_id: unknown) =>
+    db
+      .updateTable('host')
+      .set({ cluster_id: String(cluster_id) })
+      .where('id', '=', h2.id)
+      .execute()
+  const maintenance = `/v1/hosts/${h2.id}/maintenance`
+  const ways: Record<string, [() => Promise<unknown>, () => Promise<unknown>]> = {
+    'takes nothing new': [() => update({ schedulable: false }), () => update({ schedulable: true })],
+    'is in another zone': [() => goTo(there.id), () => goTo(clusters?.[0]?.id)],
+    'is in maintenance': [
+      () => cloud.request('POST', maintenance, { body: {} }),
+      () => cloud.request('DELETE', maintenance),
+    ],
+    'does not answer': [() => h2.disconnect(), () => h2.connect()],
+  }
+  for (const [what, [away, back]] of Object.entries(ways)) {
+    await away()
+    assert.match((await obstacle()) ?? '', /^No other host could take it/, what)
+    await back()
+    assert.equal(await obstacle(), null, `no longer so: it ${what}`)
+  }
 })

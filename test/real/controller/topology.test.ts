@@ -110,7 +110,16 @@ describe('controller/topology', () => {
     }
     // 8 CPUs three times over, 9216 MiB one and a half times.
     assert.deepEqual(await limits({ reserved_memory_mib: 5120, reserved_vcpus: 2 }), [18, 6144])
-    assert.deepEqual(await limits({ reserved_memory_mib: 100_000, reserved_vcpus: 100 }), [0, 0])
+    for (const [body, why] of [
+      [{ reserved_memory_mib: 9217 }, /has 9216 MiB of memory, so 9217 MiB cannot be kept back/],
+      [{ reserved_vcpus: 9 }, /has 8 CPU threads, so 9 cannot be kept back/],
+    ] as const) {
+      const { body: refused } = await cloud.request('PATCH', path, { body })
+      assert.equal(refused.code, 'invalid')
+      assert.match(String(refused.detail), why)
+    }
+    assert.deepEqual(await limits({ reserved_memory_mib: 9216, reserved_vcpus: 8 }), [0, 0])
+    assert.equal((await cloud.request('GET', path)).body.fullness_percent, 100, 'it has nothing to give')
     const { cluster_id } = (await cloud.request('PATCH', path, { body: { reserved_vcpus: null } })).body
     const change = { memory_overcommit: 1 }
     await cloud.request('PATCH', `/v1/clusters/${String(cluster_id)}`, { body: change })
@@ -160,11 +169,38 @@ describe('controller/topology', () => {
     assert.equal(late.status, 412)
     const strange = { project_ids: [crypto.randomUUID()] }
     assert.equal((await cloud.request('PATCH', path, { body: strange })).body.code, 'not_found')
+    await onlyWhatIsKnown(path)
     assert.equal((await put('remove-hosts', [host_id])).body.hosts, 0)
     await put('add-hosts', [host_id])
     assert.equal((await cloud.request('DELETE', path)).status, 204)
     assert.deepEqual((await cloud.request('GET', `/v1/hosts/${host_id}`)).body.aggregates, [])
   })
+
+  /** Of the keys by which placement goes; those of a row from before count on, and may be sent again. */
+  async function onlyWhatIsKnown(path: string): Promise<void> {
+    const refusals = [
+      [{ projects: 'web' }, /no key 'projects'.*--project/],
+      [{ exclusive: 'yes' }, /'true' or 'false', and not 'yes'/],
+    ] as const
+    for (const [metadata, why] of refusals) {
+      const create = { path: '/v1/aggregates', method: 'POST', body: { name: 'kept', metadata } }
+      for (const asked of [create, { path, method: 'PATCH', body: { metadata } }]) {
+        const { body } = await cloud.request(asked.method, asked.path, { body: asked.body })
+        assert.equal(body.code, 'invalid', JSON.stringify(asked))
+        assert.match(String(body.detail), why)
+      }
+    }
+    const before = { projects: cloud.project_id, exclusive: 'no' }
+    const { db } = cloud.cloud.database
+    const row = db.updateTable('aggregate').set({ metadata: JSON.stringify(before) })
+    await row.where('id', '=', path.split('/').at(-1) ?? '').execute()
+    const metadata = { ...before, disk: 'nvme' }
+    assert.deepEqual((await cloud.request('PATCH', path, { body: { metadata } })).body.metadata, metadata)
+    const other = { metadata: { ...metadata, projects: 'web' } }
+    assert.equal((await cloud.request('PATCH', path, { body: other })).body.code, 'invalid')
+    const known = { metadata: { exclusive: 'false' } }
+    assert.deepEqual((await cloud.request('PATCH', path, { body: known })).body.metadata, known.metadata)
+  }
 
   test('a host is renamed, to a name that no other has', async () => {
     const { items } = (await cloud.request('GET', '/v1/hosts?name=h1')).body

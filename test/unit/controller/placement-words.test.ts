@@ -20,5 +20,18 @@ test('a refusal says what helps for its reasons, and speaks of room only where r
     whatHelps(['asked_host', 'maintenance', 'zone']),
     'Name another host, or none; or wait until the maintenance is over.',
   )
+  assert.equal(whatHelps(['zone']), 'Name another zone, or none.')
   assert.match(whatHelps(['shared_pool']), /^Use a storage pool that several hosts share/)
+})
+
+test('what is to go elsewhere is told to choose nothing that it was made with, nor another zone', () => {
+  const told = Object.keys(filters).map(filter => whatHelps([filter], true))
+  for (const words of told)
+    assert.doesNotMatch(words, /another zone|flavor with|choose|start from|leave out|in no group/i)
+  assert.equal(whatHelps(['zone', 'own_host'], true), 'Add a host to its zone.')
+  assert.equal(whatHelps(['own_host'], true), 'Add a host to its zone.')
+  assert.equal(
+    whatHelps(['zone', 'memory', 'maintenance', 'own_host'], true),
+    'Free some room in its zone, or add a host there; or end a maintenance, or wait until it is over.',
+  )
 })

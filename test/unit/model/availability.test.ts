@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { haObstacle, type HaSituation } from '../../../src/model/availability.ts'
+import { haObstacle, type HaSituation, whyUnknown } from '../../../src/model/availability.ts'
 
 const good: HaSituation = {
   availability: 'high',
@@ -17,6 +17,7 @@ const good: HaSituation = {
   perhaps_elsewhere: false,
   storm: false,
   no_room: false,
+  alone: false,
 }
 
 test('nothing is in the way of what is guarded by its host, on disks that others reach', () => {
@@ -37,6 +38,7 @@ test('each obstacle has its sentence', () => {
   assert.equal(why({ storm: true }), '', 'its host is there')
   assert.match(why({ no_room: true, host_answers: false }), /No other host can take it.*croft ha-restart list/)
   assert.equal(why({ no_room: true }), '', 'its host is there')
+  assert.match(why({ alone: true }), /No other host could take it/)
 })
 
 test('what need not be restarted has none', () => {
@@ -50,6 +52,7 @@ test('what need not be restarted has none', () => {
     perhaps_elsewhere: fc.boolean(),
     storm: fc.boolean(),
     no_room: fc.boolean(),
+    alone: fc.boolean(),
   })
   fc.assert(
     fc.property(any, at => {
@@ -58,4 +61,21 @@ test('what need not be restarted has none', () => {
       assert.equal(haObstacle({ ...good, ...at, deleted: true }), null)
     }),
   )
+})
+
+test('of a host that was seen to be off nobody is told that the instance may run', () => {
+  const silent = { ...good, host_answers: false }
+  const why = (fenced_by: Parameters<typeof whyUnknown>[0]['fenced_by'], change: Partial<HaSituation> = {}) =>
+    whyUnknown({ host: 'h1', fenced_by }, { ...silent, ...change })
+  assert.match(why(null), /^The host h1 does not answer\. The instance may well be running/)
+  const plain = { availability: 'restart', guard_from: null } as const
+  assert.match(why('lease', plain), /may well be running/, 'nothing stops it')
+  assert.match(why('lease', { guarded_version: 2 }), /may well be running/, 'nothing stops it')
+  assert.match(why('lease'), /its lease is over: the instance was stopped by that. It is started on another host/)
+  assert.match(
+    why('ipmi', plain),
+    /seen to be off: the instance was stopped by that. It is started again with the host/,
+  )
+  assert.match(why('person', { ...plain, wanted_power: 'stopped' }), /vouched that it is off.*It is shown again when/)
+  assert.match(why('redfish', { alone: true }), /started again with the host, or on another as soon as/)
 })

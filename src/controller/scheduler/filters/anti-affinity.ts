@@ -4,6 +4,7 @@ import type { Filter } from '../filter.ts'
 export const antiAffinity: Filter = {
   fault: 'has one of its group already',
   remedy: 'add a host, or use a group with a soft policy',
+  remedy_elsewhere: 'add a host to its zone',
   applies: asked => asked.group?.policy === 'anti-affinity',
   refuses: (_, claims) => claims.members > 0,
   why: (_, __, asked) => `has one of the group ${asked.group?.name} already, which stays apart`,

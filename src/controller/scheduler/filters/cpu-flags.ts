@@ -11,6 +11,7 @@ function has(host: HostSnapshot, flag: string): boolean {
 export const cpuFlags: Filter = {
   fault: 'CPU flags are missing',
   remedy: 'choose a flavor and image that ask for fewer CPU flags',
+  remedy_elsewhere: 'add a host whose CPU has these flags',
   applies: asked => asked.cpu_flags.length > 0,
   refuses: (host, _, asked) => asked.cpu_flags.some(flag => !has(host, flag)),
   why: (host, _, asked) => `has a CPU that lacks ${asked.cpu_flags.filter(flag => !has(host, flag)).join(', ')}`,

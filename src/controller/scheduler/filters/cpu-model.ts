@@ -12,6 +12,7 @@ function modelOf({ hardware }: PlacementAsked): string | null {
 export const cpuModel: Filter = {
   fault: 'another CPU model',
   remedy: 'choose a flavor with another CPU model',
+  remedy_elsewhere: 'add a host with its CPU model',
   applies: asked => modelOf(asked) !== null,
   // One that does not say which it has is given the benefit of the doubt: libvirt refuses there.
   refuses: (host, _, asked) =>

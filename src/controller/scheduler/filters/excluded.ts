@@ -1,4 +1,4 @@
-/** Not hosts that who asks has ruled out: one that is to be left, one that has refused it before. */
+/** Not hosts that who asks has ruled out: one that was lost, one that has refused it before. */
 import type { Filter } from '../filter.ts'
 
 export const excluded: Filter = {

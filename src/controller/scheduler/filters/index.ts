@@ -22,6 +22,7 @@ import { excluded } from './excluded.ts'
 import { haReserve } from './ha-reserve.ts'
 import { hugePages } from './huge-pages.ts'
 import { numa } from './numa.ts'
+import { ownHost } from './own-host.ts'
 import { pci } from './pci.ts'
 import { labels } from './labels.ts'
 import { maintenance } from './maintenance.ts'
@@ -42,6 +43,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   shared_pool: sharedPool,
   zone,
   excluded,
+  own_host: ownHost,
   same_host: sameHost,
   different_host: differentHost,
   affinity,
@@ -81,12 +83,26 @@ export function inWords(filter: string): string {
 }
 
 const room = 'choose a smaller flavor, free some room, or add a host'
+const room_elsewhere = 'free some room in its zone, or add a host there'
 
-/** What to do, as a sentence: of the reasons that come first, two at most. Without any there is no host. */
-export function whatHelps(reasons: readonly string[]): string {
-  // Those that are left out on purpose, such as the one that it leaves, are no reason to do anything.
-  const telling = reasons.filter(filter => filter !== 'excluded')
-  const remedies = new Set(telling.map(filter => filters[filter]?.remedy ?? room))
-  const text = remedies.size === 0 ? room : [...remedies].slice(0, 2).join('; or ')
+/** They are left out on purpose, and so no reason to do anything. */
+const passed_over: ReadonlySet<string> = new Set(['own_host', 'excluded'])
+
+/**
+ * What to do, as a sentence: of the reasons that come first, two at most. Without any there is no host. `elsewhere`: for what there is
+ * already and is to go to another host.
+ */
+export function whatHelps(reasons: readonly string[], elsewhere = false): string {
+  const telling = reasons.filter(filter => !passed_over.has(filter))
+  // It stays in its zone: hosts of others are a reason only where there is no other one.
+  const near = telling.filter(filter => filter !== 'zone')
+  const remedies = new Set((elsewhere && near.length > 0 ? near : telling).map(filter => remedyOf(filter, elsewhere)))
+  if (remedies.size === 0) remedies.add(elsewhere ? 'add a host to its zone' : room)
+  const text = [...remedies].slice(0, 2).join('; or ')
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}
+
+function remedyOf(filter: string, elsewhere: boolean): string {
+  const { remedy, remedy_elsewhere } = filters[filter] ?? {}
+  return elsewhere ? (remedy_elsewhere ?? remedy ?? room_elsewhere) : (remedy ?? room)
 }

@@ -5,6 +5,7 @@ import type { Filter } from '../filter.ts'
 export const pci: Filter = {
   fault: 'too few PCI devices are free',
   remedy: 'choose a flavor with fewer devices, or free some',
+  remedy_elsewhere: 'free some devices there',
   applies: ({ hardware }) => (hardware?.pci.length ?? 0) > 0,
   refuses: (_, { hardware }, asked) => !hardware || pickDevices(hardware, asked.hardware?.pci ?? [], null) === null,
   why: (_, __, asked) => {

@@ -4,6 +4,7 @@ import type { Filter } from '../filter.ts'
 export const sameHost: Filter = {
   fault: 'not where the instances are that it shall be with',
   remedy: 'leave out --same-as',
+  remedy_elsewhere: 'move it with those that it shall be with',
   applies: asked => (asked.same_as?.length ?? 0) > 0,
   refuses(host, _, { around }) {
     const size = around?.same_hosts?.size ?? 0
