@@ -356,7 +356,10 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
     assert.equal((await hostOf(hostile.id)).pool_id, pool_id)
     await lying?.end()
     await db.updateTable('host').set({ pool_id: null }).where('id', '=', hostile.id).execute()
-    await db.updateTable('host_claim').set({ pool_id: null }).where('host_id', '=', hostile.id).execute()
+    // What it has of disk goes with it: it may be given back any moment.
+    await sql`with own as (select coalesce(sum(size_gib), 0)::bigint as gib from volume where host_id = ${hostile.id}::uuid),
+        left_pool as (update pool set claimed_gib = claimed_gib - own.gib from own where id = ${pool_id}::uuid)
+      update host_claim set pool_id = null, disk_gib = own.gib from own where host_id = ${hostile.id}::uuid`.execute(db)
   })
 
   test('it is asked about by the address that it was registered with, until an operator says otherwise', async () => {
