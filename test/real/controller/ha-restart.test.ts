@@ -261,7 +261,9 @@ describe('controller/ha-restart', { timeout: 300_000 }, () => {
     assert.equal(stays.outcome, null)
     assert.match(
       stays.failure ?? '',
-      new RegExp(`${stays.to_host} cannot And elsewhere: No host can take .*ruled out: 2 hosts.*where it is now: 1 host`),
+      new RegExp(
+        `${stays.to_host} cannot And elsewhere: No host can take .*ruled out: 2 hosts.*where it is now: 1 host`,
+      ),
     )
     assert.equal((await instance(id)).state, 'error')
     const on = others.find(host => host.id === stays.to_host_id)
