@@ -88,6 +88,26 @@ describe('agent/moves', () => {
     await logged(alpha, one, /HELLO\r\nbefore[^]*after[^]*HELLO[^]*booted$/)
   })
 
+  test('what a killed libvirtd left in QEMU of an earlier move keeps it from no further one', async () => {
+    const { alpha, beta } = hosts
+    const qmp = (command: object) =>
+      alpha.daemon.exec('virsh', ['qemu-monitor-command', `croft-${one.id}`, JSON.stringify(command)])
+    // As libvirt 9.0 names them, and adds them before each disk is copied.
+    const storage = { 'node-name': 'migration-vda-storage', driver: 'null-co' }
+    await qmp({ execute: 'blockdev-add', arguments: storage })
+    const format = { 'node-name': 'migration-vda-format', driver: 'raw', file: storage['node-name'] }
+    await qmp({ execute: 'blockdev-add', arguments: format })
+    const on: WantedInstance = { ...one, generation: 3 }
+    const drive = new Drive(on, alpha, beta, { copied_volumes: volumesOf(one), bandwidth_mib_s: 1 })
+    await Promise.race([
+      alpha.controller.report(one.id, each => (each.migration?.progress?.elapsed_ms ?? 0) > 0),
+      drive.ended.then(({ outcome, told }) => assert.fail(`it ${outcome}: ${told.reason}`)),
+    ])
+    drive.cancel()
+    assert.equal((await drive.ended).outcome, 'stayed')
+    assert.doesNotMatch(await qmp({ execute: 'query-named-block-nodes' }), /migration-vda/)
+  })
+
   test('cancelled on its way, it goes on where it was, and the other host is clean', async () => {
     const { alpha, beta } = hosts
     const on: WantedInstance = { ...one, generation: 3 }

@@ -15,6 +15,7 @@ import { firstDowntime } from './downtime.ts'
 import { mustBeMovable } from './fitness.ts'
 import { call_timeout_ms, handOver, must } from './hand-over.ts'
 import { qemuUser } from './libvirt-user.ts'
+import { clearLeftovers } from './leftovers.ts'
 import type { MoverOptions } from './mover.ts'
 import { sendFiles } from './send-files.ts'
 import { flagsOf, paramsOf, type Terms, text } from './terms.ts'
@@ -60,6 +61,7 @@ export function createSource(options: MoverOptions): Source {
       }
       const xml = await watch.domains.xml(domain, xmlFlag.migratable | xmlFlag.secure)
       mustBeMovable(xml, await watch.host.hypervisorVersion())
+      if (migration.copied_volumes.length > 0) await clearLeftovers(watch, instance.id, log)
       const sent = await arrivals.leaving(instance, new Set(migration.copied_volumes))
       const disks = sent.map(({ path: _path, ...disk }) => disk)
       const { started_at } = leaving
