@@ -387,8 +387,9 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
   test('an answer counts only from who was asked; a stream only from who was to dial', async () => {
     const { say } = await lie()
     const calls: string[] = []
-    victim.onCall = (_, call) => {
-      calls.push(call)
+    victim.onCall = (params, call) => {
+      // It may be asked whom it reaches at any time.
+      if (params.method === 'probe' && params.address === '192.0.2.1') calls.push(call)
       return { error: 'later' }
     }
     const hold = Promise.withResolvers<void>()
