@@ -73,7 +73,13 @@ describe('agent/lifecycle', () => {
   /** What the guest wrote, over a stream as a controller asks for it. */
   async function stream(kind: 'log' | 'console', id: string, follow = false): Promise<WebSocket> {
     const token = `t-${kind}-${controller.streams.size}`
-    const opened = new Promise<WebSocket>(resolve => controller.streams.set(token, resolve))
+    // What comes before anybody listens waits: the agent opens it before it answers.
+    const opened = new Promise<WebSocket>(resolve =>
+      controller.streams.set(token, socket => {
+        socket.pause()
+        resolve(socket)
+      }),
+    )
     const url = `wss://127.0.0.1:${controller.port}/streams/1`
     const answer = await controller.call({ method: 'stream', kind, instance_id: id, url, token, follow })
     assert.deepEqual(answer.result, {}, answer.error ?? 'no error given')
@@ -89,6 +95,7 @@ describe('agent/lifecycle', () => {
       if (fits(text)) resolve(text)
     })
     socket.on('close', () => reject(new Error(`closed after: ${JSON.stringify(text)}`)))
+    socket.resume()
     try {
       return await promise
     } finally {
