@@ -120,6 +120,15 @@ export class ObedientHost {
     void this.session?.receive(JSON.stringify({ type: 'report', report: this.report, whole: false, instances }))
   }
 
+  /** Says this of one; resolves when the controller has taken it. */
+  async tellAndWait(changes: Partial<InstanceReport>, id: string): Promise<void> {
+    const wanted = this.wanted.get(id)
+    if (!wanted) throw new Error(`${this.name} was told nothing of ${id}`)
+    this.report += 1
+    const instances = [{ ...this.reportOf(wanted), ...changes }]
+    await this.session?.receive(JSON.stringify({ type: 'report', report: this.report, whole: false, instances }))
+  }
+
   /** What it does of a move, and says of it; null when none is wanted. */
   private moved({ id, disks, migration }: WantedInstance): Partial<InstanceReport> | null {
     if (!migration) return null

@@ -75,7 +75,9 @@ export function applyReports(database: Database, sent: readonly SentReport[]): P
     await followMigrations(tx, saidOfMigrations(sent, outcomes), moving)
     const said = new Map<string, InstanceReport>()
     const rows = sent.flatMap(({ host_id, report, instances }, n) =>
-      outcomes[n] === 'applied' ? [...lastOfEach(instances)].map(one => ({ ...one, host_id, report })) : [],
+      outcomes[n] === 'applied'
+        ? [...lastOfEach(instances)].flatMap(one => (isBeforeItCame(one) ? [] : { ...one, host_id, report }))
+        : [],
     )
     const applied = await observed.apply(tx, rows)
     const hosts = new Map(applied.map(row => [row.id, row.host_id]))
@@ -143,6 +145,14 @@ function saidOfMigrations(sent: readonly SentReport[], outcomes: readonly Report
         }))
       : [],
   )
+}
+
+/**
+ * Said by a target that has not taken the guest over. When the source's word that it has gone is heard first, the instance is
+ * the target's already, and this would show it as off.
+ */
+function isBeforeItCame({ migration }: InstanceReport): boolean {
+  return migration?.phase === 'preparing' || migration?.phase === 'ready'
 }
 
 /** The host goes by something newer than what is known here of the instance. */

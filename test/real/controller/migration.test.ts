@@ -267,6 +267,26 @@ describe('controller/migration', () => {
     await assertClaims()
   })
 
+  test('what the target said before the guest came, and is heard after, says nothing of it', async () => {
+    const one = await create()
+    const source = hostOf(one.host_id)
+    source.sends = 'on-and-on'
+    const begun = await migrate(one.id)
+    const target = hostOf((await until(begun.id, 'sending')).target_host_id)
+    await eventually(() => assert.ok(source.sent.has(one.id)))
+    const ready = { power: 'stopped', applied_generation: -1 } as const
+    const word = { id: begun.id, phase: 'ready', reason: null } as const
+    target.silent = true
+    source.tellMigration(one.id, { phase: 'switched' })
+    await until(begun.id, 'ended')
+    await target.tellAndWait({ ...ready, migration: word }, one.id)
+    assert.equal((await get(one.id)).state, 'running')
+    target.silent = false
+    await target.tellAndWait({}, one.id)
+    assert.equal((await get(one.id)).state, 'running')
+    await assertClaims()
+  })
+
   test('the target fails while the source sends: only the source’s word decides', async () => {
     const one = await create()
     const source = hostOf(one.host_id)
