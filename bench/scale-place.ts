@@ -10,11 +10,10 @@ import pino from 'pino'
 import { factsOf } from '../sim/facts.ts'
 import type { Caller } from '../src/controller/app/caller.ts'
 import { claimPlaces, planPlaces } from '../src/controller/app/placement.ts'
-import { type Cloud, makeId } from '../src/controller/cloud.ts'
+import type { Cloud } from '../src/controller/cloud.ts'
 import { startController } from '../src/controller/controller.ts'
 import type { PlacementAsked } from '../src/controller/scheduler/snapshot.ts'
 import { openDatabase } from '../src/controller/store/database.ts'
-import { placement } from '../src/controller/store/placement.ts'
 import { startPostgres } from '../src/host/postgres.ts'
 import { realClock } from '../src/lib/clock.ts'
 import { spread, times } from './cloud/load.ts'
@@ -160,15 +159,6 @@ const caller: Caller = {
 async function place(cloud: Cloud, asked: PlacementAsked, count: number): Promise<void> {
   await cloud.database.transaction(async tx => {
     const plan = await planPlaces(cloud, tx, asked, count)
-    const placed = await claimPlaces(cloud, tx, caller, plan, count)
-    const rows = placed.map(({ decision }) => ({
-      id: makeId(cloud),
-      project_id: asked.project_id ?? '',
-      instance_id: null,
-      request_id: caller.request.id,
-      asked,
-      decision,
-    }))
-    await placement.insert(tx, rows)
+    await claimPlaces(cloud, tx, caller, plan, count, { keep: true })
   })
 }

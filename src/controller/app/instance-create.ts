@@ -104,7 +104,7 @@ function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[
     const placed = await onlyIf(
       tx,
       part => quota.charge(part, to, amounts),
-      (part, allowed) => claimPlaces(cloud, part, caller, plan, count, allowed),
+      (part, allowed) => claimPlaces(cloud, part, caller, plan, count, { allowed }),
     )
     const made = newInstances(cloud, requests[0] as Request, {
       names: names.flat(),

@@ -11,7 +11,17 @@ import type { SamplesFrame } from '../../protocol/samples.ts'
 import { channels, type Database } from '../store/database.ts'
 import { MetricStore, type PackedBlock } from '../store/metrics.ts'
 import { MetricLayouts } from './metric-layouts.ts'
-import { finish, finishAll, fresh, keep, type Latest, type Tracked } from './metric-minute.ts'
+import {
+  type Finished,
+  finish,
+  finishAll,
+  forget,
+  fresh,
+  keep,
+  type Latest,
+  release,
+  type Tracked,
+} from './metric-minute.ts'
 import { type Sample, standingInto, valuesInto } from './metric-rates.ts'
 
 /** Where a sample is taken in before it is kept. */
@@ -42,13 +52,13 @@ export class MetricHub {
   }
   private readonly tracked = new Map<string, Tracked>()
   private readonly layouts: MetricLayouts
-  private readonly writer: Together<PackedBlock[], undefined>
+  private readonly writer: Together<readonly Finished[], undefined>
   private readonly watchers = new Map<string, Set<MetricWatcher>>()
   /** What someone at another controller watches, and until when, by the steady clock. */
   private readonly asked = new Map<string, number>()
   private waiting = 0
   /** What is on its way to the database. */
-  private readonly writing = new Map<Promise<void>, readonly PackedBlock[]>()
+  private readonly writing = new Map<Promise<void>, readonly Finished[]>()
   private readonly stops: (() => void)[] = []
 
   constructor(parts: MetricHub['parts']) {
@@ -76,7 +86,7 @@ export class MetricHub {
 
   /** A host's samples. Of instances only those count that are placed there. */
   take(host_id: string, placed: ReadonlySet<string>, frame: SamplesFrame): void {
-    const finished: PackedBlock[] = []
+    const finished: Finished[] = []
     const taken: Taken = {
       host_id,
       taken_ms: frame.taken_ms,
@@ -101,7 +111,10 @@ export class MetricHub {
     }
     const known = this.tracked.get(resource_id)
     const is_new = !known || known.layout !== layout || known.host_id !== host_id
-    if (known && is_new) finish(known, finished)
+    if (known && is_new) {
+      finish(known, finished)
+      forget(known)
+    }
     const one = is_new ? fresh(kind, resource_id, host_id, layout) : known
     if (is_new) this.tracked.set(resource_id, one)
     const width = layout.series.length
@@ -120,10 +133,11 @@ export class MetricHub {
     this.tell(one)
   }
 
-  private write(blocks: PackedBlock[]): void {
+  private write(blocks: readonly Finished[]): void {
     if (blocks.length === 0) return
     if (this.waiting + blocks.length > waiting_max) {
       this.counted.lost += blocks.length
+      blocks.forEach(release)
       return
     }
     this.waiting += blocks.length
@@ -141,6 +155,7 @@ export class MetricHub {
       .finally(() => {
         this.waiting -= blocks.length
         this.writing.delete(done)
+        blocks.forEach(release)
       })
     this.writing.set(done, blocks)
   }
@@ -149,8 +164,11 @@ export class MetricHub {
   sweep(): void {
     const steady_ms = this.parts.clock.steady_ms()
     const silent = [...this.tracked.values()].filter(one => steady_ms - one.heard_ms > silent_ms_max)
-    for (const { resource_id } of silent) this.tracked.delete(resource_id)
     this.write(finishAll(silent))
+    for (const one of silent) {
+      this.tracked.delete(one.resource_id)
+      forget(one)
+    }
     for (const [id, until_ms] of this.asked) if (until_ms < steady_ms) this.asked.delete(id)
   }
 
@@ -160,8 +178,12 @@ export class MetricHub {
     await Promise.all(this.writing.keys())
   }
 
+  /** As it is now: a copy, to be kept as long as one likes. */
   latest(id: string): Latest | undefined {
-    return this.tracked.get(id)
+    const one = this.tracked.get(id)
+    if (!one) return undefined
+    const { resource_id, kind, at_ms, series, values, standing } = one
+    return { resource_id, kind, at_ms, series, values: Array.from(values), standing: Array.from(standing) }
   }
 
   all(): Iterable<Latest> {
@@ -175,7 +197,9 @@ export class MetricHub {
   unwritten(ids: readonly string[]): PackedBlock[] {
     const wanted = new Set(ids)
     const leaving = [...this.writing.values()].flatMap(blocks => blocks.filter(one => wanted.has(one.resource_id)))
-    return [...leaving, ...ids.flatMap(id => this.openBlock(id) ?? [])]
+    // A copy: what was written gives its memory back.
+    const copies = leaving.map(({ slot: _, ...one }) => ({ ...one, mean: one.mean.slice(), counters: null }))
+    return [...copies, ...ids.flatMap(id => this.openBlock(id) ?? [])]
   }
 
   private openBlock(id: string): PackedBlock | null {
@@ -258,7 +282,7 @@ interface Taken {
   at_ms: number
   heard_ms: number
   step_s: number
-  finished: PackedBlock[]
+  finished: Finished[]
 }
 
 interface Told {

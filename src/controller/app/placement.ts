@@ -17,11 +17,11 @@ import { atOnce, type Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
 import { instanceGroup } from '../store/instance-group.ts'
-import { placement } from '../store/placement.ts'
+import { type NewPlacement, placement } from '../store/placement.ts'
 import type { Caller } from './caller.ts'
 import { giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
 import { type Leaves, lookAround } from './placement-around.ts'
-import { noRoom, refused } from './placement-told.ts'
+import { noRoom, refused, type Wanting } from './placement-told.ts'
 import { factorsOf } from './settings-in-force.ts'
 
 export interface Placed {
@@ -126,31 +126,41 @@ export async function claimPlaces(
   caller: Caller,
   planned: Plan,
   count: number,
-  allowed?: Promise<unknown>,
+  claiming: Claiming = {},
 ): Promise<Placed[]> {
   const { asked } = planned
   const project_id = asked.project_id ?? caller.project_id ?? ''
-  return await claimPlan(cloud, tx, planned, { caller, project_id, instance_id: null, asked, count }, allowed)
+  return await claimPlan(cloud, tx, planned, { caller, project_id, instance_id: null, asked, count }, claiming)
+}
+
+interface Claiming {
+  allowed?: Promise<unknown> | undefined
+  /** Keeps the explanations with the claim; who does not keeps them with what else is written of the instances. */
+  keep?: boolean
 }
 
 async function claimPlan(
   cloud: Cloud,
   tx: Tx,
   planned: Plan,
-  wanting: Parameters<typeof refused>[1],
-  allowed?: Promise<unknown>,
+  wanting: Wanting,
+  { allowed, keep = false }: Claiming,
 ): Promise<Placed[]> {
   const { asked, count } = wanting
   let plan = planned
   for (let attempt = 1; plan.placed.length === count; attempt++) {
     const claims = claimsFor(plan)
-    const claimed = await host.claim(tx, claims)
+    const kept = keep ? explanations(cloud, wanting, plan.placed) : []
+    // What is given by name is known only once it is claimed, and may then turn out not to be there.
+    const at_once = asked.hardware === undefined
+    const claimed = await host.claim(tx, claims, at_once ? placement.asRows(kept) : undefined)
     await allowed
     if (claimed) {
       const placed = await giveHardware(tx, plan)
       if (placed) {
         cloud.hosts.promise(claims, asked.image_id)
         if (wanting.instance_id !== null) await noteHardware(tx, placed, [wanting.instance_id])
+        if (!at_once) await placement.insert(tx, kept)
         return placed
       }
       await host.release(tx, claims)
@@ -159,6 +169,19 @@ async function claimPlan(
     plan = await decide(cloud, tx, asked, count)
   }
   throw refused(cloud, wanting, plan.decisions)
+}
+
+function explanations(cloud: Cloud, wanting: Wanting, placed: readonly Placed[]): NewPlacement[] {
+  const { caller, project_id, instance_id, asked } = wanting
+  const request_id = caller?.request.id ?? null
+  return placed.map(({ decision }) => ({
+    id: makeId<PlacementId>(cloud),
+    project_id,
+    instance_id,
+    request_id,
+    asked,
+    decision,
+  }))
 }
 
 /** Summed up per host, so that a batch locks and writes each host once. */
@@ -226,13 +249,9 @@ export async function placeExisting(
   const asked = await askedOf(cloud, tx, instance, elsewhere, true)
   const planned = await decide(cloud, tx, asked, 1)
   const caller = elsewhere.caller ?? null
-  const [placed] = await claimPlan(cloud, tx, planned, { caller, project_id, instance_id: id, asked, count: 1 })
+  const wanting = { caller, project_id, instance_id: id, asked, count: 1 }
+  const [placed] = await claimPlan(cloud, tx, planned, wanting, { keep: true })
   if (!placed) throw new Error('it was claimed on a host, and on none')
-  const request_id = caller?.request.id ?? null
-  const { decision } = placed
-  await placement.insert(tx, [
-    { id: makeId<PlacementId>(cloud), project_id, instance_id: id, request_id, asked, decision },
-  ])
   return placed
 }
 

@@ -1,6 +1,7 @@
 /** What is claimed of hosts, exact at every moment. Not its job: what hosts have, and which of them to choose. */
 import { type RawBuilder, sql } from 'kysely'
 import { json, type Tx } from './database.ts'
+import { type Beside, insertion } from './insert-rows.ts'
 
 export interface Claim {
   host_id: string
@@ -28,8 +29,13 @@ export const promised = {
  * longer or takes no new instances. Disk is counted in the host's pool, which other hosts may share. Rows are locked in the
  * order of ids, hosts' before pools', so that two transactions never wait for each other in a circle; one statement,
  * however many hosts. A host cannot be removed while it is claimed on: its row is shared with whoever changes anything but its name.
+ * `kept` is added with what was claimed, or not at all.
  */
-export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> {
+export async function claim(tx: Tx, claims: readonly Claim[], kept?: Beside): Promise<boolean> {
+  const keep =
+    kept && kept.rows.length > 0
+      ? sql`kept as (${insertion(kept.table, kept.rows, sql`, verdict v where v.fits`)}), `
+      : sql``
   const hosts = new Set(claims.map(one => one.host_id)).size
   const { rows } = await sql<{ fits: boolean }>`
     with asked as (${summed(claims)}), locked as materialized (
@@ -48,7 +54,7 @@ export async function claim(tx: Tx, claims: readonly Claim[]): Promise<boolean> 
     ), pooled as (
       update pool p set claimed_gib = p.claimed_gib + s.disk_gib from pools s, verdict v
       where p.id = s.id and s.disk_gib <> 0 and v.fits
-    ), added as (
+    ), ${keep}added as (
       update host_claim k set vcpus = k.vcpus + l.vcpus, memory_mib = k.memory_mib + l.memory_mib,
         disk_gib = k.disk_gib + case when l.pool_id is null then l.disk_gib else 0 end
       from locked l, verdict v where k.host_id = l.host_id and v.fits

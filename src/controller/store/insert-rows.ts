@@ -6,12 +6,19 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Db } from './database.ts'
 import type { Schema } from './schema.ts'
 
-/** The statement, to be part of a larger one. All rows must have the same columns; jsonb values are given as they are. */
-export function insertion(table: keyof Schema, rows: readonly object[]): RawBuilder<unknown> {
+/**
+ * The statement, to be part of a larger one. All rows must have the same columns; jsonb values are given as they are. `only_where`: what
+ * follows its FROM, to add them or not by what the larger one has found.
+ */
+export function insertion(
+  table: keyof Schema,
+  rows: readonly object[],
+  only_where: RawBuilder<unknown> = sql``,
+): RawBuilder<unknown> {
   const into = sql.table(table)
   const columns = sql.join(Object.keys(rows[0] ?? {}).map(name => sql.ref(name)))
   return sql`insert into ${into} (${columns})
-    select ${columns} from jsonb_populate_recordset(null::${into}, ${JSON.stringify(rows)}::jsonb)`
+    select ${columns} from jsonb_populate_recordset(null::${into}, ${JSON.stringify(rows)}::jsonb)${only_where}`
 }
 
 /** Rows of a table, to be added by a statement that does more: each statement costs as much as many rows. */

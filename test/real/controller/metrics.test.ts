@@ -304,6 +304,40 @@ describe('controller/metrics', () => {
     assert.ok(one.cloud.metrics.latest(host.id)?.series.includes('pool_used_bytes/new'))
   })
 
+  test('what a silent one leaves behind is written and told as its own, whoever has its memory next', async () => {
+    let steady_ms = 0
+    const { id: controller_id, database, log } = { id: randomUUID(), database: one.cloud.database, log: one.cloud.log }
+    const clock = { ...realClock, steady_ms: () => steady_ms }
+    const metrics = new MetricHub({ controller_id, database, clock, log, interval_s: () => 10 })
+    const [gone, next] = [randomUUID(), randomUUID()]
+    const placed = new Set([gone, next])
+    const sampled = (id: string, memory_used_bytes: number) =>
+      metrics.take(host.id, placed, {
+        type: 'samples',
+        taken_ms: 0,
+        host: null,
+        instances: [{ ...sampleOf(id, 1), memory_used_bytes }],
+      })
+    const used = (values: ArrayLike<number> | undefined) => values?.[1]
+    sampled(gone, 111)
+    const told = metrics.latest(gone)
+    steady_ms += 100_000
+    metrics.sweep()
+    assert.equal(metrics.latest(gone), undefined)
+    sampled(next, 222)
+    assert.deepEqual([used(told?.values), used(metrics.latest(next)?.values)], [111, 222])
+    await metrics.flush()
+    const now_ms = Date.now()
+    const blocks = await metrics.store.newest([gone, next], now_ms - 120_000, now_ms + 1000)
+    assert.deepEqual(
+      new Map(blocks.map(block => [block.resource_id, used(block.mean)])),
+      new Map([
+        [gone, 111],
+        [next, 222],
+      ]),
+    )
+  })
+
   test('points are put together by the one connection that holds the work', async () => {
     const single = openDatabase({ url: own.url, connections_max: 1, onError: console.error })
     const now_ms = Math.floor(Date.now() / hour_ms) * hour_ms + hour_ms / 2

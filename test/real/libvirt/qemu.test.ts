@@ -269,7 +269,7 @@ describe('libvirt/qemu', () => {
   })
 
   test('a call that is not answered in time fails and leaves the connection whole', async () => {
-    const other = await Libvirt.connect({ path: daemon.path, call_timeout_ms: 300 })
+    const other = await Libvirt.connect({ path: daemon.path, call_timeout_ms: 1000 })
     await daemon.signalLibvirtd('STOP')
     try {
       await assert.rejects(other.host.hostname(), (error: unknown) => error instanceof TimeoutError && error.sent)
