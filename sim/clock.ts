@@ -34,18 +34,12 @@ export class VirtualClock implements Clock {
   }
 
   sleep(delay_ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = this.after(delay_ms, resolve)
-      signal?.addEventListener('abort', () => {
-        timer.cancel()
-        reject(signal.reason)
-      })
-    })
+    return sleepBy(this, delay_ms, signal)
   }
 
   /** A clock for one process. */
-  of(alive: () => boolean, wall?: WallClock): Clock {
-    return clockWhile(this, alive, wall)
+  of(alive: () => boolean): Clock {
+    return clockWhile(this, alive)
   }
 
   /** Runs the next timer, if it is due by `until_ms`. False when there is none: time is `until_ms` then. */
@@ -64,6 +58,17 @@ export class VirtualClock implements Clock {
     first.callback()
     return true
   }
+}
+
+/** As `Clock.sleep`, by its timers. */
+export function sleepBy(clock: Pick<Clock, 'after'>, delay_ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(delay_ms, resolve)
+    signal?.addEventListener('abort', () => {
+      timer.cancel()
+      reject(signal.reason)
+    })
+  })
 }
 
 /** What somebody sets on a machine: by how much its wall clock is off. Lengths of time go on as they are. */

@@ -6,7 +6,7 @@ import { startController } from '../src/controller/controller.ts'
 import type { Fencing } from '../src/controller/fencing/fence.ts'
 import { handlers } from '../src/controller/http/index.ts'
 import { buildServer } from '../src/controller/http/server.ts'
-import type { VirtualClock } from './clock.ts'
+import type { MachineClock } from './skew.ts'
 import { databaseOf, type Engine, type Fault, type Process } from './database.ts'
 import type { Seeded } from './random.ts'
 
@@ -31,7 +31,7 @@ export class SimulatedController {
   planned: { fault: Fault; after: number } | null = null
   private life: Life | undefined
   private readonly engine: Engine
-  private readonly clock: VirtualClock
+  private readonly clock: MachineClock
   private readonly random: Seeded
   private readonly log: Logger
   private readonly fencing: Fencing
@@ -40,7 +40,8 @@ export class SimulatedController {
   constructor(parts: {
     name: string
     engine: Engine
-    clock: VirtualClock
+    /** Of its machine, which outlives it. */
+    clock: MachineClock
     random: Seeded
     log: Logger
     fencing: Fencing

@@ -17,7 +17,7 @@ import {
 } from 'kysely'
 import type { Schema } from '../src/controller/store/schema.ts'
 import { type Database, type Db, type Notice, runTransaction, typeParser } from '../src/controller/store/database.ts'
-import type { VirtualClock } from './clock.ts'
+import type { Clock } from '../src/lib/clock.ts'
 
 const parsers = Object.fromEntries([20, 1700, 1041].map(oid => [oid, (text: string) => typeParser(oid)(text)]))
 
@@ -43,9 +43,11 @@ class ConnectionLost extends Error {
 
 const never = () => new Promise<never>(() => {})
 
+type WallTime = Pick<Clock, 'now_ms'>
+
 export class Engine {
   readonly pglite: PGlite
-  private readonly clock: VirtualClock
+  private readonly clock: WallTime
   private clock_ms = -1
   private turn: Promise<void> = Promise.resolve()
   /** Statements and transactions under way: while there are any, time stands still. */
@@ -53,17 +55,17 @@ export class Engine {
   /** The last statement begun, to be told when nothing goes on. */
   last = ''
 
-  private constructor(pglite: PGlite, clock: VirtualClock) {
+  private constructor(pglite: PGlite, clock: WallTime) {
     this.pglite = pglite
     this.clock = clock
   }
 
-  static async open(clock: VirtualClock): Promise<Engine> {
+  static async open(clock: WallTime): Promise<Engine> {
     return new Engine(await PGlite.create({ extensions: { btree_gist, pg_trgm }, parsers }), clock)
   }
 
-  /** The same engine under another run's clock. */
-  under(clock: VirtualClock): Engine {
+  /** The same engine by another run's clock: that of the machine which the database is on. */
+  under(clock: WallTime): Engine {
     return new Engine(this.pglite, clock)
   }
 

@@ -17,6 +17,7 @@ import {
 import { Failure } from '../src/agent/ports.ts'
 import type { Clock } from '../src/lib/clock.ts'
 import type { HostFacts } from '../src/protocol/host-facts.ts'
+import { ManagementController } from './bmc.ts'
 import { asOff, asRunning } from './domain.ts'
 import { HangingGuests } from './hang.ts'
 import { type MovingGround, simulatedArrivals, simulatedMover } from './mover.ts'
@@ -34,6 +35,8 @@ export interface HostOptions {
   log: Log
   /** The clock of one life of the agent: silent once it is dead. */
   clockOf(alive: () => boolean): Clock
+  /** The machine starts. */
+  onBoot?(): void
   dialler(host: SimulatedHost, alive: () => boolean): LinkDialler
   /** Where hosts find each other for moves; without it, it takes part in none. */
   ground?: MovingGround
@@ -49,6 +52,8 @@ export interface HostOptions {
   measures?: boolean
   /** How long hypervisor and storage take, milliseconds. */
   latency_ms?: { low: number; high: number }
+  /** From a host's deadline until its guests are dead; at once by default. */
+  kill_ms?: { low: number; high: number }
 }
 
 /** One life of the agent process. */
@@ -76,8 +81,8 @@ export class SimulatedHost {
   lost = false
   /** No packets in or out. */
   cut = false
-  /** Its management controller is not reached. */
-  bmc_cut = false
+  /** Cuts its power when it is asked to, unless something is wrong with it. */
+  readonly bmc: ManagementController
   /** What the machine calls itself; told at the next start of its agent. */
   hostname: string
   /** Each start fails with this probability. */
@@ -98,6 +103,7 @@ export class SimulatedHost {
     this.name = options.name
     this.hostname = options.facts.hostname
     this.random = options.random
+    this.bmc = new ManagementController(this)
     this.watchdog = this.newWatchdog()
     this.volumes = options.pool?.volumes ?? new Map()
     this.guestData = options.pool?.configs ?? new Set()
@@ -117,6 +123,7 @@ export class SimulatedHost {
     if (this.powered || this.lost) return
     this.powered = true
     this.boots++
+    this.options.onBoot?.()
     this.watchdog = this.newWatchdog()
     this.startAgent()
   }
@@ -233,12 +240,15 @@ export class SimulatedHost {
   }
 
   private newWatchdog(): SimulatedWatchdog {
-    return new SimulatedWatchdog(this.machineClock(), id => {
+    const alive = (id: string) => ['running', 'paused'].includes(this.domains.get(id)?.power ?? '')
+    const end = (id: string) => {
       const domain = this.domains.get(id)
-      if (domain?.power !== 'running' && domain?.power !== 'paused') return false
-      this.put(asOff(domain, 'crashed'))
-      return true
-    })
+      if (domain && alive(id)) this.put(asOff(domain, 'crashed'))
+    }
+    const { low, high } = this.options.kill_ms ?? { low: 0, high: 0 }
+    // What takes longest shows most.
+    const takes_ms = () => this.random.pick([low, high, this.random.between(low, high)])
+    return new SimulatedWatchdog(this.machineClock(), { alive, end, takes_ms })
   }
 
   put(domain: Domain): void {

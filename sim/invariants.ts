@@ -28,7 +28,8 @@ export async function violations(pglite: PGlite, hosts: readonly SimulatedHost[]
   return [
     ...reached.flatMap(settled),
     ...onHosts(reached, living),
-    ...(await leftovers(pglite, living, instances)),
+    ...(await notRestarted(pglite, lost, paused)),
+    ...(await leftovers(pglite, hosts, instances)),
     ...(await lostVolumes(pglite, living)),
     ...(await sums(pglite)),
     ...(await keptStates(pglite)),
@@ -89,6 +90,18 @@ function onHosts(instances: readonly InstanceFact[], hosts: readonly SimulatedHo
   return wrong
 }
 
+/** What is highly available, and was put under guard, waits on no host that never comes back; unless no other has room. */
+async function notRestarted(pglite: PGlite, lost: ReadonlySet<string>, paused: ReadonlySet<string>): Promise<string[]> {
+  const { rows } = await pglite.query<{ id: string; name: string; host_id: string; why: string }>(`
+    select i.id, i.name, i.host_id, coalesce('fenced by ' || a.fenced_by, 'never fenced') as why from instance i
+    left join host_absence a on a.host_id = i.host_id join instance_observed o on o.instance_id = i.id
+    where i.availability = 'high' and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null
+      and o.guarded_version >= i.guard_from
+      and not exists (select from ha_restart r where r.instance_id = i.id and r.outcome = 'no_room')`)
+  const left = rows.filter(row => lost.has(row.host_id) && !paused.has(row.id))
+  return left.map(row => `${row.name} is highly available and still on a host that is lost (${row.why})`)
+}
+
 /** Deleted means gone everywhere. */
 async function leftovers(
   pglite: PGlite,
@@ -98,12 +111,12 @@ async function leftovers(
   const known = new Set(instances.map(one => one.id))
   const { rows } = await pglite.query<{ id: string; host_id: string }>('select id, host_id from volume')
   const wrong: string[] = []
-  for (const host of hosts) {
+  for (const host of hosts.filter(one => !one.lost)) {
     for (const id of host.domains.keys())
       if (!known.has(id)) wrong.push(`${host.name} has a domain ${id} that is of no instance`)
     for (const id of host.guestData)
       if (!known.has(id)) wrong.push(`${host.name} has a config drive ${id} that is of no instance`)
-    // A CD-ROM is known by its instance.
+    // A CD-ROM is known by its instance. Of a pool it does not matter whose host is lost.
     const sharing = new Set(hosts.filter(one => one.volumes === host.volumes).map(one => one.id))
     const volumes = new Set([...rows, ...instances].filter(row => sharing.has(row.host_id)).map(row => row.id))
     for (const id of host.volumes.keys())

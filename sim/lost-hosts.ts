@@ -38,30 +38,14 @@ export class LostHostsRun extends Run {
   override async run(): Promise<LostHostsResult> {
     await this.prepare(1)
     await this.advance(calm_s * 1000)
-    await this.makeInstances()
+    await this.makeAvailable(instances)
+    if (this.ids.length < instances) this.found.push(`only ${this.ids.length} instances were made`)
+    if (!this.allRun()) this.found.push('not all instances run at first')
     for (const loss of this.losses) await this.lose(loss)
     await this.stop()
     const violations = [...this.found, ...this.doubled]
     const { restarts_s, counts, trace } = this
     return { seed: this.options.seed, violations, counts, trace, restarts_s }
-  }
-
-  private async makeInstances(): Promise<void> {
-    const { network_id, flavor_id, image_id } = this.records ?? {}
-    const body = {
-      name: 'ha',
-      count: instances,
-      flavor_id,
-      image_id,
-      networks: [{ network_id }],
-      availability: 'high',
-    }
-    const made = this.ask('POST', '/v1/instances', body)
-    await this.advance(20_000)
-    const items = ((await made)?.body.items ?? []) as { id: string }[]
-    this.ids.push(...items.map(one => one.id))
-    if (this.ids.length < instances) this.found.push(`only ${this.ids.length} instances were made`)
-    if (!this.allRun()) this.found.push('not all instances run at first')
   }
 
   /** Whether each instance runs on a host that has power and is there. */

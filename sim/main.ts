@@ -88,12 +88,16 @@ async function replay(seed: string): Promise<boolean> {
 async function many(count: number, from: number): Promise<boolean> {
   const engine = await Engine.open(new VirtualClock(0))
   let bad = 0
+  const restarts: Record<string, number> = {}
   for (let seed = from; seed < from + count; seed++) {
     const result = await new Kind(engine, { seed: String(seed), trouble_s, highly_available }).run()
+    for (const [what, n] of Object.entries(result.counts))
+      if (what.startsWith('restarts')) restarts[what] = (restarts[what] ?? 0) + n
     if (result.violations.length === 0) continue
     bad++
     console.log(`seed ${seed}: ${result.violations.length} violations, first: ${result.violations[0]}`)
   }
+  for (const [what, n] of Object.entries(restarts)) console.log(`${n} ${what}`)
   console.log(`${count - bad} of ${count} seeds hold`)
   return bad === 0
 }

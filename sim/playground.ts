@@ -63,7 +63,7 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
     log,
     sealer: { seal: (_, secret) => secret, unseal: (_, sealed) => sealed },
     images: { folder: join(folder, 'images') },
-    fencing: simulatedFencing(machines.hosts, realClock),
+    fencing: simulatedFencing({ hosts: machines.hosts, time: realClock }),
     ...(options.plugins !== undefined && { plugins_folder: resolve(options.plugins) }),
     ...(options.scheduler !== undefined && { scheduler_folder: resolve(options.scheduler) }),
     wanted_of_hosts: { ovn_southbound: '', physical_networks: {}, external_gateway: null },

@@ -46,11 +46,6 @@ export class RestoredRun extends Run {
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
   }
 
-  /** Half of them so that they run again elsewhere when their host is lost, where hosts share a pool. */
-  protected override alsoAsked(): object {
-    return this.options.highly_available && this.random.chance(0.5) ? { availability: 'high' } : {}
-  }
-
   protected override userAsks(): void {
     const { random } = this
     if (this.ids.length === 0 || random.chance(0.3)) return void this.create()

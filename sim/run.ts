@@ -3,18 +3,21 @@
  * then the faults stop, time passes, and what must hold is checked. The same seed gives the same run.
  */
 import pino from 'pino'
-import { simulatedFencing } from './bmc.ts'
+import { bmcOf, simulatedFencing } from './bmc.ts'
 import { VirtualClock } from './clock.ts'
 import { type Answer, ControllerDied, SimulatedController } from './controller.ts'
-import { Engine, type Fault } from './database.ts'
+import type { Engine } from './database.ts'
 import { factsOf } from './facts.ts'
+import { Faults } from './faults.ts'
 import { SimulatedHost } from './host.ts'
 import { violations } from './invariants.ts'
+import { outcomes } from './outcomes.ts'
 import { MovingGround } from './mover.ts'
 import { Operator } from './operator.ts'
 import { Wires } from './network.ts'
 import { type Seeded, seeded } from './random.ts'
 import { prepareRecords, type Records } from './records.ts'
+import { drift_max, Skew } from './skew.ts'
 import { VolumeUser } from './volume-user.ts'
 
 export interface RunOptions {
@@ -26,6 +29,14 @@ export interface RunOptions {
   verbose?: boolean
   /** Hosts share a pool, and have watchdogs. */
   highly_available?: boolean
+  /** By how much of itself each machine's steady clock may be wrong; 0: all run alike. */
+  drift?: number
+  /** How fast clocks run of machines whose names begin so, in place of what chance gives: 'c' are controllers, 'h' hosts. */
+  rates?: Readonly<Record<string, number>>
+  /** How long hypervisor and storage take. */
+  latency_ms?: { low: number; high: number }
+  /** Guests whose host's lease is over are killed as late as that may be. */
+  kills_late?: boolean
 }
 
 export interface RunResult {
@@ -45,7 +56,8 @@ const recovery_minutes = 1
 const pool_id = '00000000-0000-7000-9000-000000000001'
 /** Of TEST-NET-1: h7 has 192.0.2.7. */
 const addressOf = (name: string) => `192.0.2.${name.slice(1)}`
-const faults: readonly Fault[] = ['lose-before', 'lose-after', 'kill-before', 'kill-after']
+/** By the clock of the host, which may be slow, and in truth within what src/model/lease.ts gives it (`kill_ms`). */
+const kill_ms_max = 4700
 
 export class Run {
   protected readonly clock = new VirtualClock(start_ms)
@@ -55,6 +67,8 @@ export class Run {
   protected readonly byName = new Map<string, SimulatedHost>()
   protected readonly controllers: SimulatedController[] = []
   protected readonly wires: Wires
+  protected readonly skew: Skew
+  private readonly faults: Faults
   protected readonly options: Required<RunOptions>
   protected readonly counts: Record<string, number> = {}
   protected readonly ids: string[] = []
@@ -70,15 +84,30 @@ export class Run {
   protected requests = 0
 
   constructor(engine: Engine, options: RunOptions) {
-    this.options = { hosts: 4, controllers: 2, trouble_s: 60, verbose: false, highly_available: false, ...options }
+    const usual = {
+      hosts: 4,
+      controllers: 2,
+      trouble_s: 60,
+      verbose: false,
+      highly_available: false,
+      kills_late: false,
+    }
+    this.options = { ...usual, drift: drift_max, rates: {}, latency_ms: { low: 1, high: 200 }, ...options }
     this.random = seeded(options.seed)
-    this.engine = engine.under(this.clock)
+    this.skew = new Skew(this.clock, this.random.fork('clocks'), this.options)
+    this.engine = engine.under(this.skew.of('database'))
     this.wires = new Wires(this.clock, this.random.fork('wires'))
     const acts = { ask: this.ask.bind(this), createFrom: this.create.bind(this) }
     this.operator = new Operator({ ask: acts.ask, random: this.random, hosts: this.hosts, ids: this.ids })
     this.ground.handingOver = (from, to) => {
-      if (this.trouble && this.random.chance(0.25)) this.lineBreaks(from, to)
+      if (this.trouble && this.random.chance(0.25)) this.faults.lineBreaks(from, to)
     }
+    const { clock, skew, random, hosts, controllers, wires, ground } = this
+    this.faults = new Faults({
+      ...{ clock, skew, random, hosts, controllers, wires, ground, long: this.options.highly_available },
+      going: () => this.trouble,
+      note: what => this.note(what),
+    })
     this.volumes = new VolumeUser({ ...acts, random: this.random, records: () => this.records })
   }
 
@@ -87,7 +116,7 @@ export class Run {
     await this.advance(this.options.trouble_s * 1000)
     this.heal()
     await this.advance(settle_s * 1000)
-    await this.countMoves()
+    Object.assign(this.counts, await outcomes(this.engine.pglite))
     const found = [...(await violations(this.engine.pglite, this.hosts)), ...this.idle(), ...this.doubled]
     await this.stop()
     return { seed: this.options.seed, violations: found, counts: this.counts, trace: this.trace }
@@ -105,9 +134,35 @@ export class Run {
   protected async begin(recovery_minutes: number): Promise<void> {
     await this.prepare(recovery_minutes)
     this.wires.doubling = 0.05
+    if (this.options.highly_available) this.prepareFencing()
     this.plan('users', 200, 3000, () => this.userAsks())
     this.plan('operators', 300, 3000, () => this.operatorAsks())
-    this.plan('faults', 500, 6000, () => this.strike())
+    this.plan('faults', 500, 6000, () => this.faults.strike())
+    this.plan('clocks', 1000, 12_000, () => this.faults.clockIsSet())
+  }
+
+  /** Most hosts have management controllers, and hosts are given up sooner than an operator would: there is not that much time. */
+  private prepareFencing(): void {
+    const { random } = this
+    void this.ask('PUT', '/v1/settings/ha.settle_s', { value: random.between(0, 15) })
+    void this.ask('PUT', '/v1/settings/ha.storm_share_percent', { value: random.pick([40, 60, 80]) })
+    for (const { id, name } of this.hosts) {
+      if (random.chance(0.7)) void this.ask('PUT', `/v1/hosts/${id}/bmc`, bmcOf(name))
+    }
+  }
+
+  /** Highly available ones, on a cloud at rest. */
+  protected async makeAvailable(count: number): Promise<void> {
+    const { network_id, flavor_id, image_id } = this.records ?? {}
+    const body = { name: 'ha', count, flavor_id, image_id, networks: [{ network_id }], availability: 'high' }
+    const made = this.ask('POST', '/v1/instances', body)
+    await this.advance(20_000)
+    const items = ((await made)?.body.items ?? []) as { id: string }[]
+    this.ids.push(...items.map(one => one.id))
+  }
+
+  protected cutWires(host: SimulatedHost): void {
+    this.faults.cutWires(host)
   }
 
   protected operatorAsks(): void {
@@ -141,8 +196,10 @@ export class Run {
         }
         this.clock.after(this.random.between(100, 8000), restart)
       }
-      const { engine, clock } = this
-      const fencing = simulatedFencing(this.byName, clock)
+      const { engine } = this
+      const clock = this.skew.of(name)
+      const onCut = (host: SimulatedHost) => this.faults.fenced(host)
+      const fencing = simulatedFencing({ hosts: this.byName, time: this.clock, clock, onCut })
       const random = this.random.fork(name)
       this.controllers.push(new SimulatedController({ name, engine, clock, random, log, fencing, onKilled }))
     }
@@ -152,6 +209,7 @@ export class Run {
     const listeners = this.controllers.map(controller => ({ url: controller.url, cloud: () => controller.cloud }))
     const dialler = this.wires.dialler(listeners)
     for (const { id, name } of this.records?.hosts ?? []) {
+      const clock = this.skew.of(name)
       const host = new SimulatedHost({
         id,
         name,
@@ -163,7 +221,10 @@ export class Run {
         reaches: address => this.hosts.some(one => addressOf(one.name) === address && one.powered && !one.cut),
         random: this.random.fork(name),
         log: pino({ level: 'silent' }),
-        clockOf: alive => this.clock.of(alive),
+        clockOf: alive => clock.of(alive),
+        onBoot: () => clock.boot(),
+        latency_ms: this.options.latency_ms,
+        kill_ms: { low: this.options.kills_late ? kill_ms_max : 0, high: kill_ms_max },
         dialler,
         ground: this.ground,
         onRunning: (at, instance_id) => this.mustBeAlone(at, instance_id),
@@ -173,17 +234,6 @@ export class Run {
       this.hosts.push(host)
       this.byName.set(name, host)
       host.powerOn()
-    }
-  }
-
-  private async countMoves(): Promise<void> {
-    const { rows } = await this.engine.pglite.query<{ outcome: string; n: number; carried: number }>(
-      'select outcome, count(*)::int as n, count(never)::int as carried from migration group by outcome',
-    )
-    for (const { outcome, n, carried } of rows) {
-      this.counts[`moves ${outcome}`] = n
-      // Their hosts did not reach each other at the hand-over.
-      if (carried > 0) this.counts[`moves ${outcome} by what controllers carried`] = carried
     }
   }
 
@@ -251,8 +301,9 @@ export class Run {
     this.ids.push(...items.map(item => item.id))
   }
 
+  /** Half of them so that they run again elsewhere when their host is lost, where hosts share a pool. */
   protected alsoAsked(): object {
-    return {}
+    return this.options.highly_available && this.random.chance(0.5) ? { availability: 'high' } : {}
   }
 
   /** As a good client does: with one key, again at another controller when the answer is lost. */
@@ -275,78 +326,6 @@ export class Run {
     return null
   }
 
-  private strike(): void {
-    const { random } = this
-    const host = random.pick(this.hosts)
-    // Now and then a second one before the first is over.
-    if (random.chance(0.2)) this.clock.after(random.between(0, 300), () => this.trouble && this.strike())
-    const kind = random.between(0, 7)
-    if (kind === 0) {
-      const controller = random.pick(this.controllers)
-      controller.planned = { fault: random.pick(faults), after: random.between(0, 30) }
-      this.note(`${controller.name} will ${controller.planned.fault}`)
-    } else if (kind === 1) this.agentDies(host)
-    else if (kind === 2) this.powerFails(host)
-    else if (kind === 3) this.linkBreaks(host)
-    else if (kind === 4) this.guestEnds(host)
-    else if (kind === 5) this.databaseGoes(random.pick(this.controllers))
-    else if (kind === 6) this.lineBreaks(host, random.pick(this.hosts))
-    else random.pick(this.controllers).kill()
-  }
-
-  /** From one controller alone; often for longer than its lease lasts, so that the other writes its hosts off. */
-  private databaseGoes(controller: SimulatedController): void {
-    this.note(`${controller.name} loses the database`)
-    controller.setAway(true)
-    this.clock.after(this.random.between(500, 45_000), () => {
-      this.note(`${controller.name} has the database back`)
-      controller.setAway(false)
-    })
-  }
-
-  private agentDies(host: SimulatedHost): void {
-    this.note(`${host.name} agent killed`)
-    this.cutWires(host)
-    host.killAgent()
-    this.clock.after(this.random.between(100, 5000), () => host.startAgent())
-  }
-
-  private powerFails(host: SimulatedHost): void {
-    this.note(`${host.name} power cut`)
-    this.cutWires(host)
-    host.powerCut()
-    this.clock.after(this.random.between(1000, 30_000), () => host.powerOn())
-  }
-
-  private linkBreaks(host: SimulatedHost): void {
-    this.note(`${host.name} link cut`)
-    host.cut = true
-    this.cutWires(host)
-    this.clock.after(this.random.between(100, 40_000), () => {
-      host.cut = false
-    })
-  }
-
-  /** The two reach the controllers, and not each other; some never again. */
-  private lineBreaks(one: SimulatedHost, other: SimulatedHost): void {
-    if (one === other) return
-    this.note(`${one.name} and ${other.name} are cut off from each other`)
-    const mend = this.ground.cutLine(one, other)
-    if (this.random.chance(0.7)) this.clock.after(this.random.between(500, 60_000), mend)
-  }
-
-  private guestEnds(host: SimulatedHost): void {
-    const running = [...host.domains.values()].filter(domain => domain.power === 'running')
-    if (running.length === 0) return
-    const how = this.random.chance(0.5) ? 'guest' : 'crashed'
-    this.note(`${host.name} a guest ends: ${how}`)
-    host.guestEnds(this.random.pick(running).id, how)
-  }
-
-  protected cutWires(host: SimulatedHost): void {
-    for (const wire of this.wires.open) if (wire.host === host) wire.cut('cut')
-  }
-
   protected heal(lost_chance = 0.3): void {
     this.note('faults stop')
     for (const host of this.hosts) void this.ask('DELETE', `/v1/hosts/${host.id}/maintenance`)
@@ -363,12 +342,13 @@ export class Run {
       lost.powerCut()
       lost.lost = true
       if (this.random.chance(0.5)) for (const controller of this.controllers) controller.kill()
-      else this.cutWires(lost)
+      else this.faults.cutWires(lost)
     }
     for (const host of this.hosts) {
       if (host === lost) continue
       host.cut = false
       host.failing = 0
+      host.bmc.fault = null
       host.powerOn()
       host.startAgent()
     }

@@ -144,16 +144,16 @@ function hostCommands(wires: Wires): Record<string, HostCommand> {
     'bmc-cut': {
       says: 'cut its management controller off, as a supply or a switch that both share does: power-cut or net-cut besides',
       act(host) {
-        if (host.bmc_cut) return 'has none that is reached already'
-        host.bmc_cut = true
+        if (host.bmc.fault === 'silent') return 'has none that is reached already'
+        host.bmc.fault = 'silent'
         return 'has no management controller that is reached'
       },
     },
     'bmc-on': {
       says: 'have its management controller answer again',
       act(host) {
-        if (!host.bmc_cut) return 'has one that is reached'
-        host.bmc_cut = false
+        if (host.bmc.fault === null) return 'has one that is reached'
+        host.bmc.fault = null
         return 'has its management controller again'
       },
     },
@@ -281,14 +281,14 @@ function running(host: SimulatedHost): number {
 const guests = (count: number) => (count === 1 ? '1 guest' : `${count} guests`)
 
 function isWell(host: SimulatedHost): boolean {
-  return host.powered && !host.cut && !host.bmc_cut && host.has_agent && host.failing === 0
+  return host.powered && !host.cut && host.bmc.fault === null && host.has_agent && host.failing === 0
 }
 
 function standing(host: SimulatedHost): string {
   if (!host.powered) return 'off'
   const faults = [
     ...(host.cut ? ['cut off'] : []),
-    ...(host.bmc_cut ? ['no management controller'] : []),
+    ...(host.bmc.fault !== null ? ['no management controller'] : []),
     ...(host.has_agent ? [] : ['no agent']),
     ...(host.failing > 0 ? ['refuses guests'] : []),
   ]

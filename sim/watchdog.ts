@@ -7,22 +7,31 @@ import type { Clock } from '../src/lib/clock.ts'
 
 const look_ms = 250
 
+export interface Victims {
+  alive(id: string): boolean
+  end(id: string): void
+  /** From the order to kill until a guest is dead: a late timer, a scan of processes, the kernel's work. */
+  takes_ms(): number
+}
+
 export class SimulatedWatchdog {
   private armed: Armed | null = null
   private readonly killed = new Map<string, string>()
   private readonly clock: Clock
-  private readonly killGuest: (id: string) => boolean
+  private readonly guests: Victims
+  private readonly dying = new Set<string>()
   private looking = false
 
-  /** `clock`: of the machine, which goes on when the agent dies. `killGuest`: whether it ran. */
-  constructor(clock: Clock, killGuest: (id: string) => boolean) {
+  /** `clock`: of the machine, which goes on when the agent dies. */
+  constructor(clock: Clock, guests: Victims) {
     this.clock = clock
-    this.killGuest = killGuest
+    this.guests = guests
   }
 
   powerCut(): void {
     this.armed = null
     this.killed.clear()
+    this.dying.clear()
     this.looking = false
   }
 
@@ -62,8 +71,21 @@ export class SimulatedWatchdog {
   }
 
   private kill(ids: readonly string[]): string[] {
-    const there = ids.filter(id => this.killGuest(id))
-    for (const id of there) this.killed.set(id, new Date(this.clock.now_ms()).toISOString())
+    const there = ids.filter(id => this.guests.alive(id) && !this.dying.has(id))
+    for (const id of there) {
+      this.killed.set(id, new Date(this.clock.now_ms()).toISOString())
+      const takes_ms = this.guests.takes_ms()
+      if (takes_ms === 0) this.end(id)
+      else {
+        this.dying.add(id)
+        this.clock.after(takes_ms, () => this.end(id))
+      }
+    }
     return there
+  }
+
+  private end(id: string): void {
+    this.dying.delete(id)
+    this.guests.end(id)
   }
 }

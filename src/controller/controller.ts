@@ -23,7 +23,15 @@ import { Availability } from './reconcilers/availability.ts'
 import { balanceLoop } from './reconcilers/balance.ts'
 import { cpuBaselineLoop } from './reconcilers/cpu-baseline.ts'
 import { cleanUp } from './reconcilers/cleanup.ts'
-import { keepLease, lease_pass_ms, mustBeAlone, SameController, takeLease } from './reconcilers/controllers.ts'
+import {
+  endUnrenewed,
+  keepLease,
+  lease_pass_ms,
+  mustBeAlone,
+  SameController,
+  type SeenLeases,
+  takeLease,
+} from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
 import { maintenanceLoop } from './reconcilers/maintenance.ts'
@@ -145,16 +153,19 @@ interface Loops {
 function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
   const { clock, log, database } = cloud
   const doubled = Promise.withResolvers<SameController>()
+  const seen: SeenLeases = new Map()
   const lease = new Loop({
     name: 'the controllers’ lease',
     clock,
     log,
     every_ms: lease_pass_ms,
-    pass: signal =>
-      keepLease(cloud, signal).catch((error: unknown) => {
+    pass: async signal => {
+      await endUnrenewed(cloud, seen)
+      return await keepLease(cloud, signal).catch((error: unknown) => {
         if (error instanceof SameController) doubled.resolve(error)
         throw error
-      }),
+      })
+    },
   })
   const purging = new Loop({ name: 'purging', clock, log, every_ms: purge_every_ms, pass: () => purge(cloud) })
   const sealing = new Loop({

@@ -130,6 +130,8 @@ export interface LossRules {
   readonly ask_again_ms: number
   /** What others saw longer ago than this does not cut anybody's power. */
   readonly fresh_ms: number
+  /** Between attempts to cut a power, at most. */
+  readonly fence_again_max_ms: number
 }
 
 export const lossRules: LossRules = {
@@ -138,6 +140,15 @@ export const lossRules: LossRules = {
   patience_ms: { late: 0, silent: 0, closed: 4000, controller_gone: 10_000 },
   ask_again_ms: 5000,
   fresh_ms: 15_000,
+  fence_again_max_ms: 30_000,
+}
+
+/**
+ * Whether so much time has passed since then, by the database's clock. What was noted in a time that is still to come was noted before
+ * that clock was set back: how long ago nobody knows, and nobody waits for it to come once more.
+ */
+export function isPast(since_ms: number, for_ms: number, now_ms: number): boolean {
+  return now_ms >= since_ms + for_ms || now_ms < since_ms
 }
 
 /** What else bears on a host that is not there. */
@@ -169,9 +180,10 @@ export function nextStep(absence: Absence, around: Circumstances, now_ms: number
     if (around.held_back !== null) return { do: 'wait', until_ms: null, why: around.held_back }
     return around.waiting > 0 ? { do: 'restart' } : { do: 'wait', until_ms: null, why: 'All is done.' }
   }
-  const begin_ms = absence.since_ms + rules.patience_ms[absence.cause]
+  const patience_ms = rules.patience_ms[absence.cause]
   if (absence.asked_ms === null) {
-    if (now_ms < begin_ms) return { do: 'wait', until_ms: begin_ms, why: causes[absence.cause] }
+    if (!isPast(absence.since_ms, patience_ms, now_ms))
+      return { do: 'wait', until_ms: absence.since_ms + patience_ms, why: causes[absence.cause] }
     // Thousands of hosts that vanish at once, or are only about to dial again, would each be asked about, to no end.
     const why = around.held_back ?? (around.expected ? causes.controller_gone : null)
     if (why !== null && around.waiting === 0) return { do: 'wait', until_ms: null, why }
@@ -184,10 +196,11 @@ export function nextStep(absence: Absence, around: Circumstances, now_ms: number
   if (around.waiting === 0) return askAgain(absence, now_ms, rules, 'Nothing on it is to run elsewhere.')
   if (around.lease_over) return { do: 'note_lease_over' }
   if (absence.dead_ms !== null && around.has_bmc) {
-    if (absence.fence_again_ms !== null && now_ms < absence.fence_again_ms)
-      return { do: 'wait', until_ms: absence.fence_again_ms, why: 'Its power is tried again soon, or its lease ends.' }
+    const again_ms = absence.fence_again_ms ?? now_ms
+    if (now_ms < again_ms && again_ms <= now_ms + rules.fence_again_max_ms)
+      return { do: 'wait', until_ms: again_ms, why: 'Its power is tried again soon, or its lease ends.' }
     // It was held back, or cutting failed for a while: by now it may be reached again.
-    return now_ms > absence.asked_ms + rules.fresh_ms ? { do: 'ask' } : { do: 'fence' }
+    return isPast(absence.asked_ms, rules.fresh_ms + 1, now_ms) ? { do: 'ask' } : { do: 'fence' }
   }
   return askAgain(absence, now_ms, rules, 'Until its lease is over.')
 }
@@ -196,7 +209,7 @@ export function nextStep(absence: Absence, around: Circumstances, now_ms: number
 function askAgain(absence: Absence, now_ms: number, rules: LossRules, why: string): LossStep {
   if (absence.dead_ms !== null || absence.asked_ms === null) return { do: 'wait', until_ms: null, why }
   const again_ms = absence.asked_ms + rules.ask_again_ms
-  return now_ms >= again_ms ? { do: 'ask' } : { do: 'wait', until_ms: again_ms, why }
+  return isPast(absence.asked_ms, rules.ask_again_ms, now_ms) ? { do: 'ask' } : { do: 'wait', until_ms: again_ms, why }
 }
 
 export interface StormRules {

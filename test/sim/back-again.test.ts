@@ -1,9 +1,10 @@
 /** Hosts that are away and come back, their management controllers too: whose power is cut, and whose is not. In virtual time. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { bmcOf } from '../../sim/bmc.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { Engine } from '../../sim/database.ts'
-import { bmcOf, Played } from './played.ts'
+import { Played } from './played.ts'
 
 describe('hosts that come back', { timeout: 300_000 }, () => {
   let engine: Engine
@@ -19,7 +20,7 @@ describe('hosts that come back', { timeout: 300_000 }, () => {
   })
 
   test('most hosts vanish: nothing is fenced until they are back, nor while they come back one after the other', async () => {
-    for (const host of cloud.machines) await cloud.tell('PUT', `/v1/hosts/${host.id}/bmc`, bmcOf(host))
+    for (const host of cloud.machines) await cloud.tell('PUT', `/v1/hosts/${host.id}/bmc`, bmcOf(host.name))
     const before = (await cloud.restarts()).length
     await cloud.do('net-cut h1 h2 h3')
     await cloud.pass(60)

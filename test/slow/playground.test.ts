@@ -1,9 +1,10 @@
 /** What a person can do to the hosts of a simulated cloud by hand, and that the cloud answers as a real one: in virtual time. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { bmcOf } from '../../sim/bmc.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { Engine } from '../../sim/database.ts'
-import { bmcOf, Played } from '../sim/played.ts'
+import { Played } from '../sim/played.ts'
 
 describe('a playground with high availability', { timeout: 300_000 }, () => {
   let engine: Engine
@@ -47,7 +48,7 @@ describe('a playground with high availability', { timeout: 300_000 }, () => {
   test('a network that is cut: it goes on unheard of until its power is cut by its management controller', async () => {
     const [id = ''] = cloud.instances
     const host = cloud.hostOf(id)
-    await cloud.tell('PUT', `/v1/hosts/${host.id}/bmc`, bmcOf(host))
+    await cloud.tell('PUT', `/v1/hosts/${host.id}/bmc`, bmcOf(host.name))
     await cloud.do(`net-cut ${host.name}`)
     await cloud.pass(8)
     assert.equal(cloud.hostOf(id), host, 'it goes on')

@@ -1,4 +1,4 @@
-/** Simulated clouds in longer trouble than there is time for with every change: as `npm run sim -- --seeds 60 --from 1001`. */
+/** Simulated clouds in longer trouble than there is time for with every change: as `npm run sim -- --seeds 45 --from 1001`, and with `--shared`. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VirtualClock } from '../../sim/clock.ts'
@@ -8,7 +8,8 @@ import { RestoredRun } from '../../sim/restored.ts'
 import { Run } from '../../sim/run.ts'
 
 for (const [Kind, seeds, highly_available] of [
-  [Run, 60, false],
+  [Run, 45, false],
+  [Run, 15, true],
   [RestoredRun, 8, false],
   [RestoredRun, 8, true],
 ] as const) {

@@ -19,6 +19,11 @@ export const Done = Type.Object({
   ran_in_boot: Nullable(Type.String()),
   /** RFC 3339; when QEMU was started last. */
   started_at: Nullable(Type.String()),
+  /**
+   * What there was of these when QEMU was started last: what is there now and was there then says nothing of what became of the guest since. By the
+   * times themselves that could not be told, on a machine whose clock was set between them. Of a record of an older agent it is not known.
+   */
+  at_start: Type.Optional(Type.Object({ killed_at: Nullable(Type.String()), fired_at: Nullable(Type.String()) })),
   /** The generation during which the guest powered itself off. */
   stopped_by_guest: Nullable(Type.Integer()),
   reboots_done: Type.Integer(),

@@ -72,6 +72,7 @@ export function started(at: Situation): Done {
     refused: false,
     ran_in_boot: at.boot_id,
     started_at: new Date(at.now_ms).toISOString(),
+    at_start: { killed_at: at.killed_at ?? null, fired_at: at.done.watchdog?.fired_at ?? null },
     stopped_by_guest: null,
     reboots_done: Math.max(at.done.reboots_done, at.wanted.reboot_count),
     reboot: null,
@@ -191,13 +192,18 @@ function bringUp(at: Situation): Plan {
 }
 
 /** By its watchdog, which was to do just that; libvirt tells it from a crash as little as from any end of a process. */
-function poweredOff({ done: { watchdog, started_at } }: Situation): boolean {
-  if (watchdog == null || watchdog.action !== 'poweroff') return false
-  return started_at === null || Date.parse(watchdog.fired_at) >= Date.parse(started_at)
+function poweredOff({ done }: Situation): boolean {
+  return done.watchdog?.action === 'poweroff' && isOfThisStart(done.watchdog.fired_at, done, done.at_start?.fired_at)
 }
 
 function wasKilled({ done, killed_at }: Situation): boolean {
-  return killed_at != null && (done.started_at === null || Date.parse(killed_at) >= Date.parse(done.started_at))
+  return killed_at != null && isOfThisStart(killed_at, done, done.at_start?.killed_at)
+}
+
+/** `before`: what there was of it at that start. */
+function isOfThisStart(at: string, { started_at }: Done, before: string | null | undefined): boolean {
+  if (before !== undefined) return at !== before
+  return started_at === null || Date.parse(at) >= Date.parse(started_at)
 }
 
 function startAfterCrash(at: Situation): Plan {

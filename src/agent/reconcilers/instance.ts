@@ -163,6 +163,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     ...options,
     doneOf: recordOf,
     noteDone: note,
+    killedAt: lease.killedAt,
     wake: worker.wake,
     wakeAfter: worker.wakeAfter,
   })

@@ -140,6 +140,8 @@ export function createMovesHere(options: MoveOptions, book: MoveBook): MovesHere
       applied_generation: move.generation,
       ran_in_boot: runs ? options.boot_id : null,
       started_at: runs ? (started_at ?? new Date(clock.now_ms()).toISOString()) : null,
+      // By the clock of the host where it was started: here only what comes after says anything of it.
+      at_start: { killed_at: options.killedAt?.(id) ?? null, fired_at: null },
       reboots_done: move.reboot_count,
       disks: wanted.disks.flatMap(disk => (disk.role === 'cdrom' ? [] : disk.volume_id)),
       size: runs ? sizeOf(wanted) : null,

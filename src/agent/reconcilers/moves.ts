@@ -29,6 +29,8 @@ export interface MoveOptions {
   readonly networkReady: () => Promise<void>
   readonly doneOf: (id: string) => Done
   readonly noteDone: (id: string, done: Done) => Promise<void>
+  /** When it was killed here last because the host's lease ran out, RFC 3339; it may have been here before. */
+  readonly killedAt?: (id: string) => string | null
   readonly wake: (id: string) => void
   readonly wakeAfter: (id: string, delay_ms: number) => void
   /** A guest has come: its agent may be in it. */

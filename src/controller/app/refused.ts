@@ -26,12 +26,12 @@ const batch = 50
 /** One whose try failed for another reason than room is left alone for so long; meanwhile others have their turn. */
 const rest_ms = 30_000
 
-/** Until when each of those rests, by their ids. Known to one controller alone: another finds out for itself. */
+/** Until when each of those rests, by their ids and the steady clock. Known to one controller alone: another finds out for itself. */
 export type Resting = Map<string, number>
 
 /** One pass; true when there may be more. */
 export async function placeRefused(cloud: Cloud, resting: Resting): Promise<boolean> {
-  const now_ms = cloud.clock.now_ms()
+  const now_ms = cloud.clock.steady_ms()
   for (const [id, until_ms] of resting) if (until_ms <= now_ms) resting.delete(id)
   const due = await refusal.due(cloud.database.db, batch, [...resting.keys()])
   for (const id of due) {
@@ -40,7 +40,7 @@ export async function placeRefused(cloud: Cloud, resting: Resting): Promise<bool
     } catch (error) {
       // Throws when it is the database that is away: that ends the pass.
       if (!(await refusal.of(cloud.database.db, id))) continue
-      resting.set(id, cloud.clock.now_ms() + rest_ms)
+      resting.set(id, cloud.clock.steady_ms() + rest_ms)
       cloud.log.warn({ err: error, instance_id: id }, 'a refused instance could not be placed; it is tried again')
     }
   }

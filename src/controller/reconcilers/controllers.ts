@@ -3,7 +3,7 @@
  * another controller by themselves; until they do they are shown as unreachable.
  */
 import type { Cloud, ControllerIdentity } from '../cloud.ts'
-import { leaseTimes } from '../../model/lease.ts'
+import { leaseTimes, wait_ms } from '../../model/lease.ts'
 import { controller } from '../store/controller.ts'
 import { host } from '../store/host.ts'
 
@@ -33,6 +33,29 @@ export async function keepLease(
   await cloud.agents.writeOff(await host.orphaned(cloud.database.db))
   await cloud.agents.endExpected()
   return false
+}
+
+/** By controller, which lease of it was seen last, and since when it is that one, by the steady clock. */
+export type SeenLeases = Map<string, { until: string; since_ms: number }>
+
+/**
+ * Ends what nobody has renewed for longer than a lease lasts and holds all the same: the database's clock was set back since. Else the
+ * hosts of a controller that died would count as linked to it for as long as that clock was set back.
+ */
+export async function endUnrenewed(
+  { database, self, clock }: Pick<Cloud, 'database' | 'self' | 'clock'>,
+  seen: SeenLeases,
+): Promise<void> {
+  const now_ms = clock.steady_ms()
+  const leases = await controller.othersLeases(database.db, self.id)
+  const ids = new Set(leases.map(one => one.id))
+  for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id)
+  for (const one of leases) {
+    const last = seen.get(one.id)
+    if (last?.until !== one.until) seen.set(one.id, { until: one.until, since_ms: now_ms })
+    else if (now_ms - last.since_ms > wait_ms(leaseTimes.controller_lease_ms))
+      await controller.endLease(database.db, one)
+  }
 }
 
 const look_again_ms = 1000

@@ -4,7 +4,7 @@
  */
 import { Value } from 'typebox/value'
 import { isOfMachine } from '../../lib/ip.ts'
-import { type Absence, type FencingMethod, type Opinion, verdictOf } from '../../model/host-state.ts'
+import { type Absence, type FencingMethod, lossRules, type Opinion, verdictOf } from '../../model/host-state.ts'
 import { ProbeOutcome } from '../../protocol/messages.ts'
 import { peerPort } from '../../protocol/peer.ts'
 import { openBmc } from '../app/host-bmc.ts'
@@ -31,7 +31,6 @@ const probe_ms_max = 1500
 const answer_ms_max = 2500
 /** Between attempts to cut power: longer and longer. */
 const again_first_ms = 2000
-const again_max_ms = 30_000
 
 function told(one: AbsentHost, reason: string, kind = 'changed') {
   return { noun: 'host', kind, resource_id: one.host_id, project_id: null, detail: { availability: reason } }
@@ -151,7 +150,7 @@ export async function fence(cloud: Cloud, one: AbsentHost): Promise<void> {
     await noteFenced(cloud, one, row.kind, `fenced by ${row.kind}: ${how}`)
   } catch (error) {
     if (!(error instanceof FenceFailed)) throw error
-    const again_ms = Math.min(again_max_ms, again_first_ms * 2 ** one.absence.fence_attempts)
+    const again_ms = Math.min(lossRules.fence_again_max_ms, again_first_ms * 2 ** one.absence.fence_attempts)
     await whileAbsent(cloud, one, async tx => {
       await absence.noteFenceFailure(tx, one.host_id, error.message, again_ms)
       await event.record(tx, [told(one, `cutting its power failed: ${error.message}`)])

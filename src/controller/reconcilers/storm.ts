@@ -3,7 +3,7 @@
  * fenced nor restarted there, an alarm is raised, and it ends by itself when enough of them have been back for a while, or an operator
  * says that they are truly down.
  */
-import { isStorm, lossRules, storm_window_ms } from '../../model/host-state.ts'
+import { isPast, isStorm, lossRules, storm_window_ms } from '../../model/host-state.ts'
 import type { Cloud } from '../cloud.ts'
 import { type AbsentHost, absence } from '../store/absence.ts'
 import { channels } from '../store/database.ts'
@@ -70,7 +70,7 @@ function isSettled({ clock, settings }: Cloud, zone_id: string, calm: CalmSince)
 
 /** Whether it went at about that time, and not just for a moment. One that is fenced is explained; one in maintenance was switched off. */
 function counts({ absence: one, maintenance }: AbsentHost, since_ms: number, now_ms: number): boolean {
-  const lasts = now_ms >= one.since_ms + lossRules.patience_ms[one.cause]
+  const lasts = isPast(one.since_ms, lossRules.patience_ms[one.cause], now_ms)
   return one.fenced_ms === null && !maintenance && lasts && one.since_ms > since_ms - storm_window_ms
 }
 

@@ -64,6 +64,26 @@ async function alive(
   return found ?? null
 }
 
+/** The leases of others that hold by the database's clock; `until` to the microsecond. */
+async function othersLeases(db: Db, id: string): Promise<{ id: string; until: string }[]> {
+  return await db
+    .selectFrom('controller')
+    .select(['id', sql<string>`lease_until::text`.as('until')])
+    .where('id', '<>', id)
+    .where('lease_until', '>', sql<Date>`croft_now()`)
+    .execute()
+}
+
+/** Unless it was renewed since. */
+async function endLease(db: Db, { id, until }: { id: string; until: string }): Promise<void> {
+  await db
+    .updateTable('controller')
+    .set({ lease_until: sql<Date>`croft_now()` })
+    .where('id', '=', id)
+    .where('lease_until', '=', sql<Date>`${until}::timestamptz`)
+    .execute()
+}
+
 /** A controller that stops says so: its hosts are seen to at once. Not of another one that has its id by now. */
 async function remove(db: Db, { id, run }: Pick<ControllerRow, 'id' | 'run'>): Promise<void> {
   await db.deleteFrom('controller').where('id', '=', id).where(sql<boolean>`coalesce(run, ${run}) = ${run}`).execute()
@@ -103,4 +123,4 @@ async function list(db: Db, asked: PageAsked): Promise<Page<Controller>> {
   }))
 }
 
-export const controller = { take, renew, alive, remove, urls, list }
+export const controller = { take, renew, alive, othersLeases, endLease, remove, urls, list }

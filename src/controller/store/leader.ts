@@ -12,7 +12,8 @@ export interface Leading {
 
 /**
  * Takes or keeps the lead for `lease_s`. Null: another controller has it. Nobody having led for more than `gap_s` after a lease ran
- * out (no controller ran, or none reached the database) begins `steady_ms` anew.
+ * out (no controller ran, or none reached the database) begins `steady_ms` anew; so does a lease that ends later than any that is given now: the
+ * database's clock was set back, and for how long nobody has led is not known. Then it is followed as soon as its controller is gone.
  */
 async function lead(
   db: Db,
@@ -25,8 +26,10 @@ async function lead(
     insert into leader as l (name, controller_id, lease_until, steady_since)
     values (${name}, ${controller_id}::uuid, ${until}, croft_now())
     on conflict (name) do update set controller_id = excluded.controller_id, lease_until = excluded.lease_until,
-      steady_since = case when l.lease_until + make_interval(secs => ${rules.gap_s}) < croft_now() then croft_now() else l.steady_since end
+      steady_since = case when l.lease_until + make_interval(secs => ${rules.gap_s}) < croft_now()
+        or l.lease_until > croft_now() + make_interval(secs => ${2 * rules.lease_s}) then croft_now() else least(l.steady_since, croft_now()) end
     where l.controller_id = excluded.controller_id or l.lease_until < croft_now()
+      or not exists (select from controller c where c.id = l.controller_id and c.lease_until > croft_now())
     returning (extract(epoch from croft_now() - steady_since) * 1000)::bigint as steady_ms`.execute(db)
   return rows[0] ?? null
 }

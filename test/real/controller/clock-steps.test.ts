@@ -1,11 +1,16 @@
 /** A controller whose wall clock is set while it runs: how long somebody was silent is a length of time, which nobody sets. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import { clockWhile, VirtualClock } from '../../../sim/clock.ts'
 import { factsOf } from '../../../sim/facts.ts'
 import { simulatedSamples } from '../../../sim/samples.ts'
 import { EventHub } from '../../../src/controller/app/event-hub.ts'
+import { endUnrenewed, type SeenLeases } from '../../../src/controller/reconcilers/controllers.ts'
+import { controller } from '../../../src/controller/store/controller.ts'
+import type { Tx } from '../../../src/controller/store/database.ts'
 import { event } from '../../../src/controller/store/event.ts'
+import { leader } from '../../../src/controller/store/leader.ts'
 import { realClock } from '../../../src/lib/clock.ts'
 import { leaseTimes } from '../../../src/model/lease.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -95,6 +100,63 @@ describe('controller/clock-steps', () => {
     await happens()
     unwatch()
     await hub.close()
+  })
+
+  /** As if the database's clock stood so. */
+  const at = <T>(by_ms: number, work: (tx: Tx) => Promise<T>) =>
+    cloud.cloud.database.transaction(async tx => {
+      await sql`select set_config('croft.now', ${new Date(Date.now() + by_ms).toISOString()}, true)`.execute(tx)
+      return await work(tx)
+    })
+
+  const leaseOf = (id: string) => ({
+    ...{ id, name: id, version: '0', agent_url: 'https://x' },
+    lease_until: new Date(Date.now() + hour_ms),
+  })
+
+  test("the database's, an hour back: who leads goes on doing so, is followed once it is gone, and counts as steady from then", async () => {
+    const { db } = cloud.cloud.database
+    const rules = { lease_s: 10, gap_s: 5 }
+    const lead = (by_ms: number, id: string) => at(by_ms, tx => leader.lead(tx, 'clock-steps', id, rules))
+    const [one, other, third] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()]
+    await db.insertInto('controller').values([one, other, third].map(leaseOf)).execute()
+    assert.equal((await lead(0, one))?.steady_ms, 0)
+    assert.equal(await lead(4000, other), null)
+    // It has done so for 4 s, and is not said to begin in an hour.
+    assert.equal((await lead(4000 - hour_ms, one))?.steady_ms, 0)
+    assert.ok(((await lead(8000 - hour_ms, one))?.steady_ms ?? 0) > 0)
+    // Once more, and it dies.
+    assert.equal(await lead(8000 - 2 * hour_ms, other), null)
+    await db.deleteFrom('controller').where('id', '=', one).execute()
+    assert.equal((await lead(8000 - 2 * hour_ms, other))?.steady_ms, 0)
+    assert.ok(((await lead(12_000 - 2 * hour_ms, other))?.steady_ms ?? 0) > 0)
+    assert.equal(await lead(14_000 - 2 * hour_ms, third), null)
+    await db.deleteFrom('controller').where('id', 'in', [other, third]).execute()
+  })
+
+  test("the database's, an hour back: a controller that is gone is missed in its time, and one that is there is not", async () => {
+    const { database, self } = cloud.cloud
+    const [gone, there] = [crypto.randomUUID(), crypto.randomUUID()]
+    await database.db
+      .insertInto('controller')
+      .values([leaseOf(gone), leaseOf(there)])
+      .execute()
+    const seen: SeenLeases = new Map()
+    const holding = async () => (await controller.othersLeases(database.db, self.id)).map(one => one.id)
+    const look = async () => {
+      await endUnrenewed(cloud.cloud, seen)
+      await database.db
+        .updateTable('controller')
+        .set({ lease_until: sql<Date>`lease_until + interval '5 seconds'` })
+        .where('id', '=', there)
+        .execute()
+      pass(leaseTimes.controller_pass_ms)
+    }
+    for (let n = 0; n < 5; n++) await look()
+    assert.deepEqual((await holding()).sort(), [gone, there].sort())
+    await look()
+    assert.deepEqual(await holding(), [there])
+    await database.db.deleteFrom('controller').where('id', 'in', [gone, there]).execute()
   })
 
   test('what a host measures is not taken for old, and goes when it is', async () => {

@@ -164,7 +164,10 @@ describe('controller/refused', () => {
         mended()
         await placeRefused(cloud.cloud, resting)
         assert.equal((await get(id)).host, 'h1', 'it rests')
-        await placeRefused(cloud.cloud, new Map())
+        // Its time is over, though somebody has set the wall clock back meanwhile.
+        const { clock } = cloud.cloud
+        const later = { now_ms: () => clock.now_ms() - 3_600_000, steady_ms: () => clock.steady_ms() + 31_000 }
+        await placeRefused({ ...cloud.cloud, clock: { ...clock, ...later } }, resting)
         await eventually(async () => assert.equal((await get(id)).state, 'running'))
         await eventually(checkClaims)
       })

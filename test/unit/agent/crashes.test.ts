@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { nothingDone } from '../../../src/agent/reconcilers/done.ts'
-import { planInstance, reportInstance, type Situation } from '../../../src/agent/reconcilers/instance-plan.ts'
+import { planInstance, reportInstance, type Situation, started } from '../../../src/agent/reconcilers/instance-plan.ts'
 import { domain, wantedInstance } from './fakes.ts'
 
 const now_ms = Date.parse('2030-01-01T00:00:00Z')
@@ -56,6 +56,29 @@ describe('crashes', () => {
     assert.deepEqual([plan.act, plan.done.crashes], ['start', 0])
     // An older one explains nothing.
     assert.equal(planInstance(crashed({ killed_at: new Date(now_ms - 1000).toISOString() })).done.crashes, 1)
+  })
+
+  test('a clock that was set between start and kill makes neither a crash of the kill nor a kill of a later crash', () => {
+    const at = { ...crashed(), killed_at: null }
+    const ran = { ...started(at), ran_in_boot: 'b' }
+    const an_hour_back = new Date(now_ms - 3_600_000).toISOString()
+    const killed = planInstance({ ...at, done: ran, killed_at: an_hour_back })
+    assert.deepEqual([killed.act, killed.done.crashes], ['start', 0])
+    // Killed by a clock that was ahead, and started again.
+    const an_hour_on = new Date(now_ms + 3_600_000).toISOString()
+    const again = { ...started({ ...at, killed_at: an_hour_on }), ran_in_boot: 'b' }
+    assert.equal(planInstance({ ...at, done: again, killed_at: an_hour_on }).done.crashes, 1)
+  })
+
+  test('a clock that was set says nothing of whether its watchdog switched it off', () => {
+    const fired = (fired_at: string) =>
+      ({ fired_at, action: 'poweroff', count: 1, dump_file: null, dump_failure: null }) as const
+    const ran = started(crashed())
+    const off = planInstance(crashed({ done: { ...ran, watchdog: fired(new Date(now_ms - 3_600_000).toISOString()) } }))
+    assert.deepEqual([off.act, off.done.stopped_by_guest], [null, 1])
+    const before = { ...ran, watchdog: fired(new Date(now_ms + 3_600_000).toISOString()) }
+    const again = started(crashed({ done: before }))
+    assert.equal(planInstance(crashed({ done: again })).done.crashes, 1)
   })
 
   test('nothing is said of what never was', () => {

@@ -75,6 +75,21 @@ test('the steps from silence to restart, with fencing and without', () => {
   assert.equal(nextStep(fenced, { ...usual, waiting: 0 }, 5000).do, 'wait')
 })
 
+test('a database whose clock was set back keeps nobody waiting for the time that it was', () => {
+  const hour_ms = 3_600_000
+  const now_ms = 10 * hour_ms
+  const later_ms = now_ms + hour_ms
+  for (const cause of absenceCauses)
+    assert.deepEqual(nextStep({ ...none, cause, since_ms: later_ms }, usual, now_ms), { do: 'ask' }, cause)
+  const asked = { ...none, since_ms: later_ms, asked_ms: later_ms, opinions: [opinion(null)] }
+  assert.deepEqual(nextStep(asked, usual, now_ms), { do: 'ask' })
+  const dead = { ...asked, opinions: [opinion('none')], dead_ms: later_ms }
+  // Nor is what was seen in a time to come fresh.
+  assert.deepEqual(nextStep(dead, { ...usual, has_bmc: true }, now_ms), { do: 'ask' })
+  const failed = { ...dead, asked_ms: now_ms, fence_attempts: 1, fence_failure: 'no answer', fence_again_ms: later_ms }
+  assert.deepEqual(nextStep(failed, { ...usual, has_bmc: true }, now_ms), { do: 'fence' })
+})
+
 test('no power is cut for what was seen long ago, as before a storm: others are asked once more', () => {
   const dead = { ...none, asked_ms: 2000, opinions: [opinion('none')], dead_ms: 2000 }
   const around = { ...usual, has_bmc: true }

@@ -117,7 +117,7 @@ describe('the management controllers of simulated hosts', () => {
 
   test('they cut the power of their host, and know that it is off', async () => {
     const { hosts, host } = playground(1)
-    const fencing = simulatedFencing(hosts, passing)
+    const fencing = simulatedFencing({ hosts, time: passing })
     assert.equal(await fencing.power(bmc), 'on')
     assert.equal(await fencing.off(bmc, () => Promise.resolve(false)), null)
     assert.equal(host('h1').powered, true)
@@ -127,7 +127,7 @@ describe('the management controllers of simulated hosts', () => {
   })
 
   test('another address does not answer, another password is refused', async () => {
-    const fencing = simulatedFencing(playground(1).hosts, passing)
+    const fencing = simulatedFencing({ hosts: playground(1).hosts, time: passing })
     for (const [wrong, fault] of [
       [{ address: '10.0.0.1' }, 'silent'],
       [{ address: 'h2.bmc' }, 'silent'],
