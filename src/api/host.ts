@@ -96,7 +96,13 @@ export const Host = closed({
   disagreements: Type.Array(Disagreement, {
     description: 'What it holds that the database, restored from an older backup, does not know; see host.reconcile',
   }),
-  last_seen_at: nullable(Time),
+  last_seen_at: nullable(
+    Type.String({
+      format: 'date-time',
+      description:
+        'When it was last heard of. Of one that is there: as its controller last said that it is, some seconds ago (see availability for whether it is late)',
+    }),
+  ),
   created_at: Time,
 })
 export type Host = Static<typeof Host>

@@ -162,6 +162,8 @@ describe('controller/joining', () => {
     assert.equal(approved.body.state, 'approved', JSON.stringify(approved.body))
     const identity = await one.joined
     assert.deepEqual([identity.host_id, identity.name], [approved.body.host_id, 'rack1-self'])
+    const known = (await cloud.request('GET', `/v1/host-registrations/${String(row.id)}`)).body
+    assert.deepEqual([known.same_machine, known.same_name], [null, null], 'of itself nobody is warned')
     assert.equal(await dials(identity), true)
     assert.equal((await approve(row)).body.code, 'wrong_state')
   })
@@ -198,6 +200,7 @@ describe('controller/joining', () => {
     assert.deepEqual(row.same_name, { id: old.host_id, name: 'anew', linked: false })
     const approved = await approve(row, { replaces_host_id: old.host_id })
     assert.equal(approved.status, 200, JSON.stringify(approved.body))
+    assert.deepEqual([approved.body.same_machine, approved.body.same_name], [null, null], 'it is that one')
     const back = await one.joined
     assert.deepEqual([back.host_id, back.name], [old.host_id, 'anew'])
     assert.deepEqual([await dials(old), await dials(back)], [false, true])
