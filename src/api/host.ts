@@ -128,6 +128,12 @@ export const hostRoutes = {
         Type.Boolean({ description: 'Only those where new instances may be placed; false: only those where none may' }),
       ),
       availability: Type.Optional(oneOf(hostAvailabilities)),
+      bmc: Type.Optional(
+        Type.Boolean({
+          description:
+            'Only those with a management controller that cuts their power when they are lost; false: only those without',
+        }),
+      ),
       attention: Type.Optional(
         Type.Boolean({
           description:
