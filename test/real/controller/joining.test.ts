@@ -150,6 +150,35 @@ describe('controller/joining', () => {
     )
   })
 
+  test('invitations are listed without their tokens: who made them, what became of them; one that is taken back lets nobody in', async () => {
+    const list = async (query = '') => (await cloud.request('GET', `/v1/host-invitations?${query}`)).body.items ?? []
+    const [made, taken] = [
+      (await cloud.request('POST', '/v1/host-invitations', { body: { minutes: 5 } })).body,
+      (await cloud.request('POST', '/v1/host-invitations', { body: {} })).body,
+    ]
+    const open = async (id: unknown) => (await list('state=open')).find(one => one.id === id)
+    const shown = await open(made.id)
+    assert.deepEqual([shown?.user, shown?.expires_at, shown?.used_at], ['admin', made.expires_at, null])
+    assert.ok(!JSON.stringify(await list()).includes(String(made.token).split('.')[2] ?? ''))
+    const soonest = await list('state=open&sort=expires_at')
+    assert.deepEqual(soonest[0]?.id, made.id)
+    assert.equal((await cloud.request('DELETE', `/v1/host-invitations/${String(taken.id)}`)).status, 204)
+    assert.equal((await cloud.request('DELETE', `/v1/host-invitations/${String(taken.id)}`)).status, 404)
+    assert.equal(await open(taken.id), undefined)
+    const join = async (with_token: unknown) =>
+      await joinHost({
+        controller_url,
+        token: String(with_token),
+        state_dir: await newState(),
+        name: 'invited',
+        machine_id: 'machine-invited',
+      })
+    await assert.rejects(join(taken.token), /token is not valid/)
+    const joined = await join(made.token)
+    const used = (await list('state=used')).find(one => one.id === made.id)
+    assert.deepEqual([used?.host_id, used?.host], [joined.host_id, 'invited'])
+  })
+
   test('without a token: it waits, an operator compares the code and approves, and it has its certificate at once', async () => {
     const state_dir = await newState()
     const one = machine({ state_dir, name: 'self', machine_id: 'machine-self' })
