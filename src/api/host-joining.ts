@@ -29,6 +29,7 @@ export const hostJoiningRoutes = {
     }),
     status: 201,
     reply: closed({
+      id: uuidOf('Of the invitation: host-invitation.delete takes it back'),
       token: Type.String({ description: 'Shown once' }),
       controller_url: Type.String(),
       command: Type.String({ description: 'To be run on the new host, as root' }),

@@ -96,7 +96,13 @@ export const Host = closed({
   disagreements: Type.Array(Disagreement, {
     description: 'What it holds that the database, restored from an older backup, does not know; see host.reconcile',
   }),
-  last_seen_at: nullable(Time),
+  last_seen_at: nullable(
+    Type.String({
+      format: 'date-time',
+      description:
+        'When it was last heard of. Of one that is there: as its controller last said that it is, some seconds ago (see availability for whether it is late)',
+    }),
+  ),
   created_at: Time,
 })
 export type Host = Static<typeof Host>
@@ -122,6 +128,12 @@ export const hostRoutes = {
         Type.Boolean({ description: 'Only those where new instances may be placed; false: only those where none may' }),
       ),
       availability: Type.Optional(oneOf(hostAvailabilities)),
+      bmc: Type.Optional(
+        Type.Boolean({
+          description:
+            'Only those with a management controller that cuts their power when they are lost; false: only those without',
+        }),
+      ),
       attention: Type.Optional(
         Type.Boolean({
           description:

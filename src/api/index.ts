@@ -7,6 +7,7 @@ import { controllerRoutes } from './controller.ts'
 import { haRestartRoutes } from './ha-restart.ts'
 import { hostBmcRoutes } from './host-bmc.ts'
 import { hostRoutes } from './host.ts'
+import { hostInvitationRoutes } from './host-invitation.ts'
 import { hostRegistrationRoutes } from './host-registration.ts'
 import { instanceRoutes } from './instance.ts'
 import { instanceGuestRoutes } from './instance-guest.ts'
@@ -51,6 +52,7 @@ export const contract = {
   flavor: flavorRoutes,
   'pci-alias': pciAliasRoutes,
   host: hostRoutes,
+  'host-invitation': hostInvitationRoutes,
   'host-registration': hostRegistrationRoutes,
   'host-bmc': hostBmcRoutes,
   'ha-restart': haRestartRoutes,

@@ -1,5 +1,6 @@
 /** Instances: machines of the cloud. */
 import Type, { type Static } from 'typebox'
+import { availabilities } from '../model/availability.ts'
 import { consoleKinds } from '../model/console.ts'
 import type { ErrorCode } from '../model/errors.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
@@ -140,6 +141,14 @@ export const instanceRoutes = {
       host_id: Type.Optional(Uuid),
       image_id: Type.Optional(Uuid),
       group_id: Type.Optional(Uuid),
+      zone_id: Type.Optional(Uuid),
+      availability: Type.Optional(oneOf(availabilities)),
+      ha_obstacle: Type.Optional(
+        Type.Boolean({
+          description:
+            'Only highly available ones that would not be started elsewhere if their host were lost, or are not although it is; false: only others',
+        }),
+      ),
       deleted: Type.Optional(Type.Boolean({ description: 'Those deleted that can still be recovered, instead' })),
     }),
     status: 200,

@@ -122,6 +122,12 @@ export const migrationRoutes = {
       instance_id: Type.Optional(Uuid),
       host_id: Type.Optional(uuidOf('From or to this host')),
       open: Type.Optional(Type.Boolean({ description: 'Only those that have not ended; false: only those that have' })),
+      kind: Type.Optional(oneOf(migrationKinds)),
+      outcome: Type.Optional(
+        oneOf(migrationOutcomes, {
+          description: 'Only those of which this is decided, whether or not they have ended',
+        }),
+      ),
     }),
     status: 200,
     reply: page(Migration),

@@ -4,6 +4,7 @@ export const nounWords: Readonly<Record<string, string>> = {
   flavor: 'sizes that instances can have: vCPUs, memory, disk',
   'pci-alias': 'kinds of PCI devices that flavors may ask for',
   host: 'servers that instances run on',
+  'host-invitation': 'tokens with which hosts join',
   'host-registration': 'machines that ask to be hosts',
   'host-bmc': "management controllers, which cut a host's power",
   'ha-restart': 'restarts of highly available instances on other hosts',

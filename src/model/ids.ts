@@ -12,6 +12,7 @@ export type RoleId = Id<'role'>
 export type ApiKeyId = Id<'api-key'>
 export type RegionId = Id<'region'>
 export type AggregateId = Id<'aggregate'>
+export type HostInvitationId = Id<'host-invitation'>
 export type HostRegistrationId = Id<'host-registration'>
 export type ZoneId = Id<'zone'>
 export type ClusterId = Id<'cluster'>

@@ -11,6 +11,7 @@ import { flavor } from './flavor/definition.tsx'
 import { floatingIp } from './floating-ip/definition.tsx'
 import { haRestart } from './ha-restart/definition.tsx'
 import { host } from './host/definition.tsx'
+import { hostInvitation } from './host-invitation/definition.tsx'
 import { hostRegistration } from './host-registration/definition.tsx'
 import { image } from './image/definition.tsx'
 import { imageKey } from './image-key/definition.tsx'
@@ -50,6 +51,7 @@ export const nouns: readonly NounDefinition[] = [
   port,
   host,
   hostRegistration,
+  hostInvitation,
   cluster,
   aggregate,
   zone,

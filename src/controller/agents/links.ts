@@ -136,6 +136,8 @@ export interface EndedLink extends HeldLink {
    * link and grants nothing more; null: it is another's.
    */
   left_ms: (() => number) | null
+  /** For how long nothing was heard of the host when it is called; null: that is another's, too. */
+  silent_ms: (() => number) | null
 }
 
 /**
@@ -150,10 +152,18 @@ export async function endSessions(
   await database.transaction(async tx => {
     const ended = await host.endSessions(
       tx,
-      links.map(({ host_id, epoch, left_ms }) => ({ host_id, epoch, left_ms: left_ms?.() ?? null })),
+      links.map(({ host_id, epoch, left_ms, silent_ms }) => ({
+        host_id,
+        epoch,
+        left_ms: left_ms?.() ?? null,
+        silent_ms: silent_ms?.() ?? null,
+      })),
       expected,
     )
-    const lost = ended.flatMap(({ id, epoch }) => links.find(one => one.host_id === id && one.epoch === epoch) ?? [])
+    const lost = ended.flatMap(({ id, epoch, heard_at }) => {
+      const link = links.find(one => one.host_id === id && one.epoch === epoch)
+      return link ? { host_id: id, cause: link.cause, heard_at } : []
+    })
     if (lost.length === 0) return
     await absence.begin(tx, lost)
     await hostsChanged(

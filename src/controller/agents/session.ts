@@ -77,10 +77,7 @@ export class Shared {
     const mayRedo = (error: unknown) => !isDatabaseAway(error)
     this.frames = new Together(asked => wantedFrames(database.db, asked, rules), { mayRedo })
     this.reports = new Together(sent => applyReports(database, sent), { mayRedo })
-    const end = async (links: readonly EndedLink[]) => {
-      await endSessions(database, links)
-      return links.map(() => undefined)
-    }
+    const end = (links: readonly EndedLink[]) => endSessions(database, links).then(() => links.map(() => undefined))
     this.ends = new Together(end, { mayRedo })
     this.begins = new Together(greetings => beginSessions(database, self, greetings), { mayRedo })
     const beginEach = (greetings: readonly Greeting[]) =>
@@ -221,7 +218,7 @@ export class AgentSession {
     })
   }
 
-  silentFor_ms(steady_ms: number): number {
+  silentFor_ms(steady_ms = this.parts.clock.steady_ms()): number {
     return steady_ms - this.heard_ms
   }
 
@@ -258,7 +255,8 @@ export class AgentSession {
     await this.turn
     await this.handover
     const { host_id, epoch, cause } = this
-    if (this.begun) await this.shared.ends.ask({ host_id, epoch, cause, left_ms: () => this.left_ms() })
+    const known = { left_ms: () => this.left_ms(), silent_ms: () => this.silentFor_ms() }
+    if (this.begun) await this.shared.ends.ask({ host_id, epoch, cause, ...known })
   }
 
   /** A look that began then found the link to be this controller's still: for a while it may grant leases. */

@@ -191,16 +191,18 @@ export class AgentSessions implements LinkKeeper {
 
   /**
    * For a controller's start, before anybody is answered: links of a former life, or of a backup, are none. Their hosts dial again at once, this
-   * controller or another: to show all their instances as unknown, and as they were again, would be most of what that start costs.
+   * controller or another: to show all their instances as unknown, and as they were again, would be most of what that start costs. The former
+   * life was last there so long ago, and so its hosts were last heard of then; null: not known.
    */
-  async writeOffFormer(): Promise<void> {
+  async writeOffFormer(former_ms: number | null = null): Promise<void> {
     const { database, self } = this.parts
     const cause = 'controller_gone' as const
     await this.lookForOthers()
+    const silent_ms = former_ms === null ? null : () => former_ms
     const former = (await host.heldBy(database.db, self.id)).filter(({ id }) => this.of(id).length === 0)
     for (let from = 0; from < former.length; from += former_batch) {
       const links = former.slice(from, from + former_batch)
-      const ended = links.map(({ id, epoch }) => ({ host_id: id, epoch, cause, left_ms: null }))
+      const ended = links.map(({ id, epoch }) => ({ host_id: id, epoch, cause, left_ms: null, silent_ms }))
       await endSessions(database, ended, { expected: true })
     }
   }
@@ -214,7 +216,8 @@ export class AgentSessions implements LinkKeeper {
   /** Recorded links that no controller has. */
   async writeOff(links: readonly { id: string; epoch: number }[]): Promise<void> {
     const cause = 'controller_gone' as const
-    await Promise.all(links.map(({ id, epoch }) => this.shared.ends.ask({ host_id: id, epoch, cause, left_ms: null })))
+    const none = { cause, left_ms: null, silent_ms: null }
+    await Promise.all(links.map(({ id, epoch }) => this.shared.ends.ask({ host_id: id, epoch, ...none })))
   }
 
   /** Null: notices may have been missed, or what all are told has changed, so everyone looks. */

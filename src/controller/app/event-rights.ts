@@ -13,6 +13,7 @@ const systemNouns: Readonly<Record<string, Permission>> = {
   zone: 'topology.read',
   cluster: 'topology.read',
   'host-registration': 'topology.read',
+  'host-invitation': 'topology.read',
   region: 'topology.read',
   aggregate: 'topology.read',
   user: 'user.read',

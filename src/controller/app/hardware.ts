@@ -1,5 +1,6 @@
 /** What flavors and images ask of hardware, as errors for people. */
 import { CloudError } from '../../model/errors.ts'
+import { foreignProperty } from '../../model/foreign-properties.ts'
 import type { Hardware } from '../../model/hardware.ts'
 import { BadHardware, mergedProperties, readHardware } from '../../model/hardware-properties.ts'
 import type { Db } from '../store/database.ts'
@@ -14,6 +15,8 @@ interface Size {
 
 /** Of a flavor that is made. Throws invalid: what cannot be is refused before anybody tries it. */
 export async function checkHardware(db: Db, size: Size): Promise<void> {
+  const foreign = foreignProperty(Object.keys(size.properties))
+  if (foreign !== null) throw new CloudError('invalid', foreign)
   const hardware = inWords(`The flavor ${size.name}`, () => readHardware(size.properties, size))
   if (hardware) await checkAliases(db, hardware)
 }

@@ -11,7 +11,7 @@ import type { Cloud } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { type JoiningHost, joiningHost } from '../store/joining-host.ts'
 import { hostRegistration } from '../store/host-registration.ts'
-import { type Invited, invitation } from '../store/invitation.ts'
+import { type Invited, invitation } from '../store/host-invitation.ts'
 import {
   answerWith,
   cloned,

@@ -4,7 +4,8 @@ import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { isLoopback, isOfMachine } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { HostFacts } from '../../protocol/host-facts.ts'
-import type { Cloud } from '../cloud.ts'
+import type { HostInvitationId } from '../../model/ids.ts'
+import { type Cloud, makeId } from '../cloud.ts'
 import { onConstraint } from '../store/constraint.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -12,7 +13,7 @@ import { host, type LockedHost } from '../store/host.ts'
 import { lockClaims } from '../store/host-claim.ts'
 import { applyLimits } from '../store/host-limits.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
-import { invitation } from '../store/invitation.ts'
+import { invitation } from '../store/host-invitation.ts'
 import { migration } from '../store/migration.ts'
 import { observed } from '../store/observed.ts'
 import type { Page } from '../store/page.ts'
@@ -214,17 +215,23 @@ export async function inviteHost(
     const secret = Buffer.from(cloud.random.bytes(32)).toString('base64url')
     const secret_sha256 = hashOfSecret(secret)
     const expires_at = new Date(cloud.clock.now_ms() + (asked.minutes ?? 60) * 60_000)
+    const id = makeId<HostInvitationId>(cloud)
     await invitation.insert(tx, {
+      id,
       secret_sha256,
       cluster_id,
       replaces_host_id,
       created_by: caller.user_id,
       expires_at,
     })
+    await event.record(tx, [
+      { noun: 'host-invitation', kind: 'created', resource_id: id, project_id: null, ...by(caller) },
+    ])
     const token = `croft1.${ca_fingerprint}.${secret}`
     const controller_url = cloud.self.agent_url
     const command = `./croft host join ${controller_url} ${token}`
     return {
+      id,
       token,
       controller_url,
       command,

@@ -38,6 +38,7 @@ import { controllerHandlers } from './controller.ts'
 import { haRestartHandlers } from './ha-restart.ts'
 import { hostBmcHandlers } from './host-bmc.ts'
 import { hostHandlers } from './host.ts'
+import { hostInvitationHandlers } from './host-invitation.ts'
 import { hostRegistrationHandlers } from './host-registration.ts'
 import { instanceHandlers } from './instance.ts'
 import { instanceGuestHandlers } from './instance-guest.ts'
@@ -50,6 +51,7 @@ export const handlers: readonly Handled[] = [
   ...flavorHandlers,
   ...pciAliasHandlers,
   ...hostHandlers,
+  ...hostInvitationHandlers,
   ...hostRegistrationHandlers,
   ...hostBmcHandlers,
   ...haRestartHandlers,

@@ -14,8 +14,8 @@ export class SameController extends Error {}
 export const lease_pass_ms = leaseTimes.controller_pass_ms
 const lease_s = leaseTimes.controller_lease_ms / 1000
 
-/** From now on this run has the id; any other that has it ends when it next renews its lease. */
-export function takeLease({ database, self }: Pick<Cloud, 'database' | 'self'>): Promise<void> {
+/** From now on this run has the id; any other that has it ends when it next renews its lease. How long ago that was last there; null: not known. */
+export function takeLease({ database, self }: Pick<Cloud, 'database' | 'self'>): Promise<number | null> {
   return controller.take(database.db, self, lease_s)
 }
 

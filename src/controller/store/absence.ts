@@ -37,12 +37,16 @@ function shown(row: AbsenceRow): NonNullable<Host['absence']> {
   }
 }
 
-/** Links have ended. What was noted of a host since it was late stays. */
-async function begin(tx: Tx, lost: readonly { host_id: string; cause: AbsenceCause }[]): Promise<void> {
-  const rows = json(lost.map(({ host_id, cause }) => ({ host_id, cause })))
+/** Links have ended. What was noted of a host since it was late stays. `heard_at`: when it was last heard of; without it, when its last link ended. */
+async function begin(
+  tx: Tx,
+  lost: readonly { host_id: string; cause: AbsenceCause; heard_at?: Date | null }[],
+): Promise<void> {
+  const rows = json(lost.map(({ host_id, cause, heard_at = null }) => ({ host_id, cause, heard_at })))
   await sql`
-    insert into host_absence (host_id, cause, since)
-    select l.host_id, l.cause, croft_now() from jsonb_to_recordset(${rows}) as l (host_id uuid, cause text) order by l.host_id
+    insert into host_absence (host_id, cause, since, heard_at)
+    select l.host_id, l.cause, croft_now(), coalesce(l.heard_at, h.last_seen_at)
+    from jsonb_to_recordset(${rows}) as l (host_id uuid, cause text, heard_at timestamptz) join host h on h.id = l.host_id order by l.host_id
     on conflict (host_id) do update set cause = excluded.cause where host_absence.cause = 'late'`.execute(tx)
 }
 

@@ -13,15 +13,20 @@ export interface ControllerRow {
   run: string
 }
 
-/** For a start: whoever had this id before has it no more. */
-async function take(db: Db, self: ControllerRow, lease_s: number): Promise<void> {
+/** For a start: whoever had this id before has it no more. Returns how long ago that one last said that it is there; null: not known. */
+async function take(db: Db, self: ControllerRow, lease_s: number): Promise<number | null> {
   const { id, name, version, agent_url, run } = self
+  const { rows } = await sql<{ ago_ms: number }>`
+    select extract(epoch from croft_now() - lease_until) * 1000 + ${1000 * lease_s}::float8 as ago_ms from controller where id = ${id}`.execute(
+    db,
+  )
   const row = { name, version, agent_url, run, lease_until: leaseFor(lease_s) }
   await db
     .insertInto('controller')
     .values({ id, ...row })
     .onConflict(conflict => conflict.column('id').doUpdateSet(row))
     .execute()
+  return rows[0]?.ago_ms ?? null
 }
 
 /**

@@ -10,6 +10,7 @@ export interface HostsAsked {
   aggregate_id?: string | undefined
   availability?: HostAvailability | undefined
   attention?: boolean | undefined
+  bmc?: boolean | undefined
 }
 
 /** As hostAvailability (model/host-state.ts) tells it of a row. */
@@ -22,7 +23,7 @@ const attention = sql<boolean>`(h.session_controller_id is null or h.foreign_dom
   or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id))`
 
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
-  const { name, cluster_id, zone_id, schedulable, aggregate_id } = asked
+  const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc } = asked
   return [
     name !== undefined && sql<boolean>`h.name = ${name}`,
     cluster_id !== undefined && sql<boolean>`h.cluster_id = ${cluster_id}`,
@@ -31,6 +32,7 @@ export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
     schedulable !== undefined && sql<boolean>`h.schedulable = ${schedulable}`,
     aggregate_id !== undefined &&
       sql<boolean>`exists (select from aggregate_host g where g.host_id = h.id and g.aggregate_id = ${aggregate_id})`,
+    bmc !== undefined && sql<boolean>`exists (select from host_bmc m where m.host_id = h.id) = ${bmc}`,
     asked.availability !== undefined && sql<boolean>`${availability} = ${asked.availability}`,
     asked.attention !== undefined && sql<boolean>`${attention} = ${asked.attention}`,
   ].filter(condition => condition !== false)

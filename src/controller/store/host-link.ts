@@ -22,6 +22,16 @@ export const countedAtEnd = sql<number | null>`case when h.counted_epoch = h.ses
 /** Whether instances of a host `h` are shown as of one that answers: it has a link, or is expected to have one again in a moment (endSessions). */
 export const isShownThere = sql<boolean>`host_shown_there(h.session_controller_id, h.session_epoch, h.expected_epoch)`
 
+/** A controller that is there says so this often, and holds its lease for this long. */
+const lease = sql`interval '1 millisecond' * ${sql.lit(leaseTimes.controller_lease_ms)}`
+
+/**
+ * When a host `h` was last heard of. Of one that is linked it is noted nowhere, or ten thousand idle hosts would be written of all the time: it is as
+ * long ago as its controller `l` was there, which notes of each that falls silent when that was (its absence `a`).
+ */
+export const heardAt = sql<Date | null>`case when a.host_id is not null then coalesce(a.heard_at, a.since)
+  when h.session_controller_id is not null then greatest(h.last_seen_at, l.lease_until - ${lease}) else h.last_seen_at end`
+
 /** Takes the hosts' links over for this controller. Any older session's words no longer count. Hosts that were removed are left out. */
 async function beginSessions(
   tx: Tx,
@@ -68,29 +78,32 @@ async function beginSession(
  * may run: as who held the link says, or the most that they can when somebody else ends it (src/model/lease.ts). What is counted of it is kept:
  * what the database does with it until its next link is none of what it can have heard. `expected`: it will dial again in a moment, so
  * that its instances are shown as they were until endExpected, and others are not asked about it where nothing waits on it.
+ * `heard_at`: of which nothing was heard for `silent_ms`; where who held the link does not say, when that one was last there.
  */
 async function endSessions(
   tx: Tx,
-  links: readonly { host_id: string; epoch: number; left_ms: number | null }[],
+  links: readonly { host_id: string; epoch: number; left_ms: number | null; silent_ms?: number | null }[],
   expected = false,
-): Promise<{ id: string; epoch: number }[]> {
+): Promise<{ id: string; epoch: number; heard_at: Date | null }[]> {
   const ended = json(links)
   // First: what somebody who holds a host's row has counted is seen only by what begins after the wait for it.
   await sql`select from jsonb_to_recordset(${ended}) as e (host_id uuid, epoch bigint)
     join host h on h.id = e.host_id and h.session_epoch = e.epoch
     where h.session_controller_id is not null order by h.id for no key update of h`.execute(tx)
-  const { rows } = await sql<{ id: string; epoch: number }>`
+  const { rows } = await sql<{ id: string; epoch: number; heard_at: Date | null }>`
     with ended as materialized (
-      select h.id, coalesce(e.left_ms, h.lease_ms + ${leftByOther_ms(0)}::bigint) as left_ms, k.changes + k.passed as counted
-      from jsonb_to_recordset(${ended}) as e (host_id uuid, epoch bigint, left_ms bigint)
+      select h.id, coalesce(e.left_ms, h.lease_ms + ${leftByOther_ms(0)}::bigint) as left_ms, k.changes + k.passed as counted,
+        greatest(h.last_seen_at, coalesce(croft_now() - e.silent_ms * interval '1 millisecond', l.lease_until - ${lease})) as heard_at
+      from jsonb_to_recordset(${ended}) as e (host_id uuid, epoch bigint, left_ms bigint, silent_ms float8)
       join host h on h.id = e.host_id and h.session_epoch = e.epoch
       join host_claim k on k.host_id = h.id
+      left join controller l on l.id = h.session_controller_id
       where h.session_controller_id is not null order by h.id for no key update of h
     )
     update host set session_controller_id = null, last_seen_at = croft_now(), lease_left_ms = e.left_ms, counted_at_end = e.counted,
       counted_epoch = session_epoch, expected_epoch = case when ${expected}::boolean then session_epoch end,
       lease_over_at = croft_now() + e.left_ms * ${1 + leaseTimes.drift}::float8 * interval '1 millisecond'
-    from ended e where host.id = e.id returning host.id, host.session_epoch as epoch`.execute(tx)
+    from ended e where host.id = e.id returning host.id, host.session_epoch as epoch, e.heard_at`.execute(tx)
   return rows
 }
 

@@ -7,9 +7,11 @@ import { channels, type Db, json, type Tx } from './database.ts'
 import { event } from './event.ts'
 import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 
+/** Another than it was let in as: of itself nobody is to be warned. */
 const known = (condition: ReturnType<typeof sql<boolean>>) =>
   sql<HostRegistration['same_machine']>`(select json_build_object('id', h.id, 'name', h.name,
-    'linked', h.session_controller_id is not null) from host h where ${condition} and h.removed_at is null)`
+    'linked', h.session_controller_id is not null) from host h
+    where ${condition} and h.removed_at is null and h.id is distinct from r.host_id)`
 
 function selectAll(db: Db) {
   return db

@@ -12,7 +12,7 @@ import { conditionsOf, type HostsAsked } from './host-asked.ts'
 import { claim, claimHeld, moveDisk, promised, release } from './host-claim.ts'
 import { setFacts, setFactsOfMany } from './host-facts.ts'
 import { otherWords, shownOther } from './host-identity.ts'
-import { hostLink } from './host-link.ts'
+import { heardAt, hostLink } from './host-link.ts'
 import { hostReach } from './host-reach.ts'
 import { type Keyset, keyset, type Page, type PageAsked, readPage } from './page.ts'
 
@@ -49,6 +49,8 @@ function selectHosts(db: Db) {
     .leftJoin('host_bmc as b', 'b.host_id', 'h.id')
     .select('b.kind as fenced_through')
     .leftJoin('host_absence as a', 'a.host_id', 'h.id')
+    .leftJoin('controller as l', 'l.id', 'h.session_controller_id')
+    .select(heardAt.as('heard_at'))
     .select([
       'a.cause as absent_cause',
       'a.since as absent_since',
@@ -101,6 +103,7 @@ function absentRow(row: HostRow): AbsenceRow | null {
     fenced_at: row.absent_fenced_at,
     fenced_by: row.absent_fenced_by,
     fenced_user_id: null,
+    heard_at: null,
   }
 }
 
@@ -150,7 +153,7 @@ function toHost(row: HostRow): Host {
     disbelieved: disbelieved(row, row.facts ?? {}),
     foreign_domains: row.foreign_domains,
     disagreements: row.disagreements,
-    last_seen_at: row.last_seen_at?.toISOString() ?? null,
+    last_seen_at: row.heard_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
   }
 }

@@ -1,10 +1,12 @@
 /** Lists of instances: whichever filter and order, a page reads as many rows as it has. How one is shown is in instance-shown.ts. */
 import { type RawBuilder, sql } from 'kysely'
 import type { Instance } from '../../api/instance.ts'
+import type { Availability } from '../../model/availability.ts'
 import { type InstanceState, instanceStates } from '../../model/instance.ts'
 import type { Db } from './database.ts'
 import { instanceIs } from './found-by.ts'
 import { shownAt, stampsOf } from './instance-shown.ts'
+import { obstructed } from './instance-situation.ts'
 import { type Keyset, keyset, type Page, type PageAsked } from './page.ts'
 
 interface InstanceFilter extends PageAsked {
@@ -16,6 +18,9 @@ interface InstanceFilter extends PageAsked {
   host_id?: string | undefined
   image_id?: string | undefined
   group_id?: string | undefined
+  zone_id?: string | undefined
+  availability?: Availability | undefined
+  ha_obstacle?: boolean | undefined
   deleted?: boolean | undefined
   /** Only these. */
   ids?: readonly string[] | undefined
@@ -33,7 +38,7 @@ function statesOf({ state, deleted, sort }: InstanceFilter): readonly InstanceSt
 export async function listInstances(db: Db, asked: InstanceFilter): Promise<Page<Instance>> {
   const states = statesOf(asked)
   // Whoever narrows the list down otherwise, too, has few to look through, of which the states are looked up.
-  const narrow = narrowing.some(field => asked[field] !== undefined)
+  const narrow = asked.ha_obstacle === true || narrowing.some(field => asked[field] !== undefined)
   const of = states && !narrow ? sql`t` : sql`i`
   const keys = keyset(
     asked,
@@ -45,7 +50,7 @@ export async function listInstances(db: Db, asked: InstanceFilter): Promise<Page
     },
     instanceIs(asked.project_id),
   )
-  const among = states && (narrow ? sql`instance_state` : firstOfStates(states, asked.project_id, keys))
+  const among = states && (narrow ? sql`instance_state` : firstOfStates(states, asked, keys))
   let query = stampsOf(db)
     .select(keys.key.as('sort_key'))
     .where(keys.where)
@@ -61,6 +66,8 @@ export async function listInstances(db: Db, asked: InstanceFilter): Promise<Page
   if (asked.host_id !== undefined) query = query.where('i.host_id', '=', asked.host_id)
   if (asked.image_id !== undefined) query = query.where('i.image_id', '=', asked.image_id)
   if (asked.group_id !== undefined) query = query.where('i.group_id', '=', asked.group_id)
+  // Where states are looked up first, these have been asked for there.
+  if (!states || narrow) for (const condition of wideOf(asked)) query = query.where(condition)
   const { items, next } = keys.cut(
     await query
       .orderBy(keys.order_by)
@@ -72,9 +79,28 @@ export async function listInstances(db: Db, asked: InstanceFilter): Promise<Page
 
 const narrowing = ['ids', 'name', 'search', 'host_id', 'image_id', 'group_id'] as const
 
-/** Of each state the first of the page, by the index that has state and order: as many rows, however many instances there are. */
-function firstOfStates(states: readonly InstanceState[], project_id: string | null, keys: Keyset): RawBuilder<unknown> {
-  const within = project_id === null ? sql`true` : sql`t.project_id = ${project_id}::uuid`
+/** Of an instance `i`, what many may have. Each alone has an index for every order; but for obstacles, which are others' rows. */
+function wideOf({ project_id, zone_id, availability, ha_obstacle }: InstanceFilter): RawBuilder<boolean>[] {
+  return [
+    zone_id !== undefined && sql<boolean>`i.zone_id = ${zone_id}::uuid`,
+    availability !== undefined && sql<boolean>`i.availability = ${availability}`,
+    ha_obstacle === true && sql<boolean>`i.id in (${obstructed(project_id)})`,
+    ha_obstacle === false && sql<boolean>`not exists (select from (${obstructed(project_id)}) o where o.id = i.id)`,
+  ].filter(condition => condition !== false)
+}
+
+/**
+ * Of each state the first of the page, by the index that has state and order: as many rows, however many instances there are. With another wide filter
+ * beside it instances of the state are looked through until the page is full: whoever asks for a state wants one that few are in.
+ */
+function firstOfStates(states: readonly InstanceState[], asked: InstanceFilter, keys: Keyset): RawBuilder<unknown> {
+  const { project_id } = asked
+  const wide = wideOf(asked)
+  const also =
+    wide.length === 0
+      ? sql`true`
+      : sql`exists (select from instance i where i.id = t.instance_id and ${sql.join(wide, sql` and `)})`
+  const within = project_id === null ? also : sql`t.project_id = ${project_id}::uuid and ${also}`
   return sql`(select t.* from unnest(${[...states]}::text[]) as w (state) cross join lateral (
     select t.* from instance_state t where t.state = w.state and ${within} and ${keys.where}
     order by ${keys.order_by} limit ${keys.limit + 1}) t)`

@@ -105,6 +105,8 @@ export interface MigrationFilter extends PageAsked {
   instance_id?: string | undefined
   host_id?: string | undefined
   open?: boolean | undefined
+  kind?: Migration['kind'] | undefined
+  outcome?: NonNullable<Migration['outcome']> | undefined
 }
 
 async function list(db: Db, asked: MigrationFilter): Promise<Page<Migration>> {
@@ -116,6 +118,8 @@ async function list(db: Db, asked: MigrationFilter): Promise<Page<Migration>> {
     query = query.where(eb => eb.or([eb('m.source_host_id', '=', host_id), eb('m.target_host_id', '=', host_id)]))
   }
   if (asked.open !== undefined) query = query.where('m.phase', asked.open ? '!=' : '=', 'ended')
+  if (asked.kind !== undefined) query = query.where('m.kind', '=', asked.kind)
+  if (asked.outcome !== undefined) query = query.where('m.outcome', '=', asked.outcome)
   return readPage(query, keys, toMigration)
 }
 

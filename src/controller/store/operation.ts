@@ -307,7 +307,9 @@ export interface OperationFilter extends PageAsked {
 }
 
 async function list(db: Db, asked: OperationFilter): Promise<Page<Operation>> {
-  const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`o.id`)
+  const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`o.id`, {
+    created_at: { column: sql`o.created_at`, cast: 'timestamptz' },
+  })
   let query = selectOperations(db).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.project_id !== null) query = query.where('o.project_id', '=', asked.project_id)
   if (asked.resource_id) query = query.where('o.resource_id', '=', asked.resource_id)

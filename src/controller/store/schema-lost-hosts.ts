@@ -23,6 +23,8 @@ export interface HostAbsenceTable {
   host_id: string
   cause: AbsenceCause
   since: Date
+  /** Made in migrations/0030-lists. */
+  heard_at: Date | null
   opinions: Generated<unknown>
   asked_at: Date | null
   dead_at: Date | null

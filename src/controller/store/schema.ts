@@ -284,6 +284,9 @@ export interface HeldInstanceTable {
 }
 
 export interface JoinTokenTable {
+  id: Generated<string>
+  /** Null: made by a controller of before migrations/0030-lists. */
+  created_at: Generated<Date | null>
   secret_sha256: Buffer
   cluster_id: string
   created_by: string | null

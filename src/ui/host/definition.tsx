@@ -131,6 +131,12 @@ export const host = defineNoun<Host>({
       options: hostAvailabilities.map(value => ({ value, title: () => words(`availability.${value}`) })),
     },
     { field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' },
+    {
+      field: 'bmc',
+      title: () => words('bmc'),
+      kind: 'choice',
+      options: (['true', 'false'] as const).map(value => ({ value, title: () => words(`bmc.${value}`) })),
+    },
     { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate' },
   ],
   actions: [

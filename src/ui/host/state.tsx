@@ -15,7 +15,7 @@ const tones: Record<Host['availability'], Tone> = {
   fenced: 'off',
 }
 
-/** Of one that is linked the time is kept only now and then: it is heard all the time. */
+/** Of one that is linked, which is heard all the time, a time would be an old one as soon as the page has been open for a while. */
 export function LastHeard({ host: { availability, last_seen_at } }: { host: Host }) {
   return availability === 'up' || availability === 'maintenance' ? <>{words('seen.now')}</> : <Time at={last_seen_at} />
 }

@@ -40,6 +40,9 @@ export const de: Record<keyof typeof en, string> = {
   'labels.help':
     'Die Platzierung richtet sich danach: Instanzen und Images können Hosts mit bestimmten Merkmalen verlangen.',
   save: 'Speichern',
+  bmc: 'Management-Controller',
+  'bmc.true': 'hat einen',
+  'bmc.false': 'hat keinen',
   seen: 'Zuletzt gehört',
   'seen.now': 'jetzt',
   joined: 'Beigetreten',

@@ -1,6 +1,7 @@
 /** Instances: list, page, moves, form. What can be done with one comes from the one table of moves in src/model. */
 import InstanceIcon from '@patternfly/react-icons/dist/esm/icons/server-icon'
 import type { Instance } from '../../api/instance.ts'
+import { availabilities } from '../../model/availability.ts'
 import { type InstanceMove, instanceStates, mayMove } from '../../model/instance.ts'
 import { routes } from '../api/routes.ts'
 import { words as consoleWords } from '../console/text.ts'
@@ -106,6 +107,14 @@ export const instance = defineNoun<Instance>({
     },
     { field: 'image_id', title: () => words('image'), kind: 'noun', noun: 'image' },
     { field: 'host_id', title: () => words('host'), kind: 'noun', noun: 'host' },
+    { field: 'zone_id', title: () => words('zone'), kind: 'noun', noun: 'zone' },
+    {
+      field: 'availability',
+      title: () => recovery('availability'),
+      kind: 'choice',
+      options: availabilities.map(value => ({ value, title: () => recovery(`availability.${value}`) })),
+    },
+    { field: 'ha_obstacle', title: () => recovery('ha_obstacle'), kind: 'yes' },
     { field: 'deleted', title: () => words('deleted'), kind: 'yes' },
   ],
   actions: [

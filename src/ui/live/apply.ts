@@ -194,6 +194,11 @@ function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
 const text = (value: unknown) =>
   typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean)
 
+/** Of words that may be missing it may be asked whether there are any. */
+const is = (wanted: unknown, value: unknown) =>
+  text(wanted) === text(value) ||
+  (text(wanted) === String(value !== null) && (value === null || typeof value === 'string'))
+
 const not_filters = new Set(['limit', 'cursor', 'sort', 'all_projects'])
 
 /** Whether a list's filters let a thing in; null when that cannot be told from the thing. */
@@ -210,7 +215,7 @@ function matches(item: Item, asked: ListQuery): boolean | null {
       // It may have been found by an address, which the thing may have in many places.
       if (!/[:.-]/.test(looked_for)) return false
       verdict = null
-    } else if (!(Array.isArray(wanted) ? wanted : [wanted]).some(one => text(one) === text(value))) return false
+    } else if (!(Array.isArray(wanted) ? wanted : [wanted]).some(one => is(one, value))) return false
   }
   return verdict
 }

@@ -1,6 +1,7 @@
 /** Migrations: instances on their way between hosts, live; begun on an instance's page (begin.tsx) or by emptying a host. */
 import MigrationIcon from '@patternfly/react-icons/dist/esm/icons/exchange-alt-icon'
 import type { Migration } from '../../api/migration.ts'
+import { migrationKinds, migrationOutcomes } from '../../model/migration.ts'
 import { routes } from '../api/routes.ts'
 import { defineNoun } from '../noun/definition.ts'
 import { ThingLink } from '../parts/link.tsx'
@@ -85,6 +86,18 @@ export const migration = defineNoun<Migration>({
   filters: [
     { field: 'open', title: () => words('open'), kind: 'yes' },
     { field: 'host_id', title: () => words('host'), kind: 'noun', noun: 'host' },
+    {
+      field: 'kind',
+      title: () => words('kind'),
+      kind: 'choice',
+      options: migrationKinds.map(value => ({ value, title: () => words(`kind.${value}`) })),
+    },
+    {
+      field: 'outcome',
+      title: () => words('outcome'),
+      kind: 'choice',
+      options: migrationOutcomes.map(value => ({ value, title: () => words(`outcome.${value}`) })),
+    },
   ],
   actions: [
     {
@@ -105,7 +118,8 @@ export const migration = defineNoun<Migration>({
   empty: () => words('empty'),
   matches(one, query) {
     if (query.open !== undefined && (String(query.open) === 'true') !== (one.phase !== 'ended')) return false
-    if (query.instance_id !== undefined && query.instance_id !== one.instance_id) return false
+    for (const field of ['instance_id', 'kind', 'outcome'] as const)
+      if (query[field] !== undefined && query[field] !== one[field]) return false
     return query.host_id === undefined || query.host_id === one.source_host_id || query.host_id === one.target_host_id
   },
 })

@@ -56,6 +56,7 @@ export const operation = defineNoun<Operation>({
       id: 'created',
       title: () => words('created'),
       cell: one => <Time at={one.created_at} />,
+      sort: 'created_at',
       width: 'minmax(11rem, 1fr)',
     },
     { id: 'ended', title: () => words('ended'), cell: one => <Time at={one.ended_at} />, hidden: true },

@@ -85,6 +85,13 @@ describe('controller/hardware', () => {
   }
   const nothing = { vcpus: 0, dedicated_vcpus: 0, pinned_cpus: 0, huge_mib: 0 }
 
+  test('a flavor with properties of OpenStack, which nobody reads, is refused with what does it here', async () => {
+    const body = { name: 'nova', vcpus: 2, memory_mib: 512, disk_gib: 1, properties: { 'hw:cpu_policy': 'dedicated' } }
+    const refused = await cloud.request('POST', '/v1/flavors', { body })
+    assert.equal(refused.body.code, 'invalid', JSON.stringify(refused.body))
+    assert.match(String(refused.body.detail), /hw:cpu_policy.*here is cpu\.policy/)
+  })
+
   test('what cannot be is refused when the flavor is made', async () => {
     for (const [properties, words] of [
       [{ 'cpu.policy': 'mine' }, /shared, dedicated/],

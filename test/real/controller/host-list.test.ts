@@ -61,6 +61,15 @@ describe('controller/host-list', () => {
         assert.deepEqual(names(found), names(shown), availability)
         assert.notEqual(shown.length, 0, availability)
       }
+      const bmc = { kind: 'redfish' as const, address: 'bmc', user_name: 'u', sealed_password: Buffer.from('p') }
+      await tx
+        .insertInto('host_bmc')
+        .values({ ...bmc, host_id: all[3]?.id ?? '' })
+        .execute()
+      for (const has of [true, false]) {
+        const found = (await host.list(tx, { limit: 100, bmc: has })).items
+        assert.deepEqual(names(found), names(all.filter(one => (one.id === all[3]?.id) === has)))
+      }
       const odd = (await host.list(tx, { limit: 100, attention: true })).items
       assert.deepEqual(names(odd), names(all.filter(one => one.state !== 'up')))
       const calm = (await host.list(tx, { limit: 100, attention: false })).items

@@ -150,6 +150,35 @@ describe('controller/joining', () => {
     )
   })
 
+  test('invitations are listed without their tokens: who made them, what became of them; one that is taken back lets nobody in', async () => {
+    const list = async (query = '') => (await cloud.request('GET', `/v1/host-invitations?${query}`)).body.items ?? []
+    const [made, taken] = [
+      (await cloud.request('POST', '/v1/host-invitations', { body: { minutes: 5 } })).body,
+      (await cloud.request('POST', '/v1/host-invitations', { body: {} })).body,
+    ]
+    const open = async (id: unknown) => (await list('state=open')).find(one => one.id === id)
+    const shown = await open(made.id)
+    assert.deepEqual([shown?.user, shown?.expires_at, shown?.used_at], ['admin', made.expires_at, null])
+    assert.ok(!JSON.stringify(await list()).includes(String(made.token).split('.')[2] ?? ''))
+    const soonest = await list('state=open&sort=expires_at')
+    assert.deepEqual(soonest[0]?.id, made.id)
+    assert.equal((await cloud.request('DELETE', `/v1/host-invitations/${String(taken.id)}`)).status, 204)
+    assert.equal((await cloud.request('DELETE', `/v1/host-invitations/${String(taken.id)}`)).status, 404)
+    assert.equal(await open(taken.id), undefined)
+    const join = async (with_token: unknown) =>
+      await joinHost({
+        controller_url,
+        token: String(with_token),
+        state_dir: await newState(),
+        name: 'invited',
+        machine_id: 'machine-invited',
+      })
+    await assert.rejects(join(taken.token), /token is not valid/)
+    const joined = await join(made.token)
+    const used = (await list('state=used')).find(one => one.id === made.id)
+    assert.deepEqual([used?.host_id, used?.host], [joined.host_id, 'invited'])
+  })
+
   test('without a token: it waits, an operator compares the code and approves, and it has its certificate at once', async () => {
     const state_dir = await newState()
     const one = machine({ state_dir, name: 'self', machine_id: 'machine-self' })
@@ -162,6 +191,8 @@ describe('controller/joining', () => {
     assert.equal(approved.body.state, 'approved', JSON.stringify(approved.body))
     const identity = await one.joined
     assert.deepEqual([identity.host_id, identity.name], [approved.body.host_id, 'rack1-self'])
+    const known = (await cloud.request('GET', `/v1/host-registrations/${String(row.id)}`)).body
+    assert.deepEqual([known.same_machine, known.same_name], [null, null], 'of itself nobody is warned')
     assert.equal(await dials(identity), true)
     assert.equal((await approve(row)).body.code, 'wrong_state')
   })
@@ -198,6 +229,7 @@ describe('controller/joining', () => {
     assert.deepEqual(row.same_name, { id: old.host_id, name: 'anew', linked: false })
     const approved = await approve(row, { replaces_host_id: old.host_id })
     assert.equal(approved.status, 200, JSON.stringify(approved.body))
+    assert.deepEqual([approved.body.same_machine, approved.body.same_name], [null, null], 'it is that one')
     const back = await one.joined
     assert.deepEqual([back.host_id, back.name], [old.host_id, 'anew'])
     assert.deepEqual([await dials(old), await dials(back)], [false, true])

@@ -15,6 +15,7 @@ import type { Schema } from '../../../src/controller/store/schema.ts'
 import { volume } from '../../../src/controller/store/volume.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { testDatabase } from '../../support/postgres.ts'
+import { keptQueryPlan, nodesOf, type Plan, queryPlan } from '../../support/query-plans.ts'
 import { openDatabase } from '../../../src/controller/store/database.ts'
 import { migrate } from '../../../src/controller/store/migrate.ts'
 
@@ -25,36 +26,6 @@ async function prepare(url: string): Promise<void> {
   await migrate(database.db)
   await database.close()
 }
-
-interface Plan {
-  'Node Type': string
-  'Relation Name'?: string
-  'Actual Rows'?: number
-  'Actual Loops'?: number
-  'Rows Removed by Filter'?: number
-  Plans?: Plan[]
-}
-
-function* nodesOf(plan: Plan): Generator<Plan> {
-  yield plan
-  for (const inner of plan.Plans ?? []) yield* nodesOf(inner)
-}
-
-function firstPlan(rows: unknown[]): Plan {
-  const plan = (rows[0] as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan
-  assert.ok(plan)
-  return plan
-}
-
-/** As text, which PostgreSQL reads as the parameter's type. */
-function literal(value: unknown): string {
-  if (value === null) return 'null'
-  return pg.escapeLiteral(
-    Array.isArray(value) ? `{${value.map(one => JSON.stringify(String(one))).join()}}` : String(value),
-  )
-}
-
-let plans = 0
 
 describe('controller/list-indexes', { timeout: 180_000 }, () => {
   let own: Awaited<ReturnType<typeof testDatabase>>
@@ -93,27 +64,8 @@ describe('controller/list-indexes', { timeout: 180_000 }, () => {
     await own.drop()
   })
 
-  async function planOf(text: string, parameters: readonly unknown[]): Promise<Plan> {
-    const { rows } = await pool.query(`explain (analyze, format json) ${text}`, [...parameters])
-    return firstPlan(rows)
-  }
-
-  /** As PostgreSQL runs it once it was asked often: without a look at the parameters, if it finds that as good (store/prepared.ts). */
-  async function keptPlanOf(text: string, parameters: readonly unknown[]): Promise<Plan> {
-    const client = await pool.connect()
-    try {
-      const name = `kept_${plans++}`
-      const values = [...parameters]
-      for (let n = 0; n < 6; n++) await client.query({ name, text, values })
-      const literals = values.map(value => literal(value)).join(', ')
-      const { rows } = await client.query(
-        `explain (analyze, format json) execute ${name}${literals && `(${literals})`}`,
-      )
-      return firstPlan(rows)
-    } finally {
-      client.release()
-    }
-  }
+  const planOf = (text: string, parameters: readonly unknown[]) => queryPlan(pool, text, parameters)
+  const keptPlanOf = (text: string, parameters: readonly unknown[]) => keptQueryPlan(pool, text, parameters)
 
   /** No table is read whole, and nothing much beyond the page is read of any. */
   async function mustBeShort(what: string, list: () => Promise<unknown>, often = false): Promise<void> {

@@ -179,6 +179,12 @@ async function aggregate(cloud: TestCloud): Promise<string> {
   return String((await asker(cloud, cloud.admin)('POST', '/v1/aggregates', { name: 'fast' })).id)
 }
 
+async function hostInvitation(cloud: TestCloud): Promise<string> {
+  const { items } = (await cloud.request('GET', '/v1/host-invitations')).body
+  if (items?.[0]) return String(items[0].id)
+  return String((await asker(cloud, cloud.admin)('POST', '/v1/host-invitations', {})).id)
+}
+
 async function hostRegistration(cloud: TestCloud): Promise<string> {
   const { items } = (await cloud.request('GET', '/v1/host-registrations')).body
   if (items?.[0]) return String(items[0].id)
@@ -203,6 +209,7 @@ async function findShared(cloud: TestCloud): Promise<Things> {
     region: await first('/v1/regions'),
     zone: await first('/v1/zones'),
     aggregate: await aggregate(cloud),
+    host_invitation: await hostInvitation(cloud),
     host_registration: await hostRegistration(cloud),
     cluster: await first('/v1/clusters'),
     host: await first('/v1/hosts?name=h1'),

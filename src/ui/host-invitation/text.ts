@@ -1,0 +1,41 @@
+/** Words about invitations of hosts. */
+import { catalogue } from '../text/catalogue.ts'
+
+export const words = catalogue({
+  en: {
+    one: 'Invitation',
+    many: 'Invitations',
+    empty: 'A token with which one host joins. Make one on the page of hosts: it is shown there, once.',
+    state: 'State',
+    'state.open': 'open',
+    'state.used': 'used',
+    'state.expired': 'over',
+    cluster: 'Cluster',
+    user: 'Made by',
+    host: 'Joined',
+    replaces: 'Comes back as',
+    expires: 'Good until',
+    created: 'Made',
+    delete: 'Take back',
+    'delete.title': 'Take {n, plural, one {this invitation} other {# invitations}} back?',
+    'delete.body': 'Nobody joins with its token any more. A host that has joined with it stays.',
+  },
+  de: {
+    one: 'Einladung',
+    many: 'Einladungen',
+    empty: 'Ein Token, mit dem ein Host beitritt. Auf der Seite der Hosts wird eines gemacht und einmal gezeigt.',
+    state: 'Zustand',
+    'state.open': 'offen',
+    'state.used': 'benutzt',
+    'state.expired': 'abgelaufen',
+    cluster: 'Cluster',
+    user: 'Gemacht von',
+    host: 'Beigetreten',
+    replaces: 'Kommt zurück als',
+    expires: 'Gilt bis',
+    created: 'Gemacht',
+    delete: 'Zurücknehmen',
+    'delete.title': '{n, plural, one {Diese Einladung} other {# Einladungen}} zurücknehmen?',
+    'delete.body': 'Mit ihrem Token tritt niemand mehr bei. Ein Host, der damit beigetreten ist, bleibt.',
+  },
+})
