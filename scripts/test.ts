@@ -70,8 +70,8 @@ const tiers: Tier[] = [
 ]
 const slow: Tier = {
   name: 'slow',
-  limit_ms: 3_600_000,
-  test_limit_ms: 1_800_000,
+  limit_ms: 7_200_000,
+  test_limit_ms: 3_600_000,
   files: 'test/slow/**/*.test.ts',
   together: 'file',
 }

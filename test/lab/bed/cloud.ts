@@ -64,23 +64,24 @@ export class Cloud {
     const signal = AbortSignal.timeout(wait_within_ms)
     let last: Instance | undefined
     for await (const _ of changes(client, id, signal)) {
-      try {
-        last = await client.call(instanceRoutes.get, { params: { instance: id } })
-      } catch (error) {
-        if (error instanceof ApiProblem && error.status < 500) throw error
-        continue
-      }
-      if (wanted(last)) return last
+      const found = await unlessGone(() => client.call(instanceRoutes.get, { params: { instance: id } }))
+      last = found ?? last
+      if (found && wanted(found)) return found
     }
     throw new Error(`the instance is not ${what} after ${wait_within_ms} ms: ${JSON.stringify(last)}`)
   }
 
   /** Waits for events of `resource_id` until `fits` says so. */
-  async untilTrue(resource_id: string, fits: () => Promise<boolean>, what: string): Promise<void> {
+  async untilTrue(
+    resource_id: string,
+    fits: () => Promise<boolean>,
+    what: string,
+    within_ms = wait_within_ms,
+  ): Promise<void> {
     const client = await this.client()
-    const signal = AbortSignal.timeout(wait_within_ms)
+    const signal = AbortSignal.timeout(within_ms)
     for await (const _ of changes(client, resource_id, signal)) if (await fits()) return
-    throw new Error(`no ${what} after ${wait_within_ms} ms`)
+    throw new Error(`no ${what} after ${within_ms} ms`)
   }
 
   /** Waits until it is in this state with nothing left to be done. */
@@ -93,8 +94,8 @@ export class Cloud {
     const client = await this.client()
     const signal = AbortSignal.timeout(wait_within_ms)
     for await (const _ of changes(client, id, signal)) {
-      const found = await client.call(hostRoutes.get, { params: { host: id } })
-      if (found.state === state) return found
+      const found = await unlessGone(() => client.call(hostRoutes.get, { params: { host: id } }))
+      if (found?.state === state) return found
     }
     throw new Error(`the host is not ${state} after ${wait_within_ms} ms`)
   }
@@ -135,6 +136,16 @@ export class Cloud {
     const { code, stdout, stderr } = await this.#host.sshTo(address, ssh_key, command, { timeout_ms: wait_within_ms })
     assert.equal(code, 0, `${command} in ${address}: ${stderr}`)
     return stdout.trim()
+  }
+}
+
+/** What the controller answers; undefined while none does, or its host is off. */
+export async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status < 500) throw error
+    return undefined
   }
 }
 

@@ -93,7 +93,7 @@ export class MetadataNamespaces {
 
   async remove(network_id: string): Promise<void> {
     this.#closeServer(network_id)
-    await this.#options.vswitch.removePort(deviceOf(network_id))
+    await this.#options.vswitch.removePorts([deviceOf(network_id)])
     await this.#removeNamespace(namespaceOf(network_id))
   }
 

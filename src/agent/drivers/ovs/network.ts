@@ -18,6 +18,7 @@ import { replaceFile } from '../state-directory.ts'
 import { type ChassisSettings, chassisKeys, ensureChassis, integration_bridge, tunnel_bridge } from './chassis.ts'
 import { chooseDatapath, type DatapathChoice } from './datapath.ts'
 import { ensureExternalNetwork, hasExternalRules, removeExternalNetwork } from './external-network.ts'
+import { removeLostPorts } from './lost-ports.ts'
 import { MetadataNamespaces } from './metadata-namespace.ts'
 import { vswitchSchema } from './schema.ts'
 import { removeTunnelNic } from './tunnel-nic.ts'
@@ -83,6 +84,7 @@ export class OvsNetwork implements Network {
     if (host) await this.#applyHost(host, datapath)
     // Without a bridge to plug them into there is nothing that could reach a namespace.
     if (!this.#vswitch.bridge(integration_bridge)) return
+    await removeLostPorts(this.#vswitch, integration_bridge)
     this.#metadata ??= new MetadataNamespaces({
       vswitch: this.#vswitch,
       datapath,

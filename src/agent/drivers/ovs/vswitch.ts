@@ -1,7 +1,7 @@
 /**
  * Bridges, ports and settings of the local Open vSwitch, by its database: each `ensure…` compares with the replica, writes
  * only what differs and returns once ovs-vswitchd has carried it out. What this driver made carries a mark, and only what
- * carries it is ever changed or removed.
+ * carries it is ever changed or removed; but for ports that libvirt made (lost-ports.ts).
  * Not its job: what a host needs (chassis.ts, external-network.ts).
  */
 import { type Database, type Operation, operationsFor, type Row } from '../../../lib/ovsdb/index.ts'
@@ -158,11 +158,18 @@ export class Vswitch {
     })
   }
 
-  async removePort(name: string): Promise<void> {
+  /** Whether the port of this name is one of the bridge. */
+  joins(bridge: string, name: string): boolean {
     const port = this.port(name)
-    if (!port) return
-    const remove = [...this.#bridgesOf(port._uuid)].map(uuid =>
-      ops.mutate('Bridge', [['_uuid', '==', uuid]], ['ports', 'delete', [port._uuid]]),
+    return port !== undefined && this.bridge(bridge)?.ports.has(port._uuid) === true
+  }
+
+  async removePorts(names: readonly string[]): Promise<void> {
+    const ports = names.flatMap(name => this.port(name)?._uuid ?? [])
+    const remove = ports.flatMap(port =>
+      [...this.#bridgesOf(port)].map(uuid =>
+        ops.mutate('Bridge', [['_uuid', '==', uuid]], ['ports', 'delete', [port]]),
+      ),
     )
     if (remove.length > 0) await this.#configure(remove)
   }
