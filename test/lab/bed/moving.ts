@@ -22,6 +22,9 @@ export const emulator_ended = /quit|monitor|not running|crashed/i
 /** Of a cut network: relays hear nothing for 12 s, then libvirt gives up at once; the rest is for a busy machine. */
 export const noticedWithin_ms = 30_000
 
+/** As a kernel counts what it dies of, and what it or its programs say last. */
+const stumbled = '\\[#[0-9]+\\] |Kernel panic| segfault at '
+
 /** IF of RFLAGS. */
 const interrupts_flag = 0x200
 
@@ -138,11 +141,11 @@ export class MovingBed {
     const { id } = this.hello
     const count = async (text: string, log: string) => {
       const hosts = [this.alpha, this.beta]
-      const found = await Promise.all(hosts.map(host => host.exec(['grep', '-c', text, log])))
+      const found = await Promise.all(hosts.map(host => host.exec(['grep', '-cE', text, log])))
       return found.map(({ stdout }) => Number(stdout.trim() || 0))
     }
     const crashed = await count('reason=crashed', `/var/log/libvirt/qemu/${domainName(id)}.log`)
-    const oopses = await count('Oops: ', `/var/lib/croft/agent/console/${id}.log`)
+    const oopses = await count(stumbled, `/var/lib/croft/agent/console/${id}.log`)
     return crashed.reduce((sum, each) => sum + each, 0) + Math.max(...oopses)
   }
 
