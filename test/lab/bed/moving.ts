@@ -14,13 +14,19 @@ import { qemuPids } from './traces.ts'
 /**
  * Under TCG, QEMU 7.2 loses about four in a hundred guests that have traffic on their NIC while they move live. That is the emulator's fault, and
  * rare: it is not seen three times in a row. Where its process died, libvirt has logged it; what Croft cuts off is 'destroyed' there. Or a page of its
- * memory is not what it was, and the guest's kernel panics: on its console. A guest that booted anew without either is believed once.
+ * memory is not what it was, and the guest's kernel stumbles over that, which is on its console. A guest that booted anew without either is believed once.
  */
 export const tries_max = 3
 export const emulator_ended = /quit|monitor|not running|crashed/i
 
 /** Of a cut network: relays hear nothing for 12 s, then libvirt gives up at once; the rest is for a busy machine. */
 export const noticedWithin_ms = 30_000
+
+/** As a kernel counts what it dies of, and what it or its programs say last. */
+const stumbled = '\\[#[0-9]+\\] |Kernel panic| segfault at '
+
+/** IF of RFLAGS. */
+const interrupts_flag = 0x200
 
 const ended_within_ms = 180_000
 
@@ -135,12 +141,25 @@ export class MovingBed {
     const { id } = this.hello
     const count = async (text: string, log: string) => {
       const hosts = [this.alpha, this.beta]
-      const found = await Promise.all(hosts.map(host => host.exec(['grep', '-c', text, log])))
+      const found = await Promise.all(hosts.map(host => host.exec(['grep', '-cE', text, log])))
       return found.map(({ stdout }) => Number(stdout.trim() || 0))
     }
     const crashed = await count('reason=crashed', `/var/log/libvirt/qemu/${domainName(id)}.log`)
-    const panics = await count('Kernel panic', `/var/lib/croft/agent/console/${id}.log`)
-    return crashed.reduce((sum, each) => sum + each, 0) + Math.max(...panics)
+    const oopses = await count(stumbled, `/var/lib/croft/agent/console/${id}.log`)
+    return crashed.reduce((sum, each) => sum + each, 0) + Math.max(...oopses)
+  }
+
+  /** The guest computes and computes, deaf to interrupts: its kernel runs in circles, and nobody reaches it. The emulator's doing, too. */
+  async isStuck(): Promise<boolean> {
+    const registers = ['virsh', 'qemu-monitor-command', domainName(this.hello.id), '--hmp', 'info registers']
+    const host = await this.where()
+    for (let look = 0; look < 10; look++) {
+      const { stdout } = await host.exec(registers)
+      const [, flags, halted] = /RFL=([0-9a-f]+) [^]*? HLT=([01])/.exec(stdout) ?? []
+      const deaf = flags !== undefined && (Number.parseInt(flags, 16) & interrupts_flag) === 0
+      if (!deaf || halted !== '0') return false
+    }
+    return true
   }
 
   /** As the guest itself counts. */
@@ -148,8 +167,11 @@ export class MovingBed {
     return this.cloud.mustSsh(this.address, 'cat /var/lib/tiny/boots')
   }
 
-  /** What each test begins with, whatever became of the one before: both hosts are up, nothing is on its way, and the guest runs here. */
-  async beginOn(host: Host): Promise<void> {
+  /**
+   * What each test begins with, whatever became of the one before: both hosts are up, nothing is on its way, and the guest runs here. `anew`: and
+   * has just been started.
+   */
+  async beginOn(host: Host, anew = false): Promise<void> {
     const { bed, cloud, hello } = this
     for (const number of [1, 2]) await bed.fabric.setLink(number, 'up')
     for (const each of [this.alpha, this.beta]) await cloud.untilHost(this.idOf(each), 'up')
@@ -166,6 +188,7 @@ export class MovingBed {
       await this.until(await this.migrate(host), isEnded, 'ended')
       await cloud.must('instance', 'start', 'hello', '--wait')
     } else if (state !== 'running') await cloud.must('instance', 'start', 'hello', '--wait')
+    else if (anew) await cloud.must('instance', 'reboot', 'hello', '--hard', '--wait')
     await cloud.mustSsh(this.address, 'true')
   }
 }
