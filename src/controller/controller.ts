@@ -159,11 +159,13 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     log,
     every_ms: lease_pass_ms,
     pass: async signal => {
-      await endUnrenewed(cloud, seen)
-      return await keepLease(cloud, signal).catch((error: unknown) => {
+      const more = await keepLease(cloud, signal).catch((error: unknown) => {
         if (error instanceof SameController) doubled.resolve(error)
         throw error
       })
+      // After its own: nothing of others' may keep it from that.
+      await endUnrenewed(cloud, seen)
+      return more
     },
   })
   const purging = new Loop({ name: 'purging', clock, log, every_ms: purge_every_ms, pass: () => purge(cloud) })

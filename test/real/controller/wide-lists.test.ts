@@ -8,6 +8,7 @@ import { migration } from '../../../src/controller/store/migration.ts'
 import { operation } from '../../../src/controller/store/operation.ts'
 import type { Schema } from '../../../src/controller/store/schema.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addManyInstances } from '../../support/many-instances.ts'
 import { testDatabase } from '../../support/postgres.ts'
 import { keptQueryPlan, nodesOf, queryPlan } from '../../support/query-plans.ts'
 
@@ -23,15 +24,7 @@ describe('controller/wide-lists', { timeout: 180_000 }, () => {
   before(async () => {
     own = await testDatabase()
     cloud = await testCloud({ database_url: own.url })
-    const inside = cloud.cloud.database.db
-    await sql`insert into host (id, cluster_id, name, machine_id, certificate_sha256)
-      select gen_random_uuid(), c.id, 'h' || n, 'm' || n, 'x' from cluster c, generate_series(1, 100) n`.execute(inside)
-    await sql`insert into instance (id, project_id, user_id, name, hostname, host_id, zone_id, flavor_id, flavor_name, image_name,
-        vcpus, memory_mib, disk_gib, wanted_power, created_at)
-      select gen_random_uuid(), ${cloud.project_id}, ${cloud.admin_user_id}, 'vm-' || md5(n::text), 'vm', h.id, z.id,
-        gen_random_uuid(), 'tiny', 'tiny', 1, 128, 1, 'running', now() - n * interval '1 second'
-      from generate_series(1, ${count}::int) n join (select id, row_number() over () as r from host) h on h.r = n % 100 + 1,
-        zone z`.execute(inside)
+    await addManyInstances(cloud, count)
     pool = new pg.Pool({ connectionString: own.url })
     db = new Kysely<Schema>({
       dialect: new PostgresDialect({ pool }),
