@@ -1,6 +1,7 @@
 /** What PostgreSQL did for a query: which rows of which table it read. */
 import assert from 'node:assert/strict'
 import pg from 'pg'
+import { isPage, planning } from '../../src/controller/store/prepared.ts'
 
 export interface Plan {
   'Node Type': string
@@ -37,17 +38,19 @@ export async function queryPlan(pool: pg.Pool, text: string, parameters: readonl
   return planIn(rows)
 }
 
-/** As PostgreSQL runs it once it was asked often: without a look at the parameters, if it finds that as good (store/prepared.ts). */
+/** As PostgreSQL runs it once it was asked often: without a look at the parameters (store/prepared.ts). */
 export async function keptQueryPlan(pool: pg.Pool, text: string, parameters: readonly unknown[]): Promise<Plan> {
   const client = await pool.connect()
   try {
     const name = `kept_${plans++}`
     const values = [...parameters]
+    await client.query(`set plan_cache_mode = ${isPage(text) ? 'auto' : planning.plan_cache_mode}`)
     for (let n = 0; n < 6; n++) await client.query({ name, text, values })
     const literals = values.map(value => literal(value)).join(', ')
     const { rows } = await client.query(`explain (analyze, format json) execute ${name}${literals && `(${literals})`}`)
     return planIn(rows)
   } finally {
+    await client.query('reset plan_cache_mode')
     client.release()
   }
 }

@@ -6,7 +6,7 @@ import { Socket } from 'node:net'
 import { type DatabaseConnection, Kysely, PostgresDialect, type RawBuilder, sql, Transaction } from 'kysely'
 import pg from 'pg'
 import { Liveness } from './liveness.ts'
-import { isStalePlan, preparingClient } from './prepared.ts'
+import { isStalePlan, planning, preparingClient } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
 export type Db = Kysely<Schema>
@@ -172,6 +172,7 @@ const session_settings = {
   random_page_cost: '1.1',
   // Compiling a statement takes longer than running any of ours.
   jit: 'off',
+  ...planning,
 }
 
 function connectionOptions(url: string) {

@@ -77,11 +77,15 @@ async function now(db: Db): Promise<string> {
   return rows[0]?.seen ?? '1:1:'
 }
 
+/** Greater than all there will be: a range with two ends that it does not know is taken for a narrow one by PostgreSQL (0.5 %), one with one end for a wide one. */
+const last_xid = sql`'18446744073709551615'::xid8`
+
 /** Hosts that were changed since a statement which saw `seen`, as they are now; and what this one sees. */
 async function since(db: Db, seen: string): Promise<{ seen: string; hosts: ChangedHost[] }> {
   const unseen = (table: 'h' | 'k' | 'p') => {
     const xid = sql.ref(`${table}.changed_xid`)
-    return sql`${xid} >= pg_snapshot_xmin(${seen}::pg_snapshot) and not pg_visible_in_snapshot(${xid}, ${seen}::pg_snapshot)`
+    return sql`${xid} >= pg_snapshot_xmin(${seen}::pg_snapshot) and ${xid} <= ${last_xid}
+      and not pg_visible_in_snapshot(${xid}, ${seen}::pg_snapshot)`
   }
   // By an array, and not by IN: PostgreSQL does not know how few they are, and would read all hosts to join them, 100 ms for 10,000.
   const { rows } = await sql<{ seen: string; hosts: ChangedHost[] | null }>`

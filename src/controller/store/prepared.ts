@@ -1,10 +1,11 @@
 /**
  * Statements that are sent again and again are planned once per connection: PostgreSQL spends more time on planning a short
- * statement than on running it. Those of many parameters are made for one batch and are not kept.
+ * statement than on running it. Those of many parameters are made for one batch and are not kept. Left to itself PostgreSQL would plan
+ * anew, at each call, whatever seems cheaper once its parameters are known: half of its work (docs/design/0010). So it is told not to.
  * A plan whose result has changed its shape (a newer controller has added a column) is refused by PostgreSQL
  * ("cached plan must not change result type"); then all plans are made anew.
  * A plan that is kept knows no parameter's value: what must match an index's own condition (ON CONFLICT … WHERE, a partial
- * index) is written into the statement and not given as a parameter.
+ *@@ * A plan that was made while a table was small is made anew within a minute, or when autovacuum has counted, whatever comes first.
  *
  * A transaction begins with its first statement. One in which nothing is asked costs nothing. Whatever is asked in one turn of the event
  * loop on one connection goes in one write, so that PostgreSQL wakes up once (atOnce in database.ts).
@@ -17,6 +18,15 @@ const kept_max = 400
 const parameters_max = 64
 /** What comes only now and then is not worth keeping. */
 const seen_min = 3
+/** How old a plan becomes. Making those of a controller under load anew takes a connection some 20 ms. */
+const plan_ms_max = 60_000
+
+/** For each connection: the plans that are kept know no values. */
+export const planning = { plan_cache_mode: 'force_generic_plan' }
+
+/** By how much they find, which only their values tell, they are to be planned. */
+const searches = (text: string) => text.includes(' ilike ') || text.includes(' between ')
+export const isPage = (text: string) => /\blimit \$?\d+\s*$/.test(text)
 
 /** The names of the statements of one database. */
 class Names {
@@ -25,9 +35,8 @@ class Names {
   private readonly names = new Map<string, string>()
   private epoch = 0
 
-  /** None for what is searched for: by how much it finds, which only its values tell, it is to be planned. */
   of(text: string): string | undefined {
-    if (text.includes(' ilike ') || text.includes(' between ')) return undefined
+    if (searches(text)) return undefined
     const name = this.names.get(text)
     if (name !== undefined) return name
     if (this.names.size >= kept_max) return undefined
@@ -59,13 +68,20 @@ type Query = (text: unknown, values?: unknown, callback?: unknown) => unknown
 
 const nothing = { command: '', rows: [], rowCount: null, oid: 0, fields: [] }
 
+/** Goes with what is asked: should it fail, then so does that. */
+const beside = (asked: unknown) =>
+  (asked as Promise<unknown>).catch(() => {
+    // Said by the other.
+  })
+
 /** The kind of client that a pool is to use so that statements which come often are planned once. */
-export function preparingClient(): typeof pg.Client {
+export function preparingClient(age_ms_max = plan_ms_max): typeof pg.Client {
   const names = new Names()
   return class PreparingClient extends pg.Client {
     /** A transaction was begun here and PostgreSQL does not know yet. */
     #beginning = false
     #corked = false
+    #planned_ms = performance.now()
 
     constructor(config?: string | pg.ClientConfig) {
       super({ ...(typeof config === 'string' ? { connectionString: config } : config), pipeline: true })
@@ -75,8 +91,10 @@ export function preparingClient(): typeof pg.Client {
           return query(text, values, callback)
         }
         const name = names.of(text)
-        if (name === undefined) return query(text, values)
-        return (query({ text, values, name }) as Promise<unknown>).catch((error: unknown) => {
+        this.#forgetOld(query)
+        const asked = this.#planned(query, text, () => query({ text, values, ...(name !== undefined && { name }) }))
+        if (name === undefined) return asked
+        return (asked as Promise<unknown>).catch((error: unknown) => {
           if (!isStalePlan(error)) throw error
           names.forget()
           // Within a transaction, which is spoilt now, all of it has to be done again: runTransaction does.
@@ -100,6 +118,22 @@ export function preparingClient(): typeof pg.Client {
         return begun(text, values, callback)
       }
       Object.assign(this, { query: together })
+    }
+
+    /** All three go at once. A transaction that fails takes back the setting with all else. */
+    #planned(query: Query, text: string, ask: () => unknown): unknown {
+      if (!searches(text) && !isPage(text)) return ask()
+      void beside(query('set plan_cache_mode = auto'))
+      const asked = ask()
+      void beside(query(`set plan_cache_mode = ${planning.plan_cache_mode}`))
+      return asked
+    }
+
+    #forgetOld(query: Query): void {
+      const now_ms = performance.now()
+      if (now_ms - this.#planned_ms < age_ms_max) return
+      this.#planned_ms = now_ms
+      void beside(query('discard plans'))
     }
 
     /** Until all that can be asked now has been asked. */

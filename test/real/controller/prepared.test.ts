@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { type Database, openDatabase } from '../../../src/controller/store/database.ts'
+import { preparingClient } from '../../../src/controller/store/prepared.ts'
 import { testCloud } from '../../support/cloud.ts'
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts'
 
@@ -34,6 +35,66 @@ describe('prepared statements', () => {
     const kept = await sql<{ n: number }>`select count(*)::int as n from pg_prepared_statements
       where statement like '%shape%ilike%'`.execute(database.db)
     assert.equal(kept.rows[0]?.n, 0)
+  })
+
+  test('what is kept is not planned anew for each value, though that may look cheaper', async () => {
+    await sql`create table many (id int primary key, at int)`.execute(database.db)
+    await sql`insert into many select n, n from generate_series(1, 20000) n`.execute(database.db)
+    await sql`create index on many (at)`.execute(database.db)
+    await sql`analyze many`.execute(database.db)
+    for (let n = 0; n < 20; n++) await sql`select id from many where at >= ${19_990 + n}`.execute(database.db)
+    const { rows } = await sql<{ generic: number; custom: number }>`select generic_plans::int as generic,
+      custom_plans::int as custom from pg_prepared_statements where statement like '%from many where at%'`.execute(
+      database.db,
+    )
+    assert.equal(rows.length, 1)
+    assert.equal(rows[0]?.custom, 0)
+    assert.ok((rows[0]?.generic ?? 0) > 10)
+  })
+
+  test('a search, and a page of a list, is planned as PostgreSQL sees fit, also within a transaction, and nothing else is afterwards', async () => {
+    const mode = async () =>
+      (await sql<{ mode: string }>`select current_setting('plan_cache_mode') as mode`.execute(database.db)).rows[0]
+        ?.mode
+    const seen = await database.transaction(async tx => {
+      const search = sql<{ mode: string }>`select current_setting('plan_cache_mode') as mode, ${'x'} ilike ${'X'}`
+      const page = sql<{ mode: string }>`select current_setting('plan_cache_mode') as mode limit ${1}`
+      return [(await search.execute(tx)).rows[0]?.mode, (await page.execute(tx)).rows[0]?.mode]
+    })
+    assert.deepEqual(seen, ['auto', 'auto'])
+    assert.equal(await mode(), 'force_generic_plan')
+    await assert.rejects(sql`select 1 / ${0}::int, ${'x'} ilike ${'X'}`.execute(database.db), /division by zero/)
+    assert.equal(await mode(), 'force_generic_plan')
+    const failing = database.transaction(tx => sql`select 1 / ${0}::int, ${'x'} ilike ${'X'}`.execute(tx))
+    await assert.rejects(failing, /division by zero/)
+    assert.equal(await mode(), 'force_generic_plan')
+  })
+
+  test('a plan that was made while a table was small does not stay', async () => {
+    const planAfterGrowth = async (age_ms_max: number): Promise<string> => {
+      await sql`drop table if exists growing`.execute(database.db)
+      await sql`create table growing (id int primary key)`.execute(database.db)
+      await sql`insert into growing values (1)`.execute(database.db)
+      await sql`analyze growing`.execute(database.db)
+      await using undo = new AsyncDisposableStack()
+      const client = new (preparingClient(age_ms_max))(base.url)
+      undo.defer(() => client.end())
+      await client.connect()
+      await client.query(`set plan_cache_mode = force_generic_plan`)
+      const find = (id: number) => client.query('select id from growing where id = $1', [id])
+      await client.query('begin')
+      for (let n = 0; n < 5; n++) await find(n)
+      await client.query('insert into growing select generate_series(2, 50000)')
+      await find(7)
+      const { rows } = await client.query<{ name: string }>(
+        `select name from pg_prepared_statements where statement like '%from growing%'`,
+      )
+      const told = await client.query<Record<string, string>>(`explain execute "${rows[0]?.name}" (7)`)
+      await client.query('rollback')
+      return JSON.stringify(told.rows)
+    }
+    assert.match(await planAfterGrowth(3_600_000), /Seq Scan/)
+    assert.match(await planAfterGrowth(-1), /Index Only Scan/)
   })
 
   test('a column added meanwhile is seen by the next statement', async () => {
