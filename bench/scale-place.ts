@@ -34,7 +34,7 @@ const batch = 1000
 export async function run(context: BenchContext): Promise<void> {
   await using undo = new AsyncDisposableStack()
   const cloud = await openCloud(undo)
-  await addHosts(cloud)
+  undo.use(renewed(cloud, await addHosts(cloud)))
   const project_id = await projectOf(cloud)
   const asked: PlacementAsked = {
     vcpus: 1,
@@ -103,7 +103,7 @@ async function openCloud(undo: AsyncDisposableStack): Promise<Cloud> {
 }
 
 /** A hundred clusters of a hundred hosts, each half full in its own way, with as many CPU flags as servers have. */
-async function addHosts(cloud: Cloud): Promise<void> {
+async function addHosts(cloud: Cloud): Promise<string> {
   const { db } = cloud.database
   const flags = ['avx2', ...Array.from({ length: 120 }, (_, n) => `flag_${n}`)]
   const facts = { ...factsOf('host', { cpus: 128, memory_mib: 512 * 1024, pool_gib: 8000 }), cpu_flags: flags }
@@ -125,6 +125,17 @@ async function addHosts(cloud: Cloud): Promise<void> {
     db,
   )
   await sql`vacuum analyze`.execute(db)
+  return holder
+}
+
+/** Who never renews is taken for gone, whatever its lease says, and its hosts with it. */
+function renewed(cloud: Cloud, holder: string): Disposable {
+  const timer = setInterval(() => {
+    sql`update controller set lease_until = croft_now() + interval '1 day' where id = ${holder}`
+      .execute(cloud.database.db)
+      .catch(error => cloud.log.error({ err: error }))
+  }, 5000)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 async function projectOf(cloud: Cloud): Promise<string> {

@@ -24,6 +24,8 @@ type Tier = {
   together?: 'all' | 'folder' | 'file' | number
   /** So many of its processes at once: for what waits more than it works. Each is shown when it is done. */
   abreast?: number
+  /** Files that wait nearly all their time (for leases to end, for a database that is away): one after the other, beside those abreast. */
+  waiting?: string[]
   /**
    * Begins with the first and runs beside the others at this niceness, shown when they are done. For what leaves a core at rest most of
    * the time (whole hosts, which wait for guests to boot), and for what a busy machine cannot harm (simulations, with a clock of their own).
@@ -42,6 +44,9 @@ const tiers: Tier[] = [
     files: 'test/real/**/*.test.ts',
     together: 'folder',
     abreast: 2,
+    waiting: ['availability', 'dead-database', 'guest-watchdog', 'ha-restart', 'image-takeover'].map(
+      name => `test/real/**/${name}.test.ts`,
+    ),
   },
   {
     name: 'browser',
@@ -195,11 +200,15 @@ async function runTests(tier: Tier & { files: string }, way: Way): Promise<Count
     return { ...total, failed: 1 }
   }
   const deadline = performance.now() + tier.limit_ms
-  const waiting = groupsOf(tier, files).values()
   const abreast = tier.abreast ?? 1
-  /** Lanes share what waits: each takes the next when it is done with one. */
-  async function lane(): Promise<void> {
-    for (const [title, group] of waiting) {
+  const calm = globSync(tier.waiting ?? [], { cwd: root }).sort()
+  const groups = groupsOf(
+    tier,
+    files.filter(file => !calm.includes(file)),
+  ).values()
+  /** Lanes share what is to be run: each takes the next when it is done with one. */
+  async function lane(groups: Iterable<[string, string[]]>): Promise<void> {
+    for (const [title, group] of groups) {
       const left_ms = deadline - performance.now()
       if (left_ms < 1000) {
         say(way, `FAIL ${title} was not run: the tier ${tier.name} has ${tier.limit_ms / 1000} s, and they are over`)
@@ -211,7 +220,12 @@ async function runTests(tier: Tier & { files: string }, way: Way): Promise<Count
       add(total, await (abreast > 1 ? shownAtEnd(title, way, run) : run(way)))
     }
   }
-  await Promise.all(Array.from({ length: abreast }, lane))
+  if (calm.length < (tier.waiting?.length ?? 0)) {
+    say(way, `FAIL of the files that wait some are not there, or have other names: ${tier.waiting?.join(' ')}`)
+    total.failed++
+  }
+  const beside: [string, string[]][] = calm.length > 0 ? [[`${tier.name} that waits`, calm]] : []
+  await Promise.all([...Array.from({ length: abreast }, () => lane(groups)), lane(beside)])
   return total
 }
 
