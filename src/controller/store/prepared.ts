@@ -28,34 +28,43 @@ export const planning = { plan_cache_mode: 'force_generic_plan' }
 const searches = (text: string) => text.includes(' ilike ') || text.includes(' between ')
 export const isPage = (text: string) => /\blimit \$?\d+\s*$/.test(text)
 
+/** How a statement is sent. */
+interface Sent {
+  /** Under which it is kept. */
+  name?: string
+  /** Planned as PostgreSQL sees fit. */
+  freely: boolean
+}
+
 /** The names of the statements of one database. */
 class Names {
   /** How often each text was seen that has no name yet. */
   private readonly seen = new Map<string, number>()
-  private readonly names = new Map<string, string>()
+  private readonly named = new Map<string, Sent>()
   private epoch = 0
 
-  of(text: string): string | undefined {
-    if (searches(text)) return undefined
-    const name = this.names.get(text)
-    if (name !== undefined) return name
-    if (this.names.size >= kept_max) return undefined
+  of(text: string): Sent {
+    const known = this.named.get(text)
+    if (known) return known
+    const freely = searches(text) || isPage(text)
+    if (searches(text) || this.named.size >= kept_max) return { freely }
     const times = (this.seen.get(text) ?? 0) + 1
     if (times < seen_min) {
       if (this.seen.size >= 10 * kept_max) this.seen.clear()
       this.seen.set(text, times)
-      return undefined
+      return { freely }
     }
     this.seen.delete(text)
-    const made = `${this.epoch}.${createHash('sha256').update(text).digest('base64url').slice(0, 24)}`
-    this.names.set(text, made)
-    return made
+    const name = `${this.epoch}.${createHash('sha256').update(text).digest('base64url').slice(0, 24)}`
+    const sent = { name, freely }
+    this.named.set(text, sent)
+    return sent
   }
 
   /** No plan that was kept so far is used again; connections drop theirs when they close. */
   forget(): void {
     this.epoch += 1
-    this.names.clear()
+    this.named.clear()
   }
 }
 
@@ -90,9 +99,10 @@ export function preparingClient(age_ms_max = plan_ms_max): typeof pg.Client {
         if (typeof text !== 'string' || !Array.isArray(values) || values.length > parameters_max || callback) {
           return query(text, values, callback)
         }
-        const name = names.of(text)
+        const { name, freely } = names.of(text)
         this.#forgetOld(query)
-        const asked = this.#planned(query, text, () => query({ text, values, ...(name !== undefined && { name }) }))
+        const ask = () => query({ text, values, ...(name !== undefined && { name }) })
+        const asked = freely ? this.#freely(query, ask) : ask()
         if (name === undefined) return asked
         return (asked as Promise<unknown>).catch((error: unknown) => {
           if (!isStalePlan(error)) throw error
@@ -121,8 +131,7 @@ export function preparingClient(age_ms_max = plan_ms_max): typeof pg.Client {
     }
 
     /** All three go at once. A transaction that fails takes back the setting with all else. */
-    #planned(query: Query, text: string, ask: () => unknown): unknown {
-      if (!searches(text) && !isPage(text)) return ask()
+    #freely(query: Query, ask: () => unknown): unknown {
       void beside(query('set plan_cache_mode = auto'))
       const asked = ask()
       void beside(query(`set plan_cache_mode = ${planning.plan_cache_mode}`))
