@@ -8,7 +8,7 @@ export function startLoad(loops: number): AsyncDisposable {
   const children = Array.from({ length: loops }, () => spawn('sh', ['-c', loop], { stdio: 'ignore' }))
   return {
     async [Symbol.asyncDispose]() {
-      const gone = children.map(child => (child.exitCode === null ? once(child, 'exit') : null))
+      const gone = children.filter(child => child.exitCode === null).map(child => once(child, 'exit'))
       for (const child of children) child.kill()
       await Promise.all(gone)
     },

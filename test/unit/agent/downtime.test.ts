@@ -3,8 +3,11 @@ import { test } from 'node:test'
 import { nextDowntime, pausesOf } from '../../../src/agent/drivers/move/downtime.ts'
 import { forgetsWrites } from '../../../src/agent/drivers/move/fitness.ts'
 
+const asked = (downtime_ms_max?: number, forgets = false) =>
+  pausesOf(downtime_ms_max === undefined ? {} : { downtime_ms_max }, forgets)
+
 test('a guest that changes little is aimed at with a short pause; the allowed one comes with passes that do not converge', () => {
-  const pauses = pausesOf(1000)
+  const pauses = asked(1000)
   assert.equal(pauses.first_ms, 30)
   assert.equal(nextDowntime(30, 2, pauses), 30)
   const aimed = [30]
@@ -13,16 +16,18 @@ test('a guest that changes little is aimed at with a short pause; the allowed on
 })
 
 test('never more than is allowed, from the first on', () => {
-  assert.equal(pausesOf(5).first_ms, 5)
-  assert.equal(nextDowntime(5, 9, pausesOf(5)), 5)
-  assert.equal(nextDowntime(270, 9, pausesOf()), 300)
+  assert.equal(asked(5).first_ms, 5)
+  assert.equal(nextDowntime(5, 9, asked(5)), 5)
+  assert.equal(nextDowntime(270, 9, asked()), 300)
 })
 
 test('a QEMU that forgets what its guest writes may pause for seconds, from the first on: short rounds lose most', () => {
-  for (const asked_ms of [undefined, 5, 100])
-    assert.deepEqual(pausesOf(asked_ms, true), { first_ms: 2000, max_ms: 2000 })
-  assert.deepEqual(pausesOf(10_000, true), { first_ms: 10_000, max_ms: 10_000 })
-  assert.equal(nextDowntime(2000, 9, pausesOf(100, true)), 2000)
+  for (const pauses of [asked(undefined, true), asked(5, true), asked(100, true)]) {
+    assert.deepEqual(pauses, { first_ms: 2000, max_ms: 2000 })
+    assert.equal(nextDowntime(2000, 9, pauses), 2000)
+  }
+  assert.deepEqual(asked(10_000, true), { first_ms: 2000, max_ms: 10_000 })
+  assert.deepEqual(pausesOf({ downtime_ms_max: 100, bandwidth_mib_s: 1 }, true), { first_ms: 300, max_ms: 300 })
 })
 
 test('without KVM QEMU forgets them until 9.0', () => {

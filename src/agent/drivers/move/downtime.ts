@@ -17,14 +17,21 @@ export interface Pauses {
   readonly max_ms: number
 }
 
+/** What is asked of a move. */
+interface Asked {
+  readonly downtime_ms_max?: number
+  readonly bandwidth_mib_s?: number
+}
+
 /**
  * `forgets`: QEMU may not know any more what the guest has written (`forgetsWrites`). What it forgets is lost when the last rounds over the memory are
- * short, as those of a guest are whose pause is to be short. So there are to be none of these, whatever is asked for.
+ * short, as those of a guest are whose pause is to be short. So there are to be none of these, whatever is asked for; with little bandwidth they are
+ * longer by themselves, and seconds would be all of a small guest's memory.
  */
-export function pausesOf(asked_ms = usual_ms, forgets = false): Pauses {
+export function pausesOf({ downtime_ms_max: asked_ms = usual_ms, bandwidth_mib_s }: Asked, forgets: boolean): Pauses {
   if (!forgets) return { first_ms: Math.min(first_ms, asked_ms), max_ms: asked_ms }
-  const whole_ms = Math.max(forgetful_ms, asked_ms)
-  return { first_ms: whole_ms, max_ms: whole_ms }
+  const least_ms = bandwidth_mib_s === undefined ? forgetful_ms : usual_ms
+  return { first_ms: least_ms, max_ms: Math.max(least_ms, asked_ms) }
 }
 
 /** What is aimed at next; `iteration`: how often QEMU has begun with the memory. */

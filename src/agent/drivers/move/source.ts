@@ -62,7 +62,7 @@ export function createSource(options: MoverOptions): Source {
       const xml = await watch.domains.xml(domain, xmlFlag.migratable | xmlFlag.secure)
       const qemu = await watch.host.hypervisorVersion()
       mustBeMovable(xml, qemu)
-      const pauses = pausesOf(migration.downtime_ms_max, forgetsWrites(xml, qemu))
+      const pauses = pausesOf(migration, forgetsWrites(xml, qemu))
       if (migration.copied_volumes.length > 0) await clearLeftovers(watch, instance.id, log)
       const sent = await arrivals.leaving(instance, new Set(migration.copied_volumes))
       const disks = sent.map(({ path: _path, ...disk }) => disk)
