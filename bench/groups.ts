@@ -11,6 +11,7 @@ export const groups: readonly (() => Promise<BenchGroup>)[] = [
   () => import('./memory.ts'),
   () => import('./guest.ts'),
   () => import('./migrate.ts'),
+  () => import('./moved.ts'),
   () => import('./console.ts'),
   () => import('./ui.ts'),
   () => import('./libvirt.ts'),

@@ -1,12 +1,13 @@
 /** Two hosts of the lab with one cloud over both, a first guest that has booted, and what moves it; with Croft, and without. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { hostRoutes } from '../../src/api/host.ts'
-import type { Instance } from '../../src/api/instance.ts'
+import { type Instance, instanceRoutes } from '../../src/api/instance.ts'
 import { instanceMoveRoutes, type Migration, migrationRoutes } from '../../src/api/migration.ts'
 import { createBed, type Host } from '../../test/lab/bed/bed.ts'
 import { Cloud } from '../../test/lab/bed/cloud.ts'
 import { imageCache } from '../../test/lab/bed/image-cache.ts'
 import { must } from '../../test/lab/bed/run.ts'
+import { purge } from './host.ts'
 
 export interface TwoLabHosts extends AsyncDisposable {
   readonly hosts: readonly [Host, Host]
@@ -19,7 +20,8 @@ export interface TwoLabHosts extends AsyncDisposable {
   ended(migration: Migration): Promise<Migration>
 }
 
-export async function startTwoLabHosts(): Promise<TwoLabHosts> {
+/** `user_data`: of a guest that is made in the first one's place. */
+export async function startTwoLabHosts(user_data?: string): Promise<TwoLabHosts> {
   await imageCache()
   await using undo = new AsyncDisposableStack()
   const bed = undo.use(await createBed())
@@ -34,7 +36,8 @@ export async function startTwoLabHosts(): Promise<TwoLabHosts> {
   const { items } = await client.call(hostRoutes.list, {})
   const idOf = (host: Host) => items.find(each => each.name === host.name)?.id ?? ''
   await cloud.untilHost(idOf(beta), 'up')
-  const guest = await cloud.instance('hello')
+  const first = await cloud.instance('hello')
+  const guest = user_data === undefined ? first : await another(cloud, first, user_data)
   await cloud.logged(guest.id, /TINY READY /)
   const all = undo.move()
   async function until({ id }: Migration, fits: (now: Migration) => boolean): Promise<Migration> {
@@ -61,14 +64,30 @@ export async function startTwoLabHosts(): Promise<TwoLabHosts> {
   }
 }
 
+/** Of the same image, on the same host; the first is purged. */
+async function another(cloud: Cloud, first: Instance, user_data: string): Promise<Instance> {
+  const { id, flavor_id, image_id, host_id } = first
+  if (image_id === null || host_id === null) throw new Error('the first guest has no image, or no host')
+  await purge(cloud, id)
+  const client = await cloud.client()
+  const body = { name: 'another', flavor_id, image_id, host_id, user_data: btoa(user_data) }
+  await client.call(instanceRoutes.create, { body })
+  const { id: another_id } = await cloud.instance(body.name)
+  return cloud.untilState(another_id, 'running')
+}
+
 /** What virsh says of a host's libvirtd, asked from outside: it alone reaches those of both hosts. */
 const uriOf = ({ pid }: Host) => `qemu+unix:///system?socket=/proc/${pid}/root/run/libvirt/libvirt-sock`
+
+/** Both cores may have something else to do. */
+const moved_within_ms = 240_000
 
 /** `virsh migrate` of a transient domain with its first disk, which is there already, blank. */
 export async function virshMigrate(name: string, from: Host, to: Host): Promise<void> {
   const disks = ['--copy-storage-inc', '--migrate-disks', 'vda', '--migrateuri', `tcp://${to.ip}`]
   const env = { HOME: from.dir }
-  await must(['virsh', '-c', uriOf(from), 'migrate', '--live', ...disks, name, uriOf(to)], { env })
+  const argv = ['virsh', '-c', uriOf(from), 'migrate', '--live', ...disks, name, uriOf(to)]
+  await must(argv, { env, timeout_ms: moved_within_ms })
 }
 
 /** What libvirt says of the move of a domain that has come to this host. */

@@ -12,7 +12,7 @@ import { haveSysvinit } from './services.ts'
 import { qemuPids } from './traces.ts'
 
 /**
- * Under TCG, QEMU 7.2 loses about four in a hundred guests that have traffic on their NIC while they move live. That is the emulator's fault, and
+ * Without KVM, QEMU before 9.0 forgets writes of guests that move live (docs/design/0009-moving.md, "What an emulator forgets"). That is the emulator’s fault, and
  * rare: it is not seen three times in a row. Where its process died, libvirt has logged it; what Croft cuts off is 'destroyed' there. Or a page of its
  * memory is not what it was, and the guest's kernel stumbles over that, which is on its console. A guest that booted anew without either is believed once.
  */
@@ -23,7 +23,7 @@ export const emulator_ended = /quit|monitor|not running|crashed/i
 export const noticedWithin_ms = 30_000
 
 /** As a kernel counts what it dies of, and what it or its programs say last. */
-const stumbled = '\\[#[0-9]+\\] |Kernel panic| segfault at '
+export const stumbled = '\\[#[0-9]+\\] |Kernel panic| segfault at '
 
 /** IF of RFLAGS. */
 const interrupts_flag = 0x200

@@ -111,9 +111,13 @@ describe('agent/moves', () => {
   test('cancelled on its way, it goes on where it was, and the other host is clean', async () => {
     const { alpha, beta } = hosts
     const on: WantedInstance = { ...one, generation: 3 }
-    const drive = new Drive(on, alpha, beta, { copied_volumes: volumesOf(one), bandwidth_mib_s: 1 })
+    const limits = { bandwidth_mib_s: 1, downtime_ms_max: 100 }
+    const drive = new Drive(on, alpha, beta, { copied_volumes: volumesOf(one), ...limits })
     await alpha.phase(one.id, 'sending')
     await alpha.controller.report(one.id, each => (each.migration?.progress?.elapsed_ms ?? 0) > 0)
+    // It is emulated: QEMU would forget more of what it writes for a shorter pause.
+    const aimed = await alpha.daemon.exec('virsh', ['-q', 'migrate-getmaxdowntime', `croft-${one.id}`])
+    assert.equal(aimed.trim(), '300')
     drive.cancel()
     const { outcome, told } = await drive.ended
     assert.deepEqual([outcome, told.phase], ['stayed', 'cancelled'])

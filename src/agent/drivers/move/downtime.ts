@@ -6,14 +6,35 @@ const first_ms = 30
 /** QEMU's own, of who does not say. */
 const usual_ms = 300
 const step = 3
+/** For more than a guest changes while all of its memory is sent once: the second round is the last. How long it really pauses is what that takes. */
+const forgetful_ms = 2000
 /** All of the memory, and once more what changed meanwhile: from then on it is likely not to become less by itself. */
 const passes = 3
 
-export function firstDowntime(max_ms = usual_ms): number {
-  return Math.min(first_ms, max_ms)
+/** What a move aims at: `first_ms` until QEMU has been through the memory often enough, then more and more, up to `max_ms`. */
+export interface Pauses {
+  readonly first_ms: number
+  readonly max_ms: number
+}
+
+/** What is asked of a move. */
+interface Asked {
+  readonly downtime_ms_max?: number
+  readonly bandwidth_mib_s?: number
+}
+
+/**
+ * `forgets`: QEMU may not know any more what the guest has written (`forgetsWrites`). What it forgets is lost when the last rounds over the memory are
+ * short, as those of a guest are whose pause is to be short. So there are to be none of these, whatever is asked for; with little bandwidth they are
+ * longer by themselves, and seconds would be all of a small guest's memory.
+ */
+export function pausesOf({ downtime_ms_max: asked_ms = usual_ms, bandwidth_mib_s }: Asked, forgets: boolean): Pauses {
+  if (!forgets) return { first_ms: Math.min(first_ms, asked_ms), max_ms: asked_ms }
+  const least_ms = bandwidth_mib_s === undefined ? forgetful_ms : usual_ms
+  return { first_ms: least_ms, max_ms: Math.max(least_ms, asked_ms) }
 }
 
 /** What is aimed at next; `iteration`: how often QEMU has begun with the memory. */
-export function nextDowntime(now_ms: number, iteration: number, max_ms = usual_ms): number {
+export function nextDowntime(now_ms: number, iteration: number, { max_ms }: Pauses): number {
   return iteration < passes ? now_ms : Math.min(now_ms * step, max_ms)
 }

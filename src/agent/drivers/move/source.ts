@@ -11,8 +11,8 @@ import { Failure, type Leaving, type Sent } from '../../ports.ts'
 import { explain } from '../libvirt/explain.ts'
 import { sentConsole } from './console-history.ts'
 import { type Conversation, converse } from './conversation.ts'
-import { firstDowntime } from './downtime.ts'
-import { mustBeMovable } from './fitness.ts'
+import { type Pauses, pausesOf } from './downtime.ts'
+import { forgetsWrites, mustBeMovable } from './fitness.ts'
 import { call_timeout_ms, handOver, must } from './hand-over.ts'
 import { qemuUser } from './libvirt-user.ts'
 import { clearLeftovers } from './leftovers.ts'
@@ -60,7 +60,9 @@ export function createSource(options: MoverOptions): Source {
         throw new Failure(`The guest is not running (${state}), so it cannot move live.`)
       }
       const xml = await watch.domains.xml(domain, xmlFlag.migratable | xmlFlag.secure)
-      mustBeMovable(xml, await watch.host.hypervisorVersion())
+      const qemu = await watch.host.hypervisorVersion()
+      mustBeMovable(xml, qemu)
+      const pauses = pausesOf(migration, forgetsWrites(xml, qemu))
       if (migration.copied_volumes.length > 0) await clearLeftovers(watch, instance.id, log)
       const sent = await arrivals.leaving(instance, new Set(migration.copied_volumes))
       const disks = sent.map(({ path: _path, ...disk }) => disk)
@@ -74,7 +76,7 @@ export function createSource(options: MoverOptions): Source {
       // A connection of its own: when it ends without a word, libvirt lets the guest go on here.
       await using leader = await Libvirt.connect({ path })
       const terms = { instance, migration, incremental: offered.incremental, unsafe: false }
-      return await lead(leaving, { peer, watch, leader, terms, xml: offered.xml, writtenSince: written.since })
+      return await lead(leaving, { peer, watch, leader, terms, pauses, xml: offered.xml, writtenSince: written.since })
     })
   }
 
@@ -83,6 +85,7 @@ export function createSource(options: MoverOptions): Source {
     readonly watch: Libvirt
     readonly leader: Libvirt
     readonly terms: Terms
+    readonly pauses: Pauses
     /** The domain as it will be there. */
     readonly xml: string
     /** On its console, since the offer. */
@@ -91,20 +94,20 @@ export function createSource(options: MoverOptions): Source {
 
   async function lead(leaving: Leaving, at: Lead): Promise<Sent> {
     const { instance, signal } = leaving
-    const { peer, watch, leader } = at
+    const { peer, watch, leader, pauses } = at
     const domain = { uuid: instance.id }
     const { cookie, terms } = await begin(at)
     const flags = flagsOf(terms)
     const params = paramsOf(terms, peer.sockets)
     const cancel = (confirmed: Buffer) =>
       leader.migration.confirm3(domain, confirmed, flags, params, true, { timeout_ms: call_timeout_ms })
-    const job = watchJob({ leaving, watch, peer, clock: options.clock, log })
+    const job = watchJob({ leaving, watch, peer, pauses, clock: options.clock, log })
     let performed: { cookie: Buffer }
     try {
       const begun = { type: 'begun' as const, cookie: cookie.toString('base64'), unsafe: terms.unsafe }
       const ready = must(await peer.ask(begun), 'prepared')
       signal.throwIfAborted()
-      await watch.migration.setMaxDowntime(domain, firstDowntime(terms.migration.downtime_ms_max))
+      await watch.migration.setMaxDowntime(domain, pauses.first_ms)
       job.begin()
       performed = await leader.migration.perform3(domain, Buffer.from(ready.cookie, 'base64'), flags, params, {
         timeout_ms: perform_timeout_ms,

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { MigrationProgress } from '../../../protocol/migration.ts'
 import type { Leaving, Log } from '../../ports.ts'
 import type { Conversation } from './conversation.ts'
-import { firstDowntime, nextDowntime } from './downtime.ts'
+import { nextDowntime, type Pauses } from './downtime.ts'
 import { progressOf } from './progress.ts'
 
 /** libvirt tells nothing of a move's progress by itself but when it begins with the memory anew. */
@@ -26,10 +26,11 @@ export function watchJob(options: {
   leaving: Leaving
   watch: Libvirt
   peer: Conversation
+  pauses: Pauses
   clock: Clock
   log: Log
 }): JobWatch {
-  const { leaving, watch, peer, clock, log } = options
+  const { leaving, watch, peer, pauses, clock, log } = options
   const { migration, signal } = leaving
   const domain = { uuid: leaving.instance.id }
   const timers = new Set<Timer>()
@@ -37,7 +38,7 @@ export function watchJob(options: {
   let postcopy = false
   let postcopy_due = false
   let over = true
-  let downtime_ms = firstDowntime(migration.downtime_ms_max)
+  let downtime_ms = pauses.first_ms
 
   function after(delay_ms: number, run: () => void): void {
     const timer = clock.after(delay_ms, () => {
@@ -66,7 +67,7 @@ export function watchJob(options: {
   }
 
   async function allowLonger(iteration: unknown): Promise<void> {
-    const next_ms = nextDowntime(downtime_ms, typeof iteration === 'number' ? iteration : 0, migration.downtime_ms_max)
+    const next_ms = nextDowntime(downtime_ms, typeof iteration === 'number' ? iteration : 0, pauses)
     if (next_ms === downtime_ms) return
     await watch.migration.setMaxDowntime(domain, next_ms)
     downtime_ms = next_ms
