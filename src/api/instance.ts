@@ -9,6 +9,7 @@ import { migrationKinds, migrationPhases } from '../model/migration.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
+import { OnHost } from './host-hardware.ts'
 import { InstanceCreate } from './instance-create.ts'
 import { Operation } from './operation.ts'
 import { InstancePlacement, InstancePlan } from './placement.ts'
@@ -98,6 +99,13 @@ export const Instance = closed({
 })
 export type Instance = Static<typeof Instance>
 
+/** One that is asked for by its id: with what only those who may see hosts are told. */
+export const OneInstance = closed({
+  ...Instance.properties,
+  on_host: OnHost,
+})
+export type OneInstance = Static<typeof OneInstance>
+
 const params = closed({ instance: Uuid })
 const acted = closed({ instance: Instance, operation: Operation })
 
@@ -166,7 +174,7 @@ export const instanceRoutes = {
     on_instance: 'instance.read',
     params,
     status: 200,
-    reply: Instance,
+    reply: OneInstance,
     errors: ['not_found'],
   }),
   create: route({

@@ -1,5 +1,5 @@
 /** What users do with instances: each is a short transaction that writes what is wanted. Hosts do the rest. */
-import type { Instance, instanceRoutes } from '../../api/instance.ts'
+import type { Instance, instanceRoutes, OneInstance } from '../../api/instance.ts'
 import type { InstancePlacement } from '../../api/placement.ts'
 import type { BodyOf, QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
@@ -14,8 +14,9 @@ import { placement } from '../store/placement.ts'
 import { pool } from '../store/pool.ts'
 import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
+import { hardwareGiven } from './host-hardware.ts'
 import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
-import { asTold } from './placement-told.ts'
+import { asTold, maySeeHosts } from './placement-told.ts'
 
 export function listInstances(
   cloud: Cloud,
@@ -31,6 +32,14 @@ export async function getInstance(cloud: Cloud, caller: Caller, id: string): Pro
   const found = await instance.find(cloud.database.db, id)
   if (!found || !maySee(caller, found)) throw notFound('instance', id)
   return found
+}
+
+/** With what of its host's hardware is its own: that is for who may see hosts, as all that is the host's. */
+export async function showInstance(cloud: Cloud, caller: Caller, id: string): Promise<OneInstance> {
+  const found = await getInstance(cloud, caller, id)
+  const { host_id } = found
+  if (host_id === null || !maySeeHosts(caller)) return { ...found, on_host: null }
+  return { ...found, on_host: await hardwareGiven(cloud.database.db, id, host_id) }
 }
 
 /** Those of the ids that still are; for answers about instances that this caller has just made. */
