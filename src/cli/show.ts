@@ -57,8 +57,12 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
     return out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
   }
   if (out.quiet && typeof rest.id === 'string' && !hasSecret(rest)) return showIds(context, [rest])
-  const { warning, ...shown } = body as Row
+  const { warning: _, ...shown } = body as Row
   out.print(fieldsOf(context, shown))
+  warn(context, body as Row)
+}
+
+function warn({ out }: Context, { warning }: Row): void {
   if (typeof warning === 'string') out.note(`\nWarning: ${warning}`)
 }
 
@@ -96,6 +100,8 @@ export function showSeveral(
           done.map(({ answer }) => answer as Row),
         ),
       )
+    // Each names what it is about.
+    for (const { answer } of done) warn(context, answer as Row)
     return
   }
   for (const [at, { name, answer }] of done.entries()) {
