@@ -1,7 +1,8 @@
 /** Shows an answer: as JSON, as bare ids, or for people, by what the answer is made of. Knows no noun. */
 import type { CommandShape } from './command-shape.ts'
 import type { Context } from './context.ts'
-import { type Look, type Row, renderFields, renderTable } from './table.ts'
+import { renderFields } from './fields.ts'
+import { type Look, type Row, renderTable } from './table.ts'
 
 function lookOf({ out }: Context): Look {
   return { width: out.width, color: out.color, now_ms: Date.now() }

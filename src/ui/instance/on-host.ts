@@ -2,7 +2,7 @@
 import type { Instance } from '../../api/instance.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { ranges } from '../host/ranges.ts'
+import { ranges } from '../../model/ranges.ts'
 import { size } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
 import { words } from './text.ts'
