@@ -116,11 +116,14 @@ suite('hardware in the browser', () => {
     await narrow.close()
   })
 
-  test('the page of an instance says what of its host is its own', async () => {
+  test('the page of an instance says what of its host is its own, and its form what counts from its next start', async () => {
     const page = await cloud.open(`/ui/instances/${trainer}`)
     await page
       .getByText(/^CPUs [0-9, -]+; NUMA node [01]; 1 GiB in huge pages of 2 MiB; device 0000:0[12]:00.0$/)
       .waitFor()
+    await page.getByRole('button', { name: 'Actions', exact: true }).click()
+    await page.getByRole('menuitem', { name: 'Availability' }).click()
+    await page.getByText('It is not off: a change counts from its next start', { exact: false }).waitFor()
     await checkAccessible(page)
     assert.deepEqual(problemsOf(page), [])
     await page.close()
