@@ -5,6 +5,25 @@ import { route } from './route.ts'
 
 const Cpus = Type.Array(Type.Integer())
 
+/** What of a host one instance has. */
+export const GivenHardware = closed({
+  cpus: Type.Array(Type.Integer(), { description: 'Its own, in the order of its vCPUs; none: it shares' }),
+  idle_cpus: Type.Array(Type.Integer(), { description: 'Kept free beside its own (cpu.threads=isolate)' }),
+  nodes: Type.Array(Type.Integer(), { description: 'NUMA nodes of the host, in the order of its own' }),
+  page_size_kib: nullable(Type.Integer({ description: 'Of its huge pages' })),
+  memory_mib: Type.Integer({ description: 'Of its NUMA nodes' }),
+  devices: Type.Array(Type.String(), { description: 'PCI devices' }),
+})
+export type GivenHardware = Static<typeof GivenHardware>
+
+/** Of an instance that is asked for by its id. */
+export const OnHost = nullable(
+  closed(GivenHardware.properties, {
+    description:
+      'CPUs, NUMA nodes, huge pages and devices that placement gave it on its host; null: none by name or number, or you have no topology.read on the system',
+  }),
+)
+
 export const HostHardware = closed({
   nodes: Type.Array(
     closed({
@@ -30,17 +49,7 @@ export const HostHardware = closed({
   ),
   cpu_models: Type.Array(Type.String(), { description: 'That instances can have here' }),
   instances: Type.Array(
-    closed({
-      instance_id: Uuid,
-      name: Type.String(),
-      project_id: Uuid,
-      cpus: Cpus,
-      idle_cpus: Cpus,
-      nodes: Type.Array(Type.Integer()),
-      page_size_kib: nullable(Type.Integer()),
-      memory_mib: Type.Integer({ description: 'Of its NUMA nodes' }),
-      devices: Type.Array(Type.String()),
-    }),
+    closed({ instance_id: Uuid, name: Type.String(), project_id: Uuid, ...GivenHardware.properties }),
   ),
 })
 export type HostHardware = Static<typeof HostHardware>

@@ -5,24 +5,16 @@ import { consoleKinds } from '../model/console.ts'
 import type { ErrorCode } from '../model/errors.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
-import { migrationKinds, migrationPhases } from '../model/migration.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
+import { OnHost } from './host-hardware.ts'
 import { InstanceCreate } from './instance-create.ts'
+import { FromNextStart, InstanceAddress, InstanceMigration } from './instance-parts.ts'
 import { Operation } from './operation.ts'
 import { InstancePlacement, InstancePlan } from './placement.ts'
 import { Availability, Crashes, HaPriority, OnCrash, WatchdogActionOf, WatchdogFired } from './recovery.ts'
 import { route } from './route.ts'
-
-export const InstanceAddress = closed({
-  network_id: Uuid,
-  network: Name,
-  port_id: Uuid,
-  mac: Type.String(),
-  address: Type.String(),
-  floating_address: nullable(Type.String()),
-})
 
 export const Instance = closed({
   id: Uuid,
@@ -79,17 +71,7 @@ export const Instance = closed({
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',
   }),
-  migration: nullable(
-    closed(
-      {
-        id: Uuid,
-        kind: oneOf(migrationKinds),
-        phase: oneOf(migrationPhases),
-        percent: nullable(Type.Integer({ description: 'How much of memory and disks has gone over' })),
-      },
-      { description: 'While it is being moved to another host' },
-    ),
-  ),
+  migration: nullable(InstanceMigration),
   started_at: nullable(Time),
   deleted_at: nullable(Time),
   purge_at: nullable(Time),
@@ -97,6 +79,16 @@ export const Instance = closed({
   created_at: Time,
 })
 export type Instance = Static<typeof Instance>
+
+/** After a change of it. */
+const ChangedInstance = closed({ ...Instance.properties, warning: FromNextStart })
+
+/** One that is asked for by its id: with what only those who may see hosts are told. */
+export const OneInstance = closed({
+  ...Instance.properties,
+  on_host: OnHost,
+})
+export type OneInstance = Static<typeof OneInstance>
 
 const params = closed({ instance: Uuid })
 const acted = closed({ instance: Instance, operation: Operation })
@@ -166,7 +158,7 @@ export const instanceRoutes = {
     on_instance: 'instance.read',
     params,
     status: 200,
-    reply: Instance,
+    reply: OneInstance,
     errors: ['not_found'],
   }),
   create: route({
@@ -217,7 +209,7 @@ export const instanceRoutes = {
       on_crash: Type.Optional(OnCrash),
     }),
     status: 200,
-    reply: Instance,
+    reply: ChangedInstance,
     errors: ['not_found', 'changed_meanwhile', 'invalid', 'no_capacity'],
   }),
   start: actRoute('start', 'Start a stopped instance', ['no_capacity']),

@@ -17,7 +17,7 @@ export const OnCrash = oneOf(crashActions, {
   description: "When its guest crashes: 'restart' it, ever later the more often it did, or leave it stopped ('stop')",
 })
 export const WatchdogActionOf = oneOf(watchdogActions, {
-  description: 'When the guest no longer feeds its watchdog; none: it has no watchdog',
+  description: 'When the guest no longer feeds its watchdog; none: it has no watchdog. From its next start on',
 })
 
 export const Crashes = closed({

@@ -1,7 +1,8 @@
 /** Shows an answer: as JSON, as bare ids, or for people, by what the answer is made of. Knows no noun. */
 import type { CommandShape } from './command-shape.ts'
 import type { Context } from './context.ts'
-import { type Look, type Row, renderFields, renderTable } from './table.ts'
+import { renderFields } from './fields.ts'
+import { type Look, type Row, renderTable } from './table.ts'
 
 function lookOf({ out }: Context): Look {
   return { width: out.width, color: out.color, now_ms: Date.now() }
@@ -57,8 +58,12 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
     return out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
   }
   if (out.quiet && typeof rest.id === 'string' && !hasSecret(rest)) return showIds(context, [rest])
-  const { warning, ...shown } = body as Row
+  const { warning: _, ...shown } = body as Row
   out.print(fieldsOf(context, shown))
+  warn(context, body as Row)
+}
+
+function warn({ out }: Context, { warning }: Row): void {
   if (typeof warning === 'string') out.note(`\nWarning: ${warning}`)
 }
 
@@ -96,6 +101,8 @@ export function showSeveral(
           done.map(({ answer }) => answer as Row),
         ),
       )
+    // Each names what it is about.
+    for (const { answer } of done) warn(context, answer as Row)
     return
   }
   for (const [at, { name, answer }] of done.entries()) {

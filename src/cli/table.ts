@@ -1,6 +1,6 @@
-/** Things as tables and as lists of fields. On a terminal tables are cut to its width; elsewhere nothing is left out. */
+/** Things as tables. On a terminal tables are cut to its width; elsewhere nothing is left out. */
 import Table from 'cli-table3'
-import { cell, heading, pairs, paintState } from './format.ts'
+import { cell, heading, paintState } from './format.ts'
 import { clip } from './progress.ts'
 
 export interface Look {
@@ -61,34 +61,4 @@ function fit(heads: readonly string[], texts: readonly (readonly string[])[], wi
     over -= 1
   }
   return widths
-}
-
-/** One thing, a line a field; lists of things inside it have a line each. */
-export function renderFields(thing: Row, look: Look): string {
-  const names = Object.keys(thing)
-  const width = Math.max(0, ...names.map(name => name.length))
-  const lines = names.flatMap(name => {
-    const value = thing[name]
-    const many = Array.isArray(value) && value.length > 1 && typeof value[0] === 'object'
-    const texts = many ? value.map(each => cell(name, [each], look.now_ms)) : [fieldText(name, value, look)]
-    return texts.map((text, at) => `${at === 0 ? bold(name.padEnd(width), look) : ' '.repeat(width)}  ${text}`)
-  })
-  return lines.length === 0 ? '' : `${lines.join('\n')}\n`
-}
-
-const bold = (text: string, look: Look) => (look.color ? `\x1b[1m${text}\x1b[0m` : text)
-
-function fieldText(name: string, value: unknown, look: Look): string {
-  if (typeof value === 'string' && value.includes('\n')) return `\n${value}`
-  if (isPlainObject(value)) {
-    return Object.keys(value).length === 0 ? '-' : pairs(value)
-  }
-  const text = cell(name, value, look.now_ms)
-  // In full here: there is room, and "3 h" is no help in a report.
-  if (typeof value === 'string' && name.endsWith('_at')) return `${value}  (${text})`
-  return look.color && name === 'state' ? paintState(text) : text
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

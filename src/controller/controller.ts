@@ -101,7 +101,14 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
     events: new EventHub({ database, clock, log }),
     metrics,
     hosts: new HostBoard({ database, clock, onError: error => log.warn({ err: error }, 'hosts could not be read') }),
-    modules: new SchedulerModules({ folder: parts.scheduler_folder ?? null, settings, database, clock, log }),
+    modules: new SchedulerModules({
+      controller: self.name,
+      folder: parts.scheduler_folder ?? null,
+      settings,
+      database,
+      clock,
+      log,
+    }),
     agents: new AgentSessions({
       self,
       database,

@@ -31,6 +31,7 @@ suite('hardware in the browser', () => {
   let host: ObedientHost
   let image_id: string
   let network_id: string
+  let trainer: string
 
   before(async () => {
     cloud = await uiCloud()
@@ -92,7 +93,7 @@ suite('hardware in the browser', () => {
   test('the hardware of a host: what there is, who has it, live; wide, dark and narrow', async () => {
     const page = await cloud.open(`/ui/hosts/${host.id}/hardware`)
     await page.getByText('No instance here has CPUs', { exact: false }).waitFor()
-    await make('trainer', 'gpu.2')
+    trainer = await make('trainer', 'gpu.2')
     const devices = page.getByRole('table', { name: 'PCI devices for passthrough' }).first()
     await devices.getByRole('link', { name: 'trainer' }).waitFor()
     await devices.getByText('free').waitFor()
@@ -113,6 +114,19 @@ suite('hardware in the browser', () => {
     await narrow.getByRole('link', { name: 'trainer' }).first().waitFor()
     await checkAccessible(narrow)
     await narrow.close()
+  })
+
+  test('the page of an instance says what of its host is its own, and its form what counts from its next start', async () => {
+    const page = await cloud.open(`/ui/instances/${trainer}`)
+    await page
+      .getByText(/^CPUs [0-9, -]+; NUMA node [01]; 1 GiB in huge pages of 2 MiB; device 0000:0[12]:00.0$/)
+      .waitFor()
+    await page.getByRole('button', { name: 'Actions', exact: true }).click()
+    await page.getByRole('menuitem', { name: 'Availability' }).click()
+    await page.getByText('It is not off: a change counts from its next start', { exact: false }).waitFor()
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
   })
 
   test('a running instance grows as far as its flavor lets it', async () => {

@@ -1,8 +1,10 @@
 /** What a host has of hardware that is given out by name or number, and which instance has what of it. */
-import type { HostHardware as Told } from '../../api/host-hardware.ts'
+import type { GivenHardware, HostHardware as Told } from '../../api/host-hardware.ts'
 import { notFound } from '../../model/errors.ts'
+import type { AssignedHardware } from '../../model/hardware.ts'
 import type { Cloud } from '../cloud.ts'
 import { freePages } from '../scheduler/hardware-fit.ts'
+import type { Db } from '../store/database.ts'
 import { type HardwareHolder, hardwareClaim } from '../store/hardware-claim.ts'
 import { host } from '../store/host.ts'
 import { hostHardware, type KnownHardware } from '../store/host-hardware.ts'
@@ -28,13 +30,25 @@ export async function getHostHardware(cloud: Cloud, host_id: string): Promise<To
       instance_id,
       name,
       project_id,
-      cpus: assigned.cells.flatMap(cell => [...cell.cpus]),
-      idle_cpus: [...assigned.idle_cpus],
-      nodes: assigned.cells.map(cell => cell.host_node),
-      page_size_kib: assigned.page_size_kib,
-      memory_mib: assigned.cells.reduce((sum, cell) => sum + cell.memory_mib, 0),
-      devices: assigned.pci.map(one => one.address),
+      ...givenOf(assigned),
     })),
+  }
+}
+
+/** What an instance has of the host that it is on; null: nothing by name or number. */
+export async function hardwareGiven(db: Db, id: string, host_id: string): Promise<GivenHardware | null> {
+  const assigned = (await hardwareClaim.ofInstances(db, [id])).get(`${id} ${host_id}`)
+  return assigned ? givenOf(assigned) : null
+}
+
+function givenOf({ cells, idle_cpus, page_size_kib, pci }: AssignedHardware): GivenHardware {
+  return {
+    cpus: cells.flatMap(cell => [...cell.cpus]),
+    idle_cpus: [...idle_cpus],
+    nodes: cells.map(cell => cell.host_node),
+    page_size_kib,
+    memory_mib: cells.reduce((sum, cell) => sum + cell.memory_mib, 0),
+    devices: pci.map(one => one.address),
   }
 }
 

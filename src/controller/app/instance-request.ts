@@ -90,8 +90,8 @@ export function chargeOf(size: Flavor, root_gib: number, count: number): QuotaCh
 }
 
 /**
- * Properties of flavor and image bind the choice of host: `label:KEY`, `aggregate:KEY`, `cpu_flags` of both, the image's `architecture`
- * and `virtualisation`. Throws invalid where both name different values, not_found for a group that the project has not.
+ * Properties of flavor and image bind the choice of host: the flavor's `label:KEY` and `aggregate:KEY`, `cpu_flags` of both, the image's
+ * `architecture` and `virtualisation`. Throws not_found for a group that the project has not.
  */
 export async function placementAsked(
   tx: Tx,
@@ -118,31 +118,23 @@ export async function placementAsked(
     ...(asked.group_id !== undefined && { group: await groupOf(tx, project_id, asked.group_id) }),
     ...(asked.different_from && { different_from: asked.different_from }),
     ...(asked.same_as && { same_as: asked.same_as }),
-    aggregates: propertiesOf('aggregate:', size, boot),
+    aggregates: propertiesOf('aggregate:', size),
     ...(boot.volume?.host_id && { volume_host_id: boot.volume.host_id }),
     ...(boot.volume?.pool_id && { volume_pool_id: boot.volume.pool_id }),
     ...(asked.availability === 'high' && { shared_pool: true }),
     cpu_flags: [...cpu_flags.filter(flag => flag !== ''), ...(hardware?.flags_required ?? [])],
     ...(hardware && { hardware }),
-    labels: propertiesOf('label:', size, boot),
+    labels: propertiesOf('label:', size),
   }
 }
 
-/** Those of flavor and image that begin so, by what follows. */
-function propertiesOf(prefix: string, size: Flavor, boot: Boot): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const [key, value] of [...Object.entries(size.properties), ...Object.entries(boot.properties)]) {
-    if (!key.startsWith(prefix)) continue
-    const name = key.slice(prefix.length)
-    if (found[name] !== undefined && found[name] !== value) {
-      throw new CloudError(
-        'invalid',
-        `The flavor ${size.name} wants ${key}=${found[name]} and the image ${boot.image_name} ${key}=${value}, which no host has both of. Choose another flavor or image.`,
-      )
-    }
-    found[name] = value
-  }
-  return found
+/**
+ * Those of the flavor that begin so, by what follows. Not of the image: flavors are the operator's, images anybody's, who would come by them to hosts
+ * that are kept for others (docs/placement.md).
+ */
+function propertiesOf(prefix: string, { properties }: Flavor): Record<string, string> {
+  const own = Object.entries(properties).filter(([key]) => key.startsWith(prefix))
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]))
 }
 
 /** A name as a host name (RFC 1123): lower case letters, digits and hyphens, at most 63. */

@@ -1,7 +1,7 @@
 /** What users do with instances: each is a short transaction that writes what is wanted. Hosts do the rest. */
-import type { Instance, instanceRoutes } from '../../api/instance.ts'
+import type { Instance, instanceRoutes, OneInstance } from '../../api/instance.ts'
 import type { InstancePlacement } from '../../api/placement.ts'
-import type { BodyOf, QueryOf } from '../../api/route.ts'
+import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { instancePermissions } from '../../model/permissions.ts'
 import type { Cloud } from '../cloud.ts'
@@ -14,8 +14,9 @@ import { placement } from '../store/placement.ts'
 import { pool } from '../store/pool.ts'
 import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
+import { hardwareGiven } from './host-hardware.ts'
 import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
-import { asTold } from './placement-told.ts'
+import { asTold, maySeeHosts } from './placement-told.ts'
 
 export function listInstances(
   cloud: Cloud,
@@ -31,6 +32,14 @@ export async function getInstance(cloud: Cloud, caller: Caller, id: string): Pro
   const found = await instance.find(cloud.database.db, id)
   if (!found || !maySee(caller, found)) throw notFound('instance', id)
   return found
+}
+
+/** With what of its host's hardware is its own: that is for who may see hosts, as all that is the host's. */
+export async function showInstance(cloud: Cloud, caller: Caller, id: string): Promise<OneInstance> {
+  const found = await getInstance(cloud, caller, id)
+  const { host_id } = found
+  if (host_id === null || !maySeeHosts(caller)) return { ...found, on_host: null }
+  return { ...found, on_host: await hardwareGiven(cloud.database.db, id, host_id) }
 }
 
 /** Those of the ids that still are; for answers about instances that this caller has just made. */
@@ -58,7 +67,7 @@ export function updateInstance(
   caller: Caller,
   id: string,
   asked: BodyOf<typeof instanceRoutes.update>,
-): Promise<Instance> {
+): Promise<ReplyOf<typeof instanceRoutes.update>> {
   return change(cloud, caller, async tx => {
     const row = await lockVisible(tx, caller, id)
     checkVersion(caller, row.version)
@@ -69,8 +78,25 @@ export function updateInstance(
     }
     await instance.describe(tx, id, asked)
     await tellAll(tx, caller, row)
-    return await shown(tx, id)
+    return { ...(await shown(tx, id)), warning: fromNextStart(row, asked) }
   })
+}
+
+/** What a guest gets with its machine, and in which words: one that runs keeps what it was started with. */
+const of_a_start = {
+  watchdog_action: 'the watchdog',
+  graphics: 'the graphics',
+  clipboard: 'the clipboard',
+  video_model: 'the video card',
+} as const
+
+function fromNextStart(row: LockedInstance, asked: BodyOf<typeof instanceRoutes.update>): string | null {
+  if (['stopped', 'deleting', 'deleted'].includes(row.state)) return null
+  const fields = Object.keys(of_a_start) as (keyof typeof of_a_start)[]
+  const changed = fields.filter(one => asked[one] !== undefined && asked[one] !== row[one])
+  if (changed.length === 0) return null
+  const what = changed.map(one => of_a_start[one]).join(', ')
+  return `${row.name} is ${row.state}: what was changed of ${what} counts from its next start. That is croft instance reboot ${row.name}, or stopping and starting it; a reboot from within the guest is none.`
 }
 
 /** Elsewhere it could not be started: its disks would not be there. */

@@ -3,6 +3,7 @@ import type { Maintenance, maintenanceRoutes } from '../../api/maintenance.ts'
 import type { Operation } from '../../api/operation.ts'
 import type { BodyOf, QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { isPast } from '../../model/host-state.ts'
 import type { OperationId } from '../../model/ids.ts'
 import { isMoving } from '../../model/migration.ts'
 import { type Cloud, makeId } from '../cloud.ts'
@@ -10,7 +11,7 @@ import { channels, type Db, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance } from '../store/instance.ts'
-import { type Drained, maintenance } from '../store/maintenance.ts'
+import { again_s_max, type Drained, maintenance } from '../store/maintenance.ts'
 import { migration } from '../store/migration.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
@@ -121,7 +122,6 @@ export function endMaintenance(
 
 /** A try that failed is made again after this time, and each further one after twice as long. */
 const again_s = 30
-const again_s_max = 900
 /** What is in the way now, such as a guest that is just starting, is looked at again. */
 const look_again_s = 15
 /** What only waits its turn is looked at with every pass: one begins as another ends. */
@@ -196,10 +196,14 @@ const shortOf = (message: string) => message.replace(/ The whole decision: .*$/,
 
 /** How long it rests after what failed last, seconds. */
 async function restOf(tx: Tx, failed: readonly { given_up_at: Date }[]): Promise<number> {
+  return failed.length === 0 ? 0 : restAt_s(failed, (await maintenance.now(tx)).getTime())
+}
+
+export function restAt_s(failed: readonly { given_up_at: Date }[], now_ms: number): number {
   const [last] = failed
   if (!last) return 0
-  const now = await maintenance.now(tx)
-  return Math.ceil(backOff_s(failed.length) - (now.getTime() - last.given_up_at.getTime()) / 1000)
+  const [failed_ms, rest_s] = [last.given_up_at.getTime(), backOff_s(failed.length)]
+  return isPast(failed_ms, 1000 * rest_s, now_ms) ? 0 : Math.ceil(rest_s - (now_ms - failed_ms) / 1000)
 }
 
 /** Notes that a host is empty, or not any more (an instance that was lost has come to light). */

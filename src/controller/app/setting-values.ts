@@ -183,7 +183,7 @@ export const settingTable = {
       uniqueItems: true,
     }),
     [] as string[],
-    "The operator's own filters and weights: files in the controller's folder 'scheduler'; see docs/placement.md",
+    "The operator's own filters and weights: files in the folder 'scheduler' of every controller (only the one that is asked looks for them when they are set); see docs/placement.md",
   ),
   'scheduler.module_timeout_ms': setting(
     Type.Integer({ minimum: 1, maximum: 10_000 }),

@@ -149,14 +149,20 @@ function checkValue(name: SettingName, value: unknown): void {
   throw new CloudError('invalid', `The setting ${name} ${words}.`, { name, expected: schema })
 }
 
-export function setSetting(
+export async function setSetting(
   cloud: Cloud,
   caller: Caller,
   name: string,
   { value, ...at }: SettingPlace & { value: unknown },
 ): Promise<Setting> {
-  checkValue(known(name), value)
-  return inForce(
+  const checked = known(name)
+  checkValue(checked, value)
+  if (checked === 'scheduler.modules') {
+    // They are read to see whether they can be: only for who may set them, and before anything is locked.
+    knownAt(checked, await placeOf(cloud.database.db, caller, 'setting.manage', at))
+    await cloud.modules.mustLoad(value as string[])
+  }
+  return await inForce(
     cloud,
     change(cloud, caller, tx => write(cloud, tx, caller, name, { at, value })),
   )

@@ -1,6 +1,13 @@
 import { instanceRoutes } from '../../api/instance.ts'
 import { placementRoutes } from '../../api/placement.ts'
-import { explainInstance, getInstance, instancesById, listInstances, updateInstance } from '../app/instance.ts'
+import {
+  explainInstance,
+  getInstance,
+  instancesById,
+  listInstances,
+  showInstance,
+  updateInstance,
+} from '../app/instance.ts'
 import {
   type Acted,
   deleteInstance,
@@ -36,7 +43,7 @@ function acted({ cloud, caller }: Pick<Input<never>, 'cloud' | 'caller'>, body: 
 export const instanceHandlers = [
   handle(instanceRoutes.list, async ({ cloud, caller, query }) => answer(await listInstances(cloud, caller, query))),
   handle(instanceRoutes.get, async ({ cloud, caller, params }) => {
-    const found = await getInstance(cloud, caller, params.instance)
+    const found = await showInstance(cloud, caller, params.instance)
     return answer(found, found.version)
   }),
   handle(instanceRoutes.create, async ({ cloud, caller, body }) => {

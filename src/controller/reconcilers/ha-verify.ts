@@ -12,11 +12,8 @@ import { type Cloud, makeId } from '../cloud.ts'
 import { absence } from '../store/absence.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { haRestart, type OpenRestart } from '../store/ha-restart.ts'
+import { elsewhere_again_s, haRestart, type OpenRestart } from '../store/ha-restart.ts'
 import { instance } from '../store/instance.ts'
-
-/** Where no other host could take it, others are looked for again. */
-const elsewhere_again_s = 60
 
 /** True while any is under way of which nothing is known yet. */
 export async function verifyRestarts(cloud: Cloud): Promise<boolean> {

@@ -140,6 +140,16 @@ export interface OpenRestart
   paused: boolean
 }
 
+/** Where no other host could take it, others are looked for again; nothing that was noted is left for longer. */
+export const elsewhere_again_s = 60
+
+/**
+ * Whether it is time to look at it. Not when that time has come once more, if the database's clock was set back: begun in a time that is still
+ * to come it is late, and what is to be looked at later than anything ever is was noted before.
+ */
+const isTime = sql<boolean>`(r.verify_by < croft_now() or case when r.failure is null then r.begun_at > croft_now()
+  else r.verify_by > croft_now() + make_interval(secs => ${elsewhere_again_s}) end)`
+
 /**
  * All, or this one. Of one that is being moved on nothing is known before the move has ended: until then it is where it was, and what
  * was seen of it is of there. A paused guest serves nobody, so it is not back.
@@ -154,9 +164,9 @@ async function open(db: Db, id: string | null = null): Promise<OpenRestart[]> {
         when i.host_id <> r.to_host_id and m.outcome is distinct from 'failed' then 'given_up'
         when s.done and o.failure is null and o.power = 'running'
           then case when i.host_id = r.to_host_id then 'running' else 'stayed' end
-        when (i.host_id <> r.to_host_id or s.done and o.failure is not null) and (r.failure is null or r.verify_by < croft_now())
+        when (i.host_id <> r.to_host_id or s.done and o.failure is not null) and (r.failure is null or ${isTime})
           and h.session_controller_id is not null then 'failed'
-        when r.failure is null and r.verify_by < croft_now() then 'late' end as seen
+        when r.failure is null and ${isTime} then 'late' end as seen
     from ha_restart r join instance i on i.id = r.instance_id join host h on h.id = i.host_id
     left join instance_observed o on o.instance_id = i.id
     left join lateral (select phase, outcome, reason from migration where instance_id = r.instance_id and cause = 'ha' and kind = 'cold'

@@ -107,13 +107,16 @@ async function endSessions(
   return rows
 }
 
-/** Of `count` hosts at most that have been expected for so long and did not come. Returns those of which something is shown otherwise now. */
+/**
+ * Of `count` hosts at most that have been expected for so long and did not come, or since a time that is still to come: the database's clock was
+ * set back since, and nobody waits for it to come once more. (By more than transactions that cross each other differ.) Returns those of which something is shown otherwise now. */
 async function endExpected(tx: Tx, after_ms: number, count: number): Promise<{ ended: number; shown: string[] }> {
   const { rows } = await sql<{ id: string; shown: boolean }>`
     with late as materialized (
       select h.id, h.expected_epoch = h.session_epoch as shown from host h
       where h.expected_epoch is not null and h.session_controller_id is null
-        and h.last_seen_at < croft_now() - ${after_ms}::float8 * interval '1 millisecond'
+        and (h.last_seen_at < croft_now() - ${after_ms}::float8 * interval '1 millisecond'
+          or h.last_seen_at > croft_now() + ${after_ms}::float8 * interval '1 millisecond')
       order by h.id limit ${count} for no key update of h
     )
     update host set expected_epoch = null from late where host.id = late.id returning host.id, late.shown`.execute(tx)

@@ -24,7 +24,16 @@ export interface ImageTask extends ImageLease {
   signing_key_name: string | null
 }
 
-const free = sql<boolean>`(lease_until is null or lease_until < croft_now())`
+/** No lease is given for longer. */
+const lease_s_most = 60
+
+/**
+ * One that ends later than any that is given now was given before the database's clock was set back: it holds as long as its controller is
+ * there, which gives itself another soon, and not until that time has come once more.
+ */
+const free = sql<boolean>`(image.lease_until is null or image.lease_until < croft_now()
+  or image.lease_until > croft_now() + make_interval(secs => ${lease_s_most})
+    and not exists (select from controller c where c.id = image.lease_by and c.lease_until > croft_now()))`
 
 function until(lease_s: number): RawBuilder<Date> {
   return sql<Date>`croft_now() + make_interval(secs => ${lease_s})`
@@ -68,7 +77,7 @@ async function takeUpload(
     .executeTakeFirst()
   if (row) return { lease: { image_id, controller_id, number: row.attempts } }
   const { rows } = await sql<{ held_for_ms: number }>`
-    select greatest(0, extract(epoch from lease_until - croft_now()) * 1000)::float8 as held_for_ms from image
+    select least(${1000 * lease_s}::float8, greatest(0, extract(epoch from lease_until - croft_now()) * 1000)::float8) as held_for_ms from image
     where id = ${image_id} and status = 'waiting' and deleted_at is null`.execute(db)
   return { held_for_ms: rows[0]?.held_for_ms ?? null }
 }

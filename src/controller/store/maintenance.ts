@@ -127,15 +127,20 @@ async function busy(
   return { hosts: new Map(rows.map(row => [row.host_id, { all: row.n, sends: row.sends }])), clusters }
 }
 
+/** Nothing is put off for longer. */
+export const again_s_max = 900
+
 /**
- * The next to be moved from a host: those that are not on their way, and not to be tried only later. What was looked at last comes last, so
+ * The next to be moved from a host: those that are not on their way, and not to be tried only later (which, put off for longer than anything
+ * is, was noted before the database's clock was set back). What was looked at last comes last, so
  * that many that cannot go keep nobody else from being tried.
  */
 async function next(db: Db, host_id: string, limit: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select i.id from instance i
     left join maintenance_obstacle o on o.host_id = i.host_id and o.instance_id = i.id
-    where i.host_id = ${host_id}::uuid and (o.again_at is null or o.again_at <= croft_now())
+    where i.host_id = ${host_id}::uuid and (o.again_at is null or o.again_at <= croft_now()
+        or o.again_at > croft_now() + make_interval(secs => ${again_s_max}))
       and not exists (select from migration m where m.instance_id = i.id and m.phase in ('preparing', 'sending'))
     order by o.again_at nulls first, i.id limit ${limit}`.execute(db)
   return rows.map(row => row.id)

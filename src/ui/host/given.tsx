@@ -7,7 +7,7 @@ import { SimpleTable } from '../parts/simple-table.tsx'
 import { ThingLink } from '../parts/link.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { size } from '../parts/time.tsx'
-import { ranges } from './ranges.ts'
+import { ranges } from '../../model/ranges.ts'
 import { words } from './text.ts'
 
 export function GivenHardware({ item }: { item: Host }) {

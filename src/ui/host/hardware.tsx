@@ -7,7 +7,7 @@ import { SimpleTable } from '../parts/simple-table.tsx'
 import { number, size } from '../parts/time.tsx'
 import { type Facts, factsOf } from './facts.ts'
 import { GivenHardware } from './given.tsx'
-import { ranges } from './ranges.ts'
+import { ranges } from '../../model/ranges.ts'
 import { words } from './text.ts'
 import './host.css'
 

@@ -87,7 +87,7 @@ export const words = catalogue({
     'filter.virtualisation': '{n, plural, one {# runs} other {# run}} guests in another way',
     'filter.aggregates': '{n, plural, one {# is} other {# are}} not in the aggregates asked for',
     'filter.aggregate_projects': '{n, plural, one {# is} other {# are}} kept for other projects',
-    'filter.aggregate_exclusive': '{n, plural, one {# is} other {# are}} kept for flavors and images that ask for it',
+    'filter.aggregate_exclusive': '{n, plural, one {# is} other {# are}} kept for flavors that ask for it',
     'filter.ha_reserve': '{n, plural, one {# is} other {# are}} in a cluster whose free room is kept for lost hosts',
     'filter.busy': '{n, plural, one {# is} other {# are}} busy with other migrations',
     'filter.vcpus': '{n, plural, one {# has} other {# have}} too few vCPUs left',
@@ -204,8 +204,7 @@ export const words = catalogue({
     'filter.virtualisation': '{n, plural, one {# führt} other {# führen}} Gäste auf andere Weise aus',
     'filter.aggregates': '{n, plural, one {# ist} other {# sind}} nicht in den verlangten Aggregaten',
     'filter.aggregate_projects': '{n, plural, one {# ist} other {# sind}} anderen Projekten vorbehalten',
-    'filter.aggregate_exclusive':
-      '{n, plural, one {# ist} other {# sind}} Größen und Images vorbehalten, die danach verlangen',
+    'filter.aggregate_exclusive': '{n, plural, one {# ist} other {# sind}} Größen vorbehalten, die danach verlangen',
     'filter.ha_reserve':
       '{n, plural, one {# ist} other {# sind}} in einem Cluster, dessen freier Platz für verlorene Hosts bleibt',
     'filter.busy': '{n, plural, one {# ist} other {# sind}} mit anderen Umzügen beschäftigt',

@@ -11,6 +11,7 @@ import { SimpleTable } from '../parts/simple-table.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
 import { may, useSession } from '../session/session.ts'
+import { useOnHost } from './on-host.ts'
 import { recoveryFacts } from './recovery.tsx'
 import { InstanceStateLabel } from './state.tsx'
 import { words } from './text.ts'
@@ -18,6 +19,7 @@ import { words } from './text.ts'
 export default function InstanceOverview({ item }: { item: Instance }) {
   const { vcpus, memory_mib, disk_gib, guest_addresses } = item
   const session = useSession()
+  const on_host = useOnHost(item)
   // Who may not see users would be shown a piece of an id.
   const names = item.user_id === session.user.id || may(session, { level: 'system', needs: 'user.read' })
   return (
@@ -53,6 +55,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
                   {item.host}
                 </ThingLink>,
               ],
+              on_host !== null && [words('on_host'), on_host],
               [words('zone'), item.zone],
               item.group_id !== null && [words('group'), <GroupLink key="group" id={item.group_id} />],
               [words('hostname'), item.hostname],

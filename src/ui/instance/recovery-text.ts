@@ -21,6 +21,8 @@ export const words = catalogue({
     'on_crash.help': 'Started again ever later, and after five crashes in a row no more.',
     watchdog: 'When its watchdog is no longer fed',
     'watchdog.help': 'From its next start on. Its system must have a driver for the i6300esb and feed it.',
+    'watchdog.help.runs':
+      'It is not off: a change counts from its next start, so once it is rebooted here, or stopped and started; a reboot from within is none. Its system must have a driver for the i6300esb and feed it.',
     'watchdog.none': 'it has no watchdog',
     'watchdog.reset': 'reset',
     'watchdog.poweroff': 'power off',
@@ -52,6 +54,8 @@ export const words = catalogue({
     'on_crash.help': 'Jedes Mal später gestartet, und nach fünf Abstürzen in Folge nicht mehr.',
     watchdog: 'Wenn ihr Watchdog nichts mehr hört',
     'watchdog.help': 'Vom nächsten Start an. Ihr System braucht einen Treiber für den i6300esb und muss ihn bedienen.',
+    'watchdog.help.runs':
+      'Sie ist nicht aus: Eine Änderung gilt vom nächsten Start an, also wenn sie hier neu gestartet oder gestoppt und gestartet wird; ein Neustart von innen ist keiner. Ihr System braucht einen Treiber für den i6300esb und muss ihn bedienen.',
     'watchdog.none': 'sie hat keinen Watchdog',
     'watchdog.reset': 'zurücksetzen',
     'watchdog.poweroff': 'ausschalten',

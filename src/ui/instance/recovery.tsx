@@ -7,8 +7,8 @@ import { FormDialog, type FormField } from '../parts/form.tsx'
 import { Time } from '../parts/time.tsx'
 import { words } from './recovery-text.ts'
 
-/** Also in the form that makes an instance. */
-export const recoveryFields = (): FormField[] => [
+/** Also in the form that makes an instance. `runs`: it has a machine already, which stays as it is until its next start. */
+export const recoveryFields = (runs = false): FormField[] => [
   {
     name: 'availability',
     title: words('availability'),
@@ -29,7 +29,7 @@ export const recoveryFields = (): FormField[] => [
     title: words('watchdog'),
     kind: 'choice',
     options: watchdogActions.map(value => ({ value, title: words(`watchdog.${value}`) })),
-    help: words('watchdog.help'),
+    help: words(runs ? 'watchdog.help.runs' : 'watchdog.help'),
   },
 ]
 
@@ -42,7 +42,7 @@ export default function RecoverySettings({ item, done }: { item: Instance; done:
       route={routes.instance.update}
       initial={{ availability, ha_priority, on_crash, watchdog_action }}
       toInput={body => ({ params: { instance: item.id }, body, if_match: item.version })}
-      fields={recoveryFields().map(field => ({ ...field, required: true }))}
+      fields={recoveryFields(item.state !== 'stopped').map(field => ({ ...field, required: true }))}
       done={done}
     />
   )

@@ -173,7 +173,7 @@ export const german: Readonly<Record<string, string>> = {
     'So lange nach einer Zeit ohne Controller oder ohne Datenbank, und nachdem die meisten Hosts einer Zone auf einmal weg waren, wird kein Host abgetrennt: Erst melden sich die Agenten wieder, in Sekunden',
   'ha.verify_s': 'Bis wann eine anderswo neu gestartete Instanz laufend gesehen werden muss, in Sekunden',
   'scheduler.modules':
-    'Eigene Filter und Gewichte des Betreibers: Dateien im Ordner „scheduler“ des Controllers; siehe docs/placement.md',
+    'Eigene Filter und Gewichte des Betreibers: Dateien im Ordner „scheduler“ jedes Controllers (beim Setzen sucht sie nur der, der gefragt wird); siehe docs/placement.md',
   'scheduler.module_timeout_ms': 'Wie lange eines dieser Module für eine Platzierung brauchen darf, in Millisekunden',
   'scheduler.module_failure':
     'Was aus einer Platzierung wird, wenn eines dieser Module versagt: skip geht ohne es weiter, refuse nicht',

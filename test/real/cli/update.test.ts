@@ -4,17 +4,18 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { cliHome, type Home } from '../../support/cli.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
-import { addHost, addImage } from '../../support/obedient-host.ts'
+import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
 
 let cloud: TestCloud
 let home: Home
+let image_id: string
 
 describe('cli/update', () => {
   before(async () => {
     cloud = await testCloud()
     await addHost(cloud, 'rack1-a')
     await addHost(cloud, 'rack1-b')
-    await addImage(cloud)
+    image_id = await addImage(cloud)
     await cloud.server.listen({ host: '127.0.0.1', port: 0 })
     const url = `http://127.0.0.1:${(cloud.server.server.address() as AddressInfo).port}`
     home = await cliHome({ CROFT_URL: url, CROFT_TOKEN: cloud.admin })
@@ -54,6 +55,29 @@ describe('cli/update', () => {
     const named = await home.run('host', 'update', 'rack1-a', 'rack1-b', '--name', 'same')
     assert.equal(named.code, 2)
     assert.match(named.stderr, /--name is of one; name one\./)
+  })
+
+  test('what a running guest has from its next start only is said, of one and of several, and of none that is off', async () => {
+    const networks = [{ network_id: await addNetwork(cloud) }]
+    const [flavor] = (await cloud.request('GET', '/v1/flavors?name=tiny')).body.items ?? []
+    const body = { name: 'dog', count: 2, flavor_id: flavor?.id, image_id, networks }
+    const made = await cloud.request('POST', '/v1/instances', { body, headers: { prefer: 'wait=20' } })
+    assert.equal(made.status, 202, JSON.stringify(made.body))
+    const of = (...words: string[]) => home.run('instance', 'update', ...words)
+    const late = /Warning: dog-1 is running: what was changed of the watchdog counts from its next start\./
+    const one = await of('dog-1', '--watchdog-action', 'reset')
+    assert.match(one.stderr, late)
+    assert.doesNotMatch(one.stdout, /warning/)
+    assert.equal((await of('dog-1', '--watchdog-action', 'reset')).stderr, '', 'it has that already')
+    assert.equal((await of('dog-1', '--tag', 'a=b')).stderr, '')
+    const both = await of('dog-1', 'dog-2', '--watchdog-action', 'pause', '--graphics', 'spice')
+    assert.match(both.stderr, /dog-1 is running: what was changed of the watchdog, the graphics counts/)
+    assert.match(both.stderr, /dog-2 is running/)
+    const told = await changed('instance', 'update', 'dog-1', '--watchdog-action', 'none')
+    assert.match(String(told.warning), /croft instance reboot dog-1/)
+    await ok('instance', 'stop', 'dog-1', '--wait')
+    assert.equal((await of('dog-1', '--watchdog-action', 'dump')).stderr, '')
+    assert.match(await ok('instance', 'update', '--help'), /no watchdog\. From its next start on/)
   })
 
   test('an aggregate: metadata by key and whole, projects emptied', async () => {

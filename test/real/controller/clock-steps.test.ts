@@ -6,15 +6,21 @@ import { clockWhile, VirtualClock } from '../../../sim/clock.ts'
 import { factsOf } from '../../../sim/facts.ts'
 import { simulatedSamples } from '../../../sim/samples.ts'
 import { EventHub } from '../../../src/controller/app/event-hub.ts'
+import { image_lease_s } from '../../../src/controller/app/image-lease.ts'
+import { restAt_s } from '../../../src/controller/app/maintenance.ts'
 import { endUnrenewed, type SeenLeases } from '../../../src/controller/reconcilers/controllers.ts'
 import { controller } from '../../../src/controller/store/controller.ts'
 import type { Tx } from '../../../src/controller/store/database.ts'
 import { event } from '../../../src/controller/store/event.ts'
+import { elsewhere_again_s, haRestart } from '../../../src/controller/store/ha-restart.ts'
+import { host } from '../../../src/controller/store/host.ts'
+import { imageWork } from '../../../src/controller/store/image-work.ts'
 import { leader } from '../../../src/controller/store/leader.ts'
+import { maintenance } from '../../../src/controller/store/maintenance.ts'
 import { realClock } from '../../../src/lib/clock.ts'
 import { leaseTimes } from '../../../src/model/lease.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
-import { addHost, type ObedientHost } from '../../support/obedient-host.ts'
+import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 
 const hour_ms = 3_600_000
 const { heartbeat_ms, silence_ms_max } = leaseTimes
@@ -109,6 +115,17 @@ describe('controller/clock-steps', () => {
       return await work(tx)
     })
 
+  /** An instance on the host that lives. */
+  async function made(): Promise<string> {
+    const [flavor] = (await cloud.request('GET', '/v1/flavors?name=tiny')).body.items ?? []
+    const [image_id, network_id] = [await addImage(cloud, crypto.randomUUID()), await addNetwork(cloud)]
+    const body = { name: 'web', flavor_id: flavor?.id, image_id, networks: [{ network_id }] }
+    const answer = await cloud.request('POST', '/v1/instances', { body })
+    assert.equal(answer.status, 202, JSON.stringify(answer.body))
+    const [one] = answer.body.items as { id: string }[]
+    return String(one?.id)
+  }
+
   const leaseOf = (id: string) => ({
     ...{ id, name: id, version: '0', agent_url: 'https://x' },
     lease_until: new Date(Date.now() + hour_ms),
@@ -157,6 +174,91 @@ describe('controller/clock-steps', () => {
     await look()
     assert.deepEqual(await holding(), [there])
     await database.db.deleteFrom('controller').where('id', 'in', [gone, there]).execute()
+  })
+
+  const set = (rows: ReturnType<typeof sql>) => rows.execute(cloud.cloud.database.db)
+
+  test("the database's, an hour back: what a controller that is gone worked on is another's, and not what one works on that is there", async () => {
+    const { db } = cloud.cloud.database
+    const id = await addImage(cloud, 'half')
+    const [gone, there, other] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()]
+    await db.insertInto('controller').values([there, other].map(leaseOf)).execute()
+    const take = (by_ms: number) => at(by_ms, tx => imageWork.take(tx, other, image_lease_s))
+    const leased = (by: string, status = 'fetching') =>
+      set(
+        sql`update image set status = ${status}, lease_by = ${by}::uuid, lease_until = now() + interval '20 s' where id = ${id}::uuid`,
+      )
+    await leased(gone)
+    assert.equal(await take(0), null)
+    await leased(there)
+    assert.equal(await take(-hour_ms), null)
+    await leased(gone)
+    assert.equal((await take(-hour_ms))?.image_id, id)
+    await leased(there, 'waiting')
+    const upload = await at(-hour_ms, tx => imageWork.takeUpload(tx, id, other, image_lease_s))
+    assert.deepEqual(upload, { held_for_ms: 1000 * image_lease_s })
+    await set(sql`update image set status = 'ready', lease_until = null where id = ${id}::uuid`)
+    await db.deleteFrom('controller').where('id', 'in', [there, other]).execute()
+  })
+
+  test("the database's, an hour back: a host that was expected is so no longer, and one that has just gone is", async () => {
+    const expect = sql`update host set expected_epoch = session_epoch, last_seen_at = now() where id = ${dying.id}::uuid`
+    const ended = (by_ms: number) => at(by_ms, async tx => (await host.endExpected(tx, 30_000, 10)).ended)
+    await set(expect)
+    assert.deepEqual([await ended(0), await ended(-1000), await ended(29_000)], [0, 0, 0])
+    assert.equal(await ended(-hour_ms), 1)
+    await set(expect)
+    assert.equal(await ended(31_000), 1)
+  })
+
+  test("the database's, an hour back: what found no room, or failed, is tried as soon as anything is", async () => {
+    const id = await made()
+    const who = sql`(select id from "user" limit 1)`
+    await set(sql`insert into maintenance (host_id, user_id, request_id, reason)
+      values (${living.id}::uuid, ${who}, gen_random_uuid(), '')`)
+    await at(0, tx => maintenance.obstruct(tx, living.id, id, { reason: 'no room', again_s: 30 }))
+    const next = (by_ms: number) => at(by_ms, tx => maintenance.next(tx, living.id, 10))
+    assert.deepEqual([await next(0), await next(31_000), await next(-hour_ms)], [[], [id], [id]])
+    await set(sql`delete from maintenance`)
+    const failed = [{ given_up_at: new Date(hour_ms) }]
+    assert.deepEqual([restAt_s(failed, hour_ms + 10_000), restAt_s(failed, hour_ms + 40_000)], [20, 0])
+    assert.equal(restAt_s(failed, 0), 0)
+  })
+
+  test("the database's, an hour back: a restart elsewhere that is not seen to run is late, and one that failed is tried elsewhere", async () => {
+    const instance_id = await made()
+    const { db } = cloud.cloud.database
+    const row = await db
+      .selectFrom('instance')
+      .select('generation')
+      .where('id', '=', instance_id)
+      .executeTakeFirstOrThrow()
+    const id = crypto.randomUUID()
+    const there = { to_host_id: living.id, to_host: 'living', generation: row.generation, verify_s: 120, outcome: null }
+    const from = {
+      from_host_id: dying.id,
+      from_host: 'dying',
+      fenced_by: 'person',
+      lost_at: new Date(),
+      reason: '',
+    } as const
+    await at(0, tx => haRestart.insert(tx, { id, instance_id, project_id: cloud.project_id, ...from, ...there }))
+    /** Whatever its host says meanwhile, this is what is known of it there. */
+    const seen = (by_ms: number, applied: number, failure: string | null) =>
+      at(by_ms, async tx => {
+        await sql`insert into instance_observed as o (instance_id, report, applied_generation, power, failure)
+          values (${instance_id}::uuid, 1, ${applied}, 'stopped', ${failure}) on conflict (instance_id)
+          do update set report = 1, applied_generation = ${applied}, power = 'stopped', failure = ${failure}`.execute(
+          tx,
+        )
+        return (await haRestart.open(tx, id))[0]?.seen
+      })
+    const unheard = (by_ms: number) => seen(by_ms, 0, null)
+    assert.deepEqual([await unheard(1000), await unheard(121_000), await unheard(-hour_ms)], [null, 'late', 'late'])
+    await at(0, tx => haRestart.note(tx, id, 'no room elsewhere', elsewhere_again_s))
+    const failed = (by_ms: number) => seen(by_ms, row.generation, 'no KVM')
+    assert.deepEqual([await failed(1000), await failed(61_000), await failed(-hour_ms)], [null, 'failed', 'failed'])
+    await set(sql`delete from ha_restart`)
   })
 
   test('what a host measures is not taken for old, and goes when it is', async () => {

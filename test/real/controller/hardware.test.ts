@@ -128,6 +128,34 @@ describe('controller/hardware', () => {
     assert.deepEqual(await claimed(), nothing)
   })
 
+  test('an instance shows what it has of its host to who may see hosts, and to nobody else', async () => {
+    const [id = ''] = await make({ 'cpu.policy': 'dedicated', 'cpu.threads': 'isolate', 'memory.page_size': '2MiB' })
+    const [plain = ''] = await make({})
+    const told = host.wanted.get(id)?.hardware
+    const { on_host } = await cloud.call(instanceRoutes.get, { params: { instance: id } })
+    const [cell] = told?.cells ?? []
+    assert.equal(on_host?.cpus.length, 2)
+    assert.deepEqual(on_host, {
+      cpus: cell?.cpus,
+      idle_cpus: told?.idle_cpus,
+      nodes: [cell?.host_node],
+      page_size_kib: 2048,
+      memory_mib: 1024,
+      devices: [],
+    })
+    assert.equal((await cloud.call(instanceRoutes.get, { params: { instance: plain } })).on_host, null)
+
+    const user = await cloud.request('POST', '/v1/users', { body: { name: 'tenant' } })
+    const grant = { user_id: user.body.id, role: 'member', scope: 'project', project_id: cloud.project_id }
+    assert.equal((await cloud.request('POST', '/v1/role-grants', { body: grant })).status, 201)
+    const token = await cloud.tokenOf(String(user.body.id), cloud.project_id)
+    const theirs = await cloud.request('GET', `/v1/instances/${id}`, { token })
+    assert.deepEqual([theirs.status, theirs.body.on_host], [200, null])
+    const listed = await cloud.request('GET', '/v1/instances', { token })
+    assert.ok(!JSON.stringify(listed.body).includes('idle_cpus'))
+    await purge([id, plain])
+  })
+
   test('many at once never get one CPU twice, nor more than there are', async () => {
     const flavor_id = (await flavor({ 'cpu.policy': 'dedicated' }, 2)).body.id
     const answers = await Promise.all(

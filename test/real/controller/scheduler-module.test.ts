@@ -47,6 +47,13 @@ describe('controller/scheduler-module', () => {
     assert.equal(set.status, 200, JSON.stringify(set.body))
     await settings.read(database.db)
   }
+  /** It is set while it is well, and then becomes what it is called. */
+  async function useUntilItFails(name: string): Promise<void> {
+    await writeFile(join(folder, name), 'export const filter = () => null')
+    await use(name)
+    const text = Object.entries(modules).find(([one]) => one === name)?.[1]
+    await (text === undefined ? rm(join(folder, name)) : writeFile(join(folder, name), text))
+  }
   async function set(name: string, value: unknown): Promise<void> {
     await cloud.request('PUT', `/v1/settings/${name}`, { body: { value } })
     await cloud.cloud.settings.read(cloud.cloud.database.db)
@@ -96,6 +103,28 @@ describe('controller/scheduler-module', () => {
     assert.match(String(one.body.detail), /takes a list, such as \["mine.js"\]/)
   })
 
+  test('one that is not there, or that cannot be loaded, is not taken; one that is set may stay', async () => {
+    await use('no-h1.js')
+    await writeFile(join(folder, 'broken.js'), 'export const filter = (')
+    for (const [name, why] of [
+      [
+        'nowhere.js',
+        /nowhere\.js, but the controller test has no such file in .*croft-modules.*Put it there, and .* every other/,
+      ],
+      ['broken.js', /broken\.js, but the controller test cannot load it from .*: .+\. Mend it there/],
+      ['empty.js', /neither filter nor weigh/],
+    ] as const) {
+      const value = ['no-h1.js', name]
+      const refused = await cloud.request('PUT', '/v1/settings/scheduler.modules', { body: { value } })
+      assert.deepEqual([refused.status, refused.body.code, refused.body.module], [422, 'invalid', name])
+      assert.match(String(refused.body.detail), why)
+    }
+    assert.deepEqual((await cloud.request('GET', '/v1/settings/scheduler.modules')).body.value, ['no-h1.js'])
+    await useUntilItFails('missing.js')
+    await use('missing.js', 'no-h1.js')
+    await use()
+  })
+
   for (const [name, why] of [
     ['hangs.js', /longer than 50 ms/],
     ['throws.js', /no such rack/],
@@ -106,7 +135,7 @@ describe('controller/scheduler-module', () => {
   ] as const) {
     test(`${name}: others go on, it is told of, and refuses only when that is set`, async () => {
       await set('scheduler.module_timeout_ms', 50)
-      await use(name)
+      await useUntilItFails(name)
       hostsOf(await create())
       const from_ms = performance.now()
       hostsOf(await create())

@@ -1,8 +1,9 @@
 /** Tables and values as people see them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { renderFields } from '../../../src/cli/fields.ts'
 import { age, cell, heading, size } from '../../../src/cli/format.ts'
-import { renderFields, renderTable } from '../../../src/cli/table.ts'
+import { renderTable } from '../../../src/cli/table.ts'
 
 const now_ms = Date.parse('2026-01-10T00:00:00Z')
 const look = { width: undefined, color: false, now_ms }
@@ -65,4 +66,61 @@ test('on a terminal a table fits its width, and ids stay whole', () => {
 test('one thing, a line a field', () => {
   const text = renderFields({ id: 'x', tags: { a: 'b' }, addresses: [{ address: '1' }, { address: '2' }] }, look)
   assert.equal(text, 'id         x\ntags       a=b\naddresses  1\n           2\n')
+})
+
+test('what is in a thing is taken apart below its name, and never told as JSON', () => {
+  const host = {
+    name: 'h1',
+    labels: { gateway: 'true', rack: '1' },
+    facts: {
+      arch: 'x86_64',
+      memory_mib: 32_768,
+      cpu_flags: ['sse4_2', 'avx'],
+      numa: [
+        { node: 0, cpus: [0, 1, 2, 3, 8], memory_mib: 16_384, huge_pages: [{ size_kib: 2048, total: 9 }] },
+        { node: 1, cpus: [4, 5, 6, 7, 12], memory_mib: 16_384, huge_pages: [] },
+      ],
+      thread_siblings: [
+        [0, 8],
+        [4, 12],
+      ],
+      nics: [{ name: 'eth0', mac: '02:00:00:00:00:01', mtu: 1500, speed_mbps: null }],
+      host_cpu: { model: 'Nehalem', features: [{ name: 'vmx', policy: 'require' }] },
+      pci: [],
+    },
+  }
+  const text = renderFields(host, look)
+  assert.doesNotMatch(text, /[{}[\]"]/)
+  assert.equal(
+    text,
+    `name    h1
+labels  gateway=true rack=1
+facts
+  arch             x86_64
+  memory_mib       32 GiB
+  cpu_flags        sse4_2, avx
+  numa
+    NODE  CPUS     MEMORY  HUGE PAGES
+       0  0-3, 8   16 GiB  size_kib=2048 total=9
+       1  4-7, 12  16 GiB  -
+  thread_siblings  (0, 8), (4, 12)
+  nics
+    NAME  MAC                 MTU  SPEED MBPS
+    eth0  02:00:00:00:00:01  1500  -
+  host_cpu
+    model     Nehalem
+    features
+      NAME  POLICY
+      vmx   require
+  pci              -
+`,
+  )
+})
+
+test('what a thing has by one name stays in a line; a long list goes on below on a terminal alone', () => {
+  const tagged = { aggregates: [{ id: 'x', name: 'ssd' }], on_host: { cpus: [2, 3, 4], nodes: [] } }
+  assert.equal(renderFields(tagged, look), 'aggregates  ssd\non_host\n  cpus   2-4\n  nodes  -\n')
+  const flags = { flags: ['aaaaaaaaaa', 'bbbbbbbbbb', 'cccccccccc'] }
+  assert.equal(renderFields(flags, look).split('\n').length, 2)
+  assert.equal(renderFields(flags, { ...look, width: 32 }), 'flags  aaaaaaaaaa, bbbbbbbbbb,\n       cccccccccc\n')
 })
