@@ -1,6 +1,6 @@
 /**
  * Opens OVN's southbound database to other hosts, or closes it: mutual TLS under the cloud's own authority, by rows of the
- * database itself, which its server follows (ovn-sb(5), tables SB_Global, SSL and Connection). For the controller on the
+ * database itself, which its server follows (ovn-sb(5), tables SB_Global, SSL and Connection). A host may write what is its own there. For the controller on the
  * database's machine; who else has a controller leaves it alone.
  * Not its job: who is in there for good (chassis.ts), the server (host/services/ovn-central.ts), nor how hosts present their certificates (agent/drivers/ovs).
  */
@@ -29,6 +29,11 @@ const again_ms = 5000
 const renew_ms = 86_400_000
 /** Hosts probe the server more often than this; a host without power is forgotten after two of these. */
 const probe_ms = 60_000
+/**
+ * What ovn-northd lets an ovn-controller write that is named by its certificate: its own chassis, what its ports are bound to, what it has learned
+ * (OVN's tutorial on role-based access control). A host's certificate has its id, which is also its chassis' name.
+ */
+const role = 'ovn-controller'
 
 const string = { type: 'string' } as const
 const southbound = {
@@ -46,7 +51,7 @@ const southbound = {
     SSL: { maxRows: 1, columns: { private_key: string, certificate: string, ca_cert: string } },
     Connection: {
       indexes: [['target']],
-      columns: { target: string, inactivity_probe: { type: { key: 'integer', min: 0, max: 1 } } },
+      columns: { target: string, role: string, inactivity_probe: { type: { key: 'integer', min: 0, max: 1 } } },
     },
   },
 } as const satisfies SchemaSource
@@ -98,7 +103,7 @@ async function setDoor(cloud: Parts, door: SouthboundDoor, database: Database<ty
   const ways = { ssl: 'ssl', connections: ['way'] }
   await database.transact([
     sb.insert('SSL', await writeFiles(cloud, door.folder, host), 'ssl'),
-    sb.insert('Connection', { target, inactivity_probe: probe_ms }, 'way'),
+    sb.insert('Connection', { target, role, inactivity_probe: probe_ms }, 'way'),
     // ovn-northd makes the row when it first starts, which may not have been yet.
     database.replica.table('SB_Global').size > 0 ? sb.update('SB_Global', [], ways) : sb.insert('SB_Global', ways),
   ])

@@ -14,7 +14,7 @@ import { ovnCentral } from '../../../src/host/services/ovn-central.ts'
 import { connectOvsdb, type OvsdbClient, operations, type TlsOptions } from '../../../src/lib/ovsdb/index.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type OvsdbServer, run, startOvsdbServer } from '../../support/ovsdb-server.ts'
+import { killChild, type OvsdbServer, run, startChild, startOvsdbServer } from '../../support/ovsdb-server.ts'
 
 const database = 'OVN_Southbound'
 const monitor = {
@@ -119,6 +119,46 @@ test('set again it has a new certificate, one way in, and keeps who is connected
   assert.equal(local.replica.table('SB_Global').size, 1)
   assert.deepEqual(lost, [])
   host.close()
+})
+
+test('a host may write of itself, and nothing of others nor of what the controller decides', async () => {
+  await open(`ssl:127.0.0.1:${port}`)
+  await using nb = await startOvsdbServer('/usr/share/ovn/ovn-nb.ovsschema')
+  const northbound = await connectOvsdb({ remotes: [nb.remote], database: 'OVN_Northbound', backoff_min_ms: 10 })
+  await northbound.transact([operations.insert('NB_Global', {})])
+  northbound.close()
+  // It is ovn-northd that says what the role of a host may do.
+  const northd = startChild(
+    'ovn-northd',
+    [`--ovnnb-db=${nb.remote}`, `--ovnsb-db=${server.remote}`, '-vconsole:off'],
+    folder,
+  )
+  const host = await connectOvsdb({ remotes: [`ssl:127.0.0.1:${port}`], database, monitor, tls: agent })
+  try {
+    const own = (name: string, ip: string) =>
+      host.transact([
+        operations.insert('Encap', { type: 'geneve', ip, chassis_name: name }, 'encap'),
+        operations.insert('Chassis', { name, hostname: name, encaps: 'encap' }),
+      ])
+    await eventually(() => own('host-1', '192.0.2.10'))
+    await assert.rejects(own('host-2', '192.0.2.11'), /RBAC rules for client "host-1" role "ovn-controller"/)
+    await addChassis('host-3', '192.0.2.12')
+    const others = [['name', '==', 'host-3']] as const
+    await assert.rejects(host.transact([operations.update('Chassis', [...others], { hostname: 'mine' })]), /RBAC rules/)
+    await assert.rejects(host.transact([operations.delete('Chassis', [...others])]), /RBAC rules/)
+    await assert.rejects(host.transact([operations.insert('Address_Set', { name: 'mine' })]), /RBAC rules/)
+    await assert.rejects(host.transact([operations.update('SB_Global', [], { connections: [] })]), /RBAC rules/)
+    await host.transact([
+      operations.update('Chassis', [['name', '==', 'host-1']], { external_ids: new Map([['a', 'b']]) }),
+    ])
+    const renamed = host.transact([operations.update('Chassis', [['name', '==', 'host-1']], { hostname: 'other' })])
+    await assert.rejects(renamed, /RBAC rules/, 'agent/drivers/ovs/chassis.ts relies on being alone with that')
+    await host.transact([operations.delete('Chassis', [['name', '==', 'host-1']])])
+    await local.transact([operations.delete('Chassis', [...others]), operations.delete('Chassis_Private', [...others])])
+  } finally {
+    host.close()
+    await killChild(northd)
+  }
 })
 
 test('a cloud of one machine has no way in but the socket', async () => {

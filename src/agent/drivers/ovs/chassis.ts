@@ -9,6 +9,7 @@ import type { Datapath, Vswitch } from './vswitch.ts'
 export type ChassisSettings = {
   /** The chassis' name in the southbound database. Never changes on a host. */
   readonly system_id: string
+  /** Of a new chassis; one that is called otherwise stays so. */
   readonly hostname: string
   readonly tunnel_address: string
   /** `unix:PATH`, `tcp:HOST:PORT`, `ssl:HOST:PORT`, several joined by commas. */
@@ -43,7 +44,9 @@ export async function ensureChassis(vswitch: Vswitch, settings: ChassisSettings)
   for (const bridge of new Set(Object.values(physical_networks)))
     await vswitch.ensureBridge({ name: bridge, datapath, fail_mode: 'standalone' })
   if (southbound_tls && settings.southbound.includes('ssl:')) await vswitch.setTls(southbound_tls)
-  await vswitch.set(externalIds(settings))
+  // A host may not write its chassis' host name anew (RBAC): its ovn-controller would try to for ever, and write nothing else.
+  const hostname = vswitch.settings.external_ids.get('hostname') ?? settings.hostname
+  await vswitch.set(externalIds({ ...settings, hostname }))
 }
 
 /** What `ensureChassis` sets, for taking it back. */
