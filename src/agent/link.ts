@@ -22,10 +22,10 @@ const steadyAfter_ms = 20_000
 const silentBeatsMax = 3
 /**
  * Where no lease is needed, whatever is sent is a sign of life, and pings fill the gaps between: after so many heartbeats in which nothing
- * was sent. A little more than one, so that with samples every two heartbeats one ping between them is enough.
+ * was sent, or what the controller allows (`calm_ms`), so that with samples none is needed.
  */
 const calmBeats = 1.1
-/** And of those, one in so many heartbeats wants an answer: within a lease, so that an instance that needs one finds one. */
+/** And one in so many heartbeats wants an answer: within a lease, so that an instance that needs one finds one. */
 const calmAskBeats = 3
 
 type Welcome = Extract<ControllerFrame, { type: 'welcome' }>
@@ -137,12 +137,30 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
   let asked_ms = Number.NEGATIVE_INFINITY
   let unanswered_ms: number | null = null
   let heartbeat_ms = 0
+  /** For how long nothing need be said; null: the controller does not tell, and knows no samples that ask. */
+  let calm_ms: number | null = null
   let queue: Promise<void> = Promise.resolve()
 
   function send(frame: AgentFrame): void {
     if (ended || connection === null || !welcomed) return
     sent_ms = clock.steady_ms()
-    connection.send(JSON.stringify(frame))
+    connection.send(JSON.stringify(frame.type === 'samples' ? { ...frame, ...besideSamples(sent_ms) } : frame))
+  }
+
+  const isCalm = () => options.needsLease?.() === false
+
+  /** A ping less. */
+  function besideSamples(now_ms: number) {
+    if (calm_ms === null || !isCalm() || !isToAsk(now_ms)) return {}
+    asks(now_ms)
+    return { asks_ms: now_ms, within_ms: calm_ms }
+  }
+
+  const isToAsk = (now_ms: number) => now_ms - asked_ms >= calmAskBeats * heartbeat_ms
+
+  function asks(now_ms: number): void {
+    asked_ms = now_ms
+    unanswered_ms ??= now_ms
   }
 
   function end(reason: string): void {
@@ -157,21 +175,20 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
   function beat(): void {
     timer?.cancel()
     const now_ms = clock.steady_ms()
-    if (unanswered_ms !== null && now_ms - unanswered_ms >= silentBeatsMax * heartbeat_ms) {
-      return end(`the controller was silent for ${silentBeatsMax} heartbeats`)
-    }
-    const calm = options.needsLease?.() === false
-    const due_ms = () => (calm ? sent_ms + calmBeats * heartbeat_ms : asked_ms + heartbeat_ms)
+    const answered_by_ms = () => (unanswered_ms ?? Number.POSITIVE_INFINITY) + silentBeatsMax * heartbeat_ms
+    if (answered_by_ms() <= now_ms) return end(`the controller was silent for ${silentBeatsMax} heartbeats`)
+    const calm = isCalm()
+    const due_ms = () => (calm ? sent_ms + (calm_ms ?? calmBeats * heartbeat_ms) : asked_ms + heartbeat_ms)
     if (due_ms() <= now_ms) ping(now_ms, calm)
-    timer = clock.after(Math.max(10, due_ms() - now_ms), beat)
+    timer = clock.after(Math.max(10, Math.min(due_ms(), answered_by_ms()) - now_ms), beat)
   }
 
   /** By a clock that nobody sets: leases are counted from it. */
   function ping(now_ms: number, calm: boolean): void {
-    const quiet = calm && now_ms - asked_ms < calmAskBeats * heartbeat_ms
-    if (!quiet) asked_ms = now_ms
-    if (!quiet) unanswered_ms ??= now_ms
-    send({ type: 'ping', sent_ms: now_ms, ...(quiet && { quiet }) })
+    const quiet = calm && !isToAsk(now_ms)
+    if (!quiet) asks(now_ms)
+    const within_ms = calm ? calm_ms : null
+    send({ type: 'ping', sent_ms: now_ms, ...(quiet && { quiet }), ...(within_ms !== null && { within_ms }) })
   }
 
   async function take(frame: ControllerFrame): Promise<void> {
@@ -195,8 +212,9 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
     timer?.cancel()
     tell.welcomed()
     heartbeat_ms = frame.heartbeat_ms
+    calm_ms = frame.calm_ms ?? null
     // The first at once, as the lease of the last link runs on.
-    ping(clock.steady_ms(), false)
+    ping(clock.steady_ms(), isCalm())
     beat()
     await options.welcomed(frame, send)
   }

@@ -9,7 +9,7 @@ import { excessOf, heldMax } from './excess.ts'
 import { HardwareId } from './hardware-id.ts'
 import { HostCpu } from './host-cpu.ts'
 import { HostFacts, Text } from './host-facts.ts'
-import { SamplesFrame } from './samples.ts'
+import { SamplesFrame, Within } from './samples.ts'
 import { Version, WantedHost, WantedInstance, WantedNetwork } from './wanted.ts'
 
 /** Grows when a frame changes its meaning. A controller speaks this version and the one before it. */
@@ -158,7 +158,12 @@ export const AgentFrame = Type.Union([
   /** Sent only to a controller that asked for it, by `metrics_interval_s` of the wanted host. */
   SamplesFrame,
   /** quiet: no pong is wanted, it only says that the host is there. */
-  Type.Object({ type: Type.Literal('ping'), sent_ms: Type.Number(), quiet: Type.Optional(Type.Boolean()) }),
+  Type.Object({
+    type: Type.Literal('ping'),
+    sent_ms: Type.Number(),
+    quiet: Type.Optional(Type.Boolean()),
+    within_ms: Type.Optional(Within),
+  }),
 ])
 export type AgentFrame = Static<typeof AgentFrame>
 
@@ -231,6 +236,8 @@ export const ControllerFrame = Type.Union([
     protocol: Type.Integer(),
     host_id: Uuid,
     heartbeat_ms: Type.Integer(),
+    /** For so long a host may say nothing that needs no lease and has said so (`within_ms`). Who is given it may ask for pongs with its samples. */
+    calm_ms: Type.Optional(Type.Integer()),
     /** The last report number this controller has of the host; the agent numbers on from the greater one. */
     last_report: Type.Integer(),
     /** wss:// addresses of the controllers that there are now. */

@@ -84,6 +84,9 @@ export const HostSample = Type.Object({
 })
 export type HostSample = Static<typeof HostSample>
 
+/** Of a host that needs no lease: the next word of it comes within so long. Without it, within a heartbeat. */
+export const Within = Type.Integer({ minimum: 0, maximum: 60_000 })
+
 export const SamplesFrame = Type.Object({
   type: Type.Literal('samples'),
   /** By a clock of the host that does not jump: the time between two samplings is what counts. */
@@ -92,5 +95,8 @@ export const SamplesFrame = Type.Object({
   instances: Type.Array(InstanceSample, { maxItems: 16_384 }),
   /** Instances, in place of `instances`, to a controller that reads it: `packed_samples` of the wanted host. */
   packed: Type.Optional(Type.Array(PackedSample, { maxItems: 16_384 })),
+  /** Wants a pong, as a ping that was sent then. */
+  asks_ms: Type.Optional(Type.Number()),
+  within_ms: Type.Optional(Within),
 })
 export type SamplesFrame = Static<typeof SamplesFrame>

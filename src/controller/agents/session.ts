@@ -98,11 +98,14 @@ export interface LinkKeeper {
 /** Calls to one host that wait for their answer; beyond that the oldest is given up. */
 const unanswered_max = 1000
 
-/** Silent for longer, the link is dead, whatever TCP thinks. */
-const { heartbeat_ms } = leaseTimes
+const { heartbeat_ms, silence_ms_max } = leaseTimes
 
-/** Two heartbeats missed: what other hosts think of it is asked, while there is still hope. */
-export const late_ms = 2 * heartbeat_ms + 1000
+/** A heartbeat more was missed: what other hosts think of it is asked, while there is still hope. */
+const late_after_ms = heartbeat_ms + 1000
+/** Two more: the link is dead, whatever TCP thinks. */
+const dead_after_ms = silence_ms_max - heartbeat_ms
+/** What a host without guests that need a lease may leave between two words: its samples alone are enough, and come a little later at times. */
+const calm_ms = 2 * heartbeat_ms + 500
 
 const done = Promise.resolve()
 
@@ -120,6 +123,8 @@ export class AgentSession {
   private told: Told | undefined
   /** By the steady clock: who sets a machine's clock must not make its hosts silent. */
   private heard_ms: number
+  /** The next word of it comes within so long. */
+  private within_ms = heartbeat_ms
   /** Frames are handled one after the other, in the order of their coming. */
   private turn: Promise<void> = done
   /** How many are not done with. */
@@ -181,10 +186,13 @@ export class AgentSession {
   /** What asks nothing of the database is done with at once. */
   private isTaken(frame: AgentFrame): frame is Extract<AgentFrame, { type: 'ping' | 'samples' }> {
     if (frame.type === 'ping') {
+      this.within_ms = Math.min(frame.within_ms ?? heartbeat_ms, calm_ms)
       if (!frame.quiet) this.pong(frame.sent_ms)
       return true
     }
     if (frame.type !== 'samples') return false
+    if (frame.within_ms !== undefined) this.within_ms = Math.min(frame.within_ms, calm_ms)
+    if (frame.asks_ms !== undefined) this.pong(frame.asks_ms)
     this.parts.metrics.take(this.host_id, this.told?.own ?? new Set(), frame)
     return true
   }
@@ -242,9 +250,14 @@ export class AgentSession {
     this.end('another controller has fewer hosts', 'controller_gone')
   }
 
+  /** Nothing was heard for so long that the link is dead. */
+  isSilent(steady_ms: number): boolean {
+    return this.silentFor_ms(steady_ms) > this.within_ms + dead_after_ms
+  }
+
   /** It has missed heartbeats. True the first time, until it is heard again. */
   becomesLate(steady_ms: number): boolean {
-    if (this.silentFor_ms(steady_ms) <= late_ms || this.late || !this.begun) return false
+    if (this.silentFor_ms(steady_ms) <= this.within_ms + late_after_ms || this.late || !this.begun) return false
     this.late = true
     return true
   }
@@ -367,7 +380,8 @@ export class AgentSession {
     this.last_report = last_report
     if (show.length > 0) this.parts.log.warn({ host_id: this.host_id, instances: show.length }, newer_held)
     const link_urls = session.agent_urls.map(linkUrlOf)
-    this.send({ type: 'welcome', protocol, host_id: this.host_id, heartbeat_ms, last_report, link_urls, show })
+    const times = { heartbeat_ms, calm_ms }
+    this.send({ type: 'welcome', protocol, host_id: this.host_id, ...times, last_report, link_urls, show })
     await this.tell({ told: undefined, holds: session.settled ? heldOf(hello) : undefined }, session.forget)
   }
 

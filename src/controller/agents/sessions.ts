@@ -2,7 +2,6 @@
  * All agents whose link this controller holds: which of them are silent, late, or another controller's, and how changes reach them. One
  * link: session.ts.
  */
-import { leaseTimes } from '../../model/lease.ts'
 import { controller } from '../store/controller.ts'
 import { channels } from '../store/database.ts'
 import { host } from '../store/host.ts'
@@ -17,7 +16,6 @@ import {
   Shared,
 } from './session.ts'
 
-const { silence_ms_max } = leaseTimes
 const newer_link = 'a newer link of the same host'
 /** Links of one host that may be coming at once. */
 const coming_max = 4
@@ -247,8 +245,7 @@ export class AgentSessions implements LinkKeeper {
     const steady_ms = clock.steady_ms()
     const late: AgentSession[] = []
     const look = (session: AgentSession) => {
-      const silent_ms = session.silentFor_ms(steady_ms)
-      if (silent_ms > silence_ms_max) session.end(`silent for ${silent_ms} ms`, 'silent')
+      if (session.isSilent(steady_ms)) session.end(`silent for ${session.silentFor_ms(steady_ms)} ms`, 'silent')
       else if (session.becomesLate(steady_ms)) late.push(session)
     }
     for (const session of this.sessions.values()) look(session)

@@ -47,7 +47,7 @@ describe('controller/clock-steps', () => {
   }
 
   /** A link of a host of which nothing is heard any more once it has begun; and why it ended, as soon as it has. */
-  async function lastWord(): Promise<{ ended: string | null; closed: Promise<void> }> {
+  async function lastWord(...words: object[]): Promise<{ ended: string | null; closed: Promise<void> }> {
     const begun = Promise.withResolvers<void>()
     const closed = Promise.withResolvers<void>()
     const link = { ended: null as string | null, closed: closed.promise }
@@ -61,8 +61,25 @@ describe('controller/clock-steps', () => {
     })
     await session.receive(JSON.stringify({ type: 'hello', protocol: 1, facts: factsOf('dying'), holds: [] }))
     await begun.promise
+    for (const word of words) await session.receive(JSON.stringify(word))
     return link
   }
+
+  test('a host is silent a while after the next word of it was due: its samples, if it needs no lease', async () => {
+    const samples = { type: 'samples', taken_ms: 1, host: null, instances: [], asks_ms: 1 }
+    const ping = { type: 'ping', sent_ms: 1 }
+    for (const [words, silent] of [
+      [[{ ...ping, within_ms: 10_500 }], /^silent for 2[12]\d{3} ms$/],
+      [[{ ...samples, within_ms: 10_500 }], /^silent for 2[12]\d{3} ms$/],
+      [[{ ...ping, within_ms: 60_000 }], /^silent for 2[12]\d{3} ms$/],
+      [[{ ...ping, within_ms: 10_500 }, ping], /^silent for 1[67]\d{3} ms$/],
+    ] as const) {
+      const link = await lastWord(...words)
+      pass(30_000)
+      assert.match(String(link.ended), silent, JSON.stringify(words))
+      await link.closed
+    }
+  })
 
   for (const [way, step_ms] of [
     ['forward', hour_ms],
