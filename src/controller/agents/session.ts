@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { isDatabaseAway } from '../../lib/database-away.ts'
 import { Together } from '../../lib/together.ts'
 import type { AbsenceCause } from '../../model/host-state.ts'
+import { calm_ms, Hearing } from './hearing.ts'
 import { leaseTimes, leftByHolder_ms, mayGrant } from '../../model/lease.ts'
 import { linkUrlOf } from '../../protocol/join.ts'
 import {
@@ -98,14 +99,7 @@ export interface LinkKeeper {
 /** Calls to one host that wait for their answer; beyond that the oldest is given up. */
 const unanswered_max = 1000
 
-const { heartbeat_ms, silence_ms_max } = leaseTimes
-
-/** A heartbeat more was missed: what other hosts think of it is asked, while there is still hope. */
-const late_after_ms = heartbeat_ms + 1000
-/** Two more: the link is dead, whatever TCP thinks. */
-const dead_after_ms = silence_ms_max - heartbeat_ms
-/** What a host without guests that need a lease may leave between two words: its samples alone are enough, and come a little later at times. */
-const calm_ms = 2 * heartbeat_ms + 500
+const { heartbeat_ms } = leaseTimes
 
 const done = Promise.resolve()
 
@@ -121,10 +115,7 @@ export class AgentSession {
   private readonly shared: Shared
   private readonly keeper: LinkKeeper
   private told: Told | undefined
-  /** By the steady clock: who sets a machine's clock must not make its hosts silent. */
-  private heard_ms: number
-  /** The next word of it comes within so long. */
-  private within_ms = heartbeat_ms
+  private readonly hearing: Hearing
   /** Frames are handled one after the other, in the order of their coming. */
   private turn: Promise<void> = done
   /** How many are not done with. */
@@ -133,8 +124,6 @@ export class AgentSession {
   private cause: AbsenceCause = 'closed'
   /** Until when its host may take to dial another controller, before it counts as gone. */
   private handover: Promise<unknown> | undefined
-  /** It was noted that nothing is heard of it. */
-  private late = false
   private knows_calls: readonly string[] = []
   /** A look at what is wanted is queued already. */
   private woken = false
@@ -152,7 +141,7 @@ export class AgentSession {
     this.parts = parts
     this.shared = shared
     this.keeper = keeper
-    this.heard_ms = parts.clock.steady_ms()
+    this.hearing = new Hearing(parts.clock)
   }
 
   get begun(): boolean {
@@ -168,11 +157,7 @@ export class AgentSession {
    * are nearly all that comes, and need no turn of their own when nothing is before them.
    */
   receive(text: string): Promise<void> {
-    this.heard_ms = this.parts.clock.steady_ms()
-    if (this.late) {
-      this.late = false
-      void this.enqueue(() => noteHeardAgain(this.parts.database, this.host_id))
-    }
+    if (this.hearing.heard()) void this.enqueue(() => noteHeardAgain(this.parts.database, this.host_id))
     if (this.queued > 0 || !this.begun || !this.open) return this.enqueue(() => this.handle(parseAgentFrame(text)))
     try {
       const frame = parseAgentFrame(text)
@@ -186,12 +171,12 @@ export class AgentSession {
   /** What asks nothing of the database is done with at once. */
   private isTaken(frame: AgentFrame): frame is Extract<AgentFrame, { type: 'ping' | 'samples' }> {
     if (frame.type === 'ping') {
-      this.within_ms = Math.min(frame.within_ms ?? heartbeat_ms, calm_ms)
+      this.hearing.expect(frame.within_ms)
       if (!frame.quiet) this.pong(frame.sent_ms)
       return true
     }
     if (frame.type !== 'samples') return false
-    if (frame.within_ms !== undefined) this.within_ms = Math.min(frame.within_ms, calm_ms)
+    if (frame.within_ms !== undefined) this.hearing.expect(frame.within_ms)
     if (frame.asks_ms !== undefined) this.pong(frame.asks_ms)
     this.parts.metrics.take(this.host_id, this.told?.own ?? new Set(), frame)
     return true
@@ -226,8 +211,8 @@ export class AgentSession {
     })
   }
 
-  silentFor_ms(steady_ms = this.parts.clock.steady_ms()): number {
-    return steady_ms - this.heard_ms
+  silentFor_ms(steady_ms?: number): number {
+    return this.hearing.silentFor_ms(steady_ms)
   }
 
   send(frame: ControllerFrame): void {
@@ -250,16 +235,13 @@ export class AgentSession {
     this.end('another controller has fewer hosts', 'controller_gone')
   }
 
-  /** Nothing was heard for so long that the link is dead. */
   isSilent(steady_ms: number): boolean {
-    return this.silentFor_ms(steady_ms) > this.within_ms + dead_after_ms
+    return this.hearing.isSilent(steady_ms)
   }
 
-  /** It has missed heartbeats. True the first time, until it is heard again. */
+  /** True once, until it is heard again. */
   becomesLate(steady_ms: number): boolean {
-    if (this.silentFor_ms(steady_ms) <= this.within_ms + late_after_ms || this.late || !this.begun) return false
-    this.late = true
-    return true
+    return this.begun && this.hearing.becomesLate(steady_ms)
   }
 
   /** The link is gone: nothing more is sent, and what was queued ends. */
