@@ -28,7 +28,7 @@ import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache } from './image-cache.ts'
 import { type ImageSource, isCode } from './image-fetch.ts'
-import type { PoolMark } from './pool-mark.ts'
+import { type PoolMark, pool_signs } from './pool-mark.ts'
 import { qemuImg } from './program.ts'
 
 export interface DirectoryPoolOptions {
@@ -65,7 +65,7 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   const { directory, source, log } = options
   const volumes = join(directory, 'volumes')
   const temporary = temporaryOf(options.host_id)
-  const signs = join(directory, 'hosts')
+  const signs = join(directory, pool_signs)
   let opened: Promise<Opened> | null = null
 
   /** Before anything is written here, and before anything is said not to be here: where a pool is not mounted is an empty folder. */
