@@ -109,6 +109,11 @@ export class SimulatedHost {
     this.guestData = options.pool?.configs ?? new Set()
   }
 
+  /** Whether others have its disks, too. */
+  get is_pool(): boolean {
+    return this.options.pool !== undefined
+  }
+
   /** Where other hosts reach it. */
   get address(): string {
     return this.options.facts.tunnel_address

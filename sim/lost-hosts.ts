@@ -10,6 +10,8 @@ const instances = 6
 const look_ms = 250
 /** For controllers to count as steady. */
 const calm_s = 60
+/** Until an operator has looked. */
+const look_s = 30
 /** The longest by lease with a controller lost at the same moment, and the start (src/model/lease.ts). */
 const bound_s = 90
 
@@ -25,20 +27,22 @@ export class LostHostsRun extends Run {
   private readonly restarts_s: number[] = []
   private readonly losses: readonly Loss[]
   private readonly kill_controllers: boolean
+  private readonly by_hand: boolean
 
   constructor(
     engine: ConstructorParameters<typeof Run>[0],
-    options: RunOptions & { losses: readonly Loss[]; kill_controllers?: boolean },
+    options: RunOptions & { losses: readonly Loss[]; kill_controllers?: boolean; by_hand?: boolean },
   ) {
     super(engine, { hosts: 4, ...options, highly_available: true })
     this.losses = options.losses
     this.kill_controllers = options.kill_controllers ?? false
+    this.by_hand = options.by_hand ?? false
   }
 
   override async run(): Promise<LostHostsResult> {
     await this.prepare(1)
     await this.advance(calm_s * 1000)
-    await this.makeAvailable(instances)
+    await this.makeAvailable(instances, this.by_hand ? 'restart' : 'high')
     if (this.ids.length < instances) this.found.push(`only ${this.ids.length} instances were made`)
     if (!this.allRun()) this.found.push('not all instances run at first')
     for (const loss of this.losses) await this.lose(loss)
@@ -46,6 +50,11 @@ export class LostHostsRun extends Run {
     const violations = [...this.found, ...this.doubled]
     const { restarts_s, counts, trace } = this
     return { seed: this.options.seed, violations, counts, trace, restarts_s }
+  }
+
+  /** What an operator does by hand takes its time before. */
+  private bound_ms(): number {
+    return (bound_s + (this.by_hand ? 4 * look_s : 0)) * 1000
   }
 
   /** Whether each instance runs on a host that has power and is there. */
@@ -68,14 +77,35 @@ export class LostHostsRun extends Run {
       // Nobody says goodbye: the wire stays, and nothing comes over it.
       host.powerCut()
     }
+    if (this.by_hand) await this.evacuate(host)
     if (this.kill_controllers)
       this.clock.after(this.random.between(0, 40_000), () => this.random.pick(this.controllers).kill())
-    while (!this.allRun() && this.clock.now_ms() - begun_ms < bound_s * 1000) await this.advance(look_ms)
+    while (!this.allRun() && this.clock.now_ms() - begun_ms < this.bound_ms()) await this.advance(look_ms)
     const took_s = (this.clock.now_ms() - begun_ms) / 1000
     if (!this.allRun()) this.found.push(`after ${host.name} lost its ${loss} not all ran elsewhere within ${bound_s} s`)
     if (loss === 'power') this.restarts_s.push(took_s)
     this.note(`all run again`)
     await this.back(host)
+  }
+
+  /**
+   * Nothing is highly available: somebody vouches that the host is off, which then comes on again, cut off, before what was on it is started
+   * elsewhere.
+   */
+  private async evacuate(host: SimulatedHost): Promise<void> {
+    await this.advance(look_s * 1000)
+    const said = this.ask('POST', `/v1/hosts/${host.id}/fence`, { name: host.name, confirm_off: true })
+    await this.advance(look_s * 1000)
+    if ((await said)?.status !== 202) this.found.push(`${host.name} could not be vouched for`)
+    host.cut = true
+    host.powerOn()
+    await this.advance(look_s * 1000)
+    const asked = this.ask('POST', `/v1/hosts/${host.id}/evacuate`)
+    await this.advance(look_s * 1000)
+    const answer = await asked
+    const left = (answer?.body.left ?? []) as { reason: string }[]
+    if (answer?.status !== 202 || left.length > 0)
+      this.found.push(`${host.name} could not be evacuated: ${answer?.status} ${left[0]?.reason}`)
   }
 
   private cutOff(host: SimulatedHost): void {

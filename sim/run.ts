@@ -151,10 +151,10 @@ export class Run {
     }
   }
 
-  /** Highly available ones, on a cloud at rest. */
-  protected async makeAvailable(count: number): Promise<void> {
+  /** On a cloud at rest. */
+  protected async makeAvailable(count: number, availability: 'restart' | 'high' = 'high'): Promise<void> {
     const { network_id, flavor_id, image_id } = this.records ?? {}
-    const body = { name: 'ha', count, flavor_id, image_id, networks: [{ network_id }], availability: 'high' }
+    const body = { name: 'ha', count, flavor_id, image_id, networks: [{ network_id }], availability }
     const made = this.ask('POST', '/v1/instances', body)
     await this.advance(20_000)
     const items = ((await made)?.body.items ?? []) as { id: string }[]

@@ -10,6 +10,7 @@ export function simulatedStorage(
   onRemoved: HostOptions['onRemoved'],
 ): Storage {
   const { volumes, missing } = host
+  const { is_pool } = host
   return {
     prepare: async (instance, _show, _signal, made = []) => {
       const disks: PreparedDisk[] = []
@@ -33,6 +34,7 @@ export function simulatedStorage(
         volumes.delete(volume_id)
       }
     },
+    isShared: async () => is_pool,
     present: async ids => {
       await pause()
       return ids.filter(id => volumes.has(id))

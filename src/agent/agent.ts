@@ -106,7 +106,9 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { probe = probeByTcp } = options
   const calls = createCalls({ hypervisor, dialler: options.link, instances, isOff, probe, log })
   const { of: guestOf } = guests
-  const naming = createNaming({ ...options, instances, waits: options.waits_for_word === true })
+  const shared_disks = (await options.storage.isShared?.()) === true
+  const waits = options.waits_for_word === true
+  const naming = createNaming({ ...options, instances, waits, shared: shared_disks })
   const lease = createLeaseKeeper({
     watchdog: options.watchdog,
     clock,
@@ -166,7 +168,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
           ...(instance.hasCome(id) && { here: true }),
         }),
       )
-      const keeps_leases = options.watchdog !== undefined
       const { heard_as_of } = wanted
       return {
         type: 'hello',
@@ -176,7 +177,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         heard_as_of,
         knows_calls: [...newerCalls],
         knows_unchanged: true,
-        keeps_leases,
+        keeps_leases: options.watchdog !== undefined,
+        asks_first: options.storage.isShared !== undefined,
         ...saidOf(options.hardware ?? {}),
       }
     },

@@ -199,6 +199,11 @@ export interface Storage {
   remove(disks: readonly Pick<WantedDisk, 'volume_id' | 'role'>[]): Promise<void>
   /** Those of the volumes that are on this host. */
   present(volume_ids: readonly string[]): Promise<string[]>
+  /**
+   * Whether other hosts reach these disks, too, or may; each that does has left a sign of it. Without it nobody asks: then no guest waits for a
+   * controller's word after a boot, and none of this host is started elsewhere but those that its watchdog guards.
+   */
+  isShared?(): Promise<boolean>
 }
 
 export interface GuestData {

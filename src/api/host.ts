@@ -7,6 +7,7 @@ import { HostAbsence } from './host-absence.ts'
 import { Disagreement } from './host-disagreement.ts'
 import { hostHardwareRoutes } from './host-hardware.ts'
 import { hostJoiningRoutes } from './host-joining.ts'
+import { hostRemovalRoutes } from './host-removal.ts'
 import { HostUpdate } from './host-update.ts'
 import { route } from './route.ts'
 
@@ -184,31 +185,12 @@ export const hostRoutes = {
     reply: Host,
     errors: ['not_found', 'name_taken', 'invalid', 'wrong_state', 'in_use'],
   }),
-  remove: route({
-    name: 'host.remove',
-    method: 'DELETE',
-    path: '/v1/hosts/:host',
-    summary: 'Take a host without instances out of the cloud; its certificate is good no longer',
-    level: 'system',
-    needs: 'topology.manage',
-    params,
-    query: closed({
-      lost: Type.Optional(
-        Type.Boolean({
-          description:
-            'It will never be back: its instances and their disks are given up with it. Only while it is unreachable',
-        }),
-      ),
-    }),
-    status: 204,
-    errors: ['not_found', 'in_use', 'wrong_state'],
-  }),
   fence: route({
     name: 'host.fence',
     method: 'POST',
     path: '/v1/hosts/:host/fence',
     summary:
-      'Have the highly available instances of a host that does not answer run elsewhere: cut its power, or vouch that it is off',
+      'Make sure that a host that does not answer is off, so that its instances may run elsewhere: cut its power, or vouch for it',
     level: 'system',
     needs: 'host.fence',
     params,
@@ -219,7 +201,13 @@ export const hostRoutes = {
       confirm_off: Type.Optional(
         Type.Boolean({
           description:
-            'You have seen that it is off and stays so. If that is not true, instances run twice and their disks are destroyed',
+            'You have seen that it is off and stays so. If that is not true, instances run twice and their disks are destroyed. Refused while other hosts can reach the machine',
+        }),
+      ),
+      despite_opinions: Type.Optional(
+        Type.Boolean({
+          description:
+            'With confirm_off: also though other hosts can reach the machine, as what answers there is not this host',
         }),
       ),
     }),
@@ -310,5 +298,6 @@ export const hostRoutes = {
     reply: Host,
     errors: ['not_found', 'wrong_state', 'conflict'],
   }),
+  ...hostRemovalRoutes,
   ...hostJoiningRoutes,
 }

@@ -42,6 +42,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'floating-ip create': ['croft floating-ip create --instance web'],
   'volume create': ['croft volume create data --size-gib 20'],
   'host invite': ['croft host invite        its answer holds the command for the new host'],
+  'host evacuate': ['croft host evacuate h1        once it is fenced, by hand: croft host fence h1 --confirm-off'],
+  'host remove': [
+    'croft host remove h1 --lost',
+    'croft host remove h1 --lost --gives-up 3        what it has said would be lost',
+  ],
   'role-grant create': ['croft role-grant create --user me --role member --project web'],
   'quota set': ['croft quota set project web --instances 20 --no-vcpus'],
   'quota get': ['croft quota get --domain default'],

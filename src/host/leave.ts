@@ -5,7 +5,7 @@
  */
 import { lstat, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { pool_mark, pool_secret } from '../agent/drivers/storage/pool-mark.ts'
+import { pool_mark, pool_secret, pool_signs } from '../agent/drivers/storage/pool-mark.ts'
 import { readIdentity } from '../agent/identity.ts'
 import { JoinFailed, leaveCloud } from '../agent/join-request.ts'
 import type { Config } from '../config.ts'
@@ -43,7 +43,7 @@ export async function leave(config: Config, step: Step): Promise<Left> {
   // A controller here is to be up after a boot all the same.
   if (!(await machineRoles(config)).controller) await step('Start at boot', stayDownAtBoot)
   const switch_left = await step('Switch', () => cleanSwitch(state_dir))
-  const files_left = await step('Files', () => forget(state_dir))
+  const files_left = await step('Files', () => forget(state_dir, identity.host_id))
   return { kept: [...switch_left, ...files_left] }
 }
 
@@ -72,9 +72,11 @@ async function cleanSwitch(state_dir: string): Promise<string[]> {
 }
 
 /** Gives what stays of an agent's folder. The identity goes last. */
-export async function forget(state_dir: string): Promise<string[]> {
+export async function forget(state_dir: string, host_id: string): Promise<string[]> {
   const kept: string[] = []
   const pool = path.join(state_dir, 'pool')
+  // A sign of who is gone would have the others' guests wait for a controller after each boot.
+  await rm(path.join(pool, pool_signs, host_id), { force: true })
   const why = await whyKept(pool)
   if (why === null) kept.push(...(await emptyPool(pool)))
   else kept.push(`${pool}: ${why}`)
@@ -109,11 +111,12 @@ async function whyKept(pool: string): Promise<string | null> {
   }
   const volumes = (await namesIn(path.join(pool, 'volumes'))).filter(name => !name.startsWith('.'))
   if (volumes.length > 0) return `there are ${volumes.length} disks in it, which the cloud does not know`
+  if ((await namesIn(path.join(pool, pool_signs))).length > 0) return 'other hosts have it, too'
   const strange = (await namesIn(pool)).filter(name => !own.has(name) && !name.startsWith('.'))
   return strange.length > 0 ? `there is ${strange[0]} in it, which is not Croft's` : null
 }
 
-const own = new Set(['volumes', 'images', 'config', pool_mark, pool_secret, locks_folder])
+const own = new Set(['volumes', 'images', 'config', pool_mark, pool_secret, pool_signs, locks_folder])
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(absent)) ?? []

@@ -43,6 +43,8 @@ export interface HaSituation {
   readonly host_answers: boolean
   readonly keeps_leases: boolean
   readonly pool_shared: boolean
+  /** Its host is off, by more than its lease, and starts nothing unasked when it is back. */
+  readonly surely_off: boolean
   /** It was being sent when its host was lost, and the other host has not said yet that it has nothing of it. */
   readonly perhaps_elsewhere: boolean
   /** So many hosts of its zone vanished at once that nothing of them is started elsewhere. */
@@ -72,7 +74,8 @@ export function whyUnknown({ host, fenced_by }: SilentHost, at: HaSituation): st
 
 function whatNext(at: HaSituation): string {
   if (at.wanted_power === 'stopped') return 'It is shown again when the host is back.'
-  if (at.availability !== 'high') return 'It is started again with the host.'
+  if (at.availability !== 'high')
+    return 'It is started again with the host, or, where others have its disks, on another one when an operator has it evacuated.'
   if (haObstacle(at) === null) return 'It is started on another host.'
   return 'It is started again with the host, or on another as soon as nothing is in the way of that any more.'
 }
@@ -91,7 +94,7 @@ export function haObstacle(at: HaSituation): string | null {
     return 'Its host holds a newer version of it than the database. Settle that first (croft host get, disagreements).'
   if (!at.pool_shared)
     return 'Its disks are in a pool that no other host reaches. Move it to a host with a shared pool (croft pool list --shared).'
-  if (!isGuarded(at)) return whyNotGuarded(at)
+  if (!isGuarded(at) && !at.surely_off) return whyNotGuarded(at)
   if (at.perhaps_elsewhere && !at.host_answers) {
     return (
       'It was on its way to another host when its own was lost, and may run there. It is started anew as soon as that host has nothing of it, ' +
@@ -127,7 +130,7 @@ function whyNotGuarded({ host_answers, keeps_leases }: HaSituation): string {
     return 'Its host has not said yet that its watchdog guards it, which takes seconds. If it stays so: the log of its agent says why.'
   }
   return (
-    'Its host did not hear that it is highly available before it fell silent: it may run it on, and brings it up again by itself. ' +
-    'It goes on when that host is back.'
+    'Its host did not hear that it is highly available before it fell silent: it may run it on. It goes on when that host is back; or elsewhere, ' +
+    'once the host is seen to be off (croft host fence), if that one asks before it starts anything.'
   )
 }

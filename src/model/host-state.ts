@@ -38,6 +38,11 @@ export const fencingMethods = ['ipmi', 'redfish', 'lease', 'person'] as const
 /** By what it is sure that nothing runs there: power seen off, the lease run out, or somebody vouches for it. */
 export type FencingMethod = (typeof fencingMethods)[number]
 
+/** Whether a host that is fenced so counts as fenced anew: a lease says only of guests that need one that they do not run, all else of any. */
+export function supersedes(method: FencingMethod, fenced_by: FencingMethod | null): boolean {
+  return fenced_by === null || (fenced_by === 'lease' && method !== 'lease')
+}
+
 /** What is noted of a host that is not there. Times in milliseconds since 1970, by the database's clock. */
 export interface Absence {
   readonly cause: AbsenceCause
@@ -76,9 +81,14 @@ const methods: Record<FencingMethod, string> = {
 }
 
 /** The names, at most three of them. */
-function named(opinions: readonly Opinion[]): string {
+export function named(opinions: readonly Opinion[]): string {
   const names = opinions.map(one => one.host)
   return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(' and ')
+}
+
+/** Those that reach the machine, so that it lives. */
+export function reaching(opinions: readonly Opinion[]): Opinion[] {
+  return opinions.filter(one => one.reached === 'service' || one.reached === 'machine')
 }
 
 export type Verdict = 'dead' | 'alive' | 'unknown'
@@ -117,9 +127,9 @@ export function hostAvailability(host: {
 }
 
 function suspicion({ opinions }: Absence): string {
-  const reaching = opinions.filter(one => one.reached === 'service' || one.reached === 'machine')
-  if (reaching.length > 0)
-    return `${named(reaching)} can reach the machine: it lives, and its agent does not, or is cut off from the controllers. Its power is left alone.`
+  const alive = reaching(opinions)
+  if (alive.length > 0)
+    return `${named(alive)} can reach the machine: it lives, and its agent does not, or is cut off from the controllers. Its power is left alone.`
   return opinions.length > 0 ? 'No other host could tell whether it lives.' : 'There is no other host to ask.'
 }
 

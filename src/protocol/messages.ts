@@ -131,6 +131,8 @@ export const AgentFrame = Type.Union([
     knows_unchanged: Type.Optional(Type.Boolean()),
     /** Its highly available guests run only under a lease, and something kills them when that is over. */
     keeps_leases: Type.Optional(Type.Boolean()),
+    /** After a boot, and where other hosts reach its disks, too, it starts no guest before a controller has named it. */
+    asks_first: Type.Optional(Type.Boolean()),
     /** By what this machine is known; absent where it says nothing, and from older agents. */
     hardware: Type.Optional(HardwareId),
   }),

@@ -20,3 +20,14 @@ test('power cuts: all its instances run elsewhere within a minute, by lease', { 
   assert.equal(restarts_s.length, 2)
   for (const took_s of restarts_s) assert.ok(took_s < 60, `it took ${took_s} s`)
 })
+
+test('what is not highly available is evacuated by hand, while its host is on again and cut off: all runs elsewhere, and never twice', {
+  timeout: 600_000,
+}, async () => {
+  const { violations } = await new LostHostsRun(engine, {
+    seed: 'by-hand-1',
+    losses: ['power', 'power'],
+    by_hand: true,
+  }).run()
+  assert.deepEqual(violations, [])
+})

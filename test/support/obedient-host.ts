@@ -45,6 +45,8 @@ export class ObedientHost {
   holds: { id: string; generation: number; details_version: number; power: 'running' | 'stopped' }[] = []
   /** What it says on dialling that it has heard of (`as_of`). */
   heard_as_of = 0
+  /** What it says on dialling: after a boot it starts nothing unasked of what others have the disks of. */
+  asks_first = false
   /** While true, nothing is reported. */
   silent = false
   /** How far it goes by itself with a move that it is to send: all the way, or only so far that it sends. */
@@ -90,8 +92,8 @@ export class ObedientHost {
     })
     this.session = session
     this.ended = null
-    const { facts, holds, heard_as_of, knows_calls } = this
-    const hello = { type: 'hello', protocol: 1, facts, holds, heard_as_of, knows_calls }
+    const { facts, holds, heard_as_of, knows_calls, asks_first } = this
+    const hello = { type: 'hello', protocol: 1, facts, holds, heard_as_of, knows_calls, asks_first }
     void session.receive(JSON.stringify(hello))
     await first.promise
     this.beat()

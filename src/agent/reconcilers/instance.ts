@@ -71,7 +71,7 @@ export interface InstanceReconcilerOptions {
   readonly wentOff?: (id: string) => void
   readonly lease: Pick<LeaseKeeper, 'whyNot' | 'guardedVersion' | 'killedAt'>
   /** Why it may not be started yet, since nobody has said of late that it belongs here; null: it may. */
-  readonly untold?: (id: string) => string | null
+  readonly untold?: (id: string, ran_in_boot: boolean) => string | null
   /** Where guests without CPUs of their own run. */
   readonly sharedCpus?: () => SharedCpus | null
   /** Resolves when guests' NICs can be plugged in. */
@@ -124,6 +124,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     if (record !== null) records.set(id, record)
     else log.error({ instance: id }, 'the record of what was done cannot be read; going by what the hypervisor has')
   }
+  /** What had run since the machine started, in a former life of the agent: that it crashed meanwhile makes it nobody else's. */
+  const ran_before = new Set([...records].flatMap(([id, done]) => (done.ran_in_boot === boot_id ? id : [])))
   const troubles = new Map<string, Trouble>()
   const pressed_ms = new Map<string, number>()
   const passes = new Map<string, { abort: AbortController; wish: string }>()
@@ -139,7 +141,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
   }
 
   const whyNot = ({ id, availability }: WantedInstance): string | null =>
-    options.untold?.(id) ?? (availability === 'high' ? lease.whyNot(id) : null)
+    options.untold?.(id, ran_before.has(id)) ?? (availability === 'high' ? lease.whyNot(id) : null)
 
   async function note(id: string, done: Done): Promise<void> {
     if (records.get(id) === done) return

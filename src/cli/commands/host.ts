@@ -1,7 +1,11 @@
 /** What is hand-made about hosts: `croft host join` and `croft host leave`, run on the machine that is to be one, or one no longer. */
 import type { Command } from 'commander'
+import type { hostRoutes } from '../../api/host.ts'
+import type { ReplyOf } from '../../api/route.ts'
 import { addCommonOptions } from '../build-command.ts'
+import { call, type Context, idOf } from '../context.ts'
 import type { Comfort, Shop } from '../shop.ts'
+import { ownTable } from '../show.ts'
 import { registerMaintenance } from './host-maintenance.ts'
 import { configOf, type PlaceOptions, placeOptions, progressHere, tellFailure } from './machine.ts'
 
@@ -18,6 +22,27 @@ export const comfort: Comfort = {
     registerMaintenance(noun, shop)
     registerLeave(noun)
   },
+  instead: {
+    async evacuate(context, _, [name]) {
+      const host = await idOf(context, 'host', String(name))
+      showEvacuated(context, await call(context, 'host', 'evacuate', { params: { host } }))
+    },
+  },
+}
+
+/** A line for each: where it goes, or why it stays. The exit code says whether any stays. */
+function showEvacuated(context: Context, done: ReplyOf<typeof hostRoutes.evacuate>): void {
+  const { out } = context
+  const { evacuated, left } = done
+  if (left.length > 0) process.exitCode = 1
+  if (out.json) return out.printJson(done)
+  const rows = [
+    ...evacuated.map(({ instance, host }) => ({ instance, goes_to: host, stays: null })),
+    ...left.map(({ instance, reason }) => ({ instance, goes_to: null, stays: reason })),
+  ]
+  if (rows.length === 0) return out.note('Nothing is on it.')
+  out.print(ownTable(context, left.length > 0 ? ['instance', 'goes_to', 'stays'] : ['instance', 'goes_to'], rows))
+  out.note('Whether each runs there: croft ha-restart list')
 }
 
 function registerJoin(noun: Command, shop: Shop): void {

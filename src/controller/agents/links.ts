@@ -31,6 +31,8 @@ export interface Greeting {
   /** What it has heard of: messages.ts. */
   heard_as_of: number
   keeps_leases: boolean
+  /** After a boot it starts nothing unasked of what other hosts may have by now. */
+  asks_first: boolean
   /** Where it comes from, as the controller sees it. */
   link_address: string | null
   /** By what its machine is known, as it says. */

@@ -334,7 +334,8 @@ export class AgentSession {
   }
 
   private async begin(hello: Hello): Promise<void> {
-    const { protocol, facts, holds, heard_as_of = 0, knows_calls = [], keeps_leases = false, hardware } = hello
+    const { protocol, facts, holds, heard_as_of = 0, knows_calls = [], hardware } = hello
+    const { keeps_leases = false, asks_first = false } = hello
     if (protocol > protocolVersion || protocol < protocolVersion - 1) {
       throw new Error(
         `the agent speaks protocol ${protocol}, this controller ${protocolVersion} and the one before: upgrade the older`,
@@ -347,7 +348,7 @@ export class AgentSession {
     const asked_ms = clock.steady_ms()
     const { host_id, link } = this
     const { begins, loneBegins } = this.shared
-    const from = { keeps_leases, link_address: link.address ?? null, hardware }
+    const from = { keeps_leases, asks_first, link_address: link.address ?? null, hardware }
     // The agent may have given up while others had their turn.
     const greeting = { host_id, facts, reserved_mib, holds, heard_as_of, ...from, isGone: () => !this.open }
     const session = (await begins.ask(greeting)) ?? (await loneBegins.ask(greeting))

@@ -5,7 +5,7 @@
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import type { FencingMethod } from '../../model/host-state.ts'
+import { type FencingMethod, named, type Opinion, reaching, supersedes } from '../../model/host-state.ts'
 import type { Cloud } from '../cloud.ts'
 import { FenceFailed } from '../fencing/fence.ts'
 import { absence } from '../store/absence.ts'
@@ -16,6 +16,7 @@ import { hostBmc } from '../store/host-bmc.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
 import { openBmc } from './host-bmc.ts'
+import { opinionsOf } from './host-opinions.ts'
 
 export async function fenceHost(
   cloud: Cloud,
@@ -28,14 +29,32 @@ export async function fenceHost(
   if (asked.name !== undefined && asked.name !== found.name)
     throw new CloudError('invalid', `The host is called ${found.name}, not ${asked.name}. Give its name to confirm.`)
   mustBeGone(found.name, found.state)
-  if (found.absence?.fenced_by) return found
+  if (!supersedes('person', found.absence?.fenced_by ?? null)) return found
+  const alive = asked.confirm_off ? reaching(await askedNow(cloud, id)) : []
+  if (alive.length > 0 && !asked.despite_opinions) throw lives(found.name, alive)
   const method = asked.confirm_off ? 'person' : await cut(cloud, id, found.name)
   return await change(cloud, caller, async tx => {
-    await note(tx, caller, id, method)
+    await note(tx, caller, id, method, alive)
     const now = await host.find(tx, id)
     if (!now) throw notFound('host', id)
     return now
   })
+}
+
+/** What others see of it right now: who vouches may be told better. */
+async function askedNow(cloud: Cloud, id: string): Promise<Opinion[]> {
+  const [one] = await absence.list(cloud.database.db, id)
+  return one ? await opinionsOf(cloud, one) : []
+}
+
+function lives(name: string, alive: readonly Opinion[]): CloudError {
+  return new CloudError(
+    'wrong_state',
+    `${named(alive)} can reach the machine of ${name} right now: it lives, and its guests may run, whatever became of its agent. If they are started elsewhere ` +
+      `while they run there, each runs twice, and only locks below its disks stand between it and destroyed data. Switch the machine off first. ` +
+      `If what answers there is surely not this host: croft host fence ${name} --confirm-off --despite-opinions.`,
+    { opinions: alive },
+  )
 }
 
 function mustBeGone(name: string, state: Host['state']): void {
@@ -64,15 +83,25 @@ async function cut(cloud: Cloud, id: string, name: string): Promise<FencingMetho
   }
 }
 
-async function note(tx: Tx, caller: Caller, id: string, fenced_by: FencingMethod): Promise<void> {
+async function note(
+  tx: Tx,
+  caller: Caller,
+  id: string,
+  fenced_by: FencingMethod,
+  alive: readonly Opinion[],
+): Promise<void> {
   const locked = await host.lock(tx, id)
   if (!locked) throw notFound('host', id)
   mustBeGone(locked.name, locked.session_controller_id === null ? 'unreachable' : 'up')
   // One that was silent before absences were noted has none.
   await absence.begin(tx, [{ host_id: id, cause: 'silent' }])
+  if (!supersedes(fenced_by, (await absence.lock(tx, id))?.fenced_by ?? null)) return
   await absence.note(tx, id, { fenced_by, fenced_user_id: caller.user_id })
+  const despite = alive.length > 0 ? `, although ${named(alive)} could reach the machine` : ''
   const words =
-    fenced_by === 'person' ? `${caller.user_name} vouched that it is off` : `its power was cut by ${fenced_by}`
+    fenced_by === 'person'
+      ? `${caller.user_name} vouched that it is off${despite}`
+      : `its power was cut by ${fenced_by}`
   await event.record(tx, [
     {
       ...{ noun: 'host', kind: 'changed', resource_id: id, project_id: null, ...by(caller) },

@@ -7,7 +7,7 @@ import { host } from '../store/host.ts'
 import { migration } from '../store/migration.ts'
 import { pool } from '../store/pool.ts'
 import { volume } from '../store/volume.ts'
-import { leaveLoose } from './host.ts'
+import { leaveLoose } from './host-remove.ts'
 
 /** Its certificate is good no longer afterwards. Throws in_use while it holds instances, volumes, or what the database does not know. */
 export async function leaveHost(cloud: Cloud, id: string): Promise<void> {

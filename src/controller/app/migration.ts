@@ -12,6 +12,7 @@ import type { MigrationId, OperationId } from '../../model/ids.ts'
 import { isMoving } from '../../model/migration.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { json, type Tx } from '../store/database.ts'
+import { evacuation } from '../store/evacuation.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
 import { migration } from '../store/migration.ts'
@@ -20,6 +21,7 @@ import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
+import { evacuateInstance } from './evacuate.ts'
 import { mustSee } from './instance.ts'
 import { askCancel, changed, newSecret } from './migration-steps.ts'
 import { placeExisting } from './placement.ts'
@@ -47,6 +49,8 @@ export async function migrateInstance(
   id: string,
   asked: MigrationCreate,
 ): Promise<Moved> {
+  const lost = await evacuation.silentHostOf(cloud.database.db, id)
+  if (lost) return await evacuateInstance(cloud, caller, lost, id, asked)
   const moved = change(cloud, caller, async tx => {
     const row = mustSee(caller, await instance.lock(tx, id), id)
     checkVersion(caller, row.version)

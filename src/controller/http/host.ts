@@ -1,5 +1,7 @@
 import { hostRoutes } from '../../api/host.ts'
-import { getHost, howToJoin, inviteHost, listHosts, removeHost, updateHost } from '../app/host.ts'
+import { getHost, howToJoin, inviteHost, listHosts, updateHost } from '../app/host.ts'
+import { removeHost } from '../app/host-remove.ts'
+import { evacuateHost } from '../app/evacuate.ts'
 import { fenceHost } from '../app/host-fence.ts'
 import { adoptHardware } from '../app/host-identity.ts'
 import { adoptInstance } from '../app/restored-adopt.ts'
@@ -18,10 +20,13 @@ export const hostHandlers = [
     answer(await adoptHardware(cloud, caller, params.host, body)),
   ),
   handle(hostRoutes.remove, async ({ cloud, caller, params, query }) =>
-    answer(await removeHost(cloud, caller, params.host, query.lost ?? false)),
+    answer(await removeHost(cloud, caller, params.host, query)),
   ),
   handle(hostRoutes.fence, async ({ cloud, caller, params, body }) =>
     answer(await fenceHost(cloud, caller, params.host, body)),
+  ),
+  handle(hostRoutes.evacuate, async ({ cloud, caller, params }) =>
+    answer(await evacuateHost(cloud, caller, params.host)),
   ),
   handle(hostRoutes.reconcile, async ({ cloud, caller, params, body }) =>
     answer(await reconcileHost(cloud, caller, params.host, body)),

@@ -2,13 +2,11 @@
  * The steps for one host that is not there, each of which may be taken again: other hosts are asked about it, it is declared dead, its
  * power is cut, or its lease is noted to be over. Which is due: model/host-state.ts.
  */
-import { Value } from 'typebox/value'
 import { isOfMachine } from '../../lib/ip.ts'
-import { type Absence, type FencingMethod, lossRules, type Opinion, verdictOf } from '../../model/host-state.ts'
-import { ProbeOutcome } from '../../protocol/messages.ts'
-import { peerPort } from '../../protocol/peer.ts'
+import { type Absence, type FencingMethod, lossRules, supersedes, verdictOf } from '../../model/host-state.ts'
 import { openBmc } from '../app/host-bmc.ts'
-import { CallFailed, type Cloud } from '../cloud.ts'
+import { opinionOf, opinionsOf, witnesses_max } from '../app/host-opinions.ts'
+import type { Cloud } from '../cloud.ts'
 import { FenceFailed } from '../fencing/fence.ts'
 import { type AbsentHost, absence } from '../store/absence.ts'
 import { channels, type Tx } from '../store/database.ts'
@@ -17,18 +15,8 @@ import { host } from '../store/host.ts'
 import { hostBmc } from '../store/host-bmc.ts'
 import { hostReach, type UnreachedHost } from '../store/host-reach.ts'
 
-/** So many others are asked. */
-const witnesses_max = 3
-/**
- * Where a machine that lives refuses or accepts: what hosts need of each other anyway, and secure shell. Whether they get through is found out
- * while it is there (learnReach).
- */
-const ports = [peerPort, 22]
 /** Hosts of which it is found out in one pass who reaches them. */
 const learnt_max = 40
-const probe_ms_max = 1500
-/** The host that is asked may be gone as well. */
-const answer_ms_max = 2500
 /** Between attempts to cut power: longer and longer. */
 const again_first_ms = 2000
 
@@ -36,31 +24,27 @@ function told(one: AbsentHost, reason: string, kind = 'changed') {
   return { noun: 'host', kind, resource_id: one.host_id, project_id: null, detail: { availability: reason } }
 }
 
-/** In a transaction that holds the host, if it still is not there. `work` is given what is noted by now: a pass may have read what was before its last step. */
+/**
+ * In a transaction that holds the host, if it still is not there and not fenced, or not as surely as by `method`. `work` is given what is noted by now:
+ * a pass may have read what was before its last step.
+ */
 async function whileAbsent(
   cloud: Cloud,
   one: AbsentHost,
   work: (tx: Tx, now: Absence) => Promise<void>,
+  method: FencingMethod = 'lease',
 ): Promise<void> {
   await cloud.database.transaction(async tx => {
     const locked = await host.lock(tx, one.host_id)
     const now = locked && (await absence.lock(tx, one.host_id))
-    if (!now || now.fenced_by !== null) return
+    if (!now || !supersedes(method, now.fenced_by)) return
     await work(tx, now)
     await event.notify(tx, channels.absence, one.host_id)
   })
 }
 
 export async function askOthers(cloud: Cloud, one: AbsentHost): Promise<void> {
-  const { tunnel_address: address, reached_by } = one
-  // One that says 'here' would be reached by everybody, for ever.
-  const others = isOfMachine(address) ? await absence.witnesses(cloud.database.db, one, witnesses_max, reached_by) : []
-  const found = await Promise.all(others.map(other => opinionOf(cloud, other, address)))
-  // Who never reached it may be kept from it by a firewall: that it does not now tells nothing.
-  const opinions = found.map(({ reached, ...told }) => ({
-    ...told,
-    reached: reached === 'none' && !reached_by.includes(told.host_id) ? null : reached,
-  }))
+  const opinions = await opinionsOf(cloud, one)
   await whileAbsent(cloud, one, async (tx, now) => {
     const verdict = verdictOf(opinions)
     // Only what is seen now counts: one that was dead may be reached again.
@@ -114,18 +98,6 @@ function apart<T>(all: readonly T[], id: string, count: number): T[] {
   )
 }
 
-async function opinionOf(cloud: Cloud, other: { id: string; name: string }, address: string): Promise<Opinion> {
-  const asked = { method: 'probe', address, ports, timeout_ms: probe_ms_max } as const
-  const reached = await cloud.calls.ask(other.id, asked, { timeout_ms: answer_ms_max }).then(
-    answer => (Value.Check(ProbeOutcome, answer) ? answer.reached : null),
-    (error: unknown) => {
-      if (error instanceof CallFailed) return null
-      throw error
-    },
-  )
-  return { host_id: other.id, host: other.name, reached, at: new Date(cloud.clock.now_ms()).toISOString() }
-}
-
 export function declareDead(cloud: Cloud, one: AbsentHost): Promise<void> {
   return whileAbsent(cloud, one, async (tx, now) => {
     if (now.dead_ms !== null) return
@@ -163,8 +135,9 @@ export function noteLeaseOver(cloud: Cloud, one: AbsentHost): Promise<void> {
 }
 
 function noteFenced(cloud: Cloud, one: AbsentHost, fenced_by: FencingMethod, reason: string): Promise<void> {
-  return whileAbsent(cloud, one, async tx => {
+  const noteIt = async (tx: Tx) => {
     await absence.note(tx, one.host_id, { fenced_by })
     await event.record(tx, [told(one, reason)])
-  })
+  }
+  return whileAbsent(cloud, one, noteIt, fenced_by)
 }

@@ -118,8 +118,8 @@ export interface AbsentHost {
   waiting: number
 }
 
-/** Of whom others were asked never, or longest ago, first. */
-async function list(db: Db): Promise<AbsentHost[]> {
+/** Of whom others were asked never, or longest ago, first. All, or this one. */
+async function list(db: Db, host_id: string | null = null): Promise<AbsentHost[]> {
   const { rows } = await sql<
     AbsenceRow & Omit<AbsentHost, 'absence' | 'epoch'> & { session_epoch: number }
   >`select a.*, h.name as host, h.cluster_id, c.zone_id, h.session_epoch, h.session_controller_id is not null as linked,
@@ -134,7 +134,9 @@ async function list(db: Db): Promise<AbsentHost[]> {
           and i.deleted_at is null) as waiting
     from host_absence a join host h on h.id = a.host_id join cluster c on c.id = h.cluster_id
     left join host_bmc b on b.host_id = h.id left join host_reach r on r.host_id = h.id
-    where h.removed_at is null order by a.asked_at nulls first, h.id`.execute(db)
+    where h.removed_at is null and (${host_id}::uuid is null or h.id = ${host_id}::uuid) order by a.asked_at nulls first, h.id`.execute(
+    db,
+  )
   return rows.map(row => ({
     host_id: row.host_id,
     host: row.host,

@@ -2,6 +2,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import type { Db, Tx } from './database.ts'
+import { asksFirst } from './instance-situation.ts'
 import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { HaRestartTable } from './schema-lost-hosts.ts'
 
@@ -60,15 +61,23 @@ async function insert(tx: Tx, { verify_s, ...made }: NewRestart): Promise<void> 
 const isGuarded = sql<boolean>`coalesce((
   select o.guarded_version >= i.guard_from from instance_observed o where o.instance_id = i.id), false)`
 
-/**
- * Whether it is to run elsewhere when its host is lost, as it is wanted now: only if the host has said that its watchdog guards it, of a
- * version since which it is highly available. A host that was not told runs it on, and brings it up again when its power is back.
- */
+/** Whether it is to run elsewhere when its host is lost, as it is wanted now. */
 async function isDue(tx: Tx, instance_id: string): Promise<boolean> {
   const { rows } = await sql`select from instance i where i.id = ${instance_id}::uuid and i.availability = 'high'
-    and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null
-    and ${isGuarded}`.execute(tx)
+    and i.wanted_power = 'running' and i.deleted_at is null and i.held_generation is null`.execute(tx)
   return rows.length > 0
+}
+
+/**
+ * What keeps it off on its host once that is off. `guarded`: the host has said that its watchdog guards it, of a version since which it is highly
+ * available. `asks_first`: after a boot the host asks before it starts anything, as others have its pool. A host of which neither is true brings
+ * it up again when its power is back.
+ */
+async function keptOff(tx: Tx, instance_id: string): Promise<{ guarded: boolean; asks_first: boolean }> {
+  const { rows } = await sql<{ guarded: boolean; asks_first: boolean }>`
+    select ${isGuarded} as guarded, ${asksFirst} as asks_first from instance i join host h on h.id = i.host_id
+    where i.id = ${instance_id}::uuid`.execute(tx)
+  return rows[0] ?? { guarded: false, asks_first: false }
 }
 
 /**
@@ -199,4 +208,4 @@ async function triedSince(tx: Tx, instance_id: string, lost_at_ms: number): Prom
   return rows.flatMap(row => row.to_host_id ?? [])
 }
 
-export const haRestart = { list, isDue, insert, supersede, hasNoRoomSince, end, open, note, triedSince }
+export const haRestart = { list, isDue, keptOff, insert, supersede, hasNoRoomSince, end, open, note, triedSince }

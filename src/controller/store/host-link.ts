@@ -32,22 +32,36 @@ const lease = sql`interval '1 millisecond' * ${sql.lit(leaseTimes.controller_lea
 export const heardAt = sql<Date | null>`case when a.host_id is not null then coalesce(a.heard_at, a.since)
   when h.session_controller_id is not null then greatest(h.last_seen_at, l.lease_until - ${lease}) else h.last_seen_at end`
 
+/** What a host says of itself as its link begins, and where it comes from. */
+interface LinkSaid {
+  keeps_leases: boolean
+  asks_first: boolean
+  link_address: string | null
+}
+
 /** Takes the hosts' links over for this controller. Any older session's words no longer count. Hosts that were removed are left out. */
 async function beginSessions(
   tx: Tx,
   controller_id: string,
-  hosts: readonly { host_id: string; keeps_leases: boolean; link_address: string | null }[],
+  hosts: readonly (LinkSaid & { host_id: string })[],
 ): Promise<Map<string, SessionRow>> {
-  const said = json(hosts.map(({ host_id, keeps_leases, link_address }) => ({ host_id, keeps_leases, link_address })))
+  const said = json(
+    hosts.map(({ host_id, keeps_leases, asks_first, link_address }) => ({
+      host_id,
+      keeps_leases,
+      asks_first,
+      link_address,
+    })),
+  )
   const { rows } = await sql<SessionRow & { id: string }>`
     with said as materialized (
-      select h.id, s.keeps_leases, s.link_address, ${isShownThere} as was_linked,
+      select h.id, s.keeps_leases, s.asks_first, s.link_address, ${isShownThere} as was_linked,
         ${countedAtEnd} as counted_at_end
-      from jsonb_to_recordset(${said}) as s (host_id uuid, keeps_leases boolean, link_address text)
+      from jsonb_to_recordset(${said}) as s (host_id uuid, keeps_leases boolean, asks_first boolean, link_address text)
       join host h on h.id = s.host_id where h.removed_at is null order by h.id for no key update of h
     )
     update host set session_controller_id = ${controller_id}::uuid, session_epoch = session_epoch + 1, last_seen_at = croft_now(),
-      lease_ms = ${leaseTimes.lease_ms}::bigint, keeps_leases = s.keeps_leases, link_address = s.link_address,
+      lease_ms = ${leaseTimes.lease_ms}::bigint, keeps_leases = s.keeps_leases, asks_first = s.asks_first, link_address = s.link_address,
       lease_left_ms = null, lease_over_at = null, counted_at_end = null, counted_epoch = null, expected_epoch = null
     from said s where host.id = s.id returning host.id, host.session_epoch as epoch, host.last_report, s.counted_at_end,
       s.was_linked`.execute(tx)
@@ -62,12 +76,7 @@ async function lockAll(tx: Tx, host_ids: readonly string[]): Promise<Map<string,
 }
 
 /** Takes one over; throws when the host was removed. */
-async function beginSession(
-  tx: Tx,
-  host_id: string,
-  controller_id: string,
-  link: { keeps_leases: boolean; link_address: string | null },
-): Promise<SessionRow> {
+async function beginSession(tx: Tx, host_id: string, controller_id: string, link: LinkSaid): Promise<SessionRow> {
   const session = (await beginSessions(tx, controller_id, [{ host_id, ...link }])).get(host_id)
   if (!session) throw new Error('the host was removed')
   return session

@@ -18,6 +18,12 @@ const isTaker = sql<boolean>`(x.removed_at is null and x.schedulable and host_sh
 const isAlone = sql<boolean>`(not exists (select from ${sharers} x join cluster y on y.id = x.cluster_id
   where y.zone_id = i.zone_id and ${isTaker}) and (select count(*) from ${sharers} x) < ${sql.lit(looked_at_max)})`
 
+/** Whether a host `h`, after a boot, asks before it starts anything: another one that leaves its sign there has its pool. */
+export const asksFirst = sql<boolean>`(h.asks_first and exists (select from host x
+  where x.pool_id = h.pool_id and x.id <> h.id and x.asks_first and x.removed_at is null))`
+/** Whether nothing of a host `h` runs, nor comes up unasked, whatever its watchdog guards. */
+const isSurelyOff = sql<boolean>`(exists (select from host_absence f where f.host_id = h.id and f.fenced_by <> 'lease') and ${asksFirst})`
+
 const isPerhapsElsewhere = sql<boolean>`exists (select from migration d where d.instance_id = i.id and d.phase = 'discarding' and d.kind = 'live'
     and d.source_host_id = i.host_id and d.sending_at is not null)`
 const isInStorm = sql<boolean>`exists (select from zone_storm q where q.zone_id = i.zone_id and q.overridden_at is null)`
@@ -26,10 +32,11 @@ const foundNoRoom = sql<boolean>`exists (select from host_absence a join ha_rest
 
 /**
  * What bears on its restart elsewhere and is in no row of its own: read of highly available ones alone, as words in a fixed order.
- * `pool_shared`, `keeps_leases`, `alone`, `perhaps_elsewhere`, `storm`, `no_room`: see HaSituation.
+ * `pool_shared`, `keeps_leases`, `surely_off`, `alone`, `perhaps_elsewhere`, `storm`, `no_room`: see HaSituation.
  */
 export const haFacts = sql<string | null>`case when i.availability = 'high' then concat_ws(' ',
   case when h.keeps_leases then 'keeps_leases' end,
+  case when ${isSurelyOff} then 'surely_off' end,
   case when exists (select from host x where x.pool_id = h.pool_id and x.id <> h.id and x.removed_at is null) then 'pool_shared' end,
   case when ${isAlone} then 'alone' end,
   case when ${isPerhapsElsewhere} then 'perhaps_elsewhere' end,
@@ -48,7 +55,8 @@ export const obstructed = (project_id: string | null) => sql`select i.id
     on t.pool_id = h.pool_id and t.zone_id = i.zone_id
   where i.availability = 'high' and i.wanted_power = 'running' and i.deleted_at is null
     and ${project_id === null ? sql`true` : sql`i.project_id = ${project_id}::uuid`}
-    and (i.held_generation is not null or coalesce(p.hosts, 0) < 2 or coalesce(s.guarded_version < i.guard_from, true)
+    and (i.held_generation is not null or coalesce(p.hosts, 0) < 2
+      or (coalesce(s.guarded_version < i.guard_from, true) and not ${isSurelyOff})
       or (not ${isShownThere} and (${isPerhapsElsewhere} or ${isInStorm} or ${foundNoRoom}))
       or (p.hosts <= ${sql.lit(looked_at_max)} and coalesce(t.takers, 0) = (select count(*) from host x join cluster y on y.id = x.cluster_id
         where x.id = h.id and y.zone_id = i.zone_id and ${isTaker}))) offset 0`
@@ -80,6 +88,7 @@ export function haSituation(row: SituationRow): HaSituation {
     // As the state has it: what is kept of an instance is kept as long as that is.
     host_answers: row.answers,
     keeps_leases: facts.includes('keeps_leases'),
+    surely_off: facts.includes('surely_off'),
     pool_shared: facts.includes('pool_shared'),
     perhaps_elsewhere: facts.includes('perhaps_elsewhere'),
     storm: facts.includes('storm'),

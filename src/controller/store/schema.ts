@@ -253,6 +253,7 @@ export interface HostTable {
   lease_left_ms: number | null
   lease_over_at: Date | null
   keeps_leases: Generated<boolean>
+  asks_first: Generated<boolean>
   /** Where other hosts reach it, and where its link came from; what it says itself is in its facts. */
   tunnel_address: string | null
   link_address: string | null

@@ -206,6 +206,18 @@ export const host = defineNoun<Host>({
       single: true,
     },
     {
+      id: 'evacuate',
+      title: () => words('evacuate'),
+      route: routes.host.evacuate,
+      whyNot: one => {
+        if (one.state === 'up') return words('why_not.evacuate.up')
+        return one.absence?.fenced_by ? undefined : words('why_not.evacuate.unsure')
+      },
+      input: one => ({ params: { host: one.id } }),
+      dialog: () => import('./evacuate.tsx'),
+      single: true,
+    },
+    {
       id: 'remove',
       title: () => words('remove'),
       route: routes.host.remove,
@@ -221,14 +233,9 @@ export const host = defineNoun<Host>({
       route: routes.host.remove,
       whyNot: one => (one.state === 'up' ? words('why_not.remove_lost') : undefined),
       input: one => ({ params: { host: one.id }, query: { lost: true } }),
-      confirm: {
-        title: () => words('remove_lost.title'),
-        body: items =>
-          words('remove_lost.body', { ...namesOf(items), n: items.reduce((sum, one) => sum + one.instances, 0) }),
-      },
+      dialog: () => import('./remove-lost.tsx'),
       danger: true,
       single: true,
-      leads_to: 'list',
     },
   ],
   tabs: [

@@ -16,7 +16,7 @@ export const words = catalogue({
     'opinions.none': 'No other host was asked yet, or there is none to ask.',
     fence: 'Fence',
     'fence.what':
-      'Highly available instances of a host that is surely off are started elsewhere at once. By hand this is needed only where nothing else can tell.',
+      'Highly available instances of a host that is surely off are started elsewhere at once; the others can be evacuated. By hand this is needed only where nothing else can tell.',
     'fence.cut': 'Cut its power',
     'fence.cut.title': 'Cut the power of {name}?',
     'fence.cut.body':
@@ -25,6 +25,9 @@ export const words = catalogue({
     'fence.off.title': 'Do you vouch that {name} is off?',
     'fence.off.body':
       'Its highly available instances are started elsewhere at once. If it is not off, or comes on again with them, they run twice and destroy their disks. Say so only if you have seen it, or have pulled its plugs.',
+    'fence.despite.title': 'Others can reach the machine of {name}. Is it off all the same?',
+    'fence.despite.body':
+      '{names} can reach it right now: it lives, and its guests may run, whatever became of its agent. If they are started elsewhere while they run there, each runs twice, and only locks below its disks stand between it and destroyed data. Go on only if what answers there is surely not this host.',
     'why_not.up': 'It answers, so it is not fenced.',
     'why_not.fenced': 'It is fenced already.',
     bmc: 'Management controller',
@@ -74,7 +77,7 @@ export const words = catalogue({
     'opinions.none': 'Noch wurde kein anderer Host gefragt, oder es gibt keinen.',
     fence: 'Abriegeln',
     'fence.what':
-      'Hochverfügbare Instanzen eines Hosts, der sicher aus ist, starten sofort anderswo. Von Hand ist das nur nötig, wo es sonst nichts feststellen kann.',
+      'Hochverfügbare Instanzen eines Hosts, der sicher aus ist, starten sofort anderswo; die übrigen lassen sich evakuieren. Von Hand ist das nur nötig, wo es sonst nichts feststellen kann.',
     'fence.cut': 'Strom abschalten',
     'fence.cut.title': '{name} den Strom abschalten?',
     'fence.cut.body':
@@ -83,6 +86,9 @@ export const words = catalogue({
     'fence.off.title': 'Bürgen Sie dafür, dass {name} aus ist?',
     'fence.off.body':
       'Seine hochverfügbaren Instanzen werden sofort anderswo gestartet. Ist er nicht aus oder geht er mit ihnen wieder an, laufen sie doppelt und zerstören ihre Platten. Sagen Sie es nur, wenn Sie es gesehen oder die Stecker gezogen haben.',
+    'fence.despite.title': 'Andere erreichen die Maschine von {name}. Ist er dennoch aus?',
+    'fence.despite.body':
+      '{names} erreicht sie gerade: sie lebt, und ihre Gäste laufen vielleicht, was immer aus ihrem Agenten wurde. Starten sie anderswo, während sie dort laufen, läuft jeder doppelt, und nur Sperren unter den Platten stehen zwischen ihnen und zerstörten Daten. Fahren Sie nur fort, wenn dort sicher nicht dieser Host antwortet.',
     'why_not.up': 'Er antwortet, also wird er nicht abgeriegelt.',
     'why_not.fenced': 'Er ist schon abgeriegelt.',
     bmc: 'Management-Controller',

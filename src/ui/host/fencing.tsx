@@ -4,6 +4,8 @@ import { useState } from 'react'
 import type { Host } from '../../api/host.ts'
 import type { HostBmc, hostBmcRoutes } from '../../api/host-bmc.ts'
 import type { ReplyOf } from '../../api/route.ts'
+import { supersedes } from '../../model/host-state.ts'
+import { ApiProblem } from '../../sdk/errors.ts'
 import { call, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { CallButton } from '../parts/call-button.tsx'
@@ -18,7 +20,11 @@ import './host.css'
 
 export default function HostFencing({ item }: { item: Host }) {
   const whyNot =
-    item.state === 'up' ? words('why_not.up') : item.absence?.fenced_by ? words('why_not.fenced') : undefined
+    item.state === 'up'
+      ? words('why_not.up')
+      : supersedes('person', item.absence?.fenced_by ?? null)
+        ? undefined
+        : words('why_not.fenced')
   const { name } = item
   const fence = (confirm_off: boolean) => {
     const id = confirm_off ? 'fence.off' : 'fence.cut'
@@ -29,6 +35,7 @@ export default function HostFencing({ item }: { item: Host }) {
         route={routes.host.fence}
         input={{ params: { host: item.id }, body: { name, ...(confirm_off && { confirm_off }) } }}
         confirm={{ title: words(`${id}.title`, { name }), body: words(`${id}.body`) }}
+        again={error => despite(item, error)}
         danger
         bordered
         whyNot={whyNot}
@@ -49,6 +56,18 @@ export default function HostFencing({ item }: { item: Host }) {
       </Card>
     </div>
   )
+}
+
+/** Others can reach the machine: whoever vouches for it all the same is asked once more. */
+function despite({ id: host, name }: Host, error: unknown) {
+  const opinions = error instanceof ApiProblem ? error.document.opinions : undefined
+  if (!Array.isArray(opinions)) return null
+  const names = (opinions as { host: string }[]).map(one => one.host).join(', ')
+  return {
+    input: { params: { host }, body: { name, confirm_off: true, despite_opinions: true } },
+    title: words('fence.despite.title', { name }),
+    body: words('fence.despite.body', { names }),
+  }
 }
 
 function Bmc({ host }: { host: Host }) {

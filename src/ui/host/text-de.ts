@@ -67,10 +67,23 @@ export const de: Record<keyof typeof en, string> = {
   'remove.body': '{names}: sein Zertifikat gilt nicht mehr. Um ihn wieder zu haben, laden Sie ihn neu ein.',
   'why_not.remove':
     'Auf ihm {n, plural, one {ist eine Instanz} other {sind # Instanzen}} (gelöschte zählen, bis sie endgültig weg sind). Löschen oder verschieben Sie sie erst.',
+  evacuate: 'Evakuieren',
+  'evacuate.title': 'Soll anderswo laufen, was auf {name} ist?',
+  'evacuate.body':
+    'Jede Instanz, deren Platten andere Hosts haben, startet auf einem von ihnen, hochverfügbar oder nicht; was aus sein soll, geht mit und bleibt aus. Kommt dieser Host wieder, wird ihm gesagt, dass er sie in Ruhe lässt.',
+  evacuated:
+    '{name}: {went, plural, one {eine Instanz geht woandershin} other {# Instanzen gehen woandershin}}, {left, plural, =0 {keine bleibt} one {eine bleibt} other {# bleiben}}',
+  'evacuated.to': '{name} geht zu {host}',
+  'why_not.evacuate.up': 'Er antwortet. Um ihn zu leeren, versetzen Sie ihn in Wartung.',
+  'why_not.evacuate.unsure':
+    'Niemand weiß, dass er aus ist. Lassen Sie seinen Strom abschalten, oder sagen Sie, dass er aus ist (Abriegeln).',
   remove_lost: 'Als verloren entfernen',
   'remove_lost.title': 'Diesen Host für immer aufgeben?',
   'remove_lost.body':
-    '{names}: er kommt nie wieder. {n, plural, =0 {Keine Instanz geht mit ihm verloren} one {Eine Instanz geht samt Platten mit ihm verloren} other {# Instanzen gehen samt Platten mit ihm verloren}}. Das lässt sich nicht rückgängig machen.',
+    '{names}: er kommt nie wieder. Instanzen, deren Platten andere Hosts haben, gehen zuerst dorthin, wenn er sicher aus ist. Was auf seinen eigenen Platten liegt, ginge verloren und wird davor gezeigt. Das lässt sich nicht rückgängig machen.',
+  'remove_lost.lost.title': '{n, plural, one {Eines ginge für immer verloren} other {# gingen für immer verloren}}',
+  'remove_lost.lost.body': 'Ihre Platten liegen nur auf {name}:\n{names}',
+  'remove_lost.lost.yes': 'Aufgeben',
   'why_not.remove_lost': 'Er antwortet, also ist er nicht verloren.',
   settings: 'Ändern',
   'settings.of': '{name} ändern',

@@ -63,10 +63,23 @@ export const en = {
   'remove.body': '{names}: its certificate is good no longer. To have it again, invite it anew.',
   'why_not.remove':
     '{n, plural, one {An instance is} other {# instances are}} on it (deleted ones count until they are purged). Delete or move them first.',
+  evacuate: 'Evacuate',
+  'evacuate.title': 'Have what is on {name} run elsewhere?',
+  'evacuate.body':
+    'Every instance whose disks other hosts have is started on one of them, highly available or not; what is wanted off goes along, and stays off. When this host is back, it is told to leave them alone.',
+  evacuated:
+    '{name}: {went, plural, one {one instance goes elsewhere} other {# instances go elsewhere}}, {left, plural, =0 {none is left} one {one is left} other {# are left}}',
+  'evacuated.to': '{name} goes to {host}',
+  'why_not.evacuate.up': 'It answers. To empty it, put it into maintenance.',
+  'why_not.evacuate.unsure': 'Nobody knows that it is off. Have its power cut, or say that it is off (Fencing).',
   remove_lost: 'Remove as lost',
   'remove_lost.title': 'Give this host up for good?',
   'remove_lost.body':
-    '{names}: it will never be back. {n, plural, =0 {No instance is lost with it} one {One instance and its disks are lost with it} other {# instances and their disks are lost with it}}. This cannot be undone.',
+    '{names}: it will never be back. Instances whose disks other hosts have go there first, if the host is surely off. What is on its own disks would be lost, and is shown before that. This cannot be undone.',
+  'remove_lost.lost.title':
+    '{n, plural, one {One thing would be lost for good} other {# things would be lost for good}}',
+  'remove_lost.lost.body': 'Their disks are on {name} alone:\n{names}',
+  'remove_lost.lost.yes': 'Lose them',
   'why_not.remove_lost': 'It answers, so it is not lost.',
   settings: 'Change',
   'settings.of': 'Change {name}',

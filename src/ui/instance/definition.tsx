@@ -40,7 +40,8 @@ function whyNotPassword(one: Instance): string | undefined {
 function whyNotMigrate({ state, migration }: Instance): string | undefined {
   if (migration !== null) return migrationWords('why_not.moving')
   if (state === 'deleting') return migrationWords('why_not.deleted')
-  if (!['unknown', 'starting', 'stopping', 'rebooting'].includes(state)) return undefined
+  // Of a lost host it is started elsewhere, or the answer says what is lacking for that.
+  if (!['starting', 'stopping', 'rebooting'].includes(state)) return undefined
   return migrationWords('why_not.state', { state: words(`state.${state}`) })
 }
 

@@ -16,29 +16,47 @@ interface Props {
   route: Route
   input: LooseInput
   confirm?: { title: string; body: string }
+  /** When it was refused: with what it would be done all the same, which is asked about once more. */
+  again?(error: unknown): { title: string; body: string; input: LooseInput } | null
   danger?: boolean
   whyNot?: string | undefined
   /** Standing by itself, and not in a row. */
   bordered?: boolean
 }
 
-export function CallButton({ title, label, route, input, confirm, danger = false, whyNot, bordered = false }: Props) {
+export function CallButton({
+  title,
+  label,
+  route,
+  input,
+  confirm,
+  again,
+  danger = false,
+  whyNot,
+  bordered = false,
+}: Props) {
   const session = useSession()
   const [asking, setAsking] = useState(false)
+  const [second, setSecond] = useState<{ title: string; body: string; input: LooseInput } | null>(null)
   const [busy, setBusy] = useState(false)
   const why = may(session, route) ? whyNot : words('why_not.permission', { permission: route.needs ?? '' })
-  const run = () => {
+  const run = (what: LooseInput) => {
     setAsking(false)
+    setSecond(null)
     setBusy(true)
-    ask(route, input)
+    ask(route, what)
       .then(() => operations.said(label, { variant: 'success' }))
-      .catch((error: unknown) => operations.said(label, { variant: 'danger', error }))
+      .catch((error: unknown) => {
+        const next = again?.(error) ?? null
+        if (next) setSecond(next)
+        else operations.said(label, { variant: 'danger', error })
+      })
       .finally(() => setBusy(false))
   }
   const click = () => {
     if (why !== undefined) return
     if (confirm) setAsking(true)
-    else run()
+    else run(input)
   }
   const button = (
     <Button
@@ -57,7 +75,23 @@ export function CallButton({ title, label, route, input, confirm, danger = false
     <>
       {why === undefined ? button : <Tooltip content={why}>{button}</Tooltip>}
       {asking && confirm && (
-        <ConfirmDialog {...confirm} yes={title} danger={danger} onYes={run} onNo={() => setAsking(false)} />
+        <ConfirmDialog
+          {...confirm}
+          yes={title}
+          danger={danger}
+          onYes={() => run(input)}
+          onNo={() => setAsking(false)}
+        />
+      )}
+      {second && (
+        <ConfirmDialog
+          title={second.title}
+          body={second.body}
+          yes={title}
+          danger={danger}
+          onYes={() => run(second.input)}
+          onNo={() => setSecond(null)}
+        />
       )}
     </>
   )

@@ -133,7 +133,16 @@ describe('controller/links', () => {
     const twice = await addHost(cloud, 'twice')
     await twice.disconnect()
     const { id: host_id, facts } = twice
-    const said = { host_id, facts, reserved_mib: 0, holds: [], heard_as_of: 0, keeps_leases: true, link_address: null }
+    const said = {
+      host_id,
+      facts,
+      reserved_mib: 0,
+      holds: [],
+      heard_as_of: 0,
+      keeps_leases: true,
+      asks_first: true,
+      link_address: null,
+    }
     const greetings = [true, false].map(is_gone => ({ ...said, isGone: () => is_gone }))
     const [older, newer] = await beginSessions(database, self, greetings)
     assert.equal(older, null)

@@ -188,7 +188,7 @@ describe('controller/lock-order', () => {
     await gone.disconnect()
     const removed = await whileHeld(
       lockQuota,
-      () => cloud.request('DELETE', `/v1/hosts/${gone.id}?lost=true`),
+      () => cloud.request('DELETE', `/v1/hosts/${gone.id}?lost=true&gives_up=${there.length}`),
       async tx => {
         for (const id of there) assert.equal(await isLocked(tx, 'instance', id), true, id)
         await sql`select from host where id = ${gone.id} for key share nowait`.execute(tx)

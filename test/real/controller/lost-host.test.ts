@@ -36,7 +36,7 @@ describe('controller/lost-host', () => {
     await host.disconnect()
     const stopping = await cloud.request('POST', `/v1/instances/${two?.id}/stop`, { body: {} })
     const { id: operation_id } = stopping.body.operation as { id: string }
-    const removed = await cloud.request('DELETE', `${path}?lost=true`)
+    const removed = await cloud.request('DELETE', `${path}?lost=true&gives_up=3`)
     assert.equal(removed.status, 204, JSON.stringify(removed.body))
     assert.equal((await cloud.request('GET', '/v1/instances')).body.items?.length, 0)
     assert.equal((await cloud.request('GET', path)).status, 404)

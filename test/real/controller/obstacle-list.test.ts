@@ -21,6 +21,7 @@ describe('controller/obstacle-list', () => {
   after(() => cloud.close())
 
   const random = seeded('obstacles')
+  const fences = seeded('fences')
 
   /** Two zones, one with a storm; pools of none, one, two, four and many hosts. */
   async function makeHosts(tx: Tx): Promise<{ id: string; zone_id: string; pool_id: string | null }[]> {
@@ -48,6 +49,7 @@ describe('controller/obstacle-list', () => {
             foreign_domains: '[]',
             schedulable: size < large && random.chance(0.6),
             keeps_leases: random.chance(0.7),
+            asks_first: fences.chance(0.7),
             session_controller_id: linked ? controller : null,
             session_epoch: 3,
             expected_epoch: random.chance(0.2) ? 3 : null,
@@ -55,7 +57,9 @@ describe('controller/obstacle-list', () => {
           })
           .execute()
         if (random.chance(0.2)) await tx.insertInto('maintenance').values({ host_id: id }).execute()
-        if (!linked) await tx.insertInto('host_absence').values({ host_id: id, cause: 'silent', since: now }).execute()
+        const fenced_by = fences.pick([null, 'lease', 'person'] as const)
+        const absent = { host_id: id, cause: 'silent', since: now, fenced_by, fenced_at: fenced_by && now } as const
+        if (!linked) await tx.insertInto('host_absence').values(absent).execute()
         hosts.push({ id, zone_id, pool_id })
       }
     }

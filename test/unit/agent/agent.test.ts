@@ -32,6 +32,8 @@ interface BootOptions {
   network?: Network
   hostEnds?: () => Promise<boolean>
   waits_for_word?: boolean
+  /** Other hosts reach its disks. */
+  shared?: boolean
   /** Called when a controller has named all that is on disk. */
   allNamed?: () => void
 }
@@ -51,6 +53,7 @@ async function boot(host: FakeHost, options: BootOptions = {}) {
       prepare: options.prepare ?? (() => Promise.resolve([])),
       remove: removeDisks,
       present: ids => Promise.resolve(ids.filter(id => options.present?.includes(id))),
+      isShared: () => Promise.resolve(options.shared === true),
     },
     guestData: noGuestData,
     network: options.network ?? { apply: () => Promise.resolve() },
@@ -147,29 +150,35 @@ test('without any controller, what is wanted on disk runs', async () => {
   await second.agent.stop()
 })
 
-test('on hardware that it has only just become the host of, a guest starts when a controller names it, and not before', async () => {
-  const host = fakeHost()
-  const first = await boot(host)
-  await first.welcome()
-  await first.want(true, [wantedInstance({ placement: 2 }), wantedInstance({ id: uuid(2), placement: 2 })])
-  await first.agent.stop()
-  host.domains.clear()
-  host.acts.length = 0
-  host.boot_id = 'boot-2'
-  const second = await boot(host, { waits_for_word: true })
-  assert.deepEqual(host.acts, [])
-  await second.welcome()
-  assert.match(
-    last(second.controller.got)?.progress?.step ?? '',
-    /waiting for a controller to say that it belongs here/,
-  )
-  // The other one has gone elsewhere meanwhile: what names it is refused or of a later placement, and it is not this host's.
-  await second.want(true, [wantedInstance({ placement: 2 })])
-  assert.deepEqual(host.acts, ['define 01', 'start 01'])
-  await second.want(false, [wantedInstance({ id: uuid(2), placement: 1 })])
-  assert.equal(host.domains.has(uuid(2)), false)
-  await second.agent.stop()
-})
+for (const options of [{ waits_for_word: true }, { shared: true }]) {
+  test(`${options.shared ? 'where others reach its disks, after a boot' : 'on hardware that it has only just become the host of'}, a guest starts when a controller names it, and not before`, async () => {
+    const host = fakeHost()
+    const first = await boot(host)
+    await first.welcome()
+    await first.want(true, [wantedInstance({ placement: 2 }), wantedInstance({ id: uuid(2), placement: 2 })])
+    await first.agent.stop()
+    host.domains.clear()
+    host.acts.length = 0
+    // In the same boot what ran is nobody else's, whoever is there to say so.
+    if (options.shared) await (await boot(host, options)).agent.stop()
+    assert.deepEqual(host.acts.splice(0), options.shared ? ['define 01', 'define 02', 'start 01', 'start 02'] : [])
+    host.domains.clear()
+    host.boot_id = 'boot-2'
+    const second = await boot(host, options)
+    assert.deepEqual(host.acts, [])
+    await second.welcome()
+    assert.match(
+      last(second.controller.got)?.progress?.step ?? '',
+      /waiting for a controller to say that it belongs here/,
+    )
+    // The other one has gone elsewhere meanwhile: what names it is refused or of a later placement, and it is not this host's.
+    await second.want(true, [wantedInstance({ placement: 2 })])
+    assert.deepEqual(host.acts, ['define 01', 'start 01'])
+    await second.want(false, [wantedInstance({ id: uuid(2), placement: 1 })])
+    assert.equal(host.domains.has(uuid(2)), false)
+    await second.agent.stop()
+  })
+}
 
 test('the word is out only when a whole frame was taken and nothing on disk is unnamed', async () => {
   const host = fakeHost()

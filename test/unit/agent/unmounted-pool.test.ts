@@ -56,6 +56,16 @@ describe('agent/unmounted-pool', () => {
     assert.deepEqual(await readdir(join(directory(), 'volumes')), [])
   })
 
+  test('hosts that share it see each other’s signs; of one that is not mounted it is not known', async () => {
+    const pool = await open()
+    assert.equal(await pool.isShared?.(), false)
+    await openDirectoryPool({ directory: directory(), source, log: quiet, host_id: 'h2' })
+    assert.equal(await pool.isShared?.(), true)
+    await rm(join(directory(), 'hosts', 'h2'))
+    await unmount()
+    assert.equal(await pool.isShared?.(), true, 'others may')
+  })
+
   test('nothing comes into it from another host', async () => {
     const { arrivals } = await open()
     await writeFile(arriving(), '')

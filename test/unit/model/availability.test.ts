@@ -13,6 +13,7 @@ const good: HaSituation = {
   guarded_version: 3,
   host_answers: true,
   keeps_leases: true,
+  surely_off: false,
   pool_shared: true,
   perhaps_elsewhere: false,
   storm: false,
@@ -32,6 +33,11 @@ test('each obstacle has its sentence', () => {
   assert.match(why({ guarded_version: null }), /has not said yet/)
   assert.match(why({ guarded_version: 2, keeps_leases: false }), /keeps no leases/)
   assert.match(why({ guarded_version: 2, host_answers: false }), /did not hear/)
+  assert.equal(
+    why({ guarded_version: 2, host_answers: false, surely_off: true }),
+    '',
+    'it asks before it starts anything',
+  )
   assert.match(why({ perhaps_elsewhere: true, host_answers: false }), /may run there/)
   assert.equal(why({ perhaps_elsewhere: true }), '', 'its host is there')
   assert.match(why({ storm: true, host_answers: false }), /vanished at once.*croft zone override-storm/)
@@ -48,6 +54,7 @@ test('what need not be restarted has none', () => {
     guarded_version: fc.option(fc.nat()),
     host_answers: fc.boolean(),
     keeps_leases: fc.boolean(),
+    surely_off: fc.boolean(),
     pool_shared: fc.boolean(),
     perhaps_elsewhere: fc.boolean(),
     storm: fc.boolean(),

@@ -28,7 +28,7 @@ import { readDiskHeader } from './disk-format.ts'
 import { makeFormatted } from './empty-disk.ts'
 import { createImageCache, type ImageCache } from './image-cache.ts'
 import { type ImageSource, isCode } from './image-fetch.ts'
-import type { PoolMark } from './pool-mark.ts'
+import { type PoolMark, pool_signs } from './pool-mark.ts'
 import { qemuImg } from './program.ts'
 
 export interface DirectoryPoolOptions {
@@ -65,16 +65,22 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
   const { directory, source, log } = options
   const volumes = join(directory, 'volumes')
   const temporary = temporaryOf(options.host_id)
+  const signs = join(directory, pool_signs)
   let opened: Promise<Opened> | null = null
 
   /** Before anything is written here, and before anything is said not to be here: where a pool is not mounted is an empty folder. */
   async function ready(): Promise<Opened> {
     await options.mark?.check()
-    opened ??= open(volumes, temporary).catch((error: unknown) => {
+    opened ??= openAs(options.host_id).catch((error: unknown) => {
       opened = null
       throw error
     })
     return opened
+  }
+  /** Before anything is done here, a sign for the others is. */
+  async function openAs(host_id: string): Promise<Opened> {
+    await leaveSign(signs, host_id)
+    return open(volumes, temporary)
   }
   await ready().catch((error: unknown) => {
     if (!(error instanceof Failure)) throw error
@@ -136,6 +142,15 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       }
       return there
     },
+    async isShared() {
+      try {
+        await ready()
+      } catch (error) {
+        if (error instanceof Failure) return true
+        throw error
+      }
+      return (await readdir(signs)).some(one => one !== options.host_id)
+    },
     async room() {
       const { blocks, bavail, bsize } = await statfs(directory)
       const [total_bytes, free_bytes] = [blocks * bsize, bavail * bsize]
@@ -147,6 +162,14 @@ export async function openDirectoryPool(options: DirectoryPoolOptions): Promise<
       }
     },
   }
+}
+
+/** That this host reaches the pool; for good, as it may always come back. */
+async function leaveSign(signs: string, host_id: string): Promise<void> {
+  await mkdir(signs, { recursive: true, mode: 0o711 })
+  if (await exists(join(signs, host_id))) return
+  await (await openFile(join(signs, host_id), constants.O_CREAT | constants.O_WRONLY, 0o644)).close()
+  await syncDirectory(signs)
 }
 
 /** Removes what this host left half made before. */

@@ -14,6 +14,8 @@ import { isCode } from './image-fetch.ts'
 
 export const pool_mark = 'croft-pool-id'
 export const pool_secret = 'croft-pool-secret'
+/** The folder beside them in which each host that opens the pool leaves a file of its id: a sign for the others. */
+export const pool_signs = 'hosts'
 const remembered = 'pool-id'
 const form = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const secretForm = /^[A-Za-z0-9_-]{43}$/
