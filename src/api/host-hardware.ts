@@ -29,6 +29,9 @@ export const HostHardware = closed({
     { description: 'PCI devices that an alias matches and the host does not need itself' },
   ),
   cpu_models: Type.Array(Type.String(), { description: 'That instances can have here' }),
+  machine_features: Type.Array(Type.String(), {
+    description: 'uefi, secure_boot, tpm: those that instances can have here',
+  }),
   instances: Type.Array(
     closed({
       instance_id: Uuid,

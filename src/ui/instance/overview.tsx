@@ -17,6 +17,13 @@ import { words } from './text.ts'
 
 export default function InstanceOverview({ item }: { item: Instance }) {
   const { vcpus, memory_mib, disk_gib, guest_addresses } = item
+  const machine = [
+    item.firmware?.toUpperCase(),
+    item.secure_boot && words('machine.secure_boot'),
+    item.tpm !== null && `TPM ${item.tpm}`,
+  ]
+    .filter(Boolean)
+    .join(', ')
   const session = useSession()
   // Who may not see users would be shown a piece of an id.
   const names = item.user_id === session.user.id || may(session, { level: 'system', needs: 'user.read' })
@@ -47,6 +54,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
                 </ThingLink>,
               ],
               [words('boot'), words(`boot.${item.boot}`)],
+              machine !== '' && [words('machine'), machine],
               [
                 words('host'),
                 <ThingLink key="host" noun="host" id={item.host_id}>
