@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { WebSocket } from 'ws'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
-import { tpmIdentity } from './tpm-identity.ts'
+import { tpmIdentity } from '../../support/tpm-identity.ts'
 import { Drive, guest, type TestHost, TwoHosts } from './two-agents.ts'
 
 const machine = { memory_mib: 192, hardware: { firmware: 'uefi', tpm: '2.0' } } as const

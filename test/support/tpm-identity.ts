@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { scratch } from '../../support/scratch.ts'
+import { scratch } from './scratch.ts'
 
 const u16 = (value: number) => Buffer.from([value >> 8, value & 0xff])
 const u32 = (value: number) => Buffer.concat([u16(value >>> 16), u16(value & 0xffff)])
