@@ -6,8 +6,8 @@ import { after, before, test } from 'node:test'
 import { instanceMoveRoutes } from '../../src/api/migration.ts'
 import { scratch } from '../support/scratch.ts'
 import { tpmIdentity } from '../support/tpm-identity.ts'
-import type { Host } from './bed/bed.ts'
-import { isEnded, MovingBed } from './bed/moving.ts'
+import type { Host } from '../lab/bed/bed.ts'
+import { isEnded, MovingBed } from '../lab/bed/moving.ts'
 
 let moving: MovingBed
 let id = ''
