@@ -18,6 +18,7 @@ import type {
   Hypervisor,
   LinkDialler,
   Log,
+  MachineState,
   Mover,
   Network,
   Random,
@@ -52,6 +53,7 @@ export interface AgentOptions {
   readonly guestData: GuestData
   readonly network: Network
   /** Without both, instances neither come from other hosts nor go there. */
+  readonly machineState?: MachineState
   readonly mover?: Mover
   readonly arrivals?: Arrivals
   readonly state: State

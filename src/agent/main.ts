@@ -7,7 +7,6 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import pino from 'pino'
 import { holdLock } from '../lib/lock.ts'
 import { realClock } from '../lib/clock.ts'
@@ -18,13 +17,13 @@ import { createConfigDrives } from './drivers/guest/config-drive.ts'
 import { createMetadataService, type MetadataService } from './drivers/guest/metadata-service.ts'
 import { hostSample } from './drivers/host-samples.ts'
 import { hostEnds } from './drivers/host-power.ts'
-import { dump_directory } from './drivers/libvirt/dumps.ts'
 import { createLibvirtHypervisor } from './drivers/libvirt/hypervisor.ts'
 import { createMover } from './drivers/move/mover.ts'
-import { chooseDatapath, type DatapathChoice } from './drivers/ovs/datapath.ts'
+import { chooseDatapath } from './drivers/ovs/datapath.ts'
 import { OvsNetwork } from './drivers/ovs/network.ts'
 import { createStateDirectory, replaceFile } from './drivers/state-directory.ts'
 import { type PoolMark, poolMark } from './drivers/storage/pool-mark.ts'
+import { createMachineState } from './drivers/storage/machine-state.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
 import { readHostCpus } from './facts/devices.ts'
 import { chooseVirtualisation, libvirtArch, readBootId, readHostCpu, readHostFacts } from './facts/host-facts.ts'
@@ -32,39 +31,10 @@ import { becomeHost } from './hardware-gate.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
 import type { FactSource, Log, Network } from './ports.ts'
+import { datapathChoice, portOf, readSettings, type Settings } from './settings.ts'
 import { createWatchdogClient } from './watchdog/client.ts'
-import { peerPort } from '../protocol/peer.ts'
 
 export const agentVersion = '0.1.0'
-
-const options = {
-  state: { type: 'string', default: '/var/lib/croft/agent' },
-  run: { type: 'string', default: '/run/croft/agent' },
-  /** Disks, images and config drives; below the state unless it has a file system of its own. */
-  pool: { type: 'string' },
-  libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
-  network: { type: 'string', default: 'ovs' },
-  'ovs-run': { type: 'string', default: '/run/openvswitch' },
-  'tunnel-address': { type: 'string', default: '127.0.0.1' },
-  'tunnel-nic': { type: 'string' },
-  /** On the tunnel's address, for other hosts' agents, while an instance comes from one. */
-  'peer-port': { type: 'string', default: String(peerPort) },
-  /** Where libvirt writes what a guest's watchdog has it dump: auto_dump_path of qemu.conf. */
-  'dump-dir': { type: 'string', default: dump_directory },
-  datapath: { type: 'string', default: 'auto' },
-  'cpu-model': { type: 'string', default: 'host-model' },
-  'log-level': { type: 'string', default: 'info' },
-  controller: { type: 'string' },
-  token: { type: 'string' },
-  name: { type: 'string' },
-} as const
-
-type Settings = ReturnType<typeof readSettings>['settings']
-
-function readSettings() {
-  const { values, positionals } = parseArgs({ options, allowPositionals: true })
-  return { settings: values, command: positionals[0] ?? 'run' }
-}
 
 async function main(): Promise<void> {
   const { settings, command } = readSettings()
@@ -152,9 +122,21 @@ function hostFacts(of: {
         room: () => storage.room(),
         hypervisorVersions: () => hypervisor.versions(),
         cpuModels: () => hypervisor.cpuModels(),
+        machineFeatures: () => hypervisor.machineFeatures(),
         hostCpu: () => hypervisor.hostCpu(),
         network: () => factsWithoutWarnings(of.network, warned, of.log),
       }),
+  }
+}
+
+/** What of this host domains are made from, beside what is found out. */
+function describeHost(settings: Settings, pool_dir: string) {
+  return {
+    arch: libvirtArch(),
+    default_cpu_model: settings['cpu-model'],
+    integration_bridge: 'br-int',
+    log_directory: join(settings.state, 'console'),
+    machine_directory: join(pool_dir, 'machine'),
   }
 }
 
@@ -174,14 +156,7 @@ async function assemble(
   const mark = await poolMark(pool_dir, settings.state)
   const { host_id } = identity
   const storage = await openDirectoryPool({ directory: pool_dir, source: client.images, log, host_id, mark })
-  const host = {
-    virtualisation,
-    arch: libvirtArch(),
-    default_cpu_model: settings['cpu-model'],
-    datapath,
-    integration_bridge: 'br-int',
-    log_directory: join(settings.state, 'console'),
-  }
+  const host = { ...describeHost(settings, pool_dir), virtualisation, datapath }
   const hypervisor = createLibvirtHypervisor({
     path: settings.libvirt,
     log,
@@ -199,12 +174,17 @@ async function assemble(
     },
     wake: () => late.agent?.wakeNetwork(),
   })
+  const ready = () => mark.check()
+  const { arch, machine_directory: directory } = host
+  const libvirt_directory = settings['libvirt-dir']
+  const machineState = createMachineState({ directory, libvirt_directory, host_id, arch, log, ready })
   const { arrivals } = storage
   const mover = createMover({
     path: settings.libvirt,
     host,
     arrivals,
     guestData,
+    machineState,
     tls: { key: identity.key_pem, cert: identity.certificate_pem, ca: identity.ca_pem },
     cache_dir: join(settings.run, 'cache'),
     address: settings['tunnel-address'],
@@ -220,6 +200,7 @@ async function assemble(
     hypervisor,
     storage,
     guestData,
+    machineState,
     network,
     mover,
     arrivals,
@@ -249,6 +230,7 @@ async function assemble(
       await agent.stop()
       network.close()
       client.close()
+      machineState.close()
       watchdog.close()
       await hypervisor.close()
     },
@@ -299,17 +281,6 @@ async function openNetwork(settings: Settings, identity: Identity, hooks: Hooks)
     southbound_tls,
     ...hooks,
   })
-}
-
-function portOf(text: string): number {
-  const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--peer-port ${text}: 0 to 65535`)
-  return port
-}
-
-function datapathChoice(text: string): DatapathChoice {
-  if (text === 'auto' || text === 'netdev' || text === 'system') return text
-  throw new Error(`--datapath ${text}: auto, netdev or system`)
 }
 
 main().catch(error => {

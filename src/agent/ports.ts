@@ -6,6 +6,7 @@ import type { CpuVerdict, HostCpu } from '../protocol/host-cpu.ts'
 import type { Duplex, Readable } from 'node:stream'
 import type { GuestAnswer, GuestQuestion } from '../protocol/guest.ts'
 import type { HostFacts } from '../protocol/host-facts.ts'
+import type { SentMachine } from '../protocol/peer.ts'
 import type { PasswordOutcome } from '../protocol/messages.ts'
 import type { HostSample, InstanceSample } from '../protocol/samples.ts'
 import type { WantedDisk, WantedHost, WantedInstance, WantedNetwork } from '../protocol/wanted.ts'
@@ -212,6 +213,21 @@ export interface GuestData {
   /** As `prepare`, but what is there stays as it is: a guest has it open, or is about to. */
   prepared(instance: WantedInstance): Promise<string | null>
   remove(instance_id: string): Promise<void>
+}
+
+/** What a guest's machine remembers beside its disks: its firmware's variables, and what its TPM keeps. It lies where they do. */
+export interface MachineState {
+  /** Before its start here, with what it remembered wherever it ran last. */
+  prepare(instance: WantedInstance): Promise<void>
+  /** It is to come from another host: what was left of it here before is in nobody's way. */
+  expect(instance: WantedInstance): Promise<void>
+  /** It is here and nowhere else: what its TPM keeps goes to the pool, with `runs` as soon as it changes. Never rejects. */
+  keep(instance: WantedInstance, runs: boolean): Promise<void>
+  /** Of a guest that goes to another pool; what its TPM has goes with the memory of one that runs. */
+  sent(instance: WantedInstance, kind: 'live' | 'cold'): Promise<SentMachine>
+  arrived(instance: WantedInstance, sent: SentMachine): Promise<void>
+  /** Nothing of it stays on this host; nor in its pool, unless that is `shared` with the host that has it now. */
+  remove(instance_id: string, shared: boolean): Promise<void>
 }
 
 export interface Network {

@@ -48,6 +48,9 @@ export const HostHardware = closed({
     { description: 'PCI devices that an alias matches and the host does not need itself' },
   ),
   cpu_models: Type.Array(Type.String(), { description: 'That instances can have here' }),
+  machine_features: Type.Array(Type.String(), {
+    description: 'uefi, secure_boot, tpm: those that instances can have here',
+  }),
   instances: Type.Array(
     closed({ instance_id: Uuid, name: Type.String(), project_id: Uuid, ...GivenHardware.properties }),
   ),

@@ -1,6 +1,7 @@
 /** What is said of an image that Croft reads: what it asks of hosts, and what its instances are given. */
 import Type, { type Static } from 'typebox'
 import { clipboardKinds, graphicsKinds, videoModels } from '../model/graphics.ts'
+import { firmwares } from '../model/hardware.ts'
 import { limits } from '../model/limits.ts'
 import { nicModels } from '../model/nic.ts'
 import { closed, oneOf } from './common.ts'
@@ -26,6 +27,13 @@ const hardwareProperties = {
     oneOf(['shared', 'dedicated'], { description: 'dedicated: only with a flavor that has it' }),
   ),
   'memory.page_size': Type.Optional(Short),
+  firmware: Type.Optional(oneOf(firmwares, { description: 'Without it BIOS; on aarch64 always uefi' })),
+  secure_boot: Type.Optional(
+    oneOf(['true', 'false'], {
+      description: 'true: starts only what Microsoft’s keys have signed; needs firmware=uefi',
+    }),
+  ),
+  tpm: Type.Optional(oneOf(['none', '2.0'], { description: '2.0: a TPM of its own (CRB; on aarch64 TIS)' })),
 }
 
 /** What Croft reads of the system on it, and no word more: others are refused, so that a slip is seen. Tags are for those. */

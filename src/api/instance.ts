@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox'
 import { availabilities } from '../model/availability.ts'
 import { consoleKinds } from '../model/console.ts'
 import type { ErrorCode } from '../model/errors.ts'
+import { firmwares } from '../model/hardware.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
 import { bootSources } from '../model/volume.ts'
@@ -67,6 +68,9 @@ export const Instance = closed({
   graphics: Graphics,
   clipboard: Clipboard,
   video_model: VideoModel,
+  firmware: nullable(oneOf(firmwares, { description: 'Null: as its architecture has it, BIOS or on aarch64 UEFI' })),
+  secure_boot: Type.Boolean({ description: 'It starts only what its firmware’s keys have signed' }),
+  tpm: nullable(Type.String({ description: 'The version of its TPM; null: it has none' })),
   wanted_power: oneOf(['running', 'stopped']),
   moves: Type.Array(oneOf(Object.keys(instanceMoves) as InstanceMove[]), {
     description: 'What can be done with it now',

@@ -116,7 +116,7 @@ async function whyKept(pool: string): Promise<string | null> {
   return strange.length > 0 ? `there is ${strange[0]} in it, which is not Croft's` : null
 }
 
-const own = new Set(['volumes', 'images', 'config', pool_mark, pool_secret, pool_signs, locks_folder])
+const own = new Set(['volumes', 'images', 'config', 'machine', pool_mark, pool_secret, pool_signs, locks_folder])
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(absent)) ?? []

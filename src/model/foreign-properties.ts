@@ -17,6 +17,9 @@ const instead: readonly (readonly [RegExp, string])[] = [
   [/^hw:numa_mem\.\d+$/, 'numa.N.memory_mib'],
   [/^hw:pci_numa_affinity_policy$/, 'pci.numa'],
   [/^pci_passthrough:alias$/, 'pci'],
+  [/^hw:firmware_type$/, 'firmware'],
+  [/^os:secure_boot$/, 'secure_boot'],
+  [/^hw:tpm_(?:version|model)$/, 'tpm'],
   [/^trait\w*:/, 'cpu.flags.required, label:KEY or aggregate:KEY'],
   [/^(?:aggregate_instance_extra_specs|capabilities):/, 'aggregate:KEY or label:KEY'],
 ]

@@ -5,6 +5,7 @@
 import {
   type CpuTopology,
   cpuPolicies,
+  firmwares,
   type GuestCell,
   type Hardware,
   type PageSize,
@@ -21,7 +22,7 @@ export type Properties = Readonly<Record<string, string>>
 export class BadHardware extends Error {}
 
 /** Keys begin so; a key that does and is not known is a mistake of who wrote it. */
-const prefix = /^(?:cpu|numa|memory|pci)(?:\.|$)/
+const prefix = /^(?:cpu|numa|memory|pci|firmware|secure_boot|tpm)(?:\.|$)/
 const known = new Set([
   'cpu.policy',
   'cpu.threads',
@@ -35,11 +36,14 @@ const known = new Set([
   'numa.nodes',
   'pci',
   'pci.numa',
+  'firmware',
+  'secure_boot',
+  'tpm',
 ])
 const cellKey = /^numa\.(\d{1,2})\.(cpus|memory_mib)$/
 
 /** What an image may bring by itself: it takes nothing of a host that others could not have as well. */
-const fromImages = /^(?:cpu\.(?:model|topology|flags\.required|flags\.forbidden)|numa\..*)$/
+const fromImages = /^(?:cpu\.(?:model|topology|flags\.required|flags\.forbidden)|numa\..*|firmware|secure_boot|tpm)$/
 /** Lists of both count. */
 const lists = new Set(['cpu.flags.required', 'cpu.flags.forbidden'])
 
@@ -75,7 +79,16 @@ export function mergedProperties(flavor: Properties, image: Properties): Propert
       merged[key] = value
     }
   }
+  checkArchitecture(merged, image['architecture'])
   return merged
+}
+
+function checkArchitecture({ firmware, secure_boot }: Properties, architecture: string | undefined): void {
+  if (architecture !== 'aarch64') return
+  if (firmware === 'bios') throw new BadHardware('firmware=bios is for x86_64: machines of aarch64 have UEFI alone.')
+  if (secure_boot === 'true') {
+    throw new BadHardware('secure_boot=true is for x86_64: there is no firmware of aarch64 for it here.')
+  }
 }
 
 /** Null when nothing special is asked for. Throws BadHardware. */
@@ -103,6 +116,7 @@ export function readHardware(all: Properties, size: { vcpus: number; memory_mib:
     pci_near: oneOf(properties, 'pci.numa', ['preferred', 'required']) === 'required',
     vcpus_max: vcpus_max === size.vcpus ? null : vcpus_max,
     memory_max_mib: count(properties, 'memory.max_mib', size.memory_mib, limits.memory_mib_max),
+    ...machineOf(properties),
   }
   const placed = read.cpu_policy === 'dedicated' || read.page_size !== 'small'
   const made = placed && read.cells.length === 0 ? { ...read, cells: [oneCell(size)] } : read
@@ -132,6 +146,19 @@ function checkTogether(asked: Hardware, properties: Properties): void {
     throw new BadHardware(
       `Memory of ${uneven.memory_mib} MiB in a NUMA node is no whole number of pages of ${page_size} KiB. Choose another size.`,
     )
+  }
+}
+
+/** Secure boot is more than a file: the guest must not reach the firmware's own memory, which takes SMM, and so a q35 with UEFI. */
+function machineOf(properties: Properties): Pick<Hardware, 'firmware' | 'secure_boot' | 'tpm'> {
+  const firmware = oneOf(properties, 'firmware', firmwares)
+  const secure_boot = oneOf(properties, 'secure_boot', ['true', 'false']) === 'true'
+  const tpm = oneOf(properties, 'tpm', ['none', '2.0']) === '2.0'
+  if (secure_boot && firmware !== 'uefi') throw new BadHardware('secure_boot=true needs firmware=uefi.')
+  return {
+    ...(firmware && { firmware }),
+    ...(secure_boot && { secure_boot }),
+    ...(tpm && { tpm: '2.0' as const }),
   }
 }
 

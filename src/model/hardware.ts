@@ -29,6 +29,14 @@ export interface GuestCell {
 /** 'small': the host's usual ones; 'large': huge ones of any size; 'any': huge ones if there are; a number: huge ones of this size. */
 export type PageSize = 'small' | 'large' | 'any' | number
 
+/** What starts the guest's system; a machine of ARM has no other than UEFI. */
+export const firmwares = ['bios', 'uefi'] as const
+export type Firmware = (typeof firmwares)[number]
+
+/** What hosts say that their machines can have; others than these may come with newer agents. */
+export const machineFeatures = ['uefi', 'secure_boot', 'tpm'] as const
+export type MachineFeature = (typeof machineFeatures)[number]
+
 export interface PciRequest {
   readonly alias: string
   readonly count: number
@@ -52,6 +60,12 @@ export interface Hardware {
   /** How far vCPUs and memory may grow while it runs; null: not at all. */
   readonly vcpus_max: number | null
   readonly memory_max_mib: number | null
+  /** Absent: as its architecture has it. */
+  readonly firmware?: Firmware
+  /** Only what its firmware's keys have signed is started. */
+  readonly secure_boot?: true
+  /** A TPM of this version, with state of its own. */
+  readonly tpm?: '2.0'
 }
 
 export const plainHardware: Hardware = {
@@ -72,6 +86,15 @@ export const plainHardware: Hardware = {
 /** Something of a host is taken by name or number, and not only so and so much of it. */
 export function claimsHardware({ cells, pci }: Pick<Hardware, 'cells' | 'pci'>): boolean {
   return cells.length > 0 || pci.length > 0
+}
+
+/** What its host must be able to give the machine. */
+export function featuresNeeded({ firmware, secure_boot, tpm }: Hardware): MachineFeature[] {
+  return [
+    ...(firmware === 'uefi' ? (['uefi'] as const) : []),
+    ...(secure_boot ? (['secure_boot'] as const) : []),
+    ...(tpm ? (['tpm'] as const) : []),
+  ]
 }
 
 /** A cell of a guest and the node of the host that it is on. */

@@ -30,6 +30,10 @@ export const WantedHardware = Type.Object({
   /** The guest may be given so many while it runs; `vcpus` of the instance is what it has now. */
   vcpus_max: Type.Optional(Few),
   memory_max_mib: Type.Optional(Mib),
+  /** Absent: as its architecture has it. Only where the host has said that it has it (HostFacts.machine_features). */
+  firmware: Type.Optional(Type.Union([Type.Literal('bios'), Type.Literal('uefi')])),
+  secure_boot: Type.Optional(Type.Literal(true)),
+  tpm: Type.Optional(Type.Literal('2.0')),
   /** What of the memory is there from the start and never unplugged: the rest is DIMMs (model/growth.ts). */
   memory_base_mib: Type.Optional(Mib),
   cells: Type.Optional(Type.Array(WantedCell, { maxItems: 64 })),

@@ -43,6 +43,8 @@ export const HostFacts = Type.Object({
   host_cpu: Type.Optional(HostCpu),
   /** Models that a guest can have here, as libvirt says of its hypervisor. */
   cpu_models: Type.Optional(Type.Array(Text, { maxItems: 1024 })),
+  /** What a guest's machine can have here beside what all have: 'uefi', 'secure_boot', 'tpm'. */
+  machine_features: Type.Optional(Type.Array(Text, { maxItems: 64 })),
   disks: Type.Array(Type.Object({ name: Text, size_bytes: Bytes, model: Text, rotational: Type.Boolean() }), {
     maxItems: 4096,
   }),

@@ -22,6 +22,8 @@ export const consoleBytesMax = 1024 * 1024
 const ConsoleBytes = Type.String({ maxLength: Math.ceil(consoleBytesMax / 3) * 4, pattern: '^[A-Za-z0-9+/=]*$' })
 
 /** A volume that is to be copied, as it is on the source. */
+const MachineBytes = Type.String({ maxLength: 2 * 1024 * 1024, pattern: '^[A-Za-z0-9+/=]*$' })
+
 export const SentDisk = Type.Object({
   volume_id: Uuid,
   virtual_bytes: Bytes,
@@ -31,6 +33,10 @@ export const SentDisk = Type.Object({
   image: Nullable(Type.String({ maxLength: 128, pattern: '^[0-9a-f]{64}\\.(qcow2|raw)$' })),
 })
 export type SentDisk = Static<typeof SentDisk>
+
+/** What a machine remembers beside its disks, packed by gzip; see agent/drivers/storage/machine-state.ts. */
+export const SentMachine = Type.Object({ nvram: Type.Optional(MachineBytes), tpm: Type.Optional(MachineBytes) })
+export type SentMachine = Static<typeof SentMachine>
 
 /** Source to target. */
 export const PeerRequest = Type.Union([
@@ -43,6 +49,8 @@ export const PeerRequest = Type.Union([
     /** RFC 3339; when QEMU was started. */
     started_at: Nullable(Type.String({ maxLength: 64 })),
     console: Type.Optional(ConsoleBytes),
+    /** NVRAM alone, for a file that QEMU then fills; what a TPM has comes with the guest's memory. */
+    machine: Type.Optional(SentMachine),
     /** Of the host, for guests that see its processor as it is. */
     host_cpu: Type.Object({
       model: Type.String({ maxLength: 512 }),
@@ -64,6 +72,7 @@ export const PeerRequest = Type.Union([
     type: Type.Literal('offer_files'),
     disks: Type.Array(SentDisk, { maxItems: 1024 }),
     console: Type.Optional(ConsoleBytes),
+    machine: Type.Optional(SentMachine),
   }),
   /** They are all sent; answered by 'finished'. */
   Type.Object({ type: Type.Literal('files_sent') }),

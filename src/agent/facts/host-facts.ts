@@ -21,6 +21,8 @@ export interface HostFactsOptions {
   hypervisorVersions(): Promise<{ libvirt: string; qemu: string }>
   /** That guests can have here. */
   cpuModels?(): Promise<string[]>
+  /** What their machines can have. */
+  machineFeatures?(): Promise<string[]>
   hostCpu?(): Promise<HostCpu | null>
   network(): Promise<{ ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }>
   /** For tests: another root of /proc and /sys. */
@@ -37,9 +39,10 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
   const proc = join(root, 'proc')
   const sys = join(root, 'sys')
   const cpu = parseCpuinfo(await readText(join(proc, 'cpuinfo')))
-  const [host_cpu, cpu_models, versions, network, room, pool_secret] = await Promise.all([
+  const [host_cpu, cpu_models, machine_features, versions, network, room, pool_secret] = await Promise.all([
     soon(options.hostCpu?.() ?? Promise.resolve(null), null),
     soon(options.cpuModels?.() ?? Promise.resolve([]), []),
+    soon(options.machineFeatures?.() ?? Promise.resolve([]), []),
     soon(options.hypervisorVersions(), unknownVersions),
     soon(options.network(), unknownNetwork),
     options.room(),
@@ -68,6 +71,7 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     pci: await readPci(root),
     thread_siblings: await readThreadSiblings(sys),
     ...(cpu_models.length > 0 && { cpu_models }),
+    ...(machine_features.length > 0 && { machine_features }),
     virtualisation: options.virtualisation,
     pool_total_gib: room.total_gib,
     pool_free_gib: room.free_gib,

@@ -14,6 +14,7 @@ import {
   type GuestData,
   type Hypervisor,
   type Log,
+  type MachineState,
   type Mover,
   type SharedCpus,
   type State,
@@ -52,6 +53,8 @@ export interface InstanceReconcilerOptions {
   readonly hypervisor: Hypervisor
   readonly storage: Storage
   readonly guestData: GuestData
+  /** Without it machines remember nothing beside their disks. */
+  readonly machineState?: MachineState
   /** Without both, instances neither come from other hosts nor go there. */
   readonly mover?: Mover
   readonly arrivals?: Arrivals
@@ -222,6 +225,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     if (plan.act === null) {
       troubles.delete(id)
       report(wanted, domain)
+      await options.machineState?.keep(wanted, domain !== null && domain.power !== 'off')
       if (plan.again_at_ms !== null) worker.wakeAfter(id, plan.again_at_ms - now_ms)
       return false
     }
@@ -277,6 +281,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const kept = disks.flatMap(disk => (disk.keep ? disk.volume_id : []))
     await options.storage.remove(disks.filter(disk => !disk.keep))
     await options.guestData.remove(wanted.id)
+    await options.machineState?.remove(wanted.id, false)
     await hypervisor.forget(wanted.id)
     const present = kept.length > 0 ? await options.storage.present(kept) : []
     const here = kept.filter(id => present.includes(id) || done.disks.includes(id))
@@ -300,6 +305,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
       signal.throwIfAborted()
       show('starting', 0)
       const config_drive = await options.guestData.prepare(wanted)
+      await options.machineState?.prepare(wanted)
       await hypervisor.define({ instance: wanted, disks, config_drive, shared: options.sharedCpus?.() ?? null })
       const why_not = whyNot(wanted)
       if (why_not !== null) throw new Failure(`It could not be started: ${why_not}.`, { passing: true })

@@ -57,6 +57,7 @@ export function createMovesHere(options: MoveOptions, book: MoveBook): MovesHere
       const both = await Promise.allSettled([
         arrivals.prepare(wanted, copied, migration.kind, show, signal),
         options.guestData.prepare(wanted),
+        options.machineState?.expect(wanted),
       ])
       for (const each of both) if (each.status === 'rejected') throw each.reason
       if (wanted.ports.length > 0) await options.networkReady()
@@ -158,6 +159,7 @@ export function createMovesHere(options: MoveOptions, book: MoveBook): MovesHere
     const disks = await arrivals.located(wanted)
     const config_drive = await options.guestData.prepared(wanted)
     await hypervisor.define({ instance: wanted, disks, config_drive })
+    await options.machineState?.keep(wanted, true)
     await book.note(wanted.id, { ...move, defined: true })
     options.cameHere?.(wanted.id)
     return 'again'

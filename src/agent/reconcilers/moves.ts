@@ -5,7 +5,18 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { MigrationReport } from '../../protocol/migration.ts'
 import type { WantedInstance } from '../../protocol/wanted.ts'
-import type { Arrivals, Domain, GuestData, Hypervisor, Log, Mover, ShowProgress, State, Storage } from '../ports.ts'
+import type {
+  Arrivals,
+  Domain,
+  GuestData,
+  Hypervisor,
+  Log,
+  MachineState,
+  Mover,
+  ShowProgress,
+  State,
+  Storage,
+} from '../ports.ts'
 import { type Done, nothingDone } from './done.ts'
 import type { Move } from './move.ts'
 import { openMoveBook } from './move-book.ts'
@@ -18,6 +29,7 @@ export interface MoveOptions {
   readonly hypervisor: Hypervisor
   readonly storage: Storage
   readonly guestData: GuestData
+  readonly machineState?: MachineState
   /** Without both this host takes part in no move. */
   readonly mover?: Mover
   readonly arrivals?: Arrivals
@@ -176,6 +188,7 @@ export async function createMoves(options: MoveOptions): Promise<Moves> {
     await arrivals?.drop(wanted)
     // In a shared pool the config drive, too, is the other host's by now.
     if (!shared) await options.guestData.remove(id)
+    await options.machineState?.remove(id, shared)
     await hypervisor.forget(id)
     await options.noteDone(id, nothingDone)
     await book.noteStage(wanted, 'left')

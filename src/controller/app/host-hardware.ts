@@ -13,7 +13,7 @@ export async function getHostHardware(cloud: Cloud, host_id: string): Promise<To
   const { db } = cloud.database
   if (!(await host.find(db, host_id))) throw notFound('host', host_id)
   const known = (await hostHardware.read(db, [host_id])).get(host_id)
-  if (!known) return { nodes: [], kept_cpus: [], devices: [], cpu_models: [], instances: [] }
+  if (!known) return { nodes: [], kept_cpus: [], devices: [], cpu_models: [], machine_features: [], instances: [] }
   const holders = await hardwareClaim.ofHost(db, host_id)
   return {
     nodes: known.nodes.map(one => nodeOf(known, one)),
@@ -26,6 +26,7 @@ export async function getHostHardware(cloud: Cloud, host_id: string): Promise<To
       instance_id: holderOf(holders, one.address),
     })),
     cpu_models: [...(known.cpu_models ?? [])],
+    machine_features: [...known.features],
     instances: holders.map(({ instance_id, name, project_id, assigned }) => ({
       instance_id,
       name,

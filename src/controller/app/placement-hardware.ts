@@ -3,7 +3,7 @@
  * locked, as it is then. Not its job: fitting (scheduler/hardware-fit.ts), and room for vCPUs and memory in all.
  */
 import { CloudError } from '../../model/errors.ts'
-import { type AssignedHardware, claimsHardware, type Hardware } from '../../model/hardware.ts'
+import { type AssignedHardware, claimsHardware, featuresNeeded, type Hardware } from '../../model/hardware.ts'
 import { fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
@@ -20,7 +20,9 @@ interface OnHost {
 /** With what hosts have now. */
 export async function withHardware(tx: Tx, asked: PlacementAsked): Promise<PlacementAsked> {
   const { hardware, host_id } = asked
-  if (!hardware || (!claimsHardware(hardware) && hardware.cpu_model === null)) return asked
+  if (!hardware) return asked
+  const asks = claimsHardware(hardware) || hardware.cpu_model !== null || featuresNeeded(hardware).length > 0
+  if (!asks) return asked
   const known = await hostHardware.read(tx, host_id === null ? null : [host_id])
   return { ...asked, around: { ...asked.around, hardware: known } }
 }

@@ -8,7 +8,7 @@
  * claims on the new host and keeps the explanation; `tryPlacingExisting` only looks. Both honour its group and all that it was made with.
  */
 import { CloudError } from '../../model/errors.ts'
-import type { AssignedHardware } from '../../model/hardware.ts'
+import type { AssignedHardware, Hardware } from '../../model/hardware.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { type Decision, place } from '../scheduler/place.ts'
@@ -207,6 +207,8 @@ export interface ExistingInstance {
   vcpus: number
   memory_mib: number
   group_id: string | null
+  /** What it was made with of a machine; counts where nothing is known of the rest, as after a restore. */
+  hardware?: unknown
 }
 
 export interface Elsewhere {
@@ -267,6 +269,12 @@ export async function tryPlacingExisting(
   return decisions[0] ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], fitting: 0, refusals: {} }
 }
 
+function unknownWish({ hardware }: ExistingInstance): PlacementAsked {
+  const size = { vcpus: 0, memory_mib: 0, disk_gib: 0, zone_id: null, host_id: null }
+  const kept = hardware ? { hardware: hardware as Hardware } : {}
+  return { ...size, arch: null, cpu_flags: [], labels: {}, ...kept }
+}
+
 /** What it was made with, as far as that still counts. */
 async function askedOf(
   cloud: Cloud,
@@ -287,7 +295,7 @@ async function askedOf(
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
-  const { volume_host_id: _, group: __, pool_id: ___, ...kept } = made ?? { arch: null, cpu_flags: [], labels: {} }
+  const { volume_host_id: _, group: __, pool_id: ___, ...kept } = made ?? unknownWish(instance)
   const group = instance.group_id === null ? null : await instanceGroup.find(tx, instance.group_id)
   const asked: PlacementAsked = {
     ...kept,

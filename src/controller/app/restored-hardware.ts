@@ -77,6 +77,9 @@ export function hardwareHeld(
     pci_near: wish.pci_near,
     vcpus_max: told.vcpus_max ?? null,
     memory_max_mib: told.memory_max_mib ?? null,
+    ...(told.firmware && { firmware: told.firmware }),
+    ...(told.secure_boot && { secure_boot: told.secure_boot }),
+    ...(told.tpm && { tpm: told.tpm }),
   }
 }
 

@@ -45,6 +45,13 @@ export interface HostHardware {
   readonly taken: Taken
 }
 
+/** What guests can have there, any number of them. */
+export interface Capable {
+  readonly cpu_models: readonly string[] | null
+  /** Of their machines: uefi, secure_boot, tpm. */
+  readonly features: readonly string[]
+}
+
 export const nothingTaken: Taken = { cpus: [], cells: [], devices: [] }
 
 export type HardwareAsked = Pick<Hardware, 'cpu_policy' | 'threads' | 'cells' | 'page_size' | 'pci' | 'pci_near'>

@@ -2,7 +2,7 @@
  * What the scheduler decides on: hosts as they were at one moment, and what is asked. Plain values, nothing else; arrays and
  * objects may be shared between hosts. What is read of a host where is in store/host-snapshot.ts.
  */
-import { fitHardware, type HostHardware, withTaken } from './hardware-fit.ts'
+import { type Capable, fitHardware, type HostHardware, withTaken } from './hardware-fit.ts'
 import { claimsHardware, type Hardware } from '../../model/hardware.ts'
 import type { GroupPolicy } from '../../model/instance-group.ts'
 
@@ -101,7 +101,7 @@ export interface Around {
   /** Hosts that have the image already. */
   readonly image_hosts?: ReadonlySet<string>
   /** What hosts have of hardware, and what of that is taken; of those that may be placed on. Only where hardware is asked for. */
-  readonly hardware?: ReadonlyMap<string, HostHardware & { readonly cpu_models: readonly string[] | null }>
+  readonly hardware?: ReadonlyMap<string, HostHardware & Capable>
   /** How much more may be promised in a cluster before its reserve for lost hosts is touched; absent: anything. */
   readonly cluster_room?: ReadonlyMap<string, ClusterRoom>
 }

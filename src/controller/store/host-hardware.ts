@@ -5,7 +5,7 @@
 import { sql } from 'kysely'
 import { type AssignedHardware, matchesAlias, type PciAlias } from '../../model/hardware.ts'
 import type { HostFacts } from '../../protocol/host-facts.ts'
-import type { HostHardware, HostNode, Taken } from '../scheduler/hardware-fit.ts'
+import type { Capable, HostHardware, HostNode, Taken } from '../scheduler/hardware-fit.ts'
 import { type Db, json, type Tx } from './database.ts'
 
 interface Device {
@@ -23,6 +23,8 @@ interface Parts {
   cores: number[][]
   devices: Device[]
   cpu_models: string[] | null
+  /** Absent: kept by a controller of before. */
+  features?: string[]
 }
 
 /** A host without NUMA, or one that does not tell, is one node. */
@@ -49,7 +51,13 @@ export function partsOf(facts: HostFacts): Parts {
   const siblings = facts.thread_siblings ?? []
   const told = new Set(siblings.flat())
   const cores = [...siblings, ...all.filter(cpu => !told.has(cpu)).map(cpu => [cpu])]
-  return { nodes, cores, devices: devicesOf(facts), cpu_models: facts.cpu_models ?? null }
+  return {
+    nodes,
+    cores,
+    devices: devicesOf(facts),
+    cpu_models: facts.cpu_models ?? null,
+    features: facts.machine_features ?? [],
+  }
 }
 
 /** Those that can be given away: kept apart by an IOMMU, and neither they nor others of their group are the host's own. */
@@ -77,7 +85,7 @@ async function note(tx: Tx, hosts: readonly { host_id: string; facts: HostFacts 
   )
 }
 
-export type KnownHardware = HostHardware & { readonly cpu_models: readonly string[] | null }
+export type KnownHardware = HostHardware & Capable
 
 /** Of these hosts, or of all that take instances; those that never told are left out. */
 async function read(db: Db, host_ids: readonly string[] | null): Promise<Map<string, KnownHardware>> {
@@ -107,6 +115,7 @@ function knownOf(parts: Parts, assigned: readonly AssignedHardware[], aliases: r
     devices,
     taken: takenOf(assigned),
     cpu_models: parts.cpu_models,
+    features: parts.features ?? [],
   }
 }
 

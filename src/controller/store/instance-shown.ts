@@ -184,6 +184,7 @@ function toInstance(row: FullRow): Instance {
     graphics: row.graphics,
     clipboard: row.clipboard,
     video_model: row.video_model,
+    ...machineOf(row.hardware as Hardware | null),
     wanted_power: row.wanted_power,
     moves: (Object.keys(instanceMoves) as InstanceMove[]).filter(
       move => !isHeld && row.migration_id === null && mayMove(move, state),
@@ -195,6 +196,11 @@ function toInstance(row: FullRow): Instance {
     version: row.version,
     created_at: row.created_at.toISOString(),
   }
+}
+
+function machineOf(hardware: Hardware | null): Pick<Instance, 'firmware' | 'secure_boot' | 'tpm'> {
+  const { firmware = null, secure_boot = false, tpm = null } = hardware ?? {}
+  return { firmware, secure_boot, tpm }
 }
 
 function shownWatchdog(said: unknown): Instance['watchdog'] {

@@ -36,6 +36,7 @@ export async function wantedHardware(
 
 function asked(hardware: Hardware, row: Row): WantedHardware {
   const { cpu_model, flags_required, flags_forbidden, topology, vcpus_max, memory_max_mib } = hardware
+  const { firmware, secure_boot, tpm } = hardware
   return {
     ...(cpu_model !== null && { cpu_model }),
     ...(flags_required.length > 0 && { flags_required: [...flags_required] }),
@@ -43,6 +44,9 @@ function asked(hardware: Hardware, row: Row): WantedHardware {
     ...(topology !== null && { topology }),
     ...(vcpus_max !== null && { vcpus_max }),
     ...(memory_max_mib !== null && { memory_max_mib, memory_base_mib: row.memory_base_mib ?? row.memory_mib }),
+    ...(firmware && { firmware }),
+    ...(secure_boot && { secure_boot }),
+    ...(tpm && { tpm }),
   }
 }
 

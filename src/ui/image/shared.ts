@@ -1,6 +1,7 @@
 /** What the pages of images share: whose one is, and its properties in a form. */
 import type { Image } from '../../api/image.ts'
 import { clipboardKinds, graphicsKinds, videoModels } from '../../model/graphics.ts'
+import { firmwares } from '../../model/hardware.ts'
 import { nicModels } from '../../model/nic.ts'
 import type { FormField, Values } from '../parts/form.tsx'
 import { sessionState } from '../session/session.ts'
@@ -65,6 +66,27 @@ export const propertyFields = (): FormField[] => [
     kind: 'choice',
     options: plain(videoModels),
     help: words('property.video_model.help'),
+  },
+  {
+    name: 'property.firmware',
+    title: words('property.firmware'),
+    kind: 'choice',
+    options: plain(firmwares),
+    help: words('property.firmware.help'),
+  },
+  {
+    name: 'property.secure_boot',
+    title: words('property.secure_boot'),
+    kind: 'choice',
+    options: plain(['true', 'false']),
+    help: words('property.secure_boot.help'),
+  },
+  {
+    name: 'property.tpm',
+    title: words('property.tpm'),
+    kind: 'choice',
+    options: plain(['none', '2.0']),
+    help: words('property.tpm.help'),
   },
   {
     name: 'property.architecture',

@@ -72,6 +72,7 @@ export const words = catalogue({
     'filter.cpu_baseline': '{n, plural, one {# lacks} other {# lack}} what its cluster’s instances have of a CPU',
     'filter.cpu_flags': '{n, plural, one {# lacks} other {# lack}} CPU flags',
     'filter.cpu_model': '{n, plural, one {# has} other {# have}} not that CPU model',
+    'filter.firmware': '{n, plural, one {# has} other {# have}} no such firmware or TPM',
     'filter.huge_pages': '{n, plural, one {# has} other {# have}} too few huge pages left',
     'filter.pci': '{n, plural, one {# has} other {# have}} too few PCI devices left',
     'filter.numa': '{n, plural, one {# has} other {# have}} no NUMA nodes that CPUs, memory and devices fit onto',
@@ -188,6 +189,7 @@ export const words = catalogue({
       '{n, plural, one {# fehlt} other {# fehlt}} etwas von der CPU, die Instanzen ihres Clusters haben',
     'filter.cpu_flags': '{n, plural, one {# fehlen} other {# fehlen}} CPU-Merkmale',
     'filter.cpu_model': '{n, plural, one {# hat} other {# haben}} dieses CPU-Modell nicht',
+    'filter.firmware': '{n, plural, one {# hat} other {# haben}} nicht die nötige Firmware oder kein TPM',
     'filter.huge_pages': '{n, plural, one {# hat} other {# haben}} zu wenige große Seiten frei',
     'filter.pci': '{n, plural, one {# hat} other {# haben}} zu wenige PCI-Geräte frei',
     'filter.numa':

@@ -18,6 +18,13 @@ import { words } from './text.ts'
 
 export default function InstanceOverview({ item }: { item: Instance }) {
   const { vcpus, memory_mib, disk_gib, guest_addresses } = item
+  const machine = [
+    item.firmware?.toUpperCase(),
+    item.secure_boot && words('machine.secure_boot'),
+    item.tpm !== null && `TPM ${item.tpm}`,
+  ]
+    .filter(Boolean)
+    .join(', ')
   const session = useSession()
   const on_host = useOnHost(item)
   // Who may not see users would be shown a piece of an id.
@@ -49,6 +56,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
                 </ThingLink>,
               ],
               [words('boot'), words(`boot.${item.boot}`)],
+              machine !== '' && [words('machine'), machine],
               [
                 words('host'),
                 <ThingLink key="host" noun="host" id={item.host_id}>

@@ -33,6 +33,7 @@ describe('agent/graphics', () => {
         datapath: 'system',
         integration_bridge: 'br-int',
         log_directory: join(daemon.dir, 'log', 'console'),
+        machine_directory: join(daemon.dir, 'machine'),
       },
     })
     const connected = Promise.withResolvers<void>()

@@ -36,6 +36,7 @@ describe('agent/hardware', () => {
         datapath: 'system',
         integration_bridge: 'br-int',
         log_directory: join(daemon.dir, 'log', 'console'),
+        machine_directory: join(daemon.dir, 'machine'),
       },
     })
     const connected = Promise.withResolvers<void>()

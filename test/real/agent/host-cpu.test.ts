@@ -16,6 +16,7 @@ const host = {
   datapath: 'system',
   integration_bridge: 'br-int',
   log_directory: '/nonexistent',
+  machine_directory: '/var/lib/croft/machine',
 } as const
 
 describe('agent/host-cpu', () => {

@@ -43,6 +43,7 @@ describe('agent/killed-libvirtd', () => {
         datapath: 'netdev',
         integration_bridge: 'br-int',
         log_directory: join(work, 'console'),
+        machine_directory: join(work, 'machine'),
       },
     })
     hypervisor.subscribe(({ kind }) => {

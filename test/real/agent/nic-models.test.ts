@@ -27,6 +27,7 @@ test('a domain with every NIC model can be defined, and keeps them', async () =>
       datapath: 'netdev',
       integration_bridge: 'br-int',
       log_directory: '/var/log',
+      machine_directory: '/var/lib/croft/machine',
     } as const
     const instance = wantedInstance({ ports })
     const ref = await libvirt.domains.define(domainXml({ instance, disks: [], config_drive: null }, host))

@@ -63,6 +63,7 @@ describe('agent/plain-user', () => {
         datapath: 'system',
         integration_bridge: 'br-int',
         log_directory: join(state, 'console'),
+        machine_directory: join(state, 'machine'),
       },
     })
     await new Promise<void>(resolve => hypervisor.subscribe(event => event.kind === 'connected' && resolve()))

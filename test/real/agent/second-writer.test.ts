@@ -46,6 +46,7 @@ describe('agent/second-writer', () => {
         datapath: 'system',
         integration_bridge: 'br-int',
         log_directory: join(work, console),
+        machine_directory: join(work, 'machine'),
       },
     })
     await new Promise<void>(resolve => made.subscribe(event => event.kind === 'connected' && resolve()))

@@ -48,7 +48,7 @@ export class TestHost {
       join(this.dir, 'run'),
     ]
     const level = process.argv.includes('--verbose') ? 'debug' : 'fatal'
-    const dumps = ['--dump-dir', join(this.daemon.dir, 'dumps')]
+    const dumps = ['--dump-dir', join(this.daemon.dir, 'dumps'), '--libvirt-dir', join(this.daemon.dir, 'lib')]
     const ways = [
       '--libvirt',
       this.daemon.path,
@@ -135,7 +135,15 @@ export class TestHost {
 
   /** Names of what is left of instances on disk. */
   async traces(): Promise<string[]> {
-    const folders = ['pool/volumes', 'pool/config', 'state/wanted', 'state/done', 'state/moves', 'state/console']
+    const folders = [
+      'pool/volumes',
+      'pool/config',
+      'pool/machine',
+      'state/wanted',
+      'state/done',
+      'state/moves',
+      'state/console',
+    ]
     const found = await Promise.all(
       folders.map(async folder =>
         (await readdir(join(this.dir, folder)).catch(() => [])).map(name => `${folder}/${name}`),

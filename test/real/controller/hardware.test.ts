@@ -271,4 +271,44 @@ describe('controller/hardware', () => {
     assert.deepEqual(host.wanted.get(ids[0] ?? '')?.hardware, { cpu_model: 'Nehalem', flags_forbidden: ['sse4.2'] })
     await purge(ids)
   })
+
+  test('firmware and TPM: refused where no host has them, told where one has, shown with the instance', async () => {
+    const secure = { firmware: 'uefi', secure_boot: 'true', tpm: '2.0' }
+    const bad = await flavor({ secure_boot: 'true' })
+    assert.match(String(bad.body.detail), /secure_boot=true needs firmware=uefi/)
+    const flavor_id = (await flavor(secure)).body.id
+    const none = await create(flavor_id)
+    assert.equal(none.status, 409)
+    assert.match(String(none.body.detail), /has no UEFI firmware \(install ovmf/)
+    assert.match(String(none.body.detail), /swtpm-tools/)
+    const machine_features = ['uefi', 'secure_boot', 'tpm']
+    const able = await addHost(cloud, 'h3', { cpus: 4, pool_gib: 100, facts: { machine_features } })
+    const shown = await cloud.request('GET', `/v1/hosts/${able.id}/hardware`)
+    assert.deepEqual(shown.body['machine_features'], machine_features)
+    const [one] = replyOf(instanceRoutes.create, await create(flavor_id)).items
+    const hardware = { firmware: 'uefi', secure_boot: true, tpm: '2.0' }
+    assert.deepEqual(able.wanted.get(one?.id ?? '')?.hardware, hardware)
+    assert.deepEqual([one?.firmware, one?.secure_boot, one?.tpm], ['uefi', true, '2.0'])
+    const there = await cloud.request('POST', `/v1/instances/${one?.id}/migrate`, { body: { host_id: host.id } })
+    assert.equal(there.status, 409, 'nor to a host whose agent is of before')
+    assert.match(String(there.body.detail), /install ovmf/)
+    await purge([one?.id ?? ''])
+  })
+
+  test('an image asks for firmware and a TPM, in words that are known', async () => {
+    const path = `/v1/images/${image_id}`
+    const set = (properties: object) => cloud.request('PATCH', path, { body: { properties } })
+    for (const bad of [{ firmware: 'efi' }, { tpm: '1.2' }, { secure_boot: 'yes' }, { hw_firmware_type: 'uefi' }]) {
+      assert.equal((await set(bad)).status, 422, JSON.stringify(bad))
+    }
+    assert.equal((await set({ secure_boot: 'true' })).status, 200)
+    const refused = await create((await flavor({})).body.id)
+    assert.match(String(refused.body.detail), /secure_boot=true needs firmware=uefi/)
+    await set({ firmware: 'uefi', tpm: '2.0' })
+    const [id = ''] = await make({})
+    const shown = replyOf(instanceRoutes.get, await cloud.request('GET', `/v1/instances/${id}`))
+    assert.deepEqual([shown.firmware, shown.secure_boot, shown.tpm], ['uefi', false, '2.0'])
+    await purge([id])
+    await set({})
+  })
 })

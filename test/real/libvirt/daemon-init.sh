@@ -32,11 +32,12 @@ if [ -e /dev/net/tun ]; then
 fi
 mount --move "$dev" /dev
 
-mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
+mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /var/log/swtpm "$dir/log/swtpm"
 mount --bind "$dir/etc" /etc/libvirt
 mount --bind "$dir/lib" /var/lib/libvirt
 mount --bind "$2" /var/cache/libvirt
 mount --bind "$dir/log" /var/log/libvirt
+mount --bind "$dir/log/swtpm" /var/log/swtpm
 
 # libvirtd insists that its default user exists, whichever one qemu.conf names; a package of Debian's makes it.
 for file in passwd group; do

@@ -20,6 +20,7 @@ const host: DomainHost = {
   datapath: 'netdev',
   integration_bridge: 'br-int',
   log_directory: '/var/log/croft/console',
+  machine_directory: '/var/lib/croft/machine',
 }
 
 function spec(change: Partial<DomainSpec> = {}): DomainSpec {

@@ -20,6 +20,9 @@ export const hardwareVariants: Readonly<Record<string, WantedHardware>> = {
   'room for vCPUs': { vcpus_max: 16 },
   'room for memory, some of it used': { memory_max_mib: 4096, memory_base_mib: 1024 },
   'room for both': { vcpus_max: 8, memory_max_mib: 8192 },
+  UEFI: { firmware: 'uefi' },
+  'UEFI with secure boot and a TPM': { firmware: 'uefi', secure_boot: true, tpm: '2.0' },
+  'BIOS with a TPM': { firmware: 'bios', tpm: '2.0' },
   'PCI devices': { pci: [{ address: '0000:3b:00.0' }, { address: '10000:e1:00.7' }] },
   'a virtual function as NIC': { pci: [{ address: '0000:3b:02.1', port_id: uuid(20) }] },
 }

@@ -13,6 +13,7 @@ const host: DomainHost = {
   datapath: 'netdev',
   integration_bridge: 'br-int',
   log_directory: '/var/log/croft/console',
+  machine_directory: '/var/lib/croft/machine',
 }
 const port = { network_id: uuid(21), mtu: 1442, addresses: [], dns: [], model: 'virtio' as const }
 const spec = (where: string): DomainSpec => ({
@@ -105,4 +106,29 @@ test('what could be a path where none belongs is refused, and so is what this ho
     [/cannot be read/, xml => `<!DOCTYPE domain [<!ENTITY x "y">]>${xml}`],
   ]
   for (const [why, change] of refused) assert.throws(() => movedDomainXml(own, running(change)), why)
+})
+
+test('firmware is one of this host’s own, and the same kind that it is to have', () => {
+  const uefi = (where: string) => ({
+    ...spec(where),
+    instance: { ...spec(where).instance, hardware: { firmware: 'uefi', secure_boot: true, tpm: '2.0' } as const },
+  })
+  const mine = domainXml(uefi('mine'), host)
+  const theirs = (loader: string) =>
+    domainXml(uefi('theirs'), { ...host, log_directory: '/theirs/console', machine_directory: '/theirs/machine' })
+      .replace("machine='q35'", "machine='pc-q35-7.2'")
+      .replace(" firmware='efi'", '')
+      .replace(/<firmware>[^]*?<\/firmware>/, '')
+      .replace(/<loader[^>]*\/>/, `<loader readonly='yes' secure='yes' type='pflash'>${loader}</loader>`)
+      .replaceAll(/<\/(disk|interface)>/g, (_, name: string) => `<address type='pci' bus='0x01'/></${name}>`)
+  const code = '/usr/share/OVMF/OVMF_CODE_4M.ms.fd'
+  const xml = movedDomainXml(mine, theirs(code), [code])
+  assert.ok(xml.includes(`<loader readonly='yes' secure='yes' type='pflash'>${code}</loader>`), xml)
+  assert.ok(xml.includes(`<nvram>/var/lib/croft/machine/${uuid(1)}/nvram.fd</nvram>`), xml)
+  assert.doesNotMatch(xml, /firmware=|theirs/)
+  assert.match(xml, /<smm state='on'\/>/)
+  assert.match(xml, /<tpm model='tpm-crb'>\s*<backend type='emulator' version='2.0' persistent_state='yes'\/>/)
+  assert.throws(() => movedDomainXml(mine, theirs('/etc/shadow'), [code]), /firmware that this host does not have/)
+  assert.throws(() => movedDomainXml(own, theirs(code), [code]), /other firmware/)
+  assert.throws(() => movedDomainXml(mine, running(), [code]), /other firmware/)
 })

@@ -12,6 +12,8 @@ import {
   type PlacementAsked,
   roundOf,
 } from '../../../src/controller/scheduler/snapshot.ts'
+import { nothingTaken } from '../../../src/controller/scheduler/hardware-fit.ts'
+import { type Hardware, plainHardware } from '../../../src/model/hardware.ts'
 import { groupPolicies } from '../../../src/model/instance-group.ts'
 
 const zones = ['z1', 'z2'] as const
@@ -334,6 +336,32 @@ test('a refusal names every host and why, in words; a choice the best that fits'
       assert.equal(decision.host_id, decision.hosts.find(one => one.refused === null)?.host_id ?? null)
     }),
   )
+})
+
+test('firmware and TPM: only hosts that have said that they have them, and words of what to install', () => {
+  const hardware: Hardware = { ...plainHardware, firmware: 'uefi', secure_boot: true, tpm: '2.0' }
+  const told = (features: string[]) => ({
+    ...{ nodes: [], cores: [], kept_cpus: [], devices: [], taken: nothingTaken, cpu_models: null },
+    features,
+  })
+  const around = {
+    hardware: new Map([
+      ['whole', told(['uefi', 'secure_boot', 'tpm'])],
+      ['bare', told([])],
+      ['half', told(['uefi', 'secure_boot'])],
+    ]),
+  }
+  const all = ['silent', 'bare', 'half', 'whole'].map(id => ({ ...some, id, name: id }))
+  const [decision] = place(all, { ...plainAsk, hardware, around }, 1)
+  assert.equal(decision?.host_id, 'whole')
+  const why = new Map(decision?.hosts.map(one => [one.host_id, one.refused]))
+  assert.match(why.get('half') ?? '', /^has no program for TPMs \(install swtpm and swtpm-tools\)$/)
+  for (const id of ['silent', 'bare'])
+    assert.match(why.get(id) ?? '', /UEFI firmware \(install ovmf.*secure boot.*TPMs/)
+  const bios = { ...plainHardware, firmware: 'bios' as const }
+  const arm = { ...some, id: 'arm', arch: 'aarch64' }
+  assert.ok(!fits(arm, { ...plainAsk, hardware: bios }))
+  assert.ok(fits(some, { ...plainAsk, hardware: bios }))
 })
 
 test('an explanation stays small, whatever the number of hosts', () => {

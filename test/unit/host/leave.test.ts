@@ -15,7 +15,7 @@ after(() => Promise.all(folders.map(folder => rm(folder, { recursive: true }))))
 async function agentFolder(name: string, in_pool: readonly string[] = []): Promise<string> {
   const folder = await scratch(`croft-leave-${name}`)
   folders.push(folder)
-  for (const one of ['pool/volumes', 'pool/images', 'pool/config', 'pool/hosts', 'wanted'])
+  for (const one of ['pool/volumes', 'pool/images', 'pool/config', 'pool/machine', 'pool/hosts', 'wanted'])
     await mkdir(join(folder, one), { recursive: true })
   const files = [
     'identity.json',

@@ -97,6 +97,25 @@ describe('hardware in properties', () => {
     assert.equal(both['memory.page_size'], '2MiB')
   })
 
+  test('firmware, secure boot and a TPM: of flavor or image, where they go together', () => {
+    assert.equal(readHardware({ firmware: 'uefi' }, size)?.firmware, 'uefi')
+    const read = readHardware(mergedProperties({ tpm: '2.0' }, { firmware: 'uefi', secure_boot: 'true' }), size)
+    assert.deepEqual([read?.firmware, read?.secure_boot, read?.tpm], ['uefi', true, '2.0'])
+    const none = readHardware({ firmware: 'uefi', secure_boot: 'false', tpm: 'none' }, size)
+    assert.deepEqual([none?.secure_boot, none?.tpm], [undefined, undefined])
+    refuses({ secure_boot: 'true' }, /secure_boot=true needs firmware=uefi/)
+    refuses({ secure_boot: 'true', firmware: 'bios' }, /needs firmware=uefi/)
+    refuses({ firmware: 'efi' }, /bios, uefi/)
+    refuses({ tpm: '1.2' }, /none, 2\.0/)
+    refuses({ 'tpm.model': 'tpm-tis' }, /no property tpm\.model/)
+    refuses({ firmware: "uefi'/><x y='" }, /bios, uefi/)
+    assert.throws(() => mergedProperties({ tpm: 'none' }, { tpm: '2.0' }), /the flavor has none/)
+    const arm = { architecture: 'aarch64' }
+    assert.throws(() => mergedProperties({ firmware: 'bios' }, arm), /have UEFI alone/)
+    assert.throws(() => mergedProperties({ firmware: 'uefi' }, { ...arm, secure_boot: 'true' }), /is for x86_64/)
+    assert.deepEqual(mergedProperties({ firmware: 'uefi' }, arm), { firmware: 'uefi' })
+  })
+
   test('an alias matches by vendor, device and the beginning of a class', () => {
     const device = { vendor: '0x10de', device: '0x2235', class: '0x030200' }
     assert.ok(matchesAlias({ vendor: '10DE', device: null, class: '03' }, device))

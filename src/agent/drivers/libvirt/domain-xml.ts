@@ -10,6 +10,7 @@ import type { WantedInstance, WantedPort } from '../../../protocol/wanted.ts'
 import type { DomainSpec, PreparedDisk } from '../../ports.ts'
 import { type Bus, diskNames } from '../../../model/disk-names.ts'
 import { busOf } from '../disk-names.ts'
+import { firmwareOf, smm, tpm } from './firmware-xml.ts'
 import { graphicsDevices } from './graphics.ts'
 import { cpuElement, dimmElements, hardwarePorts, hostdevElements, sizeElements } from './hardware-xml.ts'
 import { element, type Element, renderXml } from './xml.ts'
@@ -28,6 +29,8 @@ export interface DomainHost {
   readonly integration_bridge: string
   /** Of each instance's console log; virtlogd writes and bounds it. */
   readonly log_directory: string
+  /** Of what machines remember, a folder for each: NVRAM, and what their TPMs keep. */
+  readonly machine_directory: string
 }
 
 export function consoleLogPath(log_directory: string, id: string): string {
@@ -49,6 +52,7 @@ export function machineOf({ arch }: DomainHost): string {
 export function domainXml(spec: DomainSpec, host: DomainHost): string {
   const { instance } = spec
   const { metadata } = instance
+  const firmware = firmwareOf(instance, host)
   return renderXml(
     element(
       'domain',
@@ -70,12 +74,19 @@ export function domainXml(spec: DomainSpec, host: DomainHost): string {
       sysinfo(instance),
       element(
         'os',
-        // ARM's machine has no firmware of its own; libvirt finds the one that is installed.
-        host.arch === 'aarch64' ? { firmware: 'efi' } : {},
+        firmware.attributes,
         element('type', { arch: host.arch, machine: machineOf(host) }, 'hvm'),
+        ...firmware.parts,
         element('smbios', { mode: 'sysinfo' }),
       ),
-      element('features', {}, element('acpi'), host.arch === 'x86_64' ? element('apic') : null, hyperv(instance, host)),
+      element(
+        'features',
+        {},
+        element('acpi'),
+        host.arch === 'x86_64' ? element('apic') : null,
+        smm(instance),
+        hyperv(instance, host),
+      ),
       cpuElement(instance, host),
       clock(instance, host),
       element('on_poweroff', {}, 'destroy'),
@@ -184,6 +195,7 @@ function devices(spec: DomainSpec, host: DomainHost): Element {
         primary: 'yes',
       }),
     ),
+    tpm(instance, host),
     element('rng', { model: 'virtio' }, element('backend', { model: 'random' }, '/dev/urandom')),
     element(
       'memballoon',

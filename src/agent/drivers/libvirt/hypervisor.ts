@@ -21,6 +21,7 @@ import {
 import { Away, type Domain, Failure, type Hypervisor, type HypervisorEvent, type Log } from '../../ports.ts'
 import { readLog } from './console-log.ts'
 import { guestConsoles } from './consoles.ts'
+import type { MachineFeature } from '../../../model/hardware.ts'
 import type { HostCpu } from '../../../protocol/host-cpu.ts'
 import type { InstanceSample } from '../../../protocol/samples.ts'
 import { guestAgentCalls } from './guest-agent.ts'
@@ -29,7 +30,7 @@ import { measureGuests } from './stats.ts'
 import { dump_directory, newestDump } from './dumps.ts'
 import { baselineOf, compareTo, hostCpuOf } from './host-cpu.ts'
 import { explain } from './explain.ts'
-import { asPossible, cpuModelsOf, versionsOf } from './abilities.ts'
+import { asPossible, cpuModelsOf, machineFeaturesOf, versionsOf } from './abilities.ts'
 import { consoleLogPath, type DomainHost, domainXml, metadataNamespace } from './domain-xml.ts'
 import { growGuest } from './growth.ts'
 import { pinGuest } from './pins.ts'
@@ -50,6 +51,8 @@ export interface LibvirtHypervisor extends Hypervisor {
   versions(): Promise<{ libvirt: string; qemu: string }>
   /** That guests can have here. */
   cpuModels(): Promise<string[]>
+  /** What their machines can have here: UEFI, secure boot, a TPM. */
+  machineFeatures(): Promise<MachineFeature[]>
   /** The best that a guest can have here. */
   hostCpu(): Promise<HostCpu | null>
   /** What the guests that run use; those that libvirt is busy with are left out. */
@@ -59,6 +62,12 @@ export interface LibvirtHypervisor extends Hypervisor {
 
 /** Starting a large guest takes a while: memory to be allocated, devices to be opened. */
 const start_timeout_ms = 120_000
+/** What firmware and TPM remember is the instance's: machine-state.ts. */
+const undefineFlags =
+  undefineFlag.managed_save |
+  undefineFlag.snapshots_metadata |
+  undefineFlag.checkpoints_metadata |
+  undefineFlag.keep_nvram
 /** Marks asked for at one time when all domains are listed. */
 const listAtOnce = 64
 
@@ -241,9 +250,8 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     undefine: id =>
       on(acting, 'undefining the guest', async libvirt => {
         if (!(await mayTouch(libvirt, id))) return
-        const { managed_save, snapshots_metadata, checkpoints_metadata, nvram } = undefineFlag
         try {
-          await libvirt.domains.undefine({ uuid: id }, managed_save | snapshots_metadata | checkpoints_metadata | nvram)
+          await libvirt.domains.undefine({ uuid: id }, undefineFlags)
         } catch (error) {
           if (!isNoDomain(error)) throw error
         }
@@ -282,10 +290,10 @@ export function createLibvirtHypervisor(options: LibvirtHypervisorOptions): Libv
     hostCpu: () => on(looking, 'asking for the CPU', libvirt => hostCpuOf(libvirt, host)),
 
     cpuBaseline: cpus => on(looking, 'comparing CPUs', libvirt => baselineOf(libvirt, host, cpus)),
-
     cpuCompare: cpu => on(looking, 'comparing CPUs', libvirt => compareTo(libvirt, host, cpu)),
 
     cpuModels: () => on(looking, 'asking for CPU models', libvirt => cpuModelsOf(libvirt, host)),
+    machineFeatures: () => on(looking, 'asking for firmware', libvirt => machineFeaturesOf(libvirt, host)),
 
     grow: instance =>
       on(acting, 'giving the guest more', async libvirt => {

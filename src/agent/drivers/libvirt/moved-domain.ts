@@ -47,6 +47,7 @@ const ofHost = new Set([
   'seclabel',
   'backend',
   'alias',
+  'firmware',
   'loader',
   'nvram',
   'kernel',
@@ -60,15 +61,20 @@ const plain = /^[A-Za-z0-9_.,:+ -]*$/
 /** The domain is not one that this host can take; the message says why. */
 export class UnfitDomain extends Error {}
 
-/** `own`: as this host would define it. `source`: libvirt's migratable XML of the domain that runs there. */
-export function movedDomainXml(own: string, source: string): string {
+/**
+ * `own`: as this host would define it. `source`: libvirt's migratable XML of the domain that runs there. `loaders`: the firmware that this
+ * host has.
+ */
+export function movedDomainXml(own: string, source: string, loaders: readonly string[] = []): string {
   const [mine, theirs] = [readXml(own), readSource(source)]
   mustAgree(mine, theirs)
   mustFit(mine, theirs)
   const kept = mine.children.filter(each => typeof each === 'string' || !machineParts.has(each.name))
   const machine = childrenOf(theirs)
     .filter(each => machineParts.has(each.name))
-    .map(each => (each.name === 'os' ? osOf(each, mine) : each.name === 'vcpu' ? vcpuOf(each, mine) : harmless(each)))
+    .map(each =>
+      each.name === 'os' ? osOf(each, mine, loaders) : each.name === 'vcpu' ? vcpuOf(each, mine) : harmless(each),
+    )
   const parts = kept.filter(each => typeof each === 'string' || each.name !== 'devices')
   return renderXml({ ...mine, children: [...parts, ...machine, devicesOf(mine, theirs)] })
 }
@@ -117,13 +123,30 @@ function mustFit(mine: Element, theirs: Element): void {
   )
 }
 
-/** Firmware of a file (ARM) is this host's own. */
-function osOf(theirs: Element, mine: Element): Element {
+/**
+ * libvirt finds firmware for a guest that it starts, and for one that comes it takes what the XML names, or dies of there being none (seen with 9.0).
+ * So the file by which it runs there is named, if this host's own libvirt knows it as firmware.
+ */
+function osOf(theirs: Element, mine: Element, loaders: readonly string[]): Element {
   const own = childOf(mine, 'os')
-  const firmware = own === undefined ? [] : childrenOf(own).filter(each => ofHost.has(each.name))
-  const { firmware: kind } = own?.attributes ?? {}
   const safe = harmless(theirs)
-  return { name: 'os', attributes: { ...safe.attributes, firmware: kind }, children: [...safe.children, ...firmware] }
+  const uefi = own?.attributes['firmware'] === 'efi'
+  const path = textOf(childOf(theirs, 'loader'))
+  if (uefi !== (path !== '')) {
+    throw new UnfitDomain(
+      'The guest was started with other firmware than it is to have now. Stop it and start it once; then it can move.',
+    )
+  }
+  if (!uefi) return safe
+  if (!loaders.includes(path)) {
+    throw new UnfitDomain(
+      'The guest runs with firmware that this host does not have. Install the same version of ovmf (on aarch64 qemu-efi-aarch64) on both hosts.',
+    )
+  }
+  const { secure } = (own && childOf(own, 'loader'))?.attributes ?? {}
+  const nvram = own && childOf(own, 'nvram')
+  const loader = element('loader', { readonly: 'yes', secure, type: 'pflash' }, path)
+  return { name: 'os', attributes: safe.attributes, children: [...safe.children, loader, ...(nvram ? [nvram] : [])] }
 }
 
 function devicesOf(mine: Element, theirs: Element): Element {

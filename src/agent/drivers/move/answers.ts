@@ -9,6 +9,7 @@ import type { PeerReply, PeerRequest } from '../../../protocol/peer.ts'
 import type { Relay } from '../../peer/relay.ts'
 import type { RelayWord, Sockets } from '../../peer/relay-words.ts'
 import { type Coming, Failure } from '../../ports.ts'
+import { loadersOf } from '../libvirt/abilities.ts'
 import { domainXml } from '../libvirt/domain-xml.ts'
 import { movedDomainXml } from '../libvirt/moved-domain.ts'
 import { keepConsole } from './console-history.ts'
@@ -57,7 +58,7 @@ export interface Answers {
 }
 
 export function createAnswers(options: MoverOptions, through: () => Relay | null): Answers {
-  const { log, arrivals, guestData } = options
+  const { log, arrivals, guestData, machineState } = options
   function obey(of: Expected, session: Session, request: PeerRequest): Promise<PeerReply> {
     switch (request.type) {
       case 'offer':
@@ -97,13 +98,14 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     const incremental = await arrivals.fit(instance, offer.disks, 'live')
     const disks = await arrivals.located(instance)
     const config_drive = await guestData.prepared(instance)
+    if (offer.machine !== undefined && offer.disks.length > 0) await machineState.arrived(instance, offer.machine)
+    const libvirt = await Libvirt.connect({ path: options.path })
+    session.libvirt = libvirt
     const own = domainXml({ instance, disks, config_drive }, options.host)
-    session.xml = movedDomainXml(own, offer.xml)
+    session.xml = movedDomainXml(own, offer.xml, await loadersOf(libvirt, options.host))
     session.terms = { instance, migration, incremental, unsafe: false }
     session.started_at = offer.started_at
     await keepConsole(options, instance.id, offer, 'anew')
-    const libvirt = await Libvirt.connect({ path: options.path })
-    session.libvirt = libvirt
     // With libvirtd goes what it made for the guest; the source would find that out only when it sends on.
     libvirt.once('close', () => through()?.order({ do: 'hang_up', session: session.id }))
     await mustFitProcessor(libvirt, session.xml, options.host, { source: offer.host_cpu, own: await options.cpu() })
@@ -210,6 +212,7 @@ export function createAnswers(options: MoverOptions, through: () => Relay | null
     await lead(of, session)
     mustBeAll(of, offer.disks)
     await arrivals.fit(instance, offer.disks, 'cold')
+    if (offer.machine !== undefined && offer.disks.length > 0) await machineState.arrived(instance, offer.machine)
     await keepConsole(options, instance.id, offer, 'anew')
     const files = await arrivals.files(instance, offer.disks)
     const byVolume = Object.fromEntries(files.map(({ volume_id, ...file }) => [volume_id, file]))

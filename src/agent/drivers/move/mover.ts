@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../../../lib/clock.ts'
 import type { PeerTls } from '../../peer/tls.ts'
-import type { Arrivals, GuestData, Log, Mover } from '../../ports.ts'
+import type { Arrivals, GuestData, Log, MachineState, Mover } from '../../ports.ts'
 import type { DomainHost } from '../libvirt/domain-xml.ts'
 import type { HostCpu } from './fitness.ts'
 import { createSource } from './source.ts'
@@ -18,6 +18,7 @@ export interface MoverOptions {
   readonly host: DomainHost
   readonly arrivals: Arrivals
   readonly guestData: GuestData
+  readonly machineState: MachineState
   readonly tls: PeerTls
   /** Where other hosts reach this one. */
   readonly address: string

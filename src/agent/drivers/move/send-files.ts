@@ -9,12 +9,14 @@ export async function sendFiles(
   leaving: Leaving,
   written: { readonly console?: string },
   peer: Conversation,
-  { arrivals, clock }: Pick<MoverOptions, 'arrivals' | 'clock'>,
+  { arrivals, machineState, clock }: Pick<MoverOptions, 'arrivals' | 'machineState' | 'clock'>,
 ): Promise<Sent> {
   const { instance, migration, signal } = leaving
   const files = await arrivals.leaving(instance, new Set(migration.copied_volumes))
   const disks = files.map(({ path: _path, ...disk }) => disk)
-  await peer.ask({ type: 'offer_files', disks, ...written })
+  // Where nothing is copied it lies in the pool that both have.
+  const machine = await machineState.sent(instance, 'cold')
+  await peer.ask({ type: 'offer_files', disks, ...written, ...(disks.length > 0 && { machine }) })
   const total_bytes = files.reduce((sum, file) => sum + file.file_bytes, 0)
   const begun_ms = clock.steady_ms()
   let sent_bytes = 0

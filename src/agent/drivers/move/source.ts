@@ -32,7 +32,7 @@ export interface Source {
 }
 
 export function createSource(options: MoverOptions): Source {
-  const { path, log, arrivals } = options
+  const { path, log, arrivals, machineState } = options
   const open = new Set<Conversation>()
 
   async function withPeer<T>(
@@ -70,7 +70,8 @@ export function createSource(options: MoverOptions): Source {
       const { model, flags } = await options.cpu()
       const host_cpu = { model, flags: [...flags] }
       const written = await sentConsole(options, instance.id)
-      const offer = { type: 'offer' as const, xml, disks, started_at, host_cpu, ...written.before }
+      const machine = disks.length > 0 && { machine: await machineState.sent(instance, 'live') }
+      const offer = { type: 'offer' as const, xml, disks, started_at, host_cpu, ...written.before, ...machine }
       const offered = must(await peer.ask(offer), 'accepted')
       signal.throwIfAborted()
       // A connection of its own: when it ends without a word, libvirt lets the guest go on here.

@@ -19,6 +19,7 @@ import { cpuModel } from './cpu-model.ts'
 import { differentHost } from './different-host.ts'
 import { disk } from './disk.ts'
 import { excluded } from './excluded.ts'
+import { firmware } from './firmware.ts'
 import { haReserve } from './ha-reserve.ts'
 import { hugePages } from './huge-pages.ts'
 import { numa } from './numa.ts'
@@ -56,6 +57,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   cpu_baseline: cpuBaseline,
   cpu_flags: cpuFlags,
   cpu_model: cpuModel,
+  firmware,
   labels,
   aggregates,
   aggregate_projects: aggregateProjects,
