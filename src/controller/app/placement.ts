@@ -11,6 +11,7 @@ import { CloudError } from '../../model/errors.ts'
 import type { AssignedHardware } from '../../model/hardware.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
+import { placeNear } from '../scheduler/near.ts'
 import { type Decision, place } from '../scheduler/place.ts'
 import { type CpuNames, diskNeeded, type HostSnapshot, type PlacementAsked } from '../scheduler/snapshot.ts'
 import { atOnce, type Tx } from '../store/database.ts'
@@ -62,8 +63,9 @@ async function decide(
     const hosts = known ?? (await cloud.hosts.view(tx, { with_promised }))
     await allowed
     const own = await cloud.modules.ask(hosts, asked, count)
-    if (own) return { hosts, decisions: place(hosts, asked, count, { factors, ...own }) }
-    return { hosts, decisions: cloud.hosts.placer.place(hosts, asked, count, factors) }
+    const placed = (one: PlacementAsked) =>
+      own ? place(hosts, one, count, { factors, ...own }) : cloud.hosts.placer.place(hosts, one, count, factors)
+    return { hosts, decisions: placeNear(hosts, asked, placed, factors.own_cluster > 0) }
   }
   let { hosts, decisions } = await look(true, seen)
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
@@ -224,6 +226,8 @@ export interface Elsewhere {
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
   zone_id?: string | null
+  /** It has never run, and so no cluster is its own yet. */
+  any_cluster?: boolean | undefined
   /** The host that it leaves holds others to it no longer. */
   leaves?: Leaves
   /** It may take what its cluster keeps free for lost hosts: that is what it is kept for. */
@@ -280,6 +284,7 @@ async function askedOf(
     disks_pool_id,
     pool_id,
     zone_id,
+    any_cluster,
     leaves,
     uses_reserve,
     cpu_flags = [],
@@ -302,6 +307,7 @@ async function askedOf(
     ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
     around: {
       own_host_id: instance.host_id,
+      ...(!any_cluster && { near_host_id: instance.host_id }),
       excluded: exclude,
       ...(busy && { busy }),
       ...(disks_pool_id && { disks_pool_id }),

@@ -180,6 +180,7 @@ export const german: Readonly<Record<string, string>> = {
   'scheduler.weight.free_memory': weight('freier Speicher, als Anteil am ganzen'),
   'scheduler.weight.free_vcpus': weight('freie vCPUs, als Anteil an allen'),
   'scheduler.weight.free_disk': weight('freier Platz, als Anteil am ganzen'),
+  'scheduler.weight.own_cluster': weight('der eigene Cluster, wenn etwas neu platziert wird,'),
   'scheduler.weight.soft_affinity': weight('Mitglieder einer Gruppe, die lieber beisammen wären'),
   'scheduler.weight.soft_anti_affinity': weight('keine Mitglieder einer Gruppe, die lieber getrennt wären'),
   'scheduler.weight.image_cached': weight('dass das Image schon da ist'),
