@@ -9,7 +9,7 @@ import { migrationKinds, migrationPhases } from '../model/migration.ts'
 import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
-import { InstanceCreate } from './instance-create.ts'
+import { DifferentFrom, InstanceCreate, SameAs } from './instance-create.ts'
 import { Operation } from './operation.ts'
 import { InstancePlacement, InstancePlan } from './placement.ts'
 import { Availability, Crashes, HaPriority, OnCrash, WatchdogActionOf, WatchdogFired } from './recovery.ts'
@@ -57,6 +57,8 @@ export const Instance = closed({
   }),
   guest_os: nullable(Type.String({ description: 'The system that the guest says it runs' })),
   group_id: nullable(uuidOf('The instance group that it is in')),
+  same_as: Type.Array(Uuid, { description: 'On whose host it is to be' }),
+  different_from: Type.Array(Uuid, { description: 'On whose host it is not to be' }),
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
@@ -200,7 +202,8 @@ export const instanceRoutes = {
     name: 'instance.update',
     method: 'PATCH',
     path: '/v1/instances/:instance',
-    summary: 'Change name, tags, availability, or, from its next start on, how its screen is reached and its watchdog',
+    summary:
+      'Change name, tags, availability, with whom it is placed next, or, from its next start on, how its screen is reached and its watchdog',
     level: 'project',
     needs: 'instance.manage',
     on_instance: 'instance.manage',
@@ -215,6 +218,8 @@ export const instanceRoutes = {
       availability: Type.Optional(Availability),
       ha_priority: Type.Optional(HaPriority),
       on_crash: Type.Optional(OnCrash),
+      different_from: DifferentFrom,
+      same_as: SameAs,
     }),
     status: 200,
     reply: Instance,

@@ -3,7 +3,7 @@
  * new host's, and the old host to be told that it is to leave it alone, before anything else, should it be back. Whether that may
  * be done is model/host-state.ts; here it is made sure of once more, under locks, that the host is fenced and has no link.
  */
-import type { Absence } from '../../model/host-state.ts'
+import { type Absence, fencedHow } from '../../model/host-state.ts'
 import { CloudError } from '../../model/errors.ts'
 import type { HaRestartId, MigrationId } from '../../model/ids.ts'
 import { isMoving } from '../../model/migration.ts'
@@ -18,7 +18,8 @@ import { type MigrationRow, migration } from '../store/migration.ts'
 import { migrationContent } from '../store/migration-content.ts'
 import { wanted } from '../store/wanted.ts'
 import { changed as migrationChanged, giveUp, newSecret } from './migration-steps.ts'
-import { type Elsewhere, placeExisting } from './placement.ts'
+import { placeExisting } from './placement.ts'
+import type { Elsewhere } from './placement-elsewhere.ts'
 import { keepRefusal } from './placement-told.ts'
 
 export interface LostHost {
@@ -219,16 +220,9 @@ function restartOf(row: LockedInstance, from: LostHost, lost: Restarted['lost'])
   }
 }
 
-const fencings = {
-  ipmi: 'its power was cut by IPMI and seen to be off',
-  redfish: 'its power was cut by Redfish and seen to be off',
-  lease: 'its lease was over, so that it had stopped it itself',
-  person: 'somebody vouched that it is off',
-} as const
-
-function whyLost(from: LostHost, { fenced_by, fenced_ms }: Restarted['lost']): string {
+function whyLost(from: LostHost, { fenced_by, fenced_ms, power_was_off }: Restarted['lost']): string {
   const at = fenced_ms === null ? '' : ` at ${new Date(fenced_ms).toISOString()}`
-  return `the host ${from.name} was lost; ${fencings[fenced_by]}${at}.`
+  return `the host ${from.name} was lost; ${fencedHow(fenced_by, power_was_off)}${at}.`
 }
 
 /** Told once, and again only when the reason is another one: it is tried again and again. */

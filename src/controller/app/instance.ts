@@ -15,6 +15,7 @@ import { pool } from '../store/pool.ts'
 import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
 import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
+import { mustFindNamed } from './placement-around.ts'
 import { asTold } from './placement-told.ts'
 
 export function listInstances(
@@ -67,6 +68,7 @@ export function updateInstance(
       const change = reserveChange(row, { availability: 'high' })
       await mustKeepReserve(cloud, tx, change ? [change] : [])
     }
+    await mustFindNamed(tx, row, asked)
     await instance.describe(tx, id, asked)
     await tellAll(tx, caller, row)
     return await shown(tx, id)
