@@ -17,11 +17,12 @@ export function placeNear(
   if (!own) return decide(asked)
   const { busy, ...around } = { ...asked.around, own_cluster_id: own.cluster_id }
   if (!busy || busy.size === 0) return decide({ ...asked, around })
-  const others = new Set(hosts.flatMap(one => (one.cluster_id === own.cluster_id ? [] : one.id)))
-  const strays = ([first]: Decision[]) => first?.host_id == null || others.has(first.host_id)
+  const isOwn = ([first]: Decision[]) =>
+    first?.host_id != null && hosts.find(one => one.id === first.host_id)?.cluster_id === own.cluster_id
   const decisions = decide({ ...asked, around: { ...around, busy } })
-  if (!waits || !decisions[0]?.host_id || !strays(decisions) || strays(decide({ ...asked, around }))) return decisions
-  const later = new Map([...others].map(id => [id, waits_for_own]))
+  if (!waits || !decisions[0]?.host_id || isOwn(decisions) || !isOwn(decide({ ...asked, around }))) return decisions
+  const others = hosts.filter(one => one.cluster_id !== own.cluster_id)
+  const later = new Map(others.map(({ id }) => [id, waits_for_own]))
   return decide({ ...asked, around: { ...around, busy: new Map([...later, ...busy]) } })
 }
 

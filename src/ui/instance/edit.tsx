@@ -5,6 +5,9 @@ import { FormDialog } from '../parts/form.tsx'
 import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
+/** Of lists of ids. */
+const differs = (one: unknown, other: readonly string[]) => JSON.stringify(one) !== JSON.stringify(other)
+
 export default function EditInstance({ item, done }: { item: Instance; done: () => void }) {
   return (
     <FormDialog
@@ -15,7 +18,11 @@ export default function EditInstance({ item, done }: { item: Instance; done: () 
       toInput={({ name, tags, same_as = [], different_from = [] }) => ({
         params: { instance: item.id },
         if_match: item.version,
-        body: { name, tags, same_as, different_from },
+        body: {
+          ...{ name, tags },
+          ...(differs(same_as, item.same_as) && { same_as }),
+          ...(differs(different_from, item.different_from) && { different_from }),
+        },
       })}
       fields={[
         { name: 'name', title: words('name'), kind: 'text', required: true },
