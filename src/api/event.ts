@@ -35,7 +35,9 @@ export const eventRoutes = {
       limit: pageQuery.limit,
       cursor: pageQuery.cursor,
       all_projects: pageQuery.all_projects,
-      latest: Type.Optional(Type.Boolean({ description: 'The newest first; the next page has what was before' })),
+      latest: Type.Optional(
+        Type.Boolean({ description: 'The newest first, as the CLI has them; the next page has what was before' }),
+      ),
       ...filters,
     }),
     status: 200,

@@ -19,4 +19,10 @@ export const HostAbsence = closed({
   fence_failure: nullable(Type.String()),
   fenced_at: nullable(Time),
   fenced_by: nullable(oneOf(fencingMethods)),
+  lease_over_at: nullable({
+    ...Time,
+    description:
+      'By when its highly available instances have surely stopped themselves, so that they start elsewhere, should nothing tell before that its power is off. ' +
+      'Null: it holds a link, or its agent keeps no leases',
+  }),
 })

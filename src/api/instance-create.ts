@@ -5,6 +5,13 @@ import { closed, Name, oneOf, Tags, Uuid, uuidOf } from './common.ts'
 import { Clipboard, Graphics, VideoModel } from './console.ts'
 import { Availability, HaPriority, OnCrash, WatchdogActionOf } from './recovery.ts'
 
+export const DifferentFrom = Type.Optional(
+  Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On another host than each of these instances' }),
+)
+export const SameAs = Type.Optional(
+  Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
+)
+
 export const InstanceCreate = closed({
   name: Name,
   count: Type.Optional(
@@ -58,12 +65,8 @@ export const InstanceCreate = closed({
   zone_id: Type.Optional(Uuid),
   host_id: Type.Optional(Uuid),
   group_id: Type.Optional(uuidOf('The instance group that it comes into: it is placed by its policy')),
-  different_from: Type.Optional(
-    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On another host than each of these instances' }),
-  ),
-  same_as: Type.Optional(
-    Type.Array(Uuid, { maxItems: 64, uniqueItems: true, description: 'On the host of these instances' }),
-  ),
+  different_from: DifferentFrom,
+  same_as: SameAs,
   config_drive: Type.Optional(Type.Boolean({ description: 'false: it asks the metadata service instead' })),
   watchdog_action: Type.Optional(WatchdogActionOf),
   availability: Type.Optional(Availability),

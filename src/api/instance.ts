@@ -10,7 +10,7 @@ import { bootSources } from '../model/volume.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
 import { OnHost } from './host-hardware.ts'
-import { InstanceCreate } from './instance-create.ts'
+import { DifferentFrom, InstanceCreate, SameAs } from './instance-create.ts'
 import { FromNextStart, InstanceAddress, InstanceMigration } from './instance-parts.ts'
 import { Operation } from './operation.ts'
 import { InstancePlacement, InstancePlan } from './placement.ts'
@@ -50,6 +50,8 @@ export const Instance = closed({
   }),
   guest_os: nullable(Type.String({ description: 'The system that the guest says it runs' })),
   group_id: nullable(uuidOf('The instance group that it is in')),
+  same_as: Type.Array(Uuid, { description: 'On whose host it is to be' }),
+  different_from: Type.Array(Uuid, { description: 'On whose host it is not to be' }),
   tags: Tags,
   key_names: Type.Array(Type.String()),
   config_drive: Type.Boolean(),
@@ -196,7 +198,8 @@ export const instanceRoutes = {
     name: 'instance.update',
     method: 'PATCH',
     path: '/v1/instances/:instance',
-    summary: 'Change name, tags, availability, or, from its next start on, how its screen is reached and its watchdog',
+    summary:
+      'Change name, tags, availability, with whom it is placed next, or, from its next start on, how its screen is reached and its watchdog',
     level: 'project',
     needs: 'instance.manage',
     on_instance: 'instance.manage',
@@ -211,6 +214,8 @@ export const instanceRoutes = {
       availability: Type.Optional(Availability),
       ha_priority: Type.Optional(HaPriority),
       on_crash: Type.Optional(OnCrash),
+      different_from: DifferentFrom,
+      same_as: SameAs,
     }),
     status: 200,
     reply: ChangedInstance,

@@ -75,6 +75,7 @@ export const maintenanceRoutes = {
     status: 202,
     reply: closed({ maintenance: Maintenance, operation: Operation }),
     errors: ['not_found', 'conflict'],
+    audited: ['reason'],
   }),
   end: route({
     name: 'maintenance.end',

@@ -84,6 +84,8 @@ const comforts: Readonly<Record<string, () => Promise<{ comfort: Comfort }>>> = 
   metrics: () => import('./commands/metrics.ts'),
   'image-key': () => import('./commands/image-key.ts'),
   host: () => import('./commands/host.ts'),
+  event: () => import('./commands/event.ts'),
+  setting: () => import('./commands/setting.ts'),
   'security-group': () => import('./commands/security-group.ts'),
 }
 

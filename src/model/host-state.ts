@@ -58,6 +58,8 @@ export interface Absence {
   readonly fence_again_ms: number | null
   readonly fenced_ms: number | null
   readonly fenced_by: FencingMethod | null
+  /** Its power was off before anybody cut it. */
+  readonly power_was_off: boolean
 }
 
 export interface HostAvailabilityShown {
@@ -74,11 +76,22 @@ const causes: Record<AbsenceCause, string> = {
 }
 
 const methods: Record<FencingMethod, string> = {
-  ipmi: 'Its power was cut by IPMI and seen to be off.',
-  redfish: 'Its power was cut by Redfish and seen to be off.',
-  lease: 'Its lease is over: it has stopped its highly available instances itself.',
-  person: 'Somebody has vouched that it is off.',
+  ipmi: 'its power was cut by IPMI and seen to be off',
+  redfish: 'its power was cut by Redfish and seen to be off',
+  lease: 'its lease is over, so that it has stopped its highly available instances itself',
+  person: 'somebody has vouched that it is off',
 }
+const was_off: Partial<Record<FencingMethod, string>> = {
+  ipmi: 'its power was off already, as IPMI told',
+  redfish: 'its power was off already, as Redfish told',
+}
+
+/** How it is sure that nothing runs there, as a part of a sentence. */
+export function fencedHow(fenced_by: FencingMethod, power_was_off: boolean): string {
+  return (power_was_off ? was_off[fenced_by] : undefined) ?? methods[fenced_by]
+}
+
+const sentence = (words: string) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`
 
 /** The names, at most three of them. */
 export function named(opinions: readonly Opinion[]): string {
@@ -114,7 +127,8 @@ export function hostAvailability(host: {
     if (maintenance) return { availability: 'maintenance', why: 'It takes no instances: it was put into maintenance.' }
     return linked ? { availability: 'up', why: '' } : { availability: 'silent', why: 'It holds no link.' }
   }
-  if (absence.fenced_by !== null) return { availability: 'fenced', why: methods[absence.fenced_by] }
+  if (absence.fenced_by !== null)
+    return { availability: 'fenced', why: sentence(fencedHow(absence.fenced_by, absence.power_was_off)) }
   const failed = absence.fence_failure === null ? '' : ` Cutting its power failed: ${absence.fence_failure}`
   if (absence.dead_ms !== null) {
     const others = absence.opinions.filter(one => one.reached === 'none')

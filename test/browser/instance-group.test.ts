@@ -51,6 +51,22 @@ suite('instance groups in the browser', () => {
     await page.close()
   })
 
+  test('with which instances one is to be is on its page, and goes from it when that is taken away', async () => {
+    const { items = [] } = (await cloud.request('GET', '/v1/instances?name=db-1')).body
+    const [first] = items
+    const asked = { name: 'beside', flavor_id: first?.flavor_id, image_id: first?.image_id, same_as: [first?.id] }
+    const made = await cloud.request('POST', '/v1/instances', { body: asked, headers: { prefer: 'wait=10' } })
+    const id = String(made.body.items?.[0]?.id)
+    const page = await cloud.open(`/ui/instances/${id}`)
+    await page.getByText('Together with').waitFor()
+    await page.getByRole('link', { name: 'db-1', exact: true }).waitFor()
+    await checkAccessible(page)
+    assert.equal((await cloud.request('PATCH', `/v1/instances/${id}`, { body: { same_as: [] } })).status, 200)
+    await page.getByText('Together with').waitFor({ state: 'detached' })
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('the form offers groups and hints; what a group refuses is told as it is filled in', async () => {
     const page = await cloud.open('/ui/instances/create')
     await page.getByLabel('Name').fill('db-3')

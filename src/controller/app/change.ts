@@ -18,15 +18,24 @@ import type { Caller } from './caller.ts'
  */
 export type WriteAudit = (part: Tx, resource_ids: readonly (string | null)[]) => Promise<void>
 
+/** Has the audit row of a single request tell this, beside what was asked for: what an update has changed, from what to what (changed.ts). */
+export type NoteAudit = (detail: Readonly<Record<string, unknown>> | null) => void
+
 /** The audit rows of one transaction's requests, which are written once. */
 function auditOf(callers: readonly Caller[]): {
   write: WriteAudit
+  note: NoteAudit
   ofBodies(tx: Tx, bodies: unknown[]): Promise<string>
 } {
   let written: string | undefined
+  let noted: Readonly<Record<string, unknown>> | null = null
+  const told = (caller: Caller): Caller => {
+    const { request } = caller
+    return noted ? { ...caller, request: { ...request, audit_detail: { ...request.audit_detail, ...noted } } } : caller
+  }
   const write = async (tx: Tx, resource_ids: readonly (string | null)[]) => {
     const rows = callers.map((caller, n) => ({
-      caller,
+      caller: told(caller),
       outcome: caller.request.status,
       error: null,
       resource_id: resource_ids[n] ?? null,
@@ -35,6 +44,7 @@ function auditOf(callers: readonly Caller[]): {
   }
   return {
     write: async (part, resource_ids) => void (await write(part, resource_ids)),
+    note: detail => void (noted = detail),
     ofBodies: async (tx, bodies) => written ?? (await write(tx, bodies.map(resourceIdOf))),
   }
 }
@@ -47,7 +57,7 @@ function auditOf(callers: readonly Caller[]): {
 export function change<T>(
   cloud: Cloud,
   caller: Caller,
-  work: (tx: Tx, writeAudit: WriteAudit) => Promise<T>,
+  work: (tx: Tx, writeAudit: WriteAudit, noteAudit: NoteAudit) => Promise<T>,
 ): Promise<T> {
   const { request } = caller
   return surely(cloud, async (tx, done) => {
@@ -62,7 +72,7 @@ export function change<T>(
       if (before !== 'new') return before.body as T
     }
     const rows = auditOf([caller])
-    const body = await work(tx, rows.write)
+    const body = await work(tx, rows.write, rows.note)
     done(await rows.ofBodies(tx, [body]), body)
     if (request.idempotency_key !== null) {
       await idempotency.keep(tx, caller.user_id, request.idempotency_key, request.status, body)
@@ -82,7 +92,9 @@ export function changeTogether<T>(
 ): Promise<T[]> {
   const [first] = callers
   if (first && callers.length === 1)
-    return change(cloud, first, (...given) => work(...given).then(([body]) => body as T)).then(body => [body])
+    return change(cloud, first, (tx, writeAudit) => work(tx, writeAudit).then(([body]) => body as T)).then(body => [
+      body,
+    ])
   return surely(cloud, async (tx, done) => {
     const keyed = callers.flatMap(({ user_id, request }, n) =>
       request.idempotency_key === null

@@ -12,6 +12,7 @@ import { applyLimits } from '../store/host-limits.ts'
 import type { Page } from '../store/page.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
+import { changesOf } from './changed.ts'
 
 export function listClusters(cloud: Cloud, query: QueryOf<typeof clusterRoutes.list>): Promise<Page<Cluster>> {
   return cluster.list(cloud.database.db, query)
@@ -29,8 +30,15 @@ function nameTaken(name: string | undefined) {
   }
 }
 
-async function record(tx: Tx, caller: Caller, kind: string, resource_id: string): Promise<void> {
-  await event.record(tx, [{ noun: 'cluster', kind, resource_id, project_id: null, ...by(caller) }])
+async function record(
+  tx: Tx,
+  caller: Caller,
+  kind: string,
+  resource_id: string,
+  detail: ReturnType<typeof changesOf> = null,
+): Promise<void> {
+  const what = { noun: 'cluster', kind, resource_id, project_id: null }
+  await event.record(tx, [{ ...what, ...by(caller), ...(detail && { detail }) }])
 }
 
 export function createCluster(
@@ -55,14 +63,17 @@ export function updateCluster(
   id: string,
   asked: BodyOf<typeof clusterRoutes.update>,
 ): Promise<Cluster> {
-  return change(cloud, caller, async tx => {
+  return change(cloud, caller, async (tx, _, noteAudit) => {
+    const before = await cluster.lock(tx, id)
     const updated = await onConstraint(cluster.update(tx, id, asked), nameTaken(asked.name))
-    if (!updated) throw notFound('cluster', id)
+    if (!before || !updated) throw notFound('cluster', id)
     if (asked.cpu_overcommit !== undefined || asked.memory_overcommit !== undefined) {
       const place = { cluster_id: id, zone_id: updated.zone_id }
       await applyLimits(tx, { cluster_id: id }, cloud.settings.at('host.reserved_memory_mib', place))
     }
-    await record(tx, caller, 'changed', id)
+    const changes = changesOf(before, updated, asked)
+    noteAudit(changes)
+    await record(tx, caller, 'changed', id, changes)
     // With the new overcommit its hosts may promise something else.
     return (await cluster.find(tx, id)) ?? updated
   })

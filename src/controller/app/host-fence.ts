@@ -5,7 +5,7 @@
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
-import { type FencingMethod, named, type Opinion, reaching, supersedes } from '../../model/host-state.ts'
+import { fencedHow, type FencingMethod, named, type Opinion, reaching, supersedes } from '../../model/host-state.ts'
 import type { Cloud } from '../cloud.ts'
 import { FenceFailed } from '../fencing/fence.ts'
 import { absence } from '../store/absence.ts'
@@ -32,9 +32,9 @@ export async function fenceHost(
   if (!supersedes('person', found.absence?.fenced_by ?? null)) return found
   const alive = asked.confirm_off ? reaching(await askedNow(cloud, id)) : []
   if (alive.length > 0 && !asked.despite_opinions) throw lives(found.name, alive)
-  const method = asked.confirm_off ? 'person' : await cut(cloud, id, found.name)
+  const how = asked.confirm_off ? vouched : await cut(cloud, id, found.name)
   return await change(cloud, caller, async tx => {
-    await note(tx, caller, id, method, alive)
+    await note(tx, caller, id, how, alive)
     const now = await host.find(tx, id)
     if (!now) throw notFound('host', id)
     return now
@@ -65,8 +65,15 @@ function mustBeGone(name: string, state: Host['state']): void {
   )
 }
 
+interface FencedHow {
+  fenced_by: FencingMethod
+  power_was_off: boolean
+}
+
+const vouched: FencedHow = { fenced_by: 'person', power_was_off: false }
+
 /** Before the transaction: it takes seconds. */
-async function cut(cloud: Cloud, id: string, name: string): Promise<FencingMethod> {
+async function cut(cloud: Cloud, id: string, name: string): Promise<FencedHow> {
   const row = await hostBmc.find(cloud.database.db, id)
   if (!row)
     throw new CloudError(
@@ -75,33 +82,29 @@ async function cut(cloud: Cloud, id: string, name: string): Promise<FencingMetho
     )
   try {
     const isGone = async () => (await host.find(cloud.database.db, id))?.state !== 'up'
-    if ((await cloud.fencing.off(openBmc(cloud, row), isGone)) === null) mustBeGone(name, 'up')
-    return row.kind
+    const fenced = await cloud.fencing.off(openBmc(cloud, row), isGone)
+    if (fenced === null) mustBeGone(name, 'up')
+    return { fenced_by: row.kind, power_was_off: fenced?.was_off ?? false }
   } catch (error) {
     if (!(error instanceof FenceFailed)) throw error
     throw new CloudError('unavailable', `The power of ${name} could not be cut: ${error.message}`, {}, { cause: error })
   }
 }
 
-async function note(
-  tx: Tx,
-  caller: Caller,
-  id: string,
-  fenced_by: FencingMethod,
-  alive: readonly Opinion[],
-): Promise<void> {
+async function note(tx: Tx, caller: Caller, id: string, how: FencedHow, alive: readonly Opinion[]): Promise<void> {
   const locked = await host.lock(tx, id)
   if (!locked) throw notFound('host', id)
   mustBeGone(locked.name, locked.session_controller_id === null ? 'unreachable' : 'up')
   // One that was silent before absences were noted has none.
   await absence.begin(tx, [{ host_id: id, cause: 'silent' }])
+  const { fenced_by, power_was_off } = how
   if (!supersedes(fenced_by, (await absence.lock(tx, id))?.fenced_by ?? null)) return
-  await absence.note(tx, id, { fenced_by, fenced_user_id: caller.user_id })
+  await absence.note(tx, id, { ...how, fenced_user_id: caller.user_id })
   const despite = alive.length > 0 ? `, although ${named(alive)} could reach the machine` : ''
   const words =
     fenced_by === 'person'
       ? `${caller.user_name} vouched that it is off${despite}`
-      : `its power was cut by ${fenced_by}`
+      : fencedHow(fenced_by, power_was_off)
   await event.record(tx, [
     {
       ...{ noun: 'host', kind: 'changed', resource_id: id, project_id: null, ...by(caller) },

@@ -64,15 +64,14 @@ export function approveRegistration(
         { host_id: known.id },
       )
     }
-    const { host_id, certificate_pem } =
+    const let_in =
       asked.replaces_host_id === undefined
         ? await asNew(cloud, tx, row, asked)
         : await asKnown(cloud, tx, row, asked.replaces_host_id)
     await hostRegistration.decide(tx, id, {
       state: 'approved',
       decided_by: caller.user_id,
-      host_id,
-      certificate_pem,
+      ...let_in,
     })
     return await decided(tx, caller, id)
   })
@@ -86,7 +85,7 @@ async function asNew(cloud: Cloud, tx: Tx, row: Row, asked: Approval) {
   if (asked.name !== undefined && (await joiningHost.freeName(tx, asked.name)) !== asked.name)
     throw new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`)
   const { id, certificate_pem } = await makeHost(cloud, tx, row, { name, cluster_id })
-  return { host_id: id, certificate_pem }
+  return { host_id: id, certificate_pem, cluster_id }
 }
 
 async function asKnown(cloud: Cloud, tx: Tx, row: Row, host_id: string) {
@@ -98,7 +97,7 @@ async function asKnown(cloud: Cloud, tx: Tx, row: Row, host_id: string) {
       `The host ${replaced.name} is linked right now, so it was not installed anew. Stop its agent first if it is to be replaced.`,
     )
   }
-  return { host_id, certificate_pem: await renewHost(cloud, tx, row, host_id) }
+  return { host_id, certificate_pem: await renewHost(cloud, tx, row, host_id), cluster_id: replaced.cluster_id }
 }
 
 export function rejectRegistration(cloud: Cloud, caller: Caller, id: string): Promise<HostRegistration> {

@@ -16,6 +16,7 @@ import type { Page } from '../store/page.ts'
 import { caFingerprint } from './authority.ts'
 import { by, type Caller } from './caller.ts'
 import { change, withoutKey } from './change.ts'
+import { changesOf } from './changed.ts'
 import { moveToCluster } from './host-cluster.ts'
 import { hashOfSecret } from './host-join.ts'
 import { roomCame } from './maintenance.ts'
@@ -41,21 +42,24 @@ export function updateHost(
   if (tunnel_address != null && !isOfMachine(tunnel_address)) {
     throw new CloudError('invalid', `${tunnel_address} is no address at which other machines could reach a host.`)
   }
-  return change(cloud, caller, async tx => {
-    if (!(await host.lock(tx, id))) throw notFound('host', id)
+  return change(cloud, caller, async (tx, _, noteAudit) => {
+    const before = (await host.lock(tx, id)) && (await host.find(tx, id))
+    if (!before) throw notFound('host', id)
     const moved = cluster_id === undefined ? null : await moveToCluster(cloud, tx, id, cluster_id)
     await onConstraint(host.update(tx, id, own), {
       host_name_key: () =>
         new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`),
     })
     if (asked.reserved_memory_mib !== undefined || asked.reserved_vcpus !== undefined) {
-      mustHave(await host.find(tx, id), asked)
+      mustHave(before, asked)
       await cloud.settings.learn(tx, [id])
       await applyLimits(tx, { host_id: id }, cloud.settings.at('host.reserved_memory_mib', { host_id: id }))
     }
     const found = await host.find(tx, id)
     if (!found) throw notFound('host', id)
-    await record(tx, id, 'changed', caller, moved && { cluster: moved })
+    const changes = changesOf(before, found, asked)
+    noteAudit(changes)
+    await record(tx, id, 'changed', caller, moved || changes ? { ...(moved && { cluster: moved }), ...changes } : null)
     // Labels say which hosts are the way outside.
     if (asked.labels) {
       await event.notify(tx, channels.host, id)

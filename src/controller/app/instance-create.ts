@@ -36,6 +36,7 @@ import {
   checkUserData,
   hostnameOf,
   keysFor,
+  namesOf,
   networksFor,
   placementAsked,
   sizeOf,
@@ -188,10 +189,6 @@ async function later<T>(coming: Promise<T>): Promise<() => T> {
   }
 }
 
-function namesOf({ name, count = 1 }: InstanceCreate): string[] {
-  return count === 1 ? [name] : Array.from({ length: count }, (_, n) => `${name}-${n + 1}`)
-}
-
 interface Makings {
   names: readonly string[]
   placed: readonly Placed[]
@@ -231,6 +228,8 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       ...graphicsOf(asked, boot.properties),
       user_data: asked.user_data ?? null,
       group_id: asked.group_id ?? null,
+      same_as: asked.same_as ?? [],
+      different_from: asked.different_from ?? [],
       hardware,
       wanted_power: asked.start === false ? 'stopped' : 'running',
       public_keys,

@@ -34,6 +34,10 @@ export function checkUserData({ user_data }: InstanceRequest): void {
   }
 }
 
+export function namesOf({ name, count = 1 }: InstanceCreate): string[] {
+  return count === 1 ? [name] : Array.from({ length: count }, (_, n) => `${name}-${n + 1}`)
+}
+
 export async function sizeOf(tx: Tx, { flavor_id }: InstanceRequest): Promise<Flavor> {
   const size = await flavor.find(tx, flavor_id)
   if (!size) throw notFound('flavor', flavor_id)

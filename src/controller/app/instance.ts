@@ -16,6 +16,7 @@ import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSyste
 import { change } from './change.ts'
 import { hardwareGiven } from './host-hardware.ts'
 import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
+import { mustFindNamed } from './placement-around.ts'
 import { asTold, maySeeHosts } from './placement-told.ts'
 
 export function listInstances(
@@ -76,6 +77,7 @@ export function updateInstance(
       const change = reserveChange(row, { availability: 'high' })
       await mustKeepReserve(cloud, tx, change ? [change] : [])
     }
+    await mustFindNamed(tx, row, asked)
     await instance.describe(tx, id, asked)
     await tellAll(tx, caller, row)
     return { ...(await shown(tx, id)), warning: fromNextStart(row, asked) }

@@ -4,7 +4,7 @@
  * host has no link and that the instance surely does not run there, nor comes up there unasked. Who wants it: ha-recover.ts, evacuate.ts.
  */
 import { CloudError } from '../../model/errors.ts'
-import type { Absence, FencingMethod } from '../../model/host-state.ts'
+import { type Absence, fencedHow, type FencingMethod } from '../../model/host-state.ts'
 import type { MigrationId } from '../../model/ids.ts'
 import { isMoving } from '../../model/migration.ts'
 import { type Cloud, makeId } from '../cloud.ts'
@@ -20,7 +20,8 @@ import { migrationContent } from '../store/migration-content.ts'
 import { wanted } from '../store/wanted.ts'
 import type { Caller } from './caller.ts'
 import { changed as migrationChanged, giveUp, newSecret } from './migration-steps.ts'
-import { type Elsewhere, placeExisting } from './placement.ts'
+import { placeExisting } from './placement.ts'
+import type { Elsewhere } from './placement-elsewhere.ts'
 
 export interface LostHost {
   id: string
@@ -193,14 +194,7 @@ async function whereTo(tx: Tx, { from, row, lost }: LostInstance, asked: GoAsked
   )
 }
 
-const fencings = {
-  ipmi: 'its power was cut by IPMI and seen to be off',
-  redfish: 'its power was cut by Redfish and seen to be off',
-  lease: 'its lease was over, so that it had stopped it itself',
-  person: 'somebody vouched that it is off',
-} as const
-
-export function whyLost({ from, lost: { fenced_by, fenced_ms } }: LostInstance): string {
+export function whyLost({ from, lost: { fenced_by, fenced_ms, power_was_off } }: LostInstance): string {
   const at = fenced_ms === null ? '' : ` at ${new Date(fenced_ms).toISOString()}`
-  return `the host ${from.name} was lost; ${fencings[fenced_by]}${at}.`
+  return `the host ${from.name} was lost; ${fencedHow(fenced_by, power_was_off)}${at}.`
 }

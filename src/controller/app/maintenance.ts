@@ -64,7 +64,11 @@ export function startMaintenance(
     const operation_id = makeId<OperationId>(cloud)
     await maintenance.insert(tx, { host_id, ...by(caller), reason, operation_id })
     const made = { id: operation_id, project_id: null, ...by(caller), kind: 'host.maintenance', noun: 'host' }
-    await operation.start(tx, [{ ...made, resource_id: host_id, targets: [] }], [hostChanged(host_id, by(caller))])
+    await operation.start(
+      tx,
+      [{ ...made, resource_id: host_id, targets: [] }],
+      [hostChanged(host_id, { maintenance: 'begun', ...(reason !== '' && { reason }) }, by(caller))],
+    )
     await host.touch(tx, host_id)
     await wake(tx)
     const [begun] = await operation.byIds(tx, [operation_id])
@@ -85,8 +89,13 @@ export async function roomCame(tx: Tx): Promise<void> {
   if (await maintenance.lookAgain(tx)) await event.notify(tx, channels.work, 'maintenance')
 }
 
-function hostChanged(resource_id: string, who: { user_id?: string; request_id?: string } = {}) {
-  return { noun: 'host', kind: 'changed', resource_id, project_id: null, ...who }
+type Told = {
+  maintenance: 'begun' | 'obstructed' | 'drained' | 'refilled' | 'ended'
+  reason?: string
+}
+
+function hostChanged(resource_id: string, detail: Told, who: { user_id?: string; request_id?: string } = {}) {
+  return { noun: 'host', kind: 'changed', resource_id, project_id: null, ...who, detail }
 }
 
 export function endMaintenance(
@@ -113,7 +122,7 @@ export function endMaintenance(
     }
     await maintenance.remove(tx, host_id)
     if (found.operation_id) await operation.end(tx, found.operation_id, 'cancelled', `ended by ${caller.user_name}`)
-    await event.record(tx, [hostChanged(host_id, by(caller))])
+    await event.record(tx, [hostChanged(host_id, { maintenance: 'ended' }, by(caller))])
     await wake(tx)
     await roomCame(tx)
     return null
@@ -185,7 +194,7 @@ async function obstructed(
 ): Promise<'obstructed'> {
   const is_news = await maintenance.obstruct(tx, host_id, instance_id, why)
   if (is_news) {
-    await event.record(tx, [hostChanged(host_id)])
+    await event.record(tx, [hostChanged(host_id, { maintenance: 'obstructed', reason: why.reason })])
     await operation.tellMaintenance(tx, host_id)
   }
   return 'obstructed'
@@ -213,5 +222,5 @@ export async function noteDrained(tx: Tx, row: Drained): Promise<void> {
   if (empty === (row.drained_at !== null)) return
   await maintenance.setDrained(tx, row.host_id, empty)
   if (empty && row.operation_id !== null) await operation.end(tx, row.operation_id, 'succeeded', null)
-  await event.record(tx, [hostChanged(row.host_id)])
+  await event.record(tx, [hostChanged(row.host_id, { maintenance: empty ? 'drained' : 'refilled' })])
 }

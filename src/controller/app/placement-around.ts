@@ -93,6 +93,26 @@ export function checkHints(asked: { different_from?: string[] | undefined; same_
   throw new CloudError('invalid', `It cannot be on the host of the instance ${both} and on another one at once.`)
 }
 
+/** Throws where an instance that is there is to be with or apart from others that are not, or itself, or both. */
+export async function mustFindNamed(
+  tx: Tx,
+  row: { id: string; project_id: string; same_as: string[] | null; different_from: string[] | null },
+  asked: { same_as?: string[] | undefined; different_from?: string[] | undefined },
+): Promise<void> {
+  const known = [...(row.same_as ?? []), ...(row.different_from ?? [])]
+  // One that it was made with may be gone since, and stay named.
+  const named = [...(asked.same_as ?? []), ...(asked.different_from ?? [])].filter(id => !known.includes(id))
+  if (named.includes(row.id)) throw new CloudError('invalid', 'An instance is always where it is itself. Name others.')
+  checkHints({
+    same_as: asked.same_as ?? row.same_as ?? [],
+    different_from: asked.different_from ?? row.different_from ?? [],
+  })
+  if (named.length === 0) return
+  const where = await instanceGroup.whereAre(tx, row.project_id, named)
+  const missing = named.find(id => !where.has(id))
+  if (missing !== undefined) throw notFound('instance', missing)
+}
+
 /** Deleted instances are to come back where they are. Throws conflict where their group has moved on without them. Locks the groups. */
 export async function checkGroups(tx: Tx, rows: readonly Recovered[]): Promise<void> {
   const in_groups = Map.groupBy(rows, row => row.group_id)

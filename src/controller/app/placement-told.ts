@@ -81,29 +81,39 @@ export function noRoom(
     return example ? `${counted}, ${hosts === 1 ? '' : 'as '}${example.host} ${example.why}` : counted
   })
   const more = reasons.length > reasons_max ? [`and ${reasons.length - reasons_max} more reasons`] : []
-  const most =
-    count > 1
-      ? `Only ${fitted} of ${count} would fit`
-      : `No host can take ${vcpusText(asked.vcpus)}, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
+  const size = `${vcpusText(asked.vcpus)}, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
+  const helps = whatHelps(
+    reasons.map(one => one.filter),
+    instance_id !== null,
+    asked,
+  )
+  const detail = { refusals: last.refusals, fitted }
+  const [own] = reasons
+  if (count === 1 && asked.host_id !== null && own && own.filter !== another_host)
+    return { sentence: `${askedHostCannot(own, size)}. ${helps}`, detail }
+  const most = count > 1 ? `Only ${fitted} of ${count} would fit` : `No host can take ${size}`
   const told =
     why.length > 0 ? ` (${[...why, ...more].join('; ')})` : ' (there is no host yet: join one with croft host invite)'
-  return {
-    sentence: `${most}${told}. ${whatHelps(
-      reasons.map(one => one.filter),
-      instance_id !== null,
-    )}`,
-    detail: { refusals: last.refusals, fitted },
-  }
+  return { sentence: `${most}${told}. ${helps}`, detail }
+}
+
+/** That others were not asked for is not what keeps it from the one that was. */
+const another_host = 'asked_host'
+
+function askedHostCannot({ reason, examples: [example] }: Placement['reasons'][number], size: string): string {
+  return example
+    ? `The host ${example.host} cannot take ${size}: it ${example.why}`
+    : `The host that was asked for cannot take ${size}: ${reason}`
 }
 
 const examples_max = 3
 
-/** Summed up, the commonest first; examples name hosts. */
+/** Summed up, the commonest first, and what the host that was asked for lacks before all; examples name hosts. */
 function reasonsOf({ hosts, refusals }: Pick<Decision, 'hosts' | 'refusals'>, with_examples: boolean) {
   const examples = Map.groupBy(hosts, one => one.filter)
   return Object.entries(refusals)
     .filter(([, n]) => n > 0)
-    .sort(([, one], [, other]) => other - one)
+    .sort(([a, one], [b, other]) => Number(a === another_host) - Number(b === another_host) || other - one)
     .map(([filter, n]): Placement['reasons'][number] => ({
       filter,
       reason: inWords(filter),

@@ -1,6 +1,6 @@
 /**
- * Places instances and claims the room, in the caller's transaction. Not its job: what is told of it (placement-told.ts), and what
- * has to be known besides hosts (placement-around.ts).
+ * Places instances and claims the room, in the caller's transaction. Not its job: what is told of it (placement-told.ts), what
+ * has to be known besides hosts (placement-around.ts), and what there is already asks for (placement-elsewhere.ts).
  *
  * For new instances: `planPlaces` decides and locks nothing but a group, `claimPlaces` claims what was decided, or decides anew
  * where it no longer fits; `tryPlacing` only looks. For one that there is already and that is to go elsewhere (a move, a restart after
@@ -8,19 +8,20 @@
  * claims on the new host and keeps the explanation; `tryPlacingExisting` only looks. Both honour its group and all that it was made with.
  */
 import { CloudError } from '../../model/errors.ts'
-import type { AssignedHardware, Hardware } from '../../model/hardware.ts'
+import type { AssignedHardware } from '../../model/hardware.ts'
 import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
+import { placeNear } from '../scheduler/near.ts'
 import { type Decision, place } from '../scheduler/place.ts'
 import { type CpuNames, diskNeeded, type HostSnapshot, type PlacementAsked } from '../scheduler/snapshot.ts'
 import { atOnce, type Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
-import { instanceGroup } from '../store/instance-group.ts'
 import { type NewPlacement, placement } from '../store/placement.ts'
 import type { Caller } from './caller.ts'
 import { giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
-import { type Leaves, lookAround } from './placement-around.ts'
+import { lookAround } from './placement-around.ts'
+import { askedOf, type Elsewhere, type ExistingInstance } from './placement-elsewhere.ts'
 import { noRoom, refused, type Wanting } from './placement-told.ts'
 import { factorsOf } from './settings-in-force.ts'
 
@@ -62,8 +63,9 @@ async function decide(
     const hosts = known ?? (await cloud.hosts.view(tx, { with_promised }))
     await allowed
     const own = await cloud.modules.ask(hosts, asked, count)
-    if (own) return { hosts, decisions: place(hosts, asked, count, { factors, ...own }) }
-    return { hosts, decisions: cloud.hosts.placer.place(hosts, asked, count, factors) }
+    const placed = (one: PlacementAsked) =>
+      own ? place(hosts, one, count, { factors, ...own }) : cloud.hosts.placer.place(hosts, one, count, factors)
+    return { hosts, decisions: placeNear(hosts, asked, placed, factors.own_cluster > 0) }
   }
   let { hosts, decisions } = await look(true, seen)
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
@@ -197,45 +199,6 @@ function claimsFor({ placed, asked }: Plan): Claim[] {
   }))
 }
 
-/** What of an instance's row placing it anew needs; the row is locked by who asks. */
-export interface ExistingInstance {
-  id: string
-  project_id: string
-  /** Where it is, and does not go. */
-  host_id: string
-  zone_id: string
-  vcpus: number
-  memory_mib: number
-  group_id: string | null
-  /** What it was made with of a machine; counts where nothing is known of the rest, as after a restore. */
-  hardware?: unknown
-}
-
-export interface Elsewhere {
-  /** Hosts beside its own that it shall not go to, each with why, as words that follow its name: 'has refused it'. */
-  exclude: ReadonlyMap<string, string>
-  /** Hosts that take it only later, each with why not now. When nothing else is in the way of one, that is told by the filter `busy`. */
-  busy?: ReadonlyMap<string, string> | undefined
-  /** To this host and no other. */
-  host_id?: string | undefined
-  /** Room that its disks need there, GiB. */
-  disk_gib: number
-  /** The pool that they are in and are counted in: hosts that reach it need no room for them. */
-  disks_pool_id?: string | null
-  /** Only hosts of this pool. */
-  pool_id?: string | undefined
-  /** Another zone than its own; null: any. */
-  zone_id?: string | null
-  /** The host that it leaves holds others to it no longer. */
-  leaves?: Leaves
-  /** It may take what its cluster keeps free for lost hosts: that is what it is kept for. */
-  uses_reserve?: boolean | undefined
-  /** What its CPU must have beside what was asked for when it was made: all that a guest may have seen that goes on running. */
-  cpu_flags?: readonly string[]
-  /** Who asks, which is told as much as they may know; without it Croft itself. */
-  caller?: Caller | undefined
-}
-
 /**
  * Finds an instance another host and claims its vCPUs, memory and disk there. What it has where it is stays claimed: that is
  * given back by who asks, with host.release, when nothing is left there. Throws NoCapacity (keepRefusal once rolled back).
@@ -267,53 +230,4 @@ export async function tryPlacingExisting(
   const asked = await askedOf(cloud, tx, instance, elsewhere, false)
   const { decisions } = await decide(cloud, tx, asked, 1)
   return decisions[0] ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], fitting: 0, refusals: {} }
-}
-
-function unknownWish({ hardware }: ExistingInstance): PlacementAsked {
-  const size = { vcpus: 0, memory_mib: 0, disk_gib: 0, zone_id: null, host_id: null }
-  const kept = hardware ? { hardware: hardware as Hardware } : {}
-  return { ...size, arch: null, cpu_flags: [], labels: {}, ...kept }
-}
-
-/** What it was made with, as far as that still counts. */
-async function askedOf(
-  cloud: Cloud,
-  tx: Tx,
-  instance: ExistingInstance,
-  {
-    exclude,
-    busy,
-    host_id,
-    disk_gib,
-    disks_pool_id,
-    pool_id,
-    zone_id,
-    leaves,
-    uses_reserve,
-    cpu_flags = [],
-  }: Elsewhere,
-  hold: boolean,
-): Promise<PlacementAsked> {
-  const made = await placement.askedOf(tx, instance.id)
-  const { volume_host_id: _, group: __, pool_id: ___, ...kept } = made ?? unknownWish(instance)
-  const group = instance.group_id === null ? null : await instanceGroup.find(tx, instance.group_id)
-  const asked: PlacementAsked = {
-    ...kept,
-    project_id: instance.project_id,
-    vcpus: instance.vcpus,
-    memory_mib: instance.memory_mib,
-    disk_gib,
-    zone_id: zone_id === undefined ? instance.zone_id : zone_id,
-    host_id: host_id ?? null,
-    cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
-    ...(pool_id !== undefined && { pool_id }),
-    ...(group && { group: { id: group.id, name: group.name, policy: group.policy } }),
-    around: {
-      own_host_id: instance.host_id,
-      excluded: exclude,
-      ...(busy && { busy }),
-      ...(disks_pool_id && { disks_pool_id }),
-    },
-  }
-  return await lookAround(cloud, tx, asked, { hold, moving: instance.id, leaves, uses_reserve })
 }

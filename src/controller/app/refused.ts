@@ -1,7 +1,7 @@
 /**
  * Instances that have never run and whose host said that it cannot bring them up: each is placed on another host, in one
  * transaction, as often as is worth trying; each try is kept as a placement and told by an event. What the host that refused has
- * of it is cleared as after any move: it is told to leave it (docs/design/0009-moving.md).
+ * of it is cleared as after any move: it is told to leave it (docs/design/0009-moving.md). Who asked for that very host gets no other.
  */
 import type { MigrationId } from '../../model/ids.ts'
 import { CloudError } from '../../model/errors.ts'
@@ -12,6 +12,7 @@ import { instance, type LockedInstance } from '../store/instance.ts'
 import { migration } from '../store/migration.ts'
 import { migrationContent } from '../store/migration-content.ts'
 import { operation } from '../store/operation.ts'
+import { placement } from '../store/placement.ts'
 import { type Refusal, refusal } from '../store/refusal.ts'
 import { wanted } from '../store/wanted.ts'
 import { changed as migrationChanged, newSecret } from './migration-steps.ts'
@@ -71,6 +72,9 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
   const found = await lockRefused(tx, id)
   if (!found) return
   const { row, said } = found
+  const asked = await placement.askedOf(tx, id)
+  if (asked?.host_id === row.host_id)
+    return await giveUp(tx, row, `${said.failure} No other host was tried: it was asked for on ${row.host}.`)
   const tried = await refusal.tried(tx, id)
   const exclude = new Map(tried.map(host_id => [host_id, 'has refused it before']))
   exclude.set(row.host_id, `has refused it: ${said.failure}`)
@@ -87,6 +91,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
     exclude,
     disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
     disks_pool_id: here[0]?.pool_id ?? null,
+    any_cluster: true,
   })
   const told = (await wanted.instances(tx, [id], { stopTimeout: () => 1 }))[0]?.instance ?? null
   await migrationContent.rehost(tx, { instance_id: id, target_host_id: placed.host_id })

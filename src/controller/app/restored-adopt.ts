@@ -162,6 +162,9 @@ async function insertRecord(
       hostname: metadata.hostname,
       host_id: hold.host_id,
       zone_id,
+      // What it was to be with or apart from is known to no host.
+      same_as: [],
+      different_from: [],
       flavor_id: size.id,
       flavor_name: size.name,
       image_id: image?.image_id ?? null,

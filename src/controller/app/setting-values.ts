@@ -198,6 +198,7 @@ export const settingTable = {
   'scheduler.weight.free_memory': weight(weights.free_memory, 'free memory, as a share of all'),
   'scheduler.weight.free_vcpus': weight(weights.free_vcpus, 'free vCPUs, as a share of all'),
   'scheduler.weight.free_disk': weight(weights.free_disk, 'free disk, as a share of all'),
+  'scheduler.weight.own_cluster': weight(weights.own_cluster, 'being of its own cluster, for who is placed anew,'),
   'scheduler.weight.soft_affinity': weight(weights.soft_affinity, 'members of a group that would rather be together'),
   'scheduler.weight.soft_anti_affinity': weight(
     weights.soft_anti_affinity,

@@ -108,13 +108,26 @@ function known(name: string): SettingName {
   })
 }
 
+/** Settings in whose place something has a field of its own, and how that is set. */
+const ownField: Partial<Record<SettingName, { scope: Place['scope']; command(name: string): string }>> = {
+  'host.reserved_memory_mib': {
+    scope: 'host',
+    command: name => `croft host update ${name} --reserved-memory-mib MIB`,
+  },
+}
+
 /** Throws invalid where the setting cannot differ from the rest of the cloud. */
 function knownAt(name: string, place: Place | null): SettingName {
   const checked = known(name)
   if (!place || isFor(checked, place)) return checked
   const { scopes } = settingTable[checked]
   const where = scopes.length === 0 ? 'the whole cloud alone' : `the whole cloud, and for: ${scopes.join(', ')}`
-  throw new CloudError('invalid', `The setting ${checked} is for ${where}. It has no value for a ${place.scope}.`)
+  const own = ownField[checked]
+  const instead = own?.scope === place.scope ? ` It is a field of the ${place.scope}: ${own.command(place.name)}.` : ''
+  throw new CloudError(
+    'invalid',
+    `The setting ${checked} is for ${where}. It has no value for a ${place.scope}.${instead}`,
+  )
 }
 
 export async function getSetting(cloud: Cloud, caller: Caller, name: string, at: SettingPlace): Promise<Setting> {
@@ -127,12 +140,13 @@ export async function settingValues(cloud: Cloud, name: string): Promise<{ items
   return { items: await setting.valuesOf(cloud.database.db, known(name)), next: null }
 }
 
+/** `name`: null for all settings. */
 export async function settingHistory(
   cloud: Cloud,
-  name: string,
+  name: string | null,
   query: QueryOf<typeof settingRoutes.history>,
 ): Promise<Page<SettingChange>> {
-  return await setting.history(cloud.database.db, { ...query, name: known(name) })
+  return await setting.history(cloud.database.db, { ...query, name: name === null ? null : known(name) })
 }
 
 /** A nil id stands for the setting's name, which is not one; the detail names it. */

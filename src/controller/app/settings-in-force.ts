@@ -103,6 +103,7 @@ const factorSettings = {
   free_memory: 'scheduler.weight.free_memory',
   free_vcpus: 'scheduler.weight.free_vcpus',
   free_disk: 'scheduler.weight.free_disk',
+  own_cluster: 'scheduler.weight.own_cluster',
   soft_affinity: 'scheduler.weight.soft_affinity',
   soft_anti_affinity: 'scheduler.weight.soft_anti_affinity',
   image_cached: 'scheduler.weight.image_cached',

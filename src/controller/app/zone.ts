@@ -13,6 +13,7 @@ import { storm } from '../store/storm.ts'
 import { zone } from '../store/zone.ts'
 import { by, type Caller, mayOnSystem } from './caller.ts'
 import { change } from './change.ts'
+import { changesOf } from './changed.ts'
 
 /** How hosts are doing is for who may see hosts. */
 function asTold(caller: Caller, one: Zone): Zone {
@@ -61,8 +62,15 @@ function wrong({ name, region_id }: { name?: string | undefined; region_id?: str
   }
 }
 
-async function record(tx: Tx, caller: Caller, kind: string, resource_id: string): Promise<void> {
-  await event.record(tx, [{ noun: 'zone', kind, resource_id, project_id: null, ...by(caller) }])
+async function record(
+  tx: Tx,
+  caller: Caller,
+  kind: string,
+  resource_id: string,
+  detail: ReturnType<typeof changesOf> = null,
+): Promise<void> {
+  const what = { noun: 'zone', kind, resource_id, project_id: null }
+  await event.record(tx, [{ ...what, ...by(caller), ...(detail && { detail }) }])
 }
 
 export function createZone(cloud: Cloud, caller: Caller, asked: BodyOf<typeof zoneRoutes.create>): Promise<Zone> {
@@ -82,10 +90,13 @@ export function updateZone(
   id: string,
   asked: BodyOf<typeof zoneRoutes.update>,
 ): Promise<Zone> {
-  return change(cloud, caller, async tx => {
+  return change(cloud, caller, async (tx, _, noteAudit) => {
+    const before = await zone.lock(tx, id)
     const updated = await onConstraint(zone.update(tx, id, asked), wrong(asked))
-    if (!updated) throw notFound('zone', id)
-    await record(tx, caller, 'changed', id)
+    if (!before || !updated) throw notFound('zone', id)
+    const changes = changesOf(before, updated, asked)
+    noteAudit(changes)
+    await record(tx, caller, 'changed', id, changes)
     return updated
   })
 }

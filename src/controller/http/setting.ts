@@ -11,6 +11,7 @@ export const settingHandlers = [
   handle(settingRoutes.history, async ({ cloud, params, query }) =>
     answer(await settingHistory(cloud, params.setting, query)),
   ),
+  handle(settingRoutes.changes, async ({ cloud, query }) => answer(await settingHistory(cloud, null, query))),
   handle(settingRoutes.set, async ({ cloud, caller, params, body }) =>
     answer(await setSetting(cloud, caller, params.setting, body)),
   ),

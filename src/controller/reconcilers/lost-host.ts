@@ -119,7 +119,7 @@ export async function fence(cloud: Cloud, one: AbsentHost): Promise<void> {
     if (fenced === null) return
     const { took_ms, was_off } = fenced
     const how = was_off ? 'its power was off already' : `its power was cut and seen to be off within ${took_ms} ms`
-    await noteFenced(cloud, one, row.kind, `fenced by ${row.kind}: ${how}`)
+    await noteFenced(cloud, one, { fenced_by: row.kind, power_was_off: was_off }, `fenced by ${row.kind}: ${how}`)
   } catch (error) {
     if (!(error instanceof FenceFailed)) throw error
     const again_ms = Math.min(lossRules.fence_again_max_ms, again_first_ms * 2 ** one.absence.fence_attempts)
@@ -131,13 +131,23 @@ export async function fence(cloud: Cloud, one: AbsentHost): Promise<void> {
 }
 
 export function noteLeaseOver(cloud: Cloud, one: AbsentHost): Promise<void> {
-  return noteFenced(cloud, one, 'lease', 'fenced by lease: it has stopped its highly available instances itself')
+  return noteFenced(
+    cloud,
+    one,
+    { fenced_by: 'lease' },
+    'fenced by lease: it has stopped its highly available instances itself',
+  )
 }
 
-function noteFenced(cloud: Cloud, one: AbsentHost, fenced_by: FencingMethod, reason: string): Promise<void> {
+function noteFenced(
+  cloud: Cloud,
+  one: AbsentHost,
+  how: { fenced_by: FencingMethod; power_was_off?: boolean },
+  reason: string,
+): Promise<void> {
   const noteIt = async (tx: Tx) => {
-    await absence.note(tx, one.host_id, { fenced_by })
+    await absence.note(tx, one.host_id, how)
     await event.record(tx, [told(one, reason)])
   }
-  return whileAbsent(cloud, one, noteIt, fenced_by)
+  return whileAbsent(cloud, one, noteIt, how.fenced_by)
 }

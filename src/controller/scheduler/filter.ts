@@ -11,7 +11,7 @@ export interface Filter {
   /** What may be done about it; without it: there is too little of something. "name another zone, or none". */
   readonly remedy?: string
   /** The same for what there is already and is to go elsewhere: what it was made with, and its zone, cannot be chosen any more. */
-  readonly remedy_elsewhere?: string
+  readonly remedy_elsewhere?: string | ((asked?: PlacementAsked) => string)
   /** Whether it has anything to say about what is asked; without it: always. It is not asked of hosts otherwise. */
   applies?(asked: PlacementAsked): boolean
   /** Whether the host, with so much of it promised already, cannot take one more of what is asked. */

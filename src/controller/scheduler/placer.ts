@@ -36,10 +36,12 @@ export class Placer {
 
 /** The same for wishes that hosts answer alike; null where something beside hosts decides. */
 function keyOf({ around, ...asked }: PlacementAsked, factors: Readonly<Record<string, number>>): string | null {
-  const { image_hosts, disks_pool_id, own_host_id, ...others } = around ?? {}
+  const { image_hosts, disks_pool_id, own_host_id, near_host_id, own_cluster_id, ...others } = around ?? {}
   if (
     disks_pool_id !== undefined ||
     own_host_id !== undefined ||
+    near_host_id !== undefined ||
+    own_cluster_id !== undefined ||
     Object.values(others).some(one => one.size > 0) ||
     asked.group ||
     asked.different_from ||

@@ -92,6 +92,10 @@ export interface Around {
   readonly same_hosts?: ReadonlySet<string>
   /** Where it is, of one that is to go elsewhere. */
   readonly own_host_id?: string
+  /** Whose cluster is its own, of one that stays there if it can; without it any cluster will do. */
+  readonly near_host_id?: string
+  /** That cluster (near.ts). */
+  readonly own_cluster_id?: string
   /** Hosts that are out of the question, each with why, as words that follow its name. */
   readonly excluded?: ReadonlyMap<string, string>
   /** Hosts that could take it later, each with why not now, as such words. */

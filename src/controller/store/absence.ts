@@ -22,10 +22,12 @@ function toAbsence(row: AbsenceRow): Absence {
     fence_again_ms: row.fence_again_at?.getTime() ?? null,
     fenced_ms: row.fenced_at?.getTime() ?? null,
     fenced_by: row.fenced_by,
+    power_was_off: row.power_was_off,
   }
 }
 
-function shown(row: AbsenceRow): NonNullable<Host['absence']> {
+/** `lease_over_at`: null where its agent keeps no leases. */
+function shown(row: AbsenceRow, lease_over_at: Date | null): NonNullable<Host['absence']> {
   return {
     cause: row.cause,
     since: row.since.toISOString(),
@@ -34,6 +36,7 @@ function shown(row: AbsenceRow): NonNullable<Host['absence']> {
     fence_failure: row.fence_failure,
     fenced_at: row.fenced_at?.toISOString() ?? null,
     fenced_by: row.fenced_by,
+    lease_over_at: lease_over_at?.toISOString() ?? null,
   }
 }
 
@@ -249,7 +252,10 @@ async function mayCut(db: Db, host_id: string, epoch: number): Promise<boolean> 
 }
 
 type Noted = Partial<
-  Pick<AbsenceRow, 'dead_at' | 'fence_failure' | 'fence_again_at' | 'fenced_by' | 'fenced_user_id'> & {
+  Pick<
+    AbsenceRow,
+    'dead_at' | 'fence_failure' | 'fence_again_at' | 'fenced_by' | 'fenced_user_id' | 'power_was_off'
+  > & {
     opinions: readonly Opinion[]
   }
 >
@@ -263,6 +269,7 @@ async function note(tx: Tx, host_id: string, set: Noted & { asked?: boolean; dea
       ...(set.dead_at !== undefined && { dead_at: set.dead_at }),
       ...(set.dead && { dead_at: now }),
       ...(set.fenced_by && { fenced_at: now, fenced_by: set.fenced_by, fence_failure: null }),
+      ...(set.power_was_off !== undefined && { power_was_off: set.power_was_off }),
       ...(set.fenced_user_id !== undefined && { fenced_user_id: set.fenced_user_id }),
     })
     .where('host_id', '=', host_id)

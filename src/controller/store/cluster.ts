@@ -60,6 +60,12 @@ async function find(db: Db, id: string): Promise<Cluster | null> {
   return row ? toCluster(row) : null
 }
 
+/** As it is until the transaction ends, but for what that changes. */
+async function lock(tx: Tx, id: string): Promise<Cluster | null> {
+  await tx.selectFrom('cluster').select('id').where('id', '=', id).forNoKeyUpdate().execute()
+  return find(tx, id)
+}
+
 export interface NewCluster {
   id: string
   zone_id: string
@@ -104,4 +110,4 @@ async function remove(tx: Tx, id: string): Promise<boolean> {
   return numDeletedRows === 1n
 }
 
-export const cluster = { list, find, insert, update, remove }
+export const cluster = { list, find, lock, insert, update, remove }

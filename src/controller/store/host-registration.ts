@@ -150,6 +150,8 @@ interface Decided {
   decided_by: string
   host_id?: string
   certificate_pem?: string
+  /** Where it has come to be, whoever said so. */
+  cluster_id?: string
 }
 
 /** Wakes whoever waits for it. */

@@ -60,6 +60,7 @@ function selectHosts(db: Db) {
       'a.fence_failure as absent_fence_failure',
       'a.fenced_at as absent_fenced_at',
       'a.fenced_by as absent_fenced_by',
+      'a.power_was_off as absent_power_was_off',
     ])
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .select([promised.vcpus.as('vcpus_claimed'), promised.memory_mib.as('memory_claimed_mib')])
@@ -103,6 +104,7 @@ function absentRow(row: HostRow): AbsenceRow | null {
     fenced_at: row.absent_fenced_at,
     fenced_by: row.absent_fenced_by,
     fenced_user_id: null,
+    power_was_off: row.absent_power_was_off ?? false,
     heard_at: null,
   }
 }
@@ -124,7 +126,7 @@ function toHost(row: HostRow): Host {
     state: row.session_controller_id ? 'up' : 'unreachable',
     availability,
     availability_reason: other ? [why, otherWords(row.name, other)].filter(Boolean).join(' ') : why,
-    absence: absent && absence.shown(absent),
+    absence: absent && absence.shown(absent, row.keeps_leases ? row.lease_over_at : null),
     fenced_through: row.fenced_through,
     schedulable: row.schedulable,
     maintenance: row.maintenance_since && {

@@ -79,6 +79,8 @@ export type NewInstance = Pick<
   | 'user_data'
   | 'wanted_power'
   | 'group_id'
+  | 'same_as'
+  | 'different_from'
   | 'hardware'
 > & { public_keys: { name: string; public_key: string }[]; tags: Record<string, string> }
 
@@ -149,7 +151,12 @@ async function want(tx: Tx, ids: readonly string[], wish: Wish): Promise<Map<str
 async function describe(
   tx: Tx,
   id: string,
-  set: { name?: string | undefined; tags?: Record<string, string> | undefined } & {
+  set: {
+    name?: string | undefined
+    tags?: Record<string, string> | undefined
+    same_as?: string[] | undefined
+    different_from?: string[] | undefined
+  } & {
     [Key in keyof (Graphics & Recovery)]?: (Graphics & Recovery)[Key] | undefined
   },
 ) {
@@ -158,6 +165,8 @@ async function describe(
     .set({
       ...(set.name !== undefined && { name: set.name }),
       ...(set.tags !== undefined && { tags: json(set.tags) }),
+      ...(set.same_as !== undefined && { same_as: set.same_as }),
+      ...(set.different_from !== undefined && { different_from: set.different_from }),
       ...(set.graphics !== undefined && { graphics: set.graphics }),
       ...(set.clipboard !== undefined && { clipboard: set.clipboard }),
       ...(set.video_model !== undefined && { video_model: set.video_model }),

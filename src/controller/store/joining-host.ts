@@ -7,6 +7,7 @@ import { json, type Tx } from './database.ts'
 export interface JoiningHost {
   id: string
   name: string
+  cluster_id: string
   is_linked: boolean
   key_sha256: Buffer | null
   hardware_id: HardwareId | null
@@ -15,7 +16,7 @@ export interface JoiningHost {
 function selectJoining(tx: Tx) {
   return tx
     .selectFrom('host')
-    .select(['id', 'name', 'key_sha256', sql<boolean>`session_controller_id is not null`.as('is_linked')])
+    .select(['id', 'name', 'cluster_id', 'key_sha256', sql<boolean>`session_controller_id is not null`.as('is_linked')])
     .select(sql<HardwareId | null>`hardware_id`.as('hardware_id'))
     .where('removed_at', 'is', null)
     .forUpdate()

@@ -34,6 +34,8 @@ export interface HostAbsenceTable {
   fenced_at: Date | null
   fenced_by: FencingMethod | null
   fenced_user_id: string | null
+  /** Made in migrations/explain. */
+  power_was_off: Generated<boolean>
 }
 
 /** Made in migrations/0023-trust. */

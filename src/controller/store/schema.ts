@@ -476,6 +476,9 @@ export interface InstanceTable {
   on_crash: Generated<'restart' | 'stop'>
   guard_from: Generated<number | null>
   group_id: Generated<string | null>
+  /** Made in migrations/explain; null: as its placement says. */
+  same_as: Generated<string[] | null>
+  different_from: Generated<string[] | null>
   hardware: Generated<unknown>
   memory_base_mib: Generated<number | null>
   grows_from: Generated<number | null>

@@ -133,7 +133,8 @@ async function note(tx: Tx, { before, after, ...change }: NewChange): Promise<vo
     .execute()
 }
 
-async function history(db: Db, asked: PageAsked & { name: string }): Promise<Page<SettingChange>> {
+/** Of one, or of all. */
+async function history(db: Db, asked: PageAsked & { name: string | null }): Promise<Page<SettingChange>> {
   const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`c.id`)
   const rows = await db
     .selectFrom('setting_change as c')
@@ -142,7 +143,7 @@ async function history(db: Db, asked: PageAsked & { name: string }): Promise<Pag
     .select(['c.value_before as before', 'c.value_after as after'])
     .select(keys.key.as('sort_key'))
     .where(keys.where)
-    .where('c.name', '=', asked.name)
+    .$if(asked.name !== null, query => query.where('c.name', '=', asked.name ?? ''))
     .orderBy(keys.order_by)
     .limit(keys.limit + 1)
     .execute()

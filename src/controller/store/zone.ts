@@ -45,6 +45,12 @@ async function find(db: Db, id: string): Promise<Zone | null> {
   return row ? toZone(row) : null
 }
 
+/** As it is until the transaction ends, but for what that changes. */
+async function lock(tx: Tx, id: string): Promise<Zone | null> {
+  await tx.selectFrom('zone').select('id').where('id', '=', id).forNoKeyUpdate().execute()
+  return find(tx, id)
+}
+
 async function names(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map()
   const rows = await db
@@ -84,4 +90,4 @@ async function remove(tx: Tx, id: string): Promise<boolean> {
   return numDeletedRows === 1n
 }
 
-export const zone = { list, find, names, insert, update, remove }
+export const zone = { list, find, lock, names, insert, update, remove }

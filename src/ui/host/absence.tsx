@@ -17,6 +17,11 @@ export function HostAbsence({ host: { availability, availability_reason, absence
           <p>
             {words('since.at')} <Time at={absence.since} />
           </p>
+          {absence.lease_over_at && !absence.fenced_at && (
+            <p>
+              {words('lease_over')} <Time at={absence.lease_over_at} />
+            </p>
+          )}
           {absence.fence_failure && (
             <p>
               {words('failure')}: {absence.fence_failure}

@@ -5,6 +5,7 @@ export const words = catalogue({
   en: {
     since: 'Last heard',
     'since.at': 'Nothing was heard of it since',
+    lease_over: 'Its highly available instances have stopped themselves, and may start elsewhere, by',
     opinions: 'What other hosts found',
     host: 'Host',
     found: 'Found',
@@ -66,6 +67,7 @@ export const words = catalogue({
   de: {
     since: 'Zuletzt gehört',
     'since.at': 'Seither hat man nichts von ihm gehört:',
+    lease_over: 'Bis dahin haben seine hochverfügbaren Instanzen sich selbst angehalten und können anderswo starten:',
     opinions: 'Was andere Hosts feststellten',
     host: 'Host',
     found: 'Befund',

@@ -66,6 +66,9 @@ export default function InstanceOverview({ item }: { item: Instance }) {
               on_host !== null && [words('on_host'), on_host],
               [words('zone'), item.zone],
               item.group_id !== null && [words('group'), <GroupLink key="group" id={item.group_id} />],
+              ...(['same_as', 'different_from'] as const).map(
+                hint => item[hint].length > 0 && ([words(hint), <Named key={hint} ids={item[hint]} />] as const),
+              ),
               [words('hostname'), item.hostname],
               item.guest_os !== null && [words('guest'), item.guest_os],
               [
@@ -119,6 +122,27 @@ export default function InstanceOverview({ item }: { item: Instance }) {
         </CardBody>
       </Card>
     </div>
+  )
+}
+
+function Named({ ids }: { ids: readonly string[] }) {
+  return ids.map((id, at) => (
+    <span key={id}>
+      {at > 0 && ', '}
+      <InstanceLink id={id} />
+    </span>
+  ))
+}
+
+/** One that was deleted since is its id alone. */
+function InstanceLink({ id }: { id: string }) {
+  const { data } = useRead(routes.instance.get, { params: { instance: id } }, { follows: ['instance'], of: id })
+  return data ? (
+    <ThingLink noun="instance" id={id}>
+      {data.name}
+    </ThingLink>
+  ) : (
+    <code>{id}</code>
   )
 }
 

@@ -1,5 +1,6 @@
 /** What a setting was before, where and by whom; and the parts of the cloud that have a value of their own now. */
 import { Modal, ModalBody, ModalHeader } from '@patternfly/react-core'
+import type { ReactNode } from 'react'
 import type { SettingChange, SettingValue } from '../../api/setting.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
@@ -14,21 +15,44 @@ import { textOf } from './value.ts'
 
 const shown_max = 200
 
-export default function SettingHistory({ name, done }: { name: string; done(): void }) {
+const follows = { follows: ['setting'] as const }
+
+/** Of one setting; null: of all. */
+export default function SettingHistory({ name, done }: { name: string | null; done(): void }) {
+  return name === null ? <AllHistory done={done} /> : <OneHistory name={name} done={done} />
+}
+
+function OneHistory({ name, done }: { name: string; done(): void }) {
   const params = { setting: name }
-  const follows = { follows: ['setting'] as const }
   const values = useRead(routes.setting.values, { params }, follows)
   const history = useRead(routes.setting.history, { params, query: { limit: shown_max } }, follows)
   return (
+    <HistoryModal title={words('history.of', { name })} done={done}>
+      <ProblemAlert error={values.error ?? history.error} />
+      {(values.isPending || history.isPending) && <Loading />}
+      {values.data && values.data.items.length > 0 && <Places items={values.data.items} />}
+      {history.data && <Changes items={history.data.items} />}
+    </HistoryModal>
+  )
+}
+
+function AllHistory({ done }: { done(): void }) {
+  const history = useRead(routes.setting.changes, { query: { limit: shown_max } }, follows)
+  return (
+    <HistoryModal title={words('history')} done={done}>
+      <ProblemAlert error={history.error} />
+      {history.isPending && <Loading />}
+      {history.data && <Changes items={history.data.items} named />}
+    </HistoryModal>
+  )
+}
+
+function HistoryModal({ title, done, children }: { title: string; done(): void; children: ReactNode }) {
+  return (
     <Modal isOpen variant="large" onClose={done} aria-labelledby="setting-history">
-      <ModalHeader labelId="setting-history" title={words('history.of', { name })} />
+      <ModalHeader labelId="setting-history" title={title} />
       <ModalBody>
-        <div className="croft-stack">
-          <ProblemAlert error={values.error ?? history.error} />
-          {(values.isPending || history.isPending) && <Loading />}
-          {values.data && values.data.items.length > 0 && <Places items={values.data.items} />}
-          {history.data && <Changes items={history.data.items} />}
-        </div>
+        <div className="croft-stack">{children}</div>
       </ModalBody>
     </Modal>
   )
@@ -60,7 +84,7 @@ function Places({ items }: { items: readonly SettingValue[] }) {
   )
 }
 
-function Changes({ items }: { items: readonly SettingChange[] }) {
+function Changes({ items, named = false }: { items: readonly SettingChange[]; named?: boolean }) {
   return (
     <SimpleTable
       label={words('history')}
@@ -69,6 +93,7 @@ function Changes({ items }: { items: readonly SettingChange[] }) {
       empty={words('history.none')}
       columns={[
         { title: words('when'), cell: one => <Time at={one.at} /> },
+        ...(named ? [{ title: words('setting'), cell: (one: SettingChange) => one.name }] : []),
         { title: words('who'), cell: one => <UserName id={one.user_id} name={one.user} /> },
         {
           title: words('where'),

@@ -1,13 +1,15 @@
 /** All settings, for the cloud or one part of it. A change holds at once, on every controller and host. */
-import { FormSelect, FormSelectOption, SearchInput, Title } from '@patternfly/react-core'
+import { Button, FormSelect, FormSelectOption, SearchInput, Title } from '@patternfly/react-core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { type SettingPlaceKind, settingPlaces } from '../../model/setting.ts'
 import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
+import { LazyPart } from '../parts/lazy.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { useTitle } from '../parts/use-title.ts'
+import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
 import { SettingList } from './list.tsx'
 import { asked, placeIn, type SettingPlace } from './place.ts'
@@ -19,6 +21,8 @@ export default function Settings() {
   const asIs = useSearch({ strict: false }) as Search
   const { search = '' } = asIs
   const place = placeIn(asIs)
+  const session = useSession()
+  const [history, setHistory] = useState(false)
   useTitle(words('title'))
   const show = (text: string, at: SettingPlace | null = place) =>
     void navigate({ to: '/settings', search: { ...(text && { search: text }), ...asked(at) }, replace: true })
@@ -27,6 +31,11 @@ export default function Settings() {
       <header className="croft-head">
         <Title headingLevel="h1">{words('title')}</Title>
         <div className="croft-head-actions">
+          {may(session, routes.setting.changes) && (
+            <Button variant="secondary" onClick={() => setHistory(true)}>
+              {words('history')}
+            </Button>
+          )}
           <ApiCallButton calls={() => callsOf(place)} />
         </div>
       </header>
@@ -43,9 +52,12 @@ export default function Settings() {
         />
       </div>
       <SettingList key={place?.id ?? ''} place={place} search={search} onAll={() => show('')} />
+      {history && <LazyPart load={loadHistory} props={{ name: null, done: () => setHistory(false) }} />}
     </div>
   )
 }
+
+const loadHistory = () => import('./history.tsx')
 
 const lists = {
   zone: routes.zone.list,

@@ -11,6 +11,7 @@ import { migrate } from '../../../src/controller/store/migrate.ts'
 import { makeSealer, type Sealer } from '../../../src/lib/sealer.ts'
 import { testDatabase } from '../../support/postgres.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { addHost } from '../../support/obedient-host.ts'
 
 let cloud: TestCloud
 let bare: { database: Database; sealer: Sealer }
@@ -83,6 +84,37 @@ describe('controller/audit', () => {
     assert.equal((await cloud.request('GET', '/v1/audit?refused=true&action=zone.create')).body.items?.length, 1)
     assert.equal((await cloud.request('GET', '/v1/audit?since=2099-01-01T00:00:00Z')).body.items?.length, 0)
     assert.equal((await cloud.request('GET', '/v1/audit?since=yesterday')).status, 422)
+  })
+
+  test('what was changed of a zone, a cluster or a host is told from what to what, in the log and by an event', async () => {
+    const host = await addHost(cloud, 'h1', { cpus: 8, memory_mib: 8192 })
+    const { cluster_id } = (await cloud.request('GET', `/v1/hosts/${host.id}`)).body
+    const { body: zone } = await cloud.request('POST', '/v1/zones', { body: { name: 'west' } })
+    const changes: [string, string, Record<string, unknown>, Record<string, unknown>][] = [
+      ['zone', String(zone.id), { name: 'far west' }, { name: { from: 'west', to: 'far west' } }],
+      [
+        'cluster',
+        String(cluster_id),
+        { cpu_overcommit: 7, ha_failures_tolerated: 1, name: 'default' },
+        { cpu_overcommit: { from: 4, to: 7 }, ha_failures_tolerated: { from: 0, to: 1 } },
+      ],
+      [
+        'host',
+        host.id,
+        { reserved_memory_mib: 512, schedulable: true, labels: { disk: 'ssd' } },
+        { reserved_memory_mib: { from: null, to: 512 }, labels: { from: {}, to: { disk: 'ssd' } } },
+      ],
+    ]
+    for (const [noun, id, body, changed] of changes) {
+      assert.equal((await cloud.request('PATCH', `/v1/${noun}s/${id}`, { body })).status, 200)
+      const [row] = (await cloud.request('GET', `/v1/audit?action=${noun}.update`)).body.items ?? []
+      assert.deepEqual(row?.detail, { changed })
+      const [told] = (await cloud.request('GET', `/v1/events?noun=${noun}&latest=true`)).body.items ?? []
+      assert.deepEqual(told?.detail, { changed })
+    }
+    await cloud.request('PATCH', `/v1/hosts/${host.id}`, { body: { schedulable: true } })
+    const [same] = (await cloud.request('GET', '/v1/audit?action=host.update')).body.items ?? []
+    assert.equal(same?.detail, null, 'nothing was changed by that')
   })
 
   test('a row says what it was about, also where the answer is empty or no thing, and where it was refused', async () => {

@@ -170,11 +170,15 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     assert.ok(hosts.some(host => host.id === moved.host_id && host.wanted.has(id)))
   })
 
-  test('the host that is back is told to leave what moved, and keeps the rest', async () => {
+  test('power that was off is not told as cut; the host that is back is told to leave what moved, and keeps the rest', async () => {
     const id = await run('one', first())
     await setBmc(first())
+    await service.setPower('off')
     await first().disconnect()
     await until(async () => (await instance(id)).host_id !== first().id)
+    assert.equal((await shown(first())).availability_reason, 'Its power was off already, as Redfish told.')
+    const [restart] = (await cloud.call(haRestartRoutes.list, { query: { instance_id: id } })).items
+    assert.match(restart?.reason ?? '', /was lost; its power was off already, as Redfish told at 2/)
     first().wanted.clear()
     await first().connect()
     await until(async () => first().wanted.get(id)?.migration?.step === 'leave')

@@ -98,11 +98,22 @@ describe('controller/instance-group', () => {
     assert.equal('around' in (why.body.asked as object), false)
   })
 
+  const plan = (more: Record<string, unknown>) =>
+    cloud.request('POST', '/v1/instances/plan', {
+      body: { flavor_id, image_id, networks: [{ network_id }], ...more },
+    })
+
   test('a batch that stays apart takes a host each, or none at all', async () => {
     const group_id = await group('anti-affinity')
     const over = await create({ group_id, count: hosts_max + 1 })
     assert.equal(over.body.code, 'no_capacity')
     assert.match(String(over.body.detail), /Only 4 of 5 would fit/)
+    // Nothing of the group is anywhere yet.
+    const planned = await plan({ group_id, count: hosts_max + 1 })
+    const told = planned.body.placement as { hosts: { refused: string | null; instances: number }[] }
+    assert.ok(
+      told.hosts.every(one => one.instances === 1 && /an earlier one of the same request/.test(one.refused ?? '')),
+    )
     assert.equal(new Set(hostsOf(items(await create({ group_id, count: hosts_max })))).size, hosts_max)
   })
 
@@ -135,10 +146,45 @@ describe('controller/instance-group', () => {
     assert.match(String(torn.body.detail), /not where the instances are that it shall be with: 4 hosts/)
     assert.equal((await create({ same_as: [first.id], different_from: [first.id] })).body.code, 'invalid')
     assert.equal((await create({ same_as: [network_id] })).body.code, 'not_found')
-    const planned = await cloud.request('POST', '/v1/instances/plan', {
-      body: { flavor_id, image_id, networks: [{ network_id }], same_as: [first.id, second.id] },
-    })
+    const planned = await plan({ same_as: [first.id, second.id] })
     assert.deepEqual([planned.status, planned.body.possible], [200, false])
+  })
+
+  test('hints are shown, keep an instance where it is, and are taken away or changed for when it is placed next', async () => {
+    const [first, second] = items(await create({ group_id: await group('anti-affinity'), count: 2 }))
+    assert.ok(first && second)
+    const [made] = items(await create({ same_as: [first.id] }))
+    assert.ok(made)
+    const path = `/v1/instances/${made.id}`
+    const shown = async () => {
+      const { same_as, different_from } = (await cloud.request('GET', path)).body
+      return { same_as, different_from }
+    }
+    assert.deepEqual(await shown(), { same_as: [first.id], different_from: [] })
+    const { database } = cloud.cloud
+    const goes = async () => {
+      const row = await rowOf(made.id)
+      return (await tryPlacingExisting(cloud.cloud, database.db as never, row, { exclude: new Map(), disk_gib: 0 }))
+        .host_id
+    }
+    assert.equal(await goes(), null)
+    const update = (body: Record<string, unknown>) => cloud.request('PATCH', path, { body })
+    for (const [body, code] of [
+      [{ same_as: [made.id] }, 'invalid'],
+      [{ different_from: [first.id] }, 'invalid'],
+      [{ same_as: [network_id] }, 'not_found'],
+    ] as const)
+      assert.equal((await update(body)).body.code, code, JSON.stringify(body))
+    assert.equal((await update({ same_as: [second.id] })).status, 200)
+    assert.equal(await goes(), second.host_id)
+    assert.equal((await update({ same_as: [], different_from: [second.id] })).status, 200)
+    assert.deepEqual(await shown(), { same_as: [], different_from: [second.id] })
+    assert.ok(![null, made.host_id, second.host_id].includes(await goes()))
+    assert.equal((await update({ different_from: [] })).status, 200)
+    assert.notEqual(await goes(), null)
+    // Of a controller of the version before, which wrote it with the placement alone.
+    await database.db.updateTable('instance').set({ same_as: null }).where('id', '=', made.id).execute()
+    assert.equal(await goes(), null)
   })
 
   test('a deleted instance has given up its place, and gets it back only while nobody of its group has taken it', async () => {
@@ -200,7 +246,8 @@ describe('controller/instance-group', () => {
     const elsewhere = { exclude, disk_gib: 0 }
     await assert.rejects(
       database.transaction(async tx => placeExisting(cloud.cloud, tx, await rowOf(first.id), elsewhere)),
-      NoCapacity,
+      (error: Error) =>
+        error instanceof NoCapacity && /which is where it is: .*croft host maintenance start/.test(error.message),
       'one that is moved alone stays with the others',
     )
     const placed: Placed[] = []

@@ -187,8 +187,11 @@ describe('controller/joining', () => {
     assert.equal(row.code, told?.code)
     assert.deepEqual([row.address, row.invited, row.same_machine, row.same_name], ['127.0.0.1', false, null, null])
     assert.equal((row.found as Record<string, unknown>).cpus, cpus().length)
-    const approved = await approve(row, { name: 'rack1-self' })
+    const zone_id = (await cloud.request('GET', '/v1/zones')).body.items?.[0]?.id
+    const { body: rack1 } = await cloud.request('POST', '/v1/clusters', { body: { name: 'rack1', zone_id } })
+    const approved = await approve(row, { name: 'rack1-self', cluster_id: rack1.id })
     assert.equal(approved.body.state, 'approved', JSON.stringify(approved.body))
+    assert.equal(approved.body.cluster_id, rack1.id)
     const identity = await one.joined
     assert.deepEqual([identity.host_id, identity.name], [approved.body.host_id, 'rack1-self'])
     const known = (await cloud.request('GET', `/v1/host-registrations/${String(row.id)}`)).body

@@ -1,6 +1,7 @@
 /** A host that will never be back: it can be taken out, and leaves nothing behind that anybody would have to mend by hand. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { hostRoutes } from '../../../src/api/host.ts'
 import { instanceRoutes } from '../../../src/api/instance.ts'
 import { hostReach } from '../../../src/controller/store/host-reach.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -34,6 +35,11 @@ describe('controller/lost-host', () => {
     assert.equal((await cloud.request('DELETE', path)).body.code, 'in_use')
     assert.equal((await cloud.request('DELETE', `${path}?lost=true`)).body.code, 'wrong_state')
     await host.disconnect()
+    const absent = async () => (await cloud.call(hostRoutes.get, { params: { host: host.id } })).absence
+    assert.equal((await absent())?.lease_over_at, null, 'its agent keeps no leases')
+    await cloud.cloud.database.db.updateTable('host').set({ keeps_leases: true }).where('id', '=', host.id).execute()
+    const lost = await absent()
+    assert.ok(Date.parse(lost?.lease_over_at ?? '') > Date.parse(lost?.since ?? ''), JSON.stringify(lost))
     const stopping = await cloud.request('POST', `/v1/instances/${two?.id}/stop`, { body: {} })
     const { id: operation_id } = stopping.body.operation as { id: string }
     const removed = await cloud.request('DELETE', `${path}?lost=true&gives_up=3`)

@@ -101,6 +101,13 @@ describe('controller/maintenance', () => {
     assert.equal((shown.body.maintenance as { drained: boolean }).drained, true)
     assert.equal((await cloud.request('GET', '/v1/maintenances')).body.items?.length, 1)
     await stop(at(0))
+    const of_host = await cloud.request('GET', `/v1/events?noun=host&resource_id=${at(0).id}`)
+    assert.deepEqual(
+      of_host.body.items?.map(one => one.detail).filter(one => (one as { maintenance?: string } | null)?.maintenance),
+      [{ maintenance: 'begun', reason: 'new memory' }, { maintenance: 'drained' }, { maintenance: 'ended' }],
+    )
+    const logged = (await cloud.request('GET', '/v1/audit?action=maintenance.start&refused=false')).body.items ?? []
+    assert.deepEqual(logged.at(-1)?.detail, { reason: 'new memory' })
     assert.equal((await cloud.request('GET', path(at(0)))).status, 404)
     await create(at(0), { start: false })
   })

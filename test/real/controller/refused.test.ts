@@ -109,6 +109,20 @@ describe('controller/refused', () => {
     for (const host of hosts) await cloud.request('PATCH', `/v1/hosts/${host.id}`, { body: { schedulable: true } })
   })
 
+  test('who asked for one host gets that one, or a failure that says why no other was tried', async () => {
+    const [h1] = hosts
+    assert.ok(h1)
+    refuse([h1])
+    const { id, operation } = await create('here', { host_id: h1.id })
+    assert.deepEqual(
+      [operation.state, operation.reason],
+      ['failed', 'Its pool is full. No other host was tried: it was asked for on h1.'],
+    )
+    const one = await get(id)
+    assert.deepEqual([one.state, one.host, one.reason], ['error', 'h1', 'Its pool is full.'])
+    assert.equal((await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body.items?.length, 0)
+  })
+
   test('what has run once stays with its disks, whatever its host says of a later start', async () => {
     const { id } = await create('pet')
     const before = await get(id)
@@ -133,6 +147,24 @@ describe('controller/refused', () => {
   describe('of which placing elsewhere fails', () => {
     const size = { vcpus: 1, memory_mib: 96, disk_gib: 1 }
 
+    /** On the first host, because no other one takes anything meanwhile: nobody has asked for it. Then it refuses. */
+    async function refusedByFirst(more: Record<string, unknown>): Promise<string> {
+      const [first, ...others] = hosts
+      assert.ok(first)
+      const take = (schedulable: boolean) =>
+        Promise.all(others.map(({ id }) => cloud.request('PATCH', `/v1/hosts/${id}`, { body: { schedulable } })))
+      await take(false)
+      first.silent = true
+      const made = await cloud.request('POST', '/v1/instances', { body: { ...body, ...more } })
+      const id = String(made.body.items?.[0]?.id)
+      await eventually(() => assert.ok(first.wanted.has(id)))
+      await take(true)
+      first.silent = false
+      refuse([first])
+      first.tell({}, [id])
+      return id
+    }
+
     /** Refused by the first host, and a module of the scheduler fails at it. Not waited for: its request has no end. */
     async function broken(error: Error, { mock }: TestContext) {
       const { modules } = cloud.cloud
@@ -141,13 +173,9 @@ describe('controller/refused', () => {
         if (asked.memory_mib === size.memory_mib && asked.around?.excluded?.size) throw error
         return ask(there, asked, count)
       }) satisfies typeof ask)
-      refuse(hosts.slice(0, 1))
       const name = `odd-${error.name}`
       const flavor = await cloud.request('POST', '/v1/flavors', { body: { name, ...size } })
-      const made = await cloud.request('POST', '/v1/instances', {
-        body: { ...body, name, flavor_id: flavor.body.id, host_id: hosts[0]?.id },
-      })
-      const id = String(made.body.items?.[0]?.id)
+      const id = await refusedByFirst({ name, flavor_id: flavor.body.id })
       await eventually(async () => assert.ok(await refusal.of(cloud.cloud.database.db, id)))
       return { id, mended: () => asked_of.mock.restore() }
     }
@@ -155,9 +183,11 @@ describe('controller/refused', () => {
     for (const error of [new CloudError('unavailable', 'A module fails.'), new TypeError('a fault of the code')]) {
       test(`others have their turn, and it rests a while (${error.name})`, async t => {
         const { id, mended } = await broken(error, t)
-        const other = await create('other', { host_id: hosts[0]?.id })
-        assert.equal(other.operation.state, 'succeeded')
-        assert.notEqual((await get(other.id)).host, 'h1')
+        const other = await refusedByFirst({ name: 'other' })
+        await eventually(async () => {
+          const { state, host } = await get(other)
+          assert.ok(state === 'running' && host !== 'h1')
+        })
         const resting: Resting = new Map()
         assert.equal(await placeRefused(cloud.cloud, resting), false)
         assert.deepEqual([...resting.keys()], [id])

@@ -186,6 +186,22 @@ suite('settings by scope', () => {
     const raced = (await ok('GET', '/v1/settings/token.lifetime_minutes/history?sort=id')).items ?? []
     for (const [n, one] of raced.entries()) assert.equal(one.before, n === 0 ? null : raced[n - 1]?.after)
     await ok('DELETE', '/v1/settings/token.lifetime_minutes')
+    const all = (await ok('GET', '/v1/setting-changes')).items ?? []
+    assert.equal(all[0]?.name, 'token.lifetime_minutes')
+    assert.ok(all.some(one => one.name === 'operation.keep_days'))
+    const page = await ok('GET', '/v1/setting-changes?limit=1')
+    assert.deepEqual([page.items, page.next !== null], [all.slice(0, 1), true])
+  })
+
+  test('what a host has as a field of its own is refused with how that is set', async () => {
+    const refused = await cloud.request('PUT', '/v1/settings/host.reserved_memory_mib', {
+      body: { value: 512, host_id: host.id },
+    })
+    assert.equal(refused.status, 422)
+    assert.match(
+      String(refused.body.detail),
+      /It is a field of the host: croft host update h1 --reserved-memory-mib MIB\./,
+    )
   })
 
   /** The first answer to such a question is held back; resolves once it is there, with what lets it go on. */

@@ -28,6 +28,7 @@ const none: Absence = {
   fence_again_ms: null,
   fenced_ms: null,
   fenced_by: null,
+  power_was_off: false,
 }
 const usual: Circumstances = {
   linked: false,
@@ -143,6 +144,7 @@ const absences: fc.Arbitrary<Absence> = fc.record({
   fence_again_ms: fc.option(fc.integer({ min: 0, max: 100_000 })),
   fenced_ms: fc.constant(null),
   fenced_by: fc.constant(null),
+  power_was_off: fc.constant(false),
 })
 const circumstances: fc.Arbitrary<Circumstances> = fc.record({
   linked: fc.boolean(),

@@ -7,5 +7,8 @@ export const antiAffinity: Filter = {
   remedy_elsewhere: 'add a host to its zone',
   applies: asked => asked.group?.policy === 'anti-affinity',
   refuses: (_, claims) => claims.members > 0,
-  why: (_, __, asked) => `has one of the group ${asked.group?.name} already, which stays apart`,
+  why: (host, _, { group, around }) =>
+    around?.group_hosts?.has(host.id) === true
+      ? `has one of the group ${group?.name} already, which stays apart`
+      : `would have an earlier one of the same request, and the group ${group?.name} stays apart`,
 }

@@ -4,6 +4,7 @@
  * src/ui/instance/create-text.ts.
  */
 import type { Filter } from '../filter.ts'
+import type { PlacementAsked } from '../snapshot.ts'
 import { affinity } from './affinity.ts'
 import { aggregateExclusive } from './aggregate-exclusive.ts'
 import { aggregateProjects } from './aggregate-projects.ts'
@@ -94,17 +95,22 @@ const passed_over: ReadonlySet<string> = new Set(['own_host', 'excluded'])
  * What to do, as a sentence: of the reasons that come first, two at most. Without any there is no host. `elsewhere`: for what there is
  * already and is to go to another host.
  */
-export function whatHelps(reasons: readonly string[], elsewhere = false): string {
+export function whatHelps(reasons: readonly string[], elsewhere = false, asked?: PlacementAsked): string {
   const telling = reasons.filter(filter => !passed_over.has(filter))
   // It stays in its zone: hosts of others are a reason only where there is no other one.
   const near = telling.filter(filter => filter !== 'zone')
-  const remedies = new Set((elsewhere && near.length > 0 ? near : telling).map(filter => remedyOf(filter, elsewhere)))
+  const remedies = new Set(
+    (elsewhere && near.length > 0 ? near : telling).map(filter => remedyOf(filter, elsewhere, asked)),
+  )
   if (remedies.size === 0) remedies.add(elsewhere ? 'add a host to its zone' : room)
   const text = [...remedies].slice(0, 2).join('; or ')
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
-function remedyOf(filter: string, elsewhere: boolean): string {
+function remedyOf(filter: string, elsewhere: boolean, asked?: PlacementAsked): string {
   const { remedy, remedy_elsewhere } = filters[filter] ?? {}
-  return elsewhere ? (remedy_elsewhere ?? remedy ?? room_elsewhere) : (remedy ?? room)
+  if (!elsewhere) return remedy ?? room
+  return (
+    (typeof remedy_elsewhere === 'function' ? remedy_elsewhere(asked) : remedy_elsewhere) ?? remedy ?? room_elsewhere
+  )
 }

@@ -7,6 +7,7 @@ import { freeDisk } from './free-disk.ts'
 import { freeMemory } from './free-memory.ts'
 import { freeVcpus } from './free-vcpus.ts'
 import { imageCached } from './image-cached.ts'
+import { ownCluster } from './own-cluster.ts'
 import { softAffinity } from './soft-affinity.ts'
 import { softAntiAffinity } from './soft-anti-affinity.ts'
 
@@ -14,6 +15,7 @@ export const weights = {
   free_memory: freeMemory,
   free_vcpus: freeVcpus,
   free_disk: freeDisk,
+  own_cluster: ownCluster,
   soft_affinity: softAffinity,
   soft_anti_affinity: softAntiAffinity,
   image_cached: imageCached,
