@@ -10,6 +10,7 @@ import { createCalls } from './calls.ts'
 import { createForeignWatch } from './foreign-watch.ts'
 import { createGuestWatch } from './guests.ts'
 import { saidOf } from './hardware.ts'
+import { holdsOf, inBatches } from './holds.ts'
 import { createLink } from './link.ts'
 import type {
   Arrivals,
@@ -158,24 +159,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     log,
     async hello() {
       facts ??= await options.facts.read()
-      const holds = [...instances.values()].map(
-        ({ id, generation, details_version, power, reboot_count, migration, placement }) => ({
-          id,
-          generation,
-          details_version,
-          power,
-          reboot_count,
-          ...(placement !== undefined && { placement }),
-          ...(migration && { migration: { id: migration.id, step: migration.step } }),
-          ...(instance.hasCome(id) && { here: true }),
-        }),
-      )
       const { heard_as_of } = wanted
       return {
         type: 'hello',
         protocol: protocolVersion,
         facts,
-        holds,
+        holds: holdsOf(instances.values(), instance.hasCome),
         heard_as_of,
         knows_calls: [...newerCalls],
         knows_unchanged: true,
@@ -186,12 +175,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     },
     async welcomed(welcome, send) {
       await options.link.learn?.(welcome.link_urls ?? [])
-      for (const batch of inBatches(
-        (welcome.show ?? []).flatMap(id => instances.get(id) ?? []),
-        heldBatch,
-      )) {
-        send({ type: 'held', instances: batch })
-      }
+      const shown = (welcome.show ?? []).flatMap(id => instances.get(id) ?? [])
+      for (const batch of inBatches(shown)) send({ type: 'held', instances: batch })
       foreign.again(send)
       await reporter.begin(send, welcome.last_report, instances.keys())
     },
@@ -311,11 +296,4 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       await Promise.all([surveys.stop(), instance.stop(), volumes.stop(), network.stop(), shared.stop()])
     },
   }
-}
-
-/** So many wanted instances fit into one frame with room to spare. */
-const heldBatch = 100
-
-function inBatches<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size))
 }
