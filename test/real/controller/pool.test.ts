@@ -152,7 +152,7 @@ describe('controller/pool', () => {
     const refused = await create({ name: 'ha', availability: 'high', host_id: alone.id })
     assert.match(
       JSON.stringify(refused.body),
-      /no shared pool, which high availability needs: 1 host, alone has its disks in a pool of its own/,
+      /The host alone cannot take .*: it has its disks in a pool of its own, and a highly available instance must be able to start on another host/,
     )
     const one = await made({ name: 'ha', availability: 'high', ha_priority: 80 })
     assert.ok(one.host === 's1' || one.host === 's2')

@@ -221,7 +221,7 @@ describe('controller/volume', () => {
     assert.equal(refused.body.code, 'no_capacity')
     assert.match(
       String(refused.body.detail),
-      /h2 does not reach the volume that it starts from|h1 is not the host that was asked for/,
+      /The host h2 cannot take .*: it does not reach the volume that it starts from, which is on another host and in another pool/,
     )
     await removeVolume(v.id)
     await other.disconnect()
