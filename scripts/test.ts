@@ -44,7 +44,7 @@ const tiers: Tier[] = [
     files: 'test/real/**/*.test.ts',
     together: 'folder',
     abreast: 2,
-    waiting: ['availability', 'dead-database', 'guest-watchdog', 'ha-restart', 'image-takeover', 'moves-killed'].map(
+    waiting: ['availability', 'dead-database', 'guest-watchdog', 'ha-restart', 'image-takeover'].map(
       name => `test/real/**/${name}.test.ts`,
     ),
   },
