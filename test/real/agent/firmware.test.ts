@@ -8,12 +8,15 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { WebSocket } from 'ws'
 import type { WantedInstance } from '../../../src/protocol/wanted.ts'
+import { eventually } from '../../support/eventually.ts'
 import { tpmIdentity } from '../../support/tpm-identity.ts'
 import { Drive, guest, type TestHost, TwoHosts } from './two-agents.ts'
 
 const machine = { memory_mib: 192, hardware: { firmware: 'uefi', tpm: '2.0' } } as const
 const stateOf = (host: TestHost, { id }: WantedInstance, file: string) => join(host.dir, 'pool', 'machine', id, file)
-const identity = (host: TestHost, one: WantedInstance) => tpmIdentity(stateOf(host, one, 'tpm2-00.permall'))
+/** What its TPM writes is copied to the pool a little after. */
+const identity = (host: TestHost, one: WantedInstance) =>
+  eventually(() => tpmIdentity(stateOf(host, one, 'tpm2-00.permall')))
 
 async function is(host: TestHost, one: WantedInstance): Promise<void> {
   const { power, generation } = one
