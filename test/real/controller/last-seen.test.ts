@@ -63,7 +63,8 @@ describe('controller/last-seen', () => {
     await longAgo()
     await host.disconnect()
     const told = await shown()
-    assert.ok(told >= before && told <= Date.now(), new Date(told).toISOString())
+    // By the beginning of the transaction that notes it, less how long it was silent when that was asked: some time may be between.
+    assert.ok(told >= before - 60_000 && told <= Date.now(), new Date(told).toISOString())
     await host.connect()
   })
 
