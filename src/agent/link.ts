@@ -139,6 +139,8 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
   let heartbeat_ms = 0
   /** For how long nothing need be said; null: the controller does not tell, and knows no samples that ask. */
   let calm_ms: number | null = null
+  /** The controller was last told to expect no more than that. */
+  let told_calm = false
   let queue: Promise<void> = Promise.resolve()
 
   function send(frame: AgentFrame): void {
@@ -153,6 +155,7 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
   function besideSamples(now_ms: number) {
     if (calm_ms === null || !isCalm() || !isToAsk(now_ms)) return {}
     asks(now_ms)
+    told_calm = true
     return { asks_ms: now_ms, within_ms: calm_ms }
   }
 
@@ -178,7 +181,10 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
     const answered_by_ms = () => (unanswered_ms ?? Number.POSITIVE_INFINITY) + silentBeatsMax * heartbeat_ms
     if (answered_by_ms() <= now_ms) return end(`the controller was silent for ${silentBeatsMax} heartbeats`)
     const calm = isCalm()
-    const due_ms = () => (calm ? sent_ms + (calm_ms ?? calmBeats * heartbeat_ms) : asked_ms + heartbeat_ms)
+    const due_ms = () => {
+      if (calm) return sent_ms + (calm_ms ?? calmBeats * heartbeat_ms)
+      return told_calm ? now_ms : asked_ms + heartbeat_ms
+    }
     if (due_ms() <= now_ms) ping(now_ms, calm)
     timer = clock.after(Math.max(10, Math.min(due_ms(), answered_by_ms()) - now_ms), beat)
   }
@@ -188,6 +194,7 @@ function createSession(options: LinkOptions, tell: { welcomed(): void; ended(rea
     const quiet = calm && !isToAsk(now_ms)
     if (!quiet) asks(now_ms)
     const within_ms = calm ? calm_ms : null
+    told_calm = within_ms !== null
     send({ type: 'ping', sent_ms: now_ms, ...(quiet && { quiet }), ...(within_ms !== null && { within_ms }) })
   }
 

@@ -28,9 +28,9 @@
  */
 
 export interface LeaseTimes {
-  /** Hosts with guests that need a lease send a ping this often; others are heard of as often, and ask for one less often (agent/link.ts). */
+  /** Hosts with guests that need a lease send a ping this often; others are heard of half as often (agent/link.ts, controller/agents/hearing.ts). */
   readonly heartbeat_ms: number
-  /** A link is given up when nothing was heard for so long: three pings missed. */
+  /** A link of a host with such guests is given up when nothing was heard for so long: three pings missed. */
   readonly silence_ms_max: number
   /** What a pong grants, from the time at which its ping was sent. Long enough to lose a controller and find another. */
   readonly lease_ms: number

@@ -19,7 +19,7 @@ import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
 import { followRestart } from './ha-recover.ts'
 import { mustSee } from './instance.ts'
-import { endMoves, leaveLost, lockLost, type LostHost, whyLost } from './lost-instance.ts'
+import { endMoves, leaveLost, lockLost, type LostHost, mayRun, whyLost } from './lost-instance.ts'
 import type { Moved } from './migration.ts'
 import { keepRefusal } from './placement-told.ts'
 
@@ -78,11 +78,7 @@ export async function evacuateHost(cloud: Cloud, caller: Caller, id: string): Pr
 }
 
 export function notFenced(name: string): CloudError {
-  return new CloudError(
-    'wrong_state',
-    `The host ${name} does not answer, and nobody knows that it is off: what is on it may well be running. Have its power cut (croft host fence ${name}), ` +
-      `or see that it is off and say so (croft host fence ${name} --confirm-off); then ask again.`,
-  )
+  return new CloudError('wrong_state', mayRun(name))
 }
 
 export async function evacuateAll(cloud: Cloud, caller: Caller, from: LostHost): Promise<Evacuated> {

@@ -55,7 +55,8 @@ export async function lockLost(
   return { from, row, lost: { ...lost, fenced_by: lost.fenced_by } }
 }
 
-const mayRun = (name: string) =>
+/** Why nothing of a host that does not answer is started elsewhere as long as it is not fenced. */
+export const mayRun = (name: string) =>
   `The host ${name} does not answer, and nobody knows that it is off: what is on it may well be running. Have its power cut (croft host fence ${name}), ` +
   `or see that it is off and say so (croft host fence ${name} --confirm-off); then ask again.`
 

@@ -5,7 +5,9 @@
  * A plan whose result has changed its shape (a newer controller has added a column) is refused by PostgreSQL
  * ("cached plan must not change result type"); then all plans are made anew.
  * A plan that is kept knows no parameter's value: what must match an index's own condition (ON CONFLICT … WHERE, a partial
- *@@ * A plan that was made while a table was small is made anew within a minute, or when autovacuum has counted, whatever comes first.
+ * index) is written into the statement and not given as a parameter. Pages of lists, and what is searched for, are planned as PostgreSQL
+ * sees fit: how they are best done depends on how many rows their values find.
+ * A plan that was made while a table was small is made anew within a minute, or when autovacuum has counted, whatever comes first.
  *
  * A transaction begins with its first statement. One in which nothing is asked costs nothing. Whatever is asked in one turn of the event
  * loop on one connection goes in one write, so that PostgreSQL wakes up once (atOnce in database.ts).

@@ -90,10 +90,17 @@ test('without samples it says within the time that it is there', async () => {
 })
 
 test('a guest that needs a lease comes: a heartbeat at once, and then each', async () => {
-  const { link, at, pass } = await linked({ calm_ms: 10_500 })
+  const { link, at, pass, said } = await linked({ calm_ms: 10_500 })
+  // The last sample that asked was a moment ago, and a heartbeat is not due for that.
   await pass(20_000, 10_000)
   at.needs = true
+  said.length = 0
   link.wantedChanged()
+  assert.deepEqual(
+    said.map(({ frame }) => [frame.type, 'within_ms' in frame]),
+    [['ping', false]],
+    'so that its silence would be noticed as soon as that of any such host',
+  )
   const frames = await pass(30_000, 10_000)
   const pings = frames.filter(frame => frame.type === 'ping')
   assert.ok(pings.length >= 6, `${pings.length} pings`)
