@@ -221,6 +221,8 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
       headers: { prefer: 'wait=20' },
     })
     assert.equal(moved.status, 202, JSON.stringify(moved.body))
+    // Until then the host that it left still has its claim.
+    assert.equal((await ended((moved.body.migration as { id: string }).id)).outcome, 'succeeded')
     await eventually(async () => {
       assert.equal((await hostOf(friend.id)).state, 'up')
       assert.equal((await cloud.call(instanceRoutes.get, { params: { instance: own.id } })).state, 'running')
