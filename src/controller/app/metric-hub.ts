@@ -5,24 +5,14 @@
  */
 import type { Logger } from 'pino'
 import type { Clock } from '../../lib/clock.ts'
-import { Together } from '../../lib/together.ts'
 import type { MetricKind } from '../../model/metrics.ts'
 import type { SamplesFrame } from '../../protocol/samples.ts'
 import { channels, type Database } from '../store/database.ts'
 import { MetricStore, type PackedBlock } from '../store/metrics.ts'
 import { MetricLayouts } from './metric-layouts.ts'
-import {
-  type Finished,
-  finish,
-  finishAll,
-  forget,
-  fresh,
-  keep,
-  type Latest,
-  release,
-  type Tracked,
-} from './metric-minute.ts'
+import { type Finished, finish, finishAll, forget, fresh, keep, type Latest, type Tracked } from './metric-minute.ts'
 import { type Sample, standingInto, valuesInto } from './metric-rates.ts'
+import { MetricWriter } from './metric-writer.ts'
 
 /** Where a sample is taken in before it is kept. */
 let scratch = new Float64Array(64)
@@ -31,8 +21,6 @@ export type MetricWatcher = (latest: Latest) => void
 
 /** A host that falls silent is forgotten after this long; what it has not filled is written before. */
 const silent_ms_max = 90_000
-/** While the database does not take them, blocks wait; beyond this many the newest are lost. */
-const waiting_max = 200_000
 /** Interest in what other controllers have is told anew this often, and holds for twice as long. */
 const interest_ms = 30_000
 /** What a notice of PostgreSQL takes is 8000 bytes. */
@@ -52,25 +40,17 @@ export class MetricHub {
   }
   private readonly tracked = new Map<string, Tracked>()
   private readonly layouts: MetricLayouts
-  private readonly writer: Together<readonly Finished[], undefined>
+  private readonly writer: MetricWriter
   private readonly watchers = new Map<string, Set<MetricWatcher>>()
   /** What someone at another controller watches, and until when, by the steady clock. */
   private readonly asked = new Map<string, number>()
-  private waiting = 0
-  /** What is on its way to the database. */
-  private readonly writing = new Map<Promise<void>, readonly Finished[]>()
   private readonly stops: (() => void)[] = []
 
   constructor(parts: MetricHub['parts']) {
     this.parts = parts
     this.store = new MetricStore(parts.database)
     this.layouts = new MetricLayouts(parts.clock)
-    this.writer = new Together(async all => {
-      // Not `+= await`: what is counted meanwhile would be forgotten.
-      const left_out = await this.store.write('seconds', all.flat())
-      this.counted.lost += left_out
-      return all.map(() => undefined)
-    })
+    this.writer = new MetricWriter({ ...parts, store: this.store, counted: this.counted })
   }
 
   start(): void {
@@ -99,7 +79,7 @@ export class MetricHub {
     for (const sample of frame.packed ?? frame.instances) {
       if (placed.has(sample.id)) this.note('instance', sample.id, sample, taken)
     }
-    this.write(finished)
+    this.writer.write(finished)
   }
 
   private note(kind: 'instance' | 'host', resource_id: string, sample: Sample, taken: Taken): void {
@@ -133,38 +113,11 @@ export class MetricHub {
     this.tell(one)
   }
 
-  private write(blocks: readonly Finished[]): void {
-    if (blocks.length === 0) return
-    if (this.waiting + blocks.length > waiting_max) {
-      this.counted.lost += blocks.length
-      blocks.forEach(release)
-      return
-    }
-    this.waiting += blocks.length
-    const done = this.writer
-      .ask(blocks)
-      .then(
-        () => {
-          this.counted.blocks += blocks.length
-        },
-        (error: unknown) => {
-          this.counted.lost += blocks.length
-          this.parts.log.warn({ err: error, blocks: blocks.length }, 'metrics could not be written and are lost')
-        },
-      )
-      .finally(() => {
-        this.waiting -= blocks.length
-        this.writing.delete(done)
-        blocks.forEach(release)
-      })
-    this.writing.set(done, blocks)
-  }
-
   /** Writes what silent hosts have left, and forgets it. */
   sweep(): void {
     const steady_ms = this.parts.clock.steady_ms()
     const silent = [...this.tracked.values()].filter(one => steady_ms - one.heard_ms > silent_ms_max)
-    this.write(finishAll(silent))
+    this.writer.write(finishAll(silent))
     for (const one of silent) {
       this.tracked.delete(one.resource_id)
       forget(one)
@@ -174,8 +127,8 @@ export class MetricHub {
 
   /** For tests and shutdown: writes all that is open, and waits for it. */
   async flush(): Promise<void> {
-    this.write(finishAll(this.tracked.values()))
-    await Promise.all(this.writing.keys())
+    this.writer.write(finishAll(this.tracked.values()))
+    await this.writer.flush()
   }
 
   /** As it is now: a copy, to be kept as long as one likes. */
@@ -196,7 +149,7 @@ export class MetricHub {
    */
   unwritten(ids: readonly string[]): PackedBlock[] {
     const wanted = new Set(ids)
-    const leaving = [...this.writing.values()].flatMap(blocks => blocks.filter(one => wanted.has(one.resource_id)))
+    const leaving = this.writer.leaving().filter(one => wanted.has(one.resource_id))
     // A copy: what was written gives its memory back.
     const copies = leaving.map(({ slot: _, ...one }) => ({ ...one, mean: one.mean.slice(), counters: null }))
     return [...copies, ...ids.flatMap(id => this.openBlock(id) ?? [])]

@@ -7,7 +7,7 @@ import type { Db } from './database.ts'
 import { instanceIs } from './found-by.ts'
 import { shownAt, stampsOf } from './instance-shown.ts'
 import { obstructed } from './instance-situation.ts'
-import { type Keyset, keyset, type Page, type PageAsked } from './page.ts'
+import { inOrder, type Keyset, keyset, type Page, type PageAsked } from './page.ts'
 
 interface InstanceFilter extends PageAsked {
   /** Null: of all projects. */
@@ -68,12 +68,9 @@ export async function listInstances(db: Db, asked: InstanceFilter): Promise<Page
   if (asked.group_id !== undefined) query = query.where('i.group_id', '=', asked.group_id)
   // Where states are looked up first, these have been asked for there.
   if (!states || narrow) for (const condition of wideOf(asked)) query = query.where(condition)
-  const { items, next } = keys.cut(
-    await query
-      .orderBy(keys.order_by)
-      .limit(keys.limit + 1)
-      .execute(),
-  )
+  const is_plain = !states && !narrow && wideOf(asked).length === 0
+  const page = is_plain ? inOrder(query, keys) : query.orderBy(keys.order_by).limit(keys.limit + 1)
+  const { items, next } = keys.cut(await page.execute())
   return { items: await shownAt(db, items), next }
 }
 

@@ -6,7 +6,7 @@
  * ("cached plan must not change result type"); then all plans are made anew.
  * A plan that is kept knows no parameter's value: what must match an index's own condition (ON CONFLICT … WHERE, a partial
  * index) is written into the statement and not given as a parameter. Pages of lists, and what is searched for, are planned as PostgreSQL
- * sees fit: how they are best done depends on how many rows their values find.
+ * sees fit: how they are best done depends on how many rows their values find (but for those that end with `plan_is_kept`).
  * A plan that was made while a table was small is made anew within a minute, or when autovacuum has counted, whatever comes first.
  *
  * A transaction begins with its first statement. One in which nothing is asked costs nothing. Whatever is asked in one turn of the event
@@ -29,6 +29,8 @@ export const planning = { plan_cache_mode: 'force_generic_plan' }
 /** By how much they find, which only their values tell, they are to be planned. */
 const searches = (text: string) => text.includes(' ilike ') || text.includes(' between ')
 export const isPage = (text: string) => /\blimit \$?\d+\s*$/.test(text)
+/** Ends a page of which it is known that its values tell nothing: in the order of an index, with its limit written out. */
+export const plan_is_kept = '/* its plan is kept */'
 
 /** How a statement is sent. */
 interface Sent {

@@ -190,6 +190,9 @@ void test('what the guest copies reaches who sits there, and what that one copie
     '\rfor p in /sys/class/virtio-ports/*; do [ "$(cat $p/name)" = com.redhat.spice.0 ] && exec 3<>/dev/${p##*/}; done\r',
   )
   shell.type('while dd bs=4096 count=1 <&3 2>/dev/null; do :; done | hexdump -v -e \'/1 "%02x\\n"\' &\r')
+  // From here on it neither prompts nor echoes: either might come in the middle of what is shown of a message.
+  shell.type(`stty -echo; echo qui''et; while read -r line; do eval "$line"; done\r`)
+  await shell.says(/quiet\r?\n/)
   shell.type(printed(message(type.announce, words(1, by_demand))))
   const worker = await Vnc.over(await open({ kind: 'graphical' }))
   const looker = await Vnc.over(await open({ kind: 'graphical', view_only: true }))
