@@ -182,6 +182,8 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
         const wanted = instances.get(id)
         if (wanted === undefined) return
         domain = await hypervisor.look(id)
+        // It was forgotten meanwhile, or wanted otherwise: what was wanted before is done no more, the removal of its disks above all.
+        if (instances.get(id) !== wanted) continue
         if (acts >= actsPerPassMax) throw new Failure('the agent goes in circles with this instance; see its log')
         if (!(await step(wanted, domain, abort.signal))) return
       }
