@@ -93,8 +93,8 @@ async function networkCut(step: MoveStep, play: HeldMove): Promise<void> {
   play.release()
   await cloud.untilHost(moving.idOf(beta), 'unreachable')
   await eventually(untilApart, noticedWithin_ms)
-  // Where the guest had been taken already, the target's word may have come before the cut.
-  const heard = bookOf(play.from, moving.hello.id, play.migration.id)?.stage === 'switched'
+  // Where the guest had been taken already, the target's word may have come before the cut; the source has left by now, if it was told to.
+  const heard = bookOf(play.from, moving.hello.id, play.migration.id)?.stage !== 'handing_over'
   if (at_the_switch.includes(step) && !(step === 'taken' && heard))
     await logged('the target of a move cannot be asked now')
   await bed.fabric.setLink(2, 'up')
