@@ -16,7 +16,7 @@ after(() => engine.pglite.close())
 
 test('an older database loses nothing, tells no lies, and can be settled', { timeout: 600_000 }, async () => {
   let settled = 0
-  for (const seed of [2, 3]) {
+  for (const seed of [3, 4]) {
     // The longer one has a pool that the hosts share, in which a guest could run twice on one disk.
     const options = { seed: `restored-${seed}`, trouble_s: seed % 2 === 0 ? 8 : 4, highly_available: seed % 2 === 0 }
     const { violations, counts } = await new RestoredRun(engine, options).run()
