@@ -210,6 +210,7 @@ export async function createInstanceReconciler(options: InstanceReconcilerOption
     const fired = await watchdogs.fired(wanted, domain)
     if (fired !== null) await note(id, { ...recordOf(id), watchdog: fired(recordOf(id).watchdog) })
     const show = (step: string, percent: number) => report(wanted, domain, { step, percent: Math.floor(percent) })
+    // As in `pass`: asking the watchdog has taken its time, too.
     if (instances.get(id) !== wanted) return true
     const moved = await moves.step(wanted, domain, show, signal)
     if (moved === 'rest') {

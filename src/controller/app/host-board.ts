@@ -35,8 +35,6 @@ export class HostBoard {
   private stop: (() => void) | undefined
   /** In the order of ids. */
   private hosts: HostSnapshot[] = []
-  /** The same, less the room that is promised; kept, as a copy for each placement is most of what one would leave to be collected. */
-  private less: HostSnapshot[] = []
   private readonly known = new Map<string, Known>()
   /** All that it sees is known; undefined: nothing is known yet. */
   private seen: Seen | undefined
@@ -68,7 +66,6 @@ export class HostBoard {
   private forget(): void {
     this.seen = undefined
     this.hosts = []
-    this.less = []
     this.known.clear()
     this.promised.clear()
     this.shared.clear()
@@ -104,11 +101,7 @@ export class HostBoard {
     if (image_id !== undefined) this.noteImage(image_id, claims)
     for (const claim of claims) {
       const known = this.known.get(claim.host_id)
-      if (!known) continue
-      // In the order in which they end.
-      this.promised.delete(claim.host_id)
-      this.promised.set(claim.host_id, { claim, claim_changes: known.claim_changes, until_ms })
-      this.subtract(claim.host_id, known)
+      if (known) this.promised.set(claim.host_id, { claim, claim_changes: known.claim_changes, until_ms })
     }
   }
 
@@ -170,18 +163,11 @@ export class HostBoard {
       this.known.set(snapshot.id, { host_changes, claim_changes, at })
       return this.slim(snapshot)
     })
-    this.less = [...this.hosts]
-    for (const id of [...this.promised.keys()]) {
-      const known = this.known.get(id)
-      if (known) this.subtract(id, known)
-      else this.promised.delete(id)
-    }
   }
 
   private replace(known: Known, { host_changes, claim_changes }: ReadHost | ChangedHost, snapshot: HostSnapshot): void {
     Object.assign(known, { host_changes, claim_changes })
     this.hosts[known.at] = snapshot
-    this.subtract(snapshot.id, known)
   }
 
   /** Hundreds of CPU flags are the same on hundreds of hosts. */
@@ -214,10 +200,9 @@ export class HostBoard {
       const before = own.get(one.id) ?? (known && this.hosts[known.at])
       if (one.own && before) own.set(one.id, one.removed ? null : { ...before, ...one.claims })
     }
-    if (with_promised) this.forgetPromises()
-    const base = with_promised ? this.less : this.hosts
-    if (own.size === 0) return base
-    const view = [...base]
+    if (with_promised) this.subtract(own)
+    if (own.size === 0) return this.hosts
+    const view = [...this.hosts]
     const more: HostSnapshot[] = []
     let gone = false
     for (const [id, snapshot] of own) {
@@ -231,31 +216,20 @@ export class HostBoard {
     return more.length > 0 ? [...left, ...more].sort((a, b) => (a.id < b.id ? -1 : 1)) : left
   }
 
-  /** What is promised of one host, as long as its claim is not seen. */
-  private subtract(id: string, known: Known): void {
-    const host = this.hosts[known.at]
-    if (!host) return
-    const promise = this.promised.get(id)
-    if (promise && known.claim_changes > promise.claim_changes) this.promised.delete(id)
-    const claim = this.promised.get(id)?.claim
-    this.less[known.at] = claim
-      ? {
+  private subtract(own: Map<string, HostSnapshot | null>): void {
+    const steady_ms = this.clock.steady_ms()
+    for (const [id, { claim, claim_changes, until_ms }] of this.promised) {
+      const known = this.known.get(id)
+      const host = known && this.hosts[known.at]
+      if (!known || !host || known.claim_changes > claim_changes || until_ms <= steady_ms) this.promised.delete(id)
+      else if (!own.has(id)) {
+        own.set(id, {
           ...host,
           vcpus_claimed: host.vcpus_claimed + claim.vcpus,
           memory_claimed_mib: host.memory_claimed_mib + claim.memory_mib,
           disk_claimed_gib: host.disk_claimed_gib + claim.disk_gib,
-        }
-      : host
-  }
-
-  /** Of whose claim nothing was seen for long. */
-  private forgetPromises(): void {
-    const steady_ms = this.clock.steady_ms()
-    for (const [id, { until_ms }] of this.promised) {
-      if (until_ms > steady_ms) return
-      this.promised.delete(id)
-      const known = this.known.get(id)
-      if (known) this.subtract(id, known)
+        })
+      }
     }
   }
 
