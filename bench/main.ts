@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { BadUsage, type BenchGroup, type FigureSpec, line, parseCommandLine, selectFigures } from './figures.ts'
 import { groups } from './groups.ts'
+import { watchMachine } from './machine.ts'
 
 async function main(): Promise<number> {
   const asked = parseCommandLine(process.argv.slice(2))
@@ -17,6 +18,8 @@ async function main(): Promise<number> {
     return 0
   }
   if (asked.profile) await mkdir(asked.profile_dir, { recursive: true })
+  const machine = asked.verbose ? watchMachine() : null
+  const note = (text: string) => asked.verbose && console.error(text)
   let failed = 0
   for (const group of loaded) {
     const mine = group.figures.filter(spec => wanted.has(spec.name))
@@ -26,7 +29,7 @@ async function main(): Promise<number> {
       await group.run({
         wants: asked_for =>
           mine.some(({ name }) => (asked_for.endsWith('.') ? name.startsWith(asked_for) : name === asked_for)),
-        note: text => asked.verbose && console.error(text),
+        note,
         profile_dir: asked.profile ? asked.profile_dir : null,
         statements: asked.statements,
         share: asked.share,
@@ -34,7 +37,11 @@ async function main(): Promise<number> {
           const spec = specs.get(name)
           if (!spec) throw new Error(`no group lists the figure ${name}`)
           missing.delete(name)
-          if (wanted.has(name)) console.log(line(spec, value))
+          if (!wanted.has(name)) return
+          console.log(line(spec, value))
+          const pace_ms = machine?.pace_ms()
+          if (pace_ms)
+            note(`# ${name}: the machine: ${pace_ms.toFixed(1)} ms of CPU for a fixed piece of work meanwhile`)
         },
       })
     } catch (error) {
@@ -42,6 +49,7 @@ async function main(): Promise<number> {
     }
     failed += missing.size
   }
+  await machine?.close()
   return failed > 0 ? 1 : 0
 }
 
