@@ -6,15 +6,19 @@ const first_ms = 30
 /** QEMU's own, of who does not say. */
 const usual_ms = 300
 const step = 3
-/** For more than a guest changes while all of its memory is sent once: the second round is the last. How long it really pauses is what that takes. */
+/** For more than a guest changes while all of its memory is sent once. How long it really pauses is what that takes to send. */
 const forgetful_ms = 2000
 /** All of the memory, and once more what changed meanwhile: from then on it is likely not to become less by itself. */
 const passes = 3
 
-/** What a move aims at: `first_ms` until QEMU has been through the memory often enough, then more and more, up to `max_ms`. */
+/**
+ * What a move aims at: `first_ms` until QEMU has been through the memory often enough, then more and more, up to `max_ms`. `forgets`: that at
+ * once, as soon as it has been through it once.
+ */
 export interface Pauses {
   readonly first_ms: number
   readonly max_ms: number
+  readonly forgets: boolean
 }
 
 /** What is asked of a move. */
@@ -24,17 +28,19 @@ interface Asked {
 }
 
 /**
- * `forgets`: QEMU may not know any more what the guest has written (`forgetsWrites`). What it forgets is lost when the last rounds over the memory are
- * short, as those of a guest are whose pause is to be short. So there are to be none of these, whatever is asked for; with little bandwidth they are
- * longer by themselves, and seconds would be all of a small guest's memory.
+ * `forgets`: QEMU may not know any more what the guest has written (`forgetsWrites`): what it wrote between the end of a round over the memory and
+ * the next time that it empties its TLB by itself. So what one round leaves is sent while the guest stands still, seconds though that may take, and
+ * whatever is asked for. Not from the first on: then QEMU stops the guest in the middle of the first round. With little bandwidth rounds are longer
+ * by themselves, and seconds would be all of a small guest's memory.
  */
 export function pausesOf({ downtime_ms_max: asked_ms = usual_ms, bandwidth_mib_s }: Asked, forgets: boolean): Pauses {
-  if (!forgets) return { first_ms: Math.min(first_ms, asked_ms), max_ms: asked_ms }
+  if (!forgets) return { first_ms: Math.min(first_ms, asked_ms), max_ms: asked_ms, forgets }
   const least_ms = bandwidth_mib_s === undefined ? forgetful_ms : usual_ms
-  return { first_ms: least_ms, max_ms: Math.max(least_ms, asked_ms) }
+  return { first_ms: usual_ms, max_ms: Math.max(least_ms, asked_ms), forgets }
 }
 
 /** What is aimed at next; `iteration`: how often QEMU has begun with the memory. */
-export function nextDowntime(now_ms: number, iteration: number, { max_ms }: Pauses): number {
+export function nextDowntime(now_ms: number, iteration: number, { max_ms, forgets }: Pauses): number {
+  if (forgets) return iteration < 2 ? now_ms : max_ms
   return iteration < passes ? now_ms : Math.min(now_ms * step, max_ms)
 }

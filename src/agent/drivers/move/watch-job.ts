@@ -2,7 +2,7 @@
  * Looks after one live move while libvirt performs it: tells how far it is, goes over to postcopy when its time has come, and
  * has libvirt abort it when it is given up, or the target's agent is gone. A guest that changes too much is allowed a longer pause.
  */
-import { hasCode, type Libvirt } from '../../../lib/libvirt/index.ts'
+import { type DomainEvent, hasCode, type Libvirt } from '../../../lib/libvirt/index.ts'
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { MigrationProgress } from '../../../protocol/migration.ts'
 import type { Leaving, Log } from '../../ports.ts'
@@ -69,8 +69,29 @@ export function watchJob(options: {
   async function allowLonger(iteration: unknown): Promise<void> {
     const next_ms = nextDowntime(downtime_ms, typeof iteration === 'number' ? iteration : 0, pauses)
     if (next_ms === downtime_ms) return
-    await watch.migration.setMaxDowntime(domain, next_ms)
+    const before_ms = downtime_ms
     downtime_ms = next_ms
+    try {
+      await watch.migration.setMaxDowntime(domain, next_ms)
+    } catch (error) {
+      downtime_ms = before_ms
+      throw error
+    }
+  }
+
+  /** Where each moment of a round counts; elsewhere a longer pause has time until somebody looks. */
+  function hearOfRounds(): void {
+    watch.on('event', heard)
+    watch.subscribe('migration_iteration', domain).catch((error: unknown) => {
+      log.debug({ error, instance: domain.uuid }, 'libvirt does not tell of rounds; they are looked for')
+    })
+  }
+
+  function heard(event: DomainEvent): void {
+    if (over || postcopy || event.kind !== 'migration_iteration') return
+    allowLonger(event.iteration).catch((error: unknown) => {
+      log.debug({ error, instance: domain.uuid }, 'libvirt takes no longer pause now; it is asked again')
+    })
   }
 
   async function goOver(): Promise<void> {
@@ -101,6 +122,7 @@ export function watchJob(options: {
   return {
     begin() {
       over = false
+      if (pauses.forgets) hearOfRounds()
       look()
       signal.addEventListener('abort', abort, { once: true })
       peer.gone.addEventListener('abort', abort, { once: true })
@@ -110,6 +132,7 @@ export function watchJob(options: {
     },
     end() {
       over = true
+      watch.off('event', heard)
       for (const timer of timers) timer.cancel()
     },
     get postcopy() {
