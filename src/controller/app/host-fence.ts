@@ -28,13 +28,14 @@ export async function fenceHost(
   if (!found) throw notFound('host', id)
   if (asked.name !== undefined && asked.name !== found.name)
     throw new CloudError('invalid', `The host is called ${found.name}, not ${asked.name}. Give its name to confirm.`)
+  const epoch = await host.epochOf(cloud.database.db, id)
   mustBeGone(found.name, found.state)
   if (!supersedes('person', found.absence?.fenced_by ?? null)) return found
   const alive = asked.confirm_off ? reaching(await askedNow(cloud, id)) : []
   if (alive.length > 0 && !asked.despite_opinions) throw lives(found.name, alive)
   const how = asked.confirm_off ? vouched : await cut(cloud, id, found.name)
   return await change(cloud, caller, async tx => {
-    await note(tx, caller, id, how, alive)
+    await note(tx, caller, { id, epoch }, how, alive)
     const now = await host.find(tx, id)
     if (!now) throw notFound('host', id)
     return now
@@ -65,6 +66,13 @@ function mustBeGone(name: string, state: Host['state']): void {
   )
 }
 
+function wasBack(name: string): CloudError {
+  return new CloudError(
+    'wrong_state',
+    `The host ${name} came back meanwhile and went again, so what was known of it says nothing any more. See that its power is off, and try again.`,
+  )
+}
+
 interface FencedHow {
   fenced_by: FencingMethod
   power_was_off: boolean
@@ -91,10 +99,18 @@ async function cut(cloud: Cloud, id: string, name: string): Promise<FencedHow> {
   }
 }
 
-async function note(tx: Tx, caller: Caller, id: string, how: FencedHow, alive: readonly Opinion[]): Promise<void> {
+/** `epoch`: of its link that had ended when it was looked at. */
+async function note(
+  tx: Tx,
+  caller: Caller,
+  { id, epoch }: { id: string; epoch: number | null },
+  how: FencedHow,
+  alive: readonly Opinion[],
+): Promise<void> {
   const locked = await host.lock(tx, id)
   if (!locked) throw notFound('host', id)
   mustBeGone(locked.name, locked.session_controller_id === null ? 'unreachable' : 'up')
+  if (locked.session_epoch !== epoch) throw wasBack(locked.name)
   // One that was silent before absences were noted has none.
   await absence.begin(tx, [{ host_id: id, cause: 'silent' }])
   const { fenced_by, power_was_off } = how

@@ -25,8 +25,9 @@ function told(one: AbsentHost, reason: string, kind = 'changed') {
 }
 
 /**
- * In a transaction that holds the host, if it still is not there and not fenced, or not as surely as by `method`. `work` is given what is noted by now:
- * a pass may have read what was before its last step.
+ * In a transaction that holds the host, if it is absent as it was when `one` was read, and not fenced, or not as surely as by `method`. What was found out of an
+ * absence says nothing of the next: who came back meanwhile has new leases, and guests. `work` is given what is noted by now: a pass may have read what was
+ * before its last step.
  */
 async function whileAbsent(
   cloud: Cloud,
@@ -37,10 +38,18 @@ async function whileAbsent(
   await cloud.database.transaction(async tx => {
     const locked = await host.lock(tx, one.host_id)
     const now = locked && (await absence.lock(tx, one.host_id))
-    if (!now || !supersedes(method, now.fenced_by)) return
+    if (!now || !isSame(one, { epoch: locked.session_epoch, absence: now })) return
+    if (!supersedes(method, now.fenced_by)) return
     await work(tx, now)
     await event.notify(tx, channels.absence, one.host_id)
   })
+}
+
+type Which = Pick<AbsentHost, 'epoch'> & { absence: Pick<Absence, 'since_ms'> }
+
+/** One link may be late more than once. */
+function isSame(one: Which, now: Which): boolean {
+  return one.epoch === now.epoch && one.absence.since_ms === now.absence.since_ms
 }
 
 export async function askOthers(cloud: Cloud, one: AbsentHost): Promise<void> {

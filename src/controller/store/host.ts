@@ -197,6 +197,7 @@ export interface LockedHost {
   id: string
   name: string
   session_controller_id: string | null
+  session_epoch: number
 }
 
 /** The first lock of whoever takes it: store/database.ts. What is on it may still change. */
@@ -219,12 +220,17 @@ async function lockWhole(tx: Tx, id: string): Promise<LockedHost | null> {
   return (await present(tx, id).forUpdate().executeTakeFirst()) ?? null
 }
 
-function present(tx: Tx, id: string) {
-  return tx
+function present(db: Db, id: string) {
+  return db
     .selectFrom('host')
-    .select(['id', 'name', 'session_controller_id'])
+    .select(['id', 'name', 'session_controller_id', 'session_epoch'])
     .where('id', '=', id)
     .where('removed_at', 'is', null)
+}
+
+/** Which of its links was its last, or is its own now. */
+async function epochOf(db: Db, id: string): Promise<number | null> {
+  return (await present(db, id).executeTakeFirst())?.session_epoch ?? null
 }
 
 async function exists(db: Db, id: string): Promise<boolean> {
@@ -300,6 +306,7 @@ export const host = {
   lock,
   lockEach,
   lockWhole,
+  epochOf,
   exists,
   touch,
   update,
