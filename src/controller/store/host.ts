@@ -13,6 +13,7 @@ import { claim, claimHeld, moveDisk, promised, release } from './host-claim.ts'
 import { setFacts, setFactsOfMany } from './host-facts.ts'
 import { otherWords, shownOther } from './host-identity.ts'
 import { heardAt, hostLink } from './host-link.ts'
+import { hostLock } from './host-lock.ts'
 import { hostReach } from './host-reach.ts'
 import { type Keyset, keyset, type Page, type PageAsked, readPage } from './page.ts'
 
@@ -193,46 +194,6 @@ async function find(db: Db, id: string): Promise<Host | null> {
   return row ? toHost(row) : null
 }
 
-export interface LockedHost {
-  id: string
-  name: string
-  session_controller_id: string | null
-  session_epoch: number
-}
-
-/** The first lock of whoever takes it: store/database.ts. What is on it may still change. */
-async function lock(tx: Tx, id: string): Promise<LockedHost | null> {
-  return (await present(tx, id).forNoKeyUpdate().executeTakeFirst()) ?? null
-}
-
-/** As lock, of several: those that there are. */
-async function lockEach(tx: Tx, ids: readonly string[]): Promise<Map<string, LockedHost>> {
-  const found = new Map<string, LockedHost>()
-  for (const id of [...new Set(ids)].sort()) {
-    const row = await lock(tx, id)
-    if (row) found.set(id, row)
-  }
-  return found
-}
-
-/** Nothing can be placed on it either. */
-async function lockWhole(tx: Tx, id: string): Promise<LockedHost | null> {
-  return (await present(tx, id).forUpdate().executeTakeFirst()) ?? null
-}
-
-function present(db: Db, id: string) {
-  return db
-    .selectFrom('host')
-    .select(['id', 'name', 'session_controller_id', 'session_epoch'])
-    .where('id', '=', id)
-    .where('removed_at', 'is', null)
-}
-
-/** Which of its links was its last, or is its own now. */
-async function epochOf(db: Db, id: string): Promise<number | null> {
-  return (await present(db, id).executeTakeFirst())?.session_epoch ?? null
-}
-
 async function exists(db: Db, id: string): Promise<boolean> {
   const row = await db
     .selectFrom('host')
@@ -300,13 +261,10 @@ async function setForeign(tx: Tx, id: string, domains: readonly Static<typeof Fo
 
 export const host = {
   ...hostLink,
+  ...hostLock,
   list,
   byIds,
   find,
-  lock,
-  lockEach,
-  lockWhole,
-  epochOf,
   exists,
   touch,
   update,
