@@ -12,31 +12,81 @@ import type { Cloud } from '../cloud.ts'
 import type { ClusterRoom, HostSnapshot } from '../scheduler/snapshot.ts'
 import { cluster } from '../store/cluster.ts'
 import type { Tx } from '../store/database.ts'
-import { type HaDemand, haReserve } from '../store/ha-reserve.ts'
+import { type DemandByHost, type HaDemand, haReserve } from '../store/ha-reserve.ts'
 
 /** What is lost already is no room, and needs none: its instances are restarted from the reserve. */
-function reserveHosts(hosts: readonly HostSnapshot[], demand: ReadonlyMap<string, HaDemand>): ReserveHost[] {
+function reserveHosts(hosts: readonly HostSnapshot[], demand: DemandByHost | undefined): ReserveHost[] {
   return hosts
     .filter(host => host.answers && host.schedulable && !host.maintenance)
     .map(host => ({
       id: host.id,
       vcpus_free: Math.max(0, host.vcpus_limit - host.vcpus_claimed),
       memory_free_mib: Math.max(0, host.memory_limit_mib - host.memory_claimed_mib),
-      ha_vcpus: demand.get(host.id)?.vcpus ?? 0,
-      ha_memory_mib: demand.get(host.id)?.memory_mib ?? 0,
+      ha_vcpus: demand?.get(host.id)?.vcpus ?? 0,
+      ha_memory_mib: demand?.get(host.id)?.memory_mib ?? 0,
     }))
 }
 
-/** How much may still be promised in each cluster that keeps a reserve; null where none does. `hold`: it stays so until the end. */
-export async function roomOfClusters(cloud: Cloud, tx: Tx, hold: boolean): Promise<Map<string, ClusterRoom> | null> {
-  const tolerated = await haReserve.tolerated(tx, hold)
+/** What clusters keep free, and for whom; by cluster. */
+export interface Reserves {
+  readonly tolerated: ReadonlyMap<string, number>
+  readonly demand: ReadonlyMap<string, DemandByHost>
+  /** Whether what there is to be restarted was read just now, and not up to a second ago. */
+  readonly fresh: boolean
+}
+
+/** By the steady clock of who asks. */
+const demand_kept_ms = 1000
+interface Kept {
+  readonly demand: ReadonlyMap<string, DemandByHost>
+  readonly until_ms: number
+}
+const kept = new WeakMap<Cloud, Kept>()
+
+/**
+ * What is known of reserves without holding anything up; null where no cluster keeps one. What may be promised of one is for sure only once it
+ * is held (holdReserves). So all highly available instances are looked at once a second, and not with each placement, but for who wants it `fresh`.
+ */
+export async function reservesNow(cloud: Cloud, tx: Tx, { fresh = false } = {}): Promise<Reserves | null> {
+  const tolerated = await haReserve.tolerated(tx)
   if (tolerated.size === 0) return null
-  const demand = await haReserve.demand(tx)
-  const hosts = Map.groupBy(await cloud.hosts.view(tx, { with_promised: true }), host => host.cluster_id)
+  const now_ms = cloud.clock.steady_ms()
+  const known = kept.get(cloud)
+  const misses = [...tolerated.keys()].some(id => !known?.demand.has(id))
+  if (!fresh && known && !misses && now_ms < known.until_ms) return { tolerated, demand: known.demand, fresh }
+  const demand = await haReserve.demand(tx, [...tolerated.keys()])
+  kept.set(cloud, { demand, until_ms: now_ms + demand_kept_ms })
+  return { tolerated, demand, fresh: true }
+}
+
+/** Nobody else takes of what these clusters keep until the transaction ends. With what they keep, and for whom, as it is then. `wait`: haReserve.hold. */
+export async function holdReserves(
+  cloud: Cloud,
+  tx: Tx,
+  known: Reserves,
+  clusters: readonly string[],
+  how: { wait: boolean },
+): Promise<Reserves> {
+  const held = await haReserve.hold(tx, clusters, how)
+  const exact = await haReserve.demand(tx, clusters)
+  const [before, others] = [kept.get(cloud), [...known.tolerated].filter(([id]) => !clusters.includes(id))]
+  if (before) kept.set(cloud, { ...before, demand: new Map([...before.demand, ...exact]) })
+  return { ...known, tolerated: new Map([...others, ...held]), demand: new Map([...known.demand, ...exact]) }
+}
+
+/** How much may still be promised in each cluster that keeps a reserve. */
+export function roomOfClusters(
+  { tolerated, demand }: Reserves,
+  hosts: readonly HostSnapshot[],
+): Map<string, ClusterRoom> {
+  const by_cluster = Map.groupBy(
+    hosts.filter(host => tolerated.has(host.cluster_id)),
+    host => host.cluster_id,
+  )
   return new Map(
     [...tolerated].map(([id, failures]) => [
       id,
-      roomBeforeReserve(reserveHosts(hosts.get(id) ?? [], demand), failures),
+      roomBeforeReserve(reserveHosts(by_cluster.get(id) ?? [], demand.get(id)), failures),
     ]),
   )
 }
@@ -80,18 +130,20 @@ export function reserveChange(
 
 /**
  * The rule by which instances are made (scheduler/filters/ha-reserve.ts) for those that stay where they are: throws no_capacity when,
- * after these changes, less would be left in a cluster than is kept free for lost hosts. Locks clusters that keep a reserve:
+ * after these changes, less would be left in a cluster than is kept free for lost hosts. Locks those of their clusters that keep a reserve:
  * after instances and their groups, before quota and hosts' claims.
  */
 export async function mustKeepReserve(cloud: Cloud, tx: Tx, changes: readonly ReserveChange[]): Promise<void> {
-  if (changes.length === 0) return
-  const tolerated = await haReserve.tolerated(tx, true)
-  if (tolerated.size === 0) return
-  const demand = await haReserve.demand(tx)
+  if (changes.length === 0 || (await haReserve.tolerated(tx)).size === 0) return
   const byHost = Map.groupBy(changes, one => one.host_id)
+  const concerned = (await cloud.hosts.view(tx)).flatMap(host => (byHost.has(host.id) ? host.cluster_id : []))
+  const tolerated = await haReserve.hold(tx, [...new Set(concerned)], { wait: true })
+  if (tolerated.size === 0) return
+  const demand = await haReserve.demand(tx, [...tolerated.keys()])
+  // What others had promised before they let go of it.
   const clusters = Map.groupBy(await cloud.hosts.view(tx, { with_promised: true }), host => host.cluster_id)
   for (const [id, failures] of tolerated) {
-    const hosts = reserveHosts(clusters.get(id) ?? [], demand)
+    const hosts = reserveHosts(clusters.get(id) ?? [], demand.get(id))
     const changed = hosts.flatMap(host => byHost.get(host.id) ?? [])
     const [first] = changed
     if (!first) continue
@@ -128,14 +180,14 @@ export async function clusterReserve(cloud: Cloud, id: string): Promise<ClusterR
   return await cloud.database.transaction(async tx => {
     const found = await cluster.find(tx, id)
     if (!found) throw notFound('cluster', id)
-    const demand = await haReserve.demand(tx)
+    const demand = (await haReserve.demand(tx, [id])).get(id)
     const all = (await cloud.hosts.view(tx, { with_promised: false })).filter(host => host.cluster_id === id)
     const hosts = reserveHosts(all, demand)
     const room = roomBeforeReserve(hosts, found.ha_failures_tolerated)
     const worst = worstHosts(hosts, found.ha_failures_tolerated).map(host => host.id)
     const instances = await haReserve.instancesOf(tx, worst)
     const names = new Map(instances.map(one => [one.id, one.name]))
-    const sums = all.map(host => demand.get(host.id))
+    const sums = all.map(host => demand?.get(host.id))
     const sum = (size: (of: HaDemand) => number) => sums.reduce((total, of) => total + (of ? size(of) : 0), 0)
     return {
       failures_tolerated: found.ha_failures_tolerated,

@@ -8,7 +8,6 @@ import type { Around, PlacementAsked } from '../scheduler/snapshot.ts'
 import { absence } from '../store/absence.ts'
 import type { Tx } from '../store/database.ts'
 import { instanceGroup } from '../store/instance-group.ts'
-import { roomOfClusters } from './ha-reserve.ts'
 
 /**
  * A host that all leave who are on it, because it is emptied or lost. Those of a group that stays together and are still there keep nobody from
@@ -28,7 +27,7 @@ export async function lookAround(
   cloud: Cloud,
   tx: Tx,
   asked: PlacementAsked,
-  { hold, moving, leaves, uses_reserve }: LookOptions,
+  { hold, moving, leaves }: LookOptions,
 ): Promise<PlacementAsked> {
   const around: { -readonly [K in keyof Around]: Around[K] } = { ...asked.around }
   if (asked.group) {
@@ -59,8 +58,6 @@ export async function lookAround(
   }
   const image_hosts = asked.image_id === undefined ? undefined : cloud.hosts.withImage(asked.image_id)
   if (image_hosts) around.image_hosts = image_hosts
-  const cluster_room = uses_reserve ? null : await roomOfClusters(cloud, tx, hold)
-  if (cluster_room) around.cluster_room = cluster_room
   return { ...asked, around }
 }
 
@@ -76,7 +73,6 @@ interface LookOptions {
   hold: boolean
   moving?: string
   leaves?: Leaves | undefined
-  uses_reserve?: boolean | undefined
 }
 
 /** The group that is asked for by id. Throws not_found. */

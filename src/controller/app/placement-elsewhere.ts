@@ -63,19 +63,7 @@ export async function askedOf(
   cloud: Cloud,
   tx: Tx,
   instance: ExistingInstance,
-  {
-    exclude,
-    busy,
-    host_id,
-    disk_gib,
-    disks_pool_id,
-    pool_id,
-    zone_id,
-    any_cluster,
-    leaves,
-    uses_reserve,
-    cpu_flags = [],
-  }: Elsewhere,
+  { exclude, busy, host_id, disk_gib, disks_pool_id, pool_id, zone_id, any_cluster, leaves, cpu_flags = [] }: Elsewhere,
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
@@ -104,5 +92,5 @@ export async function askedOf(
       ...(disks_pool_id && { disks_pool_id }),
     },
   }
-  return await lookAround(cloud, tx, asked, { hold, moving: instance.id, leaves, uses_reserve })
+  return await lookAround(cloud, tx, asked, { hold, moving: instance.id, leaves })
 }

@@ -13,13 +13,20 @@ import type { PlacementId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { placeNear } from '../scheduler/near.ts'
 import { type Decision, place } from '../scheduler/place.ts'
-import { type CpuNames, diskNeeded, type HostSnapshot, type PlacementAsked } from '../scheduler/snapshot.ts'
+import {
+  type Around,
+  type CpuNames,
+  diskNeeded,
+  type HostSnapshot,
+  type PlacementAsked,
+} from '../scheduler/snapshot.ts'
 import { atOnce, type Tx } from '../store/database.ts'
 import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
 import { type NewPlacement, placement } from '../store/placement.ts'
 import type { Caller } from './caller.ts'
 import { giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
+import { holdReserves, type Reserves, reservesNow, roomOfClusters } from './ha-reserve.ts'
 import { lookAround } from './placement-around.ts'
 import { askedOf, type Elsewhere, type ExistingInstance } from './placement-elsewhere.ts'
 import { noRoom, refused, type Wanting } from './placement-told.ts'
@@ -48,6 +55,45 @@ interface Plan {
   placed: Placed[]
   /** As they were; to be used at once. */
   hosts: readonly HostSnapshot[]
+  /** What clusters keep for lost hosts; null: nothing, or nothing that it may not take. */
+  reserves: Reserves | null
+}
+
+interface Deciding {
+  allowed?: Promise<unknown> | undefined
+  hosts?: readonly HostSnapshot[]
+  reserves: Reserves | null
+}
+
+/**
+ * As decide, with the reserves held of those clusters in which something was placed: what they keep is for sure then. Others that place elsewhere
+ * are not kept waiting by that. `wait`: nothing is held that comes after reserves (store/database.ts has the order of locks).
+ */
+async function decideHolding(
+  cloud: Cloud,
+  tx: Tx,
+  wish: PlacementAsked,
+  count: number,
+  deciding: Deciding & { wait?: boolean },
+): Promise<Plan> {
+  const { wait = true } = deciding
+  const held = new Set<string>()
+  let plan = await decide(cloud, tx, wish, count, deciding)
+  while (plan.reserves) {
+    const { reserves, placed, hosts } = plan
+    const chosen = new Set(placed.map(one => one.host_id))
+    const clusters = new Set(hosts.flatMap(host => (chosen.has(host.id) ? host.cluster_id : [])))
+    const more = [...clusters].filter(id => reserves.tolerated.has(id) && !held.has(id))
+    const stale = placed.length < count && !reserves.fresh
+    if (more.length === 0 && !stale) return plan
+    const known = stale ? await reservesNow(cloud, tx, { fresh: true }) : reserves
+    const first = wait && held.size === 0
+    for (const id of more) held.add(id)
+    const exact = known && (await holdReserves(cloud, tx, known, [...held], { wait: first }))
+    // Hosts are looked at anew: others have promised of them until they let go of the reserve.
+    plan = await decide(cloud, tx, wish, count, { reserves: exact })
+  }
+  return plan
 }
 
 async function decide(
@@ -55,27 +101,32 @@ async function decide(
   tx: Tx,
   wish: PlacementAsked,
   count: number,
-  { allowed, hosts: seen }: { allowed?: Promise<unknown> | undefined; hosts?: readonly HostSnapshot[] } = {},
+  { allowed, hosts: seen, reserves }: Deciding,
 ): Promise<Plan> {
-  const asked = await withHardware(tx, wish)
+  const whole = await withHardware(tx, wish)
   const factors = factorsOf(cloud.settings)
   const look = async (with_promised: boolean, known?: readonly HostSnapshot[]) => {
     const hosts = known ?? (await cloud.hosts.view(tx, { with_promised }))
     await allowed
+    const asked = reserves ? withRoom(whole, roomOfClusters(reserves, hosts)) : whole
     const own = await cloud.modules.ask(hosts, asked, count)
     const placed = (one: PlacementAsked) =>
       own ? place(hosts, one, count, { factors, ...own }) : cloud.hosts.placer.place(hosts, one, count, factors)
-    return { hosts, decisions: placeNear(hosts, asked, placed, factors.own_cluster > 0) }
+    return { hosts, asked, decisions: placeNear(hosts, asked, placed, factors.own_cluster > 0) }
   }
-  let { hosts, decisions } = await look(true, seen)
+  let { hosts, asked, decisions } = await look(true, seen)
   // What others are about to claim may come to nothing, and they may be waited for: that refuses nobody.
-  if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, decisions } = await look(false))
+  if (decisions.at(-1)?.host_id === null && cloud.hosts.has_promised) ({ hosts, asked, decisions } = await look(false))
   const placed = decisions.flatMap(decision => {
     const { host_id, zone_id, cpu_baseline } = decision
     if (host_id === null || zone_id === null) return []
     return [{ host_id, zone_id, cpu_baseline, decision, disk_gib: diskOn(hosts, host_id, asked) }]
   })
-  return { asked, decisions, placed, hosts }
+  return { asked, decisions, placed, hosts, reserves }
+}
+
+function withRoom(asked: PlacementAsked, cluster_room: NonNullable<Around['cluster_room']>): PlacementAsked {
+  return { ...asked, around: { ...asked.around, cluster_room } }
 }
 
 function diskOn(hosts: readonly HostSnapshot[], host_id: string, asked: PlacementAsked): number {
@@ -92,7 +143,8 @@ export async function tryPlacing(
   wish: PlacementAsked,
   count: number,
 ): Promise<Plan & { refused: CloudError | null }> {
-  const plan = await decide(cloud, tx, await lookAround(cloud, tx, wish, { hold: false }), count)
+  const around = await lookAround(cloud, tx, wish, { hold: false })
+  const plan = await decide(cloud, tx, around, count, { reserves: await reservesNow(cloud, tx, { fresh: true }) })
   if (plan.placed.length === count) return { ...plan, refused: null }
   const { sentence, detail } = noRoom({ caller, instance_id: null, asked: wish, count }, plan.decisions)
   return { ...plan, refused: new CloudError('no_capacity', sentence, detail) }
@@ -111,10 +163,14 @@ export async function planPlaces(
 ): Promise<Plan> {
   const around = (part: Tx) => lookAround(cloud, part, wish, { hold: true })
   // Whose first statement locks a group, and others after it, reads hosts once it has all of them.
-  if (wish.group ?? wish.different_from ?? wish.same_as)
-    return await decide(cloud, tx, await around(tx), count, { allowed })
-  const [asked, hosts] = await atOnce(tx, around, part => cloud.hosts.view(part, { with_promised: true }))
-  return await decide(cloud, tx, asked, count, { allowed, hosts })
+  const reserved = (part: Tx) => reservesNow(cloud, part)
+  if (wish.group ?? wish.different_from ?? wish.same_as) {
+    const asked = await around(tx)
+    return await decideHolding(cloud, tx, asked, count, { allowed, reserves: await reserved(tx) })
+  }
+  const view = (part: Tx) => cloud.hosts.view(part, { with_promised: true })
+  const [asked, hosts, reserves] = await atOnce(tx, around, view, reserved)
+  return await decideHolding(cloud, tx, asked, count, { allowed, hosts, reserves })
 }
 
 /**
@@ -168,7 +224,7 @@ async function claimPlan(
       await host.release(tx, claims)
     }
     if (attempt === attempts_max) break
-    plan = await decide(cloud, tx, asked, count)
+    plan = await decideHolding(cloud, tx, asked, count, { reserves: plan.reserves, wait: false })
   }
   throw refused(cloud, wanting, plan.decisions)
 }
@@ -212,7 +268,8 @@ export async function placeExisting(
 ): Promise<Placed> {
   const { id, project_id } = instance
   const asked = await askedOf(cloud, tx, instance, elsewhere, true)
-  const planned = await decide(cloud, tx, asked, 1)
+  const reserves = elsewhere.uses_reserve ? null : await reservesNow(cloud, tx)
+  const planned = await decideHolding(cloud, tx, asked, 1, { reserves })
   const caller = elsewhere.caller ?? null
   const wanting = { caller, project_id, instance_id: id, asked, count: 1 }
   const [placed] = await claimPlan(cloud, tx, planned, wanting, { keep: true })
@@ -228,6 +285,7 @@ export async function tryPlacingExisting(
   elsewhere: Elsewhere,
 ): Promise<Decision> {
   const asked = await askedOf(cloud, tx, instance, elsewhere, false)
-  const { decisions } = await decide(cloud, tx, asked, 1)
+  const reserves = elsewhere.uses_reserve ? null : await reservesNow(cloud, tx, { fresh: true })
+  const { decisions } = await decide(cloud, tx, asked, 1, { reserves })
   return decisions[0] ?? { host_id: null, zone_id: null, cpu_baseline: null, hosts: [], fitting: 0, refusals: {} }
 }

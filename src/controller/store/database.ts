@@ -6,6 +6,7 @@ import { Socket } from 'node:net'
 import { type DatabaseConnection, Kysely, PostgresDialect, type RawBuilder, sql, Transaction } from 'kysely'
 import pg from 'pg'
 import { Liveness } from './liveness.ts'
+import { BeginAgain } from './begin-again.ts'
 import { isStalePlan, planning, preparingClient } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
@@ -17,14 +18,14 @@ export type Notice = (payload: string | null) => void
 
 /**
  * Locks on rows are taken in this order, and rows of one kind in that of their ids, so that two transactions do not wait for each
- * other in a circle: what is taken out of a pool (pool.lockOfHost); host; held_instance; instance; volume; instance_group; quota; host_claim; pool; ports and addresses; operation and its targets. Who
+ * other in a circle: what is taken out of a pool (pool.lockOfHost); host; held_instance; instance; volume; instance_group; cluster, for its reserve; quota; host_claim; pool; ports and addresses; operation and its targets. Who
  * makes instances shares the host's row after host_claim, which only the removal of a host excludes: it locks
  * the host's claims before it shuts that row, and one that is linked, so that something is made on it, is removed only when it is empty. Last of
  * all, at the commit, instance_state (by triggers). Should there be a circle all the same, PostgreSQL ends it, and `transaction` tries again.
  */
 export interface Database {
   readonly db: Db
-  /** Runs `work` in one transaction at read committed; again, up to five times, after a deadlock or serialisation failure. */
+  /** Runs `work` in one transaction at read committed; again, up to five times, after a deadlock or serialisation failure, or when it asks for that (BeginAgain). */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /**
    * Calls `notice` for each NOTIFY on `channel`, and with null once it listens: what was told before that was not heard.
@@ -79,6 +80,7 @@ export function typeParser(oid: number, format?: 'text' | 'binary') {
 }
 
 const tryAgainCodes = new Set(['40001', '40P01'])
+const attempts_max = 5
 
 export function sqlState(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
@@ -110,7 +112,8 @@ async function again<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run()
     } catch (error) {
-      if (attempt >= 5 || !(tryAgainCodes.has(sqlState(error) ?? '') || isStalePlan(error))) throw error
+      if (error instanceof BeginAgain && attempt < BeginAgain.times_max) continue
+      if (attempt >= attempts_max || !(tryAgainCodes.has(sqlState(error) ?? '') || isStalePlan(error))) throw error
     }
   }
 }

@@ -71,10 +71,32 @@ async function read(db: Db, ids: readonly string[] | null): Promise<ReadHost[]> 
   return rows.map(({ row: { host, claims, ...rest } }) => ({ ...rest, snapshot: { ...host, ...claims } }))
 }
 
+/** What a statement sees, and the number of the transaction that it is of, once that has one: a lock is enough. */
+const looked: RawBuilder<unknown> = sql`pg_current_snapshot()::text as snapshot, pg_current_xact_id_if_assigned()::text as own_xid`
+
+interface Looked {
+  snapshot: string
+  own_xid: string | null
+}
+
+/**
+ * A snapshot does not name its own transaction among those under way. What that changes later is to be told like all else that has
+ * changed since, so it is named here. Form: 'xmin:xmax:' and the numbers, ascending (PostgreSQL manual, 9.27.3).
+ */
+export function seenBy({ snapshot, own_xid }: Looked): string {
+  const [xmin = '1', xmax = '1', under_way = ''] = snapshot.split(':')
+  if (own_xid === null || BigInt(own_xid) >= BigInt(xmax)) return snapshot
+  const all = [...new Set([...under_way.split(',').filter(Boolean), own_xid])]
+    .map(BigInt)
+    .sort((one, other) => (one < other ? -1 : 1))
+  const [first = 1n] = all
+  return `${first < BigInt(xmin) ? first : xmin}:${xmax}:${all.join(',')}`
+}
+
 /** What a statement that begins now sees. */
 async function now(db: Db): Promise<string> {
-  const { rows } = await sql<{ seen: string }>`select pg_current_snapshot()::text as seen`.execute(db)
-  return rows[0]?.seen ?? '1:1:'
+  const { rows } = await sql<Looked>`select ${looked}`.execute(db)
+  return rows[0] ? seenBy(rows[0]) : '1:1:'
 }
 
 /** Greater than all there will be: a range with two ends that it does not know is taken for a narrow one by PostgreSQL (0.5 %), one with one end for a wide one. */
@@ -88,8 +110,8 @@ async function since(db: Db, seen: string): Promise<{ seen: string; hosts: Chang
       and not pg_visible_in_snapshot(${xid}, ${seen}::pg_snapshot)`
   }
   // By an array, and not by IN: PostgreSQL does not know how few they are, and would read all hosts to join them, 100 ms for 10,000.
-  const { rows } = await sql<{ seen: string; hosts: ChangedHost[] | null }>`
-    select pg_current_snapshot()::text as seen, (
+  const { rows } = await sql<Looked & { hosts: ChangedHost[] | null }>`
+    select ${looked}, (
       select json_agg(json_build_object('id', h.id, ${versions}, ${own}, 'removed', h.removed_at is not null,
         'claims', json_build_object(${claimPart})))
       from host h join host_claim k on k.host_id = h.id left join pool p on p.id = h.pool_id
@@ -99,7 +121,7 @@ async function since(db: Db, seen: string): Promise<{ seen: string; hosts: Chang
       ))
     ) as hosts`.execute(db)
   const [row] = rows
-  return { seen: row?.seen ?? seen, hosts: row?.hosts ?? [] }
+  return { seen: row ? seenBy(row) : seen, hosts: row?.hosts ?? [] }
 }
 
 export const hostSnapshot = { read, now, since }

@@ -96,6 +96,31 @@ describe('controller/host-board', () => {
     assert.equal(claimedOf(await agrees(), ids[0]), before)
   })
 
+  test('what a transaction changes after it has looked is seen, though it had locked something before, and others ended meanwhile', async () => {
+    const before = claimedOf(await agrees(), ids[1]) ?? 0
+    await cloud.cloud.database.transaction(async tx => {
+      // It has a number from here on, and no snapshot of its own names that as one under way.
+      await sql`select from cluster order by id for no key update`.execute(tx)
+      await host.claimHeld(db as never, [claimOn(ids[0])])
+      await agrees(tx)
+      await host.claimHeld(tx, [claimOn(ids[1], 4)])
+    })
+    assert.equal(claimedOf(await agrees(), ids[1]), before + 4)
+  })
+
+  test('what a transaction changes after it was the first to read all is seen as well', async () => {
+    const { database, clock } = cloud.cloud
+    const first = new HostBoard({ database, clock, onError: assert.fail })
+    const before = claimedOf(await agrees(), ids[1]) ?? 0
+    await database.transaction(async tx => {
+      await sql`select from cluster order by id for no key update`.execute(tx)
+      await host.claimHeld(db as never, [claimOn(ids[0])])
+      await first.view(tx)
+      await host.claimHeld(tx, [claimOn(ids[1], 4)])
+    })
+    assert.equal(claimedOf(await first.view(db), ids[1]), before + 4)
+  })
+
   test('a transaction that began long before, and commits after many others, is not passed over', async () => {
     const [late, soon] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const slow = cloud.cloud.database.transaction(async tx => {
