@@ -18,10 +18,11 @@ import { operation } from '../store/operation.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
 import { followRestart } from './ha-recover.ts'
+import { needsReserve } from './ha-reserve.ts'
 import { mustSee } from './instance.ts'
 import { endMoves, leaveLost, lockLost, type LostHost, mayRun, whyLost } from './lost-instance.ts'
 import type { Moved } from './migration.ts'
-import { keepRefusal } from './placement-told.ts'
+import { keepRefusal, NoCapacity } from './placement-told.ts'
 
 type Evacuated = ReplyOf<typeof hostRoutes.evacuate>
 
@@ -99,12 +100,18 @@ export async function evacuateAll(cloud: Cloud, caller: Caller, from: LostHost):
   return { evacuated, left }
 }
 
-/** What was made ready for it on the way to another host may be all that keeps it from going there: that is given up, for when it is asked again. */
+/** It was being sent to a third host, which may have it: before it can go anywhere that one is to discard what came. */
+class MayBeThere extends CloudError {}
+
+/**
+ * What was made ready for it on the way to another host may be all that keeps it from going there: that is given up, for when it is asked again. A
+ * request that is refused for anything else changes nothing.
+ */
 async function refusing<T>(cloud: Cloud, { from, instance_id }: Asked, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    if (!(error instanceof CloudError)) throw error
+    if (!(error instanceof NoCapacity || error instanceof MayBeThere)) throw error
     await keepRefusal(cloud, error)
     await cloud.database.transaction(async tx => {
       const found = await lockLost(tx, from, instance_id)
@@ -127,11 +134,11 @@ async function evacuate(cloud: Cloud, tx: Tx, { caller, from, instance_id, host_
   if (host_id !== undefined && !(await host.exists(tx, host_id))) throw notFound('host', host_id)
   const runs = row.wanted_power === 'running' && row.deleted_at === null
   const operation_id = makeId<OperationId>(cloud)
-  const uses_reserve = runs && row.availability === 'high'
+  const uses_reserve = needsReserve(row)
   const gone = await leaveLost(cloud, tx, found, { cause: 'user', operation_id, caller, host_id, uses_reserve })
   if (!gone) {
     const why = `${row.name} was being sent to another host when ${from.name} was lost, and may run there. Ask again when that one has nothing of it: croft migration list --instance-id ${row.id} --open.`
-    throw new CloudError('wrong_state', why)
+    throw new MayBeThere('wrong_state', why)
   }
   const reason = `Evacuated to ${gone.to_host} by ${caller.user_name}: ${whyLost(found)}`
   const followed = runs ? await followRestart(cloud, tx, found, gone, reason) : []
