@@ -2,9 +2,8 @@
  * Instances of a lost host are started on others because somebody asks for it, whether or not they are highly available: each in one transaction,
  * as lost-instance.ts does it, and followed until it runs like those. What is wanted off, or deleted, goes along, and stays so.
  */
-import type { hostRoutes } from '../../api/host.ts'
 import type { MigrationCreate } from '../../api/migration.ts'
-import type { ReplyOf } from '../../api/route.ts'
+import { isDatabaseAway } from '../../lib/database-away.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { OperationId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
@@ -17,14 +16,15 @@ import { migration } from '../store/migration.ts'
 import { operation } from '../store/operation.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
+import { changeInSteps } from './change-in-steps.ts'
+import { brokenOff, type Evacuated, somethingWrong } from './evacuation-told.ts'
 import { followRestart } from './ha-recover.ts'
 import { needsReserve } from './ha-reserve.ts'
 import { mustSee } from './instance.ts'
 import { endMoves, leaveLost, lockLost, type LostHost, mayRun, whyLost } from './lost-instance.ts'
 import type { Moved } from './migration.ts'
 import { keepRefusal, NoCapacity } from './placement-told.ts'
-
-type Evacuated = ReplyOf<typeof hostRoutes.evacuate>
+import { surelyDone } from './surely.ts'
 
 interface Asked {
   caller: Caller
@@ -66,7 +66,16 @@ export async function evacuateInstance(
 
 /** All that can be, the most important first, each by itself: what cannot go keeps no other one. */
 export async function evacuateHost(cloud: Cloud, caller: Caller, id: string): Promise<Evacuated> {
-  const found = await host.find(cloud.database.db, id)
+  return await changeInSteps(
+    cloud,
+    caller,
+    tx => mayEvacuate(tx, id),
+    from => evacuateAll(cloud, caller, from),
+  )
+}
+
+async function mayEvacuate(tx: Tx, id: string): Promise<LostHost> {
+  const found = await host.find(tx, id)
   if (!found) throw notFound('host', id)
   const { name, state, absence: gone } = found
   if (state === 'up') {
@@ -74,30 +83,39 @@ export async function evacuateHost(cloud: Cloud, caller: Caller, id: string): Pr
     throw new CloudError('wrong_state', why)
   }
   if (!gone?.fenced_by) throw notFenced(name)
-  const went = await evacuateAll(cloud, caller, { id, name })
-  return await change(cloud, caller, () => Promise.resolve(went))
+  return { id, name }
 }
 
 export function notFenced(name: string): CloudError {
   return new CloudError('wrong_state', mayRun(name))
 }
 
+/** Throws what has gone so far, and of which that is not known, when the database goes away. Its beginning is in the audit log before (change-in-steps.ts). */
 export async function evacuateAll(cloud: Cloud, caller: Caller, from: LostHost): Promise<Evacuated> {
-  const evacuated: Evacuated['evacuated'] = []
-  const left: Evacuated['left'] = []
-  for (const { id, name } of await evacuation.instancesOf(cloud.database.db, from.id)) {
-    const asked = { caller, from, instance_id: id }
+  const done: Evacuated = { evacuated: [], left: [] }
+  const all = await evacuation.instancesOf(cloud.database.db, from.id)
+  for (const [n, { id, name }] of all.entries()) {
+    const one = { instance_id: id, instance: name }
     try {
-      const work = cloud.database.transaction(tx => evacuate(cloud, tx, asked))
+      const asked = { caller, from, instance_id: id }
+      const work = surelyDone(cloud, tx => evacuate(cloud, tx, asked))
       const { operation_id, to_host, to_host_id } = await refusing(cloud, asked, work)
-      evacuated.push({ instance_id: id, instance: name, host_id: to_host_id, host: to_host, operation_id })
+      done.evacuated.push({ ...one, host_id: to_host_id, host: to_host, operation_id })
     } catch (error) {
-      if (!(error instanceof CloudError)) throw error
-      // It has gone meanwhile, as one that is highly available does by itself.
-      if (error.code !== 'not_found') left.push({ instance_id: id, instance: name, reason: error.message })
+      if (isDatabaseAway(error)) throw brokenOff(from.name, done, one, all.length - n - 1, error)
+      const reason = whyLeft(cloud, caller, id, error)
+      if (reason !== null) done.left.push({ ...one, reason })
     }
   }
-  return { evacuated, left }
+  return done
+}
+
+/** Null: it has gone meanwhile, as one that is highly available does by itself. */
+function whyLeft(cloud: Cloud, caller: Caller, instance_id: string, error: unknown): string | null {
+  if (error instanceof CloudError) return error.code === 'not_found' ? null : error.message
+  const request_id = caller.request.id
+  cloud.log.error({ err: error, instance_id, request_id }, 'an instance of a lost host could not be evacuated')
+  return somethingWrong(caller)
 }
 
 /** It was being sent to a third host, which may have it: before it can go anywhere that one is to discard what came. */
@@ -113,7 +131,7 @@ async function refusing<T>(cloud: Cloud, { from, instance_id }: Asked, work: Pro
   } catch (error) {
     if (!(error instanceof NoCapacity || error instanceof MayBeThere)) throw error
     await keepRefusal(cloud, error)
-    await cloud.database.transaction(async tx => {
+    await surelyDone(cloud, async tx => {
       const found = await lockLost(tx, from, instance_id)
       if (found?.lost) await endMoves(tx, from, found.row)
     })
