@@ -30,7 +30,7 @@ export const hostRemovalRoutes = {
       ),
     }),
     status: 204,
-    errors: ['not_found', 'in_use', 'wrong_state'],
+    errors: ['not_found', 'in_use', 'wrong_state', 'unavailable'],
   }),
   evacuate: route({
     name: 'host.evacuate',
@@ -49,6 +49,6 @@ export const hostRemovalRoutes = {
       ),
       left: Type.Array(closed({ instance_id: Uuid, instance: Name, reason: Type.String() })),
     }),
-    errors: ['not_found', 'wrong_state'],
+    errors: ['not_found', 'wrong_state', 'unavailable'],
   }),
 }

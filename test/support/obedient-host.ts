@@ -83,7 +83,8 @@ export class ObedientHost {
       },
       close: reason => {
         first.reject(new Error(reason))
-        void at.cloud.agents.closed(session)
+        // Where the database is away its end is not written, as at the server of links.
+        at.cloud.agents.closed(session).catch(() => undefined)
         // As an agent, it cares for the link that it has; an older one may be ended long after.
         if (this.session !== session) return
         this.ended = reason

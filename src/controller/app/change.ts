@@ -1,7 +1,7 @@
 /**
  * The one way to change anything on a user's behalf: one transaction that holds the change, its audit row, and what an
  * Idempotency-Key shall answer when it is used again. Either all of it is there afterwards or nothing; which of the two, when the
- * database goes away at the wrong moment, surely.ts finds out.
+ * database goes away at the wrong moment, surely.ts finds out. Not its job: what cannot be one transaction (change-in-steps.ts).
  */
 import { isDatabaseAway } from '../../lib/database-away.ts'
 import { surely } from './surely.ts'
@@ -63,12 +63,7 @@ export function change<T>(
   return surely(cloud, async (tx, done) => {
     if (request.idempotency_key !== null) {
       const before = await idempotency.claim(tx, caller.user_id, request.idempotency_key, request.sha256)
-      if (before === 'mismatch') {
-        throw new CloudError(
-          'idempotency_mismatch',
-          'This Idempotency-Key was used before for a different request. Use a new key for a new request.',
-        )
-      }
+      if (before === 'mismatch') throw otherRequest()
       if (before !== 'new') return before.body as T
     }
     const rows = auditOf([caller])
@@ -111,6 +106,13 @@ export function changeTogether<T>(
     )
     return bodies
   })
+}
+
+export function otherRequest(): CloudError {
+  return new CloudError(
+    'idempotency_mismatch',
+    'This Idempotency-Key was used before for a different request. Use a new key for a new request.',
+  )
 }
 
 /** Of the thing that is answered, or of the only one that was made. Without one the request's path says what it was about. */

@@ -2,9 +2,8 @@
  * Instances of a lost host are started on others because somebody asks for it, whether or not they are highly available: each in one transaction,
  * as lost-instance.ts does it, and followed until it runs like those. What is wanted off, or deleted, goes along, and stays so.
  */
-import type { hostRoutes } from '../../api/host.ts'
 import type { MigrationCreate } from '../../api/migration.ts'
-import type { ReplyOf } from '../../api/route.ts'
+import { isDatabaseAway } from '../../lib/database-away.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { OperationId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
@@ -17,13 +16,15 @@ import { migration } from '../store/migration.ts'
 import { operation } from '../store/operation.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
+import { changeInSteps } from './change-in-steps.ts'
+import { brokenOff, type Evacuated, somethingWrong } from './evacuation-told.ts'
 import { followRestart } from './ha-recover.ts'
+import { needsReserve } from './ha-reserve.ts'
 import { mustSee } from './instance.ts'
 import { endMoves, leaveLost, lockLost, type LostHost, mayRun, whyLost } from './lost-instance.ts'
 import type { Moved } from './migration.ts'
-import { keepRefusal } from './placement-told.ts'
-
-type Evacuated = ReplyOf<typeof hostRoutes.evacuate>
+import { keepRefusal, NoCapacity } from './placement-told.ts'
+import { surelyDone } from './surely.ts'
 
 interface Asked {
   caller: Caller
@@ -65,7 +66,16 @@ export async function evacuateInstance(
 
 /** All that can be, the most important first, each by itself: what cannot go keeps no other one. */
 export async function evacuateHost(cloud: Cloud, caller: Caller, id: string): Promise<Evacuated> {
-  const found = await host.find(cloud.database.db, id)
+  return await changeInSteps(
+    cloud,
+    caller,
+    tx => mayEvacuate(tx, id),
+    from => evacuateAll(cloud, caller, from),
+  )
+}
+
+async function mayEvacuate(tx: Tx, id: string): Promise<LostHost> {
+  const found = await host.find(tx, id)
   if (!found) throw notFound('host', id)
   const { name, state, absence: gone } = found
   if (state === 'up') {
@@ -73,40 +83,55 @@ export async function evacuateHost(cloud: Cloud, caller: Caller, id: string): Pr
     throw new CloudError('wrong_state', why)
   }
   if (!gone?.fenced_by) throw notFenced(name)
-  const went = await evacuateAll(cloud, caller, { id, name })
-  return await change(cloud, caller, () => Promise.resolve(went))
+  return { id, name }
 }
 
 export function notFenced(name: string): CloudError {
   return new CloudError('wrong_state', mayRun(name))
 }
 
+/** Throws what has gone so far, and of which that is not known, when the database goes away. Its beginning is in the audit log before (change-in-steps.ts). */
 export async function evacuateAll(cloud: Cloud, caller: Caller, from: LostHost): Promise<Evacuated> {
-  const evacuated: Evacuated['evacuated'] = []
-  const left: Evacuated['left'] = []
-  for (const { id, name } of await evacuation.instancesOf(cloud.database.db, from.id)) {
-    const asked = { caller, from, instance_id: id }
+  const done: Evacuated = { evacuated: [], left: [] }
+  const all = await evacuation.instancesOf(cloud.database.db, from.id)
+  for (const [n, { id, name }] of all.entries()) {
+    const one = { instance_id: id, instance: name }
     try {
-      const work = cloud.database.transaction(tx => evacuate(cloud, tx, asked))
+      const asked = { caller, from, instance_id: id }
+      const work = surelyDone(cloud, tx => evacuate(cloud, tx, asked))
       const { operation_id, to_host, to_host_id } = await refusing(cloud, asked, work)
-      evacuated.push({ instance_id: id, instance: name, host_id: to_host_id, host: to_host, operation_id })
+      done.evacuated.push({ ...one, host_id: to_host_id, host: to_host, operation_id })
     } catch (error) {
-      if (!(error instanceof CloudError)) throw error
-      // It has gone meanwhile, as one that is highly available does by itself.
-      if (error.code !== 'not_found') left.push({ instance_id: id, instance: name, reason: error.message })
+      if (isDatabaseAway(error)) throw brokenOff(from.name, done, one, all.length - n - 1, error)
+      const reason = whyLeft(cloud, caller, id, error)
+      if (reason !== null) done.left.push({ ...one, reason })
     }
   }
-  return { evacuated, left }
+  return done
 }
 
-/** What was made ready for it on the way to another host may be all that keeps it from going there: that is given up, for when it is asked again. */
+/** Null: it has gone meanwhile, as one that is highly available does by itself. */
+function whyLeft(cloud: Cloud, caller: Caller, instance_id: string, error: unknown): string | null {
+  if (error instanceof CloudError) return error.code === 'not_found' ? null : error.message
+  const request_id = caller.request.id
+  cloud.log.error({ err: error, instance_id, request_id }, 'an instance of a lost host could not be evacuated')
+  return somethingWrong(caller)
+}
+
+/** It was being sent to a third host, which may have it: before it can go anywhere that one is to discard what came. */
+class MayBeThere extends CloudError {}
+
+/**
+ * What was made ready for it on the way to another host may be all that keeps it from going there: that is given up, for when it is asked again. A
+ * request that is refused for anything else changes nothing.
+ */
 async function refusing<T>(cloud: Cloud, { from, instance_id }: Asked, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    if (!(error instanceof CloudError)) throw error
+    if (!(error instanceof NoCapacity || error instanceof MayBeThere)) throw error
     await keepRefusal(cloud, error)
-    await cloud.database.transaction(async tx => {
+    await surelyDone(cloud, async tx => {
       const found = await lockLost(tx, from, instance_id)
       if (found?.lost) await endMoves(tx, from, found.row)
     })
@@ -127,11 +152,11 @@ async function evacuate(cloud: Cloud, tx: Tx, { caller, from, instance_id, host_
   if (host_id !== undefined && !(await host.exists(tx, host_id))) throw notFound('host', host_id)
   const runs = row.wanted_power === 'running' && row.deleted_at === null
   const operation_id = makeId<OperationId>(cloud)
-  const uses_reserve = runs && row.availability === 'high'
+  const uses_reserve = needsReserve(row)
   const gone = await leaveLost(cloud, tx, found, { cause: 'user', operation_id, caller, host_id, uses_reserve })
   if (!gone) {
     const why = `${row.name} was being sent to another host when ${from.name} was lost, and may run there. Ask again when that one has nothing of it: croft migration list --instance-id ${row.id} --open.`
-    throw new CloudError('wrong_state', why)
+    throw new MayBeThere('wrong_state', why)
   }
   const reason = `Evacuated to ${gone.to_host} by ${caller.user_name}: ${whyLost(found)}`
   const followed = runs ? await followRestart(cloud, tx, found, gone, reason) : []

@@ -2,12 +2,13 @@
  * Hosts are taken out of the cloud, empty or lost. What is on a lost one and in a pool that others have, too, is none of what is lost: it goes to them
  * first, as if the host had been evacuated.
  */
-import type { hostRoutes } from '../../api/host.ts'
+import { hostRoutes } from '../../api/host.ts'
 import type { QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { evacuation } from '../store/evacuation.ts'
 import { host } from '../store/host.ts'
 import type { LockedHost } from '../store/host-lock.ts'
 import { lockClaims } from '../store/host-claim.ts'
@@ -18,8 +19,11 @@ import { pool } from '../store/pool.ts'
 import { type VolumeRow, volume } from '../store/volume.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
+import { begin } from './change-in-steps.ts'
 import { evacuateAll, notFenced } from './evacuate.ts'
+import { alsoWent, type Evacuated, someOf } from './evacuation-told.ts'
 import { takeOut } from './instance-gone.ts'
+import type { LostHost } from './lost-instance.ts'
 import { endWithInstances } from './migration-steps.ts'
 import { takeOutVolume } from './volume-gone.ts'
 
@@ -34,8 +38,8 @@ export async function removeHost(
   id: string,
   { lost = false, gives_up = 0 }: QueryOf<typeof hostRoutes.remove>,
 ): Promise<null> {
-  if (lost) await goElsewhere(cloud, caller, id)
-  return await change(cloud, caller, async tx => {
+  const went = lost ? await goElsewhere(cloud, caller, id, gives_up) : []
+  const removed = change(cloud, caller, async tx => {
     await pool.lockOfHost(tx, id)
     // Instances, volumes, quota and claims come before the row is shut to whoever places something there: store/database.ts.
     const found = await host.lock(tx, id)
@@ -59,29 +63,50 @@ export async function removeHost(
     await event.notify(tx, channels.network, '')
     return null
   })
+  return await removed.catch(error => {
+    throw alsoWent(caller, went, error)
+  })
 }
 
-/** Before anything is given up: what others have the disks of goes there, each instance by itself. Throws when any cannot. */
-async function goElsewhere(cloud: Cloud, caller: Caller, id: string): Promise<void> {
-  const { db } = cloud.database
-  const found = await host.find(db, id)
-  // That it answers is said by the removal itself.
-  if (!found || found.state === 'up' || found.instances === 0) return
-  if ((await pool.ofHost(db, id))?.shared !== true) return
-  const { name } = found
-  if (!found.absence?.fenced_by) throw notFenced(name)
-  const { evacuated, left } = await evacuateAll(cloud, caller, { id, name })
-  if (left.length === 0) return
+/** Before anything is given up: what others have the disks of goes there, each instance by itself. Gives what went; throws when any cannot. */
+async function goElsewhere(
+  cloud: Cloud,
+  caller: Caller,
+  id: string,
+  gives_up: number,
+): Promise<Evacuated['evacuated']> {
+  // The removal is told when it is done, by a row of its own.
+  const { name: action, status } = hostRoutes.evacuate
+  const evacuating = { ...caller, request: { ...caller.request, action, status } }
+  const begun = await begin(cloud, evacuating, tx => whatGoes(tx, id, gives_up))
+  // What was answered before is answered by the removal itself.
+  if ('answered' in begun || !begun.found) return []
+  const { evacuated, left } = await evacuateAll(cloud, caller, begun.found)
+  if (left.length === 0) return evacuated
   const went = evacuated.length > 0 ? ` ${evacuated.length} others have gone to other hosts.` : ''
   throw new CloudError(
     'in_use',
-    `The host ${name} is not removed: ${left.length} instances on it have their disks in a pool that others have, and cannot go there now. ` +
+    `The host ${begun.found.name} is not removed: ${left.length} instances on it have their disks in a pool that others have, and cannot go there now. ` +
       `${someOf(
         left.map(one => `${one.instance}: ${one.reason}`),
         ' ',
       )}${went} Make room for them, or delete and purge them; then ask again.`,
-    { left },
+    { evacuated, left },
   )
+}
+
+/** Null: nothing of it goes elsewhere. Throws what can be known to keep it from being removed afterwards. */
+async function whatGoes(tx: Tx, id: string, gives_up: number): Promise<LostHost | null> {
+  const found = await host.find(tx, id)
+  // That it answers is said by the removal itself.
+  if (!found || found.state === 'up') return null
+  if ((await pool.ofHost(tx, id))?.shared !== true) return null
+  if ((await evacuation.instancesOf(tx, id)).length === 0) return null
+  const { name } = found
+  if (!found.absence?.fenced_by) throw notFenced(name)
+  // All of it is in that pool: nothing is left to be given up. Whether a move of one is undecided is seen as that one is to go.
+  mustExpect(found, [], [], gives_up)
+  return { id, name }
 }
 
 async function mustBeEmpty(tx: Tx, { id, name }: LockedHost, moves: number): Promise<void> {
@@ -132,7 +157,7 @@ async function mustBeDecided(tx: Tx, { id, name: from }: LockedHost): Promise<vo
 
 /** Who has something removed for good says how much that is. */
 function mustExpect(
-  { name }: LockedHost,
+  { name }: Pick<LockedHost, 'name'>,
   rows: readonly LockedInstance[],
   loose: readonly VolumeRow[],
   gives_up: number,
@@ -152,13 +177,6 @@ function mustExpect(
       ? `Nothing would be given up with the host ${name}, and not ${gives_up} things. Ask again: croft host remove ${name} --lost.`
       : `With the host ${name}, ${count} things would be given up for good, as their disks are on it alone: ${lists}. To confirm, say how many: croft host remove ${name} --lost --gives-up ${count}.`
   throw new CloudError('in_use', sentence, { gives_up: count, instances, volumes })
-}
-
-const named_max = 20
-
-function someOf(words: readonly string[], between = ', '): string {
-  const more = words.length - named_max
-  return words.slice(0, named_max).join(between) + (more > 0 ? ` and ${more} more` : '')
 }
 
 /**

@@ -22,6 +22,7 @@ import type { Page } from '../store/page.ts'
 import { by, type Caller, checkVersion } from './caller.ts'
 import { change } from './change.ts'
 import { evacuateInstance } from './evacuate.ts'
+import { needsReserve } from './ha-reserve.ts'
 import { mustSee } from './instance.ts'
 import { askCancel, changed, newSecret } from './migration-steps.ts'
 import { placeExisting } from './placement.ts'
@@ -154,8 +155,8 @@ export async function beginMove(
       ...(asked.host_id !== undefined && { zone_id: null }),
       cpu_flags: await seenFlags(tx, row, kind),
       caller: asked.caller,
-      // Its restart goes on.
-      uses_reserve: asked.cause === 'ha',
+      // Its restart goes on: into what is kept for it, if it is one of those for which that is kept.
+      uses_reserve: asked.cause === 'ha' && needsReserve(row),
       ...(asked.cause === 'maintenance' && { leaves: { host_id: source_host_id, for_good: false } }),
     },
   )

@@ -51,6 +51,15 @@ export async function surely<T>(
   }
 }
 
+/** So, of work that writes nothing from which the transaction's id is known: it is asked for last. */
+export function surelyDone<T>(cloud: Parts, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return surely<T>(cloud, async (tx, done) => {
+    const result = await work(tx)
+    done(await outcome.idOf(tx), result)
+    return result
+  })
+}
+
 /** Null: it cannot be found out now. Nothing announces a database that is back, so it is asked again and again. */
 async function lookUp(cloud: Parts, xid: string): Promise<'committed' | 'aborted' | null> {
   const end_ms = cloud.clock.steady_ms() + look_up_ms_max

@@ -17,13 +17,26 @@ async function claim(
     .onConflict(conflict => conflict.doNothing())
     .executeTakeFirstOrThrow()
   if (numInsertedOrUpdatedRows === 1n) return 'new'
+  const before = await find(tx, user_id, key, request_sha256)
+  if (before === 'new') throw new Error('the key is neither there nor could it be claimed')
+  return before
+}
+
+/** Of one that may be under way: 'new' until it has been answered. */
+async function find(
+  tx: Tx,
+  user_id: string,
+  key: string,
+  request_sha256: Uint8Array,
+): Promise<'new' | 'mismatch' | { status: number; body: unknown }> {
   const row = await tx
     .selectFrom('idempotency')
     .selectAll()
     .where('user_id', '=', user_id)
     .where('key', '=', key)
-    .executeTakeFirstOrThrow()
-  if (!Buffer.from(row.request_sha256).equals(sha256)) return 'mismatch'
+    .executeTakeFirst()
+  if (!row) return 'new'
+  if (!Buffer.from(row.request_sha256).equals(Buffer.from(request_sha256))) return 'mismatch'
   return { status: row.status ?? 200, body: row.body }
 }
 
@@ -61,4 +74,4 @@ async function keepAll(
     where i.user_id = a.user_id and i.key = a.key`.execute(tx)
 }
 
-export const idempotency = { claim, keep, claimAll, keepAll }
+export const idempotency = { claim, find, keep, claimAll, keepAll }

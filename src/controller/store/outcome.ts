@@ -3,7 +3,7 @@
  * fail-over too (manual, 9.28.10), and is asked rather than guessed about.
  */
 import { sql } from 'kysely'
-import type { Db } from './database.ts'
+import type { Db, Tx } from './database.ts'
 
 export type Outcome = 'committed' | 'aborted' | 'in progress'
 
@@ -13,4 +13,10 @@ async function of(db: Db, xid: string): Promise<Outcome | null> {
   return rows[0]?.outcome ?? null
 }
 
-export const outcome = { of }
+/** The id by which the outcome of this very transaction can be asked for. */
+async function idOf(tx: Tx): Promise<string> {
+  const { rows } = await sql<{ xid: string }>`select pg_current_xact_id()::text as xid`.execute(tx)
+  return rows[0]?.xid ?? ''
+}
+
+export const outcome = { of, idOf }

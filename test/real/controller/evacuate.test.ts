@@ -50,6 +50,7 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     await db.deleteFrom('volume').where('host_id', 'in', ids).execute()
     await db.deleteFrom('instance').where('host_id', 'in', ids).execute()
     await db.updateTable('host').set({ removed_at: new Date() }).where('id', 'in', ids).execute()
+    await db.updateTable('cluster').set({ ha_failures_tolerated: 0 }).execute()
   })
 
   /** Of one pool, with room for so many instances each; they ask before they start what others may have by now. */
@@ -82,7 +83,13 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
   const instance = (id: string): Promise<Instance> => cloud.call(instanceRoutes.get, { params: { instance: id } })
   const shown = (host: ObedientHost): Promise<Host> => cloud.call(hostRoutes.get, { params: { host: host.id } })
   const until = <T>(look: () => Promise<T | undefined | false>): Promise<T> => untilEvent(cloud, look)
-  const migrate = (id: string): Promise<Answered> => cloud.request('POST', `/v1/instances/${id}/migrate`, { body: {} })
+  const migrate = (id: string, asked: object = {}, headers: Record<string, string> = {}): Promise<Answered> =>
+    cloud.request('POST', `/v1/instances/${id}/migrate`, { body: asked, headers })
+  async function moveOf(id: string): Promise<Record<string, unknown>> {
+    const { items: [move] = [] } = (await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body
+    assert.ok(move)
+    return move
+  }
   const removeLost = (host: ObedientHost, more = ''): Promise<Answered> =>
     cloud.request('DELETE', `/v1/hosts/${host.id}?lost=true${more}`)
   const fence = (host: ObedientHost, more: object = {}): Promise<Answered> =>
@@ -182,6 +189,63 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
       return now.state === 'deleted' && now.host_id === second.id
     })
     assert.equal((await instance(last)).host_id, first.id)
+  })
+
+  test('what is kept for highly available ones is not for it, also when its new host cannot bring it up', async () => {
+    // What is free on the third is kept for what runs on the second, but for one.
+    const [first, second] = await addHosts(1, 2, 2)
+    const id = await run(first)
+    await run(second, { availability: 'high' })
+    const { db } = cloud.cloud.database
+    await db.updateTable('cluster').set({ ha_failures_tolerated: 1 }).execute()
+    await lose(first, 'person')
+    second.failure = 'it cannot'
+    second.fails = wanted => wanted.id === id
+    assert.equal((await migrate(id, { host_id: second.id })).status, 202)
+    const told = await until(async () => {
+      const { items } = await cloud.call(haRestartRoutes.list, { query: { instance_id: id } })
+      return (items.length > 1 || items[0]?.failure != null) && items
+    })
+    assert.equal(told.length, 1, JSON.stringify(told))
+    assert.match(told[0]?.failure ?? '', /^it cannot And elsewhere: .*keeps for instances of hosts that may be lost/)
+    assert.equal((await instance(id)).host_id, second.id)
+  })
+
+  test('a request that is refused for what it asks leaves a move as it is that was under way', async () => {
+    const [first, second] = await addHosts(2, 2, 2)
+    const id = await run(first)
+    second.silent = true
+    assert.equal((await migrate(id, { host_id: second.id })).status, 202)
+    await lose(first, 'person')
+    const { version } = await instance(id)
+    const unknown = { host_id: crypto.randomUUID() }
+    for (const [asked, headers, status] of [
+      [{}, { 'if-match': `"${version + 1}"` }, 412],
+      [unknown, {}, 404],
+      [{ kind: 'live' }, {}, 503],
+    ] as const) {
+      const refused = await migrate(id, asked, headers)
+      assert.equal(refused.status, status, JSON.stringify(refused.body))
+      assert.equal((await moveOf(id)).phase, 'preparing', JSON.stringify(asked))
+    }
+  })
+
+  test('where it may have gone over to meanwhile is cleared first, and then it goes', async () => {
+    const [first, second, third] = await addHosts(2, 2, 2)
+    const id = await run(first)
+    first.sends = 'on-and-on'
+    assert.equal((await migrate(id, { host_id: second.id })).status, 202)
+    await until(async () => first.sent.has(id) && (await moveOf(id)).phase === 'sending')
+    second.silent = true
+    await lose(first, 'person')
+    const refused = await migrate(id)
+    assert.deepEqual([refused.status, refused.body.code], [409, 'wrong_state'])
+    assert.match(String(refused.body.detail), /may run there\. Ask again when that one has nothing of it/)
+    assert.equal((await moveOf(id)).phase, 'discarding')
+    second.silent = false
+    second.tell({}, [id])
+    await until(async () => (await moveOf(id)).phase === 'ended')
+    assert.equal((await migrate(id, { host_id: third?.id })).status, 202)
   })
 
   test('made highly available when its host is off already: it is started elsewhere', async () => {

@@ -1,76 +1,23 @@
 /** The connection to the database lost at a commit: what was done is answered, what was not is done, and nothing is done twice. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { Client } from 'pg'
-import { openDatabase } from '../../../src/controller/store/database.ts'
-import { migrate } from '../../../src/controller/store/migrate.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { CutDatabase } from '../../support/cut-database.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
-
-/** What happens to the next commit of a transaction that changes something: it is sent and its answer lost, or it is not even sent. */
-type Trouble = 'answer lost' | 'not sent' | null
 
 describe('controller/lost-commit', { timeout: 120_000 }, () => {
-  let own: TestDatabase
+  let database: CutDatabase
   let cloud: TestCloud
-  let proxy: Server
-  let trouble: Trouble = null
-  const sockets = new Set<Socket>()
-
-  /**
-   * Cuts the connection of who has just written the audit row of a new flavor: before what is sent next, the commit, or when the
-   * commit is answered. A statement that was prepared before is sent by its name, so the text of a commit is not to be seen.
-   */
-  function between(near: Socket, far: Socket): void {
-    let wrote = false
-    near.on('data', (data: Buffer) => {
-      if (wrote && trouble === 'not sent') {
-        trouble = null
-        return near.destroy()
-      }
-      if (data.includes('/v1/flavors')) wrote = true
-      far.write(data)
-    })
-    far.on('data', (data: Buffer) => {
-      const committed = wrote && data.includes('COMMIT\0')
-      if (committed) wrote = false
-      if (!committed || trouble !== 'answer lost') return void near.write(data)
-      trouble = null
-      near.destroy()
-    })
-  }
 
   before(async () => {
-    own = await testDatabase(async url => {
-      const database = openDatabase({ url, onError: console.error })
-      await migrate(database.db)
-      await database.close()
-    })
-    const [, base = '', folder = '', port = ''] = /^(.*)\?host=([^&]+)&port=(\d+)$/.exec(own.url) ?? []
-    proxy = createServer(near => {
-      const far = connect(`${decodeURIComponent(folder)}/.s.PGSQL.${port}`)
-      for (const socket of [near, far]) {
-        sockets.add(socket)
-        socket.on('error', () => undefined)
-      }
-      near.once('close', () => far.destroy())
-      far.once('close', () => near.destroy())
-      between(near, far)
-    }).listen(0, '127.0.0.1')
-    await once(proxy, 'listening')
-    const address = proxy.address()
-    assert.ok(address && typeof address === 'object')
-    cloud = await testCloud({ database_url: base.replace('@/', `@127.0.0.1:${address.port}/`) })
+    database = await CutDatabase.open()
+    cloud = await testCloud({ database_url: database.url })
   })
   after(async () => {
     await cloud.close()
-    proxy.close()
-    for (const socket of sockets) socket.destroy()
-    await own.drop()
+    await database.close()
   })
 
   async function count(name: string): Promise<{ flavors: number; audited: number }> {
@@ -83,11 +30,11 @@ describe('controller/lost-commit', { timeout: 120_000 }, () => {
 
   for (const kind of ['answer lost', 'not sent'] as const) {
     test(`${kind}: the request is answered as if nothing had been, and done once`, async () => {
-      trouble = kind
+      database.next(kind, '/v1/flavors')
       const name = kind.replace(' ', '-')
       const body = { name, vcpus: 1, memory_mib: 64, disk_gib: 1 }
       const made = await cloud.request('POST', '/v1/flavors', { body })
-      assert.equal(trouble, null, 'the connection was cut')
+      assert.equal(database.trouble, null, 'the connection was cut')
       assert.equal(made.status, 201, JSON.stringify(made.body))
       assert.equal((await cloud.request('GET', `/v1/flavors/${String(made.body.id)}`)).body.name, name)
       assert.deepEqual(await count(name), { flavors: 1, audited: 1 })
@@ -98,7 +45,7 @@ describe('controller/lost-commit', { timeout: 120_000 }, () => {
 
   /** On the server itself, as its operator. */
   async function asOperator(...statements: string[]): Promise<number> {
-    const client = new Client({ connectionString: own.url })
+    const client = new Client({ connectionString: database.own.url })
     await client.connect()
     try {
       let rows = 0
@@ -128,7 +75,7 @@ describe('controller/lost-commit', { timeout: 120_000 }, () => {
 
   test('the server ends the connection after it has committed, and answers nobody: it is found to be done', async () => {
     // As a fail-over does it: the commit is on disk, and its standby never says that it has it.
-    const name = own.url.match(/@\/([^?]+)/)?.[1] ?? ''
+    const name = database.own.url.match(/@\/([^?]+)/)?.[1] ?? ''
     await asOperator(
       `alter database ${name} set synchronous_commit = on`,
       "alter system set synchronous_standby_names = 'nobody'",
@@ -157,14 +104,14 @@ describe('controller/lost-commit', { timeout: 120_000 }, () => {
   })
 
   test('with a key as without', async () => {
-    trouble = 'answer lost'
+    database.next('answer lost', '/v1/flavors')
     const name = 'keyed'
     const asked = {
       body: { name, vcpus: 1, memory_mib: 64, disk_gib: 1 },
       headers: { 'idempotency-key': 'one' },
     }
     const made = await cloud.request('POST', '/v1/flavors', asked)
-    assert.equal(trouble, null)
+    assert.equal(database.trouble, null)
     assert.equal(made.status, 201)
     assert.deepEqual((await cloud.request('POST', '/v1/flavors', asked)).body, made.body)
     assert.deepEqual(await count('keyed'), { flavors: 1, audited: 1 })
