@@ -2,6 +2,7 @@
  * Hosts with highly available instances lose their power, their agents or their network, again and again, while controllers die: each
  * instance runs again elsewhere within a bounded time, and never on two hosts. Also measures how long a power cut costs.
  */
+import { bmcOf } from './bmc.ts'
 import type { SimulatedHost } from './host.ts'
 import { Run, type RunOptions, type RunResult } from './run.ts'
 
@@ -28,19 +29,22 @@ export class LostHostsRun extends Run {
   private readonly losses: readonly Loss[]
   private readonly kill_controllers: boolean
   private readonly by_hand: boolean
+  private readonly fenced: boolean
 
   constructor(
     engine: ConstructorParameters<typeof Run>[0],
-    options: RunOptions & { losses: readonly Loss[]; kill_controllers?: boolean; by_hand?: boolean },
+    options: RunOptions & { losses: readonly Loss[]; kill_controllers?: boolean; by_hand?: boolean; fenced?: boolean },
   ) {
     super(engine, { hosts: 4, ...options, highly_available: true })
     this.losses = options.losses
     this.kill_controllers = options.kill_controllers ?? false
     this.by_hand = options.by_hand ?? false
+    this.fenced = options.fenced ?? false
   }
 
   override async run(): Promise<LostHostsResult> {
     await this.prepare(1)
+    if (this.fenced) this.setBmcs()
     await this.advance(calm_s * 1000)
     await this.makeAvailable(instances, this.by_hand ? 'restart' : 'high')
     if (this.ids.length < instances) this.found.push(`only ${this.ids.length} instances were made`)
@@ -50,6 +54,10 @@ export class LostHostsRun extends Run {
     const violations = [...this.found, ...this.doubled]
     const { restarts_s, counts, trace } = this
     return { seed: this.options.seed, violations, counts, trace, restarts_s }
+  }
+
+  private setBmcs(): void {
+    for (const { id, name } of this.hosts) void this.ask('PUT', `/v1/hosts/${id}/bmc`, bmcOf(name))
   }
 
   /** What an operator does by hand takes its time before. */
