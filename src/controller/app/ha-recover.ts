@@ -10,7 +10,7 @@ import { event, type NewEvent } from '../store/event.ts'
 import { haRestart } from '../store/ha-restart.ts'
 import type { LockedInstance } from '../store/instance.ts'
 import { endMoves, type Gone, leaveLost, lockLost, type LostHost, type LostInstance, whyLost } from './lost-instance.ts'
-import { keepRefusal } from './placement-told.ts'
+import { keepNews } from './placement-told.ts'
 
 /** 'begun': another host is told to run it. 'no_room': none can. 'passed': it is not to be restarted (any more). */
 export type Recovered = 'begun' | 'no_room' | 'passed'
@@ -20,11 +20,9 @@ export async function restartElsewhere(cloud: Cloud, from: LostHost, instance_id
     return await cloud.database.transaction(tx => restart(cloud, tx, from, instance_id))
   } catch (error) {
     if (!(error instanceof CloudError && error.code === 'no_capacity')) throw error
-    const { message } = error
     // What was made ready for it on the way to another host may be all that keeps it from going there, and what was given up of that is undone.
     if (await cloud.database.transaction(tx => endMovesOfLost(tx, from, instance_id))) return 'passed'
-    await keepRefusal(cloud, error)
-    await cloud.database.transaction(tx => noteNoRoom(cloud, tx, from, instance_id, message))
+    await cloud.database.transaction(tx => noteNoRoom(cloud, tx, from, instance_id, error))
     return 'no_room'
   }
 }
@@ -93,12 +91,14 @@ function restartOf({ row, from, lost }: LostInstance) {
   }
 }
 
-/** Told once, and again only when the reason is another one: it is tried again and again. */
-async function noteNoRoom(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string, failure: string): Promise<void> {
+/** Told once for each loss; the whole decision is kept then, and again only when it is for other reasons: it is tried again and again. */
+async function noteNoRoom(cloud: Cloud, tx: Tx, from: LostHost, instance_id: string, error: CloudError): Promise<void> {
   const found = await lockDue(tx, from, instance_id)
   if (!found) return
   const { row, lost } = found
-  if (await haRestart.hasNoRoomSince(tx, row.id, lost.since_ms)) return
+  const was_told = await haRestart.hasNoRoomSince(tx, row.id, lost.since_ms)
+  await keepNews(tx, error, !was_told)
+  if (was_told) return
   const id = makeId<HaRestartId>(cloud)
   await haRestart.insert(tx, {
     id,
@@ -109,7 +109,7 @@ async function noteNoRoom(cloud: Cloud, tx: Tx, from: LostHost, instance_id: str
     reason: `Not restarted yet: ${whyLost(found)}`,
     verify_s: null,
     outcome: 'no_room',
-    failure,
+    failure: error.message,
   })
   const detail = { ha: 'no_room', reason: 'its host was lost, and no other one can take it' }
   await event.record(tx, [

@@ -15,8 +15,8 @@ import { host } from '../store/host.ts'
 import { hostBmc } from '../store/host-bmc.ts'
 import { by, type Caller } from './caller.ts'
 import { change } from './change.ts'
-import { openBmc } from './host-bmc.ts'
 import { opinionsOf } from './host-opinions.ts'
+import { cutPower } from './host-power.ts'
 
 export async function fenceHost(
   cloud: Cloud,
@@ -90,7 +90,7 @@ async function cut(cloud: Cloud, id: string, name: string): Promise<FencedHow> {
     )
   try {
     const isGone = async () => (await host.find(cloud.database.db, id))?.state !== 'up'
-    const fenced = await cloud.fencing.off(openBmc(cloud, row), isGone)
+    const fenced = await cutPower(cloud, row, isGone)
     if (fenced === null) mustBeGone(name, 'up')
     return { fenced_by: row.kind, power_was_off: fenced?.was_off ?? false }
   } catch (error) {

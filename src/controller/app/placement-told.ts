@@ -6,6 +6,7 @@ import { type Cloud, makeId } from '../cloud.ts'
 import { inWords, whatHelps } from '../scheduler/filters/index.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
+import type { Tx } from '../store/database.ts'
 import { type NewPlacement, placement } from '../store/placement.ts'
 import { type Caller, mayOnSystem, projectOf } from './caller.ts'
 import { vcpusText } from '../../model/words.ts'
@@ -26,6 +27,14 @@ export class NoCapacity extends CloudError {
  */
 export async function keepRefusal(cloud: Cloud, error: unknown): Promise<void> {
   if (error instanceof NoCapacity) await placement.insert(cloud.database.db, [error.placement])
+}
+
+/** The same of what is tried again and again by itself, when it is news; in the transaction that tells of it. */
+export async function keepNews(tx: Tx, error: CloudError, is_told: boolean): Promise<void> {
+  if (!(error instanceof NoCapacity)) return
+  // What is told of it names it.
+  if (is_told) await placement.insert(tx, [error.placement])
+  else await placement.insertNews(tx, error.placement)
 }
 
 /** For whom and for what a place was looked for. `caller`: null for Croft itself, which is told all. */

@@ -90,6 +90,11 @@ export const settingTable = {
     90,
     'How long operations are kept after they have ended, days',
   ),
+  'migration.keep_days': setting(
+    Type.Integer({ minimum: 1, maximum: 3650 }),
+    90,
+    'How long migrations are kept after they have ended, days; the last one of an instance for as long as that is there',
+  ),
   'host.reserved_memory_mib': setting(
     Type.Integer({ minimum: 0 }),
     1024,

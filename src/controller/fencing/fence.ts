@@ -1,6 +1,6 @@
 /**
  * Cutting a host's power through its management controller (BMC), and making sure that it is off. What a BMC is asked in is
- * a driver's: ipmi.ts, redfish.ts. Not its job: whether a host is to be fenced (model/host-loss.ts), and what follows.
+ * a driver's: ipmi.ts, redfish.ts. Not its job: whether a host is to be fenced (model/host-state.ts), and what follows.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { BmcKind } from '../../model/bmc.ts'
@@ -50,7 +50,7 @@ export interface FencingDriver {
 }
 
 export interface Fenced {
-  /** It was off before it was asked. */
+  /** It was off before anything was sent that might have cut it. */
   was_off: boolean
   took_ms: number
 }
@@ -60,9 +60,10 @@ export interface Fencing {
   power(bmc: Bmc): Promise<Power>
   /**
    * Resolves only when the BMC itself says that the power is off; throws FenceFailed. `mayCut` is asked right before it is cut: a BMC that was
-   * silent answers when its host may be back. Null: it was not to be cut any more.
+   * silent answers when its host may be back. Null: it was not to be cut any more. `refused` is told when the BMC has answered that it does not cut
+   * it: all that is known of any other attempt is that it was made.
    */
-  off(bmc: Bmc, mayCut: () => Promise<boolean>): Promise<Fenced | null>
+  off(bmc: Bmc, mayCut: () => Promise<boolean>, refused?: () => Promise<void>): Promise<Fenced | null>
 }
 
 /** One answer of a BMC; they are slow machines. */
@@ -75,31 +76,38 @@ const look_every_ms = 400
 export function fencing(drivers: Readonly<Record<BmcKind, FencingDriver>>, clock: Clock): Fencing {
   return {
     power: bmc => drivers[bmc.kind].power(bmc, answer_ms_max),
-    off: (bmc, mayCut) => cutAndVerify(drivers[bmc.kind], { bmc, mayCut, clock }),
+    off: (bmc, mayCut, refused = () => Promise.resolve()) =>
+      cutAndVerify(drivers[bmc.kind], { bmc, mayCut, refused, clock }),
   }
 }
 
+interface Cut {
+  bmc: Bmc
+  mayCut: () => Promise<boolean>
+  refused: () => Promise<void>
+  clock: Clock
+}
+
 /** Asks again after silence, since IPMI goes over UDP, until the time is up; a refusal ends it at once. */
-async function cutAndVerify(
-  driver: FencingDriver,
-  { bmc, mayCut, clock }: { bmc: Bmc; mayCut: () => Promise<boolean>; clock: Clock },
-): Promise<Fenced | null> {
+async function cutAndVerify(driver: FencingDriver, { bmc, mayCut, refused, clock }: Cut): Promise<Fenced | null> {
   const begun_ms = clock.steady_ms()
   const end_ms = begun_ms + off_ms_max
-  let asked = false
+  // An answer may be lost after the BMC has acted: what was tried and what was accepted are two things.
+  let tried = false
+  let accepted = false
   let last: FenceFailed | null = null
   while (true) {
     const left_ms = Math.min(answer_ms_max, end_ms - clock.steady_ms())
     if (left_ms <= 0)
       throw last ?? new FenceFailed('failed', `Its power is still on ${off_ms_max} ms after it was cut.`)
     try {
-      if ((await driver.power(bmc, left_ms)) === 'off') {
-        return { was_off: !asked, took_ms: clock.steady_ms() - begun_ms }
-      }
-      if (!asked) {
+      if ((await driver.power(bmc, left_ms)) === 'off')
+        return { was_off: !tried, took_ms: clock.steady_ms() - begun_ms }
+      if (!accepted) {
         if (!(await mayCut())) return null
-        await driver.cut(bmc, left_ms)
-        asked = true
+        tried = true
+        await askToCut(driver, { bmc, refused }, left_ms)
+        accepted = true
         continue
       }
       last = null
@@ -108,5 +116,14 @@ async function cutAndVerify(
       last = error
     }
     await clock.sleep(look_every_ms)
+  }
+}
+
+async function askToCut(driver: FencingDriver, { bmc, refused }: Pick<Cut, 'bmc' | 'refused'>, left_ms: number) {
+  try {
+    await driver.cut(bmc, left_ms)
+  } catch (error) {
+    if (error instanceof FenceFailed && error.fault === 'refused') await refused()
+    throw error
   }
 }

@@ -10,6 +10,7 @@ export async function cleanUp({ database, settings }: Pick<Cloud, 'database' | '
   const rules = {
     event_days: settings.get('event.keep_days'),
     operation_days: settings.get('operation.keep_days'),
+    migration_days: settings.get('migration.keep_days'),
     lock_minutes: settings.get('sign_in.lock_minutes'),
   }
   await forgetSilentHardware({ database })

@@ -4,8 +4,8 @@
  */
 import { isOfMachine } from '../../lib/ip.ts'
 import { type Absence, type FencingMethod, lossRules, supersedes, verdictOf } from '../../model/host-state.ts'
-import { openBmc } from '../app/host-bmc.ts'
 import { opinionOf, opinionsOf, witnesses_max } from '../app/host-opinions.ts'
+import { cutPower } from '../app/host-power.ts'
 import type { Cloud } from '../cloud.ts'
 import { FenceFailed } from '../fencing/fence.ts'
 import { type AbsentHost, absence } from '../store/absence.ts'
@@ -14,6 +14,7 @@ import { event } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { hostBmc } from '../store/host-bmc.ts'
 import { hostReach, type UnreachedHost } from '../store/host-reach.ts'
+import { powerCut } from '../store/power-cut.ts'
 
 /** Hosts of which it is found out in one pass who reaches them. */
 const learnt_max = 40
@@ -124,7 +125,7 @@ export async function fence(cloud: Cloud, one: AbsentHost): Promise<void> {
   const row = await hostBmc.find(db, one.host_id)
   if (!row) return
   try {
-    const fenced = await cloud.fencing.off(openBmc(cloud, row), () => absence.mayCut(db, one.host_id, one.epoch))
+    const fenced = await cutPower(cloud, row, () => powerCut.mayCut(db, one.host_id, one.epoch))
     if (fenced === null) return
     const { took_ms, was_off } = fenced
     const how = was_off ? 'its power was off already' : `its power was cut and seen to be off within ${took_ms} ms`

@@ -241,16 +241,6 @@ async function toRestart(db: Db): Promise<{ id: string; host_id: string; host: s
   return rows
 }
 
-/** Whether the host's power may be cut still: it has not come back, nor been fenced otherwise, nor does a storm hold it back by now. */
-async function mayCut(db: Db, host_id: string, epoch: number): Promise<boolean> {
-  const { rows } = await sql`
-    select from host_absence a join host h on h.id = a.host_id join cluster c on c.id = h.cluster_id
-    where h.id = ${host_id}::uuid and h.session_controller_id is null and h.session_epoch = ${epoch}::bigint and h.removed_at is null
-      and a.dead_at is not null and a.fenced_at is null
-      and not exists (select from zone_storm q where q.zone_id = c.zone_id and q.overridden_at is null)`.execute(db)
-  return rows.length > 0
-}
-
 type Noted = Partial<
   Pick<
     AbsenceRow,
@@ -306,7 +296,6 @@ export const absence = {
   poolOf,
   nameOf,
   toRestart,
-  mayCut,
   note,
   noteFenceFailure,
 }

@@ -107,6 +107,7 @@ function absentRow(row: HostRow): AbsenceRow | null {
     fenced_user_id: null,
     power_was_off: row.absent_power_was_off ?? false,
     heard_at: null,
+    cut_asked: false,
   }
 }
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Placement as Told } from '../../api/placement.ts'
 import type { Decision } from '../scheduler/place.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
-import type { Db } from './database.ts'
+import type { Db, Tx } from './database.ts'
 import { type Beside, insertRows } from './insert-rows.ts'
 
 /** What is told beside it is made of it: app/placement-told.ts. */
@@ -52,34 +52,73 @@ function toPlacement(row: Awaited<ReturnType<ReturnType<typeof selectPlacements>
   }
 }
 
+/** Of an instance, the newest that are so: an index each, whatever is kept of it (migrations/0033-kept). */
+const newest = {
+  /** For the host that it is on now. */
+  here: (db: Db, instance_id: string) =>
+    selectPlacements(db)
+      .where('instance_id', '=', instance_id)
+      .where('host_id', '=', sql<string>`(select i.host_id from instance i where i.id = ${instance_id}::uuid)`)
+      .orderBy('id', 'desc')
+      .limit(1),
+  placed: (db: Db, instance_id: string) =>
+    selectPlacements(db)
+      .where('instance_id', '=', instance_id)
+      .where('host_id', 'is not', null)
+      .orderBy('id', 'desc')
+      .limit(1),
+  // In the index's own order, though there is one value of the host.
+  refused: (db: Db, instance_id: string) =>
+    selectPlacements(db)
+      .where('instance_id', '=', instance_id)
+      .where('host_id', 'is', null)
+      .orderBy('instance_id', 'desc')
+      .orderBy('host_id', order => order.desc().nullsFirst())
+      .orderBy('id', 'desc')
+      .limit(1),
+}
+
 /**
  * The decision that put an instance where it is. Not one for a host that it has not gone over to, nor a refusal: those only where there is
  * nothing else, as of what was brought back otherwise (app/restored-place.ts).
  */
 async function ofInstance(db: Db, instance_id: string): Promise<Placement | null> {
-  const row = await selectPlacements(db)
-    .where('instance_id', '=', instance_id)
-    .orderBy(
-      sql`coalesce(host_id = (select i.host_id from instance i where i.id = placement.instance_id), false)`,
-      'desc',
-    )
-    .orderBy(sql`host_id is not null`, 'desc')
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row ? toPlacement(row) : null
+  for (const look of [newest.here, newest.placed, newest.refused]) {
+    const row = await look(db, instance_id).executeTakeFirst()
+    if (row) return toPlacement(row)
+  }
+  return null
 }
 
 /** The newest decision about an instance, if it is later than this one and found no host. */
 async function refusedSince(db: Db, instance_id: string, since: string): Promise<Placement | null> {
-  const row = await selectPlacements(db)
-    .where('instance_id', '=', instance_id)
-    .where('id', '>', since)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row && row.host_id === null ? toPlacement(row) : null
+  const row = await newest.refused(db, instance_id).where('id', '>', since).executeTakeFirst()
+  const placed = row && (await newest.placed(db, instance_id).where('id', '>', row.id).executeTakeFirst())
+  return row && !placed ? toPlacement(row) : null
 }
+
+/**
+ * Keeps a refusal of what is tried again and again, when it is the first since the instance was placed or for other reasons than the last one
+ * kept. How many hosts lack what is no news: that changes with each report. Who calls holds the instance.
+ */
+async function insertNews(tx: Tx, made: NewPlacement): Promise<void> {
+  const { instance_id, decision } = made
+  const last = instance_id === null ? undefined : await newest.refused(tx, instance_id).executeTakeFirst()
+  if (last) {
+    const placed = await newest
+      .placed(tx, last.instance_id ?? '')
+      .where('id', '>', last.id)
+      .executeTakeFirst()
+    if (!placed && reasonsIn(toPlacement(last)) === reasonsIn(decision)) return
+  }
+  await insert(tx, [made])
+}
+
+const reasonsIn = ({ refusals }: Pick<Decision, 'refusals'>): string =>
+  Object.keys(refusals)
+    .filter(filter => (refusals[filter] ?? 0) > 0)
+    .sort()
+    .join()
 
 async function find(db: Db, id: string, project_id: string | null): Promise<Placement | null> {
   let query = selectPlacements(db).where('id', '=', id)
@@ -94,4 +133,4 @@ async function askedOf(db: Db, instance_id: string): Promise<PlacementAsked | nu
   return (found?.asked as PlacementAsked | undefined) ?? null
 }
 
-export const placement = { asRows, insert, ofInstance, refusedSince, askedOf, find }
+export const placement = { asRows, insert, insertNews, ofInstance, refusedSince, askedOf, find }

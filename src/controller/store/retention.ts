@@ -5,6 +5,7 @@ import type { Db } from './database.ts'
 export interface RetentionRules {
   event_days: number
   operation_days: number
+  migration_days: number
   lock_minutes: number
 }
 
@@ -15,7 +16,7 @@ interface Rule {
   rows_max?: number
 }
 
-function rules({ event_days, operation_days, lock_minutes }: RetentionRules): Rule[] {
+function rules({ event_days, operation_days, migration_days, lock_minutes }: RetentionRules): Rule[] {
   const days = sql`make_interval(days => ${event_days}::int)`
   return [
     { table: 'token', due: sql`expires_at < croft_now()` },
@@ -40,10 +41,31 @@ function rules({ event_days, operation_days, lock_minutes }: RetentionRules): Ru
       // Each with up to a thousand targets.
       rows_max: 200,
     },
-    // Of instances that there are no more, and of refusals, which name none.
-    { table: 'placement', due: sql`created_at < croft_now() - ${days} and instance_id is null` },
+    { table: 'placement', due: sql`created_at < croft_now() - ${days} and ${isOverPlacement}` },
+    {
+      table: 'migration',
+      due: sql`ended_at < croft_now() - make_interval(days => ${migration_days}::int) and ${isOverMigration}`,
+    },
   ]
 }
+
+/**
+ * Of instances that there are no more, and of refusals, which name none. What put an instance where it is stays, and the newest that found a
+ * host: what was asked for it is read of them (store/placement.ts).
+ */
+const isOverPlacement = sql`(instance_id is null or host_id is null
+  or exists (select from placement p where p.instance_id = placement.instance_id and p.host_id is not null and p.id > placement.id)
+  and (placement.host_id <> (select i.host_id from instance i where i.id = placement.instance_id)
+    or exists (select from placement p where p.instance_id = placement.instance_id and p.host_id = placement.host_id
+      and p.id > placement.id)))`
+
+/**
+ * The newest of an instance stays: a host that was away since may come with it still (agents/holds.ts), and a restart may be followed by it
+ * (store/ha-restart.ts). So does what a host in maintenance has sent away: it is counted (store/maintenance.ts).
+ */
+const isOverMigration = sql`(not exists (select from instance i where i.id = migration.instance_id)
+    or exists (select from migration m where m.instance_id = migration.instance_id and m.id > migration.id))
+  and not exists (select from maintenance x where x.host_id = migration.source_host_id and x.created_at <= migration.created_at)`
 
 /** Takes out at most `limit` rows of each kind; says of which there may be more. */
 async function takeOut(db: Db, asked: RetentionRules, limit: number): Promise<boolean> {

@@ -36,6 +36,8 @@ export interface HostAbsenceTable {
   fenced_user_id: string | null
   /** Made in migrations/explain. */
   power_was_off: Generated<boolean>
+  /** Made in migrations/kept. */
+  cut_asked: Generated<boolean>
 }
 
 /** Made in migrations/0023-trust. */

@@ -153,6 +153,8 @@ export const german: Readonly<Record<string, string>> = {
   'image.require_signature': 'Ob neue Images eine Signatur eines der Image-Schlüssel tragen müssen',
   'event.keep_days': 'Wie lange Ereignisse aufbewahrt werden, in Tagen',
   'operation.keep_days': 'Wie lange Vorgänge nach ihrem Ende aufbewahrt werden, in Tagen',
+  'migration.keep_days':
+    'Wie lange Umzüge nach ihrem Ende aufbewahrt werden, in Tagen; der letzte einer Instanz, solange es sie gibt',
   'host.reserved_memory_mib': 'Speicher jedes Hosts, den Instanzen nie bekommen, in MiB',
   'host.self_registration':
     'Ob Maschinen ohne Einladung darum bitten dürfen, Host zu werden, und dann warten, bis ein Betreiber sie zulässt',

@@ -186,6 +186,28 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     assert.equal((await shown(first())).absence, null)
   })
 
+  test('power that is off after a cut whose answer was lost is not told as off before, even when it is seen by a later attempt', async () => {
+    const id = await run('one', first())
+    await setBmc(first())
+    let cut = false
+    service.instead = what => {
+      if (what.startsWith('POST')) {
+        cut = true
+        void service.setPower('off')
+        return { status: 500 }
+      }
+      return cut ? { status: 401 } : null
+    }
+    await first().disconnect()
+    const failed = await until(async () => (await shown(first())).absence?.fence_failure ?? undefined)
+    assert.match(failed, /HTTP 401/)
+    service.instead = null
+    await until(async () => (await instance(id)).host_id !== first().id)
+    assert.equal((await shown(first())).availability_reason, 'Its power was cut by Redfish and seen to be off.')
+    const [restart] = (await cloud.call(haRestartRoutes.list, { query: { instance_id: id } })).items
+    assert.match(restart?.reason ?? '', /its power was cut by Redfish and seen to be off at/)
+  })
+
   test('a machine that others reach keeps its power', async () => {
     await run('one', first())
     await setBmc(first())

@@ -5,7 +5,15 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { type Bmc, FenceFailed, type FenceFault, type Fencing, fencing } from '../../../src/controller/fencing/fence.ts'
+import {
+  type Bmc,
+  FenceFailed,
+  type FenceFault,
+  type Fencing,
+  fencing,
+  type FencingDriver,
+  type Power,
+} from '../../../src/controller/fencing/fence.ts'
 import { realFencing } from '../../../src/controller/fencing/index.ts'
 import { ipmi, ipmitoolArguments } from '../../../src/controller/fencing/ipmi.ts'
 import { redfish } from '../../../src/controller/fencing/redfish.ts'
@@ -50,6 +58,51 @@ test('a management controller that was silent cuts nothing when its host is back
   const late = fencing({ ipmi: driver, redfish: driver }, { ...realClock, sleep: () => Promise.resolve() })
   assert.equal(await late.off({ kind: 'ipmi' } as Bmc, () => Promise.resolve(is_gone)), null)
   assert.deepEqual([tries, cuts], [3, 0])
+})
+
+/** Its power is on until it is cut; `answers` says what becomes of each attempt. */
+function bmcThat(answers: (attempt: number) => { acts: boolean; fault?: FenceFault }) {
+  let power: Power = 'on'
+  let attempts = 0
+  const driver: FencingDriver = {
+    power: async () => power,
+    async cut() {
+      const { acts, fault } = answers(attempts++)
+      if (acts) power = 'off'
+      if (fault) throw new FenceFailed(fault, 'no answer that says so')
+    },
+  }
+  return fencing({ ipmi: driver, redfish: driver }, { ...realClock, sleep: () => Promise.resolve() })
+}
+
+test('a cut whose answer is lost was asked for: that the power is off then is no sign that it was before', async () => {
+  for (const fault of ['silent', 'failed'] as const)
+    assert.equal(
+      (
+        await off(
+          { kind: 'ipmi' } as Bmc,
+          bmcThat(() => ({ acts: true, fault })),
+        )
+      ).was_off,
+      false,
+      fault,
+    )
+  let asked = 0
+  const second = bmcThat(attempt => {
+    asked = attempt + 1
+    return attempt === 0 ? { acts: false, fault: 'silent' } : { acts: true }
+  })
+  assert.equal((await off({ kind: 'ipmi' } as Bmc, second)).was_off, false)
+  assert.equal(asked, 2, 'one that was lost on its way is asked for again')
+})
+
+test('a cut that is refused has done nothing, and who asked hears of it', async () => {
+  const refused: string[] = []
+  const told = bmcThat(() => ({ acts: false, fault: 'refused' })).off({ kind: 'ipmi' } as Bmc, always, async () => {
+    refused.push('told')
+  })
+  await assert.rejects(told, fault('refused', /no answer/))
+  assert.deepEqual(refused, ['told'])
 })
 
 describe('fencing by IPMI', () => {

@@ -9,6 +9,7 @@ import { poolOf } from '../../../sim/facts.ts'
 import type { HaRestart } from '../../../src/api/ha-restart.ts'
 import { haRestartRoutes } from '../../../src/api/ha-restart.ts'
 import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
+import { restartElsewhere } from '../../../src/controller/app/ha-recover.ts'
 import { channels } from '../../../src/controller/store/database.ts'
 import { event } from '../../../src/controller/store/event.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -223,6 +224,29 @@ describe('controller/ha-restart', { timeout: 300_000 }, () => {
       [true, false],
       'told once',
     )
+  })
+
+  test('tried again and again without room, its explanation is kept once, and again when the reasons are others', async () => {
+    const [first, second] = await addHosts(1, 0)
+    assert.ok(first && second)
+    const id = await run(first)
+    const { db } = cloud.cloud.database
+    const refusals = () =>
+      sql<{ id: string }>`select id from placement where instance_id = ${id}::uuid and host_id is null`.execute(db)
+    const again = () => restartElsewhere(cloud.cloud, { id: first.id, name: first.name }, id)
+    await lose(first)
+    const told = await until(async () => await newest(id))
+    assert.equal(told.outcome, 'no_room')
+    for (let n = 0; n < 3; n++) assert.equal(await again(), 'no_room')
+    const [kept, ...more] = (await refusals()).rows
+    assert.match(told.failure ?? '', new RegExp(`croft placement get ${kept?.id}`), 'what is told names what is kept')
+    assert.deepEqual(more, [])
+    await cloud.request('PATCH', `/v1/hosts/${second.id}`, { body: { schedulable: false } })
+    for (let n = 0; n < 3; n++) assert.equal(await again(), 'no_room')
+    assert.equal((await refusals()).rows.length, 2)
+    const { refused_since } = (await cloud.request('GET', `/v1/instances/${id}/placement`)).body
+    assert.match(JSON.stringify(refused_since), /schedulable|takes no instances/)
+    assert.equal((await restarts(id)).length, 1, 'told once')
   })
 
   test('hosts that cannot bring it up: it is moved on from one to the next until it runs, each told', async () => {
