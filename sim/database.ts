@@ -16,7 +16,8 @@ import {
   type QueryResult,
 } from 'kysely'
 import type { Schema } from '../src/controller/store/schema.ts'
-import { type Database, type Db, type Notice, runTransaction, typeParser } from '../src/controller/store/database.ts'
+import { type Database, type Db, runTransaction, typeParser } from '../src/controller/store/database.ts'
+import type { Notice } from '../src/controller/store/listener.ts'
 import type { Clock } from '../src/lib/clock.ts'
 
 const parsers = Object.fromEntries([20, 1700, 1041].map(oid => [oid, (text: string) => typeParser(oid)(text)]))
@@ -225,8 +226,10 @@ export function databaseOf(engine: Engine, process: Process): Database {
     },
   })
   const stops = new Set<() => void>()
-  return {
+  const database: Database = {
     db,
+    // One connection in all: whoever waits for a second one while holding it stands still for ever.
+    of: () => database,
     transaction: work => runTransaction(db, work),
     listen(channel: string, notice: Notice) {
       let on = true
@@ -250,4 +253,5 @@ export function databaseOf(engine: Engine, process: Process): Database {
       for (const stop of stops) stop()
     },
   }
+  return database
 }

@@ -67,6 +67,15 @@ export interface Cloud {
   readonly allow_private_downloads: boolean
 }
 
+const ofRequests = new WeakMap<Cloud, Cloud>()
+
+/** As what users ask gets it: over the database's connections for that (store/database.ts). The same each time. */
+export function forRequests(cloud: Cloud): Cloud {
+  const known = ofRequests.get(cloud) ?? { ...cloud, database: cloud.database.of('request') }
+  ofRequests.set(cloud, known)
+  return known
+}
+
 /** No answer of a host's agent that is of use: it refused, in its own words, or said nothing in time. */
 export class CallFailed extends Error {
   readonly kind: 'refused' | 'silent'

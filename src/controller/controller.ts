@@ -28,9 +28,11 @@ import {
   keepLease,
   lease_pass_ms,
   mustBeAlone,
+  renewLease,
   SameController,
   type SeenLeases,
   takeLease,
+  writeOffGone,
 } from './reconcilers/controllers.ts'
 import { imageLoops } from './reconcilers/image.ts'
 import { Loop } from './reconcilers/loop.ts'
@@ -160,19 +162,34 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
   const { clock, log, database } = cloud
   const doubled = Promise.withResolvers<SameController>()
   const seen: SeenLeases = new Map()
+  // Once after each renewal, and beside it: who locks a host must not keep the lease from being renewed.
+  let found: Awaited<ReturnType<typeof renewLease>> = null
+  const gone = new Loop({
+    name: 'writing off links',
+    clock,
+    log,
+    every_ms: lease_pass_ms,
+    pass: async () => {
+      const links = found
+      found = null
+      if (links) await writeOffGone(cloud, links)
+      return false
+    },
+  })
   const lease = new Loop({
     name: 'the controllers’ lease',
     clock,
     log,
     every_ms: lease_pass_ms,
     pass: async signal => {
-      const more = await keepLease(cloud, signal).catch((error: unknown) => {
+      found = await renewLease(cloud, signal).catch((error: unknown) => {
         if (error instanceof SameController) doubled.resolve(error)
         throw error
       })
+      if (found) gone.wake()
       // After its own: nothing of others' may keep it from that.
       await endUnrenewed(cloud, seen)
-      return more
+      return found === null
     },
   })
   const purging = new Loop({ name: 'purging', clock, log, every_ms: purge_every_ms, pass: () => purge(cloud) })
@@ -202,7 +219,7 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     ...(parts.loops?.(cloud) ?? []),
   ]
   const availability = new Availability(cloud)
-  const all = [lease, cleaning, balanceLoop(cloud), availability.start(), metricLoop(cloud), ...woken]
+  const all = [lease, gone, cleaning, balanceLoop(cloud), availability.start(), metricLoop(cloud), ...woken]
   for (const loop of all) loop.wake()
   const stop_listening = database.listen(channels.work, () => {
     for (const loop of woken) loop.wake()

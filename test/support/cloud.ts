@@ -11,7 +11,7 @@ import type { Cloud } from '../../src/controller/cloud.ts'
 import { startController } from '../../src/controller/controller.ts'
 import { handlers } from '../../src/controller/http/index.ts'
 import { buildServer } from '../../src/controller/http/server.ts'
-import { openDatabase } from '../../src/controller/store/database.ts'
+import { type DatabaseOptions, openDatabase } from '../../src/controller/store/database.ts'
 import { migrate } from '../../src/controller/store/migrate.ts'
 import { session } from '../../src/controller/store/session.ts'
 import { type Clock, realClock } from '../../src/lib/clock.ts'
@@ -75,6 +75,8 @@ export interface TestCloudOptions {
   clock?: Clock
   /** Without it one of its own. */
   controller_id?: string
+  /** How long is waited for the database. */
+  waits?: Pick<DatabaseOptions, 'connection_wait_ms' | 'lock_wait_ms'>
 }
 
 export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
@@ -82,7 +84,7 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
   const url = own?.url ?? options.database_url ?? ''
   const folder = await scratch('croft-images')
   const log = pino({ level: 'silent' })
-  const database = openDatabase({ url, onError: error => log.error(error) })
+  const database = openDatabase({ url, ...options.waits, onError: error => log.error(error) })
   const controller = await startController({
     self: {
       id: options.controller_id ?? crypto.randomUUID(),

@@ -28,6 +28,12 @@ const look_every_ms = 1000
 /** So late itself, a controller has not read what came meanwhile: it is no judge of others' silence in this round. */
 const own_delay_ms_max = 1000
 
+/** A link as the database has it. */
+export interface RecordedLink {
+  readonly id: string
+  readonly epoch: number
+}
+
 /** All sessions of this controller. */
 export class AgentSessions implements LinkKeeper {
   /** Of each host its link, that has begun. */
@@ -166,7 +172,13 @@ export class AgentSessions implements LinkKeeper {
    * recorded and is not there (of a former life of this controller, or whose end could not be written) is written off.
    */
   async reconcile(): Promise<void> {
-    const { database, self, clock } = this.parts
+    await this.writeOff(await this.look())
+  }
+
+  /** The half that leases live by: changes nothing in the database. Returns what is to be written off. */
+  async look(): Promise<readonly RecordedLink[]> {
+    const { self, clock } = this.parts
+    const database = this.parts.database.of('lease')
     await this.lookForOthers()
     const looked_ms = clock.steady_ms()
     const begun = [...this.sessions.values()].filter(session => session.begun)
@@ -179,12 +191,16 @@ export class AgentSessions implements LinkKeeper {
       else if ((known.get(session.host_id) ?? 0) < (reported.get(session) ?? 0)) session.end(newer_held)
       else session.confirm(looked_ms)
     }
-    await this.writeOff(rows.filter(({ id }) => this.of(id).length === 0 && !this.handedOver.has(id)))
+    return rows.filter(link => this.isGone(link))
+  }
+
+  private isGone({ id }: RecordedLink): boolean {
+    return this.of(id).length === 0 && !this.handedOver.has(id)
   }
 
   private async lookForOthers(): Promise<void> {
     const { database, self } = this.parts
-    this.alone = (await controller.urls(database.db, self.agent_url)).length === 1
+    this.alone = (await controller.urls(database.of('lease').db, self.agent_url)).length === 1
   }
 
   /**
@@ -212,7 +228,7 @@ export class AgentSessions implements LinkKeeper {
   }
 
   /** Recorded links that no controller has. */
-  async writeOff(links: readonly { id: string; epoch: number }[]): Promise<void> {
+  async writeOff(links: readonly RecordedLink[]): Promise<void> {
     const cause = 'controller_gone' as const
     const none = { cause, left_ms: null, silent_ms: null }
     await Promise.all(links.map(({ id, epoch }) => this.shared.ends.ask({ host_id: id, epoch, ...none })))

@@ -3,7 +3,7 @@
  * Idempotency-Key shall answer when it is used again. Either all of it is there afterwards or nothing; which of the two, when the
  * database goes away at the wrong moment, surely.ts finds out. Not its job: what cannot be one transaction (change-in-steps.ts).
  */
-import { isDatabaseAway } from '../../lib/database-away.ts'
+import { databaseBusy, isDatabaseAway } from '../../lib/database-away.ts'
 import { surely } from './surely.ts'
 import type { Cloud } from '../cloud.ts'
 import { CloudError } from '../../model/errors.ts'
@@ -129,6 +129,6 @@ export function withoutKey(caller: Caller): Caller {
 
 /**
  * Whether requests that failed together may be done one by one. Not when the database went away: their transaction may have
- * been committed, and they would be done twice.
+ * been committed, and they would be done twice. Nor when they have waited for too long: each would wait as long again, one after the other.
  */
-export const mayRedo = (error: unknown): boolean => !isDatabaseAway(error)
+export const mayRedo = (error: unknown): boolean => !isDatabaseAway(error) && databaseBusy(error) === null

@@ -15,7 +15,7 @@ import type { HostSnapshot, PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Weight } from '../scheduler/weight.ts'
 import type { Database } from '../store/database.ts'
 import { event } from '../store/event.ts'
-import { Missing, OwnModule, Resting } from './scheduler-module.ts'
+import { Late, Missing, OwnModule } from './scheduler-module.ts'
 import type { Settings } from './settings-in-force.ts'
 
 export interface ModuleParts {
@@ -31,12 +31,18 @@ export interface ModuleParts {
 
 /** Of what a module prints, in one go. */
 const printed_max = 1000
+const tell_again_ms = 60_000
 /** An event names a thing by its id; a module has a name, which the detail has. */
 const nil = '00000000-0000-0000-0000-000000000000'
+
+/** It could not even be asked. */
+class Unanswered extends Error {}
 
 export class SchedulerModules {
   private readonly parts: ModuleParts
   private readonly running = new Map<string, OwnModule>()
+  /** Of each module, when it was last told that it did not answer; by the steady clock. */
+  private readonly told_ms = new Map<string, number>()
 
   constructor(parts: ModuleParts) {
     this.parts = parts
@@ -61,12 +67,13 @@ export class SchedulerModules {
       const own = this.running.get(name) ?? this.make(name)
       this.running.set(name, own)
       try {
-        if (this.parts.folder === null) throw new Error('this controller has no folder of modules')
+        if (this.parts.folder === null) throw new Unanswered('this controller has no folder of modules')
         const said = await own.ask(hosts, asked, count, settings.get('scheduler.module_timeout_ms'))
         Object.assign(filters, asFilter(name, said))
         Object.assign(weights, asWeight(name, said))
       } catch (error) {
-        this.failed(name, own, error)
+        if (error instanceof Late || error instanceof Unanswered) this.unanswered(name, error)
+        if (settings.get('scheduler.module_failure') === 'refuse') throw failing(name)
       }
     }
     return { filters, weights }
@@ -95,38 +102,35 @@ export class SchedulerModules {
 
   private make(name: string): OwnModule {
     const { folder, clock, log } = this.parts
-    const printed = (text: string) => log.info({ module: name }, text.trimEnd().slice(0, printed_max))
-    return new OwnModule(join(folder ?? '', basename(name)), clock, printed)
-  }
-
-  private failed(name: string, own: OwnModule, error: unknown): void {
-    const why = error instanceof Error ? error.message : String(error)
-    if (!(error instanceof Resting)) {
-      own.rest()
-      this.parts.log.error({ err: error, module: name }, "a scheduler's module failed")
-      // Not awaited: who places holds a connection, and must not wait for a second one.
-      this.tell(name, why).catch((failure: unknown) =>
-        this.parts.log.error({ err: failure }, 'it could not be told of'),
-      )
-    }
-    if (this.parts.settings.get('scheduler.module_failure') === 'skip') return
-    throw new CloudError(
-      'unavailable',
-      `The scheduler's module ${name} fails, and nothing is placed without it. An operator mends it (croft event list --noun scheduler-module says what is wrong), takes it out of the setting scheduler.modules, or sets scheduler.module_failure to skip.`,
-      { module: name },
-    )
-  }
-
-  private async tell(name: string, failure: string): Promise<void> {
-    await event.record(this.parts.database.db, [
-      {
-        noun: 'scheduler-module',
-        kind: 'failed',
-        resource_id: nil,
-        project_id: null,
-        detail: { name, failure: failure.slice(0, 500) },
+    return new OwnModule({
+      file: join(folder ?? '', basename(name)),
+      clock,
+      printed: text => log.info({ module: name }, text.trimEnd().slice(0, printed_max)),
+      failed: error => {
+        log.error({ err: error, module: name }, "a scheduler's module failed")
+        this.tell(name, error)
       },
-    ])
+    })
+  }
+
+  /** By no fault of its thread, which goes on, and nobody rests: so this may be of each placement, and is told of now and then. */
+  private unanswered(name: string, error: Error): void {
+    const { clock, log } = this.parts
+    const now_ms = clock.steady_ms()
+    if (now_ms - (this.told_ms.get(name) ?? Number.NEGATIVE_INFINITY) < tell_again_ms) return
+    this.told_ms.set(name, now_ms)
+    log.warn({ err: error, module: name }, "a scheduler's module did not answer")
+    this.tell(name, error)
+  }
+
+  /** Not awaited: who places holds a connection, and must not wait for a second one. */
+  private tell(name: string, error: unknown): void {
+    const { database, log } = this.parts
+    const failure = (error instanceof Error ? error.message : String(error)).slice(0, 500)
+    const about = { noun: 'scheduler-module', kind: 'failed', resource_id: nil, project_id: null }
+    event
+      .record(database.db, [{ ...about, detail: { name, failure } }])
+      .catch((problem: unknown) => log.error({ err: problem }, 'it could not be told of'))
   }
 
   private endOthers(names: readonly string[]): void {
@@ -141,6 +145,13 @@ export class SchedulerModules {
     this.endOthers([])
   }
 }
+
+const failing = (name: string) =>
+  new CloudError(
+    'unavailable',
+    `The scheduler's module ${name} fails, and nothing is placed without it. An operator mends it (croft event list --noun scheduler-module says what is wrong), takes it out of the setting scheduler.modules, or sets scheduler.module_failure to skip.`,
+    { module: name },
+  )
 
 const unfit = (name: string, why: string) =>
   new CloudError('invalid', `The setting scheduler.modules is to name ${name}, but ${why}`, {

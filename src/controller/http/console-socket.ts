@@ -21,7 +21,7 @@ import {
 } from '../app/console.ts'
 import { addressKey } from '../app/address-key.ts'
 import { watchIdentity } from '../app/holders.ts'
-import type { Cloud } from '../cloud.ts'
+import { type Cloud, forRequests } from '../cloud.ts'
 import { inputOf } from './console-input.ts'
 import { ask, closeWith, join, type Line } from './console-line.ts'
 import { RateLimiter, rateOf } from './rate-limit.ts'
@@ -38,9 +38,10 @@ const move_ms_max = 10_000
  * all consoles: upgraded sockets are no longer the server's, which would wait for them for ever as it closes.
  */
 export function serveConsoles(
-  cloud: Cloud,
+  whole: Cloud,
   server: { on(name: 'upgrade', listener: (...args: [IncomingMessage, Duplex, Buffer]) => void): unknown },
 ): () => void {
+  const cloud = forRequests(whole)
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: frame_bytes_max,

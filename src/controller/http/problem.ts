@@ -1,5 +1,5 @@
 /** Every failure as a problem document (RFC 9457): one place where errors meet HTTP. */
-import { isDatabaseAway } from '../../lib/database-away.ts'
+import { databaseBusy, isDatabaseAway } from '../../lib/database-away.ts'
 import { CloudError, errorTable } from '../../model/errors.ts'
 
 export interface ProblemBody {
@@ -35,12 +35,21 @@ export function toCloudError(error: unknown, request_id: string): CloudError {
   if (status === 400 && error instanceof Error) {
     return new CloudError('bad_request', `The request could not be read: ${error.message}.`, {}, { cause: error })
   }
+  const busy = databaseBusy(error)
+  if (busy) return new CloudError('unavailable', busy_words[busy], {}, { cause: error })
   const look = 'Whether it was done is not known: look, or ask again with the same Idempotency-Key.'
   if (isDatabaseAway(error)) {
     return new CloudError('unavailable', `The database does not answer. ${look}`, {}, { cause: error })
   }
   const message = `Something went wrong inside Croft; the log has it under request ${request_id}. ${look}`
   return new CloudError('internal', message, {}, { cause: error })
+}
+
+const busy_words = {
+  locked:
+    'Others are changing the same things just now; this request has waited for them, and was given up. Try again in a few seconds.',
+  connection:
+    'This controller has more to ask of the database just now than it gets answered; this request has waited for its turn, and was given up. Try again in a few seconds.',
 }
 
 export function problem(error: CloudError, request_id: string): ProblemBody {

@@ -7,6 +7,7 @@ import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { problemSchemas, swaggerOptions, swaggerSchema } from '../../api/openapi.ts'
 import type { Route } from '../../api/route.ts'
+import { databaseBusy } from '../../lib/database-away.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
 import { limits } from '../../model/limits.ts'
@@ -22,7 +23,7 @@ import {
   type RequestFacts,
 } from '../app/caller.ts'
 import { waitForOperation } from '../app/operation.ts'
-import { type Cloud, makeId } from '../cloud.ts'
+import { type Cloud, forRequests, makeId } from '../cloud.ts'
 import { authenticate, nobody } from './authenticate.ts'
 import type { Answer, Handled } from './handle.ts'
 import { servePlugins } from './plugin-files.ts'
@@ -47,10 +48,11 @@ const emptyBody = createHash('sha256').digest()
 
 /** Builds the server; it does not listen yet. `handled` is every route with its use case. */
 export async function buildServer(
-  cloud: Cloud,
+  whole: Cloud,
   handled: readonly Handled[],
   options: ServerOptions = {},
 ): Promise<FastifyInstance> {
+  const cloud = forRequests(whole)
   const server = Fastify({
     ...(options.tls && { https: options.tls }),
     bodyLimit: limits.body_bytes_max,
@@ -171,7 +173,11 @@ async function serve(
     return await reply.send(route.status === 204 ? undefined : answered.body)
   } catch (error) {
     const reads = route.method === 'GET' || route.method === 'HEAD'
-    if (route.acts || (!reads && !route.only_looks)) await auditRefusal(cloud, caller, toCloudError(error, request.id))
+    if (route.acts || (!reads && !route.only_looks)) {
+      const audited = auditRefusal(cloud, caller, toCloudError(error, request.id))
+      // Who has waited in vain for a connection does not wait for one more.
+      if (databaseBusy(error) === null) await audited
+    }
     throw error
   }
 }

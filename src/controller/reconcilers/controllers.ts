@@ -2,6 +2,7 @@
  * Controllers among each other: each keeps its lease and its own links in order, and all see to the hosts of one that is gone. Those hosts dial
  * another controller by themselves; until they do they are shown as unreachable.
  */
+import type { RecordedLink } from '../agents/sessions.ts'
 import type { Cloud, ControllerIdentity } from '../cloud.ts'
 import { leaseTimes, wait_ms } from '../../model/lease.ts'
 import { controller } from '../store/controller.ts'
@@ -19,20 +20,41 @@ export function takeLease({ database, self }: Pick<Cloud, 'database' | 'self'>):
   return controller.take(database.db, self, lease_s)
 }
 
-/** Throws SameController when another one has the id of this one. True: to be called again at once. */
+/**
+ * What this controller and its hosts' leases live by: over connections that nothing else uses, and without a wait for any row that others may lock
+ * for long. Throws SameController when another one has the id of this one. Null: to be called again at once. Else links that it has no more,
+ * for writeOffGone.
+ */
+export async function renewLease(
+  cloud: Pick<Cloud, 'database' | 'self' | 'agents' | 'clock'>,
+  signal?: AbortSignal,
+): Promise<readonly RecordedLink[] | null> {
+  const { self, clock } = cloud
+  const database = cloud.database.of('lease')
+  if (await controller.renew(database.db, self, lease_s)) return await cloud.agents.look()
+  // Nothing is written off meanwhile, and soon nothing granted: the links may be the other's.
+  await untilAlone({ database, self, clock }, signal)
+  return null
+}
+
+/** Of this controller and of those that are gone, whoever notices. Locks the hosts, and so waits for who has locked them. */
+export async function writeOffGone(
+  { database, agents }: Pick<Cloud, 'database' | 'agents'>,
+  links: readonly RecordedLink[],
+): Promise<void> {
+  await agents.writeOff(links)
+  await agents.writeOff(await host.orphaned(database.db))
+  await agents.endExpected()
+}
+
+/** Both. True: to be called again at once. */
 export async function keepLease(
   cloud: Pick<Cloud, 'database' | 'self' | 'agents' | 'clock'>,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  if (!(await controller.renew(cloud.database.db, cloud.self, lease_s))) {
-    // Nothing is written off meanwhile, and soon nothing granted: the links may be the other's.
-    await untilAlone(cloud, signal)
-    return true
-  }
-  await cloud.agents.reconcile()
-  await cloud.agents.writeOff(await host.orphaned(cloud.database.db))
-  await cloud.agents.endExpected()
-  return false
+  const gone = await renewLease(cloud, signal)
+  if (gone) await writeOffGone(cloud, gone)
+  return gone === null
 }
 
 /** By controller, which lease of it was seen last, and since when it is that one, by the steady clock. */
@@ -47,14 +69,14 @@ export async function endUnrenewed(
   seen: SeenLeases,
 ): Promise<void> {
   const now_ms = clock.steady_ms()
-  const leases = await controller.othersLeases(database.db, self.id)
+  const { db } = database.of('lease')
+  const leases = await controller.othersLeases(db, self.id)
   const ids = new Set(leases.map(one => one.id))
   for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id)
   for (const one of leases) {
     const last = seen.get(one.id)
     if (last?.until !== one.until) seen.set(one.id, { until: one.until, since_ms: now_ms })
-    else if (now_ms - last.since_ms > wait_ms(leaseTimes.controller_lease_ms))
-      await controller.endLease(database.db, one)
+    else if (now_ms - last.since_ms > wait_ms(leaseTimes.controller_lease_ms)) await controller.endLease(db, one)
   }
 }
 

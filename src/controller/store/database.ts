@@ -2,9 +2,10 @@
  * The way to PostgreSQL: typed queries, transactions that are tried again when the database asks for it, and LISTEN.
  * The simulation gives its own Database over PGlite; nothing above store/ can tell.
  */
-import { Socket } from 'node:net'
 import { type DatabaseConnection, Kysely, PostgresDialect, type RawBuilder, sql, Transaction } from 'kysely'
 import pg from 'pg'
+import { isDatabaseAway, NoFreeConnection } from '../../lib/database-away.ts'
+import { Listener, type Notice } from './listener.ts'
 import { Liveness } from './liveness.ts'
 import { BeginAgain } from './begin-again.ts'
 import { isStalePlan, planning, preparingClient } from './prepared.ts'
@@ -13,8 +14,12 @@ import type { Schema } from './schema.ts'
 export type Db = Kysely<Schema>
 export type Tx = Transaction<Schema>
 
-/** What a listener is told: the payload, or null when notices may have been missed (the connection was lost and is back). */
-export type Notice = (payload: string | null) => void
+/**
+ * Whose work it is. Each kind has connections of its own, so that however much there is of one, and whatever it waits for, the others go on.
+ * `own`: the controller's loops, and what hosts say. `request`: what users ask; none of it waits for long for what others have locked.
+ * `lease`: by which this controller is there and may grant leases to hosts. Nothing else, so that this waits for nobody.
+ */
+export type Work = 'own' | 'request' | 'lease'
 
 /**
  * Locks on rows are taken in this order, and rows of one kind in that of their ids, so that two transactions do not wait for each
@@ -32,6 +37,8 @@ export interface Database {
    * Returns how to stop.
    */
   listen(channel: string, notice: Notice): () => void
+  /** This database, over the connections for such work. Itself it is `own`. */
+  of(work: Work): Database
   close(): Promise<void>
 }
 
@@ -152,14 +159,28 @@ const unused = (() => {
 
 export interface DatabaseOptions {
   url: string
+  /** Of each kind of work; without it `connections`. */
   connections_max?: number
+  /** For a free connection; without it connection_wait_ms_max. */
+  connection_wait_ms?: number
+  /** Of requests, for each lock; without it lock_wait_ms_max. */
+  lock_wait_ms?: number
   /** How often the connection that only listens is asked whether it lives; it may take as long again to answer. */
   listen_check_ms?: number
   onError(error: unknown): void
 }
 
-/** For a free connection of the pool: who waits longer is told that the database is not to be had, and does not hang. */
+/** At most; those that nobody needs are closed. docs/operators.md has the sum, with two more that do not come from here. */
+const connections: Readonly<Record<Work, number>> = { own: 12, request: 16, lease: 2 }
+
+/** For a free connection of the pool: who waits longer is told so (lib/database-away.ts), and does not hang. */
 const connection_wait_ms_max = 10_000
+
+/**
+ * For each lock: of a request, which holds others' up with what it has locked itself; and of what keeps the lease, whose next attempt begins by
+ * renewing it. Far longer than any transaction of ours takes, and than PostgreSQL needs to see that some wait in a circle.
+ */
+const lock_wait_ms_max = 5000
 
 /**
  * For the server, of each connection. One whose controller is gone without a word (power, network) must not hold its
@@ -178,140 +199,76 @@ const session_settings = {
   ...planning,
 }
 
-function connectionOptions(url: string) {
-  const options = Object.entries(session_settings).map(([name, value]) => `-c ${name}=${value}`)
+function connectionOptions(url: string, more: Readonly<Record<string, string>> = {}) {
+  const options = Object.entries({ ...session_settings, ...more }).map(([name, value]) => `-c ${name}=${value}`)
   return { connectionString: url, options: options.join(' '), keepAlive: true, keepAliveInitialDelayMillis: 5000 }
 }
 
-/** Opens a pool on `url`. Nothing is connected before the first query. */
+/** Opens `url`. Nothing is connected before the first query. */
 export function openDatabase(options: DatabaseOptions): Database {
-  const types = { getTypeParser: typeParser as typeof pg.types.getTypeParser }
-  const pool = new pg.Pool({
-    ...connectionOptions(options.url),
-    max: options.connections_max ?? 20,
-    connectionTimeoutMillis: connection_wait_ms_max,
-    types,
-    Client: preparingClient(),
+  const { url, onError } = options
+  const Client = preparingClient()
+  const liveness = new Liveness({ connection: connectionOptions(url), onError })
+  const listener = new Listener({
+    connection: connectionOptions(url),
+    check_ms: options.listen_check_ms ?? 5000,
+    onError,
   })
   let closing = false
-  pool.on('error', ({ message, stack }) => {
-    // Not the error itself: pg-pool hangs the whole client on it, and a log has no use for that.
-    if (!closing) options.onError(Object.assign(new Error(message), { stack }))
-  })
-  const liveness = new Liveness({ connection: connectionOptions(options.url), onError: options.onError })
-  pool.on('connect', client => liveness.watch(client))
-  const db: Db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
-  const listener = new Listener(options.url, options.listen_check_ms ?? 5000, options.onError)
-  return {
-    db,
-    transaction: work => runTransaction(db, work),
-    listen: (channel, notice) => listener.add(channel, notice),
-    async close() {
-      closing = true
-      await listener.close()
-      liveness.close()
-      await db.destroy()
-      if (!pool.ended) await pool.end()
-    },
-  }
-}
-
-const reconnect_ms = 250
-
-/** One connection that listens for all channels, and comes back by itself. */
-class Listener {
-  private readonly notices = new Map<string, Set<Notice>>()
-  private client: pg.Client | undefined
-  private closed = false
-  private connecting: Promise<void> | undefined
-  private listening: Promise<void> = Promise.resolve()
-  private readonly url: string
-  private readonly check_ms: number
-  private readonly onError: (error: unknown) => void
-
-  constructor(url: string, check_ms: number, onError: (error: unknown) => void) {
-    this.url = url
-    this.check_ms = check_ms
-    this.onError = onError
-  }
-
-  add(channel: string, notice: Notice): () => void {
-    const known = this.notices.get(channel)
-    const set = known ?? new Set<Notice>()
-    this.notices.set(channel, set.add(notice))
-    if (!this.client) this.connecting ??= this.connect()
-    else if (!known) this.listenTo(this.client, channel)
-    return () => set.delete(notice)
-  }
-
-  /** One after the other: a client takes one query at a time. */
-  private listenTo(client: pg.Client, channel: string): void {
-    const listen = () => client.query(`listen ${pg.escapeIdentifier(channel)}`)
-    // What was told between the asker's last look and this moment was not heard.
-    this.listening = this.listening.then(listen).then(() => this.tell(channel, null), this.onError)
-  }
-
-  /** Who only listens does not notice that nobody speaks any more: a firewall forgot the connection, the server lost power. */
-  private check(client: pg.Client, socket: Socket): void {
-    const again = setTimeout(() => {
-      if (this.client !== client) return
-      const late = setTimeout(() => {
-        this.onError(new Error('the connection that listens to the database is dead; making a new one'))
-        // At once: a dead one never answers a goodbye.
-        socket.destroy()
-      }, this.check_ms)
-      const alive = () => client.query('select')
-      this.listening = this.listening
-        .then(alive)
-        .then(() => this.check(client, socket), this.onError)
-        .finally(() => clearTimeout(late))
-    }, this.check_ms)
-    again.unref()
-  }
-
-  async close(): Promise<void> {
-    this.closed = true
-    await this.connecting
-    await this.listening
-    await this.client?.end()
-  }
-
-  private async connect(): Promise<void> {
-    while (!this.closed) {
-      const socket = new Socket()
-      const client = new pg.Client({
-        ...connectionOptions(this.url),
-        connectionTimeoutMillis: connection_wait_ms_max,
-        query_timeout: connection_wait_ms_max,
-        stream: () => socket,
-      })
-      try {
-        client.on('error', this.onError)
-        client.on('notification', ({ channel, payload }) => this.tell(channel, payload ?? ''))
-        await client.connect()
-        for (const channel of this.notices.keys()) await client.query(`listen ${pg.escapeIdentifier(channel)}`)
-        client.once('end', () => this.lost())
-        this.client = client
-        this.connecting = undefined
-        this.check(client, socket)
-        for (const channel of this.notices.keys()) this.tell(channel, null)
-        return
-      } catch (error) {
-        this.onError(error)
-        // A dead one never answers a goodbye.
-        socket.destroy()
-        await client.end().catch(this.onError)
-        await new Promise(resolve => setTimeout(resolve, reconnect_ms))
-      }
+  const pools: pg.Pool[] = []
+  const open = (work: Work): Database => {
+    const pool = poolOf(options, work, Client)
+    pools.push(pool)
+    pool.on('error', ({ message, stack }) => {
+      // Not the error itself: pg-pool hangs the whole client on it, and a log has no use for that.
+      if (!closing) onError(Object.assign(new Error(message), { stack }))
+    })
+    pool.on('connect', client => liveness.watch(client))
+    const db: Db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: tellingWhy(pool) }) })
+    return {
+      db,
+      transaction: work => runTransaction(db, work),
+      listen: (channel, notice) => listener.add(channel, notice),
+      of: work => kinds[work],
+      close,
     }
   }
-
-  private lost(): void {
-    this.client = undefined
-    if (!this.closed) this.connecting = this.connect()
+  const kinds = { own: open('own'), request: open('request'), lease: open('lease') }
+  async function close() {
+    closing = true
+    await listener.close()
+    liveness.close()
+    for (const { db } of Object.values(kinds)) await db.destroy()
+    for (const pool of pools) if (!pool.ended) await pool.end()
   }
+  return kinds.own
+}
 
-  private tell(channel: string, payload: string | null): void {
-    for (const notice of this.notices.get(channel) ?? []) notice(payload)
+function poolOf(options: DatabaseOptions, work: Work, Client: typeof pg.Client): pg.Pool {
+  const lock_timeout = `${options.lock_wait_ms ?? lock_wait_ms_max}ms`
+  return new pg.Pool({
+    ...connectionOptions(options.url, work === 'own' ? {} : { lock_timeout }),
+    max: options.connections_max ?? connections[work],
+    connectionTimeoutMillis: options.connection_wait_ms ?? connection_wait_ms_max,
+    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
+    Client,
+  })
+}
+
+/** Whether a connection was not to be had because all were at work, or because the database is not to be reached, pg-pool does not tell. */
+function tellingWhy(pool: pg.Pool) {
+  const there = new Set<pg.PoolClient>()
+  pool.on('connect', client => {
+    there.add(client)
+    client.once('end', () => there.delete(client))
+  })
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    connect: () =>
+      pool.connect().catch((error: unknown) => {
+        const isBusy = there.size === pool.options.max && isDatabaseAway(error)
+        throw isBusy ? new NoFreeConnection(`none of ${there.size} connections came free`, { cause: error }) : error
+      }),
   }
 }

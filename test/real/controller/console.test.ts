@@ -10,6 +10,7 @@ import { WebSocket } from 'ws'
 import { consoleLinkRoutes, consoleRoutes, type ConsoleTicket, type ConsoleViewer } from '../../../src/api/console.ts'
 import type { Cloud } from '../../../src/controller/cloud.ts'
 import { serveConsoles } from '../../../src/controller/http/console-socket.ts'
+import type { Database } from '../../../src/controller/store/database.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import { consoleClosed, consoleProtocol, linksMax } from '../../../src/model/console.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -438,16 +439,16 @@ suite('consoles', () => {
       let away = false
       const tried = Promise.withResolvers<void>()
       const { database } = one.cloud
-      const { at, pings } = await another({
-        database: {
-          ...database,
-          transaction(work) {
-            if (!away) return database.transaction(work)
-            setImmediate(tried.resolve)
-            return Promise.reject(new Error('it is away'))
-          },
+      const failing: Database = {
+        ...database,
+        of: () => failing,
+        transaction(work) {
+          if (!away) return database.transaction(work)
+          setImmediate(tried.resolve)
+          return Promise.reject(new Error('it is away'))
         },
-      })
+      }
+      const { at, pings } = await another({ database: failing })
       const viewer = open(await ticket(), at)
       await viewer.says('login: ')
       await listed(all => all.length === 1)
@@ -476,7 +477,8 @@ suite('consoles', () => {
         },
       }
       const { database } = one.cloud
-      const { at } = await another({ database: { ...database, db: database.db.withPlugin(slow) } })
+      const slowly: Database = { ...database, of: () => slowly, db: database.db.withPlugin(slow) }
+      const { at } = await another({ database: slowly })
       const viewer = open(await ticket(), at)
       await viewer.says('login: ')
       const [sitting] = await listed(all => all.length === 1)

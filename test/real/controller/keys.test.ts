@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { forgetHolders } from '../../../src/controller/app/holders.ts'
+import { forRequests } from '../../../src/controller/cloud.ts'
 import { makeSshKeyPair } from '../../../src/lib/ssh-key.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
@@ -54,7 +55,7 @@ describe('controller/keys', () => {
       .set({ expires_at: new Date(Date.now() - 1) })
       .where('name', '=', 'short')
       .execute()
-    forgetHolders(cloud.cloud)
+    forgetHolders(forRequests(cloud.cloud))
     assert.equal((await cloud.request('GET', '/v1/session', { token })).status, 401)
   })
 

@@ -11,7 +11,11 @@ import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
 describe('controller/slow-reader', () => {
   let cloud: TestCloud
-  before(async () => void (cloud = await testCloud()))
+  /** Streams say each 15 s that they are there, and look whether their reader still may; this soon, once it is set. */
+  let tick_ms = 15_000
+  const after_ms = (delay_ms: number, callback: () => void) =>
+    realClock.after(delay_ms === 15_000 ? tick_ms : delay_ms, callback)
+  before(async () => void (cloud = await testCloud({ clock: { ...realClock, after: after_ms } })))
   after(() => cloud.close())
 
   const record = (count: number, from: number, project_id: string | null = cloud.project_id) =>
@@ -71,9 +75,7 @@ describe('controller/slow-reader', () => {
   })
 
   test('a stream ends when its reader signs out', async () => {
-    const tick = (delay_ms: number, callback: () => void) =>
-      realClock.after(delay_ms === 15_000 ? 20 : delay_ms, callback)
-    Object.assign(cloud.cloud, { clock: { ...realClock, after: tick } })
+    tick_ms = 20
     const url = await cloud.server.listen({ host: '127.0.0.1', port: 0 })
     const token = await cloud.tokenOf(cloud.admin_user_id, cloud.project_id)
     const headers = { authorization: `Bearer ${token}` }

@@ -175,7 +175,7 @@ describe('controller/together', () => {
   })
 
   test('requests whose database went away as it committed are not done again', async () => {
-    const { database } = cloud.cloud
+    const database = cloud.cloud.database.of('request')
     const lost = new Set<unknown>()
     const transaction = database.transaction.bind(database)
     const cut: typeof transaction = async work => {

@@ -64,7 +64,7 @@ export const bans: readonly Ban[] = [
     where: ['src/controller/', 'src/model/', 'src/protocol/', 'src/api/'],
     except: {
       'src/controller/main.ts': 'gives the controller the real ones',
-      'src/controller/store/database.ts':
+      'src/controller/store/listener.ts':
         'a lost connection is tried again by the wall clock; the simulation has its own',
       'src/controller/store/liveness.ts': 'connections live and die by the wall clock; the simulation has its own',
       'src/controller/store/sign-in-attempt.ts': 'stands for a lock that has just ended, and decides nothing',
