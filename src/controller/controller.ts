@@ -163,15 +163,15 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
   const doubled = Promise.withResolvers<SameController>()
   const seen: SeenLeases = new Map()
   // Once after each renewal, and beside it: who locks a host must not keep the lease from being renewed.
-  let found: Awaited<ReturnType<typeof renewLease>> = null
+  let to_write_off: Awaited<ReturnType<typeof renewLease>> = null
   const gone = new Loop({
     name: 'writing off links',
     clock,
     log,
     every_ms: lease_pass_ms,
     pass: async () => {
-      const links = found
-      found = null
+      const links = to_write_off
+      to_write_off = null
       if (links) await writeOffGone(cloud, links)
       return false
     },
@@ -182,14 +182,17 @@ function startLoops(cloud: Cloud, parts: ControllerParts): Loops {
     log,
     every_ms: lease_pass_ms,
     pass: async signal => {
-      found = await renewLease(cloud, signal).catch((error: unknown) => {
+      const links = await renewLease(cloud, signal).catch((error: unknown) => {
         if (error instanceof SameController) doubled.resolve(error)
         throw error
       })
-      if (found) gone.wake()
+      if (links) {
+        to_write_off = links
+        gone.wake()
+      }
       // After its own: nothing of others' may keep it from that.
       await endUnrenewed(cloud, seen)
-      return found === null
+      return links === null
     },
   })
   const purging = new Loop({ name: 'purging', clock, log, every_ms: purge_every_ms, pass: () => purge(cloud) })
