@@ -103,7 +103,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
     instance_id: id,
     instance_name: row.name,
     project_id: row.project_id,
-    kind: 'evacuation',
+    kind: 'retry',
     cause: 'refused',
     source_host_id: row.host_id,
     target_host_id: placed.host_id,

@@ -85,10 +85,12 @@ describe('controller/refused', () => {
     assert.deepEqual(
       tries.body.items?.map(item => [item.cause, item.kind]),
       [
-        ['refused', 'evacuation'],
-        ['refused', 'evacuation'],
+        ['refused', 'retry'],
+        ['refused', 'retry'],
       ],
     )
+    const evacuated = await cloud.request('GET', `/v1/migrations?instance_id=${id}&kind=evacuation`)
+    assert.equal(evacuated.body.items?.length, 0)
     const events = await cloud.request('GET', `/v1/events?resource_id=${id}`)
     const told = events.body.items?.filter(item => (item.detail as { placement?: string }).placement === 'elsewhere')
     assert.equal(told?.length, 2)
