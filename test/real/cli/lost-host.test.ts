@@ -56,4 +56,23 @@ describe('cli/lost-host', () => {
     assert.match((await home.run('host', 'remove', 'own', '--lost')).stderr, /instances mine\..* --lost --gives-up 1/s)
     assert.equal((await home.run('host', 'remove', 'own', '--lost', '--gives-up', '1')).code, 0)
   })
+
+  test('a host that is removed says what has gone from it to others, and how to look whether it runs there', async () => {
+    const facts = poolOf('11111111-2222-4333-8444-555555555562')
+    const [gone, heir] = [await addHost(cloud, 'gone', {}, facts), await addHost(cloud, 'heir', {}, facts)]
+    for (const host of [gone, heir]) {
+      host.asks_first = true
+      await host.disconnect()
+      await host.connect()
+    }
+    for (const name of ['d', 'e']) await create(name, 'gone')
+    await gone.disconnect()
+    await home.run('host', 'fence', 'gone', '--confirm-off')
+    const removed = await home.run('host', 'remove', 'gone', '--lost')
+    assert.equal(removed.code, 0, removed.stderr)
+    assert.match(removed.stdout, /^INSTANCE +GOES TO\nd +heir\ne +heir\n$/)
+    const [, ...look] = /croft (ha-restart .*)$/m.exec(removed.stderr)?.[1]?.split(' ') ?? []
+    assert.match((await home.run('ha-restart', ...look)).stdout, / d +gone +heir /)
+    assert.match((await home.run('ha-restart', 'list', '--from-host', 'gone')).stderr, /removed is named by its id/)
+  })
 })
