@@ -115,13 +115,14 @@ describe('controller/refused', () => {
     const [h1] = hosts
     assert.ok(h1)
     refuse([h1])
+    h1.failure = 'its pool is full'
     const { id, operation } = await create('here', { host_id: h1.id })
     assert.deepEqual(
       [operation.state, operation.reason],
-      ['failed', 'Its pool is full. No other host was tried: it was asked for on h1.'],
+      ['failed', 'its pool is full. No other host was tried: it was asked for on h1.'],
     )
     const one = await get(id)
-    assert.deepEqual([one.state, one.host, one.reason], ['error', 'h1', 'Its pool is full.'])
+    assert.deepEqual([one.state, one.host, one.reason], ['error', 'h1', 'its pool is full'])
     assert.equal((await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body.items?.length, 0)
   })
 
