@@ -30,7 +30,10 @@ const options = {
     Type.Integer({ minimum: 1, maximum: 60_000, description: 'The longest pause of the guest that is aimed at' }),
   ),
   auto_converge: Type.Optional(
-    Type.Boolean({ description: 'Slow the guest down when it changes its memory faster than that can be sent' }),
+    Type.Boolean({
+      description:
+        'Slow the guest down when it changes its memory faster than that can be sent; false: let it run at full speed',
+    }),
   ),
   postcopy_after_s: Type.Optional(
     Type.Integer({
