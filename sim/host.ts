@@ -293,7 +293,7 @@ export class SimulatedHost {
         await pause()
         // One that never starts a guest lacks something that others may have; one that fails now and then may do better the next time.
         if (this.random.chance(this.failing))
-          throw new Failure('the simulated hypervisor refuses', { elsewhere: this.failing === 1 })
+          throw new Failure('The simulated hypervisor refuses.', { elsewhere: this.failing === 1 })
         const domain = this.domains.get(id)
         if (!domain) throw new Failure('there is no such domain')
         this.put({ ...domain, power: 'running', off_reason: null })

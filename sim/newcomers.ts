@@ -80,8 +80,9 @@ export class Newcomers {
 
   private reinstall(name: string, words: readonly string[]): string {
     const host = this.parts.hosts.get(name)
-    if (!host) return `There is no host '${name}'; 'hosts' lists them.`
-    this.end(host)
+    // One that was installed anew and still waits to be let in may be so once more.
+    if (!host && !this.waiting.has(name)) return `There is no host '${name}'; 'hosts' lists them.`
+    if (host) this.end(host)
     return this.ask(name, words)
   }
 

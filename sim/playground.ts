@@ -21,6 +21,7 @@ import { byHand } from './by-hand.ts'
 import { Crowd } from './crowd.ts'
 import { Machines } from './machines.ts'
 import { Wires } from './network.ts'
+import { plain } from './plain-log.ts'
 import { seeded } from './random.ts'
 import { scratch } from '../test/support/scratch.ts'
 
@@ -47,7 +48,12 @@ const sharing_max = 100
 export async function playground(options: PlaygroundOptions): Promise<void> {
   const folder = await scratch('croft-playground')
   // What a module of the scheduler prints is of the level 'info'.
-  const log = pino({ level: options.scheduler === undefined ? 'warn' : 'info' }, pino.destination(2))
+  const log = pino(
+    { level: options.scheduler === undefined ? 'warn' : 'info' },
+    {
+      write: (line: string) => void process.stderr.write(plain(line)),
+    },
+  )
   const postgres = await startPostgres({
     data_dir: join(folder, 'data'),
     socket_dir: join(folder, 'run'),

@@ -36,7 +36,10 @@ export const eventRoutes = {
       cursor: pageQuery.cursor,
       all_projects: pageQuery.all_projects,
       latest: Type.Optional(
-        Type.Boolean({ description: 'The newest first, as the CLI has them; the next page has what was before' }),
+        Type.Boolean({
+          description:
+            'The newest first, as the CLI has them; the next page has what was before; false: the oldest first',
+        }),
       ),
       ...filters,
     }),

@@ -34,7 +34,8 @@ export const haRestartRoutes = {
     name: 'ha-restart.list',
     method: 'GET',
     path: '/v1/ha-restarts',
-    summary: 'Restarts of highly available instances on other hosts, the newest first',
+    summary:
+      'Restarts on other hosts because one was lost, of highly available instances and evacuated ones, the newest first',
     level: 'project',
     needs: 'instance.read',
     query: closed({

@@ -47,7 +47,7 @@ export const maintenanceRoutes = {
     status: 200,
     reply: page(Maintenance),
     errors: [],
-    cli: { columns: ['host', 'state', 'moved', 'moving', 'left', 'created_at'] },
+    cli: { columns: ['host', 'state', 'moved', 'moving', 'left', 'obstacles', 'created_at'] },
   }),
   get: route({
     name: 'maintenance.get',

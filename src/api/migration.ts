@@ -30,7 +30,10 @@ const options = {
     Type.Integer({ minimum: 1, maximum: 60_000, description: 'The longest pause of the guest that is aimed at' }),
   ),
   auto_converge: Type.Optional(
-    Type.Boolean({ description: 'Slow the guest down when it changes its memory faster than that can be sent' }),
+    Type.Boolean({
+      description:
+        'Slow the guest down when it changes its memory faster than that can be sent; false: let it run at full speed',
+    }),
   ),
   postcopy_after_s: Type.Optional(
     Type.Integer({
@@ -56,9 +59,12 @@ export const Migration = closed({
   project_id: Uuid,
   kind: oneOf(migrationKinds, {
     description:
-      "'live': while it runs; 'cold': while it is off; 'evacuation': its host was lost, and it started anew elsewhere",
+      "'live': while it runs; 'cold': while it is off; 'evacuation': its host was lost, and it started anew elsewhere; 'retry': its host refused to start it for the first time, and another one was chosen",
   }),
-  cause: Type.String({ description: "Who wanted it: 'user', 'maintenance' of its host, 'ha'" }),
+  cause: Type.String({
+    description:
+      "Who wanted it: 'user', 'maintenance' of its host, 'ha', 'refused' by its host, 'restore' of the controller's database",
+  }),
   source_host_id: Uuid,
   source_host: HostName,
   target_host_id: Uuid,
@@ -67,7 +73,12 @@ export const Migration = closed({
     description:
       "'preparing' and 'sending': the instance is on its old host; 'leaving': it is on the new one, and the old one is being cleared; 'discarding': it stays, and the other host is being cleared",
   }),
-  outcome: nullable(oneOf(migrationOutcomes, { description: 'From the moment on when it is decided' })),
+  outcome: nullable(
+    oneOf(migrationOutcomes, {
+      description:
+        "From the moment on when it is decided. 'succeeded': it is the new host's; whether it starts there is told by the instance",
+    }),
+  ),
   reason: nullable(Type.String({ description: 'Why it failed or was cancelled' })),
   waits_for: nullable(Type.String({ description: 'Whose word it waits for, when that one does not answer' })),
   cancel_asked: Type.Boolean(),
@@ -133,7 +144,18 @@ export const migrationRoutes = {
     reply: page(Migration),
     errors: [],
     cli: {
-      columns: ['instance', 'kind', 'source_host', 'target_host', 'phase', 'percent', 'outcome', 'created_at', 'id'],
+      columns: [
+        'instance',
+        'kind',
+        'cause',
+        'source_host',
+        'target_host',
+        'phase',
+        'percent',
+        'outcome',
+        'created_at',
+        'id',
+      ],
     },
   }),
   get: route({

@@ -37,20 +37,21 @@ interface Shop {
 
 async function candidates(program: Command, before: readonly string[], current: string, shop: Shop): Promise<string[]> {
   const { command, words, pending } = walk(program, before)
-  if (pending) return valuesOf(pending, shop)
+  const at: At = { verb: command.name(), words }
+  if (pending) return valuesOf(pending, at, shop)
   if (current.startsWith('-')) {
     return command.options.filter(option => !option.hidden).flatMap(option => option.long ?? [])
   }
   if (command.commands.length > 0) return command.commands.map(one => one.name())
-  const argument = command.registeredArguments[Math.min(words, command.registeredArguments.length - 1)]
-  if (!argument || (words >= command.registeredArguments.length && !argument.variadic)) return []
-  return argument.argChoices ? [...argument.argChoices] : valuesOf(argument, shop)
+  const argument = command.registeredArguments[Math.min(words.length, command.registeredArguments.length - 1)]
+  if (!argument || (words.length >= command.registeredArguments.length && !argument.variadic)) return []
+  return argument.argChoices ? [...argument.argChoices] : valuesOf(argument, at, shop)
 }
 
 /** Follows the words from command to command; `pending` is an option that still wants its value. */
-function walk(program: Command, before: readonly string[]): { command: Command; words: number; pending?: Option } {
+function walk(program: Command, before: readonly string[]): { command: Command; words: string[]; pending?: Option } {
   let command = program
-  let words = 0
+  const words: string[] = []
   let pending: Option | undefined
   for (const word of before) {
     if (pending) {
@@ -61,19 +62,46 @@ function walk(program: Command, before: readonly string[]): { command: Command; 
     } else {
       const next = command.commands.find(one => one.name() === word)
       if (next) command = next
-      else words += 1
+      else words.push(word)
     }
   }
   return pending ? { command, words, pending } : { command, words }
 }
 
-async function valuesOf(wanted: Option | Argument, shop: Shop): Promise<string[]> {
+/** The command, and the words that it has been given so far. */
+interface At {
+  verb: string
+  words: readonly string[]
+}
+
+async function valuesOf(wanted: Option | Argument, at: At, shop: Shop): Promise<string[]> {
   const field = fieldOf.get(wanted)
   const noun = field
     ? (field.noun ?? ownNoun(field, shop.nouns) ?? nounInside(field, shop.nouns))
     : nounByName(wanted, shop.nouns)
-  if (noun) return namesOf(noun, shop)
+  if (noun) return namesOf(noun, field?.positional === true ? left[`${noun} ${at.verb}`] : undefined, shop)
+  if (field?.name === 'value' && field.positional) return valuesOfSetting(at.words[0], shop)
   return field?.schema.enum ? [...field.schema.enum] : []
+}
+
+/** Of what a verb is for: those that it can still be done with. */
+const left: Readonly<Record<string, Query>> = {
+  'migration cancel': { open: true },
+  'operation cancel': { open: true },
+  'host-registration approve': { state: 'pending' },
+  'host-registration reject': { state: 'pending' },
+}
+type Query = Readonly<Record<string, unknown>>
+
+/** `setting set NAME`: what it takes, where that are words. */
+async function valuesOfSetting(setting: string | undefined, { nouns, env }: Shop): Promise<string[]> {
+  const get = nouns.setting?.get
+  if (!get || setting === undefined) return []
+  const client = await connect(env, {}, nouns)
+  const signal = AbortSignal.timeout(answer_within_ms)
+  const { body } = await client.askLoosely(get as unknown as Route, { params: { setting }, signal })
+  const { expected } = body as { expected: { type?: string; enum?: readonly unknown[] } }
+  return (expected.type === 'boolean' ? [true, false] : (expected.enum ?? [])).map(String)
 }
 
 /** `setting get NAME`: what has no ids is named in the path by what it is called. */
@@ -92,13 +120,13 @@ function nounByName(wanted: Option | Argument, nouns: Nouns): string | undefined
   return nouns[name] ? name : undefined
 }
 
-async function namesOf(noun: string, { nouns, env }: Shop): Promise<string[]> {
+async function namesOf(noun: string, asked: Query | undefined, { nouns, env }: Shop): Promise<string[]> {
   const list = nouns[noun]?.list
   if (!list) return []
   const client = await connect(env, {}, nouns)
   const signal = AbortSignal.timeout(answer_within_ms)
   const limit = list.query?.properties?.limit ? { limit: names_max } : {}
-  const { body } = await client.askLoosely(list as unknown as Route, { query: limit, signal })
+  const { body } = await client.askLoosely(list as unknown as Route, { query: { ...limit, ...asked }, signal })
   const key = naturalKey(list) ?? 'id'
   return (body as { items: Record<string, unknown>[] }).items.flatMap(item => {
     const value = item[key] ?? item.name

@@ -91,10 +91,12 @@ function item(value: unknown): string {
   if (typeof value !== 'object' || value === null) return oneLine(String(value))
   if (Array.isArray(value)) return `(${listed(value, ', ')})`
   const fields = value as Record<string, unknown>
-  const { address, floating_address, name } = fields
+  const { address, floating_address, name, instance, reason } = fields
   if (typeof address === 'string')
     return typeof floating_address === 'string' ? `${address} (${floating_address})` : address
   if (typeof name === 'string') return name
+  // What is in the way of a maintenance, and the like: about whom, and why.
+  if (typeof instance === 'string' && typeof reason === 'string') return oneLine(`${instance}: ${reason}`)
   const parts = Object.entries(fields).filter(([key, each]) => key !== 'id' && each !== null && each !== '')
   return pairs(Object.fromEntries(parts))
 }

@@ -47,8 +47,13 @@ export async function lookup(context: LookupContext, noun: string, name: string)
   throw new CommandFailed(
     'not_found',
     `There is no ${words(noun)} "${name}"${list.level === 'project' ? ' in this project' : ''}.`,
-    `croft ${noun} list shows what there is.`,
+    `croft ${noun} list shows what there is.${gone[noun] ?? ''}`,
   )
+}
+
+/** Of whose past there is something to be read, by its id. */
+const gone: Readonly<Record<string, string>> = {
+  host: ' One that was removed is named by its id, as croft migration list shows it.',
 }
 
 /** Where the ids are to be seen; of what an instance has, by its name. */

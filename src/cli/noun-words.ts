@@ -7,7 +7,7 @@ export const nounWords: Readonly<Record<string, string>> = {
   'host-invitation': 'tokens with which hosts join',
   'host-registration': 'machines that ask to be hosts',
   'host-bmc': "management controllers, which cut a host's power",
-  'ha-restart': 'restarts of highly available instances on other hosts',
+  'ha-restart': 'restarts on other hosts because one was lost',
   controller: 'programs that this API is answered by',
   instance: 'virtual machines: made, started, moved, deleted',
   migration: 'moves of instances from host to host',

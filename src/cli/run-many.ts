@@ -7,7 +7,7 @@ import { ApiProblem } from '../sdk/errors.ts'
 import type { CommandShape, Field } from './command-shape.ts'
 import type { Context } from './context.ts'
 import { describeFailure, exitCodeOf, failureDocument, OperationsFailed, TargetsFailed, UsageError } from './failure.ts'
-import { askOnce, awaitedOf, fillRequest, type Given, type Modes, operationOf, type Prepare } from './run.ts'
+import { askOnce, awaitedOf, fillRequest, type Given, type Modes, operationOf, type Prepare, type Told } from './run.ts'
 import { showSeveral } from './show.ts'
 import { failureOf, hasFailed, waitForOperations } from './wait.ts'
 
@@ -19,6 +19,14 @@ export interface Target {
 
 /** What came of one target: an answer (undefined: done, without one) or why not. */
 export type Outcome = { name: string; answer: unknown } | { name: string; error: unknown }
+
+interface Asked {
+  name: string
+  again?: () => Promise<unknown>
+  operation?: Operation | undefined
+  outcome: Outcome
+  told?: Told | undefined
+}
 
 /** Two things seldom want the same name. */
 const isOwnName = ({ part, name }: Field) => part === 'body' && name === 'name'
@@ -35,15 +43,15 @@ export async function runMany(
   if (modes.if_version !== undefined) throw new UsageError('--if-version is of one thing; name one.')
   if (targets.some(({ given }) => [...given.keys()].some(isOwnName)))
     throw new UsageError('--name is of one; name one.')
-  const asked: { name: string; again?: () => Promise<unknown>; operation?: Operation | undefined; outcome: Outcome }[] =
-    []
+  const asked: Asked[] = []
   for (const { name, given } of targets) {
     try {
       const request = await fillRequest(context, shape, given, modes, prepare)
       const answer = await askOnce(context, shape, request)
       // The same request with the same key does nothing again; its answer tells how things stand then.
       const again = () => askOnce(context, shape, { ...request, wait_s: 1 })
-      asked.push({ name, again, operation: operationOf(shape, answer), outcome: { name, answer } })
+      const operation = operationOf(shape, answer)
+      asked.push({ name, again, operation, outcome: { name, answer }, told: request.told })
     } catch (error) {
       if (endsAll(error)) throw error
       asked.push({ name, outcome: { name, error } })
@@ -65,6 +73,7 @@ export async function runMany(
   }
   const outcomes = asked.map(({ outcome }) => outcome)
   showSeveral(context, shape, outcomes, failureDocument)
+  for (const { told } of asked) await told?.()
   tellFailures(outcomes)
 }
 

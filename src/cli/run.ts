@@ -27,8 +27,9 @@ export interface Modes {
   ask?: boolean
 }
 
-/** Adds to a request what no rule can know; hand-made commands use it. */
-export type Prepare = (input: { params: Filled; query: Filled; body: Filled }) => Promise<void> | void
+/** Adds to a request what no rule can know; hand-made commands use it. What it gives tells of what was done besides, once it was. */
+export type Prepare = (input: Record<Field['part'], Filled>) => Promise<Told | undefined> | undefined
+export type Told = () => Promise<void>
 export type Filled = Record<string, unknown>
 
 export async function runCommand(
@@ -45,7 +46,7 @@ export async function runCommand(
   return askAndShow(context, shape, request, modes)
 }
 
-type Request = LooseInput & Record<'params' | 'query', Filled> & { edits?: readonly Edit[] }
+type Request = LooseInput & Record<'params' | 'query', Filled> & { edits?: readonly Edit[]; told?: Told | undefined }
 
 /** What to ask for, checked as far as can be done here; the same request may be asked again without doing more. */
 export async function fillRequest(
@@ -56,11 +57,12 @@ export async function fillRequest(
   prepare?: Prepare,
 ): Promise<Request> {
   const { edits, ...input } = await fill(context, shape, given)
-  await prepare?.(input)
+  const told = await prepare?.(input)
   mustBeWhole(shape, input, edits)
   return {
     ...input,
     edits,
+    told,
     body: shape.route.body && input.body,
     if_match: modes.if_version,
     idempotency_key: crypto.randomUUID(),
@@ -69,7 +71,7 @@ export async function fillRequest(
 
 /** Asks; a refusal that is about a field will tell the option that the field is given by. */
 export async function askOnce(context: Context, shape: CommandShape, asked: Request): Promise<unknown> {
-  const { edits = [], ...request } = asked
+  const { edits = [], told: _, ...request } = asked
   try {
     if (edits.length > 0) return (await askEdited(context, shape, request, edits)).body
     return (await ask(context, shape.route, request)).body
@@ -89,6 +91,7 @@ async function askAndShow(context: Context, shape: CommandShape, request: Reques
   const operation = operationOf(shape, body)
   if (!operation || !modes.wait) {
     showAnswer(context, shape, body, request.params)
+    await request.told?.()
     if (operation?.ended_at === null)
       context.out.note(`Under way. --wait waits for it; or: croft operation get ${operation.id}`)
     return

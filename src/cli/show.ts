@@ -57,7 +57,9 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
     const things = thingsOf(shape, rest)
     return out.quiet ? showIds(context, things) : out.print(tableOf(context, shape, things))
   }
-  if (out.quiet && typeof rest.id === 'string' && !hasSecret(rest)) return showIds(context, [rest])
+  // What replaces something whole and has no id, as a setting's value, was told by who asked.
+  const known = typeof rest.id === 'string' || shape.route.method === 'PUT'
+  if (out.quiet && known && !hasSecret(rest)) return showIds(context, [rest])
   const { warning: _, ...shown } = body as Row
   out.print(fieldsOf(context, shown))
   warn(context, body as Row)

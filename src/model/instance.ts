@@ -29,7 +29,7 @@ export interface Move {
 
 /** What can be done while it moves to another host: nothing. */
 export const whyNotWhileMoving =
-  'it is being moved to another host. Wait until that has ended, or have an operator cancel it: croft migration cancel'
+  'it is being moved to another host. Wait until that has ended, or have an operator cancel it'
 
 export const instanceMoves = {
   start: {

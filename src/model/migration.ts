@@ -10,8 +10,11 @@
 export const migrationPhases = ['preparing', 'sending', 'discarding', 'leaving', 'ended'] as const
 export type MigrationPhase = (typeof migrationPhases)[number]
 
-/** 'evacuation': its host was lost, and it starts anew elsewhere; the old host is cleared when it is back. */
-export const migrationKinds = ['live', 'cold', 'evacuation'] as const
+/**
+ * 'evacuation': its host was lost, and it starts anew elsewhere; the old host is cleared when it is back. 'retry': its host refused to
+ * bring it up, and the next one tries; the first is cleared.
+ */
+export const migrationKinds = ['live', 'cold', 'evacuation', 'retry'] as const
 
 export const migrationOutcomes = ['succeeded', 'failed', 'cancelled'] as const
 export type MigrationOutcome = (typeof migrationOutcomes)[number]

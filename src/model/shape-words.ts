@@ -50,8 +50,10 @@ export function wordsOf({ keyword, message, params }: ShapeFault, shape: Shape |
         .map(type => types[String(type)] ?? String(type))
         .join(' or ')}`
     case 'pattern':
-    case 'format':
-      return `must be ${formOf(shape) ?? message.replace(/^must /, '')}`
+    case 'format': {
+      const form = formOf(shape)
+      return form ? `must be ${form}` : message
+    }
     case 'minimum':
     case 'maximum':
       return range(shape, keyword, limit)

@@ -8,6 +8,7 @@ export const comfort: Comfort = {
       (_, { watch }) =>
       ({ query }) => {
         if (watch !== true) query.latest ??= true
+        return undefined
       },
   },
 }

@@ -80,6 +80,7 @@ async function end(context: Context, name: string, cancel_migrations: boolean): 
 
 function tell(context: Context, found: Maintenance): void {
   if (context.globals.json) return context.out.printJson(found)
+  if (context.globals.quiet) return context.out.print(`${found.id}\n`)
   const { host, state, obstacles } = found
   context.out.print(`${host}: ${state}; ${countsOf(found)}\n`)
   for (const { instance, reason } of obstacles) context.out.print(`  ${instance}: ${reason}\n`)

@@ -22,6 +22,12 @@ export const comfort: Comfort = {
     registerMaintenance(noun, shop)
     registerLeave(noun)
   },
+  prepare: {
+    remove:
+      context =>
+      async ({ params, query }) =>
+        query.lost === true ? await watchLeaving(context, String(params.host)) : undefined,
+  },
   instead: {
     async evacuate(context, _, [name]) {
       const host = await idOf(context, 'host', String(name))
@@ -44,6 +50,26 @@ function showEvacuated(context: Context, done: ReplyOf<typeof hostRoutes.evacuat
   out.print(ownTable(context, left.length > 0 ? ['instance', 'goes_to', 'stays'] : ['instance', 'goes_to'], rows))
   out.note('Whether each runs there: croft ha-restart list')
 }
+
+/** What goes to other hosts as a lost one is removed, of which the answer (204) says nothing. To be called before; what it gives, after. */
+async function watchLeaving(context: Context, host_id: string): Promise<() => Promise<void>> {
+  const newest = async (limit: number) =>
+    (await call(context, 'migration', 'list', { query: { host_id, kind: 'evacuation', limit } })).items
+  const [last] = await newest(1)
+  return async () => {
+    const { out } = context
+    const rows: Record<'instance' | 'goes_to', string>[] = []
+    for (const { id, instance, source_host_id, target_host } of await newest(leaving_max)) {
+      if (id === last?.id) break
+      if (source_host_id === host_id) rows.push({ instance, goes_to: target_host })
+    }
+    if (rows.length === 0 || out.json || out.quiet) return
+    out.print(ownTable(context, ['instance', 'goes_to'], rows.reverse()))
+    out.note(`Whether each runs there: croft ha-restart list --from-host ${host_id}`)
+  }
+}
+
+const leaving_max = 1000
 
 function registerJoin(noun: Command, shop: Shop): void {
   const command = noun

@@ -12,6 +12,7 @@ export const comfort: Comfort = {
       () =>
       async ({ body }) => {
         if (typeof body.public_key === 'string') body.public_key = await publicKey(body.public_key)
+        return undefined
       },
   },
 }

@@ -14,6 +14,7 @@ export const comfort: Comfort = {
       (_, { file }) =>
       async ({ body }) => {
         if (typeof file === 'string') body.public_key = await publicKey(file)
+        return undefined
       },
   },
 }

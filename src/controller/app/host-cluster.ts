@@ -3,6 +3,7 @@
  * in maintenance. What follows of being in a cluster follows anew, as if it had joined there: docs/operators.md, "Another cluster".
  */
 import { CloudError, notFound } from '../../model/errors.ts'
+import { counted } from '../../model/words.ts'
 import type { Cloud } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -54,7 +55,7 @@ async function mustBeFree(tx: Tx, { id, name, zone_id, in_maintenance }: Here, t
   if (instances > 0) {
     throw new CloudError(
       'in_use',
-      `The host ${name} still holds ${instances} instances (deleted ones count until they are purged): they have the CPU and the zone of its ` +
+      `The host ${name} still holds ${counted(instances, 'instance')} (deleted ones count until they are purged): they have the CPU and the zone of its ` +
         `cluster. Wait until it is empty: croft host maintenance show ${name}.`,
       { instances },
     )
@@ -63,7 +64,7 @@ async function mustBeFree(tx: Tx, { id, name, zone_id, in_maintenance }: Here, t
   if (moves > 0) {
     throw new CloudError(
       'in_use',
-      `The host ${name} still has a part in ${moves} migrations: wait for their end (croft migration list --host-id ${id} --open).`,
+      `The host ${name} still has a part in ${counted(moves, 'migration')}: wait for their end (croft migration list --host-id ${id} --open).`,
       { migrations: moves },
     )
   }

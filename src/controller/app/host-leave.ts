@@ -1,5 +1,6 @@
 /** A host takes itself out of the cloud, by its own certificate: only when nothing is on it any more, so that nobody loses anything. */
 import { CloudError } from '../../model/errors.ts'
+import { counted } from '../../model/words.ts'
 import type { Cloud } from '../cloud.ts'
 import { channels } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -24,7 +25,7 @@ export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
     if (moves > 0) {
       throw new CloudError(
         'in_use',
-        `The host ${known.name} still has a part in ${moves} migrations: wait for their end (croft migration list --host-id ${id} --open).`,
+        `The host ${known.name} still has a part in ${counted(moves, 'migration')}: wait for their end (croft migration list --host-id ${id} --open).`,
         { migrations: moves },
       )
     }
@@ -32,8 +33,8 @@ export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
     if (instances + volumes + unsettled > 0) {
       throw new CloudError(
         'in_use',
-        `The host ${known.name} still holds ${instances} instances (deleted ones count until they are purged), ${volumes} volumes that ` +
-          `no instance has, and ${unsettled} things that are to be settled after a restore. Move or delete them first: croft instance list --host-id ${id} --all-projects.`,
+        `The host ${known.name} still holds ${counted(instances, 'instance')} (deleted ones count until they are purged), ${counted(volumes, 'volume')} that ` +
+          `no instance has, and ${counted(unsettled, 'thing')} to be settled after a restore. Move or delete them first: croft instance list --host-id ${id} --all-projects.`,
         { instances, volumes, unsettled },
       )
     }

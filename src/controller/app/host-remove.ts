@@ -5,6 +5,7 @@
 import { hostRoutes } from '../../api/host.ts'
 import type { QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { counted } from '../../model/words.ts'
 import type { Cloud } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -83,14 +84,15 @@ async function goElsewhere(
   if ('answered' in begun || !begun.found) return []
   const { evacuated, left } = await evacuateAll(cloud, caller, begun.found)
   if (left.length === 0) return evacuated
-  const went = evacuated.length > 0 ? ` ${evacuated.length} others have gone to other hosts.` : ''
+  const went =
+    evacuated.length > 0 ? ` ${counted(evacuated.length, 'other has', 'others have')} gone to other hosts.` : ''
   throw new CloudError(
     'in_use',
-    `The host ${begun.found.name} is not removed: ${left.length} instances on it have their disks in a pool that others have, and cannot go there now. ` +
+    `The host ${begun.found.name} is not removed: ${counted(left.length, 'instance on it has its', 'instances on it have their')} disks in a pool that others have, and cannot go there now. ` +
       `${someOf(
         left.map(one => `${one.instance}: ${one.reason}`),
         ' ',
-      )}${went} Make room for them, or delete and purge them; then ask again.`,
+      )}${went} Make room, or delete and purge what cannot go; then ask again.`,
     { evacuated, left },
   )
 }
@@ -113,7 +115,7 @@ async function mustBeEmpty(tx: Tx, { id, name }: LockedHost, moves: number): Pro
   if (moves > 0) {
     throw new CloudError(
       'in_use',
-      `The host ${name} still has a part in ${moves} migrations (croft migration list --host-id ${id} --open). Wait for their end. If it will never be back, remove it as lost: croft host remove ${name} --lost.`,
+      `The host ${name} still has a part in ${counted(moves, 'migration')} (croft migration list --host-id ${id} --open). Wait for their end. If it will never be back, remove it as lost: croft host remove ${name} --lost.`,
       { migrations: moves },
     )
   }
@@ -121,7 +123,7 @@ async function mustBeEmpty(tx: Tx, { id, name }: LockedHost, moves: number): Pro
   if (instances > 0) {
     throw new CloudError(
       'in_use',
-      `The host ${name} still holds ${instances} instances (deleted ones count until they are purged). Empty it first: croft host maintenance start ${name}; or delete them. If it will never be back, remove it as lost.`,
+      `The host ${name} still holds ${counted(instances, 'instance')} (deleted ones count until they are purged). Empty it first: croft host maintenance start ${name}; or delete them. If it will never be back, remove it as lost.`,
       { instances },
     )
   }
@@ -129,7 +131,7 @@ async function mustBeEmpty(tx: Tx, { id, name }: LockedHost, moves: number): Pro
   if (volumes > 0) {
     throw new CloudError(
       'in_use',
-      `The host ${name} still holds ${volumes} volumes that no instance has (croft volume list). Delete them first. If it will never be back, remove it as lost.`,
+      `The host ${name} still holds ${counted(volumes, 'volume')} that no instance has (croft volume list). Delete them first. If it will never be back, remove it as lost.`,
       { volumes },
     )
   }
@@ -168,14 +170,18 @@ function mustExpect(
   const volumes = loose.map(row => ({ id: row.id, name: row.name }))
   const lists = [
     ...(rows.length > 0
-      ? [`the instances ${someOf(instances.map(one => (one.deleted ? `${one.name} (deleted)` : one.name)))}`]
+      ? [
+          `the ${rows.length === 1 ? 'instance' : 'instances'} ${someOf(instances.map(one => (one.deleted ? `${one.name} (deleted)` : one.name)))}`,
+        ]
       : []),
-    ...(loose.length > 0 ? [`the volumes ${someOf(volumes.map(one => one.name))}`] : []),
+    ...(loose.length > 0
+      ? [`the ${loose.length === 1 ? 'volume' : 'volumes'} ${someOf(volumes.map(one => one.name))}`]
+      : []),
   ].join(' and ')
   const sentence =
     count === 0
-      ? `Nothing would be given up with the host ${name}, and not ${gives_up} things. Ask again: croft host remove ${name} --lost.`
-      : `With the host ${name}, ${count} things would be given up for good, as their disks are on it alone: ${lists}. To confirm, say how many: croft host remove ${name} --lost --gives-up ${count}.`
+      ? `Nothing would be given up with the host ${name}, and not ${counted(gives_up, 'thing')}. Ask again: croft host remove ${name} --lost.`
+      : `With the host ${name}, ${counted(count, 'thing')} would be given up for good, with disks that are on it alone: ${lists}. To confirm, say how many: croft host remove ${name} --lost --gives-up ${count}.`
   throw new CloudError('in_use', sentence, { gives_up: count, instances, volumes })
 }
 

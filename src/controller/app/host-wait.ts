@@ -19,7 +19,7 @@ const pending_max = 200
 const pending_of_address_max = 50
 
 const whyItWaits =
-  'An operator has to approve this machine: croft host-registration list, or in the web UI under Hosts.'
+  'An operator has to approve this machine: croft host-registration list, or in the web UI under Asking to join.'
 
 /** Writes down that the machine waits. Throws conflict for a clone, too_many_requests when too many wait. */
 export async function register(

@@ -220,7 +220,11 @@ async function answers(tx: Tx, pairs: readonly (readonly [instance_id: string, o
 /** While it moves, two hosts have it by what was wanted as it began. */
 export function mustStay({ name, migration_id }: LockedInstance): void {
   if (migration_id === null) return
-  throw new CloudError('wrong_state', `Nothing can be done with ${name} now: ${whyNotWhileMoving}.`, { migration_id })
+  throw new CloudError(
+    'wrong_state',
+    `Nothing can be done with ${name} now: ${whyNotWhileMoving}: croft migration cancel ${migration_id}.`,
+    { migration_id },
+  )
 }
 
 async function keepReserve(cloud: Cloud, tx: Tx, rows: readonly LockedInstance[], wish: Wish): Promise<void> {

@@ -104,7 +104,7 @@ export async function placementAsked(
   size: Flavor,
   boot: Boot,
 ): Promise<PlacementAsked> {
-  checkHints(asked)
+  await checkHints(tx, project_id, asked)
   const hardware = await hardwareOf(tx, size, boot)
   const cpu_flags = [size.properties.cpu_flags, boot.properties.cpu_flags].flatMap(
     flags => flags?.split(/[\s,]+/) ?? [],

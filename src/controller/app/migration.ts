@@ -212,7 +212,7 @@ function optionsOf({ settings }: Pick<Cloud, 'settings'>, asked: MigrationOption
 export function kindOf(row: LockedInstance, asked: 'live' | 'cold' | undefined): 'live' | 'cold' {
   const refuse = (why: string) =>
     new CloudError('wrong_state', `The instance ${row.name} ${why}.`, { state: row.state })
-  if (row.migration_id !== null) throw refuse('is being moved already: croft migration list')
+  if (row.migration_id !== null) throw refuse(`is being moved already: croft migration get ${row.migration_id}`)
   if (row.purging) throw refuse('is being purged, so it is not moved any more')
   if (row.state === 'deleting' || (row.deleted_at !== null && row.compute_claimed)) {
     throw refuse('is being deleted. It can be moved when it is off')
@@ -220,7 +220,8 @@ export function kindOf(row: LockedInstance, asked: 'live' | 'cold' | undefined):
   if (row.state === 'unknown') {
     throw new CloudError(
       'host_unreachable',
-      `The host ${row.host} of ${row.name} does not answer, so nothing can be moved from it now.`,
+      `The host ${row.host} of ${row.name} does not answer, so nothing can be moved from it now. If it will not be back soon: have its power cut ` +
+        `(croft host fence ${row.host}), or see that it is off and say so (croft host fence ${row.host} --confirm-off); then croft host evacuate ${row.host}.`,
       { host_id: row.host_id },
     )
   }

@@ -7,6 +7,7 @@ import type { Cloud } from '../cloud.ts'
 import type { Around, PlacementAsked } from '../scheduler/snapshot.ts'
 import { absence } from '../store/absence.ts'
 import type { Tx } from '../store/database.ts'
+import { instance } from '../store/instance.ts'
 import { instanceGroup } from '../store/instance-group.ts'
 
 /**
@@ -83,10 +84,17 @@ export async function groupOf(tx: Tx, project_id: string, id: string): Promise<N
 }
 
 /** Hints that cannot be followed whatever hosts there are. */
-export function checkHints(asked: { different_from?: string[] | undefined; same_as?: string[] | undefined }): void {
+export async function checkHints(
+  tx: Tx,
+  project_id: string,
+  asked: { different_from?: string[] | undefined; same_as?: string[] | undefined },
+): Promise<void> {
   const both = asked.different_from?.find(id => asked.same_as?.includes(id))
   if (both === undefined) return
-  throw new CloudError('invalid', `It cannot be on the host of the instance ${both} and on another one at once.`)
+  const [found] = await instance.byIds(tx, [both])
+  // Of another project's not even the name is told.
+  const name = found?.project_id === project_id ? found.name : both
+  throw new CloudError('invalid', `It cannot be on the host of the instance ${name} and on another one at once.`)
 }
 
 /** Throws where an instance that is there is to be with or apart from others that are not, or itself, or both. */
@@ -99,7 +107,7 @@ export async function mustFindNamed(
   // One that it was made with may be gone since, and stay named.
   const named = [...(asked.same_as ?? []), ...(asked.different_from ?? [])].filter(id => !known.includes(id))
   if (named.includes(row.id)) throw new CloudError('invalid', 'An instance is always where it is itself. Name others.')
-  checkHints({
+  await checkHints(tx, row.project_id, {
     same_as: asked.same_as ?? row.same_as ?? [],
     different_from: asked.different_from ?? row.different_from ?? [],
   })

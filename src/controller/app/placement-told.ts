@@ -9,7 +9,7 @@ import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { type NewPlacement, placement } from '../store/placement.ts'
 import { type Caller, mayOnSystem, projectOf } from './caller.ts'
-import { vcpusText } from '../../model/words.ts'
+import { counted, vcpusText } from '../../model/words.ts'
 
 /** No host can take it: the decision is kept once the transaction that asked has been rolled back. */
 export class NoCapacity extends CloudError {
@@ -89,7 +89,7 @@ export function noRoom(
     const counted = `${reason}: ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`
     return example ? `${counted}, ${hosts === 1 ? '' : 'as '}${example.host} ${example.why}` : counted
   })
-  const more = reasons.length > reasons_max ? [`and ${reasons.length - reasons_max} more reasons`] : []
+  const more = reasons.length > reasons_max ? [`and ${counted(reasons.length - reasons_max, 'more reason')}`] : []
   const size = `${vcpusText(asked.vcpus)}, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
   const helps = whatHelps(
     reasons.map(one => one.filter),

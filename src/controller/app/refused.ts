@@ -57,7 +57,7 @@ async function placeOne(cloud: Cloud, id: string): Promise<void> {
     const { message } = error
     await cloud.database.transaction(async tx => {
       const found = await lockRefused(tx, id)
-      if (found) await giveUp(tx, found.row, `${found.said.failure} And elsewhere: ${message}`)
+      if (found) await giveUp(tx, found.row, `${sentence(found.said.failure)} And elsewhere: ${message}`)
     })
   }
 }
@@ -74,7 +74,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
   const { row, said } = found
   const asked = await placement.askedOf(tx, id)
   if (asked?.host_id === row.host_id)
-    return await giveUp(tx, row, `${said.failure} No other host was tried: it was asked for on ${row.host}.`)
+    return await giveUp(tx, row, `${sentence(said.failure)} No other host was tried: it was asked for on ${row.host}.`)
   const tried = await refusal.tried(tx, id)
   const exclude = new Map(tried.map(host_id => [host_id, 'has refused it before']))
   exclude.set(row.host_id, `has refused it: ${said.failure}`)
@@ -103,7 +103,7 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
     instance_id: id,
     instance_name: row.name,
     project_id: row.project_id,
-    kind: 'evacuation',
+    kind: 'retry',
     cause: 'refused',
     source_host_id: row.host_id,
     target_host_id: placed.host_id,
@@ -128,6 +128,9 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
   )
   await event.notify(tx, channels.network, '')
 }
+
+/** A hypervisor's own words may end without a full stop. */
+const sentence = (said: string) => (/[.!?]$/.test(said) ? said : `${said}.`)
 
 /** It stays where it is, in error, as its host has said. */
 async function giveUp(tx: Tx, row: LockedInstance, reason: string): Promise<void> {

@@ -42,7 +42,10 @@ export const settingTable = {
     ['project'],
   ),
   'instance.cpu_model': setting(
-    Type.String({ pattern: '^[A-Za-z0-9._+\\-]{1,64}$' }),
+    Type.String({
+      pattern: '^[A-Za-z0-9._+\\-]{1,64}$',
+      title: 'Letters, digits and ._+-, at most 64 of them',
+    }),
     'default',
     "CPU model of new instances: 'host-model', 'host-passthrough', a model's name, or 'default' for the host's choice",
     ['project'],
@@ -183,10 +186,13 @@ export const settingTable = {
     ['zone', 'cluster', 'host'],
   ),
   'scheduler.modules': setting(
-    Type.Array(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._\\-]{0,99}\\.(js|mjs|ts)$' }), {
-      maxItems: 8,
-      uniqueItems: true,
-    }),
+    Type.Array(
+      Type.String({
+        pattern: '^[A-Za-z0-9][A-Za-z0-9._\\-]{0,99}\\.(js|mjs|ts)$',
+        title: 'A file name without a folder, such as own.js, own.mjs or own.ts',
+      }),
+      { maxItems: 8, uniqueItems: true },
+    ),
     [] as string[],
     "The operator's own filters and weights: files in the folder 'scheduler' of every controller (only the one that is asked looks for them when they are set); see docs/placement.md",
   ),

@@ -20,7 +20,8 @@ const availability = sql<HostAvailability>`case
   when x.host_id is not null then 'maintenance' when h.session_controller_id is not null then 'up' else 'silent' end`
 
 const attention = sql<boolean>`(h.session_controller_id is null or h.foreign_domains::text <> '[]'
-  or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id))`
+  or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id)
+  or exists (select from maintenance_obstacle w where w.host_id = h.id))`
 
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
   const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc } = asked

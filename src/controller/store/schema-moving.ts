@@ -7,7 +7,7 @@ export interface MigrationTable {
   instance_id: string
   instance_name: string
   project_id: string
-  kind: 'live' | 'cold' | 'evacuation'
+  kind: 'live' | 'cold' | 'evacuation' | 'retry'
   cause: Generated<string>
   source_host_id: string
   target_host_id: string

@@ -31,6 +31,7 @@ export const words = catalogue({
       '{names} can reach it right now: it lives, and its guests may run, whatever became of its agent. If they are started elsewhere while they run there, each runs twice, and only locks below its disks stand between it and destroyed data. Go on only if what answers there is surely not this host.',
     'why_not.up': 'It answers, so it is not fenced.',
     'why_not.fenced': 'It is fenced already.',
+    'why_not.no_bmc': 'No management controller is set that could cut it.',
     bmc: 'Management controller',
     'bmc.none':
       'None is set. When this host is lost, its highly available instances start elsewhere when its lease is over, about 40 seconds after it was last heard. With one they start as soon as its power is seen to be off.',
@@ -93,6 +94,7 @@ export const words = catalogue({
       '{names} erreicht sie gerade: sie lebt, und ihre Gäste laufen vielleicht, was immer aus ihrem Agenten wurde. Starten sie anderswo, während sie dort laufen, läuft jeder doppelt, und nur Sperren unter den Platten stehen zwischen ihnen und zerstörten Daten. Fahren Sie nur fort, wenn dort sicher nicht dieser Host antwortet.',
     'why_not.up': 'Er antwortet, also wird er nicht abgeriegelt.',
     'why_not.fenced': 'Er ist schon abgeriegelt.',
+    'why_not.no_bmc': 'Kein Management-Controller ist gesetzt, der ihn abschalten könnte.',
     bmc: 'Management-Controller',
     'bmc.none':
       'Keiner ist eingestellt. Geht dieser Host verloren, starten seine hochverfügbaren Instanzen anderswo, wenn seine Frist um ist, etwa 40 Sekunden, nachdem man ihn zuletzt hörte. Mit einem starten sie, sobald feststeht, dass der Strom aus ist.',

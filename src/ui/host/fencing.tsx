@@ -28,6 +28,7 @@ export default function HostFencing({ item }: { item: Host }) {
   const { name } = item
   const fence = (confirm_off: boolean) => {
     const id = confirm_off ? 'fence.off' : 'fence.cut'
+    const without = !confirm_off && item.fenced_through === null ? words('why_not.no_bmc') : undefined
     return (
       <CallButton
         title={words(id)}
@@ -38,7 +39,7 @@ export default function HostFencing({ item }: { item: Host }) {
         again={error => despite(item, error)}
         danger
         bordered
-        whyNot={whyNot}
+        whyNot={whyNot ?? without}
       />
     )
   }

@@ -21,16 +21,21 @@ export function LastHeard({ host: { availability, last_seen_at } }: { host: Host
 }
 
 export function HostStateLabel({ host: { availability, schedulable, maintenance, disagreements } }: { host: Host }) {
-  // That it is in maintenance is told beside it.
-  const shown = availability === 'maintenance' ? 'up' : availability
+  // Of one that answers it is the maintenance that matters, and a list has room for one label.
+  const alone = availability === 'maintenance' && maintenance !== null
   return (
     <>
-      <StateLabel tone={tones[shown]} why={shown === 'up' ? null : words(`availability.${shown}.why`)}>
-        {words(`availability.${shown}`)}
-      </StateLabel>
+      {!alone && (
+        <StateLabel
+          tone={tones[availability]}
+          why={availability === 'up' ? null : words(`availability.${availability}.why`)}
+        >
+          {words(`availability.${availability}`)}
+        </StateLabel>
+      )}
       {maintenance && (
         <>
-          {' '}
+          {!alone && ' '}
           <StateLabel tone={maintenance.drained ? 'off' : 'busy'} why={maintenanceWords('label.why')}>
             {maintenanceWords(maintenance.drained ? 'label.drained' : 'label')}
           </StateLabel>

@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import { cli_argv, cliHome, collect, type Home } from '../../support/cli.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
@@ -63,6 +64,21 @@ describe('cli/completion', () => {
     assert.deepEqual(await offers('croft network create n --kind o'), ['overlay'])
     assert.deepEqual(await offers('croft completion f'), ['fish'])
     assert.deepEqual(await offers('croft nonsense x'), [])
+  })
+
+  test('bash: what a setting takes, and only what a verb can still be done with', async () => {
+    assert.deepEqual(await offers('croft setting set migration.auto_converge '), ['true', 'false'])
+    assert.deepEqual(await offers('croft setting set metrics.interval_s 6'), ['60'])
+    for (const [hostname, state] of [
+      ['waits', 'pending'],
+      ['was-refused', 'rejected'],
+    ] as const)
+      await sql`insert into host_registration (id, key_sha256, csr_pem, hostname, machine_id, address, state, expires_at)
+        values (gen_random_uuid(), ${Buffer.from(hostname)}, '', ${hostname}, ${hostname}, '192.0.2.1', ${state}, now() + interval '1 day')`.execute(
+        cloud.cloud.database.db,
+      )
+    assert.deepEqual(await offers('croft host-registration approve wa'), ['waits'])
+    assert.deepEqual((await offers('croft host-registration get wa')).sort(), ['waits', 'was-refused'])
   })
 
   test('without a controller a completion is empty, at once and without a word', async () => {

@@ -49,11 +49,33 @@ describe('cli/lost-host', () => {
     assert.equal(went.code, 1, 'some stay')
     assert.match(went.stdout, /^INSTANCE +GOES TO +STAYS\na +h2 +-\nb +h2 +-\nc +- +No host can take/)
     const removed = await home.run('host', 'remove', 'h1', '--lost')
-    assert.match(removed.stderr, /h1 is not removed: 1 instances on it have their disks in a pool/)
+    assert.match(removed.stderr, /h1 is not removed: 1 instance on it has its disks in a pool/)
     const own = await addHost(cloud, 'own')
     await create('mine', 'own')
     await own.disconnect()
-    assert.match((await home.run('host', 'remove', 'own', '--lost')).stderr, /instances mine\..* --lost --gives-up 1/s)
+    assert.match(
+      (await home.run('host', 'remove', 'own', '--lost')).stderr,
+      /1 thing would be given up .*the instance mine\..* --lost --gives-up 1/s,
+    )
     assert.equal((await home.run('host', 'remove', 'own', '--lost', '--gives-up', '1')).code, 0)
+  })
+
+  test('a host that is removed says what has gone from it to others, and how to look whether it runs there', async () => {
+    const facts = poolOf('11111111-2222-4333-8444-555555555562')
+    const [gone, heir] = [await addHost(cloud, 'gone', {}, facts), await addHost(cloud, 'heir', {}, facts)]
+    for (const host of [gone, heir]) {
+      host.asks_first = true
+      await host.disconnect()
+      await host.connect()
+    }
+    for (const name of ['d', 'e']) await create(name, 'gone')
+    await gone.disconnect()
+    await home.run('host', 'fence', 'gone', '--confirm-off')
+    const removed = await home.run('host', 'remove', 'gone', '--lost')
+    assert.equal(removed.code, 0, removed.stderr)
+    assert.match(removed.stdout, /^INSTANCE +GOES TO\nd +heir\ne +heir\n$/)
+    const [, ...look] = /croft (ha-restart .*)$/m.exec(removed.stderr)?.[1]?.split(' ') ?? []
+    assert.match((await home.run('ha-restart', ...look)).stdout, / d +gone +heir /)
+    assert.match((await home.run('ha-restart', 'list', '--from-host', 'gone')).stderr, /removed is named by its id/)
   })
 })

@@ -289,7 +289,7 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     assert.deepEqual([refused.status, refused.body.code], [409, 'in_use'])
     assert.match(
       String(refused.body.detail),
-      /1 instances on it have their disks in a pool.* (one|two): .*1 others have gone.*Make room/,
+      /1 instance on it has its disks in a pool.* (one|two): .*1 other has gone.*Make room/,
     )
     const where = await Promise.all(ids.map(async id => (await instance(id)).host_id))
     assert.deepEqual(where.sort(), [first.id, second.id].sort())

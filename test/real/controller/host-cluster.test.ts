@@ -71,7 +71,7 @@ describe('controller/host-cluster', () => {
     assert.equal(made.status, 202, JSON.stringify(made.body))
     const id = String(made.body.items?.[0]?.id)
     await maintain('POST')
-    await refused({ cluster_id: clusters.big }, 'in_use', /still holds 1 instances/)
+    await refused({ cluster_id: clusters.big }, 'in_use', /still holds 1 instance /)
     await cloud.request('DELETE', `/v1/instances/${id}`, { headers: { prefer: 'wait=10' } })
     await refused({ cluster_id: clusters.big }, 'in_use', /deleted ones count until they are purged/)
     await cloud.request('DELETE', `/v1/instances/${id}?purge=true`, { headers: { prefer: 'wait=10' } })

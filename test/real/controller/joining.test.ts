@@ -346,7 +346,7 @@ describe('controller/joining', () => {
       .insertInto('volume')
       .values({ ...volume, role: 'data', size_gib: 1 })
       .execute()
-    await assert.rejects(leaveCloud(identity), /still holds 0 instances .* 1 volumes/)
+    await assert.rejects(leaveCloud(identity), /still holds 0 instances .* 1 volume /)
     assert.equal(await dials(identity), true)
     // In a pool that other hosts have, too, one of them sees to it from then on: none that goes at the same moment.
     const pool_id = crypto.randomUUID()

@@ -138,6 +138,11 @@ describe('controller/maintenance', () => {
     })
     assert.match(blocked.obstacles.find(one => one.instance_id === off.id)?.reason ?? '', /No host can take/)
     assert.equal(blocked.state, 'draining')
+    const odd = await cloud.request('GET', '/v1/hosts?attention=true')
+    assert.deepEqual(
+      odd.body.items?.map(one => one.id),
+      [at(1).id],
+    )
     const waits = await cloud.request('GET', `/v1/operations/${blocked.operation_id}`)
     assert.equal(waits.body.state, 'waiting')
     assert.match(String(waits.body.reason), /cannot be moved now: 1\. The host's maintenance says why/)
@@ -145,6 +150,21 @@ describe('controller/maintenance', () => {
     assert.equal(start.body.code, 'wrong_state')
     assert.match(String(start.body.detail), /in maintenance/)
     for (const n of [0, 2]) await cloud.request('PATCH', `/v1/hosts/${at(n).id}`, { body: { schedulable: true } })
+    await drained(at(1))
+    await stop(at(1))
+    assert.deepEqual((await cloud.request('GET', '/v1/hosts?attention=true')).body.items, [])
+  })
+
+  test('of a host that does not answer it says how what is on it goes to others', async () => {
+    await create(at(1))
+    await at(1).disconnect()
+    await begin(at(1))
+    await eventually(async () => {
+      await drain(cloud.cloud)
+      const [first] = (await look(at(1))).obstacles
+      assert.match(first?.reason ?? '', /does not answer.*croft host fence h2 --confirm-off.*croft host evacuate h2/)
+    })
+    await at(1).connect()
     await drained(at(1))
     await stop(at(1))
   })

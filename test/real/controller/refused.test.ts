@@ -85,10 +85,12 @@ describe('controller/refused', () => {
     assert.deepEqual(
       tries.body.items?.map(item => [item.cause, item.kind]),
       [
-        ['refused', 'evacuation'],
-        ['refused', 'evacuation'],
+        ['refused', 'retry'],
+        ['refused', 'retry'],
       ],
     )
+    const evacuated = await cloud.request('GET', `/v1/migrations?instance_id=${id}&kind=evacuation`)
+    assert.equal(evacuated.body.items?.length, 0)
     const events = await cloud.request('GET', `/v1/events?resource_id=${id}`)
     const told = events.body.items?.filter(item => (item.detail as { placement?: string }).placement === 'elsewhere')
     assert.equal(told?.length, 2)
@@ -113,13 +115,14 @@ describe('controller/refused', () => {
     const [h1] = hosts
     assert.ok(h1)
     refuse([h1])
+    h1.failure = 'its pool is full'
     const { id, operation } = await create('here', { host_id: h1.id })
     assert.deepEqual(
       [operation.state, operation.reason],
-      ['failed', 'Its pool is full. No other host was tried: it was asked for on h1.'],
+      ['failed', 'its pool is full. No other host was tried: it was asked for on h1.'],
     )
     const one = await get(id)
-    assert.deepEqual([one.state, one.host, one.reason], ['error', 'h1', 'Its pool is full.'])
+    assert.deepEqual([one.state, one.host, one.reason], ['error', 'h1', 'its pool is full'])
     assert.equal((await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body.items?.length, 0)
   })
 

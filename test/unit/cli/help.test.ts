@@ -107,3 +107,9 @@ void test('every thing is introduced, and no more', async () => {
     [],
   )
 })
+
+void test('help of a move says that its guest need not be slowed down', async () => {
+  const migrate = await commandOf(['instance', 'migrate'])
+  const option = migrate?.options.find(one => one.long === '--no-auto-converge')
+  assert.deepEqual([option?.hidden, option?.description], [false, 'let it run at full speed'])
+})

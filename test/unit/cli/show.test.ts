@@ -10,10 +10,15 @@ import { showAnswer, showList } from '../../../src/cli/show.ts'
 
 const nouns = await buildNouns()
 
-function shown(noun: string, verb: string, show: (context: Context, shape: ReturnType<typeof commandShape>) => void) {
+function shown(
+  noun: string,
+  verb: string,
+  show: (context: Context, shape: ReturnType<typeof commandShape>) => void,
+  quiet = false,
+) {
   const route = nouns[noun]?.[verb]
   assert(route)
-  const modes = { json: false, quiet: false, color: false }
+  const modes = { json: false, quiet, color: false }
   let text = ''
   const out = {
     ...standardOutput({ ...modes, ci: true }),
@@ -62,4 +67,11 @@ test('several things of one kind are all shown', () => {
     showAnswer(context, shape, { items, operation: { id: 'o' } }, {}),
   )
   assert.match(text, /a +running[^]*b +running/)
+})
+
+test('quietly what was set and has no id is not repeated; what is read is', () => {
+  const setting = { name: 'metrics.interval_s', value: 30 }
+  const of = (verb: string) => shown('setting', verb, (context, shape) => showAnswer(context, shape, setting, {}), true)
+  assert.equal(of('set'), '')
+  assert.match(of('get'), /value +30/)
 })

@@ -31,6 +31,8 @@ test('values carry the unit that their name says', () => {
     '10.0.0.5 (172.31.0.9), ::1',
   )
   assert.equal(cell('reason', 'one\ntwo', now_ms), 'one two')
+  const obstacles = [{ instance_id: 'i', instance: 'web', reason: 'no room', attempts: 1, since: 't', again_at: 't' }]
+  assert.equal(cell('obstacles', obstacles, now_ms), 'web: no room')
 })
 
 test('ages', () => {

@@ -5,6 +5,7 @@ import { Compile } from 'typebox/compile'
 import Type from 'typebox'
 import { allRoutes } from '../../../src/api/index.ts'
 import { closed, Name, nullable, oneOf, Time, Uuid } from '../../../src/api/common.ts'
+import { settingTable } from '../../../src/controller/app/setting-values.ts'
 import { placeOf, shapeAt, wordsOf } from '../../../src/model/shape-words.ts'
 
 const shape = closed({
@@ -55,4 +56,16 @@ test('no field of the contract is refused by a regular expression alone', () => 
   for (const { name, params, query, body } of allRoutes) walk(name, JSON.parse(JSON.stringify({ params, query, body })))
   // Neither is typed by anybody.
   assert.deepEqual(bare, ['console-link.open.body.properties.secret', 'audit.list.query.properties.cursor'])
+})
+
+test('nor is a setting, and where there is nothing but one, it is said as a sentence', () => {
+  const saidOfSetting = (name: keyof typeof settingTable, value: unknown) => {
+    const [first] = Compile(settingTable[name].schema).Errors(value)
+    return first && wordsOf(first, shapeAt(settingTable[name].schema, first.schemaPath))
+  }
+  assert.match(saidOfSetting('scheduler.modules', ['../own.js']) ?? '', /^must be as follows: a file name/)
+  assert.match(saidOfSetting('instance.cpu_model', 'a b') ?? '', /^must be as follows: letters, digits/)
+  const bare = Type.String({ pattern: '^x$' })
+  const [first] = Compile(bare).Errors('y')
+  assert.match(first ? wordsOf(first, shapeAt(bare, first.schemaPath)) : '', /^must match pattern/)
 })

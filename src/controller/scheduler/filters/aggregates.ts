@@ -1,11 +1,11 @@
-/** Only hosts in aggregates whose metadata says all that flavor and image ask for; each may be said by another one. */
+/** Only hosts in aggregates whose metadata says all that the flavor asks for; each may be said by another one. */
 import type { Filter } from '../filter.ts'
 import type { HostSnapshot } from '../snapshot.ts'
 
 export const aggregates: Filter = {
   fault: 'not in the aggregates asked for',
-  remedy: 'choose a flavor and image that ask for other aggregates, or put a host into one',
-  remedy_elsewhere: 'put another host into the aggregates that its flavor and image ask for',
+  remedy: 'choose a flavor that asks for other aggregates, or put a host into one',
+  remedy_elsewhere: 'put another host into the aggregates that its flavor asks for',
   applies: asked => Object.keys(asked.aggregates ?? {}).length > 0,
   refuses: (host, _, asked) => {
     for (const key in asked.aggregates) if (!says(host, key, asked.aggregates[key])) return true

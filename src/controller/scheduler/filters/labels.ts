@@ -3,8 +3,8 @@ import type { Filter } from '../filter.ts'
 
 export const labels: Filter = {
   fault: 'labels are missing',
-  remedy: 'choose a flavor and image that ask for other labels, or label a host',
-  remedy_elsewhere: 'label a host as its flavor and image ask',
+  remedy: 'choose a flavor that asks for other labels, or label a host',
+  remedy_elsewhere: 'label a host as its flavor asks',
   applies: asked => Object.keys(asked.labels).length > 0,
   refuses: (host, _, asked) => Object.keys(asked.labels).some(key => host.labels[key] !== asked.labels[key]),
   why: (host, _, asked) => {
