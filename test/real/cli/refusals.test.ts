@@ -101,6 +101,51 @@ describe('cli/refusals', () => {
     assert.match(found, /^instance\.stop_timeout_s$/m)
   })
 
+  test('what an action needs is named, though the name of what it is about is looked up first; and nothing less than enough', async () => {
+    const domain_id = (await cloud.request('POST', '/v1/domains', { body: { name: 'shop' } })).body.id
+    const user = await cloud.request('POST', '/v1/users', { body: { name: 'sue', domain_id } })
+    const user_id = String(user.body.id)
+    const permissions = ['setting.read', 'setting.manage']
+    await cloud.request('POST', '/v1/roles', { body: { name: 'tuner', permissions } })
+    const member = { CROFT_TOKEN: await cloud.tokenOf(user_id, String(cloud.project_id)) }
+    const told = async (line: string) => {
+      const { code, stderr } = await home.runWith({ env: member }, ...line.split(' '))
+      assert.equal(code, 5, stderr)
+      return stderr
+    }
+    const both = (needs: string, noun = 'host "h1"') =>
+      new RegExp(
+        `^croft: This needs the permission ${needs} on the whole system; and to find the ${noun} by its name, topology\\.read on the whole system, which you do not hold\\..* has both;`,
+      )
+    assert.match(await told('host fence h1'), both('host.fence'))
+    assert.match(await told('host evacuate h1'), both('topology.manage'))
+    assert.match(await told('host maintenance start h1'), both('topology.manage'))
+    assert.match(await told('cluster update default --name x'), both('topology.manage', 'cluster "default"'))
+    assert.match(
+      await told('setting set metrics.interval_s 30 --cluster default'),
+      both('setting.manage', 'cluster "default"'),
+    )
+    assert.match(
+      await told('host get h1'),
+      /^croft: This needs the permission topology\.read on the whole system, which/,
+    )
+    const h1 = ((await cloud.request('GET', '/v1/hosts?name=h1')).body.items as { id: string }[])[0]?.id
+    assert.match(
+      await told(`host fence ${h1}`),
+      /^croft: This needs the permission host\.fence on the whole system, which/,
+    )
+    const problem = JSON.parse(await told('host fence h1 --json')) as Record<string, unknown>
+    assert.deepEqual([problem.code, problem.permission], ['forbidden', 'host.fence'])
+
+    // The same before it is granted in a domain and after it, since there it does not suffice.
+    const everywhere = /needs the permission setting\.(read|manage) on the whole system/
+    const lines = ['setting list', 'setting set metrics.interval_s 30']
+    for (const line of lines) assert.match(await told(line), everywhere)
+    assert.match(await told(`setting list --project ${cloud.project_id}`), /setting\.read in that domain/)
+    await cloud.request('POST', '/v1/role-grants', { body: { user_id, role: 'tuner', scope: 'domain', domain_id } })
+    for (const line of lines) assert.match(await told(line), everywhere)
+  })
+
   test('what cannot be ended, deleted or joined says what is so', async () => {
     const idle = await home.run('host', 'maintenance', 'stop', 'h1')
     assert.equal(idle.code, 4)
