@@ -158,6 +158,14 @@ describe('cli/refusals', () => {
     assert.match(await refused('host maintenance show h1'), /Begin it: croft host maintenance start h1/)
     assert.match(await refused('host maintenance stop nope'), /There is no host "nope"/)
     assert.match(await refused('cluster delete default'), /croft host update HOST --cluster CLUSTER/)
+    const said = { hostname: 'h1', machine_id: 'other', address: '192.0.2.7', csr_pem: '', found: '{}' }
+    const expires_at = new Date(Date.now() + 86_400_000)
+    await cloud.cloud.database.db
+      .insertInto('host_registration')
+      .values({ id: crypto.randomUUID(), key_sha256: Buffer.alloc(32), ...said, expires_at })
+      .execute()
+    const { stdout: asking } = await home.run('host-registration', 'list')
+    assert.match(asking, /^NAME +STATE +CODE +ADDRESS +SAME NAME +SAME MACHINE.*\nh1 +pending .* 192\.0\.2\.7 +h1 +- /)
     const joining = async () => (await home.run('host', 'joining')).stderr
     assert.equal((await home.run('setting', 'set', 'host.self_registration', 'false')).code, 0)
     assert.match(await joining(), /Warning: Machines without a token are not let in now.*croft host invite/)
