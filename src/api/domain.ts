@@ -48,6 +48,7 @@ export const domainRoutes = {
     path: '/v1/domains',
     summary: 'Make a domain; below another when parent_id is given, which it keeps for good',
     level: 'domain',
+    within: ['parent_id'],
     needs: 'domain.manage',
     body: closed({ name: Name, parent_id: Type.Optional(Uuid), description: Type.Optional(Description) }),
     status: 201,

@@ -55,7 +55,7 @@ export const hostRegistrationRoutes = {
     status: 200,
     reply: page(HostRegistration),
     errors: [],
-    cli: { columns: ['name', 'state', 'code', 'address', 'created_at', 'id'] },
+    cli: { columns: ['name', 'state', 'code', 'address', 'same_name', 'same_machine', 'created_at', 'id'] },
   }),
   get: route({
     name: 'host-registration.get',
@@ -84,6 +84,12 @@ export const hostRegistrationRoutes = {
         uuidOf(
           'It is this host, installed anew: it gets its name, place and instances, and what had its certificate has it no longer',
         ),
+      ),
+      as_new: Type.Optional(
+        Type.Boolean({
+          description:
+            'It is another machine than the host of the same name that does not answer; without this, or a name, such a one is refused',
+        }),
       ),
     }),
     status: 200,

@@ -138,7 +138,7 @@ export const hostRoutes = {
       attention: Type.Optional(
         Type.Boolean({
           description:
-            'Only those that somebody should look at: without a link, with foreign domains, with disagreements, whose key another machine has, whose maintenance has something in the way',
+            'Only those that somebody should look at: without a link, with foreign domains, with disagreements, whose key another machine has, whose maintenance has something in the way, or that say of themselves what is not believed',
         }),
       ),
     }),

@@ -49,6 +49,7 @@ export const roleGrantRoutes = {
     path: '/v1/role-grants',
     summary: 'Grant a role: on the system, or on one domain, project or instance; only what you hold there yourself',
     level: 'domain',
+    within: ['domain_id', 'project_id', 'instance_id'],
     needs: 'user.manage',
     body: closed({
       user_id: Uuid,

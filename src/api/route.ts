@@ -34,6 +34,8 @@ export interface RouteShape<
    * `:instance` in the path, on that one; else on any, and the use case keeps to those. Without it, nobody comes in so.
    */
   on_instance?: Permission
+  /** At level 'domain': fields of query or body that name what lies in a domain. A request without any takes the permission on the whole system. */
+  within?: readonly string[]
   params?: Params
   query?: Query
   body?: Body
@@ -61,6 +63,13 @@ export function route<P extends TObject, Q extends TObject, B extends TSchema, R
   shape: RouteShape<P, Q, B, R>,
 ): RouteShape<P, Q, B, R> {
   return shape
+}
+
+/** Where a route's permission must be held for a request with these fields, in words. */
+export function whereHeld({ level, within }: Pick<Route, 'level' | 'within'>, given: readonly string[]): string {
+  if (level === 'system') return 'on the whole system'
+  if (level !== 'domain') return 'in this project'
+  return within && !within.some(field => given.includes(field)) ? 'on the whole system' : 'in that domain'
 }
 
 export type ParamsOf<T> = T extends RouteShape<infer P> ? Static<P> : never

@@ -85,7 +85,14 @@ export function addFields(command: Command, shape: CommandShape, many = false): 
   command.addHelpText('after', examplesText(examples[`${shape.noun} ${shape.verb}`]))
 }
 
-function describe({ route }: CommandShape): string {
+function describe(shape: CommandShape): string {
+  const { route } = shape
+  const needs = route.needs === null ? '' : `\n\nNeeds the permission ${route.needs} ${whereOf(shape)}`.trimEnd()
+  return `${route.summary}.${needs === '' ? '' : `${needs}.`}`
+}
+
+function whereOf({ route, fields }: CommandShape): string {
+  const { level, within } = route
   const where = {
     project: 'in the project',
     domain: 'in the domain',
@@ -93,8 +100,8 @@ function describe({ route }: CommandShape): string {
     self: '',
     public: '',
   }
-  const needs = route.needs === null ? '' : `\n\nNeeds the permission ${route.needs} ${where[route.level]}`.trimEnd()
-  return `${route.summary}.${needs === '' ? '' : `${needs}.`}`
+  const flags = fields.flatMap(({ name, flag }) => (within?.includes(name) ? [`--${flag}`] : []))
+  return flags.length > 0 ? `on the whole system; with ${flags.join(' or ')} in its domain` : where[level]
 }
 
 function addWord(command: Command, shape: CommandShape, field: Field, many: boolean): void {

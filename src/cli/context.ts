@@ -5,7 +5,7 @@ import type { Client } from '../sdk/node-client.ts'
 import type { ReplyOf, Route } from '../api/route.ts'
 import type { ClientEnvironment } from '../client-environment.ts'
 import type { Nouns, RouteValue } from './contract.ts'
-import { lookup } from './lookup.ts'
+import { type Action, lookup } from './lookup.ts'
 import type { Output } from './output.ts'
 
 /** What may be said with every command. */
@@ -60,7 +60,7 @@ export async function ask(context: Context, route: RouteValue, input: LooseInput
   return (await context.client()).askLoosely(route as unknown as Route, input)
 }
 
-/** The id of what is called so, or is it already. Throws CommandFailed. */
-export function idOf(context: Context, noun: string, name: string): Promise<string> {
-  return lookup({ nouns: context.nouns, ask: (route, input) => ask(context, route, input) }, noun, name)
+/** The id of what is called so, or is it already; `action`: what it is looked up for. Throws CommandFailed, and ApiProblem 'forbidden'. */
+export function idOf(context: Context, noun: string, name: string, action: Action): Promise<string> {
+  return lookup({ nouns: context.nouns, ask: (route, input) => ask(context, route, input) }, noun, name, action)
 }

@@ -1,11 +1,20 @@
 /** Ids by name: whatever takes an id on the command line takes the name that people know the thing by. */
+import { whereHeld } from '../api/route.ts'
 import type { LooseInput, Reply } from '../sdk/client.ts'
+import { ApiProblem } from '../sdk/errors.ts'
 import type { Nouns, RouteValue } from './contract.ts'
 import { CommandFailed, UsageError } from './failure.ts'
 
 export interface LookupContext {
   nouns: Nouns
   ask(route: RouteValue, input: LooseInput): Promise<Reply<unknown>>
+}
+
+/** What something is looked up for. */
+export interface Action {
+  route: Pick<RouteValue, 'needs' | 'level' | 'within'>
+  /** Fields of the request. */
+  given?: readonly string[]
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -24,7 +33,7 @@ export function naturalKey(list: RouteValue | undefined): 'name' | 'address' | u
  * Of what exists first; then of what was deleted and can still be recovered, for nouns that have that. Throws CommandFailed
  * 'not_found', or 'conflict' with the ids when several have the name.
  */
-export async function lookup(context: LookupContext, noun: string, name: string): Promise<string> {
+export async function lookup(context: LookupContext, noun: string, name: string, action: Action): Promise<string> {
   if (isId(name)) return name.toLowerCase()
   const list = context.nouns[noun]?.list
   const key = naturalKey(list)
@@ -32,7 +41,10 @@ export async function lookup(context: LookupContext, noun: string, name: string)
     throw new UsageError(`"${name}" is not an id; a ${words(noun)} is named by its id.`, idHint(noun, list))
   const filters = [{}, ...(list.query?.properties?.deleted ? [{ deleted: true }] : [])]
   for (const filter of filters) {
-    const { body } = await context.ask(list, { query: { [key]: name, limit: 5, ...filter } })
+    const query = { [key]: name, limit: 5, ...filter }
+    const { body } = await context.ask(list, { query }).catch((error: unknown) => {
+      throw refusedFor(action, list, `the ${words(noun)} "${name}" by its ${key}`, error)
+    })
     const { items } = body as { items: { id: string }[] }
     const [only, ...others] = items
     if (only && others.length === 0) return only.id
@@ -54,6 +66,20 @@ export async function lookup(context: LookupContext, noun: string, name: string)
 /** Of whose past there is something to be read, by its id. */
 const gone: Readonly<Record<string, string>> = {
   host: ' One that was removed is named by its id, as croft migration list shows it.',
+}
+
+/**
+ * Who may not read the list is told what the action itself needs, too: with the list's permission alone they would only be refused
+ * once more. The answer to the action cannot tell it, since without an id it is not asked for.
+ */
+function refusedFor({ route, given = [] }: Action, list: RouteValue, what: string, error: unknown): unknown {
+  if (!(error instanceof ApiProblem) || error.code !== 'forbidden' || error.document.permission !== list.needs)
+    return error
+  if (route.needs === null || route.needs === list.needs) return error
+  const detail =
+    `This needs the permission ${route.needs} ${whereHeld(route, given)}; and to find ${what}, ` +
+    `${list.needs} ${whereHeld(list, [])}, which you do not hold. An administrator can grant a role that has both; with its id nothing has to be found.`
+  return new ApiProblem(error.status, { ...error.document, detail, permission: route.needs, lookup: list.needs })
 }
 
 /** Where the ids are to be seen; of what an instance has, by its name. */

@@ -121,7 +121,7 @@ type Parts = Record<Field['part'], Filled>
 
 async function fill(context: Context, shape: CommandShape, given: Given): Promise<Parts & { edits: Edit[] }> {
   const input = { params: {} as Filled, query: {} as Filled, body: {} as Filled, edits: [] as Edit[] }
-  const values = valueContext(context, shape.noun)
+  const values = valueContext(context, shape, given)
   for (const [field, typed] of given) {
     const { part, name } = field
     const value = await valueOf(field, isEdit(typed) ? typed.added : typed, values, input)
@@ -132,9 +132,10 @@ async function fill(context: Context, shape: CommandShape, given: Given): Promis
   return input
 }
 
-function valueContext(context: Context, noun: string): ValueContext {
+function valueContext(context: Context, { noun, route }: CommandShape, given: Given): ValueContext {
+  const action = { route, given: [...given.keys()].map(field => field.name) }
   return {
-    lookup: (noun, name) => idOf(context, noun, name),
+    lookup: (noun, name) => idOf(context, noun, name, action),
     readFile: async path => (path === '-' ? buffer(process.stdin) : readGiven(path)),
     nounOf: name => nounOf(name, context.nouns, noun),
   }

@@ -90,6 +90,9 @@ suite('hosts in the browser', () => {
     await whole.getByText('inherited from the cluster').waitFor()
     await picture(whole, 'settings-host')
     await whole.getByRole('button', { name: 'History of metrics.interval_s' }).click()
+    const here = whole.getByRole('switch', { name: 'Only what was set for this part itself' })
+    await whole.getByRole('dialog').getByText('It was never changed.').waitFor()
+    await here.uncheck({ force: true })
     await whole
       .getByRole('dialog')
       .getByRole('cell', { name: `cluster ${cluster.name}` })
@@ -104,6 +107,28 @@ suite('hosts in the browser', () => {
     await whole.getByText('the default').first().waitFor()
     assert.deepEqual(problemsOf(whole), [])
     await whole.close()
+  })
+
+  test('who may set a project’s sees what it was there, and is not met by a refusal', async () => {
+    const made = async (path: string, body: object) => String((await cloud.request('POST', path, { body })).body.id)
+    const domain_id = await made('/v1/domains', { name: 'shop' })
+    const project_id = await made('/v1/projects', { name: 'shop', domain_id })
+    const user_id = await made('/v1/users', { name: 'sue', domain_id })
+    await made('/v1/roles', { name: 'tuner', permissions: ['setting.read', 'setting.manage', 'project.read'] })
+    await made('/v1/role-grants', { user_id, role: 'tuner', scope: 'domain', domain_id })
+    const token = await cloud.tokenOf(user_id, project_id)
+    await cloud.request('PUT', '/v1/settings/instance.stop_timeout_s', { token, body: { value: 90, project_id } })
+    const page = await cloud.open('/ui/settings', { token })
+    await page.getByText('Choose a project:').waitFor()
+    assert.equal(await page.getByRole('button', { name: 'History', exact: true }).count(), 0)
+    await page.getByRole('combobox', { name: 'project', exact: true }).selectOption(project_id)
+    await page.getByRole('button', { name: 'History of instance.stop_timeout_s' }).click()
+    const history = page.getByRole('dialog')
+    await history.getByRole('cell', { name: 'project shop' }).first().waitFor()
+    assert.equal(await history.getByRole('switch').count(), 0)
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
   })
 
   test('settings hold at once, say what they take, and go back to their standard', async () => {

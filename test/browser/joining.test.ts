@@ -46,6 +46,22 @@ describe('browser/joining', () => {
     assert.deepEqual(problemsOf(page), [])
   })
 
+  test('one with the name of a host that does not answer is let in as a new one only when that is said', async () => {
+    const gone = await addHost(cloud, 'rack1-gone')
+    await gone.disconnect()
+    await ask('rack1-gone')
+    const page = await cloud.open('/ui/host-registrations', { token: cloud.admin })
+    await page.getByText('name of rack1-gone').waitFor()
+    await page.getByText('rack1-gone', { exact: true }).click()
+    await page.getByRole('button', { name: 'Approve' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('There is a host rack1-gone that does not answer.').waitFor()
+    await checkAccessible(page)
+    await dialog.getByText('It is another machine than the host rack1-gone').waitFor()
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('an aggregate is made, and a host put into it', async () => {
     const page = await cloud.open('/ui/aggregates/create', { token: cloud.admin })
     await page.locator('#field-name').fill('nvme')

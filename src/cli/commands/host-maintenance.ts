@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Maintenance } from '../../api/maintenance.ts'
 import { addCommonOptions } from '../build-command.ts'
-import { call, type Context, idOf } from '../context.ts'
+import { call, type Context, idOf, routeOf } from '../context.ts'
 import type { Shop } from '../shop.ts'
 import { CommandFailed } from '../failure.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
@@ -45,7 +45,10 @@ export function registerMaintenance(noun: Command, shop: Shop): void {
     .argument('<host>', 'name or id')
   addCommonOptions(show).action(async (name: string) => {
     const context = shop.contextOf(show)
-    tell(context, await get(context, await idOf(context, 'host', name)))
+    tell(
+      context,
+      await get(context, await idOf(context, 'host', name, { route: routeOf(context, 'maintenance', 'get') })),
+    )
   })
 }
 
@@ -56,7 +59,7 @@ async function begin(
   name: string,
   { reason, wait }: { reason?: string; wait?: boolean },
 ): Promise<void> {
-  const host = await idOf(context, 'host', name)
+  const host = await idOf(context, 'host', name, { route: routeOf(context, 'maintenance', 'start') })
   const body = reason === undefined ? {} : { reason }
   const { operation, maintenance } = await call(context, 'maintenance', 'start', { params: { host }, body })
   if (!wait) return tell(context, maintenance)
@@ -67,7 +70,7 @@ async function begin(
 }
 
 async function end(context: Context, name: string, cancel_migrations: boolean): Promise<void> {
-  const host = await idOf(context, 'host', name)
+  const host = await idOf(context, 'host', name, { route: routeOf(context, 'maintenance', 'end') })
   try {
     await call(context, 'maintenance', 'end', { params: { host }, query: { cancel_migrations } })
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { hostRoutes } from '../../api/host.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { addCommonOptions } from '../build-command.ts'
-import { call, type Context, idOf } from '../context.ts'
+import { call, type Context, idOf, routeOf } from '../context.ts'
 import type { Comfort, Shop } from '../shop.ts'
 import { ownTable } from '../show.ts'
 import { registerMaintenance } from './host-maintenance.ts'
@@ -30,7 +30,7 @@ export const comfort: Comfort = {
   },
   instead: {
     async evacuate(context, _, [name]) {
-      const host = await idOf(context, 'host', String(name))
+      const host = await idOf(context, 'host', String(name), { route: routeOf(context, 'host', 'evacuate') })
       showEvacuated(context, await call(context, 'host', 'evacuate', { params: { host } }))
     },
   },

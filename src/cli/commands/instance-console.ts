@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { Command } from 'commander'
 import type { WebSocket } from 'ws'
 import { consoleProtocol, type TypedState, typedStates } from '../../model/console.ts'
-import { call, type Context, idOf } from '../context.ts'
+import { call, type Context, idOf, routeOf } from '../context.ts'
 import { CommandFailed } from '../failure.ts'
 import type { Shop } from '../shop.ts'
 
@@ -33,7 +33,7 @@ const ctrl_right_bracket = 0x1d
 
 async function sitAtSerial(context: Context, name: string): Promise<void> {
   const { watchLine } = await import('../../sdk/console.ts')
-  const instance = await idOf(context, 'instance', name)
+  const instance = await idOf(context, 'instance', name, { route: routeOf(context, 'instance', 'console') })
   const client = await context.client()
   const { url, view_only } = await call(context, 'instance', 'console', { params: { instance }, body: {} })
   const socket = await client.console(url, { hears: true })
@@ -125,7 +125,7 @@ function typeInto(socket: WebSocket) {
 
 async function sitBySpice(context: Context, name: string, viewer: boolean): Promise<void> {
   const { serveSpice } = await import('../spice-relay.ts')
-  const instance = await idOf(context, 'instance', name)
+  const instance = await idOf(context, 'instance', name, { route: routeOf(context, 'instance', 'console') })
   const client = await context.client()
   const ticket = (viewer_id: string | null) =>
     call(context, 'instance', 'console', {

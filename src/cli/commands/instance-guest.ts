@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Guest } from '../../api/instance-guest.ts'
 import type { Options } from '../build-command.ts'
-import { call, type Context, idOf } from '../context.ts'
+import { call, type Context, idOf, routeOf } from '../context.ts'
 import { CommandFailed, endsWith, UsageError } from '../failure.ts'
 import { fieldsOf, ownTable } from '../show.ts'
 import type { Instead, Shop } from '../shop.ts'
@@ -13,7 +13,7 @@ export function extendGuest(noun: Command): void {
 }
 
 export const showGuest: Instead = async (context, command, [name]) => {
-  const instance = await idOf(context, 'instance', String(name))
+  const instance = await idOf(context, 'instance', String(name), { route: routeOf(context, 'instance', 'guest') })
   if (command.opts<Options>().applications === true) return showApplications(context, instance)
   const guest = await call(context, 'instance', 'guest', { params: { instance } })
   if (context.globals.json) return context.out.printJson(guest)
@@ -109,7 +109,7 @@ async function exec(context: Context, name: string, argv: string[], options: Exe
   const timeout_s = timeout === undefined ? undefined : Number(timeout)
   if (timeout_s !== undefined && !(timeout_s > 0 && timeout_s <= 300))
     throw new UsageError(`--timeout takes seconds, more than 0 and at most 300, not “${timeout}”.`)
-  const instance = await idOf(context, 'instance', name)
+  const instance = await idOf(context, 'instance', name, { route: routeOf(context, 'instance', 'exec') })
   const body = {
     argv,
     ...(env.length > 0 && { env: Object.fromEntries(env.map(pairOf)) }),

@@ -37,7 +37,7 @@ export const comfort: Comfort = {
       await dryRun(context, body as Filled)
     },
     async explain(context, _, [name]) {
-      const instance = await idOf(context, 'instance', String(name))
+      const instance = await idOf(context, 'instance', String(name), { route: routeOf(context, 'instance', 'explain') })
       showInstancePlacement(context, await call(context, 'instance', 'explain', { params: { instance } }))
     },
   },
@@ -68,7 +68,7 @@ function registerSsh(noun: Command, shop: Shop): void {
 
 /** Gives ssh's exit code. */
 async function ssh(context: Context, name: string, words: readonly string[], options: SshOptions): Promise<number> {
-  const id = await idOf(context, 'instance', name)
+  const id = await idOf(context, 'instance', name, { route: routeOf(context, 'instance', 'get') })
   const instance = await call(context, 'instance', 'get', { params: { instance: id } })
   const user = options.user ?? (await userOf(context, instance))
   const args = [
@@ -146,7 +146,7 @@ function registerLog(noun: Command, shop: Shop): void {
 }
 
 async function showLog(context: Context, name: string, options: { follow?: boolean; tail?: string }): Promise<void> {
-  const instance = await idOf(context, 'instance', name)
+  const instance = await idOf(context, 'instance', name, { route: routeOf(context, 'instance', 'log') })
   const client = await context.client()
   const stop = new AbortController()
   const interrupt = () => stop.abort()
@@ -222,7 +222,7 @@ async function resetPassword(
   name: string,
   { user, passwordStdin }: { user?: string; passwordStdin?: boolean },
 ): Promise<void> {
-  const instance = await idOf(context, 'instance', name)
+  const instance = await idOf(context, 'instance', name, { route: routeOf(context, 'instance', 'resetPassword') })
   const password = passwordStdin ? await readPassword(`New password of ${user ?? 'root'} in ${name}: `) : undefined
   const body = { ...(user !== undefined && { user }), ...(password !== undefined && { password }) }
   const answer = await call(context, 'instance', 'resetPassword', { params: { instance }, body })

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { MetricHistory } from '../../api/metrics.ts'
 import { addCommonOptions } from '../build-command.ts'
-import { call, idOf } from '../context.ts'
+import { call, idOf, routeOf } from '../context.ts'
 import { UsageError } from '../failure.ts'
 import { size } from '../format.ts'
 import type { Comfort, Shop } from '../shop.ts'
@@ -40,7 +40,8 @@ function registerShow(noun: Command, shop: Shop): void {
     const context = shop.contextOf(command)
     const kind = options.host ? 'host' : options.cluster ? 'cluster' : options.pool ? 'pool' : 'instance'
     const resource: string[] = []
-    for (const name of names) resource.push(await idOf(context, kind, name))
+    for (const name of names)
+      resource.push(await idOf(context, kind, name, { route: routeOf(context, 'metrics', 'get') }))
     const match = /^(\d{1,4})([mhdy])$/.exec(options.last)
     if (!match) throw new UsageError(`--last ${options.last}: a number and m, h, d or y, such as 6h.`)
     const from = new Date(Date.now() - Number(match[1]) * (units_s[match[2] ?? ''] ?? 0) * 1000).toISOString()

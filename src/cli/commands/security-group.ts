@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { RuleAsked, SecurityGroupRule } from '../../api/security-group.ts'
 import { addCommonOptions } from '../build-command.ts'
-import { call, type Context, idOf } from '../context.ts'
+import { call, type Context, idOf, routeOf } from '../context.ts'
 import { UsageError } from '../failure.ts'
 import type { Comfort, Shop } from '../shop.ts'
 import { fieldsOf, ownTable } from '../show.ts'
@@ -36,7 +36,9 @@ function registerAdd(rule: Command, shop: Shop): void {
     .option('--description <text>')
   addCommonOptions(command).action(async (group: string, traffic: string, options: AddOptions) => {
     const context = shop.contextOf(command)
-    const security_group = await idOf(context, 'security-group', group)
+    const security_group = await idOf(context, 'security-group', group, {
+      route: routeOf(context, 'security-group', 'addRule'),
+    })
     const body = await ruleOf(context, traffic, options)
     const made = await call(context, 'security-group', 'addRule', { params: { security_group }, body })
     if (context.out.json) context.out.printJson(made)
@@ -56,7 +58,11 @@ async function ruleOf(context: Context, traffic: string, options: AddOptions): P
     ...parseTraffic(traffic, ipv6),
     ...(cidr !== undefined && { remote_cidr: cidr }),
     ...(remote !== undefined &&
-      cidr === undefined && { remote_group_id: await idOf(context, 'security-group', remote) }),
+      cidr === undefined && {
+        remote_group_id: await idOf(context, 'security-group', remote, {
+          route: routeOf(context, 'security-group', 'addRule'),
+        }),
+      }),
     ...(options.description !== undefined && { description: options.description }),
   }
 }
@@ -81,7 +87,9 @@ function registerList(rule: Command, shop: Shop): void {
   const command = rule.command('list <group>').description('Rules of a group.')
   addCommonOptions(command).action(async (group: string) => {
     const context = shop.contextOf(command)
-    const security_group = await idOf(context, 'security-group', group)
+    const security_group = await idOf(context, 'security-group', group, {
+      route: routeOf(context, 'security-group', 'get'),
+    })
     const { rules } = await call(context, 'security-group', 'get', { params: { security_group } })
     if (context.out.json) return context.out.printJson(rules)
     const columns = ['direction', 'ethertype', 'traffic', 'remote', 'description', 'id']
@@ -103,7 +111,9 @@ function registerRemove(rule: Command, shop: Shop): void {
   const command = rule.command('remove <group> <rule>').description('Allow that traffic no longer.')
   addCommonOptions(command).action(async (group: string, id: string) => {
     const context = shop.contextOf(command)
-    const security_group = await idOf(context, 'security-group', group)
+    const security_group = await idOf(context, 'security-group', group, {
+      route: routeOf(context, 'security-group', 'removeRule'),
+    })
     await call(context, 'security-group', 'removeRule', { params: { security_group, rule: id } })
     if (context.out.json) context.out.printJson(null)
     else context.out.note(`The rule ${id} is gone.`)

@@ -81,11 +81,25 @@ async function asNew(cloud: Cloud, tx: Tx, row: Row, asked: Approval) {
   const cluster_id = asked.cluster_id ?? row.cluster_id ?? (await invitation.defaultCluster(tx))
   if (!cluster_id || !(await invitation.clusterExists(tx, cluster_id)))
     throw notFound('cluster', cluster_id ?? 'default')
+  if (asked.name === undefined && asked.as_new !== true) await mustBeAnother(tx, row)
   const name = asked.name ?? (await joiningHost.freeName(tx, row.hostname))
   if (asked.name !== undefined && (await joiningHost.freeName(tx, asked.name)) !== asked.name)
     throw new CloudError('name_taken', `There is a host '${asked.name}' already. Choose another name.`)
   const { id, certificate_pem } = await makeHost(cloud, tx, row, { name, cluster_id })
   return { host_id: id, certificate_pem, cluster_id }
+}
+
+/** A host that does not answer may be this very machine, installed anew: as a new one it would leave its instances on what is gone. */
+async function mustBeAnother(tx: Tx, { id, hostname }: Row): Promise<void> {
+  const same = await joiningHost.byName(tx, hostname)
+  if (!same || same.is_linked) return
+  const approve = `croft host-registration approve ${id}`
+  throw new CloudError(
+    'conflict',
+    `There is a host ${same.name} that does not answer. If the machine is that one, installed anew, approve it as that: ${approve} ` +
+      `--replaces-host ${same.name} (replaces_host_id ${same.id}). If it is another one: ${approve} --as-new (as_new), or give it a --name.`,
+    { host_id: same.id },
+  )
 }
 
 async function asKnown(cloud: Cloud, tx: Tx, row: Row, host_id: string) {

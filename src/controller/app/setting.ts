@@ -136,17 +136,28 @@ export async function getSetting(cloud: Cloud, caller: Caller, name: string, at:
   return toSetting(knownAt(name, place), place, await rowsFor(db, place))
 }
 
-export async function settingValues(cloud: Cloud, name: string): Promise<{ items: SettingValue[]; next: null }> {
-  return { items: await setting.valuesOf(cloud.database.db, known(name)), next: null }
+export async function settingValues(
+  cloud: Cloud,
+  caller: Caller,
+  name: string,
+  at: SettingPlace,
+): Promise<{ items: SettingValue[]; next: null }> {
+  const { db } = cloud.database
+  const place = await placeOf(db, caller, 'setting.read', at)
+  return { items: await setting.valuesOf(db, knownAt(name, place), place), next: null }
 }
 
-/** `name`: null for all settings. */
+/** `name`: null for all settings. Of a part of the cloud that was named, what was set for that very part. */
 export async function settingHistory(
   cloud: Cloud,
+  caller: Caller,
   name: string | null,
   query: QueryOf<typeof settingRoutes.history>,
 ): Promise<Page<SettingChange>> {
-  return await setting.history(cloud.database.db, { ...query, name: name === null ? null : known(name) })
+  const { db } = cloud.database
+  const place = await placeOf(db, caller, 'setting.read', query)
+  const { limit, cursor, sort } = query
+  return await setting.history(db, { limit, cursor, sort, name: name === null ? null : knownAt(name, place), place })
 }
 
 /** A nil id stands for the setting's name, which is not one; the detail names it. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { problemSchemas, swaggerOptions, swaggerSchema } from '../../api/openapi.ts'
-import type { Route } from '../../api/route.ts'
+import { type Route, whereHeld } from '../../api/route.ts'
 import { databaseBusy } from '../../lib/database-away.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
@@ -156,7 +156,7 @@ async function serve(
   const caller =
     route.level === 'public' ? nobody(facts) : await authenticate(cloud, request.headers.authorization, facts)
   try {
-    permit(route, caller, request.params)
+    permit(route, caller, request)
     const input = {
       cloud,
       caller,
@@ -193,7 +193,7 @@ function checkPart(schema: Route['params'] | Route['body'], value: unknown, wher
 }
 
 /** Refuses early whom the route's level cannot admit; the use case checks the very thing. */
-function permit(route: Route, caller: Caller, params: unknown): void {
+function permit(route: Route, caller: Caller, { params, query, body }: FastifyRequest): void {
   const { needs } = route
   switch (route.level) {
     case 'public':
@@ -205,7 +205,9 @@ function permit(route: Route, caller: Caller, params: unknown): void {
       if (!mayInProject(caller, needs) && !mayOnSystem(caller, needs)) permitOnGiven(route, caller, params, needs)
       return
     case 'domain':
-      if (needs === null || !mayInAnyDomain(caller, needs)) throw forbidden(needs ?? 'domain.read', 'in that domain')
+      if (needs === null || !mayInAnyDomain(caller, needs)) {
+        throw forbidden(needs ?? 'domain.read', whereHeld(route, [query, body].flatMap(fieldsOf)))
+      }
       return
     case 'system':
       if (needs === null || !mayOnSystem(caller, needs))
@@ -215,6 +217,9 @@ function permit(route: Route, caller: Caller, params: unknown): void {
       route.level satisfies never
   }
 }
+
+/** Of a part of a request that was not looked at yet. */
+const fieldsOf = (part: unknown) => (typeof part === 'object' && part !== null ? Object.keys(part) : [])
 
 /** Those to whom single instances were given: on these, by the routes that are meant for it. Others are not there for them. */
 function permitOnGiven({ on_instance, path }: Route, caller: Caller, params: unknown, needs: Permission): void {

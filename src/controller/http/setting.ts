@@ -7,11 +7,15 @@ export const settingHandlers = [
   handle(settingRoutes.get, async ({ cloud, caller, params, query }) =>
     answer(await getSetting(cloud, caller, params.setting, query)),
   ),
-  handle(settingRoutes.values, async ({ cloud, params }) => answer(await settingValues(cloud, params.setting))),
-  handle(settingRoutes.history, async ({ cloud, params, query }) =>
-    answer(await settingHistory(cloud, params.setting, query)),
+  handle(settingRoutes.values, async ({ cloud, caller, params, query }) =>
+    answer(await settingValues(cloud, caller, params.setting, query)),
   ),
-  handle(settingRoutes.changes, async ({ cloud, query }) => answer(await settingHistory(cloud, null, query))),
+  handle(settingRoutes.history, async ({ cloud, caller, params, query }) =>
+    answer(await settingHistory(cloud, caller, params.setting, query)),
+  ),
+  handle(settingRoutes.changes, async ({ cloud, caller, query }) =>
+    answer(await settingHistory(cloud, caller, null, query)),
+  ),
   handle(settingRoutes.set, async ({ cloud, caller, params, body }) =>
     answer(await setSetting(cloud, caller, params.setting, body)),
   ),

@@ -19,9 +19,13 @@ const availability = sql<HostAvailability>`case
   when a.cause = 'late' and h.session_controller_id is not null then 'late' when a.host_id is not null then 'silent'
   when x.host_id is not null then 'maintenance' when h.session_controller_id is not null then 'up' else 'silent' end`
 
+/** As disbelieved (host-belief.ts) finds it. An address that is only spelled otherwise counts here, too: text is no address to PostgreSQL 15 before it is sure to be one. */
+const disbelieved = sql<boolean>`(coalesce(h.facts->>'tunnel_address', '') not in ('', coalesce(h.tunnel_address, h.facts->>'tunnel_address', ''))
+  or coalesce(h.facts->>'pool_id', '') not in ('', coalesce(h.pool_id::text, 'none')))`
+
 const attention = sql<boolean>`(h.session_controller_id is null or h.foreign_domains::text <> '[]'
   or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id)
-  or exists (select from maintenance_obstacle w where w.host_id = h.id))`
+  or exists (select from maintenance_obstacle w where w.host_id = h.id) or ${disbelieved})`
 
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
   const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc } = asked

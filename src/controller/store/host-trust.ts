@@ -1,15 +1,15 @@
 /** What of hosts' words about themselves is believed, as the database knows them. The rules: host-belief.ts. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { sql } from 'kysely'
-import type { KnownAddresses } from './host-belief.ts'
+import type { NamedAddresses } from './host-belief.ts'
 import type { Db, Tx } from './database.ts'
 
-const nowhere: KnownAddresses = { tunnel_address: null, link_address: null }
+const nowhere: NamedAddresses = { name: '', tunnel_address: null, link_address: null }
 
-export async function addressesOf(db: Db, host_id: string): Promise<KnownAddresses> {
+export async function addressesOf(db: Db, host_id: string): Promise<NamedAddresses> {
   const row = await db
     .selectFrom('host')
-    .select(['tunnel_address', 'link_address'])
+    .select(['name', 'tunnel_address', 'link_address'])
     .where('id', '=', host_id)
     .executeTakeFirst()
   return row ?? nowhere

@@ -27,6 +27,10 @@ async function byMachine(tx: Tx, machine_id: string): Promise<JoiningHost | null
   return (await selectJoining(tx).where('machine_id', '=', machine_id).executeTakeFirst()) ?? null
 }
 
+async function byName(tx: Tx, name: string): Promise<JoiningHost | null> {
+  return (await selectJoining(tx).where('name', '=', name).executeTakeFirst()) ?? null
+}
+
 async function joining(tx: Tx, id: string): Promise<JoiningHost | null> {
   return (await selectJoining(tx).where('id', '=', id).executeTakeFirst()) ?? null
 }
@@ -81,4 +85,4 @@ async function freeName(tx: Tx, hostname: string): Promise<string> {
   }
 }
 
-export const joiningHost = { byMachine, find: joining, insert, renew, freeName }
+export const joiningHost = { byMachine, byName, find: joining, insert, renew, freeName }

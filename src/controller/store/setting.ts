@@ -51,8 +51,8 @@ async function scoped(db: Db, ids?: readonly string[]): Promise<ScopedRow[]> {
     .execute()
 }
 
-/** Where a setting has values of its own, in the order of names. */
-async function valuesOf(db: Db, name: string): Promise<SettingValue[]> {
+/** Where a setting has values of its own, in the order of names; with a place, that of it alone. */
+async function valuesOf(db: Db, name: string, at: Place | null): Promise<SettingValue[]> {
   const rows = await scopedRows(db)
     .leftJoin('zone as z', 'z.id', 's.zone_id')
     .leftJoin('cluster as c', 'c.id', 's.cluster_id')
@@ -60,6 +60,7 @@ async function valuesOf(db: Db, name: string): Promise<SettingValue[]> {
     .leftJoin('project as p', 'p.id', 's.project_id')
     .select(sql<string>`coalesce(p.name, h.name, c.name, z.name)`.as('scope_name'))
     .where('s.name', '=', name)
+    .$if(at !== null, query => query.where(sql.ref(`s.${at?.scope}_id`), '=', at?.id))
     .orderBy('s.scope')
     .orderBy('scope_name')
     .execute()
@@ -133,8 +134,11 @@ async function note(tx: Tx, { before, after, ...change }: NewChange): Promise<vo
     .execute()
 }
 
-/** Of one, or of all. */
-async function history(db: Db, asked: PageAsked & { name: string | null }): Promise<Page<SettingChange>> {
+/** Of one, or of all; of what was set for the place alone, or wherever. */
+async function history(
+  db: Db,
+  asked: PageAsked & { name: string | null; place: Place | null },
+): Promise<Page<SettingChange>> {
   const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`c.id`)
   const rows = await db
     .selectFrom('setting_change as c')
@@ -144,6 +148,7 @@ async function history(db: Db, asked: PageAsked & { name: string | null }): Prom
     .select(keys.key.as('sort_key'))
     .where(keys.where)
     .$if(asked.name !== null, query => query.where('c.name', '=', asked.name ?? ''))
+    .$if(asked.place !== null, query => query.where('c.scope_id', '=', asked.place?.id ?? null))
     .orderBy(keys.order_by)
     .limit(keys.limit + 1)
     .execute()

@@ -62,7 +62,8 @@ function Trouble({ hosts, count, failed }: { hosts: readonly Host[]; count: numb
   const silent = hosts.filter(one => one.state !== 'up')
   const foreign = hosts.filter(one => foreignOf(one) > 0)
   const differing = hosts.filter(one => one.disagreements.length > 0)
-  const calm = silent.length + foreign.length + differing.length + failed.length === 0
+  const disbelieved = hosts.filter(one => one.disbelieved.length > 0)
+  const calm = silent.length + foreign.length + differing.length + disbelieved.length + failed.length === 0
   return (
     <Card className="croft-wide-card">
       <CardTitle component="h2">{words('health')}</CardTitle>
@@ -81,6 +82,14 @@ function Trouble({ hosts, count, failed }: { hosts: readonly Host[]; count: numb
             title={words('health.disagreements', { n: differing.length })}
             hosts={differing}
             detail={one => number(one.disagreements.length)}
+          />
+        )}
+        {disbelieved.length > 0 && (
+          <Named
+            tone="warn"
+            title={words('health.disbelieved', { n: disbelieved.length })}
+            hosts={disbelieved}
+            detail={one => number(one.disbelieved.length)}
           />
         )}
         {foreign.length > 0 && (

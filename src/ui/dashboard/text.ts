@@ -44,6 +44,8 @@ export const words = catalogue({
       '{n, plural, =0 {No hosts yet} one {All well: the host answers, nothing failed in a day} other {All well: # hosts answer, nothing failed in a day}}',
     'health.silent': '{n, plural, one {# host does not answer} other {# hosts do not answer}}, since',
     'health.disagreements': '{n, plural, one {# host knows} other {# hosts know}} other things than the database',
+    'health.disbelieved':
+      '{n, plural, one {# host says of itself} other {# hosts say of themselves}} what is not believed',
     'health.foreign': '{n, plural, one {# host has} other {# hosts have}} guests that are not Croft’s',
     'health.failed': '{n, plural, one {# operation} other {# operations}} failed in the last day',
     hosts: 'Hosts',
@@ -112,6 +114,7 @@ export const words = catalogue({
       '{n, plural, =0 {Noch keine Hosts} one {Alles gut: der Host antwortet, seit einem Tag misslang nichts} other {Alles gut: # Hosts antworten, seit einem Tag misslang nichts}}',
     'health.silent': '{n, plural, one {# Host antwortet} other {# Hosts antworten}} nicht, seit',
     'health.disagreements': '{n, plural, one {# Host weiß} other {# Hosts wissen}} anderes als die Datenbank',
+    'health.disbelieved': '{n, plural, one {# Host sagt} other {# Hosts sagen}} von sich, was nicht geglaubt wird',
     'health.foreign': '{n, plural, one {# Host hat} other {# Hosts haben}} Gäste, die nicht von Croft sind',
     'health.failed': '{n, plural, one {# Vorgang} other {# Vorgänge}} am letzten Tag misslungen',
     hosts: 'Hosts',

@@ -7,6 +7,7 @@ import { words } from './text.ts'
 
 export default function Approve({ item, done }: { item: HostRegistration; done: () => void }) {
   const known = item.same_machine
+  const gone = known === null && item.same_name?.linked === false ? item.same_name : null
   const isNew = (values: Readonly<Record<string, unknown>>) => !values.replaces_host_id
   return (
     <FormDialog
@@ -32,6 +33,7 @@ export default function Approve({ item, done }: { item: HostRegistration; done: 
               <code>{words('approve.code', { code: item.code })}</code>
               <p>{words('code.help')}</p>
               {known && <p>{words('approve.known', { host: known.name })}</p>}
+              {gone && <p>{words('approve.same_name', { host: gone.name })}</p>}
             </div>
           ),
         },
@@ -60,6 +62,12 @@ export default function Approve({ item, done }: { item: HostRegistration; done: 
           query: { sort: 'name' },
           empty: words('replaces.none'),
           help: words('replaces.help'),
+        },
+        {
+          name: 'as_new',
+          title: words('approve.as_new', { host: gone?.name ?? '' }),
+          kind: 'yes',
+          when: values => gone !== null && isNew(values) && !values.name,
         },
       ]}
       done={done}

@@ -10,6 +10,16 @@ import { words } from './text.ts'
 
 const decided = ({ state }: HostRegistration) => (state === 'pending' ? undefined : words('why_not.decided'))
 
+/** In a list's cell: whom it is like. */
+function findingsIn({ same_machine, same_name, same_machine_pending: n }: HostRegistration): string {
+  const found = [
+    same_machine && words('finding.machine.short', { host: same_machine.name }),
+    same_name && same_name.id !== same_machine?.id && words('finding.name.short', { host: same_name.name }),
+    n > 0 && words('finding.twice.short', { n }),
+  ]
+  return found.filter(one => typeof one === 'string').join(', ')
+}
+
 export const hostRegistration = defineNoun<HostRegistration>({
   name: 'host-registration',
   path: 'host-registrations',
@@ -29,6 +39,7 @@ export const hostRegistration = defineNoun<HostRegistration>({
       width: 'minmax(12rem, 1fr)',
     },
     { id: 'address', title: () => words('address'), cell: one => one.address },
+    { id: 'findings', title: () => words('findings'), cell: one => findingsIn(one) },
     { id: 'asked', title: () => words('asked'), cell: one => <Time at={one.asked_at} /> },
     { id: 'created', title: () => words('created'), cell: one => <Time at={one.created_at} />, hidden: true },
   ],

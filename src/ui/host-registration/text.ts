@@ -42,6 +42,9 @@ export const words = catalogue({
     'replaces.none': 'None: it is a new host',
     'replaces.help':
       'It gets that host’s name, place and instances; what had its certificate has it no longer. Instances whose disks are gone show that they are lost.',
+    'approve.as_new': 'It is another machine than the host {host}, which does not answer',
+    'approve.same_name':
+      'There is a host {host} that does not answer. If the machine is that one, installed anew, choose it below: as a new host it would leave the instances of {host} where they are.',
     reject: 'Turn away',
     'reject.title': 'Turn this machine away?',
     'reject.body': '{names}: it is told so, and may ask again with another key.',
@@ -55,6 +58,9 @@ export const words = catalogue({
       'There is a host {host} already, another machine. It would be called otherwise, or is that one, installed anew.',
     'finding.twice':
       '{n, plural, one {One more machine} other {# more machines}} with the same machine id wait: clones of one disk?',
+    'finding.machine.short': 'machine id of {host}',
+    'finding.name.short': 'name of {host}',
+    'finding.twice.short': 'machine id of {n, plural, one {another one that waits} other {# others that wait}}',
     said: 'What it says of itself',
     'said.help': 'Nobody has proved any of it.',
   },
@@ -98,6 +104,9 @@ export const words = catalogue({
     'replaces.none': 'Keinen: es ist ein neuer Host',
     'replaces.help':
       'Sie bekommt dessen Namen, Platz und Instanzen; was sein Zertifikat hatte, hat es nicht mehr. Instanzen, deren Platten fort sind, zeigen, dass sie verloren sind.',
+    'approve.as_new': 'Sie ist eine andere Maschine als der Host {host}, der nicht antwortet',
+    'approve.same_name':
+      'Es gibt einen Host {host}, der nicht antwortet. Ist die Maschine dieser, neu installiert, wählen Sie ihn unten aus: als neuer Host ließe sie die Instanzen von {host}, wo sie sind.',
     reject: 'Abweisen',
     'reject.title': 'Diese Maschine abweisen?',
     'reject.body': '{names}: es wird ihr gesagt, und sie darf mit einem anderen Schlüssel erneut bitten.',
@@ -111,6 +120,10 @@ export const words = catalogue({
       'Es gibt schon einen Host {host}, eine andere Maschine. Sie hieße anders, oder sie ist dieser, neu installiert.',
     'finding.twice':
       '{n, plural, one {Eine weitere Maschine wartet} other {# weitere Maschinen warten}} mit derselben Maschinen-Id: Klone einer Platte?',
+    'finding.machine.short': 'Maschinen-Id von {host}',
+    'finding.name.short': 'Name von {host}',
+    'finding.twice.short':
+      'Maschinen-Id von {n, plural, one {einer weiteren, die wartet} other {# weiteren, die warten}}',
     said: 'Was sie von sich sagt',
     'said.help': 'Niemand hat etwas davon bewiesen.',
   },

@@ -206,7 +206,7 @@ export function client(): ApiClient {
   return state.client
 }
 
-interface Needing {
+export interface Needing {
   level: Level
   needs: Permission | null
   on_instance?: Permission

@@ -1,6 +1,6 @@
 /** What a setting was before, where and by whom; and the parts of the cloud that have a value of their own now. */
-import { Modal, ModalBody, ModalHeader } from '@patternfly/react-core'
-import type { ReactNode } from 'react'
+import { Modal, ModalBody, ModalHeader, Switch } from '@patternfly/react-core'
+import { type ReactNode, useState } from 'react'
 import type { SettingChange, SettingValue } from '../../api/setting.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
@@ -10,6 +10,8 @@ import { Loading } from '../parts/loading.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
+import { useSession } from '../session/session.ts'
+import { asked, mayAt, type SettingPlace } from './place.ts'
 import { words } from './text.ts'
 import { textOf } from './value.ts'
 
@@ -17,33 +19,55 @@ const shown_max = 200
 
 const follows = { follows: ['setting'] as const }
 
-/** Of one setting; null: of all. */
-export default function SettingHistory({ name, done }: { name: string | null; done(): void }) {
-  return name === null ? <AllHistory done={done} /> : <OneHistory name={name} done={done} />
+interface HistoryProps {
+  /** Of one setting; null: of all. */
+  name: string | null
+  /** What was set for this part of the cloud alone; null: wherever it was. */
+  place: SettingPlace | null
+  done(): void
 }
 
-function OneHistory({ name, done }: { name: string; done(): void }) {
-  const params = { setting: name }
-  const values = useRead(routes.setting.values, { params }, follows)
-  const history = useRead(routes.setting.history, { params, query: { limit: shown_max } }, follows)
+export default function SettingHistory({ name, place, done }: HistoryProps) {
+  const session = useSession()
+  const [here, setHere] = useState(true)
+  const at = here ? place : null
   return (
-    <HistoryModal title={words('history.of', { name })} done={done}>
-      <ProblemAlert error={values.error ?? history.error} />
-      {(values.isPending || history.isPending) && <Loading />}
-      {values.data && values.data.items.length > 0 && <Places items={values.data.items} />}
-      {history.data && <Changes items={history.data.items} />}
+    <HistoryModal title={name === null ? words('history') : words('history.of', { name })} done={done}>
+      {place && mayAt(session, routes.setting.history, null) && (
+        <Switch
+          id="setting-history-here"
+          label={words('history.here')}
+          isChecked={here}
+          onChange={(_, only) => setHere(only)}
+        />
+      )}
+      {name === null ? <AllHistory place={at} /> : <OneHistory name={name} place={at} />}
     </HistoryModal>
   )
 }
 
-function AllHistory({ done }: { done(): void }) {
-  const history = useRead(routes.setting.changes, { query: { limit: shown_max } }, follows)
+function OneHistory({ name, place }: { name: string; place: SettingPlace | null }) {
+  const params = { setting: name }
+  const values = useRead(routes.setting.values, { params, query: asked(place) }, follows)
+  const history = useRead(routes.setting.history, { params, query: { limit: shown_max, ...asked(place) } }, follows)
   return (
-    <HistoryModal title={words('history')} done={done}>
+    <>
+      <ProblemAlert error={values.error ?? history.error} />
+      {(values.isPending || history.isPending) && <Loading />}
+      {values.data && values.data.items.length > 0 && <Places items={values.data.items} />}
+      {history.data && <Changes items={history.data.items} />}
+    </>
+  )
+}
+
+function AllHistory({ place }: { place: SettingPlace | null }) {
+  const history = useRead(routes.setting.changes, { query: { limit: shown_max, ...asked(place) } }, follows)
+  return (
+    <>
       <ProblemAlert error={history.error} />
       {history.isPending && <Loading />}
       {history.data && <Changes items={history.data.items} named />}
-    </HistoryModal>
+    </>
   )
 }
 

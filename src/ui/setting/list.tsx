@@ -8,8 +8,8 @@ import { Empty } from '../parts/empty.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
-import { may, useSession } from '../session/session.ts'
-import { asked, type SettingPlace } from './place.ts'
+import { useSession } from '../session/session.ts'
+import { asked, mayAt, type SettingPlace } from './place.ts'
 import { SettingRow } from './setting-row.tsx'
 import { summaryOf, words } from './text.ts'
 import './setting.css'
@@ -35,8 +35,8 @@ export function SettingList({
   )
   const fits = (one: Setting) => `${one.name} ${summaryOf(one)}`.toLowerCase().includes(search.trim().toLowerCase())
   const groups = Map.groupBy((data?.items ?? []).filter(fits), one => one.name.split('.', 1)[0] ?? '')
-  const changes = may(session, routes.setting.set)
-  const remembers = may(session, routes.setting.history)
+  const changes = mayAt(session, routes.setting.set, place)
+  const remembers = mayAt(session, routes.setting.history, place)
   return (
     <>
       {!changes && <Alert isInline isPlain variant="info" title={words('read_only')} />}
@@ -70,7 +70,9 @@ export function SettingList({
           </CardBody>
         </Card>
       ))}
-      {history !== null && <LazyPart load={loadHistory} props={{ name: history, done: () => setHistory(null) }} />}
+      {history !== null && (
+        <LazyPart load={loadHistory} props={{ name: history, place, done: () => setHistory(null) }} />
+      )}
     </>
   )
 }

@@ -7,12 +7,13 @@ import { useChoices } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
 import { LazyPart } from '../parts/lazy.tsx'
+import { Empty } from '../parts/empty.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { useTitle } from '../parts/use-title.ts'
-import { may, useSession } from '../session/session.ts'
+import { useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
 import { SettingList } from './list.tsx'
-import { asked, placeIn, type SettingPlace } from './place.ts'
+import { asked, mayAt, placeIn, type SettingPlace } from './place.ts'
 import { words } from './text.ts'
 import './setting.css'
 
@@ -31,7 +32,7 @@ export default function Settings() {
       <header className="croft-head">
         <Title headingLevel="h1">{words('title')}</Title>
         <div className="croft-head-actions">
-          {may(session, routes.setting.changes) && (
+          {mayAt(session, routes.setting.changes, place) && (
             <Button variant="secondary" onClick={() => setHistory(true)}>
               {words('history')}
             </Button>
@@ -51,8 +52,12 @@ export default function Settings() {
           onClear={() => show('')}
         />
       </div>
-      <SettingList key={place?.id ?? ''} place={place} search={search} onAll={() => show('')} />
-      {history && <LazyPart load={loadHistory} props={{ name: null, done: () => setHistory(false) }} />}
+      {mayAt(session, routes.setting.list, place) ? (
+        <SettingList key={place?.id ?? ''} place={place} search={search} onAll={() => show('')} />
+      ) : (
+        <Empty title={words('choose.project')} />
+      )}
+      {history && <LazyPart load={loadHistory} props={{ name: null, place, done: () => setHistory(false) }} />}
     </div>
   )
 }
@@ -68,7 +73,9 @@ const lists = {
 
 /** The kind of place first, then which one of them. */
 function PlaceChoice({ place, onChoose }: { place: SettingPlace | null; onChoose(place: SettingPlace | null): void }) {
-  const [chosen, setChosen] = useState<SettingPlaceKind | null>(place?.scope ?? null)
+  const session = useSession()
+  const everywhere = mayAt(session, routes.setting.list, null)
+  const [chosen, setChosen] = useState<SettingPlaceKind | null>(place?.scope ?? (everywhere ? null : 'project'))
   const scope = place?.scope ?? chosen
   return (
     <>
@@ -80,7 +87,7 @@ function PlaceChoice({ place, onChoose }: { place: SettingPlace | null; onChoose
           onChoose(null)
         }}
       >
-        {(['global', ...settingPlaces.toReversed()] as const).map(one => (
+        {(everywhere ? (['global', ...settingPlaces.toReversed()] as const) : (['project'] as const)).map(one => (
           <FormSelectOption key={one} value={one} label={words(`scope.${one}`)} />
         ))}
       </FormSelect>

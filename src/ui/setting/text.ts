@@ -27,6 +27,7 @@ export const words = catalogue({
     at_least: 'at least {minimum}',
     where: 'Where',
     choose: 'Choose one',
+    'choose.project': 'Choose a project: you may look at the settings of projects, not at those of the whole cloud.',
     'about.place':
       'What this part of the cloud may have for itself. Without a value of its own it has what holds above it. A change holds at once.',
     'none.place': 'Nothing can be set for this alone.',
@@ -49,6 +50,7 @@ export const words = catalogue({
     setting: 'Setting',
     history: 'History',
     'history.of': 'History of {name}',
+    'history.here': 'Only what was set for this part itself',
     'history.none': 'It was never changed.',
     when: 'When',
     who: 'Who',
@@ -91,6 +93,8 @@ export const words = catalogue({
     at_least: 'mindestens {minimum}',
     where: 'Wo',
     choose: 'Auswählen',
+    'choose.project':
+      'Wählen Sie ein Projekt: Sie dürfen die Einstellungen von Projekten sehen, nicht die der ganzen Cloud.',
     'about.place':
       'Was dieser Teil der Cloud für sich haben kann. Ohne eigenen Wert gilt, was darüber gilt. Eine Änderung gilt sofort.',
     'none.place': 'Hierfür allein lässt sich nichts einstellen.',
@@ -113,6 +117,7 @@ export const words = catalogue({
     setting: 'Einstellung',
     history: 'Verlauf',
     'history.of': 'Verlauf von {name}',
+    'history.here': 'Nur was für diesen Teil selbst eingestellt wurde',
     'history.none': 'Sie wurde nie geändert.',
     when: 'Wann',
     who: 'Wer',

@@ -97,8 +97,58 @@ describe('cli/refusals', () => {
     )
     assert.match(await refused('setting set scheduler.module_failure x'), /must be one of: skip, refuse\./)
     assert.match(await refused('setting set host.self_registration 3'), /must be true or false\./)
+    const of_host = await home.run('setting', 'history', '--host', 'h1', '--json')
+    assert.deepEqual([of_host.code, of_host.json()], [0, []], of_host.stderr)
+    assert.equal((await home.run('setting', 'set', 'metrics.interval_s', '30', '--host', 'h1')).code, 0)
+    assert.match((await home.run('setting', 'history', '--host', 'h1')).stdout, /metrics\.interval_s +host +h1/)
+    assert.match((await home.run('setting', 'values', 'metrics.interval_s', '--host', 'h1')).stdout, /host +h1 +30/)
     const { stdout: found } = await home.run('__complete', '3', 'croft', 'setting', 'get', 'instance.stop')
     assert.match(found, /^instance\.stop_timeout_s$/m)
+  })
+
+  test('what an action needs is named, though the name of what it is about is looked up first; and nothing less than enough', async () => {
+    const domain_id = (await cloud.request('POST', '/v1/domains', { body: { name: 'shop' } })).body.id
+    const user = await cloud.request('POST', '/v1/users', { body: { name: 'sue', domain_id } })
+    const user_id = String(user.body.id)
+    const permissions = ['setting.read', 'setting.manage']
+    await cloud.request('POST', '/v1/roles', { body: { name: 'tuner', permissions } })
+    const member = { CROFT_TOKEN: await cloud.tokenOf(user_id, String(cloud.project_id)) }
+    const told = async (line: string) => {
+      const { code, stderr } = await home.runWith({ env: member }, ...line.split(' '))
+      assert.equal(code, 5, stderr)
+      return stderr
+    }
+    const both = (needs: string, noun = 'host "h1"') =>
+      new RegExp(
+        `^croft: This needs the permission ${needs} on the whole system; and to find the ${noun} by its name, topology\\.read on the whole system, which you do not hold\\..* has both;`,
+      )
+    assert.match(await told('host fence h1'), both('host.fence'))
+    assert.match(await told('host evacuate h1'), both('topology.manage'))
+    assert.match(await told('host maintenance start h1'), both('topology.manage'))
+    assert.match(await told('cluster update default --name x'), both('topology.manage', 'cluster "default"'))
+    assert.match(
+      await told('setting set metrics.interval_s 30 --cluster default'),
+      both('setting.manage', 'cluster "default"'),
+    )
+    assert.match(
+      await told('host get h1'),
+      /^croft: This needs the permission topology\.read on the whole system, which/,
+    )
+    const h1 = ((await cloud.request('GET', '/v1/hosts?name=h1')).body.items as { id: string }[])[0]?.id
+    assert.match(
+      await told(`host fence ${h1}`),
+      /^croft: This needs the permission host\.fence on the whole system, which/,
+    )
+    const problem = JSON.parse(await told('host fence h1 --json')) as Record<string, unknown>
+    assert.deepEqual([problem.code, problem.permission], ['forbidden', 'host.fence'])
+
+    // The same before it is granted in a domain and after it, since there it does not suffice.
+    const everywhere = /needs the permission setting\.(read|manage) on the whole system/
+    const lines = ['setting list', 'setting set metrics.interval_s 30']
+    for (const line of lines) assert.match(await told(line), everywhere)
+    assert.match(await told(`setting list --project ${cloud.project_id}`), /setting\.read in that domain/)
+    await cloud.request('POST', '/v1/role-grants', { body: { user_id, role: 'tuner', scope: 'domain', domain_id } })
+    for (const line of lines) assert.match(await told(line), everywhere)
   })
 
   test('what cannot be ended, deleted or joined says what is so', async () => {
@@ -108,6 +158,14 @@ describe('cli/refusals', () => {
     assert.match(await refused('host maintenance show h1'), /Begin it: croft host maintenance start h1/)
     assert.match(await refused('host maintenance stop nope'), /There is no host "nope"/)
     assert.match(await refused('cluster delete default'), /croft host update HOST --cluster CLUSTER/)
+    const said = { hostname: 'h1', machine_id: 'other', address: '192.0.2.7', csr_pem: '', found: '{}' }
+    const expires_at = new Date(Date.now() + 86_400_000)
+    await cloud.cloud.database.db
+      .insertInto('host_registration')
+      .values({ id: crypto.randomUUID(), key_sha256: Buffer.alloc(32), ...said, expires_at })
+      .execute()
+    const { stdout: asking } = await home.run('host-registration', 'list')
+    assert.match(asking, /^NAME +STATE +CODE +ADDRESS +SAME NAME +SAME MACHINE.*\nh1 +pending .* 192\.0\.2\.7 +h1 +- /)
     const joining = async () => (await home.run('host', 'joining')).stderr
     assert.equal((await home.run('setting', 'set', 'host.self_registration', 'false')).code, 0)
     assert.match(await joining(), /Warning: Machines without a token are not let in now.*croft host invite/)

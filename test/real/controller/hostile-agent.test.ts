@@ -55,6 +55,14 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
   })
   after(() => cloud.close())
 
+  /** Linked, and yet to be looked at. */
+  async function odd(): Promise<unknown[]> {
+    // Foreign domains that it once named would be a reason, too.
+    await cloud.cloud.database.db.updateTable('host').set({ foreign_domains: '[]' }).execute()
+    const { items = [] } = (await cloud.request('GET', '/v1/hosts?attention=true')).body
+    return items.filter(one => one.state === 'up').map(one => one.name)
+  }
+
   async function create(name: string, on: ObedientHost): Promise<Instance> {
     const asked = { body: { ...body, name, host_id: on.id }, headers: { prefer: 'wait=20' } }
     const made = await cloud.request('POST', '/v1/instances', asked)
@@ -347,6 +355,7 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
       const shown = await hostOf(hostile.id)
       assert.equal(shown.pool_id, null)
       assert.match(String(shown.disbelieved[0]), /names the pool .* does not know what lies in its directory/)
+      assert.deepEqual(await odd(), ['hostile'])
       assert.equal(JSON.stringify(shown).includes('guessed'), false, 'a secret is shown to nobody')
     }
     const { db, transaction } = cloud.cloud.database
@@ -373,10 +382,12 @@ describe('controller/hostile-agent', { timeout: 120_000 }, () => {
       const shown = await hostOf(hostile.id)
       assert.equal(shown.tunnel_address, registered)
       assert.match(String(shown.disbelieved[0]), /it was registered at/)
+      assert.deepEqual(await odd(), ['hostile'], tunnel_address)
     }
     // Where its link comes from it surely is.
     await lie({}, { tunnel_address: '198.51.100.66' })
     assert.equal((await hostOf(hostile.id)).tunnel_address, '198.51.100.66')
+    assert.deepEqual(await odd(), [])
     const path = `/v1/hosts/${hostile.id}`
     assert.equal((await cloud.request('PATCH', path, { body: { tunnel_address: '127.0.0.1' } })).status, 422)
     assert.equal((await cloud.request('PATCH', path, { body: { tunnel_address: '198.51.100.7' } })).status, 200)

@@ -247,6 +247,25 @@ describe('controller/joining', () => {
     assert.deepEqual([third.host_id, third.name], [old.host_id, 'anew'])
   })
 
+  test('a machine with the name of a host that does not answer is no new host by mistake', async () => {
+    const given = { token: await token(), state_dir: await newState(), name: 'gone', machine_id: 'machine-gone' }
+    const old = await joinHost({ controller_url, ...given })
+    const one = machine({ state_dir: await newState(), name: 'gone', machine_id: 'machine-gone-2' })
+    await one.waits
+    const row = await pending('gone')
+    const refused = await approve(row)
+    assert.deepEqual([refused.status, refused.body.code, refused.body.host_id], [409, 'conflict', old.host_id])
+    assert.match(String(refused.body.detail), /host gone that does not answer.* --replaces-host gone .* --as-new/)
+    assert.equal((await pending('gone')).id, row.id, 'it waits on')
+    assert.equal((await approve(row, { as_new: true })).status, 200)
+    assert.equal((await one.joined).name, 'gone-2')
+    // Who names it has looked.
+    const named = machine({ state_dir: await newState(), name: 'gone', machine_id: 'machine-gone-3' })
+    await named.waits
+    assert.equal((await approve(await pending('gone'), { name: 'rack9' })).status, 200)
+    assert.equal((await named.joined).name, 'rack9')
+  })
+
   test('a host that is linked is replaced by nobody', async () => {
     const live = await addHost(cloud, 'live')
     const one = machine({ state_dir: await newState(), name: 'live', machine_id: 'machine-of-nobody' })

@@ -186,9 +186,22 @@ suite('settings by scope', () => {
     const raced = (await ok('GET', '/v1/settings/token.lifetime_minutes/history?sort=id')).items ?? []
     for (const [n, one] of raced.entries()) assert.equal(one.before, n === 0 ? null : raced[n - 1]?.after)
     await ok('DELETE', '/v1/settings/token.lifetime_minutes')
-    const all = (await ok('GET', '/v1/setting-changes')).items ?? []
+    let all = (await ok('GET', '/v1/setting-changes')).items ?? []
     assert.equal(all[0]?.name, 'token.lifetime_minutes')
     assert.ok(all.some(one => one.name === 'operation.keep_days'))
+    await set(interval, { value: 60, zone_id })
+    const of_zone = (await ok('GET', `${interval}/history?zone_id=${zone_id}&limit=1`)).items ?? []
+    assert.deepEqual([of_zone[0]?.scope, of_zone[0]?.after], ['zone', 60])
+    const of_host = (await ok('GET', `/v1/setting-changes?host_id=${host.id}`)).items ?? []
+    assert.ok(of_host.length > 1 && of_host.every(one => one.scope_name === 'h1'))
+    const there = (await ok('GET', `${interval}/values?zone_id=${zone_id}`)).items ?? []
+    assert.deepEqual(
+      there.map(one => [one.scope, one.value]),
+      [['zone', 60]],
+    )
+    assert.deepEqual((await ok('GET', `${interval}/values?cluster_id=${cluster_id}`)).items, [])
+    await ok('DELETE', `${interval}?zone_id=${zone_id}`)
+    all = (await ok('GET', '/v1/setting-changes')).items ?? []
     const page = await ok('GET', '/v1/setting-changes?limit=1')
     assert.deepEqual([page.items, page.next !== null], [all.slice(0, 1), true])
   })
@@ -288,6 +301,21 @@ suite('settings by scope', () => {
     await refused(403, { value: 5, host_id: host.id }, sue)
     await refused(404, { value: 90, project_id: cloud.project_id }, sue, stop)
     assert.equal((await cloud.request('GET', '/v1/settings', { token: sue })).status, 403)
+    // And sees what it was there, and nothing of elsewhere.
+    await ok('PUT', stop, { body: { value: 80, project_id: cloud.project_id } })
+    const reads = async (path: string, expected: number) => {
+      const { status, body } = await cloud.request('GET', path, { token: sue })
+      assert.equal(status, expected, `${path}: ${JSON.stringify(body)}`)
+      return (body.items ?? []).map(one => [one.name, one.scope, one.scope_name, one.value ?? one.after])
+    }
+    const shop = [['instance.stop_timeout_s', 'project', 'shop', 90]]
+    for (const path of [`${stop}/values`, `${stop}/history`, '/v1/setting-changes']) {
+      assert.deepEqual(await reads(`${path}?project_id=${project_id}`, 200), shop)
+      await reads(`${path}?project_id=${String(cloud.project_id)}`, 404)
+      await reads(path, 403)
+      await reads(`${path}?cluster_id=${cluster_id}`, 403)
+    }
+    await ok('DELETE', `${stop}?project_id=${String(cloud.project_id)}`)
     // What was for a project goes with it; what was changed is still told.
     await ok('DELETE', `/v1/projects/${project_id}`)
     assert.deepEqual((await ok('GET', `${stop}/values`)).items, [])

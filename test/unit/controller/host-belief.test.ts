@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { disbelieved, peerFault, tunnelAddressOf } from '../../../src/controller/store/host-belief.ts'
 
-const known = { tunnel_address: '10.0.0.5', link_address: '192.0.2.5' }
-const fresh = { tunnel_address: null, link_address: '192.0.2.5' }
+const known = { name: 'h1', tunnel_address: '10.0.0.5', link_address: '192.0.2.5' }
+const fresh = { name: 'h2', tunnel_address: null, link_address: '192.0.2.5' }
 
 describe('controller/host-belief', () => {
   test('the first address that can be a machine’s is its own from then on', () => {
@@ -42,7 +42,10 @@ describe('controller/host-belief', () => {
       '',
     ])
       assert.notEqual(peerFault(known, bad), null, bad)
-    assert.notEqual(peerFault({ tunnel_address: '127.0.0.1', link_address: '127.0.0.1' }, '127.0.0.1:7072'), null)
+    assert.notEqual(
+      peerFault({ name: 'h3', tunnel_address: '127.0.0.1', link_address: '127.0.0.1' }, '127.0.0.1:7072'),
+      null,
+    )
     assert.notEqual(peerFault(known, null), null)
   })
 
@@ -50,6 +53,11 @@ describe('controller/host-belief', () => {
     const pool_id = '01890000-0000-7000-8000-0000000000aa'
     assert.deepEqual(disbelieved({ ...known, pool_id }, { tunnel_address: '10.0.0.5', pool_id }), [])
     assert.deepEqual(disbelieved({ ...fresh, pool_id: null }, { tunnel_address: '127.0.0.1' }), [])
+    const [told] = disbelieved({ ...known, pool_id }, { tunnel_address: '10.0.0.6', pool_id })
+    assert.match(String(told), /: croft host update h1 --tunnel-address 10\.0\.0\.6$/)
+    assert.match(String(peerFault(known, '10.0.0.6:7072')), /: croft host update h1 --tunnel-address 10\.0\.0\.6$/)
+    const [nowhere] = disbelieved({ ...known, pool_id }, { tunnel_address: '127.0.0.1', pool_id })
+    assert.doesNotMatch(String(nowhere), /croft host update/, 'it would be refused')
     assert.equal(disbelieved({ ...known, pool_id: null }, { tunnel_address: '10.0.0.6', pool_id }).length, 2)
   })
 })
