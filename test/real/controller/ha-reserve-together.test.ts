@@ -57,12 +57,10 @@ describe('reserves of several clusters', { timeout: 60_000 }, () => {
         .where('id', '=', clusters[1] ?? '')
         .forNoKeyUpdate()
         .execute()
-      const late = Promise.withResolvers<undefined>()
-      const timer = setTimeout(() => late.resolve(undefined), 15_000)
-      done = await Promise.race([create({ host_id: hosts[0], availability: 'high' }), late.promise])
-      clearTimeout(timer)
+      // Who waits for a lock is answered 503 by itself.
+      done = await create({ host_id: hosts[0], availability: 'high' })
     })
-    assert.equal(done?.status, 202, 'it waited for the other cluster')
+    assert.equal(done?.status, 202, JSON.stringify(done?.body))
   })
 
   test('of many at once those find room that fit beside what is kept, in each cluster', async () => {
