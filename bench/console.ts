@@ -10,10 +10,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { WebSocket } from 'ws'
 import { instanceRoutes } from '../src/api/instance.ts'
+import type { Role } from '../src/host/packages.ts'
 import { controller_url } from '../test/lab/bed/cloud.ts'
 import { Vnc } from '../test/support/vnc.ts'
 import { type BenchContext, type FigureSpec, median } from './figures.ts'
 import { type LabHost, startLabHost } from './lab/host.ts'
+
+export const packages_of: readonly Role[] = ['controller', 'host', 'image']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'ui.console_echo_overhead', unit: 'ms', target: 20, better: 'less' },

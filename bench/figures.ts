@@ -1,5 +1,6 @@
 /** What a figure is, and which of them a command line asks for. Pure: nothing here runs anything. */
 import { parseArgs } from 'node:util'
+import type { Role } from '../src/host/packages.ts'
 
 export interface FigureSpec {
   readonly name: string
@@ -34,6 +35,8 @@ export interface BenchContext {
 /** What each file of this folder exports. */
 export interface BenchGroup {
   readonly figures: readonly FigureSpec[]
+  /** Whose Debian packages it needs; none: nothing but what npm brings. */
+  readonly packages_of?: readonly Role[]
   run(context: BenchContext): Promise<void>
 }
 

@@ -5,10 +5,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { instanceRoutes } from '../src/api/instance.ts'
+import type { Role } from '../src/host/packages.ts'
 import { type BenchContext, type FigureSpec, median } from './figures.ts'
 import { bareCopy } from './lab/bare-domain.ts'
 import { firstLine, type Seen } from './lab/console.ts'
 import { type LabHost, purge, startLabHost } from './lab/host.ts'
+
+export const packages_of: readonly Role[] = ['controller', 'host', 'image']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'guest.overhead', unit: 'ms', target: 150, better: 'less' },

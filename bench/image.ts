@@ -2,11 +2,14 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Role } from '../src/host/packages.ts'
 import { buildTiny } from '../src/images/tiny.ts'
 import { runCommand } from '../src/lib/disk-image/command.ts'
 import { Guest, restrictedNetwork } from '../test/real/images/guest.ts'
 import type { BenchContext, FigureSpec } from './figures.ts'
 import { scratch } from '../test/support/scratch.ts'
+
+export const packages_of: readonly Role[] = ['host', 'image']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'image.tiny_build', unit: 's', better: 'less' },

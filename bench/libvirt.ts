@@ -3,12 +3,15 @@
  */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import type { Role } from '../src/host/packages.ts'
 import { Libvirt } from '../src/lib/libvirt/index.ts'
 import { Daemon } from '../test/real/libvirt/daemon.ts'
 import { tinyDomain } from '../test/real/libvirt/guest-xml.ts'
 import type { BenchContext, FigureSpec } from './figures.ts'
 
 const runProgram = promisify(execFile)
+
+export const packages_of: readonly Role[] = ['host']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'libvirt.call_rate', unit: '/s', better: 'more' },

@@ -3,6 +3,7 @@
  * Each other file of this folder that exports `figures` is a group of them; docs/bench.md says what they mean.
  */
 import { mkdir } from 'node:fs/promises'
+import { ensurePackages } from '../src/host/packages.ts'
 import { BadUsage, type BenchGroup, type FigureSpec, line, parseCommandLine, selectFigures } from './figures.ts'
 import { groups } from './groups.ts'
 import { watchMachine } from './machine.ts'
@@ -17,6 +18,8 @@ async function main(): Promise<number> {
     for (const spec of specs.values()) if (wanted.has(spec.name)) console.log(listLine(spec))
     return 0
   }
+  const roles = loaded.filter(group => group.figures.some(spec => wanted.has(spec.name))).flatMap(rolesOf)
+  await ensurePackages([...new Set(roles)], text => console.error(`# ${text}`))
   if (asked.profile) await mkdir(asked.profile_dir, { recursive: true })
   const machine = asked.verbose ? watchMachine() : null
   const note = (text: string) => asked.verbose && console.error(text)
@@ -52,6 +55,8 @@ async function main(): Promise<number> {
   await machine?.close()
   return failed > 0 ? 1 : 0
 }
+
+const rolesOf = ({ packages_of }: BenchGroup) => packages_of ?? []
 
 function listLine({ name, unit, target, better, long }: FigureSpec): string {
   const goal = target === undefined ? 'no target' : `${better === 'more' ? 'at least' : 'at most'} ${target}`

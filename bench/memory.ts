@@ -3,10 +3,13 @@
  * in parts. Controller and PostgreSQL with a hundred hosts linked; the agent on a host that `croft up` made, without guests.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Role } from '../src/host/packages.ts'
 import { startCloud } from './cloud/cloud.ts'
 import { pssOfTree } from './cloud/proc.ts'
 import { type BenchContext, type FigureSpec } from './figures.ts'
 import { startLabHost } from './lab/host.ts'
+
+export const packages_of: readonly Role[] = ['controller', 'host', 'image']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'mem.controller', unit: 'MiB', target: 150, better: 'less' },

@@ -4,18 +4,21 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Migration } from '../src/api/migration.ts'
+import type { Role } from '../src/host/packages.ts'
 import type { Host } from '../test/lab/bed/bed.ts'
 import { type BenchContext, type FigureSpec, median } from './figures.ts'
 import { bareCopy } from './lab/bare-domain.ts'
 import { firstLine } from './lab/console.ts'
 import { jobOf, settle, startTwoLabHosts, type TwoLabHosts, virshMigrate } from './lab/two-hosts.ts'
 
+export const packages_of: readonly Role[] = ['controller', 'host', 'image']
+
 export const figures: readonly FigureSpec[] = [
   { name: 'migrate.downtime', unit: 'ms', target: 200, better: 'less' },
   { name: 'migrate.overhead', unit: 'times', target: 1.2, better: 'less' },
 ]
 
-const rounds = 6
+const rounds = 10
 const console_dir = '/var/lib/croft/agent/console'
 
 interface Bare {

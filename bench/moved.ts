@@ -4,6 +4,7 @@
  * lose pages of guests that move (docs/design/0009-moving.md); whether Croft loses any more is what this tells.
  */
 import { randomUUID } from 'node:crypto'
+import type { Role } from '../src/host/packages.ts'
 import type { Host } from '../test/lab/bed/bed.ts'
 import type { BenchContext, FigureSpec } from './figures.ts'
 import { bareCopy } from './lab/bare-domain.ts'
@@ -11,6 +12,8 @@ import { chanceOfAtLeast } from './lab/exact.ts'
 import { startLoad } from './lab/load.ts'
 import { Remembering, rememberingScript, type Said } from './lab/remembering.ts'
 import { startTwoLabHosts, type TwoLabHosts, virshMigrate } from './lab/two-hosts.ts'
+
+export const packages_of: readonly Role[] = ['controller', 'host', 'image']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'moved.broken', unit: '%', better: 'less', long: true },

@@ -6,12 +6,15 @@ import { apply } from '../src/controller/ovn/apply.ts'
 import { diff } from '../src/controller/ovn/diff.ts'
 import { plan } from '../src/controller/ovn/index.ts'
 import { northbound } from '../src/controller/ovn/schema.ts'
+import type { Role } from '../src/host/packages.ts'
 import { connectOvsdb, operations as op } from '../src/lib/ovsdb/index.ts'
 import { port, uuid } from '../test/support/ovn-topology.ts'
 import { run as runProgram, startOvsdbServer } from '../test/support/ovsdb-server.ts'
 import type { BenchContext, FigureSpec } from './figures.ts'
 
 const ports = 10_000
+
+export const packages_of: readonly Role[] = ['controller']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'ovsdb.transact_rate', unit: '/s', better: 'more' },

@@ -2,6 +2,7 @@
  * The web UI in real Chromium, on a cloud with 100,000 instances: how soon its pages are there, how soon a change is seen, whether a long
  * list scrolls without a stop, how much JavaScript the first page costs.
  */
+import type { Role } from '../src/host/packages.ts'
 import { times } from './cloud/load.ts'
 import { type BenchCloud, startCloud } from './cloud/cloud.ts'
 import { copyInstances } from './cloud/many.ts'
@@ -11,6 +12,8 @@ import { type Browser, openBrowser } from './ui/browser.ts'
 import { eventsToPixels } from './ui/event-to-pixel.ts'
 import { openPages } from './ui/pages.ts'
 import { scroll } from './ui/scroll.ts'
+
+export const packages_of: readonly Role[] = ['test']
 
 export const figures: readonly FigureSpec[] = [
   { name: 'ui.first_load', unit: 'kB', target: 300, better: 'less' },

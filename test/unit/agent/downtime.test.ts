@@ -23,15 +23,15 @@ test('never more than is allowed, from the first on', () => {
 
 test('a QEMU that forgets what its guest writes may pause for seconds as soon as a round is left: short rounds lose most', () => {
   for (const pauses of [asked(undefined, true), asked(5, true), asked(100, true)]) {
-    assert.deepEqual(pauses, { first_ms: 300, max_ms: 2000, forgets: true })
+    assert.deepEqual(pauses, { first_ms: 200, max_ms: 2000, forgets: true })
     // All of the memory is under way: with seconds QEMU would stop the guest in the middle of it.
-    assert.equal(nextDowntime(300, 1, pauses), 300)
-    assert.equal(nextDowntime(300, 2, pauses), 2000)
+    assert.equal(nextDowntime(200, 1, pauses), 200)
+    assert.equal(nextDowntime(200, 2, pauses), 2000)
     assert.equal(nextDowntime(2000, 9, pauses), 2000)
   }
-  assert.equal(nextDowntime(300, 2, asked(10_000, true)), 10_000)
+  assert.equal(nextDowntime(200, 2, asked(10_000, true)), 10_000)
   const slow = pausesOf({ downtime_ms_max: 100, bandwidth_mib_s: 1 }, true)
-  assert.deepEqual([slow.first_ms, nextDowntime(slow.first_ms, 2, slow)], [300, 300])
+  assert.deepEqual([slow.first_ms, nextDowntime(slow.first_ms, 2, slow)], [200, 300])
 })
 
 test('without KVM QEMU forgets them until 9.0', () => {

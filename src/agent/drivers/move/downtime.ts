@@ -6,6 +6,12 @@ const first_ms = 30
 /** QEMU's own, of who does not say. */
 const usual_ms = 300
 const step = 3
+/**
+ * Of who forgets, until all of the memory was sent once: QEMU stops the guest in the middle of that once the rest takes no longer, so the less
+ * the better. But it looks ten times a second at what it may (BUFFER_DELAY in its migration.c): what takes less than that to send would be sent,
+ * and the next round begin, before it knows better.
+ */
+const forgetful_first_ms = 200
 /** For more than a guest changes while all of its memory is sent once. How long it really pauses is what that takes to send. */
 const forgetful_ms = 2000
 /** All of the memory, and once more what changed meanwhile: from then on it is likely not to become less by itself. */
@@ -36,7 +42,7 @@ interface Asked {
 export function pausesOf({ downtime_ms_max: asked_ms = usual_ms, bandwidth_mib_s }: Asked, forgets: boolean): Pauses {
   if (!forgets) return { first_ms: Math.min(first_ms, asked_ms), max_ms: asked_ms, forgets }
   const least_ms = bandwidth_mib_s === undefined ? forgetful_ms : usual_ms
-  return { first_ms: usual_ms, max_ms: Math.max(least_ms, asked_ms), forgets }
+  return { first_ms: forgetful_first_ms, max_ms: Math.max(least_ms, asked_ms), forgets }
 }
 
 /** What is aimed at next; `iteration`: how often QEMU has begun with the memory. */
