@@ -50,4 +50,16 @@ export const haRestartRoutes = {
     errors: [],
     cli: { columns: ['begun_at', 'instance', 'from_host', 'to_host', 'outcome', 'reason', 'failure'] },
   }),
+  get: route({
+    name: 'ha-restart.get',
+    method: 'GET',
+    path: '/v1/ha-restarts/:ha_restart',
+    summary: 'One restart on another host, with its reason and what has come of it',
+    level: 'project',
+    needs: 'instance.read',
+    params: closed({ ha_restart: Uuid }),
+    status: 200,
+    reply: HaRestart,
+    errors: ['not_found'],
+  }),
 }

@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { bmcKinds } from '../model/bmc.ts'
 import { hostAvailabilities } from '../model/host-state.ts'
+import { limits } from '../model/limits.ts'
 import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { HostAbsence } from './host-absence.ts'
 import { Disagreement } from './host-disagreement.ts'
@@ -125,6 +126,14 @@ export const hostRoutes = {
       cluster_id: Type.Optional(Uuid),
       zone_id: Type.Optional(Uuid),
       aggregate_id: Type.Optional(Uuid),
+      label: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: limits.tag_key_length_max + 1 + limits.tag_value_length_max,
+          title: 'KEY or KEY=VALUE',
+          description: 'Only those with this label, whatever its value or with this one',
+        }),
+      ),
       schedulable: Type.Optional(
         Type.Boolean({ description: 'Only those where new instances may be placed; false: only those where none may' }),
       ),

@@ -86,6 +86,9 @@ const was_off: Partial<Record<FencingMethod, string>> = {
   redfish: 'its power was off already, as Redfish told',
 }
 
+/** Whether it was seen that the machine is off; after anything else it may run, whatever runs on it. */
+export const cutsPower = (method: FencingMethod): boolean => was_off[method] !== undefined
+
 /** How it is sure that nothing runs there, as a part of a sentence. */
 export function fencedHow(fenced_by: FencingMethod, power_was_off: boolean): string {
   return (power_was_off ? was_off[fenced_by] : undefined) ?? methods[fenced_by]
@@ -127,9 +130,9 @@ export function hostAvailability(host: {
     if (maintenance) return { availability: 'maintenance', why: 'It takes no instances: it was put into maintenance.' }
     return linked ? { availability: 'up', why: '' } : { availability: 'silent', why: 'It holds no link.' }
   }
-  if (absence.fenced_by !== null)
-    return { availability: 'fenced', why: sentence(fencedHow(absence.fenced_by, absence.power_was_off)) }
   const failed = absence.fence_failure === null ? '' : ` Cutting its power failed: ${absence.fence_failure}`
+  if (absence.fenced_by !== null)
+    return { availability: 'fenced', why: `${sentence(fencedHow(absence.fenced_by, absence.power_was_off))}${failed}` }
   if (absence.dead_ms !== null) {
     const others = absence.opinions.filter(one => one.reached === 'none')
     const who = others.length > 0 ? `${named(others)} cannot reach it either.` : 'It is taken for dead.'

@@ -110,6 +110,26 @@ suite('filters of lists in the browser', () => {
     await page.close()
   })
 
+  test('hosts by a label as one types it', async () => {
+    const labelled = await cloud.request('PATCH', `/v1/hosts/${hosts[1]?.id}`, { body: { labels: { rack: 'r1' } } })
+    assert.equal(labelled.status, 200)
+    const page = await cloud.open('/ui/hosts')
+    const link = linkIn(page)
+    await link('host-1').waitFor()
+    const typed = page.getByPlaceholder('Label, or label=value')
+    await typed.fill('rack=r1')
+    await link('host-1').waitFor({ state: 'detached' })
+    await link('host-2').waitFor()
+    await page.waitForURL(/label=rack/)
+    await typed.fill('rack=r2')
+    await link('host-2').waitFor({ state: 'detached' })
+    await typed.fill('')
+    await link('host-1').waitFor()
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('operations by time, the oldest first and the newest', async () => {
     const page = await cloud.open('/ui/operations')
     const first = (more = '') => page.locator(`.croft-rows-body [aria-rowindex="2"] a.croft-name${more}`)

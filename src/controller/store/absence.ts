@@ -4,7 +4,7 @@
  */
 import { type Selectable, sql } from 'kysely'
 import type { Host } from '../../api/host.ts'
-import type { Absence, AbsenceCause, Opinion } from '../../model/host-state.ts'
+import { type Absence, type AbsenceCause, cutsPower, type Opinion } from '../../model/host-state.ts'
 import { type Db, json, type Tx } from './database.ts'
 import type { HostAbsenceTable } from './schema-lost-hosts.ts'
 
@@ -258,7 +258,9 @@ async function note(tx: Tx, host_id: string, set: Noted & { asked?: boolean; dea
       ...(set.asked && { asked_at: now, opinions: json(set.opinions ?? []) }),
       ...(set.dead_at !== undefined && { dead_at: set.dead_at }),
       ...(set.dead && { dead_at: now }),
-      ...(set.fenced_by && { fenced_at: now, fenced_by: set.fenced_by, fence_failure: null }),
+      ...(set.fenced_by && { fenced_at: now, fenced_by: set.fenced_by }),
+      // Fenced by anything else, its power is still what somebody should look at.
+      ...(set.fenced_by && cutsPower(set.fenced_by) && { fence_failure: null }),
       ...(set.power_was_off !== undefined && { power_was_off: set.power_was_off }),
       ...(set.fenced_user_id !== undefined && { fenced_user_id: set.fenced_user_id }),
     })

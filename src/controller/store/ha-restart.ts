@@ -45,6 +45,14 @@ async function list(db: Db, asked: RestartFilter): Promise<Page<HaRestart>> {
   return readPage(query, keys, shown)
 }
 
+/** `project_id`: only of this one; null: of any. */
+async function find(db: Db, id: string, project_id: string | null): Promise<HaRestart | null> {
+  let query = db.selectFrom('ha_restart').selectAll().select(nameOf).where('id', '=', id)
+  if (project_id !== null) query = query.where('project_id', '=', project_id)
+  const row = await query.executeTakeFirst()
+  return row ? shown(row) : null
+}
+
 type NewRestart = Omit<Insertable<HaRestartTable>, 'verify_by' | 'ended_at'> & { verify_s: number | null }
 
 /** With an outcome it has ended as it begins. */
@@ -208,4 +216,4 @@ async function triedSince(tx: Tx, instance_id: string, lost_at_ms: number): Prom
   return rows.flatMap(row => row.to_host_id ?? [])
 }
 
-export const haRestart = { list, isDue, keptOff, insert, supersede, hasNoRoomSince, end, open, note, triedSince }
+export const haRestart = { list, find, isDue, keptOff, insert, supersede, hasNoRoomSince, end, open, note, triedSince }

@@ -11,6 +11,8 @@ export interface HostsAsked {
   availability?: HostAvailability | undefined
   attention?: boolean | undefined
   bmc?: boolean | undefined
+  /** A key, or KEY=VALUE. */
+  label?: string | undefined
 }
 
 /** As hostAvailability (model/host-state.ts) tells it of a row. */
@@ -27,8 +29,15 @@ const attention = sql<boolean>`(h.session_controller_id is null or h.foreign_dom
   or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id)
   or exists (select from maintenance_obstacle w where w.host_id = h.id) or ${disbelieved})`
 
+/** A key may have an = in it itself. */
+function hasLabel(label: string): RawBuilder<boolean> {
+  const [key = '', ...value] = label.split('=')
+  const has_key = sql<boolean>`h.labels ? ${label}`
+  return value.length === 0 ? has_key : sql`(${has_key} or h.labels ->> ${key} = ${value.join('=')})`
+}
+
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
-  const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc } = asked
+  const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc, label } = asked
   return [
     name !== undefined && sql<boolean>`h.name = ${name}`,
     cluster_id !== undefined && sql<boolean>`h.cluster_id = ${cluster_id}`,
@@ -38,6 +47,7 @@ export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
     aggregate_id !== undefined &&
       sql<boolean>`exists (select from aggregate_host g where g.host_id = h.id and g.aggregate_id = ${aggregate_id})`,
     bmc !== undefined && sql<boolean>`exists (select from host_bmc m where m.host_id = h.id) = ${bmc}`,
+    label !== undefined && hasLabel(label),
     asked.availability !== undefined && sql<boolean>`${availability} = ${asked.availability}`,
     asked.attention !== undefined && sql<boolean>`${attention} = ${asked.attention}`,
   ].filter(condition => condition !== false)

@@ -138,6 +138,7 @@ export const host = defineNoun<Host>({
       options: (['true', 'false'] as const).map(value => ({ value, title: () => words(`bmc.${value}`) })),
     },
     { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate' },
+    { field: 'label', title: () => words('label'), kind: 'text' },
   ],
   actions: [
     schedule(false),

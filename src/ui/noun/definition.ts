@@ -33,7 +33,7 @@ export interface Filter {
   field: string
   title: Title
   /** 'yes': only there when it is set. 'choices': one or several; in the URL with commas between them. */
-  kind: 'choice' | 'choices' | 'noun' | 'yes'
+  kind: 'choice' | 'choices' | 'noun' | 'text' | 'yes'
   options?: readonly { value: string; title: Title }[]
   /** Whose names are to choose from. */
   noun?: string

@@ -18,6 +18,7 @@ import { type Filter, labelOf } from '../noun/definition.ts'
 import { nounNamed } from '../noun/registry.ts'
 import { may, useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
+import { TypedFilter } from './typed-filter.tsx'
 import { useFinding } from './use-finding.ts'
 
 interface Props {
@@ -38,6 +39,7 @@ export function FilterControl({ filter, value, onChange }: Props) {
       />
     )
   if (filter.kind === 'choices') return <Choices filter={filter} value={value} onChange={onChange} />
+  if (filter.kind === 'text') return <TypedFilter title={filter.title()} value={value ?? ''} onChange={onChange} />
   if (filter.kind === 'noun') return <NounFilter filter={filter} value={value} onChange={onChange} />
   return (
     <Choice

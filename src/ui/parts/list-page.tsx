@@ -2,19 +2,10 @@
  * The list of a noun: filtered, searched and sorted by the server, read page by page as one scrolls, only the rows in view drawn. The
  * URL holds search, filters and order; columns and saved views are kept on this browser.
  */
-import {
-  Button,
-  SearchInput,
-  Switch,
-  Title,
-  Toolbar,
-  ToolbarContent,
-  ToolbarGroup,
-  ToolbarItem,
-} from '@patternfly/react-core'
+import { Button, Switch, Title, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { type ReactNode, useCallback, useMemo, useState } from 'react'
 import type { Session } from '../../api/session.ts'
 import type { NounDefinition } from '../noun/definition.ts'
 import { may, useSession } from '../session/session.ts'
@@ -30,12 +21,10 @@ import { Loading } from './loading.tsx'
 import { ProblemAlert } from './problem.tsx'
 import { useTitle } from './use-title.ts'
 import { Rows } from './rows.tsx'
+import { TypedFilter } from './typed-filter.tsx'
 import { useList } from './use-list.ts'
 import { ColumnChoice, SavedViews } from './views.tsx'
 import { useColumns } from './use-columns.ts'
-
-/** As one types: asked once the hand rests. */
-const typing_ms = 200
 
 function mayListAll({ list: { level, needs }, of_the_cloud }: NounDefinition, { permissions }: Session): boolean {
   return !of_the_cloud && level === 'project' && needs !== null && permissions.system.includes(needs)
@@ -78,7 +67,11 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
         <ToolbarContent>
           {!noun.not_searched && (
             <ToolbarItem>
-              <Search noun={noun} value={search.search ?? ''} onChange={value => change({ search: value })} />
+              <TypedFilter
+                title={noun.searched_by?.() ?? words('list.search')}
+                value={search.search ?? ''}
+                onChange={value => change({ search: value })}
+              />
             </ToolbarItem>
           )}
           {noun.filters?.map(filter => (
@@ -163,40 +156,5 @@ function NoneYet({ noun, actions }: { noun: NounDefinition; actions: ReactNode }
     >
       {noun.empty()}
     </Empty>
-  )
-}
-
-interface SearchProps {
-  noun: NounDefinition
-  value: string
-  onChange(value: string | undefined): void
-}
-
-function Search({ noun, value, onChange }: SearchProps) {
-  const [typed, setTyped] = useState(value)
-  const asked = useRef(value)
-  // What comes from elsewhere, such as filters that are cleared; what was asked here comes back later than one types on.
-  useEffect(() => {
-    if (value !== asked.current) setTyped(value)
-    asked.current = value
-  }, [value])
-  useEffect(() => {
-    if (typed === value) return
-    const timer = setTimeout(() => {
-      asked.current = typed
-      onChange(typed || undefined)
-    }, typing_ms)
-    return () => clearTimeout(timer)
-  }, [typed, value, onChange])
-  const title = noun.searched_by?.() ?? words('list.search')
-  return (
-    <SearchInput
-      aria-label={title}
-      resetButtonLabel={words('list.search.clear')}
-      placeholder={title}
-      value={typed}
-      onChange={(_, text) => setTyped(text)}
-      onClear={() => setTyped('')}
-    />
   )
 }

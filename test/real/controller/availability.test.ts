@@ -6,6 +6,7 @@ import { type Host, hostRoutes } from '../../../src/api/host.ts'
 import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
 import { zoneRoutes } from '../../../src/api/zone.ts'
 import { haRestartRoutes } from '../../../src/api/ha-restart.ts'
+import { absence } from '../../../src/controller/store/absence.ts'
 import { channels } from '../../../src/controller/store/database.ts'
 import { event } from '../../../src/controller/store/event.ts'
 import { type RedfishTest, redfishService } from '../../support/bmc.ts'
@@ -63,6 +64,7 @@ describe('controller/availability', { timeout: 300_000 }, () => {
       )
     })
     for (const host of hosts) host.onCall = () => ({ result: { reached: 'none' } })
+    service.instead = null
     await service.setPower('on')
   })
   afterEach(async () => {
@@ -98,6 +100,13 @@ describe('controller/availability', { timeout: 300_000 }, () => {
 
   async function instance(id: string): Promise<Instance> {
     return await cloud.call(instanceRoutes.get, { params: { instance: id } })
+  }
+
+  async function memberOf(project_id: string): Promise<string> {
+    const { body: user } = await cloud.request('POST', '/v1/users', { body: { name: `of-${project_id}` } })
+    const grant = { user_id: user.id, role: 'member', scope: 'project', project_id }
+    assert.equal((await cloud.request('POST', '/v1/role-grants', { body: grant })).status, 201)
+    return cloud.tokenOf(String(user.id), project_id)
   }
 
   const until = <T>(look: () => Promise<T | undefined | false>): Promise<T> => untilEvent(cloud, look)
@@ -170,6 +179,27 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     assert.ok(hosts.some(host => host.id === moved.host_id && host.wanted.has(id)))
   })
 
+  test('a restart is read alone: by who may not see hosts without them, by another project not at all', async () => {
+    const id = await run('one', first())
+    await setBmc(first())
+    await first().disconnect()
+    const told = await until(async () => {
+      const [one] = (await cloud.call(haRestartRoutes.list, { query: { instance_id: id } })).items
+      return one?.outcome === 'running' && one
+    })
+    assert.deepEqual(await cloud.call(haRestartRoutes.get, { params: { ha_restart: told.id } }), told)
+    assert.equal(told.from_host, first().name)
+    const path = `/v1/ha-restarts/${told.id}`
+    const seen = await cloud.request('GET', path, { token: await memberOf(cloud.project_id) })
+    assert.equal(seen.status, 200, JSON.stringify(seen.body))
+    const hidden = { from_host: null, from_host_id: null, to_host: null, to_host_id: null }
+    assert.deepEqual(seen.body, { ...told, ...hidden, reason: 'The host that it ran on was lost.' })
+    const project = await cloud.request('POST', '/v1/projects', { body: { name: 'elsewhere' } })
+    const refused = await cloud.request('GET', path, { token: await memberOf(String(project.body.id)) })
+    assert.equal(refused.status, 404)
+    assert.doesNotMatch(JSON.stringify(refused.body), new RegExp(`${first().name}|${id}`))
+  })
+
   test('power that was off is not told as cut; the host that is back is told to leave what moved, and keeps the rest', async () => {
     const id = await run('one', first())
     await setBmc(first())
@@ -206,6 +236,22 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     assert.equal((await shown(first())).availability_reason, 'Its power was cut by Redfish and seen to be off.')
     const [restart] = (await cloud.call(haRestartRoutes.list, { query: { instance_id: id } })).items
     assert.match(restart?.reason ?? '', /its power was cut by Redfish and seen to be off at/)
+  })
+
+  test('why its power was not cut is told also once something else has fenced it, and not once that is off', async () => {
+    await setBmc(first())
+    await run('one', first())
+    service.instead = () => ({ status: 401 })
+    await first().disconnect()
+    await until(async () => (await shown(first())).absence?.fence_failure?.includes('HTTP 401'))
+    const fenced = (fenced_by: 'lease' | 'redfish') =>
+      cloud.cloud.database.transaction(tx => absence.note(tx, first().id, { fenced_by }))
+    await fenced('lease')
+    const told = await shown(first())
+    assert.equal(told.availability, 'fenced')
+    assert.match(told.availability_reason, /^Its lease is over.*Cutting its power failed: .*HTTP 401/)
+    await fenced('redfish')
+    assert.equal((await shown(first())).absence?.fence_failure, null)
   })
 
   test('a machine that others reach keeps its power', async () => {

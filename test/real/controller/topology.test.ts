@@ -147,6 +147,21 @@ describe('controller/topology', () => {
     assert.equal((await cloud.request('GET', '/v1/regions', { token: reader })).status, 200)
   })
 
+  test('hosts are found by a label, whatever its value, or by one with its value', async () => {
+    const { items = [] } = (await cloud.request('GET', '/v1/hosts?name=h1')).body
+    const path = `/v1/hosts/${String(items[0]?.id)}`
+    const labels = { rack: 'r1', 'a=b': 'c=d', empty: '' }
+    assert.equal((await cloud.request('PATCH', path, { body: { labels } })).status, 200)
+    const found = async (label: string) =>
+      (await cloud.request('GET', `/v1/hosts?label=${encodeURIComponent(label)}`)).body.items?.map(one => one.name)
+    for (const label of ['rack', 'rack=r1', 'a=b', 'empty', 'empty='])
+      assert.deepEqual(await found(label), ['h1'], label)
+    for (const label of ['rack=', 'rack=r', 'r1', 'empty=r1', "rack' or 'a'='a"])
+      assert.deepEqual(await found(label), [], label)
+    assert.equal((await cloud.request('GET', '/v1/hosts?label=')).status, 422)
+    assert.equal((await cloud.request('PATCH', path, { body: { labels: {} } })).status, 200)
+  })
+
   test('aggregates: hosts in and out, metadata, projects, and an older version changes nothing', async () => {
     const { items } = (await cloud.request('GET', '/v1/hosts?name=h1')).body
     const host_id = String(items?.[0]?.id)

@@ -182,6 +182,12 @@ test('each way of fencing has its words', () => {
   }
 })
 
+test('a management controller that did not cut the power is told of also once the host is fenced otherwise', () => {
+  const absence = { ...none, fenced_ms: 1, fenced_by: 'lease' as const, fence_failure: 'no answer.' }
+  const { why } = hostAvailability({ linked: false, maintenance: false, absence })
+  assert.match(why, /^Its lease is over.* itself\. Cutting its power failed: no answer\.$/)
+})
+
 test('a storm is more than the share, and at least so many', () => {
   const rules = { share_percent: 40, hosts_min: 2 }
   assert.equal(isStorm(1, 1, rules), false, 'one host of two')

@@ -1,6 +1,7 @@
 /** Two teams that know nothing of each other, each with one of everything, made over the API as they would make it. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
+import { haRestart } from '../../../../src/controller/store/ha-restart.ts'
 import type { TestCloud } from '../../../support/cloud.ts'
 import type { Things } from './samples.ts'
 
@@ -95,6 +96,7 @@ async function makeResources(cloud: TestCloud, token: string, octet: number): Pr
     image: image_id,
     instance,
     migration: await moved(cloud, instance),
+    ha_restart: await restarted(cloud, instance),
     volume: String((volumes.items as Body[])[0]?.id),
     console: await sit(cloud, instance),
     console_link: await idOf(`/v1/instances/${instance}/console-links`, {}),
@@ -128,6 +130,33 @@ async function moved(cloud: TestCloud, instance_id: string): Promise<string> {
     .insertInto('migration')
     .values({ id, ...what, ...amounts, ...end, source_host_id, target_host_id })
     .execute()
+  return id
+}
+
+/** A restart of the instance that has ended, from a host that is no longer known. */
+async function restarted(cloud: TestCloud, instance_id: string): Promise<string> {
+  const id = crypto.randomUUID()
+  const hosts = { from_host_id: crypto.randomUUID(), from_host: 'lost', to_host_id: null, to_host: null }
+  const { project_id } = await cloud.cloud.database.db
+    .selectFrom('instance')
+    .select('project_id')
+    .where('id', '=', instance_id)
+    .executeTakeFirstOrThrow()
+  await cloud.cloud.database.transaction(tx =>
+    haRestart.insert(tx, {
+      ...hosts,
+      id,
+      instance_id,
+      project_id,
+      generation: 1,
+      fenced_by: 'person',
+      lost_at: new Date(),
+      reason: 'lost',
+      outcome: 'no_room',
+      failure: null,
+      verify_s: null,
+    }),
+  )
   return id
 }
 
