@@ -18,8 +18,6 @@ async function main(): Promise<number> {
     for (const spec of specs.values()) if (wanted.has(spec.name)) console.log(listLine(spec))
     return 0
   }
-  const roles = loaded.filter(group => group.figures.some(spec => wanted.has(spec.name))).flatMap(rolesOf)
-  await ensurePackages([...new Set(roles)], text => console.error(`# ${text}`))
   if (asked.profile) await mkdir(asked.profile_dir, { recursive: true })
   const machine = asked.verbose ? watchMachine() : null
   const note = (text: string) => asked.verbose && console.error(text)
@@ -29,6 +27,7 @@ async function main(): Promise<number> {
     if (mine.length === 0) continue
     const missing = new Set(mine.map(spec => spec.name))
     try {
+      if (group.packages_of) await ensurePackages(group.packages_of, text => console.error(`# ${text}`))
       await group.run({
         wants: asked_for =>
           mine.some(({ name }) => (asked_for.endsWith('.') ? name.startsWith(asked_for) : name === asked_for)),
@@ -55,8 +54,6 @@ async function main(): Promise<number> {
   await machine?.close()
   return failed > 0 ? 1 : 0
 }
-
-const rolesOf = ({ packages_of }: BenchGroup) => packages_of ?? []
 
 function listLine({ name, unit, target, better, long }: FigureSpec): string {
   const goal = target === undefined ? 'no target' : `${better === 'more' ? 'at least' : 'at most'} ${target}`

@@ -8,6 +8,8 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { splitAddress } from '../src/config.ts'
+import { portProblem } from '../src/host/ports.ts'
 import { VirtualClock } from './clock.ts'
 import { Engine } from './database.ts'
 import { playground } from './playground.ts'
@@ -72,6 +74,20 @@ function countOf(name: string, text: string): number {
   process.exit(2)
 }
 
+/** Ends the program with a sentence where it could not listen, before anything takes its time. */
+async function mayListen(listen: string): Promise<void> {
+  let why: string
+  try {
+    const problem = await portProblem(splitAddress(listen, '--listen'))
+    if (!problem) return
+    why = `${listen} ${problem.why}${problem.holder === undefined ? '' : `, by ${problem.holder}`}`
+  } catch (error) {
+    why = error instanceof Error ? error.message : String(error)
+  }
+  console.error(`${why}\nName another address with --listen ADDRESS:PORT.`)
+  process.exit(2)
+}
+
 const trouble_s = Number(options.trouble)
 const highly_available = options.shared ?? false
 const Kind = options.restored ? RestoredRun : Run
@@ -108,6 +124,7 @@ else if (options.seeds !== undefined)
 else {
   const { listen, plugins, scheduler, shared, once } = options
   const [hosts, instances] = [countOf('hosts', options.hosts ?? '3'), countOf('instances', options.instances)]
+  await mayListen(listen)
   // Its address is told: it is there, and up to date.
   if (!once) {
     const build = join(import.meta.dirname, '../scripts/ui/build.ts')

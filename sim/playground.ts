@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import pino from 'pino'
+import { splitAddress } from '../src/config.ts'
 import { type Cloud, makeId } from '../src/controller/cloud.ts'
 import { startController } from '../src/controller/controller.ts'
 import { serveConsoles } from '../src/controller/http/console-socket.ts'
@@ -78,8 +79,7 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
   const server = await buildServer(cloud, handlers, { ui: { folder: join(import.meta.dirname, '../dist/ui') } })
   serveConsoles(cloud, server.server)
   await addRecords(cloud)
-  const separator = options.listen.lastIndexOf(':')
-  await server.listen({ host: options.listen.slice(0, separator), port: Number(options.listen.slice(separator + 1)) })
+  await server.listen(splitAddress(options.listen, '--listen'))
   const wires = new Wires(realClock, seeded('playground'))
   const shared_pool = options.shared ?? options.hosts <= sharing_max
   const dialler = wires.dialler([{ url, cloud: () => cloud }])

@@ -48,7 +48,7 @@ export const haRestartRoutes = {
     status: 200,
     reply: page(HaRestart),
     errors: [],
-    cli: { columns: ['begun_at', 'instance', 'from_host', 'to_host', 'outcome', 'reason', 'failure'] },
+    cli: { columns: ['begun_at', 'instance', 'from_host', 'to_host', 'outcome', 'reason', 'failure', 'id'] },
   }),
   get: route({
     name: 'ha-restart.get',

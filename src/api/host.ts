@@ -130,8 +130,7 @@ export const hostRoutes = {
         Type.String({
           minLength: 1,
           maxLength: limits.tag_key_length_max + 1 + limits.tag_value_length_max,
-          title: 'KEY or KEY=VALUE',
-          description: 'Only those with this label, whatever its value or with this one',
+          description: 'Only those with this label: KEY, whatever its value, or KEY=VALUE',
         }),
       ),
       schedulable: Type.Optional(

@@ -27,7 +27,12 @@ const options = {
     Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'The most that is sent, MiB/s; 0: no limit' }),
   ),
   downtime_ms_max: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 60_000, description: 'The longest pause of the guest that is aimed at' }),
+    Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      description:
+        'The longest pause of the guest that is aimed at, ms; of an emulated one (no KVM, QEMU before 9.0) it is more, see docs/migration.md',
+    }),
   ),
   auto_converge: Type.Optional(
     Type.Boolean({

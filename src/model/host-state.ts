@@ -86,9 +86,6 @@ const was_off: Partial<Record<FencingMethod, string>> = {
   redfish: 'its power was off already, as Redfish told',
 }
 
-/** Whether it was seen that the machine is off; after anything else it may run, whatever runs on it. */
-export const cutsPower = (method: FencingMethod): boolean => was_off[method] !== undefined
-
 /** How it is sure that nothing runs there, as a part of a sentence. */
 export function fencedHow(fenced_by: FencingMethod, power_was_off: boolean): string {
   return (power_was_off ? was_off[fenced_by] : undefined) ?? methods[fenced_by]

@@ -103,6 +103,11 @@ describe('browser/availability', { timeout: 300_000 }, () => {
     await row.getByRole('link', { name: 'h2' }).waitFor()
     await checkAccessible(page)
     await picture(page, 'ha-restarts')
+    await row.locator('a.croft-name').click()
+    await page.waitForURL(/ha-restarts\/[0-9a-f-]+$/)
+    await page.getByRole('heading', { name: 'db', level: 1 }).waitFor()
+    await page.getByText('Surely off by').waitFor()
+    await checkAccessible(page)
     await page.goto(`${cloud.url}/ui/ha-restarts?from_host_id=${two.id}`)
     await page.getByText('Nothing fits these filters').waitFor()
 

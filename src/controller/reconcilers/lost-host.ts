@@ -133,10 +133,12 @@ export async function fence(cloud: Cloud, one: AbsentHost): Promise<void> {
   } catch (error) {
     if (!(error instanceof FenceFailed)) throw error
     const again_ms = Math.min(lossRules.fence_again_max_ms, again_first_ms * 2 ** one.absence.fence_attempts)
-    await whileAbsent(cloud, one, async tx => {
+    const note = async (tx: Tx) => {
       await absence.noteFenceFailure(tx, one.host_id, error.message, again_ms)
       await event.record(tx, [told(one, `cutting its power failed: ${error.message}`)])
-    })
+    }
+    // Also of one whose lease has run out meanwhile.
+    await whileAbsent(cloud, one, note, row.kind)
   }
 }
 

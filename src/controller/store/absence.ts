@@ -4,7 +4,7 @@
  */
 import { type Selectable, sql } from 'kysely'
 import type { Host } from '../../api/host.ts'
-import { type Absence, type AbsenceCause, cutsPower, type Opinion } from '../../model/host-state.ts'
+import type { Absence, AbsenceCause, Opinion } from '../../model/host-state.ts'
 import { type Db, json, type Tx } from './database.ts'
 import type { HostAbsenceTable } from './schema-lost-hosts.ts'
 
@@ -259,8 +259,8 @@ async function note(tx: Tx, host_id: string, set: Noted & { asked?: boolean; dea
       ...(set.dead_at !== undefined && { dead_at: set.dead_at }),
       ...(set.dead && { dead_at: now }),
       ...(set.fenced_by && { fenced_at: now, fenced_by: set.fenced_by }),
-      // Fenced by anything else, its power is still what somebody should look at.
-      ...(set.fenced_by && cutsPower(set.fenced_by) && { fence_failure: null }),
+      // Fenced by its lease, its power is still what somebody should look at.
+      ...(set.fenced_by && set.fenced_by !== 'lease' && { fence_failure: null }),
       ...(set.power_was_off !== undefined && { power_was_off: set.power_was_off }),
       ...(set.fenced_user_id !== undefined && { fenced_user_id: set.fenced_user_id }),
     })
@@ -277,7 +277,7 @@ async function noteFenceFailure(tx: Tx, host_id: string, failure: string, again_
       fence_again_at: sql<Date>`croft_now() + make_interval(secs => ${again_ms / 1000})`,
     })
     .where('host_id', '=', host_id)
-    .where('fenced_at', 'is', null)
+    .where(sql<boolean>`(fenced_at is null or fenced_by = 'lease')`)
     .execute()
 }
 

@@ -29,13 +29,6 @@ const attention = sql<boolean>`(h.session_controller_id is null or h.foreign_dom
   or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id)
   or exists (select from maintenance_obstacle w where w.host_id = h.id) or ${disbelieved})`
 
-/** A key may have an = in it itself. */
-function hasLabel(label: string): RawBuilder<boolean> {
-  const [key = '', ...value] = label.split('=')
-  const has_key = sql<boolean>`h.labels ? ${label}`
-  return value.length === 0 ? has_key : sql`(${has_key} or h.labels ->> ${key} = ${value.join('=')})`
-}
-
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
   const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc, label } = asked
   return [
@@ -47,7 +40,9 @@ export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
     aggregate_id !== undefined &&
       sql<boolean>`exists (select from aggregate_host g where g.host_id = h.id and g.aggregate_id = ${aggregate_id})`,
     bmc !== undefined && sql<boolean>`exists (select from host_bmc m where m.host_id = h.id) = ${bmc}`,
-    label !== undefined && hasLabel(label),
+    // As hasLabel (model/host-label.ts) has it.
+    label !== undefined &&
+      sql<boolean>`exists (select from jsonb_each_text(h.labels) l where ${label} in (l.key, l.key || '=' || l.value))`,
     asked.availability !== undefined && sql<boolean>`${availability} = ${asked.availability}`,
     asked.attention !== undefined && sql<boolean>`${attention} = ${asked.attention}`,
   ].filter(condition => condition !== false)

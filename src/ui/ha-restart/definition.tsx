@@ -1,4 +1,4 @@
-/** Restarts of highly available instances whose host was lost, of the whole cloud, each with its reason; they are no things with pages. */
+/** Restarts of highly available instances whose host was lost, of the whole cloud, each with its reason. */
 import RestartIcon from '@patternfly/react-icons/dist/esm/icons/redo-icon'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import { routes } from '../api/routes.ts'
@@ -17,6 +17,8 @@ export const haRestart = defineNoun<HaRestart>({
   titles: () => words('many'),
   icon: RestartIcon,
   list: routes['ha-restart'].list,
+  get: { route: routes['ha-restart'].get, param: 'ha_restart' },
+  label: one => one.instance ?? one.instance_id,
   list_query: { all_projects: true },
   listed_for: { level: 'system', needs: 'instance.read' },
   default_sort: '-id',
@@ -66,5 +68,7 @@ export const haRestart = defineNoun<HaRestart>({
     { field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' },
     { field: 'instance_id', title: () => words('instance'), kind: 'noun', noun: 'instance' },
   ],
+  tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
+  badge: one => <RestartOutcome restart={one} />,
   empty: () => words('empty'),
 })

@@ -22,7 +22,8 @@ export function HostAbsence({ host: { availability, availability_reason, absence
               {words('lease_over')} <Time at={absence.lease_over_at} />
             </p>
           )}
-          {absence.fence_failure && (
+          {/* Of others it is a part of the reason. */}
+          {absence.fence_failure && availability !== 'dead' && availability !== 'fenced' && (
             <p>
               {words('failure')}: {absence.fence_failure}
             </p>

@@ -1,6 +1,7 @@
 /** Hosts: list with how full they are, page, what an operator does with one. */
 import HostIcon from '@patternfly/react-icons/dist/esm/icons/container-node-icon'
 import type { Host } from '../../api/host.ts'
+import { hasLabel } from '../../model/host-label.ts'
 import { hostAvailabilities } from '../../model/host-state.ts'
 import { routes } from '../api/routes.ts'
 import { type Action, defineNoun } from '../noun/definition.ts'
@@ -140,6 +141,7 @@ export const host = defineNoun<Host>({
     { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate' },
     { field: 'label', title: () => words('label'), kind: 'text' },
   ],
+  matches: (one, { label }) => (typeof label === 'string' && !hasLabel(one.labels, label) ? false : null),
   actions: [
     schedule(false),
     schedule(true),

@@ -34,7 +34,7 @@ export const de: Record<keyof typeof en, string> = {
   vcpus: 'vCPUs',
   memory: 'Speicher',
   disk: 'Platte',
-  label: 'Merkmal, oder Merkmal=Wert',
+  label: 'Merkmal oder Merkmal=Wert',
   labels: 'Merkmale',
   'labels.change': 'Merkmale ändern',
   'labels.of': 'Merkmale von {name}',

@@ -31,7 +31,7 @@ export const en = {
   vcpus: 'vCPUs',
   memory: 'Memory',
   disk: 'Disk',
-  label: 'Label, or label=value',
+  label: 'Label or label=value',
   labels: 'Labels',
   'labels.change': 'Change labels',
   'labels.of': 'Labels of {name}',

@@ -36,10 +36,14 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
   const navigate = useNavigate()
   const change = useCallback(
     (changes: Readonly<Record<string, string | undefined>>) => {
-      const next = Object.entries({ ...search, ...changes }).filter(([, value]) => value !== undefined && value !== '')
-      void navigate({ to: `/${noun.path}`, search: Object.fromEntries(next) as Filters, replace: true })
+      // What the URL has by then: another filter may have been set since this page was drawn.
+      const next = (before: Filters) =>
+        Object.fromEntries(
+          Object.entries({ ...before, ...changes }).filter(([, value]) => value !== undefined && value !== ''),
+        ) as Filters
+      void navigate({ to: `/${noun.path}`, search: next, replace: true })
     },
-    [navigate, noun, search],
+    [navigate, noun],
   )
   const { query, items, answer } = useList(noun, search)
   const columns = useColumns(noun)

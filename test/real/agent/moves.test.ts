@@ -117,7 +117,7 @@ describe('agent/moves', () => {
     await alpha.controller.report(one.id, each => (each.migration?.progress?.elapsed_ms ?? 0) > 0)
     // It is emulated: QEMU would forget more of what it writes for a shorter pause.
     const aimed = await alpha.daemon.exec('virsh', ['-q', 'migrate-getmaxdowntime', `croft-${one.id}`])
-    assert.equal(aimed.trim(), '200')
+    assert.equal(aimed.trim(), '300')
     drive.cancel()
     const { outcome, told } = await drive.ended
     assert.deepEqual([outcome, told.phase], ['stayed', 'cancelled'])

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import type { HaRestart } from '../../../src/api/ha-restart.ts'
 import { poolOf } from '../../../sim/facts.ts'
 import { cliHome, type Home } from '../../support/cli.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
@@ -76,6 +77,11 @@ describe('cli/lost-host', () => {
     assert.match(removed.stdout, /^INSTANCE +GOES TO\nd +heir\ne +heir\n$/)
     const [, ...look] = /croft (ha-restart .*)$/m.exec(removed.stderr)?.[1]?.split(' ') ?? []
     assert.match((await home.run('ha-restart', ...look)).stdout, / d +gone +heir /)
+    const [id = ''] = (await home.run('ha-restart', ...look, '-q')).stdout.split('\n')
+    const { from_host, to_host } = JSON.parse((await home.run('ha-restart', 'get', id, '--json')).stdout) as HaRestart
+    assert.deepEqual([from_host, to_host], ['gone', 'heir'])
+    assert.equal((await home.run('host', 'update', 'heir', '--label', 'rack=r1')).code, 0)
+    assert.equal((await home.run('host', 'list', '--label', 'rack=r1', '-q')).stdout, `${heir.id}\n`)
     assert.match((await home.run('ha-restart', 'list', '--from-host', 'gone')).stderr, /removed is named by its id/)
   })
 })

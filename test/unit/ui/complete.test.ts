@@ -16,7 +16,6 @@ const files = globSync('**/*.{ts,tsx}', { cwd: ui }).map(file => ({
 /** Routes that no file names as `routes.<noun>.<verb>`, each with the reason. */
 const elsewhere: Readonly<Record<string, string>> = {
   'event.stream': 'followed by the SDK (src/ui/live)',
-  'ha-restart.get': 'the list shows all of each, and is followed',
   'image.put': 'uploads go by the resumable way, image-upload',
   'image-upload.create': 'by the tus client in src/ui/image/uploads.ts',
   'image-upload.head': 'by the tus client in src/ui/image/uploads.ts',

@@ -41,8 +41,8 @@ interface Asked {
  */
 export function pausesOf({ downtime_ms_max: asked_ms = usual_ms, bandwidth_mib_s }: Asked, forgets: boolean): Pauses {
   if (!forgets) return { first_ms: Math.min(first_ms, asked_ms), max_ms: asked_ms, forgets }
-  const least_ms = bandwidth_mib_s === undefined ? forgetful_ms : usual_ms
-  return { first_ms: forgetful_first_ms, max_ms: Math.max(least_ms, asked_ms), forgets }
+  if (bandwidth_mib_s !== undefined) return { first_ms: usual_ms, max_ms: Math.max(usual_ms, asked_ms), forgets }
+  return { first_ms: forgetful_first_ms, max_ms: Math.max(forgetful_ms, asked_ms), forgets }
 }
 
 /** What is aimed at next; `iteration`: how often QEMU has begun with the memory. */
