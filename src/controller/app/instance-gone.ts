@@ -3,9 +3,10 @@
  * gone from its host, or whose host is gone. Not its job: deciding that.
  */
 import type { Tx } from '../store/database.ts'
-import type { NewEvent } from '../store/event.ts'
+import { event, type NewEvent } from '../store/event.ts'
 import { host } from '../store/host.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
+import { migration } from '../store/migration.ts'
 import { operation } from '../store/operation.ts'
 import { projectQuota } from '../store/project-quota.ts'
 import { type Left, volume } from '../store/volume.ts'
@@ -44,8 +45,15 @@ export async function takeOut(
   )
   const events = await releasePorts(tx, ids, null)
   await operation.cancelTargets(tx, ids, why)
+  await tellHeldBack(tx, rows)
   await instance.remove(tx, ids)
   return [...events, ...rows.flatMap(row => eventsOf(row, leftOf(row)))]
+}
+
+/** While it was not known where they belong, nobody was told anything of their moves: hosts that are to clear what they made ready are told now. */
+async function tellHeldBack(tx: Tx, rows: readonly LockedInstance[]): Promise<void> {
+  const ids = rows.flatMap(row => (row.held_generation === null ? [] : row.id))
+  if (ids.length > 0) await event.wakeHosts(tx, await migration.hostsOf(tx, ids))
 }
 
 function eventsOf({ id, project_id }: LockedInstance, { kept, gone }: Left): NewEvent[] {

@@ -203,6 +203,17 @@ async function openOfHosts(db: Db, host_ids: readonly string[]): Promise<string[
   return rows.map(row => row.id)
 }
 
+/** Hosts with a part in open ones of these instances. */
+async function hostsOf(db: Db, instance_ids: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .selectFrom('migration')
+    .select(['source_host_id', 'target_host_id'])
+    .where('instance_id', 'in', instance_ids)
+    .where('phase', '!=', 'ended')
+    .execute()
+  return rows.flatMap(row => [row.source_host_id, row.target_host_id])
+}
+
 /** To which hosts it was on its way when that was not brought to an end. */
 async function targetsOf(db: Db, instance_id: string): Promise<string[]> {
   const rows = await db
@@ -297,6 +308,7 @@ export const migration = {
   openOfHost,
   openOfHosts,
   undecidedFrom,
+  hostsOf,
   targetsOf,
   overdue,
   uncleared,
