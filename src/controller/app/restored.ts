@@ -91,7 +91,8 @@ async function tell(tx: Tx, caller: Caller, host_id: string, ids: readonly strin
       ...by(caller),
     })),
   ])
-  await event.wakeHosts(tx, [host_id])
+  // One of which this host knew may have gone on to another since.
+  await event.wakeHosts(tx, [host_id, ...settled.flatMap(one => one.host_id ?? [])])
 }
 
 function nameOf(hold: HeldRow): string | null {
