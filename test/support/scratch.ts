@@ -2,6 +2,7 @@
  * Folders for what tests and benches have on disk. Whoever makes one removes it; what a killed run could not remove, the next one does: a
  * list of each process's folders is kept beside them.
  */
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -44,11 +45,28 @@ function clear(of: string): void {
   }
   try {
     for (const name of names) {
-      if (form.test(name)) rmSync(path.join(tmpdir(), name), { recursive: true, force: true, maxRetries: 3 })
+      if (form.test(name)) remove(path.join(tmpdir(), name))
     }
     rmSync(of, { force: true })
   } catch (error) {
     // Something still writes there: the list stays, for the next run.
-    console.error(`left in ${tmpdir()} for now:`, error)
+    console.error(`left in ${tmpdir()} for now: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** Also with something mounted in it, which a machine's root that was being installed leaves when its run is killed. */
+function remove(folder: string): void {
+  const mounted = mountsBelow(folder)
+  // The last one first: it may be in another. A mount that is busy goes with its last user.
+  if (mounted.length > 0) spawnSync('umount', ['--lazy', '--', ...mounted.reverse()], { stdio: 'ignore' })
+  const [left] = mountsBelow(folder)
+  // Its files may be anyone's.
+  if (left !== undefined) throw new Error(`${left} is mounted: umount it`)
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** proc_pid_mountinfo(5): the fifth field says where. */
+function mountsBelow(folder: string): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+  return lines.map(line => line.split(' ')[4] ?? '').filter(at => at.startsWith(`${folder}/`))
 }
