@@ -80,14 +80,23 @@ export const ClusterReserve = closed({
   failures_tolerated: Type.Integer(),
   hosts: Type.Integer({ description: 'That are there' }),
   ha_instances: Type.Integer({ description: 'Highly available ones that are wanted running' }),
-  ha_vcpus: Type.Integer(),
-  ha_memory_mib: Type.Integer(),
+  ha_vcpus: Type.Integer({ description: 'CPUs of one’s own as often as they would have been promised' }),
+  ha_memory_mib: Type.Integer({ description: 'Without what is in huge pages' }),
   room_vcpus: Type.Integer({
     description: 'What may still be promised before the reserve is touched',
   }),
   room_memory_mib: Type.Integer(),
   lacking_vcpus: Type.Integer({ description: 'What is lacking of the reserve' }),
   lacking_memory_mib: Type.Integer(),
+  hardware: Type.Array(
+    closed({
+      name: Type.String({ description: 'With its unit: MiB in huge pages of one size, or devices by an alias' }),
+      needed: Type.Integer({ description: 'By highly available instances that are wanted running' }),
+      room: Type.Integer({ description: 'What may still be promised before the reserve is touched' }),
+      lacking: Type.Integer({ description: 'What is lacking of the reserve' }),
+    }),
+    { description: 'What hosts have besides, and instances by name or number' },
+  ),
   obstacle: nullable(Type.String({ description: 'Why nothing more fits beside the reserve; null: something may' })),
   worst_hosts: Type.Array(closed({ id: Uuid, name: Name }), { description: 'Whose loss would be the hardest' }),
   without_place: Type.Array(closed({ id: Uuid, name: Type.String(), memory_mib: Type.Integer() }), {

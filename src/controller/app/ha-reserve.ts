@@ -1,6 +1,6 @@
 /** Admission control: what a cluster must keep free for hosts that may be lost, for who places, and for who looks. */
 import type { ClusterReserve } from '../../api/cluster.ts'
-import { CloudError, notFound } from '../../model/errors.ts'
+import { notFound } from '../../model/errors.ts'
 import {
   type ReserveHost,
   reserveObstacle,
@@ -8,28 +8,42 @@ import {
   withoutPlace,
   worstHosts,
 } from '../../model/ha-reserve.ts'
+import { claimsHardware } from '../../model/hardware.ts'
 import type { Cloud } from '../cloud.ts'
+import { fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
+import { hardwareLeft } from '../scheduler/hardware-left.ts'
 import type { ClusterRoom, HostSnapshot } from '../scheduler/snapshot.ts'
 import { cluster } from '../store/cluster.ts'
 import type { Tx } from '../store/database.ts'
-import { type DemandByHost, type HaDemand, haReserve } from '../store/ha-reserve.ts'
+import { type DemandByHost, type HaDemand, type HaInstance, haReserve, type Tolerance } from '../store/ha-reserve.ts'
+import { hostHardware } from '../store/host-hardware.ts'
 
-/** What is lost already is no room, and needs none: its instances are restarted from the reserve. */
-function reserveHosts(hosts: readonly HostSnapshot[], demand: DemandByHost | undefined): ReserveHost[] {
+/** What is lost already is no room, and needs none: its instances are restarted from the reserve. `hardware`: of the hosts, where it matters. */
+export function reserveHosts(
+  hosts: readonly HostSnapshot[],
+  demand: DemandByHost | undefined,
+  hardware?: ReadonlyMap<string, HostHardware>,
+): ReserveHost[] {
   return hosts
     .filter(host => host.answers && host.schedulable && !host.maintenance)
-    .map(host => ({
-      id: host.id,
-      vcpus_free: Math.max(0, host.vcpus_limit - host.vcpus_claimed),
-      memory_free_mib: Math.max(0, host.memory_limit_mib - host.memory_claimed_mib),
-      ha_vcpus: demand?.get(host.id)?.vcpus ?? 0,
-      ha_memory_mib: demand?.get(host.id)?.memory_mib ?? 0,
-    }))
+    .map(host => {
+      const needed = demand?.get(host.id)
+      const has = hardware?.get(host.id)
+      return {
+        id: host.id,
+        vcpus_free: Math.max(0, host.vcpus_limit - host.vcpus_claimed),
+        memory_free_mib: Math.max(0, host.memory_limit_mib - host.memory_claimed_mib),
+        ha_vcpus: needed?.vcpus ?? 0,
+        ha_memory_mib: needed?.memory_mib ?? 0,
+        ...(has && { hardware_free: hardwareLeft(has) }),
+        ...(hardware && needed?.hardware && { ha_hardware: needed.hardware }),
+      }
+    })
 }
 
 /** What clusters keep free, and for whom; by cluster. */
 export interface Reserves {
-  readonly tolerated: ReadonlyMap<string, number>
+  readonly tolerated: ReadonlyMap<string, Tolerance>
   readonly demand: ReadonlyMap<string, DemandByHost>
   /** Whether what there is to be restarted was read just now, and not up to a second ago. */
   readonly fresh: boolean
@@ -74,105 +88,21 @@ export async function holdReserves(
   return { ...known, tolerated: new Map([...others, ...held]), demand: new Map([...known.demand, ...exact]) }
 }
 
-/** How much may still be promised in each cluster that keeps a reserve. */
+/** How much may still be promised in each cluster that keeps a reserve. `hardware`: of all hosts; absent: of none anything is asked. */
 export function roomOfClusters(
   { tolerated, demand }: Reserves,
   hosts: readonly HostSnapshot[],
+  hardware?: ReadonlyMap<string, HostHardware>,
 ): Map<string, ClusterRoom> {
   const by_cluster = Map.groupBy(
     hosts.filter(host => tolerated.has(host.cluster_id)),
     host => host.cluster_id,
   )
   return new Map(
-    [...tolerated].map(([id, failures]) => [
-      id,
-      roomBeforeReserve(reserveHosts(by_cluster.get(id) ?? [], demand.get(id)), failures),
-    ]),
-  )
-}
-
-/** What of an instance comes to count on its host: promised of it, and to be started elsewhere when the host is lost. */
-export interface ReserveChange {
-  host_id: string
-  name: string
-  promised: Size
-  to_restart: Size
-}
-
-interface Size {
-  vcpus: number
-  memory_mib: number
-}
-
-const nothing: Size = { vcpus: 0, memory_mib: 0 }
-
-/** Whether it is to be started elsewhere when its host is lost, and so counts in what is kept free. */
-export function needsReserve(row: { availability: string; wanted_power: string; deleted_at: Date | null }): boolean {
-  return row.availability === 'high' && row.wanted_power === 'running' && row.deleted_at === null
-}
-
-/** The change by which an instance, where it is, becomes `next`; null when nothing of the reserve is touched. */
-export function reserveChange(
-  row: Size & Parameters<typeof needsReserve>[0] & { host_id: string; name: string; compute_claimed: boolean },
-  next: Partial<Size & Parameters<typeof needsReserve>[0] & { compute_claimed: boolean }>,
-): ReserveChange | null {
-  const { host_id, name } = row
-  const later = { ...row, ...next }
-  const more = (before: Size, after: Size): Size => ({
-    vcpus: after.vcpus - before.vcpus,
-    memory_mib: after.memory_mib - before.memory_mib,
-  })
-  const promised = more(row.compute_claimed ? row : nothing, later.compute_claimed ? later : nothing)
-  const to_restart = more(needsReserve(row) ? row : nothing, needsReserve(later) ? later : nothing)
-  const grows = [promised, to_restart].some(one => one.vcpus > 0 || one.memory_mib > 0)
-  return grows ? { host_id, name, promised, to_restart } : null
-}
-
-/**
- * The rule by which instances are made (scheduler/filters/ha-reserve.ts) for those that stay where they are: throws no_capacity when,
- * after these changes, less would be left in a cluster than is kept free for lost hosts. Locks those of their clusters that keep a reserve:
- * after instances and their groups, before quota and hosts' claims.
- */
-export async function mustKeepReserve(cloud: Cloud, tx: Tx, changes: readonly ReserveChange[]): Promise<void> {
-  if (changes.length === 0 || (await haReserve.tolerated(tx)).size === 0) return
-  const byHost = Map.groupBy(changes, one => one.host_id)
-  const concerned = (await cloud.hosts.view(tx)).flatMap(host => (byHost.has(host.id) ? host.cluster_id : []))
-  const tolerated = await haReserve.hold(tx, [...new Set(concerned)], { wait: true })
-  if (tolerated.size === 0) return
-  const demand = await haReserve.demand(tx, [...tolerated.keys()])
-  // What others had promised before they let go of it.
-  const clusters = Map.groupBy(await cloud.hosts.view(tx, { with_promised: true }), host => host.cluster_id)
-  for (const [id, failures] of tolerated) {
-    const hosts = reserveHosts(clusters.get(id) ?? [], demand.get(id))
-    const changed = hosts.flatMap(host => byHost.get(host.id) ?? [])
-    const [first] = changed
-    if (!first) continue
-    const now = roomBeforeReserve(hosts, failures)
-    const then = roomBeforeReserve(
-      hosts.map(host => changedBy(host, byHost.get(host.id) ?? [])),
-      failures,
-    )
-    const short = (['vcpus', 'memory_mib'] as const).filter(what => then[what] < 0 && then[what] < now[what])
-    if (short.length === 0) continue
-    const lacking = { vcpus: Math.max(0, -then.vcpus), memory_mib: Math.max(0, -then.memory_mib) }
-    throw new CloudError(
-      'no_capacity',
-      `What is free in the cluster of ${first.name} is kept for instances of hosts that may be lost, and this would take ${lacking.vcpus} vCPUs and ${lacking.memory_mib} MiB of it. Stop something highly available, add a host, or have the cluster keep less (croft cluster update --ha-failures-tolerated).`,
-      { lacking_vcpus: lacking.vcpus, lacking_memory_mib: lacking.memory_mib },
-    )
-  }
-}
-
-function changedBy(host: ReserveHost, changes: readonly ReserveChange[]): ReserveHost {
-  return changes.reduce(
-    (sum, { promised, to_restart }) => ({
-      ...sum,
-      vcpus_free: Math.max(0, sum.vcpus_free - promised.vcpus),
-      memory_free_mib: Math.max(0, sum.memory_free_mib - promised.memory_mib),
-      ha_vcpus: sum.ha_vcpus + to_restart.vcpus,
-      ha_memory_mib: sum.ha_memory_mib + to_restart.memory_mib,
+    [...tolerated].map(([id, { failures, cpu_overcommit }]) => {
+      const mine = reserveHosts(by_cluster.get(id) ?? [], demand.get(id), hardware)
+      return [id, { ...roomBeforeReserve(mine, failures), cpu_overcommit }]
     }),
-    host,
   )
 }
 
@@ -182,11 +112,15 @@ export async function clusterReserve(cloud: Cloud, id: string): Promise<ClusterR
     if (!found) throw notFound('cluster', id)
     const demand = (await haReserve.demand(tx, [id])).get(id)
     const all = (await cloud.hosts.view(tx, { with_promised: false })).filter(host => host.cluster_id === id)
-    const hosts = reserveHosts(all, demand)
+    const hardware = await hostHardware.read(
+      tx,
+      all.map(host => host.id),
+    )
+    const hosts = reserveHosts(all, demand, hardware)
     const room = roomBeforeReserve(hosts, found.ha_failures_tolerated)
     const worst = worstHosts(hosts, found.ha_failures_tolerated).map(host => host.id)
     const instances = await haReserve.instancesOf(tx, worst)
-    const names = new Map(instances.map(one => [one.id, one.name]))
+    const shown = new Map(instances.map(one => [one.id, one]))
     const sums = all.map(host => demand?.get(host.id))
     const sum = (size: (of: HaDemand) => number) => sums.reduce((total, of) => total + (of ? size(of) : 0), 0)
     return {
@@ -199,11 +133,32 @@ export async function clusterReserve(cloud: Cloud, id: string): Promise<ClusterR
       room_memory_mib: Math.max(0, room.memory_mib),
       lacking_vcpus: Math.max(0, -room.vcpus),
       lacking_memory_mib: Math.max(0, -room.memory_mib),
+      hardware: [...(room.hardware ?? [])].map(([name, left]) => ({
+        name,
+        needed: sum(of => of.hardware?.get(name) ?? 0),
+        room: Math.max(0, left),
+        lacking: Math.max(0, -left),
+      })),
       obstacle: reserveObstacle(hosts.length, found.ha_failures_tolerated, room),
       worst_hosts: all.filter(host => worst.includes(host.id)).map(({ id, name }) => ({ id, name })),
-      without_place: withoutPlace(hosts, instances, new Set(worst))
+      without_place: withoutPlace(hosts, instances, new Set(worst), takingHardware(hardware, shown))
         .slice(0, 100)
-        .map(one => ({ id: one.id, name: names.get(one.id) ?? '', memory_mib: one.memory_mib })),
+        .flatMap(one => shown.get(one.id) ?? [])
+        .map(one => ({ id: one.id, name: one.name, memory_mib: one.memory_in_all_mib })),
     }
   })
+}
+
+/** Gives out what hosts have left, in thought alone. */
+function takingHardware(known: ReadonlyMap<string, HostHardware>, instances: ReadonlyMap<string, HaInstance>) {
+  const left = new Map(known)
+  return (host_id: string, { id }: { id: string }): boolean => {
+    const asked = instances.get(id)?.asked
+    if (!asked || !claimsHardware(asked)) return true
+    const there = left.get(host_id)
+    const fit = there && fitHardware(there, asked)
+    if (!there || !fit?.assigned) return false
+    left.set(host_id, { ...there, taken: withTaken(there.taken, fit.assigned) })
+    return true
+  }
 }

@@ -15,7 +15,7 @@ import { pool } from '../store/pool.ts'
 import { by, type Caller, checkVersion, givenInstances, mayInProject, mayOnSystem, visibleProject } from './caller.ts'
 import { change } from './change.ts'
 import { hardwareGiven } from './host-hardware.ts'
-import { mustKeepReserve, reserveChange } from './ha-reserve.ts'
+import { mustKeepReserve, reserveChange } from './ha-reserve-change.ts'
 import { mustFindNamed } from './placement-around.ts'
 import { asTold, maySeeHosts } from './placement-told.ts'
 

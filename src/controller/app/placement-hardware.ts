@@ -4,10 +4,11 @@
  */
 import { CloudError } from '../../model/errors.ts'
 import { type AssignedHardware, claimsHardware, featuresNeeded, type Hardware } from '../../model/hardware.ts'
+import { countsOf, type HardwareCounts } from '../../model/reserve-size.ts'
 import { fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
-import { countsOf, type HardwareCounts, hardwareClaim } from '../store/hardware-claim.ts'
+import { hardwareClaim } from '../store/hardware-claim.ts'
 import { host } from '../store/host.ts'
 import { type Claim, lockClaims } from '../store/host-claim.ts'
 import { hostHardware } from '../store/host-hardware.ts'
@@ -25,6 +26,15 @@ export async function withHardware(tx: Tx, asked: PlacementAsked): Promise<Place
   if (!asks) return asked
   const known = await hostHardware.read(tx, host_id === null ? null : [host_id])
   return { ...asked, around: { ...asked.around, hardware: known } }
+}
+
+/** Of all hosts, for what is kept free of a cluster; undefined: nothing of it is asked for. */
+export async function allHardware(
+  tx: Tx,
+  { hardware, host_id, around }: PlacementAsked,
+): Promise<ReadonlyMap<string, HostHardware> | undefined> {
+  if (!hardware || !claimsHardware(hardware)) return undefined
+  return host_id === null ? around?.hardware : await hostHardware.read(tx, null)
 }
 
 /** Of each host, what these instances would take of its own. */

@@ -25,7 +25,7 @@ import { host } from '../store/host.ts'
 import type { Claim } from '../store/host-claim.ts'
 import { type NewPlacement, placement } from '../store/placement.ts'
 import type { Caller } from './caller.ts'
-import { giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
+import { allHardware, giveHardware, hardwareCounts, noteHardware, withHardware } from './placement-hardware.ts'
 import { holdReserves, type Reserves, reservesNow, roomOfClusters } from './ha-reserve.ts'
 import { lookAround } from './placement-around.ts'
 import { askedOf, type Elsewhere, type ExistingInstance } from './placement-elsewhere.ts'
@@ -104,11 +104,12 @@ async function decide(
   { allowed, hosts: seen, reserves }: Deciding,
 ): Promise<Plan> {
   const whole = await withHardware(tx, wish)
+  const hardware = reserves ? await allHardware(tx, whole) : undefined
   const factors = factorsOf(cloud.settings)
   const look = async (with_promised: boolean, known?: readonly HostSnapshot[]) => {
     const hosts = known ?? (await cloud.hosts.view(tx, { with_promised }))
     await allowed
-    const asked = reserves ? withRoom(whole, roomOfClusters(reserves, hosts)) : whole
+    const asked = reserves ? withRoom(whole, roomOfClusters(reserves, hosts, hardware)) : whole
     const own = await cloud.modules.ask(hosts, asked, count)
     const placed = (one: PlacementAsked) =>
       own ? place(hosts, one, count, { factors, ...own }) : cloud.hosts.placer.place(hosts, one, count, factors)

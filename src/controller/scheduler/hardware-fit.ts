@@ -56,7 +56,9 @@ export const nothingTaken: Taken = { cpus: [], cells: [], devices: [] }
 
 export type HardwareAsked = Pick<Hardware, 'cpu_policy' | 'threads' | 'cells' | 'page_size' | 'pci' | 'pci_near'>
 
-export type Fit = { readonly assigned: AssignedHardware; readonly why?: undefined } | { readonly why: string }
+export type Fit =
+  | { readonly assigned: AssignedHardware; readonly why?: undefined }
+  | { readonly why: string; readonly assigned?: undefined }
 
 /** Ways of putting guest nodes onto host nodes that are looked at. */
 const tries_max = 10_000

@@ -5,6 +5,7 @@
 import { type Capable, fitHardware, type HostHardware, withTaken } from './hardware-fit.ts'
 import { claimsHardware, type Hardware } from '../../model/hardware.ts'
 import type { GroupPolicy } from '../../model/instance-group.ts'
+import { nothing, plus, type ReserveSize, sizeOnHost } from '../../model/reserve-size.ts'
 
 export interface HostSnapshot {
   readonly id: string
@@ -110,9 +111,9 @@ export interface Around {
   readonly cluster_room?: ReadonlyMap<string, ClusterRoom>
 }
 
-export interface ClusterRoom {
-  readonly vcpus: number
-  readonly memory_mib: number
+export interface ClusterRoom extends ReserveSize {
+  /** As often CPUs of one's own would have been promised. */
+  readonly cpu_overcommit: number
 }
 
 /** How much of a host is promised, as it grows while a batch is being placed; and what the batch has come to so far. */
@@ -132,7 +133,7 @@ export interface Round {
   /** How many hosts have members of the group. */
   group_hosts: number
   /** What was promised in each cluster in this round. */
-  readonly clusters: Map<string, { vcpus: number; memory_mib: number }>
+  readonly clusters: Map<string, ReserveSize>
   /** Disk promised in each pool that hosts share. */
   readonly pools: Map<string, number>
 }
@@ -156,6 +157,14 @@ export function claimsOf(host: HostSnapshot, asked: PlacementAsked, round: Round
 export function smallMemoryMib({ memory_mib, hardware }: PlacementAsked): number {
   const size = hardware?.page_size ?? 'small'
   return size === 'small' || size === 'any' ? memory_mib : 0
+}
+
+/** What it takes of what its cluster may still promise; null: the host has not the hardware. */
+export function reserveSize({ hardware: host }: Claims, asked: PlacementAsked, room: ClusterRoom): ReserveSize | null {
+  const { hardware, vcpus, memory_mib } = asked
+  if (!hardware || !claimsHardware(hardware)) return { vcpus, memory_mib }
+  const fit = host && fitHardware(host, hardware)
+  return fit?.assigned ? sizeOnHost(asked, fit.assigned, room.cpu_overcommit) : null
 }
 
 function takeHardware(claims: Claims, { hardware: asked }: PlacementAsked): void {
@@ -182,16 +191,16 @@ export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked):
   claims.memory_mib += smallMemoryMib(asked)
   const disk_gib = diskNeeded(host, asked)
   claims.disk_gib += disk_gib
-  takeHardware(claims, asked)
   const { round } = claims
   let again: 'none' | 'cluster' | 'all' = 'none'
-  if (asked.around?.cluster_room?.has(host.cluster_id)) {
-    const sum = round.clusters.get(host.cluster_id) ?? { vcpus: 0, memory_mib: 0 }
-    sum.vcpus += asked.vcpus
-    sum.memory_mib += asked.memory_mib
-    round.clusters.set(host.cluster_id, sum)
+  const room = asked.around?.cluster_room?.get(host.cluster_id)
+  if (room) {
+    const { vcpus, memory_mib } = asked
+    const size = reserveSize(claims, asked, room) ?? { vcpus, memory_mib }
+    round.clusters.set(host.cluster_id, plus(round.clusters.get(host.cluster_id) ?? nothing, size))
     again = 'cluster'
   }
+  takeHardware(claims, asked)
   if (host.pool_shared === true && host.pool_id !== null && disk_gib > 0) {
     round.pools.set(host.pool_id, (round.pools.get(host.pool_id) ?? 0) + disk_gib)
     again = 'all'

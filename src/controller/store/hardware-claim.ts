@@ -1,6 +1,7 @@
 /** What of hosts' hardware instances have. A CPU or device that is another's already breaks a constraint; see migrations/0014. */
 import { sql } from 'kysely'
 import type { AssignedHardware } from '../../model/hardware.ts'
+import { countsOf } from '../../model/reserve-size.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
 
@@ -8,19 +9,6 @@ export interface NewHardwareClaim {
   instance_id: string
   host_id: string
   assigned: AssignedHardware
-}
-
-export interface HardwareCounts {
-  dedicated_vcpus: number
-  pinned_cpus: number
-  huge_mib: number
-}
-
-export function countsOf({ cells, idle_cpus, page_size_kib }: AssignedHardware): HardwareCounts {
-  const dedicated_vcpus = cells.reduce((sum, cell) => sum + cell.cpus.length, 0)
-  const memory_mib = cells.reduce((sum, cell) => sum + cell.memory_mib, 0)
-  const huge_mib = page_size_kib === null ? 0 : memory_mib
-  return { dedicated_vcpus, pinned_cpus: dedicated_vcpus + idle_cpus.length, huge_mib }
 }
 
 /** After the claim on the host (host.claim), whose lock keeps others away. Throws constraint host_cpu_claim_pkey, host_pci_claim_pkey. */

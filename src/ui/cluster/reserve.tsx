@@ -15,7 +15,8 @@ export function ClusterReserve({ cluster }: { cluster: Cluster }) {
   const params = { cluster: cluster.id }
   const { data, error } = useRead(routes.cluster.reserve, { params }, { follows: ['cluster', 'host', 'instance'] })
   const n = cluster.ha_failures_tolerated
-  const short = data !== undefined && (data.lacking_memory_mib > 0 || data.lacking_vcpus > 0)
+  const lacking = data?.hardware.filter(one => one.lacking > 0) ?? []
+  const short = data !== undefined && (data.lacking_memory_mib > 0 || data.lacking_vcpus > 0 || lacking.length > 0)
   // It suffices, and there is nothing beside it; or so many are tolerated that no host would be left.
   const full = data !== undefined && !short && data.obstacle !== null
   const pieces = data && !short && !full && data.without_place.length > 0
@@ -42,6 +43,12 @@ export function ClusterReserve({ cluster }: { cluster: Cluster }) {
                   words('reserve.room'),
                   short ? '–' : `${number(data.room_vcpus)} ${words('vcpus')}, ${mib(data.room_memory_mib)}`,
                 ],
+                ...data.hardware.map((one): [string, string] => [
+                  one.name,
+                  one.lacking > 0
+                    ? words('reserve.lacking', { n: number(one.lacking) })
+                    : words('reserve.of', { room: number(one.room), needed: number(one.needed) }),
+                ]),
                 [
                   words('reserve.instances'),
                   `${number(data.ha_instances)} (${number(data.ha_vcpus)} ${words('vcpus')}, ${mib(data.ha_memory_mib)})`,

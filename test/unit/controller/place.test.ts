@@ -93,7 +93,7 @@ const asked = fc.tuple(plain, group, around).map(
       different_hosts: new Set(different),
       excluded: new Map(excluded.map(id => [id, 'has refused it before'])),
       image_hosts: new Set(image),
-      ...(room !== null && { cluster_room: new Map([['c1', { vcpus: room, memory_mib: room }]]) }),
+      ...(room !== null && { cluster_room: new Map([['c1', { vcpus: room, memory_mib: room, cpu_overcommit: 1 }]]) }),
     },
   }),
 )
@@ -140,7 +140,8 @@ function askedAfter(all: readonly HostSnapshot[], ask: PlacementAsked, chosen: r
     const cluster_id = all.find(one => one.id === id)?.cluster_id ?? ''
     const room = cluster_room.get(cluster_id)
     if (room) {
-      cluster_room.set(cluster_id, { vcpus: room.vcpus - ask.vcpus, memory_mib: room.memory_mib - ask.memory_mib })
+      const [vcpus, memory_mib] = [room.vcpus - ask.vcpus, room.memory_mib - ask.memory_mib]
+      cluster_room.set(cluster_id, { ...room, vcpus, memory_mib })
     }
   }
   return { ...ask, around: { ...ask.around, group_hosts, cluster_room } }

@@ -204,10 +204,21 @@ const hosts = fc
       memory_free_mib: fc.nat(64),
       ha_vcpus: fc.nat(16),
       ha_memory_mib: fc.nat(64),
+      gpus_free: fc.nat(4),
+      ha_gpus: fc.nat(4),
     }),
     { minLength: 1, maxLength: 6 },
   )
-  .map(all => all.map((host, n): ReserveHost => ({ id: `h${n}`, ...host })))
+  .map(all =>
+    all.map(
+      ({ gpus_free, ha_gpus, ...host }, n): ReserveHost => ({
+        id: `h${n}`,
+        ...host,
+        hardware_free: new Map([['gpu devices', gpus_free]]),
+        ha_hardware: new Map([['gpu devices', ha_gpus]]),
+      }),
+    ),
+  )
 
 /** All subsets of so many. */
 function subsets<T>(all: readonly T[], size: number): T[][] {
@@ -237,6 +248,14 @@ test('the room before the reserve is exactly what the worst loss of n hosts leav
           h => h.ha_vcpus,
         ),
       )
+      const gpus = subsets(all, n).map(lost =>
+        left(
+          lost,
+          h => h.hardware_free?.get('gpu devices') ?? 0,
+          h => h.ha_hardware?.get('gpu devices') ?? 0,
+        ),
+      )
+      assert.equal(room.hardware?.get('gpu devices'), Math.min(...gpus))
       assert.equal(room.memory_mib, Math.min(...memory))
       assert.equal(room.vcpus, Math.min(...vcpus))
     }),
