@@ -134,7 +134,7 @@ test('a whole host from a tree of files', async t => {
     facts.pci.map(({ address, used_by, iommu_group, numa_node }) => [address, used_by, iommu_group, numa_node]),
     [
       ['0000:01:00.0', 'nic eth1', null, null],
-      ['0000:02:00.0', 'disk nvme0n1', '7', 1],
+      ['0000:02:00.0', 'disk nvme0n1, mounted', '7', 1],
       ['0000:03:00.0', null, '8', null],
       ['0000:04:00.0', 'the host’s screen', '9', null],
       ['0000:05:00.0', 'its virtual functions', '10', null],
