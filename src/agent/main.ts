@@ -26,7 +26,7 @@ import { type PoolMark, poolMark } from './drivers/storage/pool-mark.ts'
 import { createMachineState } from './drivers/storage/machine-state.ts'
 import { openDirectoryPool } from './drivers/storage/directory.ts'
 import { readHostCpus } from './facts/devices.ts'
-import { chooseVirtualisation, libvirtArch, readBootId, readHostCpu, readHostFacts } from './facts/host-facts.ts'
+import { chooseVirtualisation, factReader, libvirtArch, readBootId, readHostCpu } from './facts/host-facts.ts'
 import { becomeHost } from './hardware-gate.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { machineId } from './machine-id.ts'
@@ -111,22 +111,19 @@ function hostFacts(of: {
 }): FactSource {
   const warned = new Set<string>()
   const { storage, hypervisor, virtualisation, machine_id, mark } = of
-  return {
-    read: () =>
-      readHostFacts({
-        agent_version: agentVersion,
-        machine_id,
-        virtualisation,
-        pool_id: mark.id,
-        poolSecret: () => mark.secret(),
-        room: () => storage.room(),
-        hypervisorVersions: () => hypervisor.versions(),
-        cpuModels: () => hypervisor.cpuModels(),
-        machineFeatures: () => hypervisor.machineFeatures(),
-        hostCpu: () => hypervisor.hostCpu(),
-        network: () => factsWithoutWarnings(of.network, warned, of.log),
-      }),
-  }
+  return factReader({
+    agent_version: agentVersion,
+    machine_id,
+    virtualisation,
+    pool_id: mark.id,
+    poolSecret: () => mark.secret(),
+    room: () => storage.room(),
+    hypervisorVersions: () => hypervisor.versions(),
+    cpuModels: () => hypervisor.cpuModels(),
+    machineFeatures: () => hypervisor.machineFeatures(),
+    hostCpu: () => hypervisor.hostCpu(),
+    network: () => factsWithoutWarnings(of.network, warned, of.log),
+  })
 }
 
 /** What of this host domains are made from, beside what is found out. */

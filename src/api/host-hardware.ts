@@ -45,7 +45,7 @@ export const HostHardware = closed({
       iommu_group: Type.String(),
       instance_id: nullable(Uuid),
     }),
-    { description: 'PCI devices that an alias matches and the host does not need itself' },
+    { description: 'PCI devices that are given by an alias: it matches them, and the host does not need them itself' },
   ),
   cpu_models: Type.Array(Type.String(), { description: 'That instances can have here' }),
   machine_features: Type.Array(Type.String(), {

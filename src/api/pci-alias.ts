@@ -23,7 +23,7 @@ export const PciAlias = closed({
   class: nullable(Type.String()),
   is_nic: Type.Boolean({
     description:
-      "Network functions (SR-IOV): each is the NIC of one of the instance's ports, the last ports first, with its MAC",
+      "Each is the NIC of one of the instance's ports, the last ports first, with its MAC. Only virtual functions (SR-IOV) are given by it, no whole cards",
   }),
   description: Description,
   created_at: Time,

@@ -2,6 +2,7 @@
  * Reads what flavors and images ask of hardware from their properties, and refuses what cannot be. Pure. The keys and their values
  * are described for operators in docs/hardware.md. Keys that are none of these prefixes are nobody's business here.
  */
+import { libvirtFlag } from './cpu-flags.ts'
 import {
   type CpuTopology,
   cpuPolicies,
@@ -199,7 +200,7 @@ function flagsOf(properties: Properties, key: string): string[] {
   const flags = (properties[key] ?? '').split(/[\s,]+/).filter(flag => flag !== '')
   const bad = flags.find(flag => !/^[a-z0-9][a-z0-9._-]{0,31}$/.test(flag))
   if (bad !== undefined) throw new BadHardware(`${key}: '${bad}' is not the name of a CPU flag, as in avx2.`)
-  return [...new Set(flags)]
+  return [...new Set(flags.map(libvirtFlag))]
 }
 
 function topologyOf(properties: Properties, vcpus: number): CpuTopology | null {

@@ -120,6 +120,8 @@ export interface PciAlias {
   readonly vendor: string | null
   readonly device: string | null
   readonly class: string | null
+  /** Each device is the NIC of a port. */
+  readonly is_nic?: boolean
 }
 
 export interface PciDevice {
@@ -142,7 +144,10 @@ export function matchesAlias(alias: Omit<PciAlias, 'name'>, device: Omit<PciDevi
   )
 }
 
-/** /proc/cpuinfo and libvirt write some flags differently: sse4_1 is sse4.1, avx512_vnni is avx512vnni. */
-export function sameFlag(flag: string): string {
-  return flag.toLowerCase().replaceAll(/[._-]/g, '')
+/** A port's NIC is a virtual function (SR-IOV): libvirt sets a MAC on no other (libvirt.org/formatdomain.html, hostdev interfaces). */
+export function isGivenAs(
+  { is_nic = false }: Pick<PciAlias, 'is_nic'>,
+  { virtual_function = false }: { readonly virtual_function?: boolean },
+): boolean {
+  return !is_nic || virtual_function
 }

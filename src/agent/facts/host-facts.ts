@@ -30,23 +30,38 @@ export interface HostFactsOptions {
 }
 
 const answerWithin_ms = 2000
-const unknownVersions = { libvirt: '', qemu: '' }
 const unknownNetwork = { ovs_version: '', ovn_version: '', datapath: '', tunnel_address: '' }
 
-/** A driver that does not answer now leaves its part empty: the next reading has it. */
-export async function readHostFacts(options: HostFactsOptions): Promise<HostFacts> {
+/** What drivers said last. */
+interface LastSaid {
+  host_cpu?: HostCpu | null
+  cpu_models?: string[]
+  machine_features?: string[]
+  versions?: { libvirt: string; qemu: string }
+  network?: { ovs_version: string; ovn_version: string; datapath: string; tunnel_address: string }
+}
+
+/** Reads anew each time; what a driver does not answer now is as it said last. */
+export function factReader(options: HostFactsOptions): { read(): Promise<HostFacts> } {
+  const last: LastSaid = {}
+  return { read: () => readHostFacts(options, last) }
+}
+
+/** A driver that does not answer now, nor has before, leaves its part out, or empty: what is empty in a list was said to be so. */
+export async function readHostFacts(options: HostFactsOptions, last: LastSaid = {}): Promise<HostFacts> {
   const root = options.root ?? '/'
   const proc = join(root, 'proc')
   const sys = join(root, 'sys')
   const cpu = parseCpuinfo(await readText(join(proc, 'cpuinfo')))
   const [host_cpu, cpu_models, machine_features, versions, network, room, pool_secret] = await Promise.all([
-    soon(options.hostCpu?.() ?? Promise.resolve(null), null),
-    soon(options.cpuModels?.() ?? Promise.resolve([]), []),
-    soon(options.machineFeatures?.() ?? Promise.resolve([]), []),
-    soon(options.hypervisorVersions(), unknownVersions),
-    soon(options.network(), unknownNetwork),
+    latest(last, 'host_cpu', options.hostCpu?.()),
+    latest(last, 'cpu_models', options.cpuModels?.()),
+    latest(last, 'machine_features', options.machineFeatures?.()),
+    latest(last, 'versions', options.hypervisorVersions()),
+    latest(last, 'network', options.network()),
     options.room(),
-    soon(options.poolSecret?.() ?? Promise.resolve(null), null),
+    // Not as it was: a pool whose directory is not there now has none.
+    soon(options.poolSecret?.() ?? Promise.resolve(null), () => null),
   ])
   return {
     // The machine's own, which may be another than it had as it joined; what it is called in the cloud is the cloud's matter.
@@ -58,7 +73,7 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     os: parseOsRelease(await readText(join(root, 'etc/os-release'))),
     arch: libvirtArch(),
     cpu_model: cpu.model,
-    ...(host_cpu !== null && { host_cpu }),
+    ...(host_cpu && { host_cpu }),
     cpu_flags: cpu.flags,
     cpus: cpu.cpus,
     cores: cpu.cores,
@@ -70,27 +85,38 @@ export async function readHostFacts(options: HostFactsOptions): Promise<HostFact
     nics: await readNics(sys),
     pci: await readPci(root),
     thread_siblings: await readThreadSiblings(sys),
-    ...(cpu_models.length > 0 && { cpu_models }),
-    ...(machine_features.length > 0 && { machine_features }),
+    ...(cpu_models && { cpu_models }),
+    ...(machine_features && { machine_features }),
     virtualisation: options.virtualisation,
     pool_total_gib: room.total_gib,
     pool_free_gib: room.free_gib,
-    libvirt_version: versions.libvirt,
-    qemu_version: versions.qemu,
-    ...network,
+    libvirt_version: versions?.libvirt ?? '',
+    qemu_version: versions?.qemu ?? '',
+    ...(network ?? unknownNetwork),
     ...(options.pool_id !== undefined && { pool_id: options.pool_id }),
     ...(pool_secret !== null && { pool_secret }),
   }
 }
 
+/** An answer that is late for this reading is there for the next. Undefined: there is none. */
+function latest<K extends keyof LastSaid>(
+  last: LastSaid,
+  key: K,
+  asked: Promise<LastSaid[K]> | undefined,
+): Promise<LastSaid[K]> {
+  if (!asked) return Promise.resolve(undefined)
+  const noted = asked.then(said => (last[key] = said))
+  return soon(noted, () => last[key])
+}
+
 /** A daemon that is down must not keep the host from saying hello. */
-async function soon<T>(asked: Promise<T>, otherwise: T): Promise<T> {
-  const late = Promise.withResolvers<T>()
-  const timer = setTimeout(() => late.resolve(otherwise), answerWithin_ms)
+async function soon<T>(asked: Promise<T>, otherwise: () => T): Promise<T> {
+  const late = Promise.withResolvers<null>()
+  const timer = setTimeout(() => late.resolve(null), answerWithin_ms)
   try {
-    return await Promise.race([asked, late.promise])
+    return await Promise.race([asked, late.promise.then(otherwise)])
   } catch {
-    return otherwise
+    return otherwise()
   } finally {
     clearTimeout(timer)
   }

@@ -1,10 +1,11 @@
 /**
- * PCI devices, and what the host itself needs them for. A device with a mounted disk, a NIC that is up, or the host's screen is never
- * a guest's, whatever an alias matches; one that is bound to vfio-pci was prepared for guests by hand.
+ * PCI devices, and what the host itself needs them for. A device with a disk in use (disk-use.ts), a NIC that is up, or the host's screen
+ * is never a guest's, whatever an alias matches; one that is bound to vfio-pci was prepared for guests by hand.
  */
 import { readdir, readlink, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { HostFacts } from '../../protocol/host-facts.ts'
+import { disksInUse } from './disk-use.ts'
 import { readText } from './text.ts'
 
 /** pci.ids says what the numbers mean; bridges and the like are left out of the report. */
@@ -62,10 +63,11 @@ async function usedDevices(root: string): Promise<Map<string, string>> {
     const real = await realpath(path).catch(() => '')
     for (const address of real.match(pciAddress) ?? []) used.set(address, what)
   }
-  const mounted = await mountedNumbers(root)
-  for (const disk of await names(join(root, 'sys/block'))) {
-    const at = join(root, 'sys/block', disk)
-    if (await isDiskUsed(at, mounted)) await note(join(at, 'device'), `disk ${disk}`)
+  for (const [disk, why] of await disksInUse(root)) {
+    const at = join(root, 'sys/block', disk, 'device')
+    // An NVMe disk that several controllers may reach is below none of them, but names them (nvme0, nvme1).
+    const controllers = (await names(at)).filter(name => /^nvme\d+$/.test(name))
+    for (const device of [at, ...controllers.map(name => join(at, name))]) await note(device, `disk ${disk}, ${why}`)
   }
   for (const nic of await names(join(root, 'sys/class/net'))) {
     const at = join(root, 'sys/class/net', nic)
@@ -73,26 +75,4 @@ async function usedDevices(root: string): Promise<Map<string, string>> {
     if (up || (await linkName(join(at, 'master'))) !== null) await note(join(at, 'device'), `nic ${nic}`)
   }
   return used
-}
-
-/** 'major:minor' of everything that is mounted or swapped to; proc_pid_mountinfo(5). */
-async function mountedNumbers(root: string): Promise<Set<string>> {
-  const text = await readText(join(root, 'proc/self/mountinfo'))
-  const swaps = (await readText(join(root, 'proc/swaps'))).split('\n').slice(1)
-  const swapped = swaps.map(line => basename(line.split(/\s+/)[0] ?? ''))
-  const numbers = new Set(text.split('\n').flatMap(line => line.split(' ')[2] ?? []))
-  for (const name of swapped) if (name !== '') numbers.add(`swap ${name}`)
-  return numbers
-}
-
-/** It, or a part of it, is mounted, swapped to, or has others (LVM, RAID) standing on it. */
-async function isDiskUsed(at: string, mounted: ReadonlySet<string>): Promise<boolean> {
-  const disk = basename(at)
-  for (const part of [disk, ...(await names(at)).filter(name => name.startsWith(disk))]) {
-    const folder = part === disk ? at : join(at, part)
-    const number = await readText(join(folder, 'dev'))
-    if (mounted.has(number) || mounted.has(`swap ${part}`)) return true
-    if ((await names(join(folder, 'holders'))).length > 0) return true
-  }
-  return false
 }

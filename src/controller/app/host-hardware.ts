@@ -26,7 +26,7 @@ export async function getHostHardware(cloud: Cloud, host_id: string): Promise<To
       instance_id: holderOf(holders, one.address),
     })),
     cpu_models: [...(known.cpu_models ?? [])],
-    machine_features: [...known.features],
+    machine_features: [...(known.features ?? [])],
     instances: holders.map(({ instance_id, name, project_id, assigned }) => ({
       instance_id,
       name,

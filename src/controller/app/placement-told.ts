@@ -82,7 +82,7 @@ export function noRoom(
   { caller, instance_id, asked, count }: Omit<Wanting, 'project_id'>,
   decisions: readonly Decision[],
 ): { sentence: string; detail: ErrorDetail } {
-  const last = decisions.at(-1) ?? { hosts: [], refusals: {} }
+  const last: Pick<Decision, 'hosts' | 'refusals' | 'remarks'> = decisions.at(-1) ?? { hosts: [], refusals: {} }
   const fitted = decisions.filter(decision => decision.host_id !== null).length
   const reasons = reasonsOf(last, caller === null || maySeeHosts(caller))
   const why = reasons.slice(0, reasons_max).map(({ reason, hosts, examples: [example] }) => {
@@ -91,11 +91,12 @@ export function noRoom(
   })
   const more = reasons.length > reasons_max ? [`and ${counted(reasons.length - reasons_max, 'more reason')}`] : []
   const size = `${vcpusText(asked.vcpus)}, ${asked.memory_mib} MiB, ${asked.disk_gib} GiB`
-  const helps = whatHelps(
+  const what = whatHelps(
     reasons.map(one => one.filter),
     instance_id !== null,
     asked,
   )
+  const helps = [...(last.remarks ?? []), what].join(' ')
   const detail = { refusals: last.refusals, fitted }
   const [own] = reasons
   if (count === 1 && asked.host_id !== null && own && own.filter !== another_host)

@@ -18,6 +18,8 @@ export interface Filter {
   refuses(host: HostSnapshot, claims: Claims, asked: PlacementAsked): boolean
   /** Of a host that it refuses: why, as words for people that follow the host's name. */
   why(host: HostSnapshot, claims: Claims, asked: PlacementAsked): string
+  /** Where it refuses some and no host is left: a sentence on what is so of all hosts together, if there is anything to say. */
+  ofAll?(hosts: readonly HostSnapshot[], asked: PlacementAsked): string | null
 }
 
 /** "needs 4096 MiB of memory, 2048 of 8192 are free": for filters of what can be counted. */

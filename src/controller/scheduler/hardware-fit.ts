@@ -42,14 +42,16 @@ export interface HostHardware {
   /** For the host itself and for guests that share: nobody's own. */
   readonly kept_cpus: readonly number[]
   readonly devices: readonly HostDevice[]
+  /** Aliases of ports' NICs that match what is no virtual function there, and so is not given. Absent: none. */
+  readonly whole_cards?: readonly string[]
   readonly taken: Taken
 }
 
 /** What guests can have there, any number of them. */
 export interface Capable {
   readonly cpu_models: readonly string[] | null
-  /** Of their machines: uefi, secure_boot, tpm. */
-  readonly features: readonly string[]
+  /** Of their machines: uefi, secure_boot, tpm. Null: it has not told. */
+  readonly features: readonly string[] | null
 }
 
 export const nothingTaken: Taken = { cpus: [], cells: [], devices: [] }

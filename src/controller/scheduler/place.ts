@@ -39,6 +39,8 @@ export interface Decision {
   fitting: number
   /** How many hosts each filter refused. */
   refusals: Record<string, number>
+  /** Where no host can take it: sentences on what is so of all of them. Absent: none. */
+  remarks?: string[]
 }
 
 export interface PlaceOptions {
@@ -152,7 +154,15 @@ export class Judging {
       ),
     }
     if (host && chosen !== undefined) this.promise(chosen, host)
+    else this.remark(decision)
     return decision
+  }
+
+  private remark(decision: Decision): void {
+    const remarks = this.filters.flatMap(([, one], n) => {
+      return (this.refused[n] ? one.ofAll?.(this.hosts, this.asked) : null) ?? []
+    })
+    if (remarks.length > 0) decision.remarks = remarks
   }
 
   private promise(chosen: number, host: HostSnapshot): void {

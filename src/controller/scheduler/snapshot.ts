@@ -167,6 +167,13 @@ export function reserveSize({ hardware: host }: Claims, asked: PlacementAsked, r
   return fit?.assigned ? sizeOnHost(asked, fit.assigned, room.cpu_overcommit) : null
 }
 
+/** Whether pages of 'any' size turn out to be huge ones there. Costs a fit: to be asked only where it matters. */
+export function getsHugePages({ hardware }: Claims, { hardware: asked }: PlacementAsked): boolean {
+  if (asked?.page_size !== 'any' || !hardware) return false
+  const fit = fitHardware(hardware, asked)
+  return fit.why === undefined && fit.assigned.page_size_kib !== null
+}
+
 function takeHardware(claims: Claims, { hardware: asked }: PlacementAsked): void {
   if (!asked || !claims.hardware || !claimsHardware(asked)) return
   const fit = fitHardware(claims.hardware, asked)
@@ -188,7 +195,7 @@ export function diskClaimed(host: HostSnapshot, claims: Claims): number {
 /** Promises one instance on the host. Returns which other hosts have to be looked at anew: those of its cluster, or all. */
 export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked): 'none' | 'cluster' | 'all' {
   claims.vcpus += asked.vcpus
-  claims.memory_mib += smallMemoryMib(asked)
+  claims.memory_mib += getsHugePages(claims, asked) ? 0 : smallMemoryMib(asked)
   const disk_gib = diskNeeded(host, asked)
   claims.disk_gib += disk_gib
   const { round } = claims

@@ -3,7 +3,7 @@
  * facts is kept beside them, small, and written only when it has changed. Hosts are not trusted: facts are bounded by the protocol.
  */
 import { sql } from 'kysely'
-import { type AssignedHardware, matchesAlias, type PciAlias } from '../../model/hardware.ts'
+import { type AssignedHardware, isGivenAs, matchesAlias, type PciAlias } from '../../model/hardware.ts'
 import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { Capable, HostHardware, HostNode, Taken } from '../scheduler/hardware-fit.ts'
 import { type Db, json, type Tx } from './database.ts'
@@ -15,6 +15,8 @@ interface Device {
   class: string
   node: number | null
   group: string
+  /** Of a card that is shared out (SR-IOV). Absent: not one, or kept by a controller of before. */
+  virtual_function?: true
 }
 
 /** From the facts alone. */
@@ -22,9 +24,11 @@ interface Parts {
   nodes: HostNode[]
   cores: number[][]
   devices: Device[]
-  cpu_models: string[] | null
-  /** Absent: kept by a controller of before. */
+  /** Absent or null, as `features`: it has not told, and what it told before is kept. */
+  cpu_models?: string[] | null
   features?: string[]
+  /** What an agent of another version told is nothing to go by: the one of now may not know of it. */
+  agent_version: string
 }
 
 /** A host without NUMA, or one that does not tell, is one node. */
@@ -55,19 +59,20 @@ export function partsOf(facts: HostFacts): Parts {
     nodes,
     cores,
     devices: devicesOf(facts),
-    cpu_models: facts.cpu_models ?? null,
-    features: facts.machine_features ?? [],
+    ...(facts.cpu_models && { cpu_models: facts.cpu_models }),
+    ...(facts.machine_features && { features: facts.machine_features }),
+    agent_version: facts.agent_version,
   }
 }
 
 /** Those that can be given away: kept apart by an IOMMU, and neither they nor others of their group are the host's own. */
 function devicesOf({ pci }: HostFacts): Device[] {
   const own = new Set(pci.flatMap(one => (one.used_by && one.iommu_group ? one.iommu_group : [])))
-  return pci.flatMap(({ address, vendor, device, class: kind, iommu_group, numa_node, used_by }) =>
-    iommu_group && !used_by && !own.has(iommu_group)
-      ? [{ address, vendor, device, class: kind, node: numa_node ?? null, group: iommu_group }]
-      : [],
-  )
+  return pci.flatMap(({ address, vendor, device, class: kind, iommu_group, numa_node, physical_function, used_by }) => {
+    if (!iommu_group || used_by || own.has(iommu_group)) return []
+    const function_of = physical_function === undefined ? {} : { virtual_function: true as const }
+    return [{ address, vendor, device, class: kind, node: numa_node ?? null, group: iommu_group, ...function_of }]
+  })
 }
 
 /** Memory that is set aside as huge pages; no more than there is, whatever the host says. */
@@ -76,13 +81,13 @@ export function hugeMibOf(facts: HostFacts): number {
   return Math.min(facts.memory_mib, set_aside)
 }
 
+/** An agent that has just begun may not have its hypervisor's answers yet: what is absent stays as the same agent told it before. */
 async function note(tx: Tx, hosts: readonly { host_id: string; facts: HostFacts }[]): Promise<void> {
   const rows = json(hosts.map(({ host_id, facts }) => ({ host_id, parts: partsOf(facts) })))
+  const parts = sql`case when h.parts->'agent_version' = excluded.parts->'agent_version' then h.parts || excluded.parts else excluded.parts end`
   await sql`insert into host_hardware as h (host_id, parts)
     select r.* from jsonb_to_recordset(${rows}) as r (host_id uuid, parts jsonb) order by r.host_id
-    on conflict (host_id) do update set parts = excluded.parts where h.parts is distinct from excluded.parts`.execute(
-    tx,
-  )
+    on conflict (host_id) do update set parts = ${parts} where h.parts is distinct from ${parts}`.execute(tx)
 }
 
 export type KnownHardware = HostHardware & Capable
@@ -96,15 +101,20 @@ async function read(db: Db, host_ids: readonly string[] | null): Promise<Map<str
     select w.host_id, w.parts, coalesce((select json_agg(c.assigned) from hardware_claim c where c.host_id = h.id), '[]') as assigned
     from host h join host_hardware w on w.host_id = h.id where ${these} order by h.id`.execute(db)
   if (rows.length === 0) return new Map()
-  const aliases = await db.selectFrom('pci_alias').select(['name', 'vendor', 'device', 'class']).execute()
+  const aliases = await db.selectFrom('pci_alias').select(['name', 'vendor', 'device', 'class', 'is_nic']).execute()
   return new Map(rows.map(row => [row.host_id, knownOf(row.parts, row.assigned, aliases)]))
 }
 
 function knownOf(parts: Parts, assigned: readonly AssignedHardware[], aliases: readonly PciAlias[]): KnownHardware {
+  const whole_cards = new Set<string>()
   const devices = parts.devices.flatMap(one => {
-    const names = aliases.filter(alias => matchesAlias(alias, one)).map(alias => alias.name)
+    const matching = aliases.filter(alias => matchesAlias(alias, one))
+    const names = matching.filter(alias => isGivenAs(alias, one)).map(alias => alias.name)
+    for (const alias of matching) if (!names.includes(alias.name)) whole_cards.add(alias.name)
     return names.length > 0 ? [{ address: one.address, node: one.node, group: one.group, aliases: names }] : []
   })
+  // Where it has virtual functions, too, the others are not what is missing.
+  for (const name of devices.flatMap(one => one.aliases)) whole_cards.delete(name)
   // Not all as arguments of one call: there may be more than those can be.
   const lowest = parts.nodes.flatMap(one => one.cpus).reduce((least, cpu) => Math.min(least, cpu), Infinity)
   const kept_cpus = parts.cores.find(core => core.includes(lowest)) ?? [lowest]
@@ -113,9 +123,10 @@ function knownOf(parts: Parts, assigned: readonly AssignedHardware[], aliases: r
     cores: parts.cores,
     kept_cpus,
     devices,
+    ...(whole_cards.size > 0 && { whole_cards: [...whole_cards] }),
     taken: takenOf(assigned),
-    cpu_models: parts.cpu_models,
-    features: parts.features ?? [],
+    cpu_models: parts.cpu_models ?? null,
+    features: parts.features ?? null,
   }
 }
 

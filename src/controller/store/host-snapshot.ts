@@ -31,7 +31,8 @@ const staticPart: RawBuilder<unknown> = sql`
   'answers', h.session_controller_id is not null, 'schedulable', h.schedulable, 'maintenance', exists (select from maintenance x where x.host_id = h.id),
   'arch', coalesce(h.facts->>'arch', 'unknown'), 'virtualisation', coalesce(h.facts->>'virtualisation', 'unknown'),
   'pool_id', h.pool_id, 'pool_shared', h.pool_id is not null and exists (
-    select from host o where o.pool_id = h.pool_id and o.id <> h.id and o.removed_at is null), 'cpu_flags', coalesce(h.facts->'cpu_flags', '[]'), 'labels', h.labels, 'aggregates', ${aggregates},
+    select from host o where o.pool_id = h.pool_id and o.id <> h.id and o.removed_at is null),
+  'cpu_flags', coalesce(h.facts->'cpu_flags', '[]') || coalesce(h.facts->'host_cpu'->'require', '[]'), 'labels', h.labels, 'aggregates', ${aggregates},
   'cpu_missing', case when (h.cpu_verdict->>'baseline')::int = c.cpu_baseline_version and not (h.cpu_verdict->>'fits')::boolean
     then h.cpu_verdict->'missing' end, 'cpu_baseline', c.cpu_baseline,
   'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib`

@@ -19,7 +19,7 @@ export const words = catalogue({
     nic: 'Network functions',
     'nic.yes': 'yes',
     'nic.help':
-      'Each device is the network card of one of the instance’s ports, the last ports first, with its MAC address (SR-IOV).',
+      'Each device is the network card of one of the instance’s ports, the last ports first, with its MAC address. Only virtual functions (SR-IOV), no whole cards.',
     any: 'any',
     description: 'Description',
     created: 'Created',
@@ -45,7 +45,7 @@ export const words = catalogue({
     nic: 'Netzfunktionen',
     'nic.yes': 'ja',
     'nic.help':
-      'Jedes Gerät ist die Netzkarte eines Anschlusses der Instanz, die letzten zuerst, mit dessen MAC-Adresse (SR-IOV).',
+      'Jedes Gerät ist die Netzkarte eines Anschlusses der Instanz, die letzten zuerst, mit dessen MAC-Adresse. Nur virtuelle Funktionen (SR-IOV), keine ganzen Karten.',
     any: 'beliebig',
     description: 'Beschreibung',
     created: 'Angelegt',

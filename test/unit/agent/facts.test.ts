@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { readHostCpus } from '../../../src/agent/facts/devices.ts'
-import { chooseVirtualisation, readHostFacts } from '../../../src/agent/facts/host-facts.ts'
+import { chooseVirtualisation, factReader, readHostFacts } from '../../../src/agent/facts/host-facts.ts'
 import { parseCpuinfo, parseCpuList, parseMemTotal_mib, parseOsRelease } from '../../../src/agent/facts/parse.ts'
 
 const twoSockets = [0, 1, 2, 3]
@@ -134,7 +134,7 @@ test('a whole host from a tree of files', async t => {
     facts.pci.map(({ address, used_by, iommu_group, numa_node }) => [address, used_by, iommu_group, numa_node]),
     [
       ['0000:01:00.0', 'nic eth1', null, null],
-      ['0000:02:00.0', 'disk nvme0n1', '7', 1],
+      ['0000:02:00.0', 'disk nvme0n1, mounted', '7', 1],
       ['0000:03:00.0', null, '8', null],
       ['0000:04:00.0', 'the host’s screen', '9', null],
       ['0000:05:00.0', 'its virtual functions', '10', null],
@@ -162,4 +162,60 @@ test('a whole host from a tree of files', async t => {
   await mkdir(join(root, 'dev'))
   await writeFile(join(root, 'dev/kvm'), '')
   assert.equal(await chooseVirtualisation(root), 'kvm')
+})
+
+test('what a driver does not answer in time is as it said last, and its late answer counts next time', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const root = await mkdtemp(join(tmpdir(), 'croft-facts-'))
+  t.after(() => rm(root, { recursive: true, force: true }))
+  let answer: () => Promise<string[]> = () => Promise.resolve(['uefi'])
+  let asked = Promise.withResolvers<void>()
+  const facts = factReader({
+    ...{ root, agent_version: '1', machine_id: 'm', virtualisation: 'kvm' },
+    room: () => Promise.resolve({ total_gib: 10, free_gib: 5 }),
+    hypervisorVersions: () => Promise.resolve({ libvirt: '9', qemu: '8' }),
+    network: () => Promise.resolve({ ovs_version: '3', ovn_version: '24', datapath: 'netdev', tunnel_address: 'x' }),
+    cpuModels: () => answer(),
+    machineFeatures: () => {
+      asked.resolve()
+      return answer()
+    },
+  })
+  const readLate = async () => {
+    asked = Promise.withResolvers()
+    const read = facts.read()
+    await asked.promise
+    t.mock.timers.tick(2000)
+    return await read
+  }
+  const never = new Promise<string[]>(() => undefined)
+  const said = (read: Awaited<ReturnType<typeof facts.read>>) => [read.cpu_models, read.machine_features]
+
+  assert.deepEqual(said(await facts.read()), [['uefi'], ['uefi']])
+  answer = () => never
+  assert.deepEqual(said(await readLate()), [['uefi'], ['uefi']])
+  answer = () => Promise.reject(new Error('libvirt is away'))
+  assert.deepEqual(said(await facts.read()), [['uefi'], ['uefi']])
+  const late = Promise.withResolvers<string[]>()
+  answer = () => late.promise
+  await readLate()
+  late.resolve(['uefi', 'tpm'])
+  answer = () => never
+  assert.deepEqual((await readLate()).machine_features, ['uefi', 'tpm'])
+  answer = () => Promise.resolve([])
+  assert.deepEqual(said(await facts.read()), [[], []], 'empty is an answer, too')
+})
+
+test('what no driver has answered yet is left out, and not called none', async t => {
+  const root = await mkdtemp(join(tmpdir(), 'croft-facts-'))
+  t.after(() => rm(root, { recursive: true, force: true }))
+  const away = () => Promise.reject(new Error('libvirt is away'))
+  const facts = factReader({
+    ...{ root, agent_version: '1', machine_id: 'm', virtualisation: 'kvm' },
+    room: () => Promise.resolve({ total_gib: 10, free_gib: 5 }),
+    ...{ hypervisorVersions: away, network: away, cpuModels: away, machineFeatures: away, hostCpu: away },
+  })
+  const read = await facts.read()
+  for (const key of ['cpu_models', 'machine_features', 'host_cpu']) assert.ok(!(key in read), key)
+  assert.deepEqual([read.libvirt_version, read.tunnel_address], ['', ''])
 })

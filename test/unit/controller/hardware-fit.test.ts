@@ -11,7 +11,9 @@ import {
   nothingTaken,
   withTaken,
 } from '../../../src/controller/scheduler/hardware-fit.ts'
-import type { AssignedHardware } from '../../../src/model/hardware.ts'
+import { place } from '../../../src/controller/scheduler/place.ts'
+import type { HostSnapshot, PlacementAsked } from '../../../src/controller/scheduler/snapshot.ts'
+import { type AssignedHardware, type Hardware, plainHardware } from '../../../src/model/hardware.ts'
 
 /** Nodes of `cores` cores with `threads` each, numbered as Intel does: first all first threads. */
 function hostOf(nodes: number, cores: number, threads: number, more: Partial<HostHardware> = {}): HostHardware {
@@ -253,5 +255,36 @@ describe('fitting hardware', () => {
       }),
       { numRuns: 300 },
     )
+  })
+})
+
+describe('pages of any size', () => {
+  const host = hostOf(1, 4, 1)
+  /** No usual memory is left; 2 GiB are in huge pages. */
+  const full: HostSnapshot = {
+    ...{ id: 'a', name: 'h1', zone_id: 'z', cluster_id: 'c', answers: true, schedulable: true, maintenance: false },
+    ...{ arch: 'x86_64', virtualisation: 'kvm', pool_id: null, cpu_flags: [], labels: {}, aggregates: [] },
+    ...{ vcpus_limit: 16, memory_limit_mib: 8192, disk_limit_gib: 8 },
+    ...{ vcpus_claimed: 0, memory_claimed_mib: 8192, disk_claimed_gib: 0 },
+  }
+  const asking = (hardware: Partial<Hardware>): PlacementAsked => ({
+    ...{ vcpus: 1, memory_mib: 1024, disk_gib: 1, zone_id: null, host_id: null, arch: null, labels: {}, cpu_flags: [] },
+    hardware: { ...plainHardware, ...askedOf([[1, 1024]], { cpu_policy: 'shared' }), ...hardware },
+    around: { hardware: new Map([['a', { ...host, cpu_models: null, features: null }]]) },
+  })
+
+  test('are huge ones where there are any, though no usual memory is free; and no more than there are', () => {
+    const decisions = place([full], asking({ page_size: 'any' }), 3)
+    assert.deepEqual(
+      decisions.map(one => one.host_id),
+      ['a', 'a', null],
+    )
+    assert.deepEqual(decisions.at(-1)?.refusals, { memory: 1 })
+  })
+
+  test('are usual ones beside those, and count as such', () => {
+    const half = { ...full, memory_claimed_mib: 7168 }
+    assert.equal(place([half], asking({ page_size: 'any' }), 5).filter(one => one.host_id !== null).length, 3)
+    assert.equal(place([full], asking({}))[0]?.host_id, null)
   })
 })

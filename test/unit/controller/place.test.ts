@@ -341,7 +341,7 @@ test('a refusal names every host and why, in words; a choice the best that fits'
 
 test('firmware and TPM: only hosts that have said that they have them, and words of what to install', () => {
   const hardware: Hardware = { ...plainHardware, firmware: 'uefi', secure_boot: true, tpm: '2.0' }
-  const told = (features: string[]) => ({
+  const told = (features: string[] | null) => ({
     ...{ nodes: [], cores: [], kept_cpus: [], devices: [], taken: nothingTaken, cpu_models: null },
     features,
   })
@@ -349,16 +349,19 @@ test('firmware and TPM: only hosts that have said that they have them, and words
     hardware: new Map([
       ['whole', told(['uefi', 'secure_boot', 'tpm'])],
       ['bare', told([])],
+      ['late', told(null)],
       ['half', told(['uefi', 'secure_boot'])],
     ]),
   }
-  const all = ['silent', 'bare', 'half', 'whole'].map(id => ({ ...some, id, name: id }))
+  const all = ['silent', 'late', 'bare', 'half', 'whole'].map(id => ({ ...some, id, name: id }))
   const [decision] = place(all, { ...plainAsk, hardware, around }, 1)
   assert.equal(decision?.host_id, 'whole')
   const why = new Map(decision?.hosts.map(one => [one.host_id, one.refused]))
   assert.match(why.get('half') ?? '', /^has no program for TPMs \(install swtpm and swtpm-tools\)$/)
-  for (const id of ['silent', 'bare'])
-    assert.match(why.get(id) ?? '', /UEFI firmware \(install ovmf.*secure boot.*TPMs/)
+  assert.match(why.get('bare') ?? '', /UEFI firmware \(install ovmf.*secure boot.*TPMs/)
+  for (const id of ['silent', 'late']) {
+    assert.match(why.get(id) ?? '', /^has not told what its machines can have \(uefi, secure_boot, tpm\): its libvirt/)
+  }
   const bios = { ...plainHardware, firmware: 'bios' as const }
   const arm = { ...some, id: 'arm', arch: 'aarch64' }
   assert.ok(!fits(arm, { ...plainAsk, hardware: bios }))

@@ -59,6 +59,12 @@ describe('hardware in properties', () => {
     assert.equal(readHardware({ 'cpu.max': '8', 'cpu.topology': '2:4:1' }, size)?.vcpus_max, 8)
     assert.equal(readHardware({ 'memory.max_mib': '8192' }, size)?.memory_max_mib, 8192)
     assert.deepEqual(readHardware({ 'cpu.flags.required': 'avx2 aes,avx2' }, size)?.flags_required, ['avx2', 'aes'])
+    const kernel = {
+      'cpu.flags.required': 'tsc_deadline_timer,sse4_1,nonstop_tsc',
+      'cpu.flags.forbidden': 'dts,avx512_vnni',
+    }
+    assert.deepEqual(readHardware(kernel, size)?.flags_required, ['tsc-deadline', 'sse4.1', 'invtsc'])
+    assert.deepEqual(readHardware(kernel, size)?.flags_forbidden, ['ds', 'avx512vnni'])
   })
 
   test('what cannot be is refused with the property’s name', () => {
@@ -75,6 +81,7 @@ describe('hardware in properties', () => {
       /node 1/,
     )
     refuses({ 'cpu.flags.required': 'avx', 'cpu.flags.forbidden': 'avx' }, /both required and forbidden/)
+    refuses({ 'cpu.flags.required': 'pclmulqdq', 'cpu.flags.forbidden': 'pclmuldq' }, /flag pclmuldq is both/)
     refuses({ 'cpu.flags.required': 'avx;rm' }, /not the name of a CPU flag/)
     refuses({ 'cpu.model': '<model>' }, /not the name of a CPU model/)
     refuses({ pci: 'gpu:0' }, /list of aliases/)

@@ -1,5 +1,6 @@
 /** Whether a guest that runs can move at all, and to this host's processor: said before anything is sent, in words for its owner. */
 import { compareFlag, hasCode, type Libvirt } from '../../../lib/libvirt/index.ts'
+import { missingFlags } from '../../../model/cpu-flags.ts'
 import { Failure } from '../../ports.ts'
 import type { DomainHost } from '../libvirt/domain-xml.ts'
 import { machineOf, virtTypeOf } from '../libvirt/domain-xml.ts'
@@ -70,8 +71,7 @@ export async function mustFitProcessor(
 
 /** A guest that sees its host's processor as it is finds exactly that one on the other host, or none that it knows. */
 function mustBeAlike({ source, own }: { readonly source: HostCpu; readonly own: HostCpu }): void {
-  const have = new Set(own.flags)
-  const missing = source.flags.filter(flag => !have.has(flag))
+  const missing = missingFlags(own.flags, source.flags)
   if (missing.length > 0) {
     throw new Failure(
       `The guest sees its host’s processor as it is ("host-passthrough"), and the target’s lacks: ${missing.slice(0, 20).join(', ')}. Choose a host with the same processor, or start the guest with another CPU model.`,

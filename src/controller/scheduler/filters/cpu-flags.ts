@@ -1,18 +1,19 @@
 /** Only hosts whose CPU has all flags that flavor and image ask for. */
-import { sameFlag } from '../../../model/hardware.ts'
+import { hasFlag, missingFlags } from '../../../model/cpu-flags.ts'
 import type { Filter } from '../filter.ts'
-import type { HostSnapshot } from '../snapshot.ts'
-
-/** As it is written, or as libvirt and the kernel write it differently. */
-function has(host: HostSnapshot, flag: string): boolean {
-  return host.cpu_flags.includes(flag) || host.cpu_flags.some(one => sameFlag(one) === sameFlag(flag))
-}
 
 export const cpuFlags: Filter = {
   fault: 'CPU flags are missing',
   remedy: 'choose a flavor and image that ask for fewer CPU flags',
   remedy_elsewhere: 'add a host whose CPU has these flags',
   applies: asked => asked.cpu_flags.length > 0,
-  refuses: (host, _, asked) => asked.cpu_flags.some(flag => !has(host, flag)),
-  why: (host, _, asked) => `has a CPU that lacks ${asked.cpu_flags.filter(flag => !has(host, flag)).join(', ')}`,
+  refuses: (host, _, { cpu_flags }) => cpu_flags.some(flag => !hasFlag(host.cpu_flags, flag)),
+  why: (host, _, { cpu_flags }) => `has a CPU that lacks ${missingFlags(host.cpu_flags, cpu_flags).join(', ')}`,
+  /** Such a flag may be mistyped, or another program's name for it: that no CPU has it is not to be taken for granted. */
+  ofAll: (hosts, { cpu_flags }) => {
+    const nowhere = cpu_flags.filter(flag => !hosts.some(host => hasFlag(host.cpu_flags, flag)))
+    if (nowhere.length === 0) return null
+    const names = nowhere.length === 1 ? `flag ${nowhere[0]}: it is` : `flags ${nowhere.join(' and ')}: they are`
+    return `No host has the CPU ${names} not known here. Flags have libvirt’s names (as tsc-deadline: /usr/share/libvirt/cpu_map/x86_features.xml on a host) or the kernel’s (tsc_deadline_timer: /proc/cpuinfo).`
+  },
 }

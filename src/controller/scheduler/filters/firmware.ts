@@ -10,10 +10,19 @@ const words: Readonly<Record<MachineFeature, string>> = {
   tpm: 'program for TPMs (install swtpm and swtpm-tools)',
 }
 
-/** A host that says nothing of it has an agent of before, which would start the guest without. */
-function missing(host: HostSnapshot, { hardware, around }: PlacementAsked): MachineFeature[] {
-  const there = around?.hardware?.get(host.id)?.features ?? []
-  return hardware ? featuresNeeded(hardware).filter(feature => !there.includes(feature)) : []
+const told = (host: HostSnapshot, { around }: PlacementAsked) => around?.hardware?.get(host.id)?.features ?? null
+
+/** A host that has never said anything of it may have an agent of before, which would start the guest without. */
+function missing(host: HostSnapshot, asked: PlacementAsked): MachineFeature[] {
+  const there = told(host, asked) ?? []
+  return asked.hardware ? featuresNeeded(asked.hardware).filter(feature => !there.includes(feature)) : []
+}
+
+function lacking(host: HostSnapshot, asked: PlacementAsked): string {
+  const features = missing(host, asked)
+  return told(host, asked) === null
+    ? `has not told what its machines can have (${features.join(', ')}): its libvirt has not answered its agent yet, or the agent is of a version before`
+    : features.map(feature => `has no ${words[feature]}`).join(', and ')
 }
 
 const lacksBios = ({ arch }: HostSnapshot, { hardware }: PlacementAsked) =>
@@ -22,14 +31,10 @@ const lacksBios = ({ arch }: HostSnapshot, { hardware }: PlacementAsked) =>
 export const firmware: Filter = {
   fault: 'no such firmware or TPM',
   remedy:
-    'install what its hosts lack (ovmf for UEFI and secure boot, swtpm and swtpm-tools for TPMs) and restart their agents',
+    'install what its hosts lack (ovmf for UEFI and secure boot, swtpm and swtpm-tools for TPMs) and restart their agents, or wait a minute for hosts that have not told yet',
   applies: ({ hardware }) =>
     hardware?.firmware === 'bios' || (hardware !== undefined && featuresNeeded(hardware).length > 0),
   refuses: (host, _, asked) => lacksBios(host, asked) || missing(host, asked).length > 0,
   why: (host, _, asked) =>
-    lacksBios(host, asked)
-      ? 'has no BIOS: machines of aarch64 have UEFI alone'
-      : missing(host, asked)
-          .map(feature => `has no ${words[feature]}`)
-          .join(', and '),
+    lacksBios(host, asked) ? 'has no BIOS: machines of aarch64 have UEFI alone' : lacking(host, asked),
 }

@@ -8,8 +8,14 @@ export const pci: Filter = {
   remedy_elsewhere: 'free some devices there',
   applies: ({ hardware }) => (hardware?.pci.length ?? 0) > 0,
   refuses: (_, { hardware }, asked) => !hardware || pickDevices(hardware, asked.hardware?.pci ?? [], null) === null,
-  why: (_, __, asked) => {
-    const names = asked.hardware?.pci.map(({ alias, count }) => (count === 1 ? alias : `${count} ${alias}`)) ?? []
-    return `has not ${names.join(', ')} free`
+  why: (_, { hardware }, asked) => {
+    const pci = asked.hardware?.pci ?? []
+    const names = pci.map(({ alias, count }) => (count === 1 ? alias : `${count} ${alias}`))
+    const whole = pci.filter(({ alias }) => hardware?.whole_cards?.includes(alias)).map(({ alias }) => alias)
+    const why =
+      whole.length > 0
+        ? `: ${whole.join(', ')} is for ports’ NICs, which are virtual functions (SR-IOV), and matches whole devices there`
+        : ''
+    return `has not ${names.join(', ')} free${why}`
   },
 }
