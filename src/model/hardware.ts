@@ -142,6 +142,13 @@ export function matchesAlias(alias: Omit<PciAlias, 'name'>, device: Omit<PciDevi
   )
 }
 
+const own_models: ReadonlySet<string> = new Set(['default', 'host-model', 'host-passthrough'])
+
+/** CPU models that are made of the host's own CPU: every host has them. */
+export function isHostsOwn(cpu_model: string): boolean {
+  return own_models.has(cpu_model)
+}
+
 /** /proc/cpuinfo and libvirt write some flags differently: sse4_1 is sse4.1, avx512_vnni is avx512vnni. */
 export function sameFlag(flag: string): string {
   return flag.toLowerCase().replaceAll(/[._-]/g, '')

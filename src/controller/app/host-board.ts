@@ -184,6 +184,8 @@ export class HostBoard {
       labels: once(snapshot.labels),
       aggregates: once(snapshot.aggregates),
       cpu_baseline: once(snapshot.cpu_baseline ?? null),
+      cpu_models: once(snapshot.cpu_models ?? null),
+      host_cpu: once(snapshot.host_cpu ?? null),
     }
   }
 
