@@ -185,6 +185,7 @@ export class HostBoard {
       aggregates: once(snapshot.aggregates),
       cpu_baseline: once(snapshot.cpu_baseline ?? null),
       cpu_models: once(snapshot.cpu_models ?? null),
+      cpu_known: once(snapshot.cpu_known ?? null),
       host_cpu: once(snapshot.host_cpu ?? null),
     }
   }

@@ -30,6 +30,10 @@ export interface HostSnapshot {
   readonly cpu_models?: readonly string[] | null
   /** The CPU that a guest can have there at most; null or absent: it has not told. */
   readonly host_cpu?: CpuNames | null
+  /** What it has said of CPUs that its cluster has or had, by their keys (cpu-fit.ts). */
+  readonly cpu_known?:
+    | readonly { readonly key: string; readonly fits: boolean; readonly missing: readonly string[] }[]
+    | null
   readonly vcpus_limit: number
   readonly memory_limit_mib: number
   readonly disk_limit_gib: number

@@ -5,6 +5,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { factsOf, poolOf } from '../../../sim/facts.ts'
 import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
+import { compareCpus } from '../../../src/controller/reconcilers/cpu-baseline.ts'
 import { cpuBaseline } from '../../../src/controller/store/cpu-baseline.ts'
 import { channels } from '../../../src/controller/store/database.ts'
 import { event } from '../../../src/controller/store/event.ts'
@@ -54,6 +55,7 @@ describe('controller/instance-cpu', () => {
     const large = factsOf(name, { memory_mib: name === 'a-weak' ? 640_000 : 64_000, cpus: 16 })
     const own = { virtualisation: 'kvm' as const, tunnel_address: `192.0.2.${hosts.size + 1}` }
     const host = new ObedientHost(cloud, id, name, { ...large, ...own, ...facts })
+    host.onCall = ({ method }) => (method === 'cpu_compare' ? { result: { fits: true, missing: [] } } : {})
     await host.connect()
     hosts.set(name, host)
     return host
@@ -158,6 +160,39 @@ describe('controller/instance-cpu', () => {
       const newer = await create('a-strong')
       assert.equal((await migrate(newer.id, 'a-weak')).status, 202)
       await arrives(newer.id, 'a-weak')
+    })
+
+    test('what a host has said of a CPU that its cluster had before counts as long as its own is the same', async () => {
+      const weak = named('a-weak')
+      const before = { ...cpu('Skylake-Client', ['md-clear']), disable: ['hle'] }
+      weak.onCall = params => {
+        if (params.method !== 'cpu_compare') return {}
+        const lacks = params.cpu.model === 'Skylake-Client'
+        return { result: { fits: !lacks, missing: lacks ? ['xsavec'] : [] } }
+      }
+      await lay(first, before)
+      await compareCpus(cloud.cloud)
+      const one = await create('a-strong', { start: false })
+      for (const flags of [['aes'], []]) {
+        await lay(first, cpu('Nehalem', flags))
+        await compareCpus(cloud.cloud)
+      }
+      const refused = await migrate(one.id, 'a-weak')
+      assert.equal(refused.body.code, 'no_capacity', JSON.stringify(refused.body))
+      assert.match(String(refused.body.detail), /has a CPU that lacks xsavec, which the instance’s has/)
+      // The last few of them are kept.
+      const { db } = cloud.cloud.database
+      const known = async () => {
+        const { rows } = await sql<{ known: unknown[] }>`
+          select cpu_verdict->'known' as known from host where id = ${weak.id}::uuid`.execute(db)
+        return rows[0]?.known.length
+      }
+      assert.equal(await known(), 3)
+      for (let n = 0; n < 12; n++) {
+        await lay(first, cpu('Nehalem', [`f${n}`]))
+        await compareCpus(cloud.cloud)
+      }
+      assert.equal(await known(), 8)
     })
 
     /** It has never run, and is tried elsewhere: on the host of the other cluster alone. */

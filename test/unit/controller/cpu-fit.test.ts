@@ -1,7 +1,7 @@
 /** Whether a host can give a guest its CPU: by models, by what is beyond and lacking of them, and never by what is not known. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fitCpu } from '../../../src/controller/scheduler/cpu-fit.ts'
+import { cpuKey, fitCpu } from '../../../src/controller/scheduler/cpu-fit.ts'
 import { place } from '../../../src/controller/scheduler/place.ts'
 import type { CpuNames, HostSnapshot, PlacementAsked } from '../../../src/controller/scheduler/snapshot.ts'
 import { plainHardware } from '../../../src/model/hardware.ts'
@@ -59,6 +59,20 @@ test('of what its cluster gives the host was asked itself', () => {
   assert.ok(!hasModel({ ...told, cpu_baseline: cpu('Nehalem', ['avx']) }, cpu('Nehalem', ['aes'])))
   const same = { ...told, cpu_baseline: { ...cpu('Nehalem', ['avx', 'aes']), vendor: 'Intel' } }
   assert.deepEqual(fitCpu({ ...host, ...same }, cpu('Nehalem', ['aes', 'avx'])), { has_model: true, lacks: [] })
+})
+
+test('what it was asked about it has said itself', () => {
+  const guest = cpu('Skylake', ['b', 'a'], ['hle'])
+  const told = { cpu_models: ['Skylake'], host_cpu: cpu('Cascadelake') }
+  const said = (fits: boolean, missing: string[]) => ({
+    ...told,
+    cpu_known: [{ key: cpuKey(cpu('Skylake', ['a', 'b'], ['hle'])), fits, missing }],
+  })
+  assert.deepEqual(lacks(told, guest), [])
+  assert.deepEqual(lacks(said(false, ['a']), guest), ['a'])
+  assert.deepEqual(fitCpu({ ...host, ...said(false, []) }, guest), { has_model: false, lacks: [] })
+  assert.ok(hasModel({ ...said(true, []), cpu_models: [] }, guest))
+  assert.deepEqual(lacks(said(false, ['a']), cpu('Skylake', ['a'], ['hle'])), [])
 })
 
 test('emulated guests, and those of ARM, have another CPU in any case', () => {
