@@ -151,3 +151,10 @@ export function isGivenAs(
 ): boolean {
   return !is_nic || virtual_function
 }
+
+const own_models: ReadonlySet<string> = new Set(['default', 'host-model', 'host-passthrough'])
+
+/** CPU models that are made of the host's own CPU: every host has them. */
+export function isHostsOwn(cpu_model: string): boolean {
+  return own_models.has(cpu_model)
+}

@@ -8,6 +8,7 @@ import type { Cluster, CpuPlan } from '../../api/cluster.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { CpuVerdict, HostCpu } from '../../protocol/host-cpu.ts'
 import { CallFailed, type Cloud } from '../cloud.ts'
+import { cpuKey } from '../scheduler/cpu-fit.ts'
 import { cluster } from '../store/cluster.ts'
 import { type CpuHost, cpuBaseline, type Unasked } from '../store/cpu-baseline.ts'
 import { channels, type Tx } from '../store/database.ts'
@@ -172,7 +173,7 @@ export async function firstBaseline(cloud: Pick<Cloud, 'calls' | 'database'>, id
 /** What a host says of itself and its cluster's baseline. */
 export async function noteVerdict(cloud: Pick<Cloud, 'database'>, asked: Unasked, verdict: CpuVerdict): Promise<void> {
   await cloud.database.transaction(async tx => {
-    if (!(await cpuBaseline.noteVerdict(tx, asked, verdict))) return
+    if (!(await cpuBaseline.noteVerdict(tx, asked, cpuKey(asked.baseline), verdict))) return
     const detail = verdict.fits
       ? { cpu_baseline: 'carried' }
       : { cpu_baseline: 'not carried', missing: verdict.missing }

@@ -184,6 +184,9 @@ export class HostBoard {
       labels: once(snapshot.labels),
       aggregates: once(snapshot.aggregates),
       cpu_baseline: once(snapshot.cpu_baseline ?? null),
+      cpu_models: once(snapshot.cpu_models ?? null),
+      cpu_known: once(snapshot.cpu_known ?? null),
+      host_cpu: once(snapshot.host_cpu ?? null),
     }
   }
 

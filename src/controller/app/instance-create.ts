@@ -27,6 +27,7 @@ import { changeTogether, mayRedo } from './change.ts'
 import { claimPlaces, type Placed, planPlaces } from './placement.ts'
 import { noteHardware } from './placement-hardware.ts'
 import { keepRefusal } from './placement-told.ts'
+import { newCpu } from './instance-cpu.ts'
 import { insertDisks } from './instance-disks.ts'
 import { mustFit, onlyIf } from './only-if.ts'
 import { checkPorts, preparePorts } from './instance-ports.ts'
@@ -94,7 +95,7 @@ function createAll(cloud: Cloud, requests: readonly Request[]): Promise<Created[
     const names = requests.map(one => namesOf(one.asked))
     const count = names.flat().length
     const { size, boot, public_keys, networks, checked } = await lookUp(tx, caller, asked)
-    const wish = await placementAsked(tx, project_id, asked, size, boot)
+    const wish = await placementAsked(cloud, tx, { project_id, asked, size, boot })
     const [to, amounts] = [chargedTo(caller, project_id), chargeOf(size, newRootGib(boot), count)]
     // Decided before others of the project have to wait for the quota's rows, claimed after; and not at all for who is over quota.
     const plan = await onlyIf(
@@ -222,7 +223,7 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       disk_gib: boot.disk_gib,
       ephemeral_gib: size.ephemeral_gib,
       swap_mib: size.swap_mib,
-      ...cpuOf(cloud, projectOf(caller), one),
+      ...newCpu(cloud, projectOf(caller), one.cpu_baseline),
       config_drive: asked.config_drive ?? true,
       ...recoveryOf(asked),
       ...graphicsOf(asked, boot.properties),
@@ -236,18 +237,6 @@ function newInstances(cloud: Cloud, { caller, asked }: Request, makings: Makings
       tags: asked.tags ?? {},
     }
   })
-}
-
-/** Unless the cloud says otherwise, what the hosts of its cluster have in common, so that it can move between them. */
-function cpuOf(
-  cloud: Cloud,
-  project_id: string,
-  { cpu_baseline }: Placed,
-): Pick<NewInstance, 'cpu_model' | 'cpu_features'> {
-  const cpu_model = cloud.settings.at('instance.cpu_model', { project_id })
-  if (cpu_model !== 'default' || !cpu_baseline) return { cpu_model, cpu_features: null }
-  const { model, require, disable } = cpu_baseline
-  return { cpu_model: model, cpu_features: { require, disable } }
 }
 
 /** What one request made. */

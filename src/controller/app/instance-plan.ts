@@ -56,7 +56,7 @@ export function planInstances(
     const charge = chargeOf(size, root_gib, count)
     const over = await quota.refusal(tx, chargedTo(caller, project_id), charge)
     if (over) problems.push(over)
-    const wish = boot && (await step(() => placementAsked(tx, project_id, asked, size, boot)))
+    const wish = boot && (await step(() => placementAsked(cloud, tx, { project_id, asked, size, boot })))
     const plan = wish && (await tryPlacing(cloud, tx, caller, wish, count))
     if (plan?.refused) problems.push(plan.refused)
     if (networks) await step(() => tryPorts(tx, project_id, networks, count))

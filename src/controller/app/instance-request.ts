@@ -8,6 +8,7 @@ import type { InstanceCreate } from '../../api/instance-create.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import type { QuotaCharge } from '../../model/quota.ts'
+import type { Cloud } from '../cloud.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import { bootSource } from '../store/boot-source.ts'
 import type { Tx } from '../store/database.ts'
@@ -15,6 +16,7 @@ import { flavor } from '../store/flavor.ts'
 import { type Boot, extraGib } from './boot-source.ts'
 import type { Caller } from './caller.ts'
 import { hardwareOf } from './hardware.ts'
+import { askedOfNew } from './instance-cpu.ts'
 import { checkHints, groupOf } from './placement-around.ts'
 
 export type InstanceRequest = Omit<InstanceCreate, 'name'>
@@ -98,14 +100,13 @@ export function chargeOf(size: Flavor, root_gib: number, count: number): QuotaCh
  * `architecture` and `virtualisation`. Throws not_found for a group that the project has not.
  */
 export async function placementAsked(
+  cloud: Pick<Cloud, 'settings'>,
   tx: Tx,
-  project_id: string,
-  asked: InstanceRequest,
-  size: Flavor,
-  boot: Boot,
+  { project_id, asked, size, boot }: { project_id: string; asked: InstanceRequest; size: Flavor; boot: Boot },
 ): Promise<PlacementAsked> {
   await checkHints(tx, project_id, asked)
   const hardware = await hardwareOf(tx, size, boot)
+  const cpu = askedOfNew(cloud, project_id, hardware)
   const cpu_flags = [size.properties.cpu_flags, boot.properties.cpu_flags].flatMap(
     flags => flags?.split(/[\s,]+/) ?? [],
   )
@@ -128,6 +129,7 @@ export async function placementAsked(
     ...(asked.availability === 'high' && { shared_pool: true }),
     cpu_flags: [...cpu_flags.filter(flag => flag !== ''), ...(hardware?.flags_required ?? [])],
     ...(hardware && { hardware }),
+    ...(cpu && { cpu }),
     labels: propertiesOf('label:', size),
   }
 }

@@ -24,6 +24,7 @@ import { change } from './change.ts'
 import { evacuateInstance } from './evacuate.ts'
 import { needsReserve } from './ha-reserve-change.ts'
 import { mustSee } from './instance.ts'
+import { seesItsHost } from './instance-cpu.ts'
 import { askCancel, changed, newSecret } from './migration-steps.ts'
 import { placeExisting } from './placement.ts'
 import { keepRefusal } from './placement-told.ts'
@@ -240,7 +241,9 @@ export function kindOf(row: LockedInstance, asked: 'live' | 'cold' | undefined):
 
 /** What a guest may have seen of its CPU, and must find again when it goes on running elsewhere. */
 async function seenFlags(tx: Tx, row: LockedInstance, kind: 'live' | 'cold'): Promise<readonly string[]> {
-  return kind === 'live' && guestsSeeTheHost.has(row.cpu_model) ? await migrationContent.cpuFlags(tx, row.host_id) : []
+  if (kind === 'cold') return []
+  const { flags, shown_to_all } = await migrationContent.hostCpu(tx, row.host_id)
+  return shown_to_all || seesItsHost(row) ? flags : []
 }
 
 /** Where it shall not go, and where something of it is still to be cleared: each with why, to follow the host's name. */
@@ -254,6 +257,3 @@ async function excluded(
   why.delete(row.host_id)
   return why
 }
-
-/** CPU models that are made of the host's own CPU. */
-const guestsSeeTheHost: ReadonlySet<string> = new Set(['default', 'host-model', 'host-passthrough'])

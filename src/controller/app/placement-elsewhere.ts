@@ -6,10 +6,11 @@ import type { Tx } from '../store/database.ts'
 import { instanceGroup } from '../store/instance-group.ts'
 import { placement } from '../store/placement.ts'
 import type { Caller } from './caller.ts'
+import { asked as cpuAsked, isOfCluster, type KeptCpu } from './instance-cpu.ts'
 import { type Leaves, lookAround } from './placement-around.ts'
 
 /** What of an instance's row placing it anew needs; the row is locked by who asks. */
-export interface ExistingInstance {
+export interface ExistingInstance extends KeptCpu {
   id: string
   project_id: string
   /** Where it is, and does not go. */
@@ -40,7 +41,7 @@ export interface Elsewhere {
   pool_id?: string | undefined
   /** Another zone than its own; null: any. */
   zone_id?: string | null
-  /** It has never run, and so no cluster is its own yet. */
+  /** It has never run, and so no cluster is its own yet, nor the CPU that one has given it. */
   any_cluster?: boolean | undefined
   /** The host that it leaves holds others to it no longer. */
   leaves?: Leaves
@@ -67,7 +68,9 @@ export async function askedOf(
   hold: boolean,
 ): Promise<PlacementAsked> {
   const made = await placement.askedOf(tx, instance.id)
-  const { volume_host_id: _, group: __, pool_id: ___, same_as, different_from, ...kept } = made ?? unknownWish(instance)
+  const { volume_host_id: _, group: __, pool_id: ___, cpu: ____, ...known } = made ?? unknownWish(instance)
+  const { same_as, different_from, ...kept } = known
+  const cpu = any_cluster && isOfCluster(instance) ? null : cpuAsked(instance)
   const beside = instance.same_as ?? same_as ?? []
   const apart = instance.different_from ?? different_from ?? []
   const group = instance.group_id === null ? null : await instanceGroup.find(tx, instance.group_id)
@@ -80,6 +83,7 @@ export async function askedOf(
     zone_id: zone_id === undefined ? instance.zone_id : zone_id,
     host_id: host_id ?? null,
     cpu_flags: [...new Set([...kept.cpu_flags, ...cpu_flags])],
+    ...(cpu && { cpu }),
     ...(pool_id !== undefined && { pool_id }),
     ...(beside.length > 0 && { same_as: beside }),
     ...(apart.length > 0 && { different_from: apart }),

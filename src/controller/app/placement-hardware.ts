@@ -22,7 +22,7 @@ interface OnHost {
 export async function withHardware(tx: Tx, asked: PlacementAsked): Promise<PlacementAsked> {
   const { hardware, host_id } = asked
   if (!hardware) return asked
-  const asks = claimsHardware(hardware) || hardware.cpu_model !== null || featuresNeeded(hardware).length > 0
+  const asks = claimsHardware(hardware) || featuresNeeded(hardware).length > 0
   if (!asks) return asked
   const known = await hostHardware.read(tx, host_id === null ? null : [host_id])
   return { ...asked, around: { ...asked.around, hardware: known } }

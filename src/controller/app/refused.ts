@@ -15,6 +15,7 @@ import { operation } from '../store/operation.ts'
 import { placement } from '../store/placement.ts'
 import { type Refusal, refusal } from '../store/refusal.ts'
 import { wanted } from '../store/wanted.ts'
+import { cpuOfCluster, isOfCluster } from './instance-cpu.ts'
 import { changed as migrationChanged, newSecret } from './migration-steps.ts'
 import { placeExisting } from './placement.ts'
 import { keepRefusal } from './placement-told.ts'
@@ -96,7 +97,8 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
   const told = (await wanted.instances(tx, [id], { stopTimeout: () => 1 }))[0]?.instance ?? null
   await migrationContent.rehost(tx, { instance_id: id, target_host_id: placed.host_id })
   await refusal.forget(tx, id)
-  await instance.want(tx, [id], {})
+  // Its guest has seen no CPU yet: it has what it would have, had it been placed there first.
+  await instance.want(tx, [id], isOfCluster(row) ? cpuOfCluster(placed.cpu_baseline) : {})
   const migration_id = makeId<MigrationId>(cloud)
   await migration.insert(tx, {
     id: migration_id,

@@ -14,6 +14,7 @@ import type { Page } from '../store/page.ts'
 import { type Place, setting, type SettingRow } from '../store/setting.ts'
 import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
 import { change } from './change.ts'
+import { mustBeOffered } from './instance-cpu.ts'
 import { checkSetting, isSettingName, type SettingName, settingTable } from './setting-values.ts'
 import { Settings } from './settings-in-force.ts'
 
@@ -186,6 +187,10 @@ export async function setSetting(
     // They are read to see whether they can be: only for who may set them, and before anything is locked.
     knownAt(checked, await placeOf(cloud.database.db, caller, 'setting.manage', at))
     await cloud.modules.mustLoad(value as string[])
+  }
+  if (checked === 'instance.cpu_model') {
+    knownAt(checked, await placeOf(cloud.database.db, caller, 'setting.manage', at))
+    await mustBeOffered(cloud.database.db, value as string)
   }
   return await inForce(
     cloud,

@@ -27,6 +27,14 @@ export interface HostSnapshot {
   readonly cpu_missing?: readonly string[] | null
   /** The CPU that the cluster's instances have, unless something else is asked for. */
   readonly cpu_baseline?: CpuNames | null
+  /** CPU models that guests can have there; null or absent: it has not told. */
+  readonly cpu_models?: readonly string[] | null
+  /** The CPU that a guest can have there at most; null or absent: it has not told. */
+  readonly host_cpu?: CpuNames | null
+  /** What it has said of CPUs that its cluster has or had, by their keys (cpu-fit.ts). */
+  readonly cpu_known?:
+    | readonly { readonly key: string; readonly fits: boolean; readonly missing: readonly string[] }[]
+    | null
   readonly vcpus_limit: number
   readonly memory_limit_mib: number
   readonly disk_limit_gib: number
@@ -71,6 +79,8 @@ export interface PlacementAsked {
   readonly arch: string | null
   readonly virtualisation?: string
   readonly cpu_flags: readonly string[]
+  /** The CPU that its guest has, where that is of a model that neither the host nor its flavor chooses. */
+  readonly cpu?: CpuNames
   /** Labels that the host must carry with these values. */
   readonly labels: Readonly<Record<string, string>>
   /** What the metadata of aggregates that the host is in must say. */

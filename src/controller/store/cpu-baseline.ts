@@ -50,10 +50,21 @@ async function unasked(db: Db, limit: number): Promise<Unasked[]> {
   return rows
 }
 
-/** False when the cluster has another baseline by now. */
-async function noteVerdict(tx: Tx, { id, cluster_id, version }: Unasked, verdict: CpuVerdict): Promise<boolean> {
+/** Of so many CPUs that its cluster had it is kept what a host has said of them: instances keep theirs. */
+const known_max = 8
+
+/** `key`: of the baseline (cpuKey). False when the cluster has another baseline by now. */
+async function noteVerdict(
+  tx: Tx,
+  { id, cluster_id, version }: Unasked,
+  key: string,
+  verdict: CpuVerdict,
+): Promise<boolean> {
   const { numAffectedRows } = await sql`update host h
-    set cpu_verdict = ${json({ ...verdict, baseline: version })}, changes = h.changes + 1
+    set changes = h.changes + 1, cpu_verdict = ${json({ ...verdict, baseline: version })} || jsonb_build_object('known',
+      jsonb_build_array(${json({ key, ...verdict })}) || coalesce((
+        select jsonb_agg(k.said order by k.n) from jsonb_array_elements(h.cpu_verdict->'known') with ordinality k (said, n)
+        where k.said->>'key' <> ${key} and k.n < ${known_max}), '[]'))
     from cluster c where h.id = ${id} and c.id = ${cluster_id} and h.cluster_id = c.id and c.cpu_baseline_version = ${version}`.execute(
     tx,
   )

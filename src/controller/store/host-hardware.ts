@@ -105,6 +105,15 @@ async function read(db: Db, host_ids: readonly string[] | null): Promise<Map<str
   return new Map(rows.map(row => [row.host_id, knownOf(row.parts, row.assigned, aliases)]))
 }
 
+/** Of how many hosts it is known which CPU models guests can have there, and whether one of them has this one. */
+async function offers(db: Db, cpu_model: string): Promise<{ told: number; offered: boolean }> {
+  const { rows } = await sql<{ told: number; offered: boolean }>`
+    select count(*)::int as told, coalesce(bool_or(w.parts->'cpu_models' ? ${cpu_model}), false) as offered
+    from host h join host_hardware w on w.host_id = h.id
+    where h.removed_at is null and jsonb_typeof(w.parts->'cpu_models') = 'array'`.execute(db)
+  return rows[0] ?? { told: 0, offered: false }
+}
+
 function knownOf(parts: Parts, assigned: readonly AssignedHardware[], aliases: readonly PciAlias[]): KnownHardware {
   const whole_cards = new Set<string>()
   const devices = parts.devices.flatMap(one => {
@@ -140,4 +149,4 @@ function takenOf(assigned: readonly AssignedHardware[]): Taken {
   }
 }
 
-export const hostHardware = { note, read }
+export const hostHardware = { note, offers, read }

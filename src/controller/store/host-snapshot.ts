@@ -34,7 +34,8 @@ const staticPart: RawBuilder<unknown> = sql`
     select from host o where o.pool_id = h.pool_id and o.id <> h.id and o.removed_at is null),
   'cpu_flags', coalesce(h.facts->'cpu_flags', '[]') || coalesce(h.facts->'host_cpu'->'require', '[]'), 'labels', h.labels, 'aggregates', ${aggregates},
   'cpu_missing', case when (h.cpu_verdict->>'baseline')::int = c.cpu_baseline_version and not (h.cpu_verdict->>'fits')::boolean
-    then h.cpu_verdict->'missing' end, 'cpu_baseline', c.cpu_baseline,
+    then h.cpu_verdict->'missing' end, 'cpu_baseline', c.cpu_baseline, 'cpu_models', h.facts->'cpu_models', 'host_cpu', h.facts->'host_cpu',
+  'cpu_known', h.cpu_verdict->'known',
   'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib`
 
 /** How often each of the two rows was changed: greater is newer. */

@@ -116,6 +116,8 @@ export type Wish = Partial<
     | 'vcpus'
     | 'memory_mib'
     | 'memory_base_mib'
+    | 'cpu_model'
+    | 'cpu_features'
   >
 > & {
   reboot?: 'soft' | 'hard'

@@ -3,11 +3,13 @@ import { sql } from 'kysely'
 import type { Tx } from './database.ts'
 import type { MigrationRow } from './migration.ts'
 
-/** Of the host's CPU, as its agent says. */
-async function cpuFlags(tx: Tx, host_id: string): Promise<string[]> {
-  const { rows } = await sql<{ flags: string[] }>`
-    select coalesce(facts->'cpu_flags', '[]'::jsonb) as flags from host where id = ${host_id}::uuid`.execute(tx)
-  return rows[0]?.flags ?? []
+/** Of the host's CPU, as its agent says; and whether all guests see that, as with KVM on ARM. */
+async function hostCpu(tx: Tx, host_id: string): Promise<{ flags: string[]; shown_to_all: boolean }> {
+  const { rows } = await sql<{ flags: string[]; shown_to_all: boolean }>`
+    select coalesce(facts->'cpu_flags', '[]'::jsonb) as flags,
+      coalesce(facts->>'arch' = 'aarch64' and facts->>'virtualisation' = 'kvm', false) as shown_to_all
+    from host where id = ${host_id}::uuid`.execute(tx)
+  return rows[0] ?? { flags: [], shown_to_all: false }
 }
 
 /** The database's time: the migration's own times are all of one clock. */
@@ -58,4 +60,4 @@ async function rehost(
     .execute()
 }
 
-export const migrationContent = { content, cpuFlags, now, rehost }
+export const migrationContent = { content, hostCpu, now, rehost }

@@ -15,6 +15,7 @@ import { architecture } from './architecture.ts'
 import { askedHost } from './asked-host.ts'
 import { busy } from './busy.ts'
 import { cpuBaseline } from './cpu-baseline.ts'
+import { cpuFeatures } from './cpu-features.ts'
 import { cpuFlags } from './cpu-flags.ts'
 import { cpuModel } from './cpu-model.ts'
 import { differentHost } from './different-host.ts'
@@ -58,6 +59,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   cpu_baseline: cpuBaseline,
   cpu_flags: cpuFlags,
   cpu_model: cpuModel,
+  cpu_features: cpuFeatures,
   firmware,
   labels,
   aggregates,
