@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
-import { host as hostStore } from '../../../src/controller/store/host.ts'
 import { type Answered, type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
 import { replyOf } from '../../support/reply.ts'
@@ -74,32 +73,5 @@ describe('controller/explained', () => {
     const only = await create('over-there', { host_id: host(2).id })
     assert.match(String((await migrate(only)).body.detail), /Add a host to its zone\./)
     await cloud.request('PATCH', `/v1/hosts/${host(1).id}`, { body: { schedulable: true } })
-  })
-
-  test('who finds room again and again, and loses it to others each time, is told so, and nothing is kept of a host that would not do', async t => {
-    const one = await create('loser', { host_id: host(0).id })
-    const kept = async () => {
-      const { db } = cloud.cloud.database
-      return (await db.selectFrom('placement').select('id').execute()).length
-    }
-    const before = await kept()
-    const lost = t.mock.method(hostStore, 'claim', () => Promise.resolve(false))
-    const body = { ...wish, name: 'late' }
-    for (const answer of [await cloud.request('POST', '/v1/instances', { body }), await migrate(one)]) {
-      assert.deepEqual([answer.status, answer.body.code], [503, 'unavailable'], JSON.stringify(answer.body))
-      assert.match(String(answer.body.detail), /^Room was found, and others took it first, 5 times .* Try again/)
-    }
-    assert.equal(await kept(), before)
-    // Where others leave nothing, that is what it is told.
-    lost.mock.mockImplementation(async () => {
-      await cloud.cloud.database.db.updateTable('host').set({ schedulable: false }).execute()
-      return false
-    })
-    const none = await cloud.request('POST', '/v1/instances', { body })
-    assert.deepEqual([none.status, none.body.code], [409, 'no_capacity'])
-    assert.match(String(none.body.detail), /takes no new instances: 3 hosts/)
-    lost.mock.restore()
-    await cloud.cloud.database.db.updateTable('host').set({ schedulable: true }).execute()
-    assert.equal((await create('late')).state, 'running')
   })
 })
