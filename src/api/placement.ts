@@ -30,7 +30,7 @@ export const Placement = closed({
   asked: Type.Record(Type.String(), Type.Unknown()),
   hosts: Type.Array(HostVerdict, {
     description:
-      'The best of those that fit, and examples of those that do not; none for who has no topology.read on the system',
+      'Each, of up to 100; of more, and of what was made together with others, the best of those that fit and examples of those that do not. None for who has no topology.read on the system',
   }),
   fitting: nullable(Type.Integer({ description: 'How many hosts could take it; null: nobody counted them then' })),
   refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
@@ -81,14 +81,16 @@ export const InstancePlan = closed({
             }),
             {
               description:
-                'The best of those that fit, and examples of those that do not; null: that needs topology.read on the system',
+                'Each, of up to 100; of more the best of those that fit, and examples of those that do not. Null: that needs topology.read on the system',
             },
           ),
         ),
         refusals: Type.Record(Type.String(), Type.Integer(), { description: 'How many hosts each filter refused' }),
         reasons,
       },
-      { description: 'Null: what it would start from is refused, so hosts were not looked at' },
+      {
+        description: 'Null: what it would start from, or be with, is not to be had, so hosts were not looked at',
+      },
     ),
   ),
 })

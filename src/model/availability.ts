@@ -94,7 +94,9 @@ export function haObstacle(at: HaSituation): string | null {
     return 'Its host holds a newer version of it than the database. Settle that first (croft host get, disagreements).'
   if (!at.pool_shared)
     return 'Its disks are in a pool that no other host reaches. Move it to a host with a shared pool (croft pool list --shared).'
-  if (!isGuarded(at) && !at.surely_off) return whyNotGuarded(at)
+  // What its host will say in seconds is not told before what does not pass by itself.
+  const is_passing = at.host_answers && at.keeps_leases
+  if (!isGuarded(at) && !at.surely_off) return is_passing && at.alone ? noOtherHost : whyNotGuarded(at)
   if (at.perhaps_elsewhere && !at.host_answers) {
     return (
       'It was on its way to another host when its own was lost, and may run there. It is started anew as soon as that host has nothing of it, ' +
@@ -109,14 +111,12 @@ export function haObstacle(at: HaSituation): string | null {
   }
   if (at.no_room && !at.host_answers)
     return 'No other host can take it; it is tried again by itself. What they lack: croft ha-restart list --instance, or its page.'
-  if (at.alone) {
-    return (
-      'No other host could take it: those of its zone that reach its disks do not answer, are in maintenance or take no new instances, or there are none. ' +
-      'Add one, bring one back, or let one take instances again (croft host list).'
-    )
-  }
-  return null
+  return at.alone ? noOtherHost : null
 }
+
+const noOtherHost =
+  'No other host could take it: those of its zone that reach its disks do not answer, are in maintenance or take no new instances, or there are none. ' +
+  'Add one, bring one back, or let one take instances again (croft host list).'
 
 function isGuarded({ guarded_version, guard_from }: HaSituation): boolean {
   return guarded_version !== null && guard_from !== null && guarded_version >= guard_from

@@ -76,4 +76,24 @@ suite('instance groups in the browser', () => {
     assert.deepEqual(problemsOf(page), [])
     await page.close()
   })
+
+  test('why it is where it is: of 27 hosts each is told of, the best at once and all when asked', async () => {
+    for (let n = 3; n <= 27; n++) await addHost(cloud, `host-${n}`)
+    const { body: known } = await cloud.request('GET', '/v1/hosts?name=host-27')
+    await cloud.request('PATCH', `/v1/hosts/${String(known.items?.[0]?.id)}`, { body: { schedulable: false } })
+    const { items = [] } = (await cloud.request('GET', '/v1/instances?name=db-1')).body
+    const asked = { name: 'one-of-27', flavor_id: items[0]?.flavor_id, image_id: items[0]?.image_id }
+    const made = await cloud.request('POST', '/v1/instances', { body: asked, headers: { prefer: 'wait=10' } })
+    const page = await cloud.open(`/ui/instances/${String(made.body.items?.[0]?.id)}/placement`)
+    const table = page.getByRole('table', { name: 'Placement' })
+    await table.getByRole('cell', { name: 'chosen' }).waitFor()
+    assert.equal(await table.getByRole('row').count(), 1 + 20)
+    await page.getByRole('button', { name: 'Show all 27' }).click()
+    const refused = table.getByRole('row').filter({ hasText: 'host-27' })
+    await refused.getByText('takes no new instances').waitFor()
+    assert.equal(await table.getByRole('row').count(), 1 + 27)
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
 })

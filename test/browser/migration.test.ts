@@ -52,6 +52,8 @@ suite('migrations in the browser', () => {
     const dialog = page.getByRole('dialog', { name: 'Move web-1 to another host' })
     await dialog.waitFor()
     await checkAccessible(page)
+    // What nobody chose there is as the settings say, and not as the dialog would have it.
+    await cloud.request('PUT', '/v1/settings/migration.auto_converge', { body: { value: false } })
     await dialog.getByRole('button', { name: 'Move', exact: true }).click()
     await page
       .getByText(/moving 50 %/)
@@ -61,6 +63,8 @@ suite('migrations in the browser', () => {
     await moves.getByRole('link', { name: 'web-1' }).first().waitFor()
     const { items } = await cloud.call(migrationRoutes.list, { query: { instance_id: id } })
     const [begun] = items
+    assert.equal(begun?.options.auto_converge, false)
+    await cloud.request('DELETE', '/v1/settings/migration.auto_converge')
     const own = await cloud.open(`/ui/migrations/${begun?.id}`)
     await own.getByText('512 MiB of 1 GiB to go').waitFor()
     await eventually(() => source.tellMigration(id, { phase: 'sending', progress: progressOf(0.75) }))
@@ -74,6 +78,28 @@ suite('migrations in the browser', () => {
     await own.getByText('42 ms').waitFor()
     await page.getByText('running').first().waitFor()
     for (const one of [page, moves, own]) assert.deepEqual(problemsOf(one), [])
+  })
+
+  test('what is chosen in the dialog counts for that move, whatever the settings say', async () => {
+    const { id, source } = await create('web-4')
+    source.sends = 'on-and-on'
+    const page = await cloud.open(`/ui/instances/${id}`)
+    await page.getByRole('button', { name: 'Actions' }).first().click()
+    await page.getByRole('menuitem', { name: 'Move to another host' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Move web-4 to another host' })
+    await dialog.getByLabel(/^Slow the guest down/).selectOption({ label: 'No' })
+    await dialog.getByLabel(/^Give up after/).fill('90')
+    await dialog.getByRole('button', { name: 'Move', exact: true }).click()
+    await eventually(() => assert.ok(source.sent.has(id)))
+    const { items } = await cloud.call(migrationRoutes.list, { query: { instance_id: id } })
+    const { auto_converge, timeout_s, bandwidth_mib_s, downtime_ms_max, postcopy_after_s } = items[0]?.options ?? {}
+    assert.deepEqual(
+      [auto_converge, timeout_s, bandwidth_mib_s, downtime_ms_max, postcopy_after_s],
+      [false, 90, 0, 100, 0],
+    )
+    source.tellMigration(id, { phase: 'switched' })
+    await page.getByText('running').first().waitFor()
+    assert.deepEqual(problemsOf(page), [])
   })
 
   test('a terminal stays as it is while its instance goes over, and goes on there', async () => {

@@ -10,15 +10,17 @@ import { event, type NewEvent } from '../store/event.ts'
 import { haRestart } from '../store/ha-restart.ts'
 import type { LockedInstance } from '../store/instance.ts'
 import { endMoves, type Gone, leaveLost, lockLost, type LostHost, type LostInstance, whyLost } from './lost-instance.ts'
-import { keepNews } from './placement-told.ts'
+import { keepNews, RoomTaken } from './placement-told.ts'
 
-/** 'begun': another host is told to run it. 'no_room': none can. 'passed': it is not to be restarted (any more). */
+/** 'begun': another host is told to run it. 'no_room': none can. 'passed': it is not to be restarted (any more), or not at this moment. */
 export type Recovered = 'begun' | 'no_room' | 'passed'
 
 export async function restartElsewhere(cloud: Cloud, from: LostHost, instance_id: string): Promise<Recovered> {
   try {
     return await cloud.database.transaction(tx => restart(cloud, tx, from, instance_id))
   } catch (error) {
+    // Others were quicker, and left no reason to be told: it has its turn again soon.
+    if (error instanceof RoomTaken) return 'passed'
     if (!(error instanceof CloudError && error.code === 'no_capacity')) throw error
     // What was made ready for it on the way to another host may be all that keeps it from going there, and what was given up of that is undone.
     if (await cloud.database.transaction(tx => endMovesOfLost(tx, from, instance_id))) return 'passed'

@@ -57,7 +57,7 @@ export function planInstances(
     const over = await quota.refusal(tx, chargedTo(caller, project_id), charge)
     if (over) problems.push(over)
     const wish = boot && (await step(() => placementAsked(cloud, tx, { project_id, asked, size, boot })))
-    const plan = wish && (await tryPlacing(cloud, tx, caller, wish, count))
+    const plan = wish && (await step(() => tryPlacing(cloud, tx, caller, wish, count)))
     if (plan?.refused) problems.push(plan.refused)
     if (networks) await step(() => tryPorts(tx, project_id, networks, count))
     return {

@@ -1,6 +1,8 @@
 /**
  * What placing has to know besides hosts: where the rest of a group is, where instances are that it shall be with or apart from.
- * Read in the transaction that places. A group is locked until that ends, so that two of it never go to one host at the same moment.
+ * Read in the transaction that places. A group is locked until that ends, so that two of it never go to one host at the same moment. The
+ * instances of hints are not: a hint binds the one that has it, when it is placed, and keeps no other one from being moved. What a move that begins at
+ * the same moment may do to it, it might do just as well a moment later.
  */
 import { CloudError, notFound } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
@@ -8,7 +10,7 @@ import type { Around, PlacementAsked } from '../scheduler/snapshot.ts'
 import { absence } from '../store/absence.ts'
 import type { Tx } from '../store/database.ts'
 import { instance } from '../store/instance.ts'
-import { instanceGroup } from '../store/instance-group.ts'
+import { instanceGroup, type Whereabouts } from '../store/instance-group.ts'
 
 /**
  * A host that all leave who are on it, because it is emptied or lost. Those of a group that stays together and are still there keep nobody from
@@ -22,7 +24,7 @@ export interface Leaves {
 
 /**
  * `hold`: locks the group; without it nothing is locked. `moving`: the instance that is placed anew, and does not count where
- * it is now. Throws not_found for instances and groups that the project has not.
+ * it is now. Throws not_found for instances and groups that the project has not, wrong_state where one that it is to be with is being moved.
  */
 export async function lookAround(
   cloud: Cloud,
@@ -42,24 +44,51 @@ export async function lookAround(
   if (different_from.length + same_as.length > 0) {
     const where = await instanceGroup.whereAre(tx, asked.project_id ?? null, [...different_from, ...same_as])
     // Of one that is placed anew, others may be gone since.
-    const hostsOf = (ids: readonly string[]) =>
-      new Set(
-        ids.flatMap(id => {
-          const host_id = where.get(id)
-          if (host_id === undefined && moving === undefined) throw notFound('instance', id)
-          return host_id ?? []
-        }),
-      )
-    around.different_hosts = hostsOf(different_from)
-    const same_hosts = hostsOf(same_as)
-    const lost = leaves?.for_good ? await leftBy(tx, leaves, same_hosts) : []
-    for (const host_id of lost) same_hosts.delete(host_id)
-    if (lost.length > 0 && same_hosts.size > 1) same_hosts.clear()
-    around.same_hosts = same_hosts
+    const placesOf = (ids: readonly string[]) =>
+      ids.flatMap(id => {
+        const place = where.get(id)
+        if (!place && moving === undefined) throw notFound('instance', id)
+        return place ?? []
+      })
+    around.different_hosts = new Set(placesOf(different_from).flatMap(bothHosts))
+    around.same_hosts = await hostsToShare(tx, placesOf(same_as), moving, leaves)
   }
   const image_hosts = asked.image_id === undefined ? undefined : cloud.hosts.withImage(asked.image_id)
   if (image_hosts) around.image_hosts = image_hosts
   return { ...asked, around }
+}
+
+const bothHosts = ({ host_id, target_host_id }: Whereabouts) =>
+  target_host_id === null ? [host_id] : [host_id, target_host_id]
+
+/**
+ * Where one that is on its way will be is known only when its move has ended. A new instance is refused until then; one that there is waits, as no
+ * host has both; and what its host was lost with goes where the other one is going, as waiting would keep it from running.
+ */
+async function hostsToShare(
+  tx: Tx,
+  places: readonly Whereabouts[],
+  moving: string | undefined,
+  leaves: Leaves | undefined,
+): Promise<Set<string>> {
+  const away = places.find(one => one.target_host_id !== null)
+  if (away && moving === undefined) throw isMoved(away)
+  const all = new Set(places.flatMap(bothHosts))
+  if (!leaves?.for_good) return all
+  const lost = new Set(await leftBy(tx, leaves, all))
+  const goingTo = ({ host_id, target_host_id }: Whereabouts) =>
+    target_host_id === null || lost.has(target_host_id) ? host_id : target_host_id
+  const there = new Set(places.filter(one => !lost.has(one.host_id)).map(goingTo))
+  if (lost.size > 0 && there.size > 1) there.clear()
+  return there
+}
+
+function isMoved({ name }: Whereabouts): CloudError {
+  return new CloudError(
+    'wrong_state',
+    `The instance ${name}, whose host it is to share, is being moved to another one just now, and where it will be is not known before that has ended. ` +
+      'Ask again then (croft migration list --open), or leave out --same-as.',
+  )
 }
 
 /** The host that it leaves, and with one that is lost all that are: whoever was on two of them would wait for the other's host for ever. */

@@ -21,6 +21,16 @@ export class NoCapacity extends CloudError {
   }
 }
 
+/** There was room, and others were quicker each time. That is no decision: of the hosts that it had found nothing is wrong, and none is kept. */
+export class RoomTaken extends CloudError {
+  constructor(times: number) {
+    super(
+      'unavailable',
+      `Room was found, and others took it first, ${times} times in a row; nothing was changed. Try again in a few seconds.`,
+    )
+  }
+}
+
 /**
  * Keeps the explanation of a refusal, in a transaction of its own, since the refused one leaves nothing. Not within that
  * one: to ask for a second connection while holding a first is how pools lock up.

@@ -29,7 +29,7 @@ import { allHardware, giveHardware, hardwareCounts, noteHardware, withHardware }
 import { holdReserves, type Reserves, reservesNow, roomOfClusters } from './ha-reserve.ts'
 import { lookAround } from './placement-around.ts'
 import { askedOf, type Elsewhere, type ExistingInstance } from './placement-elsewhere.ts'
-import { noRoom, refused, type Wanting } from './placement-told.ts'
+import { noRoom, refused, RoomTaken, type Wanting } from './placement-told.ts'
 import { factorsOf } from './settings-in-force.ts'
 
 export interface Placed {
@@ -176,7 +176,7 @@ export async function planPlaces(
 
 /**
  * Claims on hosts what was planned for `count` instances, all or nothing; what has lost its room meanwhile is planned anew. Throws
- * NoCapacity, with the explanation to be kept under the id in the error's detail. Before `allowed` is fulfilled nobody here is kept away from
+ * NoCapacity, with the explanation to be kept under the id in the error's detail, or RoomTaken. Before `allowed` is fulfilled nobody here is kept away from
  * the room, nor is anything decided anew; throws what that does.
  */
 export async function claimPlaces(
@@ -224,7 +224,8 @@ async function claimPlan(
       }
       await host.release(tx, claims)
     }
-    if (attempt === attempts_max) break
+    // As it was decided all of them fit: whoever was told that decision would be told of no reason.
+    if (attempt === attempts_max) throw new RoomTaken(attempts_max)
     plan = await decideHolding(cloud, tx, asked, count, { reserves: plan.reserves, wait: false })
   }
   throw refused(cloud, wanting, plan.decisions)
@@ -258,7 +259,7 @@ function claimsFor({ placed, asked }: Plan): Claim[] {
 
 /**
  * Finds an instance another host and claims its vCPUs, memory and disk there. What it has where it is stays claimed: that is
- * given back by who asks, with host.release, when nothing is left there. Throws NoCapacity (keepRefusal once rolled back).
+ * given back by who asks, with host.release, when nothing is left there. Throws NoCapacity (keepRefusal once rolled back) and RoomTaken.
  * Locks its group, then hosts' claims.
  */
 export async function placeExisting(

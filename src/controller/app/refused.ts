@@ -81,15 +81,20 @@ async function tryElsewhere(cloud: Cloud, tx: Tx, id: string): Promise<void> {
   exclude.set(row.host_id, `has refused it: ${said.failure}`)
   for (const host_id of await migration.uncleared(tx, id))
     exclude.set(host_id, 'has something of it still to be cleared')
-  // A volume that was there before is on this host and no other.
-  if (row.boot === 'volume' || tried.length + 1 >= tries_max) return await giveUp(tx, row, said.failure)
+  if (tried.length + 1 >= tries_max) return await giveUp(tx, row, said.failure)
   const here = await migrationContent.content(tx, {
     instance_id: id,
     source_host_id: row.host_id,
     target_host_id: row.host_id,
   })
+  // A volume that was there before is in this pool and nowhere else; what has never run has lost nothing with all others.
+  const is_bound = row.boot === 'volume' || here.some(one => one.made)
+  const pool_id = is_bound ? await refusal.poolShared(tx, row.host_id) : undefined
+  if (pool_id === null)
+    return await giveUp(tx, row, `${sentence(said.failure)} No other host was tried: none reaches its volume.`)
   const placed = await placeExisting(cloud, tx, row, {
     exclude,
+    pool_id,
     disk_gib: here.reduce((sum, one) => sum + one.size_gib, 0),
     disks_pool_id: here[0]?.pool_id ?? null,
     any_cluster: true,

@@ -96,13 +96,21 @@ async function hosts(db: Db, id: string, without: string | null): Promise<Map<st
   return new Map(rows.map(row => [row.host_id, row.n]))
 }
 
-/** The hosts of those of the instances that the project has and that are not deleted. `project_id`: null for any. */
-async function whereAre(db: Db, project_id: string | null, ids: readonly string[]): Promise<Map<string, string>> {
-  const { rows } = await sql<{ id: string; host_id: string }>`
-    select id, host_id from instance
-    where id = any(${[...ids]}::uuid[]) and deleted_at is null
-      and (${project_id}::uuid is null or project_id = ${project_id}::uuid)`.execute(db)
-  return new Map(rows.map(row => [row.id, row.host_id]))
+export interface Whereabouts {
+  name: string
+  host_id: string
+  /** Where it is going, of one that is being moved: until that has ended it may be on either. */
+  target_host_id: string | null
+}
+
+/** Where those of the instances are that the project has and that are not deleted. `project_id`: null for any. */
+async function whereAre(db: Db, project_id: string | null, ids: readonly string[]): Promise<Map<string, Whereabouts>> {
+  const { rows } = await sql<Whereabouts & { id: string }>`
+    select i.id, i.name, i.host_id, m.target_host_id from instance i
+    left join migration m on m.instance_id = i.id and m.phase in ('preparing', 'sending')
+    where i.id = any(${[...ids]}::uuid[]) and i.deleted_at is null
+      and (${project_id}::uuid is null or i.project_id = ${project_id}::uuid)`.execute(db)
+  return new Map(rows.map(row => [row.id, row]))
 }
 
 export const instanceGroup = { list, find, lock, insert, update, remove, hosts, whereAre }

@@ -26,6 +26,8 @@ interface MovedVolume {
   project_id: string
   pool_id: string | null
   is_shared: boolean
+  /** It was there with content before the instance was. */
+  made: boolean
 }
 
 /** What goes along with an instance: its volumes, the pool that they are in, and whether that is the target's too. */
@@ -34,7 +36,7 @@ async function content(
   asked: { instance_id: string; source_host_id: string; target_host_id: string },
 ): Promise<MovedVolume[]> {
   const { rows } = await sql<MovedVolume>`
-    select v.id, v.size_gib, v.project_id, s.pool_id, coalesce(s.pool_id = t.pool_id, false) as is_shared
+    select v.id, v.size_gib, v.project_id, v.made, s.pool_id, coalesce(s.pool_id = t.pool_id, false) as is_shared
     from volume v join host s on s.id = ${asked.source_host_id}::uuid join host t on t.id = ${asked.target_host_id}::uuid
     where v.instance_id = ${asked.instance_id}::uuid order by v.id for update of v`.execute(tx)
   return rows

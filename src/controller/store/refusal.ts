@@ -36,10 +36,17 @@ async function tried(tx: Tx, id: string): Promise<string[]> {
   return rows.map(row => row.source_host_id)
 }
 
-/** It has been seen to. Its volumes are made anew where it is now: nothing was ever written to them. */
-async function forget(tx: Tx, id: string): Promise<void> {
-  await sql`update instance_observed set refused = false where instance_id = ${id}::uuid`.execute(tx)
-  await sql`update volume set made = false where instance_id = ${id}::uuid and made`.execute(tx)
+/** The pool of the host, if another host has it, too. */
+async function poolShared(tx: Tx, host_id: string): Promise<string | null> {
+  const { rows } = await sql<{ pool_id: string }>`
+    select h.pool_id from host h where h.id = ${host_id}::uuid
+      and exists (select from host x where x.pool_id = h.pool_id and x.id <> h.id and x.removed_at is null)`.execute(tx)
+  return rows[0]?.pool_id ?? null
 }
 
-export const refusal = { due, of, tried, forget }
+/** It has been seen to. What is known to be on a volume from before stays known: only so is nothing made in its place where it is missing. */
+async function forget(tx: Tx, id: string): Promise<void> {
+  await sql`update instance_observed set refused = false where instance_id = ${id}::uuid`.execute(tx)
+}
+
+export const refusal = { due, of, tried, poolShared, forget }

@@ -1,4 +1,6 @@
 /** Why an instance runs where it does: what each host scored, or why it was refused. */
+import { Button } from '@patternfly/react-core'
+import { useState } from 'react'
 import type { Instance } from '../../api/instance.ts'
 import type { Placement } from '../../api/placement.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
@@ -95,48 +97,61 @@ function examplesOf({ examples, hosts }: Placement['reasons'][number]) {
   )
 }
 
+/** What is read at a glance; a decision tells of up to a hundred. */
+const shown_max = 20
+
 /** The best first, then those that refused. */
 function Hosts({ placement: data }: { placement: Placement }) {
+  const [all, setAll] = useState(false)
   const weights = [...new Set(data.hosts.flatMap(host => Object.keys(host.weights)))].sort()
   const hosts = data.hosts.toSorted((one, other) => (other.score ?? -Infinity) - (one.score ?? -Infinity))
   return (
-    <SimpleTable
-      label={words('placement')}
-      items={hosts}
-      keyOf={host => host.host_id}
-      empty={words('placement.none')}
-      columns={[
-        {
-          title: words('host'),
-          cell: host => (
-            <ThingLink noun="host" id={host.host_id}>
-              {host.host}
-            </ThingLink>
-          ),
-        },
-        {
-          title: words('placement.why'),
-          cell: host =>
-            host.refused !== null ? (
-              <StateLabel tone="off">{host.refused}</StateLabel>
-            ) : host.host_id === data.host_id ? (
-              <StateLabel tone="good">{words('placement.chosen')}</StateLabel>
-            ) : (
-              words('placement.fits')
+    <>
+      <SimpleTable
+        label={words('placement')}
+        items={all ? hosts : hosts.slice(0, shown_max)}
+        keyOf={host => host.host_id}
+        empty={words('placement.none')}
+        columns={[
+          {
+            title: words('host'),
+            cell: host => (
+              <ThingLink noun="host" id={host.host_id}>
+                {host.host}
+              </ThingLink>
             ),
-        },
-        ...weights.map(weight => ({
-          title: created.maybe(`weight.${weight}`) ?? weight,
-          cell: (host: (typeof hosts)[number]) =>
-            host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
-          numeric: true,
-        })),
-        {
-          title: words('placement.score'),
-          cell: host => (host.score === null ? '–' : number(host.score, 3)),
-          numeric: true,
-        },
-      ]}
-    />
+          },
+          {
+            title: words('placement.why'),
+            cell: host =>
+              host.refused !== null ? (
+                <StateLabel tone="off">{host.refused}</StateLabel>
+              ) : host.host_id === data.host_id ? (
+                <StateLabel tone="good">{words('placement.chosen')}</StateLabel>
+              ) : (
+                words('placement.fits')
+              ),
+          },
+          ...weights.map(weight => ({
+            title: created.maybe(`weight.${weight}`) ?? weight,
+            cell: (host: (typeof hosts)[number]) =>
+              host.weights[weight] === undefined ? '–' : number(host.weights[weight], 3),
+            numeric: true,
+          })),
+          {
+            title: words('placement.score'),
+            cell: host => (host.score === null ? '–' : number(host.score, 3)),
+            numeric: true,
+          },
+        ]}
+      />
+      {hosts.length > shown_max && (
+        <div>
+          <Button variant="link" isInline aria-expanded={all} onClick={() => setAll(!all)}>
+            {all ? created('hosts.fewer') : created('hosts.all', { n: hosts.length })}
+          </Button>
+        </div>
+      )}
+    </>
   )
 }

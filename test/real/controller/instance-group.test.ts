@@ -294,4 +294,40 @@ describe('controller/instance-group', () => {
     await cloud.request('DELETE', `/v1/instances/${first.id}`, { headers: { prefer: 'wait=10' } })
     assert.equal(await goes(), true)
   })
+
+  test('hints count one that is on its way on both hosts: nothing apart goes to either, and with whom it will be is not known', async () => {
+    const [from, to] = hosts
+    assert.ok(from && to)
+    const [web] = items(await create({ host_id: from.id }))
+    assert.ok(web)
+    const [beside] = items(await create({ same_as: [web.id] }))
+    assert.ok(beside)
+    to.silent = true
+    const begun = await cloud.request('POST', `/v1/instances/${web.id}/migrate`, { body: { host_id: to.id } })
+    assert.equal(begun.status, 202, JSON.stringify(begun.body))
+    for (const host of [from, to]) {
+      const refused = await create({ different_from: [web.id], host_id: host.id })
+      assert.equal(refused.body.code, 'no_capacity', `${host.name}: ${JSON.stringify(refused.body)}`)
+    }
+    const together = await create({ same_as: [web.id] })
+    assert.deepEqual([together.status, together.body.code], [409, 'wrong_state'], JSON.stringify(together.body))
+    assert.match(String(together.body.detail), /web, whose host it is to share, is being moved .* Ask again then/)
+    const planned = await plan({ same_as: [web.id] })
+    const [problem] = planned.body.problems as { code: string }[]
+    assert.deepEqual([planned.status, planned.body.possible, problem?.code], [200, false, 'wrong_state'])
+    const { database } = cloud.cloud
+    const goes = async (leaves?: Leaves) => {
+      const options = { exclude: new Map<string, string>(), disk_gib: 0, ...(leaves && { leaves }) }
+      return (await tryPlacingExisting(cloud.cloud, database.db as never, await rowOf(beside.id), options)).host_id
+    }
+    assert.equal(await goes(), null, 'it follows once that has gone')
+    assert.equal(await goes({ host_id: String(hosts[2]?.id), for_good: true }), to.id, 'and does not wait after a loss')
+    const { operation } = begun.body as { operation: { id: string } }
+    to.silent = false
+    to.tell()
+    await cloud.request('GET', `/v1/operations/${operation.id}`, { headers: { prefer: 'wait=20' } })
+    assert.equal(await goes(), to.id)
+    const [after] = items(await create({ same_as: [web.id] }))
+    assert.equal(after?.host_id, to.id)
+  })
 })

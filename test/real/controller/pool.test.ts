@@ -166,6 +166,11 @@ describe('controller/pool', () => {
     assert.equal(back.body.availability, 'restart')
     await purge(one.id)
     await purge(low.id)
+    await cloud.request('PATCH', `/v1/hosts/${shared[1].id}`, { body: { schedulable: false } })
+    const nowhere = await made({ name: 'ha-alone', availability: 'high' })
+    assert.match(String(nowhere.ha_obstacle), /^No other host could take it/, 'as it is made')
+    await cloud.request('PATCH', `/v1/hosts/${shared[1].id}`, { body: { schedulable: true } })
+    await purge(nowhere.id)
   })
 
   test('a host that is installed anew in the middle of a move, with another pool, takes along what the move claims of it', async () => {

@@ -6,6 +6,7 @@ import type { Operation } from '../../../src/api/operation.ts'
 import { placeRefused, type Resting } from '../../../src/controller/app/refused.ts'
 import { refusal } from '../../../src/controller/store/refusal.ts'
 import { CloudError } from '../../../src/model/errors.ts'
+import { volumeRoutes } from '../../../src/api/volume.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
@@ -47,13 +48,17 @@ describe('controller/refused', () => {
   /** What is claimed of each host is what is on it. */
   async function checkClaims(): Promise<void> {
     const { db } = cloud.cloud.database
-    const claims = await db.selectFrom('host_claim').select(['host_id', 'vcpus', 'disk_gib']).execute()
+    const claims = await db.selectFrom('host_claim').select(['host_id', 'pool_id', 'vcpus', 'disk_gib']).execute()
     const there = await db.selectFrom('instance').select(['host_id', 'vcpus', 'disk_gib']).execute()
-    for (const { host_id, vcpus, disk_gib } of claims) {
+    for (const { host_id, pool_id, vcpus, disk_gib } of claims) {
       const on = there.filter(one => one.host_id === host_id)
+      // The disks of a pool that hosts share are counted in the pool.
       assert.deepEqual(
         [vcpus, disk_gib],
-        [on.reduce((sum, one) => sum + one.vcpus, 0), on.reduce((sum, one) => sum + one.disk_gib, 0)],
+        [
+          on.reduce((sum, one) => sum + one.vcpus, 0),
+          pool_id !== null ? 0 : on.reduce((sum, one) => sum + one.disk_gib, 0),
+        ],
       )
     }
   }
@@ -216,6 +221,61 @@ describe('controller/refused', () => {
       mended()
       await placeRefused(cloud.cloud, resting)
       await eventually(async () => assert.equal((await get(id)).state, 'running'))
+    })
+  })
+
+  describe('that boots from a volume which was there before', () => {
+    const wait = { prefer: 'wait=10' }
+
+    /** On the host, with content, and of no instance. */
+    async function volumeOn(host: ObedientHost, name: string): Promise<string> {
+      const { id } = await create(name, { host_id: host.id })
+      const [volume = ''] = (await get(id)).volumes
+      await cloud.request('PATCH', `/v1/volumes/${volume}`, { body: { keep: true } })
+      await cloud.request('DELETE', `/v1/instances/${id}?purge=true`, { headers: wait })
+      await eventually(async () => assert.equal((await stateOf(volume)).state, 'available'))
+      return volume
+    }
+    const stateOf = (volume: string) => cloud.call(volumeRoutes.get, { params: { volume } })
+    const from = (boot_volume_id: string) => ({ boot_volume_id, image_id: undefined })
+    const isMade = async (id: string) =>
+      (await cloud.cloud.database.db.selectFrom('volume').select('made').where('id', '=', id).executeTakeFirst())?.made
+
+    test('another host that reaches it takes it, with all that is on it; one that does not is never asked', async () => {
+      const pool_id = '01890000-0000-7000-8000-00000000000a'
+      const size = { cpus: 100, memory_mib: 100_000, pool_gib: 50, pool_id }
+      const [s1, s2] = [await addHost(cloud, 's1', size), await addHost(cloud, 's2', size)]
+      for (let n = 0; n < 3; n++) await create('load', { host_id: s2.id })
+      const volume = await volumeOn(s1, 'first')
+      hosts.push(s1, s2)
+      refuse([s1])
+      const { id, operation } = await create('shared', from(volume))
+      const one = await get(id)
+      assert.deepEqual([one.state, one.host, operation.state], ['running', 's2', 'succeeded'], String(operation.reason))
+      assert.equal((await stateOf(volume)).host, 's2')
+      assert.equal(await isMade(volume), true, 'or a fresh one would be made in its place where it is missing')
+      assert.deepEqual(
+        s2.wanted.get(id)?.disks.map(disk => [disk.volume_id, disk.made]),
+        [[volume, true]],
+      )
+      const why = await cloud.request('GET', `/v1/instances/${id}/placement`)
+      assert.deepEqual(why.body.refusals, { excluded: 1, pool: 4 })
+      await checkClaims()
+    })
+
+    test('what no other host reaches stays where it is, in error, and keeps what is on it', async () => {
+      const [h1] = hosts
+      assert.ok(h1)
+      const volume = await volumeOn(h1, 'own')
+      refuse(hosts)
+      const { id, operation } = await create('bound', from(volume))
+      assert.deepEqual(
+        [operation.state, operation.reason],
+        ['failed', 'Its pool is full. No other host was tried: none reaches its volume.'],
+      )
+      assert.equal((await get(id)).host, 'h1')
+      assert.equal(await isMade(volume), true)
+      assert.equal((await cloud.request('GET', `/v1/migrations?instance_id=${id}`)).body.items?.length, 0)
     })
   })
 })

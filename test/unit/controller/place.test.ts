@@ -375,3 +375,17 @@ test('an explanation stays small, whatever the number of hosts', () => {
   assert.deepEqual(decision?.refusals, { answers: 500 })
   assert.equal(decision?.fitting, 500)
 })
+
+test('of up to a hundred hosts each is told of: to the first of a batch, and to one that finds none', () => {
+  const each = (count: number, decisions = 1, ask = plainAsk) => {
+    const all = Array.from({ length: count }, (_, n) => ({ ...some, id: `id-${n}`, name: `h${n}`, answers: n % 3 > 0 }))
+    return place(all, ask, decisions).map(({ hosts: told }) => new Set(told.map(one => one.host)).size)
+  }
+  assert.deepEqual(each(30), [30])
+  assert.deepEqual(each(100), [100])
+  assert.deepEqual(each(101), [20])
+  assert.deepEqual(each(60, 3), [60, 20, 20])
+  assert.deepEqual(each(60, 21), [60, ...Array.from({ length: 20 }, () => 6)])
+  const found = each(60, 10_000)
+  assert.equal(found.at(-1), 60, 'which the last one is not found')
+})

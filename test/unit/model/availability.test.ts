@@ -31,6 +31,11 @@ test('each obstacle has its sentence', () => {
   assert.match(why({ pool_shared: false }), /no other host reaches/)
   assert.match(why({ held: true }), /newer version/)
   assert.match(why({ guarded_version: null }), /has not said yet/)
+  assert.match(
+    why({ guarded_version: null, alone: true }),
+    /No other host could take it/,
+    'which does not pass by itself',
+  )
   assert.match(why({ guarded_version: 2, keeps_leases: false }), /keeps no leases/)
   assert.match(why({ guarded_version: 2, host_answers: false }), /did not hear/)
   assert.equal(

@@ -12,6 +12,6 @@ export const sameHost: Filter = {
   },
   why: (_, __, asked) =>
     (asked.around?.same_hosts?.size ?? 0) > 1
-      ? 'cannot have all the instances that it shall be with: they are on several hosts'
+      ? 'cannot have all the instances that it shall be with: they are on several hosts, or on their way from one to another'
       : 'does not have the instances that it shall be with',
 }
