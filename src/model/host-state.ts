@@ -136,15 +136,31 @@ export function hostAvailability(host: {
     return { availability: 'dead', why: `${causes[absence.cause]} ${who}${failed}` }
   }
   if (absence.asked_ms !== null)
-    return { availability: 'suspect', why: `${causes[absence.cause]} ${suspicion(absence)}` }
+    return { availability: 'suspect', why: `${causes[absence.cause]} ${suspicion(absence, linked)}` }
   return { availability: absence.cause === 'late' && linked ? 'late' : 'silent', why: causes[absence.cause] }
 }
 
-function suspicion({ opinions }: Absence): string {
+function suspicion({ opinions }: Absence, linked: boolean): string {
+  switch (verdictOf(opinions)) {
+    case 'alive':
+      return `${heardOf(opinions)}: it lives, and its agent does not, or is cut off from the controllers. Its power is left alone.`
+    case 'dead':
+      return `${heardOf(opinions)} either. It is declared dead ${linked ? 'as soon as its link is given up' : 'in a moment'}.`
+    case 'unknown':
+      if (opinions.length === 0) return 'There is no other host to ask.'
+      return opinions.some(one => one.reached !== null) ? `${heardOf(opinions)}.` : sentence(heardOf(opinions))
+  }
+}
+
+/** What others found when they were asked, as a part of a sentence. */
+export function heardOf(opinions: readonly Opinion[]): string {
   const alive = reaching(opinions)
-  if (alive.length > 0)
-    return `${named(alive)} can reach the machine: it lives, and its agent does not, or is cut off from the controllers. Its power is left alone.`
-  return opinions.length > 0 ? 'No other host could tell whether it lives.' : 'There is no other host to ask.'
+  if (alive.length > 0) return `${named(alive)} can reach the machine`
+  const missing = opinions.filter(one => one.reached === 'none')
+  if (missing.length === 0) return 'no other host could tell whether it lives'
+  const found = `${named(missing)} cannot reach it`
+  if (verdictOf(opinions) === 'dead') return found
+  return `${found}; a second opinion is lacking, as ${named(opinions.filter(one => one.reached === null))} could not tell`
 }
 
 export interface LossRules {

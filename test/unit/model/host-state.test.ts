@@ -275,3 +275,15 @@ test('pieces that fit by their sum and not one by one are found', () => {
   const halves = [300, 300].map((memory_mib, n) => ({ ...one, id: `i${n}`, memory_mib }))
   assert.deepEqual(withoutPlace(all, halves, new Set(['h1'])), [])
 })
+
+test('the reason of a suspect host says what the opinions say, also while it is not declared dead yet', () => {
+  const why = (linked: boolean, ...opinions: Opinion[]) =>
+    hostAvailability({ linked, maintenance: false, absence: { ...none, cause: 'late', asked_ms: 2000, opinions } }).why
+  const [one, two, three] = [opinion('none', 'h2'), opinion('none', 'h3'), opinion(null, 'h4')]
+  assert.match(why(true, one, two), /h2 and h3 cannot reach it either\. It is declared dead as soon as its link is given/)
+  assert.match(why(false, one, two, three), /h2 and h3 cannot reach it either\. It is declared dead in a moment\./)
+  assert.match(why(false, one, three), /h2 cannot reach it; a second opinion is lacking, as h4 could not tell\.$/)
+  assert.match(why(false, three), /No other host could tell whether it lives\.$/)
+  assert.match(why(false, one, opinion('machine', 'h5')), /h5 can reach the machine: it lives/)
+  assert.match(why(false), /There is no other host to ask\.$/)
+})
