@@ -16,7 +16,10 @@ export async function settleWaiting(cloud: Cloud): Promise<boolean> {
     } catch (error) {
       // One that cannot be settled keeps no other one waiting.
       if (isDatabaseAway(error)) throw error
-      cloud.log.warn({ err: error, instance_id }, 'what came of a restart elsewhere could not be noted; it is tried again')
+      cloud.log.warn(
+        { err: error, instance_id },
+        'what came of a restart elsewhere could not be noted; it is tried again',
+      )
     }
   }
   return all.length > 0

@@ -152,7 +152,7 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     assert.deepEqual([whole.status, whole.body.code], [409, 'wrong_state'])
   })
 
-  test('nor from a host that would start it by itself when its power is back', async () => {
+  test('nor from a host that would start what is on it by itself when its power is back', async () => {
     const [first] = await addHosts(2, 2)
     const id = await run(first)
     first.asks_first = false
@@ -161,7 +161,7 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     await lose(first, 'person')
     const refused = await migrate(id)
     assert.equal(refused.status, 503, JSON.stringify(refused.body))
-    assert.match(String(refused.body.detail), /would start it by itself/)
+    assert.match(String(refused.body.detail), /would start what is on it by itself/)
   })
 
   test('a whole host: all that can, whatever is wanted of it, and of each that cannot why', async () => {
@@ -294,6 +294,25 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     const where = await Promise.all(ids.map(async id => (await instance(id)).host_id))
     assert.deepEqual(where.sort(), [first.id, second.id].sort())
     assert.equal((await shown(first)).state, 'unreachable')
+  })
+
+  test('fenced by its lease alone: what has to be done with the host is said once, and of each instance what is its own', async () => {
+    const [first] = await addHosts(3, 3)
+    for (const name of ['one', 'two']) await run(first, { name })
+    await lose(first, 'lease')
+    const asked = await cloud.request('POST', `/v1/hosts/${first.id}/evacuate`)
+    assert.equal(asked.status, 202, JSON.stringify(asked.body))
+    const { left, host_reason } = asked.body as unknown as { left: { reason: string }[]; host_reason: string }
+    assert.match(host_reason, /only known that its lease is over.*--confirm-off\); then ask again\.$/)
+    assert.deepEqual(
+      left.map(one => one.reason),
+      ['It may well be running there.', 'It may well be running there.'],
+    )
+    const refused = await removeLost(first)
+    const detail = String(refused.body.detail)
+    assert.match(detail, /one: It may well be running there\. two: It may well be running there\. Of the host/)
+    assert.equal(detail.split('only known that its lease is over').length, 2, 'once')
+    assert.doesNotMatch(detail, /Make room/)
   })
 
   test('what is on its own disks is given up only by who says how much that is, and hears what it is', async () => {
