@@ -7,6 +7,7 @@ import type { InstancePlan } from '../../api/placement.ts'
 import type { BodyOf } from '../../api/route.ts'
 import { CloudError, type ErrorCode } from '../../model/errors.ts'
 import type { QuotaCharge } from '../../model/quota.ts'
+import { checkKeys } from '../../model/tag-keys.ts'
 import type { Cloud } from '../cloud.ts'
 import type { Verdict } from '../scheduler/place.ts'
 import { onlyLook, type Tx } from '../store/database.ts'
@@ -44,6 +45,7 @@ export function planInstances(
       }
     }
     await step(() => checkUserData(asked))
+    await step(() => checkKeys('tags', asked.tags))
     const size = await sizeOf(tx, asked)
     const boot = await step(() => bootOf(tx, project_id, asked, size, false))
     await step(() => keysFor(tx, caller, asked))

@@ -152,6 +152,20 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     assert.deepEqual([whole.status, whole.body.code], [409, 'wrong_state'])
   })
 
+  test('what is off on a lost host is not started, and it is said why, and what to do', async () => {
+    const [first] = await addHosts(2, 2)
+    const id = await run(first, { start: false })
+    await lose(first, null)
+    const refused = await cloud.request('POST', `/v1/instances/${id}/start`)
+    assert.deepEqual([refused.status, refused.body.code], [409, 'wrong_state'])
+    assert.match(
+      String(refused.body.detail),
+      new RegExp(
+        `is unknown: its host ${first.name} does not answer; .* Ask again when that host is back\\. .*croft host evacuate ${first.name}`,
+      ),
+    )
+  })
+
   test('nor from a host that would start what is on it by itself when its power is back', async () => {
     const [first] = await addHosts(2, 2)
     const id = await run(first)
