@@ -134,7 +134,8 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     await until(async () => first.wanted.get(id)?.migration?.step === 'leave')
   })
 
-  test('not before that is sure: what to do is said, and nothing is moved', async () => {
+  test('not before that is sure: what to do is said, and nothing is moved', async t => {
+    const logged = t.mock.method(cloud.cloud.log, 'error')
     const [first] = await addHosts(2, 2)
     const id = await run(first)
     for (const [fenced_by, why] of [
@@ -147,6 +148,7 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
       assert.match(String(refused.body.detail), why)
       assert.equal((await instance(id)).host_id, first.id)
     }
+    assert.equal(logged.mock.callCount(), 0, 'a refusal is no fault')
     await lose(first, null)
     const whole = await cloud.request('POST', `/v1/hosts/${first.id}/evacuate`)
     assert.deepEqual([whole.status, whole.body.code], [409, 'wrong_state'])
