@@ -13,7 +13,6 @@ import type { Hardware } from '../../model/hardware.ts'
 import { recoveryOf } from '../../model/availability.ts'
 import { graphicsOf } from '../../model/graphics.ts'
 import { nicModelOf } from '../../model/nic.ts'
-import { checkKeys } from '../../model/tag-keys.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import { atOnce, type Tx } from '../store/database.ts'
@@ -34,7 +33,7 @@ import { checkPorts, preparePorts } from './instance-ports.ts'
 import {
   chargedTo,
   chargeOf,
-  checkUserData,
+  checkTexts,
   hostnameOf,
   keysFor,
   namesOf,
@@ -52,8 +51,7 @@ interface Request {
 }
 
 export async function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
-  checkUserData(asked)
-  checkKeys('tags', asked.tags)
+  checkTexts(asked)
   try {
     const kind = kindOf(caller, asked)
     if (kind !== null) return await alike(cloud).ask(kind, { caller, asked })

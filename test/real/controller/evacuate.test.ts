@@ -318,8 +318,8 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     await lose(first, 'lease')
     const asked = await cloud.request('POST', `/v1/hosts/${first.id}/evacuate`)
     assert.equal(asked.status, 202, JSON.stringify(asked.body))
-    const { left, host_reason } = asked.body as unknown as { left: { reason: string }[]; host_reason: string }
-    assert.match(host_reason, /only known that its lease is over.*--confirm-off\); then ask again\.$/)
+    const { left, host_reason } = replyOf(hostRoutes.evacuate, asked)
+    assert.match(host_reason ?? '', /only known that its lease is over.*--confirm-off\); then ask again\.$/)
     assert.deepEqual(
       left.map(one => one.reason),
       ['It may well be running there.', 'It may well be running there.'],

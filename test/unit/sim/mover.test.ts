@@ -9,6 +9,8 @@ import { MovingGround, simulatedMover } from '../../../sim/mover.ts'
 import { Wires } from '../../../sim/network.ts'
 import { seeded } from '../../../sim/random.ts'
 import type { Coming, Leaving, Sent } from '../../../src/agent/ports.ts'
+import type { WantedMigration } from '../../../src/protocol/migration.ts'
+import type { WantedInstance } from '../../../src/protocol/wanted.ts'
 
 const id = '00000000-0000-7000-8000-00000000000a'
 
@@ -26,12 +28,17 @@ async function moved(options: { bandwidth_mib_s?: number; timeout_s?: number }) 
     return { host, mover: simulatedMover({ ...common, pause: async () => undefined }) }
   })
   assert.ok(source && target)
-  type Domain = NonNullable<ReturnType<typeof source.host.domains.get>>
-  source.host.put({ id, name: id, ours: true, power: 'running' } as unknown as Domain)
-  const migration = { kind: 'live', peer_host_id: target.host.id, secret: 'x'.repeat(16), ...options }
-  const parts = { instance: { id, disks: [] }, migration }
+  source.host.put({ id, name: id, ours: true, power: 'running', off_reason: null, paused_reason: null })
+  const asked: Partial<WantedMigration> = {
+    kind: 'live',
+    peer_host_id: target.host.id,
+    secret: 'x'.repeat(16),
+    ...options,
+  }
+  const instance: Partial<WantedInstance> = { id, disks: [] }
+  const parts = { instance: instance as WantedInstance, migration: asked as WantedMigration }
   const coming = { ...parts, refused: () => false, mayRun: async () => undefined, arrived: async () => undefined }
-  await target.mover.expect(coming as unknown as Coming)
+  await target.mover.expect(coming as Partial<Coming> as Coming)
   const shown: number[] = []
   const leaving = {
     ...parts,
@@ -40,12 +47,13 @@ async function moved(options: { bandwidth_mib_s?: number; timeout_s?: number }) 
     handingOver: async () => undefined,
   }
   const began_ms = clock.now_ms()
-  let sent: Sent | undefined
-  void source.mover.send(leaving as unknown as Leaving).then(end => (sent = end))
-  for (let n = 0; n < 10_000 && sent === undefined; n++) {
+  const ended: { sent?: Sent } = {}
+  void source.mover.send(leaving as Partial<Leaving> as Leaving).then(sent => (ended.sent = sent))
+  for (let n = 0; n < 10_000 && !ended.sent; n++) {
     await setImmediate()
-    if (sent === undefined) clock.step(3_600_000)
+    if (!ended.sent) clock.step(3_600_000)
   }
+  const { sent } = ended
   assert.ok(sent)
   return { sent, shown, took_ms: clock.now_ms() - began_ms }
 }
