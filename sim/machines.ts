@@ -10,6 +10,7 @@ import { factsOf } from './facts.ts'
 import { SimulatedHost } from './host.ts'
 import { MovingGround } from './mover.ts'
 import type { Wires } from './network.ts'
+import { plainOfHost } from './plain-log.ts'
 import { seeded } from './random.ts'
 
 interface Machine {
@@ -23,7 +24,12 @@ interface Machine {
 
 const size = { cpus: 64, memory_mib: 262_144, pool_gib: 10_000 }
 const pool_id = '00000000-0000-7000-9000-000000000001'
-const quiet: Log = { debug() {}, info() {}, warn() {}, error: (detail, text) => console.error(text, detail) }
+const logOf = (name: string): Log => ({
+  debug() {},
+  info() {},
+  warn() {},
+  error: (detail, text) => console.error(plainOfHost(name, detail, text)),
+})
 
 export class Machines {
   /** By the names that they have in the cloud. */
@@ -70,7 +76,7 @@ export class Machines {
       ...(shared_pool && { pool: this.pool }),
       reaches: address => this.lives(address),
       random: seeded(name),
-      log: quiet,
+      log: logOf(name),
       clockOf: alive => clockWhile(realClock, alive),
       measures: true,
       ground: this.ground,

@@ -99,20 +99,24 @@ export function simulatedMover(parts: MoverParts): Mover {
     if (!target || target.source_alive?.() || target.coming.refused()) return stayed('the target cannot be reached')
     target.source_alive = alive
     try {
-      const { bandwidth_mib_s } = leaving.migration
+      const { bandwidth_mib_s, timeout_s } = leaving.migration
+      const began_ms = clock.steady_ms()
+      const elapsed_ms = () => clock.steady_ms() - began_ms
+      const left_ms = () => (timeout_s === undefined ? Number.POSITIVE_INFINITY : timeout_s * 1000 - elapsed_ms())
       // As slowly as it is to be sent, looking as often as otherwise.
       const least_ms = kind === 'live' && bandwidth_mib_s ? (memory_mib / bandwidth_mib_s) * 1000 : 0
       const steps = Math.max(parts.random.between(1, 6), Math.ceil(least_ms / 1000))
       for (let step = 1; step <= steps; step++) {
-        leaving.show(progressAt(step / steps, bandwidth_mib_s))
-        await clock.sleep(Math.max(parts.random.between(50, 1500), least_ms / steps))
+        leaving.show(progressAt((step - 1) / steps, elapsed_ms(), bandwidth_mib_s))
+        await clock.sleep(Math.max(0, Math.min(Math.max(parts.random.between(50, 1500), least_ms / steps), left_ms())))
         await pause()
+        if (timeout_s !== undefined && left_ms() <= 0) return stayed(tooLong(timeout_s))
         if (leaving.signal.aborted) return stayed('given up')
         if (reached() !== target) return stayed('the target went away')
         const power = host.domains.get(id)?.power
         if (kind === 'live' && power !== 'running') return stayed('the guest stopped on the way')
       }
-      return await handOver(leaving, target)
+      return await handOver(leaving, target, elapsed_ms)
     } finally {
       target.source_alive = null
     }
@@ -124,8 +128,9 @@ export function simulatedMover(parts: MoverParts): Mover {
       () => false,
     )
 
-  async function handOver(leaving: Leaving, target: Expected): Promise<Sent> {
+  async function handOver(leaving: Leaving, target: Expected, elapsed_ms: () => number): Promise<Sent> {
     const { instance, migration } = leaving
+    const whole = () => progressAt(1, elapsed_ms(), migration.bandwidth_mib_s)
     const { id } = instance
     host.handed_over.add(id)
     await leaving.handingOver()
@@ -153,7 +158,7 @@ export function simulatedMover(parts: MoverParts): Mover {
       target.host.put(before)
       host.went_over.add(id)
     }
-    const come = { started_at: null, progress: progressAt(1) }
+    const come = { started_at: null, progress: whole() }
     const said = await answerOf(
       target,
       target.coming.arrived(come).then(() => true),
@@ -161,7 +166,7 @@ export function simulatedMover(parts: MoverParts): Mover {
     if (said === null) return unsure
     await pause()
     if (live && before) host.put(asOff(before, 'migrated'))
-    return { outcome: 'switched', progress: progressAt(1) }
+    return { outcome: 'switched', progress: whole() }
   }
 
   return {
@@ -191,7 +196,10 @@ export function simulatedMover(parts: MoverParts): Mover {
 /** Of each guest, whatever it has. */
 const memory_mib = 128
 
-function progressAt(share: number, bandwidth_mib_s = 50) {
+const tooLong = (timeout_s: number) =>
+  `The move did not end within ${timeout_s} s. Allow more bandwidth or time, and try again.`
+
+function progressAt(share: number, elapsed_ms: number, bandwidth_mib_s = 50) {
   const memory_total_bytes = memory_mib * 1024 ** 2
   return {
     memory_total_bytes,
@@ -199,7 +207,7 @@ function progressAt(share: number, bandwidth_mib_s = 50) {
     disk_total_bytes: 0,
     disk_left_bytes: 0,
     rate_bytes_s: Math.min(50, bandwidth_mib_s) * 1024 ** 2,
-    elapsed_ms: Math.round(share * Math.max(3000, (memory_mib / bandwidth_mib_s) * 1000)),
+    elapsed_ms: Math.round(elapsed_ms),
     downtime_ms: share === 1 ? 100 : null,
     postcopy: false,
   }

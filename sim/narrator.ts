@@ -35,10 +35,11 @@ export class Narrator {
 
   private async wordsOf({ noun, resource_id, detail }: EventRow): Promise<string | null> {
     const { db } = this.cloud.database
-    const { availability, storm, ha } = detail as Partial<Record<string, string>>
+    const { availability, storm, ha, back_from = null } = detail as Partial<Record<string, string>>
     const called = (table: 'host' | 'zone' | 'instance') =>
       db.selectFrom(table).select('name').where('id', '=', resource_id).executeTakeFirst()
     if (noun === 'host' && availability !== undefined) return `${(await called('host'))?.name}: ${availability}`
+    if (noun === 'host' && back_from !== null) return `${(await called('host'))?.name}: is back`
     if (noun === 'zone' && storm !== undefined) {
       const { gone, hosts } = detail as { gone?: number; hosts?: number }
       const why = `: ${gone} of ${hosts} hosts vanished at once, so nothing is fenced`
@@ -60,5 +61,9 @@ export class Narrator {
 }
 
 function isOfLoss({ detail }: EventRow): boolean {
-  return typeof detail === 'object' && detail !== null && ['availability', 'storm', 'ha'].some(name => name in detail)
+  return (
+    typeof detail === 'object' &&
+    detail !== null &&
+    ['availability', 'storm', 'ha', 'back_from'].some(name => name in detail)
+  )
 }

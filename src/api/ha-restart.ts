@@ -19,10 +19,12 @@ export const HaRestart = closed({
   outcome: nullable(
     oneOf(restartOutcomes, {
       description:
-        "Null while it is under way, with `failure` when that takes longer than it should. 'running': seen to run; 'failed': another host was tried then, as this one said that it cannot, or was lost, too; 'no_room': no host could take it; 'given_up': something else was wanted meanwhile",
+        "Null while it is under way, with `failure` when that takes longer than it should. 'running': seen to run; 'failed': another host was tried then, as this one said that it cannot, or was lost, too; 'no_room': no other host could take it, as `failure` says, for want of room or for another reason: while it has no `ended_at` it waits, and is tried again; once its own host is back and runs it that is 'running', there; 'given_up': something else was wanted meanwhile",
     }),
   ),
-  failure: nullable(Type.String({ description: 'What kept it from running there, or has until now' })),
+  failure: nullable(
+    Type.String({ description: 'What kept it from running there, or has until now; or what was wanted of it instead' }),
+  ),
   lost_at: Type.Unsafe<string>({ ...Time, description: 'When the lost host was last heard of' }),
   begun_at: Time,
   ended_at: nullable(Time),

@@ -1,6 +1,6 @@
 /** How what is on a host that is lost goes to others, and how a host is taken out of the cloud, empty or lost. */
 import Type from 'typebox'
-import { closed, Name, Uuid } from './common.ts'
+import { closed, Name, nullable, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const params = closed({ host: Uuid })
@@ -48,6 +48,12 @@ export const hostRemovalRoutes = {
         { description: 'Each with the host that it goes to' },
       ),
       left: Type.Array(closed({ instance_id: Uuid, instance: Name, reason: Type.String() })),
+      host_reason: nullable(
+        Type.String({
+          description:
+            'What of the host keeps those that it says so of, and what to do; said here once, while `reason` says what is of each alone. Null: nothing does',
+        }),
+      ),
     }),
     errors: ['not_found', 'wrong_state', 'unavailable'],
   }),

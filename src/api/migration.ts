@@ -86,7 +86,7 @@ export const Migration = closed({
   ),
   reason: nullable(Type.String({ description: 'Why it failed or was cancelled' })),
   waits_for: nullable(Type.String({ description: 'Whose word it waits for, when that one does not answer' })),
-  cancel_asked: Type.Boolean(),
+  cancel_asked: Type.Boolean({ description: 'It is to be given up, or was because somebody asked for that' }),
   percent: nullable(Type.Integer({ minimum: 0, maximum: 100 })),
   progress: nullable(MigrationProgress),
   copied_volumes: Type.Array(Uuid, { description: 'Whose content goes over; others both hosts reach' }),
@@ -137,7 +137,12 @@ export const migrationRoutes = {
       ...pageQuery,
       instance_id: Type.Optional(Uuid),
       host_id: Type.Optional(uuidOf('From or to this host')),
-      open: Type.Optional(Type.Boolean({ description: 'Only those that have not ended; false: only those that have' })),
+      open: Type.Optional(
+        Type.Boolean({
+          description:
+            'Only those that have not ended, also those of which the outcome is decided and a host is still being cleared; false: only those that have',
+        }),
+      ),
       kind: Type.Optional(oneOf(migrationKinds)),
       outcome: Type.Optional(
         oneOf(migrationOutcomes, {

@@ -1,5 +1,6 @@
 /** Ids by name: whatever takes an id on the command line takes the name that people know the thing by. */
 import { whereHeld } from '../api/route.ts'
+import type { Session } from '../api/session.ts'
 import type { LooseInput, Reply } from '../sdk/client.ts'
 import { ApiProblem } from '../sdk/errors.ts'
 import type { Nouns, RouteValue } from './contract.ts'
@@ -42,8 +43,8 @@ export async function lookup(context: LookupContext, noun: string, name: string,
   const filters = [{}, ...(list.query?.properties?.deleted ? [{ deleted: true }] : [])]
   for (const filter of filters) {
     const query = { [key]: name, limit: 5, ...filter }
-    const { body } = await context.ask(list, { query }).catch((error: unknown) => {
-      throw refusedFor(action, list, `the ${words(noun)} "${name}" by its ${key}`, error)
+    const { body } = await context.ask(list, { query }).catch(async (error: unknown) => {
+      throw await refusedFor(context, action, list, `the ${words(noun)} "${name}" by its ${key}`, error)
     })
     const { items } = body as { items: { id: string }[] }
     const [only, ...others] = items
@@ -69,17 +70,44 @@ const gone: Readonly<Record<string, string>> = {
 }
 
 /**
- * Who may not read the list is told what the action itself needs, too: with the list's permission alone they would only be refused
- * once more. The answer to the action cannot tell it, since without an id it is not asked for.
+ * Who may not read the list is told what the action itself needs, too, unless they hold that: with the list's permission alone they would only be
+ * refused once more. The answer to the action cannot tell it, since without an id it is not asked for.
  */
-function refusedFor({ route, given = [] }: Action, list: RouteValue, what: string, error: unknown): unknown {
+async function refusedFor(
+  context: LookupContext,
+  { route, given = [] }: Action,
+  list: RouteValue,
+  what: string,
+  error: unknown,
+): Promise<unknown> {
   if (!(error instanceof ApiProblem) || error.code !== 'forbidden' || error.document.permission !== list.needs)
     return error
   if (route.needs === null || route.needs === list.needs) return error
+  if (await holds(context, route, given)) {
+    const detail =
+      `To find ${what}, this needs the permission ${list.needs} ${whereHeld(list, [])}, which you do not hold. ` +
+      `An administrator can grant a role that has it; with its id nothing has to be found.`
+    return new ApiProblem(error.status, { ...error.document, detail })
+  }
   const detail =
     `This needs the permission ${route.needs} ${whereHeld(route, given)}; and to find ${what}, ` +
     `${list.needs} ${whereHeld(list, [])}, which you do not hold. An administrator can grant a role that has both; with its id nothing has to be found.`
   return new ApiProblem(error.status, { ...error.document, detail, permission: route.needs, lookup: list.needs })
+}
+
+/** Whether the caller surely has what the route needs, wherever it is asked for. False: not, or it cannot be told. */
+async function holds(
+  { nouns, ask }: LookupContext,
+  route: Action['route'],
+  given: readonly string[],
+): Promise<boolean> {
+  const session = nouns.session?.get
+  const answer = session && (await ask(session, {}).catch(() => null))
+  if (!answer || route.needs === null) return false
+  const { system, project } = (answer.body as Session).permissions
+  return (
+    system.includes(route.needs) || (whereHeld(route, given) === 'in this project' && project.includes(route.needs))
+  )
 }
 
 /** Where the ids are to be seen; of what an instance has, by its name. */

@@ -49,6 +49,8 @@ export interface HaSituation {
   readonly perhaps_elsewhere: boolean
   /** So many hosts of its zone vanished at once that nothing of them is started elsewhere. */
   readonly storm: boolean
+  /** The name of its zone. */
+  readonly zone: string
   /** It was to be started elsewhere since its host was lost, and no host could take it. */
   readonly no_room: boolean
   /** No other host of its zone has its pool, answers and takes instances, however much room there is. Not said of large pools. */
@@ -106,7 +108,7 @@ export function haObstacle(at: HaSituation): string | null {
   if (at.storm && !at.host_answers) {
     return (
       'Very many hosts of its zone vanished at once, so the network is suspected, and not they: nothing is started elsewhere until enough of ' +
-      'them are back, or an operator says that they are truly down (croft zone override-storm).'
+      `them are back, or an operator says that they are truly down (croft zone override-storm ${at.zone}).`
     )
   }
   if (at.no_room && !at.host_answers)

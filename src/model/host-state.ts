@@ -116,35 +116,73 @@ export function verdictOf(opinions: readonly Opinion[]): Verdict {
   return told.length >= Math.max(1, Math.min(2, opinions.length)) ? 'dead' : 'unknown'
 }
 
-/** The state that every API shows, and why. */
-export function hostAvailability(host: {
+export interface HostSeen {
   linked: boolean
   maintenance: boolean
   absence: Absence | null
-}): HostAvailabilityShown {
-  const { linked, maintenance, absence } = host
+  /** The name of its zone while the storm brake holds there. */
+  storm_in?: string | null
+  /** Who has vouched that it is off, where somebody has who is still known. */
+  vouched_by?: string | null
+}
+
+/** The state that every API shows, and why. */
+export function hostAvailability(host: HostSeen): HostAvailabilityShown {
+  const shown = availabilityOf(host)
+  // Without a link, and with nothing done about it: what it waits for comes last, as it is what somebody can do.
+  if (!host.absence || host.linked || !host.storm_in) return shown
+  return { ...shown, why: `${shown.why} ${inStorm(host.storm_in)}` }
+}
+
+const inStorm = (zone: string) =>
+  `So many hosts of the zone ${zone} vanished at once that the network is suspected, and not they: nothing of it is fenced nor started elsewhere, whatever its lease says, ` +
+  `until enough of them are back. If they are truly down: croft zone override-storm ${zone}.`
+
+function availabilityOf({ linked, maintenance, absence, vouched_by }: HostSeen): HostAvailabilityShown {
   if (!absence) {
     if (maintenance) return { availability: 'maintenance', why: 'It takes no instances: it was put into maintenance.' }
     return linked ? { availability: 'up', why: '' } : { availability: 'silent', why: 'It holds no link.' }
   }
   const failed = absence.fence_failure === null ? '' : ` Cutting its power failed: ${absence.fence_failure}`
   if (absence.fenced_by !== null)
-    return { availability: 'fenced', why: `${sentence(fencedHow(absence.fenced_by, absence.power_was_off))}${failed}` }
+    return { availability: 'fenced', why: `${fencedSentence(absence, absence.fenced_by, vouched_by)}${failed}` }
   if (absence.dead_ms !== null) {
     const others = absence.opinions.filter(one => one.reached === 'none')
     const who = others.length > 0 ? `${named(others)} cannot reach it either.` : 'It is taken for dead.'
     return { availability: 'dead', why: `${causes[absence.cause]} ${who}${failed}` }
   }
   if (absence.asked_ms !== null)
-    return { availability: 'suspect', why: `${causes[absence.cause]} ${suspicion(absence)}` }
+    return { availability: 'suspect', why: `${causes[absence.cause]} ${suspicion(absence, linked)}` }
   return { availability: absence.cause === 'late' && linked ? 'late' : 'silent', why: causes[absence.cause] }
 }
 
-function suspicion({ opinions }: Absence): string {
+function fencedSentence(absence: Absence, fenced_by: FencingMethod, vouched_by: string | null = null): string {
+  if (fenced_by !== 'person') return sentence(fencedHow(fenced_by, absence.power_was_off))
+  const at = absence.fenced_ms === null ? '' : `, at ${new Date(absence.fenced_ms).toISOString()}`
+  return `${vouched_by === null ? 'Somebody' : `The user ${vouched_by}`} has vouched that it is off${at}.`
+}
+
+function suspicion({ opinions }: Absence, linked: boolean): string {
+  switch (verdictOf(opinions)) {
+    case 'alive':
+      return `${heardOf(opinions)}: it lives, and its agent does not, or is cut off from the controllers. Its power is left alone.`
+    case 'dead':
+      return `${heardOf(opinions)} either. It is declared dead ${linked ? 'as soon as its link is given up' : 'in a moment'}.`
+    case 'unknown':
+      if (opinions.length === 0) return 'There is no other host to ask.'
+      return opinions.some(one => one.reached !== null) ? `${heardOf(opinions)}.` : sentence(heardOf(opinions))
+  }
+}
+
+/** What others found when they were asked, as a part of a sentence. */
+export function heardOf(opinions: readonly Opinion[]): string {
   const alive = reaching(opinions)
-  if (alive.length > 0)
-    return `${named(alive)} can reach the machine: it lives, and its agent does not, or is cut off from the controllers. Its power is left alone.`
-  return opinions.length > 0 ? 'No other host could tell whether it lives.' : 'There is no other host to ask.'
+  if (alive.length > 0) return `${named(alive)} can reach the machine`
+  const missing = opinions.filter(one => one.reached === 'none')
+  if (missing.length === 0) return 'no other host could tell whether it lives'
+  const found = `${named(missing)} cannot reach it`
+  if (verdictOf(opinions) === 'dead') return found
+  return `${found}; a second opinion is lacking, as ${named(opinions.filter(one => one.reached === null))} could not tell`
 }
 
 export interface LossRules {

@@ -31,6 +31,26 @@ const formats: Readonly<Record<string, string>> = {
   'date-time': 'a time such as 2026-01-31T12:00:00Z',
 }
 
+/**
+ * Where something is wrong and what, a fault each: a field that is lacking, or not known, is itself what is wrong, and not what it is in. `at`: a JSON
+ * pointer (RFC 6901); '' is the whole.
+ */
+export function faultsOf(fault: ShapeFault & { instancePath: string }, shape: Shape | undefined): Fault[] {
+  const { keyword, instancePath, params } = fault
+  const { requiredProperties, additionalProperties } = params as Record<string, string[] | undefined>
+  const each = (names: readonly string[], problem: string) =>
+    names.map(name => ({ at: `${instancePath}/${escaped(name)}`, problem }))
+  if (keyword === 'required') return each(requiredProperties ?? [], 'is missing')
+  if (keyword === 'additionalProperties') return each(additionalProperties ?? [], 'is not known here')
+  return [{ at: instancePath, problem: wordsOf(fault, shape) }]
+}
+
+export interface Fault {
+  /** JSON pointer into the body, or into the query or the path as an object of its parameters. */
+  at: string
+  problem: string
+}
+
 /** To stand behind the name of what is wrong: "must be one of: overlay, external". `shape` is the one that it does not fit. */
 export function wordsOf({ keyword, message, params }: ShapeFault, shape: Shape | undefined): string {
   const found = params as Record<string, unknown>
@@ -94,7 +114,8 @@ export function shapeAt(schema: unknown, path: string): Shape | undefined {
   return words.reduce(step, schema) as Shape | undefined
 }
 
+const escaped = (word: string) => word.replaceAll('~', '~0').replaceAll('/', '~1')
 const unescaped = (word: string) => word.replaceAll('~1', '/').replaceAll('~0', '~')
 
-/** A JSON pointer as people write it: /networks/0/network_id → networks.0.network_id */
-export const placeOf = (pointer: string) => pointer.replace(/^\//, '').replaceAll('/', '.')
+/** A JSON pointer as people write it: /networks/0/network_id → networks.0.network_id; the whole is 'it'. */
+export const placeOf = (pointer: string) => (pointer === '' ? 'it' : unescaped(pointer.slice(1).replaceAll('/', '.')))

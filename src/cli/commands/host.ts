@@ -48,7 +48,9 @@ function showEvacuated(context: Context, done: ReplyOf<typeof hostRoutes.evacuat
   ]
   if (rows.length === 0) return out.note('Nothing is on it.')
   out.print(ownTable(context, left.length > 0 ? ['instance', 'goes_to', 'stays'] : ['instance', 'goes_to'], rows))
-  out.note('Whether each runs there: croft ha-restart list')
+  // Of all that stay for the same reason once; a cloud of an older version says it of each.
+  if (done.host_reason) out.note(done.host_reason)
+  if (evacuated.length > 0) out.note('Whether each runs there: croft ha-restart list')
 }
 
 /** What goes to other hosts as a lost one is removed, of which the answer (204) says nothing. To be called before; what it gives, after. */

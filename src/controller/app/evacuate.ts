@@ -92,7 +92,7 @@ export function notFenced(name: string): CloudError {
 
 /** Throws what has gone so far, and of which that is not known, when the database goes away. Its beginning is in the audit log before (change-in-steps.ts). */
 export async function evacuateAll(cloud: Cloud, caller: Caller, from: LostHost): Promise<Evacuated> {
-  const done: Evacuated = { evacuated: [], left: [] }
+  const done: Evacuated = { evacuated: [], left: [], host_reason: null }
   const all = await evacuation.instancesOf(cloud.database.db, from.id)
   for (const [n, { id, name }] of all.entries()) {
     const one = { instance_id: id, instance: name }
@@ -104,10 +104,17 @@ export async function evacuateAll(cloud: Cloud, caller: Caller, from: LostHost):
     } catch (error) {
       if (isDatabaseAway(error)) throw brokenOff(from.name, done, one, all.length - n - 1, error)
       const reason = whyLeft(cloud, caller, id, error)
-      if (reason !== null) done.left.push({ ...one, reason })
+      if (reason !== null) done.left.push({ ...one, reason: onceOfHost(done, error) ?? reason })
     }
   }
   return done
+}
+
+/** What is left to say of one where what is said of its host is said once. Null: all of it. */
+function onceOfHost(done: Evacuated, error: unknown): string | null {
+  if (!(error instanceof HostKeeps)) return null
+  done.host_reason ??= error.of_host
+  return done.host_reason === error.of_host ? error.alone : null
 }
 
 /** Null: it has gone meanwhile, as one that is highly available does by itself. */
@@ -116,6 +123,18 @@ function whyLeft(cloud: Cloud, caller: Caller, instance_id: string, error: unkno
   const request_id = caller.request.id
   cloud.log.error({ err: error, instance_id, request_id }, 'an instance of a lost host could not be evacuated')
   return somethingWrong(caller)
+}
+
+/** Its host keeps it, as it does others: for those who are told of many at once, what is said of the host, and what of this one. */
+class HostKeeps extends CloudError {
+  readonly of_host: string
+  readonly alone: string
+
+  constructor(from: LostHost, instance: string, { why, alone }: { why: string; alone: string }) {
+    super('host_unreachable', `${instance} is not started elsewhere. ${why}`, { host_id: from.id })
+    this.of_host = why
+    this.alone = alone
+  }
 }
 
 /** It was being sent to a third host, which may have it: before it can go anywhere that one is to discard what came. */
@@ -146,8 +165,7 @@ async function evacuate(cloud: Cloud, tx: Tx, { caller, from, instance_id, host_
   if (by_name) checkVersion(caller, mustSee(caller, row, instance_id).version)
   if (row.held_generation !== null) throw heldBack(row.name)
   if (!found.lost) {
-    const why = `${row.name} is not started elsewhere. ${found.why}`
-    throw new CloudError('host_unreachable', why, { host_id: from.id })
+    throw new HostKeeps(from, row.name, found)
   }
   if (host_id !== undefined && !(await host.exists(tx, host_id))) throw notFound('host', host_id)
   const runs = row.wanted_power === 'running' && row.deleted_at === null

@@ -31,7 +31,7 @@ export interface Unsure {
 /** The database went away at one of them. `not_tried`: how many were still to come. */
 export function brokenOff(
   host: string,
-  { evacuated, left }: Evacuated,
+  { evacuated, left, host_reason }: Evacuated,
   unsure: Unsure,
   not_tried: number,
   cause: unknown,
@@ -40,7 +40,7 @@ export function brokenOff(
   return new CloudError(
     'unavailable',
     `The database does not answer, so the evacuation of ${host} is not at its end. ${wentWords(evacuated)} Whether ${unsure.instance} has is not known.${rest} Ask again: it goes on from there.`,
-    { evacuated, left, unsure: [unsure], not_tried },
+    { evacuated, left, host_reason, unsure: [unsure], not_tried },
     { cause },
   )
 }

@@ -8,6 +8,7 @@ import { type Cloud, makeId } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
 import { event, type NewEvent } from '../store/event.ts'
 import { haRestart } from '../store/ha-restart.ts'
+import { haWaiting } from '../store/ha-waiting.ts'
 import type { LockedInstance } from '../store/instance.ts'
 import { endMoves, type Gone, leaveLost, lockLost, type LostHost, type LostInstance, whyLost } from './lost-instance.ts'
 import { keepNews, RoomTaken } from './placement-told.ts'
@@ -69,6 +70,7 @@ export async function followRestart(
   const { row, from } = found
   const id = makeId<HaRestartId>(cloud)
   const superseded = await haRestart.supersede(tx, row.id, from.id, `the host ${from.name} was lost, too`)
+  superseded.push(...(await haWaiting.endAsGone(tx, row.id, to_host)))
   const verify_s = cloud.settings.get('ha.verify_s')
   const made = { id, ...restartOf(found), to_host_id, to_host, generation, reason, verify_s, outcome: null }
   await haRestart.insert(tx, made)

@@ -82,18 +82,24 @@ async function goElsewhere(
   const begun = await begin(cloud, evacuating, tx => whatGoes(tx, id, gives_up))
   // What was answered before is answered by the removal itself.
   if ('answered' in begun || !begun.found) return []
-  const { evacuated, left } = await evacuateAll(cloud, caller, begun.found)
-  if (left.length === 0) return evacuated
+  const done = await evacuateAll(cloud, caller, begun.found)
+  if (done.left.length === 0) return done.evacuated
+  throw stillOn(begun.found.name, done)
+}
+
+function stillOn(name: string, { evacuated, left, host_reason }: Evacuated): CloudError {
   const went =
     evacuated.length > 0 ? ` ${counted(evacuated.length, 'other has', 'others have')} gone to other hosts.` : ''
-  throw new CloudError(
+  // What of the host has to be done first helps all: room for them does not.
+  const remedy = host_reason ?? 'Make room, or delete and purge what cannot go; then ask again.'
+  const each = someOf(
+    left.map(one => `${one.instance}: ${one.reason}`),
+    ' ',
+  )
+  return new CloudError(
     'in_use',
-    `The host ${begun.found.name} is not removed: ${counted(left.length, 'instance on it has its', 'instances on it have their')} disks in a pool that others have, and cannot go there now. ` +
-      `${someOf(
-        left.map(one => `${one.instance}: ${one.reason}`),
-        ' ',
-      )}${went} Make room, or delete and purge what cannot go; then ask again.`,
-    { evacuated, left },
+    `The host ${name} is not removed: ${counted(left.length, 'instance on it has its', 'instances on it have their')} disks in a pool that others have, and cannot go there now. ${each}${went} ${remedy}`,
+    { evacuated, left, host_reason },
   )
 }
 

@@ -3,6 +3,7 @@ import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { isLoopback, isOfMachine } from '../../lib/ip.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { checkKeys } from '../../model/tag-keys.ts'
 import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { HostInvitationId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
@@ -45,6 +46,7 @@ export function updateHost(
   return change(cloud, caller, async (tx, _, noteAudit) => {
     const before = (await host.lock(tx, id)) && (await host.find(tx, id))
     if (!before) throw notFound('host', id)
+    checkKeys('labels', asked.labels, before.labels)
     const moved = cluster_id === undefined ? null : await moveToCluster(cloud, tx, id, cluster_id)
     await onConstraint(host.update(tx, id, own), {
       host_name_key: () =>

@@ -2,6 +2,7 @@
 import type { Image, imageRoutes } from '../../api/image.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { checkKeys } from '../../model/tag-keys.ts'
 import type { ImageId, OperationId } from '../../model/ids.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { channels, type Tx } from '../store/database.ts'
@@ -107,6 +108,7 @@ export function checkBytes(cloud: Cloud, bytes: number): void {
 
 export function createImage(cloud: Cloud, caller: Caller, asked: Create): Promise<ImageCreated> {
   checkAsked(cloud, caller, asked)
+  checkKeys('tags', asked.tags)
   return change(cloud, caller, async tx => {
     const project_id = projectOf(caller)
     const id = makeId<ImageId>(cloud)
@@ -172,6 +174,7 @@ export function updateImage(
   return change(cloud, caller, async tx => {
     const row = await lockManaged(tx, caller, id)
     if (asked.visibility === 'public' && row.visibility !== 'public') checkMayPublish(caller)
+    checkKeys('tags', asked.tags, row.tags)
     const changed = await image.update(tx, id, asked)
     await tell(tx, caller, 'changed', row)
     // Shared anew, it would else be shared with those whom nobody remembers.

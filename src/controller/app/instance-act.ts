@@ -13,6 +13,7 @@ import { type InstanceMove, instanceMoves, mayMove, whyNotWhileMoving } from '..
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
+import { heldBack } from '../store/held.ts'
 import { instance, type LockedInstance, type Wish } from '../store/instance.ts'
 import { maintenance } from '../store/maintenance.ts'
 import { operation } from '../store/operation.ts'
@@ -257,11 +258,17 @@ function isNews(row: LockedInstance, move: 'start' | 'stop'): boolean {
 function checkMove(row: LockedInstance, move: InstanceMove): true {
   if (mayMove(move, row.state)) return true
   const { why_not, from } = instanceMoves[move]
-  throw new CloudError('wrong_state', `The instance ${row.name} is ${row.state}; ${why_not}.`, {
+  if (row.held_generation !== null) throw heldBack(row.name)
+  const why = row.state === 'unknown' ? `: its host ${row.host} does not answer` : ''
+  const help = why === '' ? '' : ` ${whenUnknown(row.host)}`
+  throw new CloudError('wrong_state', `The instance ${row.name} is ${row.state}${why}; ${why_not}.${help}`, {
     state: row.state,
     from,
   })
 }
+
+const whenUnknown = (host: string) =>
+  `Ask again when that host is back. If it will not be soon, an operator can make sure that it is off (croft host fence ${host}) and have what is on it run elsewhere (croft host evacuate ${host}).`
 
 async function keepRoots(
   tx: Tx,

@@ -34,7 +34,7 @@ import { checkPorts, preparePorts } from './instance-ports.ts'
 import {
   chargedTo,
   chargeOf,
-  checkUserData,
+  checkTexts,
   hostnameOf,
   keysFor,
   namesOf,
@@ -52,7 +52,7 @@ interface Request {
 }
 
 export async function createInstances(cloud: Cloud, caller: Caller, asked: InstanceCreate): Promise<Created> {
-  checkUserData(asked)
+  checkTexts(asked)
   try {
     const kind = kindOf(caller, asked)
     if (kind !== null) return await alike(cloud).ask(kind, { caller, asked })

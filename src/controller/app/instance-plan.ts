@@ -15,7 +15,7 @@ import { zone } from '../store/zone.ts'
 import { bootOf, newRootGib } from './boot-source.ts'
 import { type Caller, mayInProject, mayOnSystem, projectOf } from './caller.ts'
 import { tryPorts } from './instance-ports.ts'
-import { chargedTo, chargeOf, checkUserData, keysFor, networksFor, placementAsked, sizeOf } from './instance-request.ts'
+import { chargedTo, chargeOf, checkTexts, keysFor, networksFor, placementAsked, sizeOf } from './instance-request.ts'
 import { type Placed, tryPlacing } from './placement.ts'
 import { asTold, maySeeHosts } from './placement-told.ts'
 
@@ -43,7 +43,7 @@ export function planInstances(
         return undefined
       }
     }
-    await step(() => checkUserData(asked))
+    await step(() => checkTexts(asked))
     const size = await sizeOf(tx, asked)
     const boot = await step(() => bootOf(tx, project_id, asked, size, false))
     await step(() => keysFor(tx, caller, asked))

@@ -6,6 +6,7 @@
 import type { Flavor } from '../../api/flavor.ts'
 import type { InstanceCreate } from '../../api/instance-create.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { checkKeys } from '../../model/tag-keys.ts'
 import { limits } from '../../model/limits.ts'
 import type { QuotaCharge } from '../../model/quota.ts'
 import type { Cloud } from '../cloud.ts'
@@ -22,7 +23,9 @@ import { checkHints, groupOf } from './placement-around.ts'
 export type InstanceRequest = Omit<InstanceCreate, 'name'>
 type Networks = NonNullable<InstanceCreate['networks']>
 
-export function checkUserData({ user_data }: InstanceRequest): void {
+/** What its shape cannot say of it. */
+export function checkTexts({ user_data, tags }: InstanceRequest): void {
+  checkKeys('tags', tags)
   if (user_data === undefined) return
   const bytes = Buffer.from(user_data, 'base64')
   if (bytes.toString('base64').replace(/=+$/, '') !== user_data.replace(/=+$/, '')) {

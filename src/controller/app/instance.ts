@@ -3,6 +3,7 @@ import type { Instance, instanceRoutes, OneInstance } from '../../api/instance.t
 import type { InstancePlacement } from '../../api/placement.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
+import { checkKeys } from '../../model/tag-keys.ts'
 import { instancePermissions } from '../../model/permissions.ts'
 import type { Cloud } from '../cloud.ts'
 import type { Tx } from '../store/database.ts'
@@ -72,6 +73,7 @@ export function updateInstance(
   return change(cloud, caller, async tx => {
     const row = await lockVisible(tx, caller, id)
     checkVersion(caller, row.version)
+    checkKeys('tags', asked.tags, row.tags)
     if (asked.availability === 'high' && row.availability !== 'high') {
       await checkShared(tx, row)
       const change = reserveChange(row, { availability: 'high' })

@@ -34,24 +34,30 @@ export interface LostInstance {
   lost: Absence & { fenced_by: FencingMethod }
 }
 
+/** `why`: what of the host keeps all such from being started elsewhere, and what to do. `alone`: what that says of this one. */
+interface Stays {
+  row: LockedInstance
+  lost: null
+  why: string
+  alone: string
+}
+
 /** Of one that is on the host: either it is surely off, or why that is not known. All locked. Null: it is not there, or is no more. */
-export async function lockLost(
-  tx: Tx,
-  from: LostHost,
-  instance_id: string,
-): Promise<LostInstance | { row: LockedInstance; lost: null; why: string } | null> {
+export async function lockLost(tx: Tx, from: LostHost, instance_id: string): Promise<LostInstance | Stays | null> {
   // With those that it may have gone over to: hosts before instances, in the order of ids.
   const others = await migration.targetsOf(tx, instance_id)
   const locked = (await host.lockEach(tx, [from.id, ...others])).get(from.id)
   const lost = await absence.lock(tx, from.id)
   const row = await instance.lock(tx, instance_id)
   if (!locked || row?.host_id !== from.id) return null
-  if (locked.session_controller_id !== null) return { row, lost: null, why: `The host ${from.name} answers.` }
-  if (!lost || lost.fenced_by === null) return { row, lost: null, why: mayRun(from.name) }
+  const stays = (why: string, alone: string): Stays => ({ row, lost: null, why, alone })
+  if (locked.session_controller_id !== null)
+    return stays(`The host ${from.name} answers.`, 'It is on its host, which answers.')
+  if (!lost || lost.fenced_by === null) return stays(mayRun(from.name), 'It may well be running there.')
   const kept = await haRestart.keptOff(tx, row.id)
   if (kept.guarded) return { from, row, lost: { ...lost, fenced_by: lost.fenced_by } }
-  if (lost.fenced_by === 'lease') return { row, lost: null, why: leaseOnly(from.name) }
-  if (!kept.asks_first) return { row, lost: null, why: comesUp(from.name) }
+  if (lost.fenced_by === 'lease') return stays(leaseOnly(from.name), 'It may well be running there.')
+  if (!kept.asks_first) return stays(comesUp(from.name), 'It starts there when the host is back.')
   return { from, row, lost: { ...lost, fenced_by: lost.fenced_by } }
 }
 
@@ -61,12 +67,12 @@ export const mayRun = (name: string) =>
   `or see that it is off and say so (croft host fence ${name} --confirm-off); then ask again.`
 
 const leaseOnly = (name: string) =>
-  `Of the host ${name} it is only known that its lease is over, which stops what is highly available and nothing else: the instance may well be running. ` +
+  `Of the host ${name} it is only known that its lease is over, which stops what is highly available and under its watchdog, and nothing else: the rest may well be running. ` +
   `Have its power cut (croft host fence ${name}), or see that it is off and say so (croft host fence ${name} --confirm-off); then ask again.`
 
 const comesUp = (name: string) =>
-  `The host ${name} would start it by itself should its power come back: it shares its disks with no other host, or its agent is of an older Croft. ` +
-  `It starts there when the host is back.`
+  `The host ${name} would start what is on it by itself should its power come back: it shares its disks with no other host, or its agent is of an older Croft. ` +
+  `That starts there when the host is back.`
 
 export interface GoAsked {
   cause: 'ha' | 'user'

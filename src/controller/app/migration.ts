@@ -95,12 +95,17 @@ async function cancelLocked(tx: Tx, caller: Caller, seen: Migration): Promise<vo
   await askCancel(tx, row, 'cancelled', `cancelled by ${caller.user_name}`)
 }
 
-function tooLate({ instance: name, target_host, phase, outcome }: Migration): CloudError {
-  const why =
-    phase === 'leaving' || outcome === 'succeeded'
-      ? `${name} has gone over to ${target_host} already. To bring it back, migrate it again`
-      : `it has ended already: ${outcome ?? phase}`
+function tooLate(seen: Migration): CloudError {
+  const { phase, outcome } = seen
+  const why = whyTooLate(seen)
   return new CloudError('wrong_state', `This migration cannot be cancelled any more: ${why}.`, { phase, outcome })
+}
+
+function whyTooLate({ id, instance: name, source_host, target_host, phase, outcome }: Migration): string {
+  if (phase === 'leaving' || outcome === 'succeeded')
+    return `${name} has gone over to ${target_host} already. To bring it back, migrate it again`
+  if (phase === 'ended') return `it has ended already: ${outcome}`
+  return `it is ${outcome === 'cancelled' ? 'cancelled' : 'given up'} already, ${name} stays on ${source_host}, and it ends when ${target_host} has cleared what came: croft migration get ${id}`
 }
 
 export interface MoveAsked {

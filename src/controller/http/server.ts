@@ -297,8 +297,11 @@ async function waited(cloud: Cloud, answered: Answer<unknown>, request: FastifyR
 
 async function sendProblem(cloud: Cloud, error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const cloudError = toCloudError(error, request.id)
-  if (cloudError.status >= 500)
-    cloud.log.error({ err: error, request_id: request.id, url: pathOf(request) }, cloudError.message)
+  if (cloudError.status >= 500) {
+    // A refusal that was meant, as of what a host does not answer, is no fault of Croft's.
+    const level = error instanceof CloudError && error.cause === undefined ? 'info' : 'error'
+    cloud.log[level]({ err: error, request_id: request.id, url: pathOf(request) }, cloudError.message)
+  }
   if (cloudError.code === 'not_signed_in') reply.header('www-authenticate', 'Bearer realm="croft"')
   await reply.status(cloudError.status).type('application/problem+json').send(problem(cloudError, request.id))
 }

@@ -3,7 +3,7 @@ import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { CloudError } from '../../model/errors.ts'
-import { placeOf, shapeAt, wordsOf } from '../../model/shape-words.ts'
+import { type Fault, faultsOf, placeOf, shapeAt } from '../../model/shape-words.ts'
 
 const compiled = new WeakMap<TSchema, Validator>()
 
@@ -11,12 +11,6 @@ function validatorOf(schema: TSchema): Validator {
   let validator = compiled.get(schema)
   if (!validator) compiled.set(schema, (validator = Compile(schema)))
   return validator
-}
-
-export interface Fault {
-  /** JSON pointer into the body, or the name of a parameter. */
-  at: string
-  problem: string
 }
 
 const faults_max = 20
@@ -60,9 +54,11 @@ export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'que
     if (faults.length === faults_max) break
     // 'boolean' repeats, field by field, what 'additionalProperties' says in one.
     if (error.keyword === 'boolean' || (isOfChoice(error) && errors.some(one => saysMore(one, error)))) continue
-    const fault = { at: error.instancePath || where, problem: wordsOf(error, shapeAt(schema, error.schemaPath)) }
-    // An id that is none breaks both its format and its pattern.
-    if (!faults.some(one => one.at === fault.at && one.problem === fault.problem)) faults.push(fault)
+    for (const fault of faultsOf(error, shapeAt(schema, error.schemaPath))) {
+      if (faults.length === faults_max) break
+      // An id that is none breaks both its format and its pattern.
+      if (!faults.some(one => one.at === fault.at && one.problem === fault.problem)) faults.push(fault)
+    }
   }
   const [first] = faults
   throw new CloudError(

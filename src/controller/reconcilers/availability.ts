@@ -14,6 +14,7 @@ import { type AbsentHost, absence } from '../store/absence.ts'
 import { channels } from '../store/database.ts'
 import { leader } from '../store/leader.ts'
 import { verifyRestarts } from './ha-verify.ts'
+import { settleWaiting } from './ha-waiting.ts'
 import { Loop } from './loop.ts'
 import { askOthers, declareDead, fence, learnReach, noteLeaseOver } from './lost-host.ts'
 import { type Pace, Pacer } from './pacer.ts'
@@ -57,6 +58,8 @@ export class Availability {
   /** By instance, until when it is not tried again; by the steady clock. */
   private readonly noRoom = new Map<string, number>()
   private readonly calm: CalmSince = new Map()
+  /** Whether restarts may wait for a host that takes them: they are not looked for all the time. */
+  private mayWait = true
   /** By the steady clock. */
   private learnAgain_ms = 0
   private timer: Timer | undefined
@@ -99,6 +102,7 @@ export class Availability {
     if (!leading) {
       this.watches.clear()
       this.calm.clear()
+      this.mayWait = true
       return false
     }
     const { absent, now_ms, held } = await this.pacer.timed(async () => {
@@ -118,7 +122,8 @@ export class Availability {
     this.learn()
     const more = unsteady === null && (await this.restart(held))
     const open = await verifyRestarts(this.cloud)
-    if (absent.length > 0 || open) next_ms = Math.min(next_ms, busy_every_ms)
+    if (this.mayWait) this.mayWait = await settleWaiting(this.cloud)
+    if (absent.length > 0 || open || this.mayWait) next_ms = Math.min(next_ms, busy_every_ms)
     this.timer?.cancel()
     if (next_ms < pass_every_ms) this.timer = clock.after(Math.max(100, next_ms), () => this.pacer.ask())
     return more
@@ -207,6 +212,7 @@ export class Availability {
       try {
         const came = await restartElsewhere(this.cloud, { id: one.host_id, name: one.host }, one.id)
         // It may only wait for what another host has of it.
+        if (came === 'no_room') this.mayWait = true
         if (came === 'passed') this.noRoom.set(one.id, clock.steady_ms() + passed_again_ms)
         log.info({ instance_id: one.id, from: one.host, came }, 'an instance of a lost host')
       } catch (error) {

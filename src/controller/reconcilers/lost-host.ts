@@ -3,7 +3,7 @@
  * power is cut, or its lease is noted to be over. Which is due: model/host-state.ts.
  */
 import { isOfMachine } from '../../lib/ip.ts'
-import { type Absence, type FencingMethod, lossRules, supersedes, verdictOf } from '../../model/host-state.ts'
+import { type Absence, type FencingMethod, heardOf, lossRules, supersedes, verdictOf } from '../../model/host-state.ts'
 import { opinionOf, opinionsOf, witnesses_max } from '../app/host-opinions.ts'
 import { cutPower } from '../app/host-power.ts'
 import type { Cloud } from '../cloud.ts'
@@ -61,7 +61,7 @@ export async function askOthers(cloud: Cloud, one: AbsentHost): Promise<void> {
     const revived = now.dead_ms !== null && verdict !== 'dead'
     await absence.note(tx, one.host_id, { asked: true, opinions, ...(revived && { dead_at: null }) })
     if (now.asked_ms === null || verdict !== verdictOf(now.opinions))
-      await event.record(tx, [told(one, `others were asked: ${verdict}`)])
+      await event.record(tx, [told(one, `others were asked: ${heardOf(opinions)}`)])
   })
 }
 

@@ -12,6 +12,8 @@ export interface Filter {
   readonly remedy?: string
   /** The same for what there is already and is to go elsewhere: what it was made with, and its zone, cannot be chosen any more. */
   readonly remedy_elsewhere?: string | ((asked?: PlacementAsked) => string)
+  /** Of what there is already: no host but the one where it is will do, so that what other filters say of hosts helps nobody. */
+  stays?(asked: PlacementAsked): boolean
   /** Whether it has anything to say about what is asked; without it: always. It is not asked of hosts otherwise. */
   applies?(asked: PlacementAsked): boolean
   /** Whether the host, with so much of it promised already, cannot take one more of what is asked. */

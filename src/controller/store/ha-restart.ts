@@ -2,6 +2,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import type { Db, Tx } from './database.ts'
+import { waits } from './ha-waiting.ts'
 import { asksFirst } from './instance-situation.ts'
 import { keyset, type Page, type PageAsked, readPage } from './page.ts'
 import type { HaRestartTable } from './schema-lost-hosts.ts'
@@ -14,7 +15,7 @@ function shown(row: HaRestartRow & { instance: string | null }): HaRestart {
     ...rest,
     lost_at: row.lost_at.toISOString(),
     begun_at: row.begun_at.toISOString(),
-    ended_at: row.ended_at?.toISOString() ?? null,
+    ended_at: waits(row) ? null : (row.ended_at?.toISOString() ?? null),
   }
 }
 
@@ -55,7 +56,7 @@ async function find(db: Db, id: string, project_id: string | null): Promise<HaRe
 
 type NewRestart = Omit<Insertable<HaRestartTable>, 'verify_by' | 'ended_at'> & { verify_s: number | null }
 
-/** With an outcome it has ended as it begins. */
+/** With an outcome it has ended as it begins; one for which no host was found waits (ha-waiting.ts). */
 async function insert(tx: Tx, { verify_s, ...made }: NewRestart): Promise<void> {
   const ended = made.outcome === null ? {} : { ended_at: sql<Date>`croft_now()` }
   const verify = verify_s === null ? {} : { verify_by: sql<Date>`croft_now() + make_interval(secs => ${verify_s})` }

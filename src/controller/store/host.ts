@@ -38,6 +38,11 @@ const aggregates = sql<Host['aggregates']>`(
   select coalesce(json_agg(json_build_object('id', a.id, 'name', a.name) order by a.name), '[]')
   from aggregate_host ah join aggregate a on a.id = ah.aggregate_id where ah.host_id = h.id)`.as('aggregates')
 
+const vouchedBy = sql<string | null>`case when a.fenced_by = 'person' then (
+  select u.name from "user" u where u.id = a.fenced_user_id) end`.as('vouched_by')
+const stormIn = sql<string | null>`case when a.host_id is not null then (
+  select z.name from zone_storm q where q.zone_id = z.id and q.overridden_at is null) end`.as('storm_in')
+
 function selectHosts(db: Db) {
   return db
     .selectFrom('host as h')
@@ -63,6 +68,7 @@ function selectHosts(db: Db) {
       'a.fenced_by as absent_fenced_by',
       'a.power_was_off as absent_power_was_off',
     ])
+    .select([vouchedBy, stormIn])
     .select(['x.created_at as maintenance_since', 'x.drained_at'])
     .select([promised.vcpus.as('vcpus_claimed'), promised.memory_mib.as('memory_claimed_mib')])
     .select([
@@ -118,6 +124,8 @@ function toHost(row: HostRow): Host {
     linked: row.session_controller_id !== null,
     maintenance: row.maintenance_since !== null,
     absence: absent && absence.toAbsence(absent),
+    storm_in: row.storm_in,
+    vouched_by: row.vouched_by,
   })
   return {
     id: row.id,

@@ -72,6 +72,7 @@ interface SituationRow
   > {
   guarded_version: number | null
   answers: boolean
+  zone: string
   ha_facts: string | null
 }
 
@@ -92,6 +93,7 @@ export function haSituation(row: SituationRow): HaSituation {
     pool_shared: facts.includes('pool_shared'),
     perhaps_elsewhere: facts.includes('perhaps_elsewhere'),
     storm: facts.includes('storm'),
+    zone: row.zone,
     no_room: facts.includes('no_room'),
     alone: facts.includes('alone'),
   }

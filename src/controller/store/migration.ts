@@ -43,7 +43,8 @@ function toMigration(row: ShownRow): Migration {
     outcome: row.outcome,
     reason: row.reason,
     waits_for: waitsFor(row),
-    cancel_asked: row.cancel_as !== null,
+    // One that was being made ready still is given up at once: nothing is kept of what was asked but what came of it.
+    cancel_asked: row.cancel_as !== null || row.outcome === 'cancelled',
     percent: row.outcome === 'succeeded' ? 100 : isMoving(row.phase) ? percentOf(progress) : null,
     progress,
     copied_volumes: row.copied_volumes as string[],

@@ -41,7 +41,15 @@ export default function Evacuate({ item, done }: { item: Host; done: () => void 
   )
 }
 
-function Evacuated({ name, outcome: { evacuated, left }, done }: { name: string; outcome: Outcome; done: () => void }) {
+function Evacuated({
+  name,
+  outcome: { evacuated, left, host_reason },
+  done,
+}: {
+  name: string
+  outcome: Outcome
+  done: () => void
+}) {
   return (
     <Modal isOpen variant="medium" onClose={done} aria-labelledby="evacuated-title">
       <ModalHeader
@@ -49,6 +57,7 @@ function Evacuated({ name, outcome: { evacuated, left }, done }: { name: string;
         labelId="evacuated-title"
       />
       <ModalBody>
+        {host_reason !== null && <p>{host_reason}</p>}
         <List>
           {left.map(one => (
             <ListItem key={one.instance_id}>

@@ -13,7 +13,7 @@ export const words = catalogue({
     'outcome.late': 'not running yet',
     'outcome.running': 'runs',
     'outcome.failed': 'failed there',
-    'outcome.no_room': 'no room',
+    'outcome.no_room': 'no host took it',
     'outcome.given_up': 'given up',
   },
   de: {
@@ -27,7 +27,7 @@ export const words = catalogue({
     'outcome.late': 'läuft noch nicht',
     'outcome.running': 'läuft',
     'outcome.failed': 'dort misslungen',
-    'outcome.no_room': 'kein Platz',
+    'outcome.no_room': 'kein Host dafür',
     'outcome.given_up': 'aufgegeben',
   },
 })

@@ -19,7 +19,7 @@ export function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** A fault of one part of a request: `at` is a JSON pointer (RFC 6901) into the body, or 'body' itself. */
+/** A fault of one part of a request: `at` is a JSON pointer (RFC 6901) into the body, '' is all of it, and of an older controller 'body'. */
 interface Fault {
   at: string
   problem: string
@@ -36,7 +36,8 @@ export function faultsByField(error: unknown, values: Readonly<Record<string, un
   if (!(error instanceof ApiProblem)) return found
   for (const { at, problem } of faultsOf(error)) {
     const [, field, ...rest] = at.split('/')
-    if (field) found.set(field, [...rest, problem].join(' '))
+    const is_missing = rest.length === 0 && problem === 'is missing'
+    if (field) found.set(field, is_missing ? words('error.missing') : [...rest, problem].join(' '))
     for (const name of /^lacks (.+)$/.exec(problem)?.[1]?.split(/,\s*/) ?? []) found.set(name, words('error.missing'))
   }
   const { field } = error.document

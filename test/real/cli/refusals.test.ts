@@ -142,6 +142,17 @@ describe('cli/refusals', () => {
     const problem = JSON.parse(await told('host fence h1 --json')) as Record<string, unknown>
     assert.deepEqual([problem.code, problem.permission], ['forbidden', 'host.fence'])
 
+    const other = await cloud.request('POST', '/v1/users', { body: { name: 'fay', domain_id } })
+    await cloud.request('POST', '/v1/roles', { body: { name: 'fencer', permissions: ['host.fence'] } })
+    const granted = { user_id: other.body.id, role: 'fencer', scope: 'system' }
+    assert.equal((await cloud.request('POST', '/v1/role-grants', { body: granted })).status, 201)
+    const fay = { CROFT_TOKEN: await cloud.tokenOf(String(other.body.id), String(cloud.project_id)) }
+    assert.match(
+      (await home.runWith({ env: fay }, 'host', 'fence', 'h1')).stderr,
+      /^croft: To find the host "h1" by its name, this needs the permission topology\.read on the whole system, which/,
+      'what is held is not named',
+    )
+
     // The same before it is granted in a domain and after it, since there it does not suffice.
     const everywhere = /needs the permission setting\.(read|manage) on the whole system/
     const lines = ['setting list', 'setting set metrics.interval_s 30']

@@ -345,6 +345,7 @@ describe('controller/availability', { timeout: 300_000 }, () => {
     const path = `/v1/hosts/${host.id}/fence`
     const said = await cloud.request('POST', path, { body: { name: host.name, confirm_off: true } })
     assert.equal(said.status, 202, JSON.stringify(said.body))
+    assert.match(String(said.body.availability_reason), /^The user admin has vouched that it is off, at \d{4}-.*Z\.$/)
   }
 
   /** On its way from the first to the second. */
@@ -483,8 +484,15 @@ describe('controller/availability', { timeout: 300_000 }, () => {
       return zone?.storm?.gone === 2 && zone
     })
     assert.equal(stormy.storm?.hosts, 3)
-    assert.match((await instance(id)).ha_obstacle ?? '', /vanished at once/)
+    assert.match(
+      (await instance(id)).ha_obstacle ?? '',
+      new RegExp(`vanished at once.*override-storm ${stormy.name}\\)`),
+    )
     await until(async () => (await shown(first())).availability === 'dead')
+    assert.match(
+      (await shown(first())).availability_reason,
+      new RegExp(`zone ${stormy.name} .*override-storm ${stormy.name}\\.$`),
+    )
     assert.equal(await service.power(), 'on')
     const over = await cloud.request('POST', `/v1/zones/${stormy.id}/override-storm`)
     assert.equal(over.status, 200, JSON.stringify(over.body))

@@ -134,7 +134,8 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     await until(async () => first.wanted.get(id)?.migration?.step === 'leave')
   })
 
-  test('not before that is sure: what to do is said, and nothing is moved', async () => {
+  test('not before that is sure: what to do is said, and nothing is moved', async t => {
+    const logged = t.mock.method(cloud.cloud.log, 'error')
     const [first] = await addHosts(2, 2)
     const id = await run(first)
     for (const [fenced_by, why] of [
@@ -147,12 +148,27 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
       assert.match(String(refused.body.detail), why)
       assert.equal((await instance(id)).host_id, first.id)
     }
+    assert.equal(logged.mock.callCount(), 0, 'a refusal is no fault')
     await lose(first, null)
     const whole = await cloud.request('POST', `/v1/hosts/${first.id}/evacuate`)
     assert.deepEqual([whole.status, whole.body.code], [409, 'wrong_state'])
   })
 
-  test('nor from a host that would start it by itself when its power is back', async () => {
+  test('what is off on a lost host is not started, and it is said why, and what to do', async () => {
+    const [first] = await addHosts(2, 2)
+    const id = await run(first, { start: false })
+    await lose(first, null)
+    const refused = await cloud.request('POST', `/v1/instances/${id}/start`)
+    assert.deepEqual([refused.status, refused.body.code], [409, 'wrong_state'])
+    assert.match(
+      String(refused.body.detail),
+      new RegExp(
+        `is unknown: its host ${first.name} does not answer; .* Ask again when that host is back\\. .*croft host evacuate ${first.name}`,
+      ),
+    )
+  })
+
+  test('nor from a host that would start what is on it by itself when its power is back', async () => {
     const [first] = await addHosts(2, 2)
     const id = await run(first)
     first.asks_first = false
@@ -161,7 +177,7 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     await lose(first, 'person')
     const refused = await migrate(id)
     assert.equal(refused.status, 503, JSON.stringify(refused.body))
-    assert.match(String(refused.body.detail), /would start it by itself/)
+    assert.match(String(refused.body.detail), /would start what is on it by itself/)
   })
 
   test('a whole host: all that can, whatever is wanted of it, and of each that cannot why', async () => {
@@ -294,6 +310,25 @@ describe('controller/evacuate', { timeout: 300_000 }, () => {
     const where = await Promise.all(ids.map(async id => (await instance(id)).host_id))
     assert.deepEqual(where.sort(), [first.id, second.id].sort())
     assert.equal((await shown(first)).state, 'unreachable')
+  })
+
+  test('fenced by its lease alone: what has to be done with the host is said once, and of each instance what is its own', async () => {
+    const [first] = await addHosts(3, 3)
+    for (const name of ['one', 'two']) await run(first, { name })
+    await lose(first, 'lease')
+    const asked = await cloud.request('POST', `/v1/hosts/${first.id}/evacuate`)
+    assert.equal(asked.status, 202, JSON.stringify(asked.body))
+    const { left, host_reason } = replyOf(hostRoutes.evacuate, asked)
+    assert.match(host_reason ?? '', /only known that its lease is over.*--confirm-off\); then ask again\.$/)
+    assert.deepEqual(
+      left.map(one => one.reason),
+      ['It may well be running there.', 'It may well be running there.'],
+    )
+    const refused = await removeLost(first)
+    const detail = String(refused.body.detail)
+    assert.match(detail, /one: It may well be running there\. two: It may well be running there\. Of the host/)
+    assert.equal(detail.split('only known that its lease is over').length, 2, 'once')
+    assert.doesNotMatch(detail, /Make room/)
   })
 
   test('what is on its own disks is given up only by who says how much that is, and hears what it is', async () => {

@@ -34,8 +34,8 @@ describe('controller/manners', () => {
       [{ ...flavor, colour: 'red' }, /colour/],
       [{ ...flavor, name: 'x'.repeat(129) }, /: name must/],
       [{ ...flavor, name: '<script>' }, /: name must/],
-      [{ name: 'lacking' }, /lacks/],
-      [[], /body/],
+      [{ name: 'lacking' }, /: vcpus is missing\. Nothing/],
+      [[], /The body does not fit: it must be an object/],
       ['text', /./],
     ]
     for (const [body, detail] of cases) {

@@ -35,3 +35,16 @@ test('what is to go elsewhere is told to choose nothing that it was made with, n
     'Free some room in its zone, or add a host there; or end a maintenance, or wait until it is over.',
   )
 })
+
+test('what is where its group is, or those that it shall be with, is not told to name another host: none would do', () => {
+  type Asked = NonNullable<Parameters<typeof whatHelps>[2]>
+  type Around = NonNullable<Asked['around']>
+  const at = (around: Partial<Around>) => ({ around: { own_host_id: 'h1', ...around } as Around }) as Asked
+  const told = (filter: string, around: Partial<Around>) =>
+    whatHelps([filter, 'asked_host', 'own_host'], true, at(around))
+  const here = told('affinity', { group_hosts: new Map([['h1', 2]]) })
+  assert.match(here, /^Leave it with its group, which is where it is: all of it moves when that host is emptied .*\.$/)
+  assert.doesNotMatch(here, /another host/)
+  assert.equal(told('same_host', { same_hosts: new Set(['h1']) }), 'Move it with those that it shall be with.')
+  assert.match(told('affinity', { group_hosts: new Map([['h2', 2]]) }), /or name another host, or none\.$/)
+})

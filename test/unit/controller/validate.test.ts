@@ -37,8 +37,10 @@ test('what fits is given back as it is', () => {
 })
 
 test('what does not fit is named', () => {
-  assert.equal(fault({ name: 'x' }).problem, 'lacks size')
-  assert.match(fault({ name: 'x', size: 1, more: 1 }).problem, /not known here: more/)
+  assert.deepEqual(fault({ name: 'x' }), { at: '/size', problem: 'is missing' })
+  assert.deepEqual(fault({ name: 'x', size: 1, 'm/o~re': 1 }), { at: '/m~1o~0re', problem: 'is not known here' })
+  assert.deepEqual(fault({ name: 'x', size: 1, inner: {} }), { at: '/inner/id', problem: 'is missing' })
+  assert.deepEqual(fault('x'), { at: '', problem: 'must be an object' })
   assert.equal(fault({ name: 'x', size: 11 }).at, '/size')
   assert.equal(fault({ name: '', size: 1 }).at, '/name')
   assert.equal(fault({ name: 'x', size: 1, kind: 'c' }).at, '/kind')
@@ -58,7 +60,10 @@ test('a query is text, and is read as what the route asks for', () => {
   for (const limit of ['0', '1001', 'x', '1.5']) {
     assert.throws(() => checkShape(Query, { limit }, 'query'), CloudError, limit)
   }
-  assert.throws(() => checkShape(Query, { colour: 'red' }, 'query'), /not known here: colour/)
+  assert.throws(
+    () => checkShape(Query, { colour: 'red' }, 'query'),
+    /: The query does not fit: colour is not known here\. Nothing/,
+  )
 })
 
 test('the value that was sent is left alone', () => {
@@ -92,4 +97,12 @@ test('of what may also be null, it is said what is wrong with it, and not that n
   }
   assert.deepEqual(faultsOf({ limit: -3, name: null }), [{ at: '/limit', problem: 'must be 0 or more' }])
   assert.deepEqual(faultsOf({ limit: null, name: 5 }), [{ at: '/name', problem: 'must be a text' }])
+})
+
+test('however much is wrong, what is told of it is bounded', () => {
+  const many = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`x${n}`, n]))
+  assert.throws(
+    () => checkShape(Body, many, 'body'),
+    error => error instanceof CloudError && (error.detail.faults as unknown[]).length <= 20,
+  )
 })

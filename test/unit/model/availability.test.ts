@@ -17,6 +17,7 @@ const good: HaSituation = {
   pool_shared: true,
   perhaps_elsewhere: false,
   storm: false,
+  zone: 'z1',
   no_room: false,
   alone: false,
 }
@@ -45,7 +46,7 @@ test('each obstacle has its sentence', () => {
   )
   assert.match(why({ perhaps_elsewhere: true, host_answers: false }), /may run there/)
   assert.equal(why({ perhaps_elsewhere: true }), '', 'its host is there')
-  assert.match(why({ storm: true, host_answers: false }), /vanished at once.*croft zone override-storm/)
+  assert.match(why({ storm: true, host_answers: false }), /vanished at once.*\(croft zone override-storm z1\)/)
   assert.equal(why({ storm: true }), '', 'its host is there')
   assert.match(why({ no_room: true, host_answers: false }), /No other host can take it.*croft ha-restart list/)
   assert.equal(why({ no_room: true }), '', 'its host is there')

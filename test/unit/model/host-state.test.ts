@@ -275,3 +275,34 @@ test('pieces that fit by their sum and not one by one are found', () => {
   const halves = [300, 300].map((memory_mib, n) => ({ ...one, id: `i${n}`, memory_mib }))
   assert.deepEqual(withoutPlace(all, halves, new Set(['h1'])), [])
 })
+
+test('the reason of a suspect host says what the opinions say, also while it is not declared dead yet', () => {
+  const why = (linked: boolean, ...opinions: Opinion[]) =>
+    hostAvailability({ linked, maintenance: false, absence: { ...none, cause: 'late', asked_ms: 2000, opinions } }).why
+  const [one, two, three] = [opinion('none', 'h2'), opinion('none', 'h3'), opinion(null, 'h4')]
+  assert.match(
+    why(true, one, two),
+    /h2 and h3 cannot reach it either\. It is declared dead as soon as its link is given/,
+  )
+  assert.match(why(false, one, two, three), /h2 and h3 cannot reach it either\. It is declared dead in a moment\./)
+  assert.match(why(false, one, three), /h2 cannot reach it; a second opinion is lacking, as h4 could not tell\.$/)
+  assert.match(why(false, three), /No other host could tell whether it lives\.$/)
+  assert.match(why(false, one, opinion('machine', 'h5')), /h5 can reach the machine: it lives/)
+  assert.match(why(false), /There is no other host to ask\.$/)
+})
+
+test('while the storm brake holds, the reason says so, and how it is released; who vouched for a host is named', () => {
+  const seen = { linked: false, maintenance: false, storm_in: 'north' }
+  const dead = { ...none, asked_ms: 2000, dead_ms: 2000, opinions: [opinion('none'), opinion('none', 'h3')] }
+  assert.match(
+    hostAvailability({ ...seen, absence: dead }).why,
+    /h2 and h3 cannot reach it either\. So many hosts of the zone north .* nothing of it is fenced .* croft zone override-storm north\.$/,
+  )
+  assert.equal(hostAvailability({ ...seen, linked: true, absence: null }).why, '')
+  assert.doesNotMatch(hostAvailability({ ...seen, linked: true, absence: { ...none, cause: 'late' } }).why, /storm/)
+  const vouched = { ...dead, fenced_ms: 3000, fenced_by: 'person' as const }
+  const why = (vouched_by: string | null) =>
+    hostAvailability({ linked: false, maintenance: false, absence: vouched, vouched_by }).why
+  assert.equal(why('ada'), 'The user ada has vouched that it is off, at 1970-01-01T00:00:03.000Z.')
+  assert.equal(why(null), 'Somebody has vouched that it is off, at 1970-01-01T00:00:03.000Z.')
+})

@@ -98,7 +98,9 @@ const passed_over: ReadonlySet<string> = new Set(['own_host', 'excluded'])
  * already and is to go to another host.
  */
 export function whatHelps(reasons: readonly string[], elsewhere = false, asked?: PlacementAsked): string {
-  const telling = reasons.filter(filter => !passed_over.has(filter))
+  const first = reasons.filter(filter => !passed_over.has(filter))
+  const staying = elsewhere && asked ? first.filter(filter => filters[filter]?.stays?.(asked)) : []
+  const telling = staying.length > 0 ? staying : first
   // It stays in its zone: hosts of others are a reason only where there is no other one.
   const near = telling.filter(filter => filter !== 'zone')
   const remedies = new Set(

@@ -5,6 +5,7 @@ export const sameHost: Filter = {
   fault: 'not where the instances are that it shall be with',
   remedy: 'leave out --same-as',
   remedy_elsewhere: 'move it with those that it shall be with',
+  stays: ({ around }) => around?.same_hosts?.has(around.own_host_id ?? '') === true,
   applies: asked => (asked.same_as?.length ?? 0) > 0,
   refuses(host, _, { around }) {
     const size = around?.same_hosts?.size ?? 0
