@@ -6,8 +6,7 @@ import { Button, Switch, Title, Toolbar, ToolbarContent, ToolbarGroup, ToolbarIt
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { type ReactNode, useCallback, useMemo, useState } from 'react'
-import type { Session } from '../../api/session.ts'
-import type { NounDefinition } from '../noun/definition.ts'
+import { mayListAll, type NounDefinition } from '../noun/definition.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search as Filters } from '../shell/router.tsx'
 import { words } from '../text/shared.ts'
@@ -25,10 +24,6 @@ import { TypedFilter } from './typed-filter.tsx'
 import { useList } from './use-list.ts'
 import { ColumnChoice, SavedViews } from './views.tsx'
 import { useColumns } from './use-columns.ts'
-
-function mayListAll({ list: { level, needs }, of_the_cloud }: NounDefinition, { permissions }: Session): boolean {
-  return !of_the_cloud && level === 'project' && needs !== null && permissions.system.includes(needs)
-}
 
 export default function ListPage({ noun }: { noun: NounDefinition }) {
   const session = useSession()
@@ -50,6 +45,8 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
   useTitle(noun.titles())
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const chosen = useMemo(() => items.filter(item => selected.has(item.id)), [items, selected])
+  const [more, setMore] = useState(false)
+  const filters = (noun.filters ?? []).filter(filter => more || !filter.more || search[filter.field] !== undefined)
   const filtered = Object.keys(search).some(key => key !== 'sort')
   const mayCreate = noun.create && may(session, noun.create.route)
   const create = mayCreate && noun.create && (
@@ -78,7 +75,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
               />
             </ToolbarItem>
           )}
-          {noun.filters?.map(filter => (
+          {filters.map(filter => (
             <ToolbarItem key={filter.field} {...(filter.kind === 'yes' && { alignSelf: 'center' as const })}>
               <FilterControl
                 filter={filter}
@@ -87,6 +84,13 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
               />
             </ToolbarItem>
           ))}
+          {noun.filters?.some(filter => filter.more) && (
+            <ToolbarItem alignSelf="center">
+              <Button variant="link" isInline aria-expanded={more} onClick={() => setMore(!more)}>
+                {words(more ? 'list.fewer_filters' : 'list.more_filters')}
+              </Button>
+            </ToolbarItem>
+          )}
           {mayListAll(noun, session) && (
             <ToolbarItem alignSelf="center">
               <Switch
