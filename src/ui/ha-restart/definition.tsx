@@ -35,7 +35,7 @@ export const haRestart = defineNoun<HaRestart>({
       id: 'begun',
       title: () => words('begun'),
       cell: one => <Time at={one.begun_at} seconds />,
-      width: 'minmax(11rem, 1fr)',
+      width: 'minmax(12.5rem, 1fr)',
     },
     {
       id: 'instance',

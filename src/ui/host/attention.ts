@@ -3,8 +3,8 @@ import type { Host } from '../../api/host.ts'
 import { foreignOf } from './facts.ts'
 
 /** Nothing is heard of it, or too little: it may hold its link all the same. */
-export function isAway({ availability }: Pick<Host, 'availability'>): boolean {
-  return availability !== 'up' && availability !== 'maintenance'
+export function isAway({ state, availability }: Pick<Host, 'state' | 'availability'>): boolean {
+  return state !== 'up' || (availability !== 'up' && availability !== 'maintenance')
 }
 
 /** Null: it is in maintenance, and only the controller knows whether something is in the way there. */

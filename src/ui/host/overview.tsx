@@ -189,5 +189,5 @@ function placed({ schedulable, state, availability, maintenance }: Host): string
   if (!schedulable) return words('closed')
   if (state !== 'up') return words('closed.silent')
   // As the scheduler has it (filters/answers.ts): whoever holds a link is placed on, also in the seconds in which it is not heard.
-  return words(isAway({ availability }) ? 'yes.doubted' : 'yes')
+  return words(isAway({ state, availability }) ? 'yes.doubted' : 'yes')
 }

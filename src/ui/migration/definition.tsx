@@ -37,32 +37,32 @@ export const migration = defineNoun<Migration>({
           {one.instance}
         </ThingLink>
       ),
-      width: 'minmax(8rem, 1.4fr)',
+      width: 'minmax(6rem, 1.4fr)',
     },
-    { id: 'kind', title: () => words('kind'), cell: one => words(`kind.${one.kind}`), width: 'minmax(6rem, 0.8fr)' },
+    { id: 'kind', title: () => words('kind'), cell: one => words(`kind.${one.kind}`), width: 'minmax(8.75rem, 1fr)' },
     {
       id: 'source',
       title: () => words('source'),
       cell: one => <HostName id={one.source_host_id} name={one.source_host} />,
-      width: 'minmax(8rem, 1.2fr)',
+      width: 'minmax(8.25rem, 1.2fr)',
     },
     {
       id: 'target',
       title: () => words('target'),
       cell: one => <HostName id={one.target_host_id} name={one.target_host} />,
-      width: 'minmax(8rem, 1.2fr)',
+      width: 'minmax(8.25rem, 1.2fr)',
     },
     {
       id: 'state',
       title: () => words('state'),
       cell: one => <MigrationState migration={one} />,
-      width: 'minmax(12rem, 2fr)',
+      width: 'minmax(13.5rem, 2fr)',
     },
     {
       id: 'progress',
       title: () => words('progress'),
       cell: one => <MigrationBar migration={one} />,
-      width: 'minmax(6rem, 0.8fr)',
+      width: 'minmax(5rem, 0.8fr)',
     },
     {
       id: 'cause',
@@ -74,7 +74,7 @@ export const migration = defineNoun<Migration>({
       id: 'created',
       title: () => words('created'),
       cell: one => <Time at={one.created_at} />,
-      width: 'minmax(11rem, 1fr)',
+      width: 'minmax(10.5rem, 1fr)',
     },
     { id: 'ended', title: () => words('ended'), cell: one => <Time at={one.ended_at} />, hidden: true },
   ],

@@ -5,10 +5,12 @@ import { partsOf } from '../text/time-in-words.ts'
 import type { TimeZone } from '../text/time-zone.ts'
 import { Time, timeText } from './time.tsx'
 
+/** Where a list has no room for all of it, the tooltip has. */
 export function Told({ text }: { text: string | null | undefined }) {
+  const { time_zone } = usePreferences()
   if (!text) return <>–</>
   return (
-    <span className="croft-told">
+    <span className="croft-told" title={toldText(text, time_zone)}>
       {partsOf(text).map((part, n) => (
         // Nothing of a sentence changes its place.
         <Fragment key={n}>{part.at === undefined ? part.text : <Time at={part.at} seconds />}</Fragment>
