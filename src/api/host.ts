@@ -146,7 +146,7 @@ export const hostRoutes = {
       attention: Type.Optional(
         Type.Boolean({
           description:
-            'Only those that somebody should look at: without a link, with foreign domains, with disagreements, whose key another machine has, whose maintenance has something in the way, or that say of themselves what is not believed',
+            'Only those that somebody should look at: that do not answer, or are late, with foreign domains, with disagreements, whose key another machine has, whose maintenance has something in the way, or that say of themselves what is not believed',
         }),
       ),
     }),

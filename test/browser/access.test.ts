@@ -120,15 +120,15 @@ suite('access in the browser', () => {
     await page.locator('[data-live="live"]').waitFor({ state: 'attached' })
     await cloud.request('POST', '/v1/users', { body: { name: 'ann' } })
     // Nothing has changed, and yet it is there: a refusal is told, too.
-    await page.getByText('refused: name_taken').waitFor()
+    await page.getByText('refused: The name is taken').waitFor()
     await page.getByRole('button', { name: 'Check the chain' }).click()
     await page.getByText('Nothing was changed').waitFor()
     await checkAccessible(page)
     await page.getByLabel('Outcome').selectOption('Refused')
-    await page.getByText('refused: name_taken').waitFor()
+    await page.getByText('refused: The name is taken').waitFor()
     assert.ok(page.url().endsWith('?refused=true'))
     await page.goto(`${cloud.url}/ui/audit`)
-    await page.getByText('refused: name_taken').first().waitFor()
+    await page.getByText('refused: The name is taken').first().waitFor()
     await picture(page, 'audit')
     // What a row is about leads to its page, also where the action is called after something else.
     const host = await addHost(cloud, 'h1')

@@ -12,12 +12,17 @@ import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
+import { useNames } from '../parts/use-names.ts'
+import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
 
 export type AuditQuery = QueryOf<typeof auditRoutes.list>
 
 export function AuditTable({ query }: { query: AuditQuery }) {
   const { answer, rows } = useLog<AuditRow>(routes.audit.list, query, ['*asked', 'audit'])
+  const names = useNames(
+    rows.flatMap(row => (isUuid(row.resource_id) ? { noun: nounOf(row), id: row.resource_id } : [])),
+  )
   if (answer.isPending) return <Loading />
   return (
     <>
@@ -28,10 +33,10 @@ export function AuditTable({ query }: { query: AuditQuery }) {
         keyOf={one => String(one.seq)}
         empty={words('none')}
         columns={[
-          { title: words('at'), cell: one => <Time at={one.at} /> },
+          { title: words('at'), cell: one => <Time at={one.at} seconds="recent" /> },
           { title: words('who'), cell: one => <UserName id={one.user_id} name={one.user_name} /> },
           { title: words('action'), cell: one => <Action row={one} /> },
-          { title: words('thing'), cell: one => <Thing row={one} /> },
+          { title: words('thing'), cell: one => <Thing row={one} names={names} /> },
           { title: words('outcome'), cell: one => <Outcome row={one} /> },
           { title: words('from'), cell: one => <span className="croft-mono">{one.address ?? '–'}</span> },
           { title: words('sealed'), cell: one => <Seal row={one} /> },
@@ -65,13 +70,22 @@ function nounOf({ action, path, resource_id }: AuditRow): string {
   return noun?.name ?? action.split('.', 1)[0] ?? ''
 }
 
-function Thing({ row }: { row: AuditRow }) {
+const isUuid = (id: string | null): id is string =>
+  id !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+
+function Thing({ row, names }: { row: AuditRow; names: ReturnType<typeof useNames> }) {
   const { action, resource_id } = row
   if (!resource_id) return <>–</>
-  if (!/^[0-9a-f-]{36}$/.test(resource_id)) return <code>{resource_id}</code>
-  const short = <code title={resource_id}>{resource_id.slice(-8)}</code>
+  if (!isUuid(resource_id)) return <code>{resource_id}</code>
   // The id is all that the log keeps: the thing may be gone.
   const noun = nounOf(row)
+  const title = nounNamed(noun)?.title()
+  const name = names(noun, resource_id)
+  const short = (
+    <span title={resource_id}>
+      {title} {name ?? <code>{resource_id.slice(-8)}</code>}
+    </span>
+  )
   const gone = /\.(delete|purge|remove)$/.test(action) && action.startsWith(`${noun}.`)
   return gone ? (
     short
@@ -83,10 +97,11 @@ function Thing({ row }: { row: AuditRow }) {
 }
 
 function Outcome({ row: { outcome, error } }: { row: AuditRow }) {
+  const why = error === null ? null : shared.maybe(`error.${error}`)
   if (outcome < 400) return <StateLabel tone="good">{words('done')}</StateLabel>
   return (
-    <StateLabel tone="bad" why={`HTTP ${outcome}`}>
-      {words('refused', { error: error ?? outcome })}
+    <StateLabel tone="bad" why={error === null ? `HTTP ${outcome}` : `HTTP ${outcome}, ${error}`}>
+      {words('refused', { error: why ?? error ?? outcome })}
     </StateLabel>
   )
 }

@@ -53,16 +53,21 @@ export function ClusterReserve({ cluster }: { cluster: Cluster }) {
                   words('reserve.instances'),
                   `${number(data.ha_instances)} (${number(data.ha_vcpus)} ${words('vcpus')}, ${mib(data.ha_memory_mib)})`,
                 ],
-                [
-                  words('reserve.worst'),
-                  data.worst_hosts.map(({ id, name }) => (
-                    <span key={id}>
-                      <ThingLink noun="host" id={id}>
-                        {name}
-                      </ThingLink>{' '}
-                    </span>
-                  )),
-                ],
+                // With none of them there is nothing to lose, and all hosts are alike.
+                data.ha_instances > 0 &&
+                  ([
+                    words('reserve.worst'),
+                    <>
+                      {data.worst_hosts.map(({ id, name }) => (
+                        <span key={id}>
+                          <ThingLink noun="host" id={id}>
+                            {name}
+                          </ThingLink>{' '}
+                        </span>
+                      ))}
+                      <span className="croft-muted">{words('reserve.worst.why')}</span>
+                    </>,
+                  ] as const),
               ]}
             />
           </>

@@ -82,6 +82,8 @@ function callsFor(session: Session): ApiCall[] {
   const operates = personaOf(session) === 'operator'
   const all: (ApiCall | false)[] = [
     operates && { route: routes.host.list, input: { query: { sort: '-fullness_percent' } } },
+    operates && { route: routes.host.list, input: { query: { attention: true } } },
+    operates && { route: routes['ha-restart'].list, input: { query: { all_projects: true } } },
     operates && { route: routes.cluster.list, input: {} },
     operates && { route: routes.maintenance.list, input: {} },
     operates && { route: routes.operation.list, input: { query: { failed: true, all_projects: true } } },

@@ -11,13 +11,11 @@ import { number, Time } from '../parts/time.tsx'
 import { words } from './text.ts'
 
 const shown_max = 50
+/** The same question, and so one answer, for what needs an operator. */
+export const maintenanceAsked = { query: { limit: shown_max } }
 
 export function MaintenanceCard() {
-  const { data, error } = useRead(
-    routes.maintenance.list,
-    { query: { limit: shown_max } },
-    { follows: ['host', 'migration'] },
-  )
+  const { data, error } = useRead(routes.maintenance.list, maintenanceAsked, { follows: ['host', 'migration'] })
   if (!data) return <ProblemAlert error={error} />
   if (data.items.length === 0) return null
   return (

@@ -2,17 +2,16 @@
 import { Card, CardBody, CardTitle, Progress } from '@patternfly/react-core'
 import type { Cluster } from '../../api/cluster.ts'
 import type { Host } from '../../api/host.ts'
-import type { Operation } from '../../api/operation.ts'
 import { useChoices, useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { OperationTable } from '../operation/table.tsx'
-import { nameColumn, ThingLink, To } from '../parts/link.tsx'
+import { HostStateLabel } from '../host/state.tsx'
+import { nameColumn, To } from '../parts/link.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
-import { StateLabel } from '../parts/state.tsx'
-import { number, size, Time } from '../parts/time.tsx'
+import { number, size } from '../parts/time.tsx'
 import { MaintenanceCard } from './maintenance-card.tsx'
 import { words } from './text.ts'
+import { Trouble } from './trouble.tsx'
 
 const day_ms = 24 * 60 * 60 * 1000
 const hosts_max = 1000
@@ -56,101 +55,6 @@ export default function OperatorCards() {
   )
 }
 
-const foreignOf = ({ foreign_domains }: Host) => (Array.isArray(foreign_domains) ? foreign_domains.length : 0)
-
-function Trouble({ hosts, count, failed }: { hosts: readonly Host[]; count: number; failed: readonly Operation[] }) {
-  const silent = hosts.filter(one => one.state !== 'up')
-  const foreign = hosts.filter(one => foreignOf(one) > 0)
-  const differing = hosts.filter(one => one.disagreements.length > 0)
-  const disbelieved = hosts.filter(one => one.disbelieved.length > 0)
-  const calm = silent.length + foreign.length + differing.length + disbelieved.length + failed.length === 0
-  return (
-    <Card className="croft-wide-card">
-      <CardTitle component="h2">{words('health')}</CardTitle>
-      <CardBody className="croft-stack">
-        {calm && (
-          <div>
-            <StateLabel tone={count === 0 ? 'off' : 'good'}>{words('health.calm', { n: count })}</StateLabel>
-          </div>
-        )}
-        {silent.length > 0 && (
-          <Named tone="bad" title={words('health.silent', { n: silent.length })} hosts={silent} detail={lastSeen} />
-        )}
-        {differing.length > 0 && (
-          <Named
-            tone="bad"
-            title={words('health.disagreements', { n: differing.length })}
-            hosts={differing}
-            detail={one => number(one.disagreements.length)}
-          />
-        )}
-        {disbelieved.length > 0 && (
-          <Named
-            tone="warn"
-            title={words('health.disbelieved', { n: disbelieved.length })}
-            hosts={disbelieved}
-            detail={one => number(one.disbelieved.length)}
-          />
-        )}
-        {foreign.length > 0 && (
-          <Named
-            tone="warn"
-            title={words('health.foreign', { n: foreign.length })}
-            hosts={foreign}
-            detail={one => number(foreignOf(one))}
-          />
-        )}
-        {failed.length > 0 && (
-          <div>
-            <div className="croft-card-head">
-              <StateLabel tone="bad">{words('health.failed', { n: failed.length })}</StateLabel>
-              <To to="/operations" search={{ failed: 'true', all_projects: 'true' }}>
-                {words('all')}
-              </To>
-            </div>
-            <OperationTable
-              label={words('health.failed', { n: failed.length })}
-              operations={failed.slice(0, 5)}
-              empty=""
-              last={{ title: words('reason'), cell: one => one.reason ?? '–' }}
-            />
-          </div>
-        )}
-      </CardBody>
-    </Card>
-  )
-}
-
-const lastSeen = (one: Host) => <Time at={one.last_seen_at} />
-
-function Named({
-  tone,
-  title,
-  hosts,
-  detail,
-}: {
-  tone: 'bad' | 'warn'
-  title: string
-  hosts: readonly Host[]
-  detail(host: Host): React.ReactNode
-}) {
-  return (
-    <div>
-      <StateLabel tone={tone}>{title}</StateLabel>{' '}
-      {hosts.slice(0, shown_max).map((one, n) => (
-        <span key={one.id}>
-          {n > 0 && ', '}
-          <ThingLink noun="host" id={one.id}>
-            {one.name}
-          </ThingLink>{' '}
-          <span className="croft-muted">({detail(one)})</span>
-        </span>
-      ))}
-      {hosts.length > shown_max && ' …'}
-    </div>
-  )
-}
-
 const share = (used: number, limit: number) => (limit > 0 ? Math.min(100, (100 * used) / limit) : 0)
 
 /** The fullest of all first, as the controller sorts them. */
@@ -173,14 +77,7 @@ function HostCapacity({ hosts }: { hosts: readonly Host[] }) {
           empty=""
           columns={[
             nameColumn('host', words('host')),
-            {
-              title: words('state'),
-              cell: one => (
-                <StateLabel tone={one.state === 'up' ? (one.schedulable ? 'good' : 'warn') : 'bad'}>
-                  {words(one.state === 'up' ? (one.schedulable ? 'host.up' : 'host.drained') : 'host.silent')}
-                </StateLabel>
-              ),
-            },
+            { title: words('state'), cell: one => <HostStateLabel host={one} /> },
             { title: words('instances'), numeric: true, cell: one => number(one.instances) },
             {
               title: words('resource.vcpus'),

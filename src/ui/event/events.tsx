@@ -11,16 +11,18 @@ import {
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { Event } from '../../api/event.ts'
 import { routes } from '../api/routes.ts'
-import { UserName } from '../grant/names.tsx'
+import { type Item, labelOf } from '../noun/definition.ts'
 import { allNouns, nounNamed } from '../noun/registry.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
-import { detailText } from '../parts/event-table.tsx'
+import { Detail, namedIn } from '../parts/detail.tsx'
+import { EventUser } from '../parts/event-table.tsx'
 import { ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { Older, useLog } from '../parts/older.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
+import { useNames } from '../parts/use-names.ts'
 import { useTitle } from '../parts/use-title.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
@@ -89,23 +91,34 @@ function Filters({ noun, all }: { noun: string | undefined; all: boolean }) {
   )
 }
 
+/** What an operation is of, which its events name by its id alone. */
+const ofNoun = ({ resource }: Event) => (resource as { noun?: string } | null)?.noun
+
 function Table({ events }: { events: readonly Event[] }) {
+  const names = useNames(
+    events.flatMap(one => [
+      ...(one.resource === null && one.kind !== 'deleted' && one.resource_id !== nil
+        ? [{ noun: one.noun, id: one.resource_id }]
+        : []),
+      ...namedIn({ detail: one.detail, of_noun: ofNoun(one) }),
+    ]),
+  )
   return (
     <SimpleTable
       label={words('title')}
       items={events}
       keyOf={one => one.cursor}
       empty={words('none')}
+      stacked
       columns={[
-        { title: words('at'), cell: one => <Time at={one.at} /> },
-        { title: words('thing'), cell: one => <Thing event={one} /> },
+        { title: words('at'), cell: one => <Time at={one.at} seconds="recent" /> },
+        { title: words('thing'), cell: one => <Thing event={one} names={names} /> },
         { title: words('what'), cell: one => shared.maybe(`events.kind.${one.kind}`) ?? one.kind },
+        { title: shared('events.who'), cell: one => <EventUser event={one} /> },
         {
-          title: words('who'),
-          cell: one =>
-            one.user_id ? <UserName id={one.user_id} /> : <span className="croft-muted">{words('by_itself')}</span>,
+          title: shared('events.detail'),
+          cell: one => <Detail detail={one.detail} names={names} of_noun={ofNoun(one)} />,
         },
-        { title: shared('events.detail'), cell: one => <code className="croft-small">{detailText(one.detail)}</code> },
       ]}
     />
   )
@@ -114,10 +127,19 @@ function Table({ events }: { events: readonly Event[] }) {
 /** Settings and modules of the scheduler have no id: they are known by name. */
 const nil = '00000000-0000-0000-0000-000000000000'
 
-function Thing({ event: { noun, kind, resource_id, resource, detail } }: { event: Event }) {
-  const title = nounNamed(noun)?.title() ?? words.maybe(`noun.${noun}`) ?? noun
-  const said = (resource_id === nil ? detail : resource) as { name?: string } | null
-  const name = said?.name ?? resource_id.slice(-8)
+function Thing({
+  event: { noun, kind, resource_id, resource, detail },
+  names,
+}: {
+  event: Event
+  names: ReturnType<typeof useNames>
+}) {
+  const definition = nounNamed(noun)
+  const title = definition?.title() ?? words.maybe(`noun.${noun}`) ?? noun
+  const of_itself = resource && definition ? labelOf(definition, resource as Item) : undefined
+  const said =
+    (resource_id === nil ? (detail as { name?: string } | null)?.name : of_itself) ?? names(noun, resource_id)
+  const name = said ?? resource_id.slice(-8)
   if (kind === 'deleted' || resource_id === nil) return <>{`${title} ${name}`}</>
   return (
     <ThingLink noun={noun} id={resource_id}>

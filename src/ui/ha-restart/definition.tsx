@@ -2,12 +2,16 @@
 import RestartIcon from '@patternfly/react-icons/dist/esm/icons/redo-icon'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import { routes } from '../api/routes.ts'
+import { HostName } from '../host/name.tsx'
 import { defineNoun } from '../noun/definition.ts'
-import { ThingLink } from '../parts/link.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { Time } from '../parts/time.tsx'
+import { Told } from '../parts/told.tsx'
 import { RestartOutcome } from './outcome.tsx'
+import { may, sessionNow } from '../session/session.ts'
 import { words } from './text.ts'
+
+const seesAll = () => may(sessionNow(), { level: 'system', needs: 'instance.read' })
 
 export const haRestart = defineNoun<HaRestart>({
   name: 'ha-restart',
@@ -19,14 +23,20 @@ export const haRestart = defineNoun<HaRestart>({
   list: routes['ha-restart'].list,
   get: { route: routes['ha-restart'].get, param: 'ha_restart' },
   label: one => one.instance ?? one.instance_id,
-  list_query: { all_projects: true },
+  // Of who may not see all: those of the project that they work in.
+  list_query: () => (seesAll() ? { all_projects: true } : {}),
   listed_for: { level: 'system', needs: 'instance.read' },
   default_sort: '-id',
   follows: ['ha-restart'],
   not_searched: true,
   of_the_cloud: true,
   columns: [
-    { id: 'begun', title: () => words('begun'), cell: one => <Time at={one.begun_at} />, width: 'minmax(11rem, 1fr)' },
+    {
+      id: 'begun',
+      title: () => words('begun'),
+      cell: one => <Time at={one.begun_at} seconds />,
+      width: 'minmax(12.5rem, 1fr)',
+    },
     {
       id: 'instance',
       title: () => words('instance'),
@@ -36,20 +46,12 @@ export const haRestart = defineNoun<HaRestart>({
     {
       id: 'from',
       title: () => words('from'),
-      cell: one => (
-        <ThingLink noun="host" id={one.from_host_id}>
-          {one.from_host}
-        </ThingLink>
-      ),
+      cell: one => <HostName id={one.from_host_id} name={one.from_host} />,
     },
     {
       id: 'to',
       title: () => words('to'),
-      cell: one => (
-        <ThingLink noun="host" id={one.to_host_id}>
-          {one.to_host}
-        </ThingLink>
-      ),
+      cell: one => <HostName id={one.to_host_id} name={one.to_host} />,
     },
     {
       id: 'outcome',
@@ -57,10 +59,15 @@ export const haRestart = defineNoun<HaRestart>({
       cell: one => <RestartOutcome restart={one} />,
       width: 'minmax(8rem, 1fr)',
     },
-    { id: 'reason', title: () => words('reason'), cell: one => one.reason, width: 'minmax(14rem, 3fr)' },
+    {
+      id: 'reason',
+      title: () => words('reason'),
+      cell: one => <Told text={one.reason} />,
+      width: 'minmax(14rem, 3fr)',
+    },
     { id: 'fenced', title: () => words('fenced'), cell: one => words(`fenced.${one.fenced_by}`), hidden: true },
-    { id: 'lost', title: () => words('lost'), cell: one => <Time at={one.lost_at} />, hidden: true },
-    { id: 'ended', title: () => words('ended'), cell: one => <Time at={one.ended_at} />, hidden: true },
+    { id: 'lost', title: () => words('lost'), cell: one => <Time at={one.lost_at} seconds />, hidden: true },
+    { id: 'ended', title: () => words('ended'), cell: one => <Time at={one.ended_at} seconds />, hidden: true },
   ],
   filters: [
     { field: 'from_host_id', title: () => words('from'), kind: 'noun', noun: 'host' },

@@ -4,28 +4,36 @@ import type { Host } from '../../api/host.ts'
 import { ThingLink } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
+import { Told } from '../parts/told.tsx'
+import { HeldByStorm } from '../zone/storm.tsx'
 import { words } from './fencing-text.ts'
 import { words as hostWords } from './text.ts'
 
-export function HostAbsence({ host: { availability, availability_reason, absence } }: { host: Host }) {
+export function HostAbsence({ host }: { host: Host }) {
+  const { availability, availability_reason, absence } = host
   const variant = availability === 'maintenance' || availability === 'fenced' ? 'warning' : 'danger'
   return (
     <Alert isInline variant={variant} title={hostWords(`availability.${availability}`)}>
-      {availability !== 'up' && <p>{availability_reason || hostWords(`availability.${availability}.why`)}</p>}
+      {availability !== 'up' && (
+        <p>
+          <Told text={availability_reason || hostWords(`availability.${availability}.why`)} />
+        </p>
+      )}
       {absence && (
         <>
+          {!absence.fenced_at && <HeldByStorm zone={host.zone} />}
           <p>
-            {words('since.at')} <Time at={absence.since} />
+            {words('since.at')} <Time at={absence.since} seconds />
           </p>
           {absence.lease_over_at && !absence.fenced_at && (
             <p>
-              {words('lease_over')} <Time at={absence.lease_over_at} />
+              {words('lease_over')} <Time at={absence.lease_over_at} seconds />
             </p>
           )}
           {/* Of others it is a part of the reason. */}
           {absence.fence_failure && availability !== 'dead' && availability !== 'fenced' && (
             <p>
-              {words('failure')}: {absence.fence_failure}
+              {words('failure')}: <Told text={absence.fence_failure} />
             </p>
           )}
           <SimpleTable
@@ -43,7 +51,7 @@ export function HostAbsence({ host: { availability, availability_reason, absence
                 ),
               },
               { title: words('found'), cell: one => words(`reached.${one.reached ?? 'unknown'}`) },
-              { title: words('at'), cell: one => <Time at={one.at} /> },
+              { title: words('at'), cell: one => <Time at={one.at} seconds /> },
             ]}
           />
         </>

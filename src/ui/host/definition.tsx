@@ -9,6 +9,7 @@ import { ThingLink } from '../parts/link.tsx'
 import { sessionNow } from '../session/session.ts'
 import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
+import { needsAttention } from './attention.ts'
 import { Bar } from './bar.tsx'
 import { HostStateLabel, LastHeard } from './state.tsx'
 import { words as settingWords } from '../setting/text.ts'
@@ -131,17 +132,34 @@ export const host = defineNoun<Host>({
       kind: 'choice',
       options: hostAvailabilities.map(value => ({ value, title: () => words(`availability.${value}`) })),
     },
+    { field: 'zone_id', title: () => words('zone'), kind: 'noun', noun: 'zone' },
     { field: 'cluster_id', title: () => words('cluster'), kind: 'noun', noun: 'cluster' },
+    { field: 'attention', title: () => words('attention'), kind: 'yes' },
+    {
+      field: 'schedulable',
+      title: () => words('schedulable'),
+      kind: 'choice',
+      options: [
+        { value: 'true', title: () => words('schedulable.true') },
+        { value: 'false', title: () => words('closed') },
+      ],
+      more: true,
+    },
     {
       field: 'bmc',
       title: () => words('bmc'),
       kind: 'choice',
       options: (['true', 'false'] as const).map(value => ({ value, title: () => words(`bmc.${value}`) })),
+      more: true,
     },
-    { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate' },
-    { field: 'label', title: () => words('label'), kind: 'text' },
+    { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate', more: true },
+    { field: 'label', title: () => words('label'), kind: 'text', more: true },
   ],
-  matches: (one, { label }) => (typeof label === 'string' && !hasLabel(one.labels, label) ? false : null),
+  matches(one, { label, attention }) {
+    if (typeof label === 'string' && !hasLabel(one.labels, label)) return false
+    const needs = needsAttention(one)
+    return attention !== undefined && needs !== null && String(attention) !== String(needs) ? false : null
+  },
   actions: [
     schedule(false),
     schedule(true),

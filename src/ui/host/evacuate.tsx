@@ -1,11 +1,12 @@
 /** Has what is on a lost host run elsewhere, and says of each instance that cannot go why. */
-import { Button, List, ListItem, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import { Alert, Button, List, ListItem, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
 import { useState } from 'react'
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { ReplyOf } from '../../api/route.ts'
 import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { ConfirmDialog } from '../parts/confirm.tsx'
+import { Told } from '../parts/told.tsx'
 import { operations } from '../shell/operations.ts'
 import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
@@ -13,7 +14,7 @@ import { words } from './text.ts'
 type Outcome = ReplyOf<typeof hostRoutes.evacuate>
 
 export default function Evacuate({ item, done }: { item: Host; done: () => void }) {
-  const { id, name } = item
+  const { id, name, absence } = item
   const [outcome, setOutcome] = useState<Outcome>()
   const [busy, setBusy] = useState(false)
   const run = () => {
@@ -32,7 +33,16 @@ export default function Evacuate({ item, done }: { item: Host; done: () => void 
   ) : (
     <ConfirmDialog
       title={words('evacuate.title', { name })}
-      body={words('evacuate.body')}
+      body={
+        absence?.fenced_by === 'lease' ? (
+          <>
+            <p>{words('evacuate.body')}</p>
+            <Alert isInline isPlain variant="warning" title={words('evacuate.lease')} />
+          </>
+        ) : (
+          words('evacuate.body')
+        )
+      }
       yes={words('evacuate')}
       danger={false}
       onYes={run}
@@ -61,7 +71,7 @@ function Evacuated({
         <List>
           {left.map(one => (
             <ListItem key={one.instance_id}>
-              {one.instance}: {one.reason}
+              {one.instance}: <Told text={one.reason} />
             </ListItem>
           ))}
           {evacuated.map(one => (

@@ -40,6 +40,7 @@ export default function HostFencing({ item }: { item: Host }) {
         danger
         bordered
         whyNot={whyNot ?? without}
+        says_why
       />
     )
   }
@@ -50,9 +51,8 @@ export default function HostFencing({ item }: { item: Host }) {
         <CardTitle component="h2">{words('fence')}</CardTitle>
         <CardBody className="croft-stack">
           <p className="croft-muted">{words('fence.what')}</p>
-          <div>
-            {fence(false)} {fence(true)}
-          </div>
+          <div>{fence(false)}</div>
+          <div>{fence(true)}</div>
         </CardBody>
       </Card>
     </div>

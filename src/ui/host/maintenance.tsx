@@ -67,7 +67,7 @@ export default function HostMaintenance({ item }: { item: Host }) {
             columns={[
               { title: words('instance'), cell: one => <Instance id={one.instance_id} name={one.instance} /> },
               { title: words('why'), cell: one => one.reason },
-              { title: words('again'), cell: one => <Time at={one.again_at} /> },
+              { title: words('again'), cell: one => <Time at={one.again_at} seconds /> },
             ]}
           />
         </CardBody>

@@ -8,6 +8,7 @@ import { SimpleTable } from '../parts/simple-table.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
 import { HostAbsence } from './absence.tsx'
+import { isAway } from './attention.ts'
 import { Bar } from './bar.tsx'
 import { factsOf, foreignOf } from './facts.ts'
 import { LastHeard } from './state.tsx'
@@ -19,7 +20,7 @@ export default function HostOverview({ item }: { item: Host }) {
   return (
     <div className="croft-stack">
       <Warnings item={item} facts={facts} />
-      {item.availability !== 'up' && item.availability !== 'maintenance' && <HostAbsence host={item} />}
+      {isAway(item) && <HostAbsence host={item} />}
       <RestartsFrom host={item} />
       <Capacity item={item} />
       <Card>
@@ -183,8 +184,10 @@ function Capacity({ item }: { item: Host }) {
 }
 
 /** Whether new instances come to it now; what keeps them away is told beside its name, too. */
-function placed({ schedulable, state, maintenance }: Host): string {
+function placed({ schedulable, state, availability, maintenance }: Host): string {
   if (maintenance) return words('no.maintenance')
   if (!schedulable) return words('closed')
-  return words(state === 'up' ? 'yes' : 'closed.silent')
+  if (state !== 'up') return words('closed.silent')
+  // As the scheduler has it (filters/answers.ts): whoever holds a link is placed on, also in the seconds in which it is not heard.
+  return words(isAway({ state, availability }) ? 'yes.doubted' : 'yes')
 }

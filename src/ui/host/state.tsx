@@ -2,6 +2,7 @@
 import type { Host } from '../../api/host.ts'
 import { StateLabel, type Tone } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
+import { isAway } from './attention.ts'
 import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 
@@ -16,8 +17,8 @@ const tones: Record<Host['availability'], Tone> = {
 }
 
 /** Of one that is linked, which is heard all the time, a time would be an old one as soon as the page has been open for a while. */
-export function LastHeard({ host: { availability, last_seen_at } }: { host: Host }) {
-  return availability === 'up' || availability === 'maintenance' ? <>{words('seen.now')}</> : <Time at={last_seen_at} />
+export function LastHeard({ host }: { host: Host }) {
+  return isAway(host) ? <Time at={host.last_seen_at} seconds="recent" /> : <>{words('seen.now')}</>
 }
 
 export function HostStateLabel({ host: { availability, schedulable, maintenance, disagreements } }: { host: Host }) {

@@ -35,6 +35,8 @@ export const de: Record<keyof typeof en, string> = {
   memory: 'Speicher',
   disk: 'Platte',
   label: 'Merkmal oder Merkmal=Wert',
+  attention: 'Braucht jemanden',
+  'schedulable.true': 'nimmt neue',
   labels: 'Merkmale',
   'labels.change': 'Merkmale ändern',
   'labels.of': 'Merkmale von {name}',
@@ -55,6 +57,7 @@ export const de: Record<keyof typeof en, string> = {
   'capacity.note': 'Die Grenzen gelten nach Überbuchung des Clusters und ohne das, was der Host für sich behält.',
   schedulable: 'Neue Instanzen',
   yes: 'kommen hierher',
+  'yes.doubted': 'kommen vielleicht noch für Sekunden hierher, bis man ihn hört oder seine Verbindung endet',
   'no.maintenance': 'nicht, solange er gewartet wird',
   closed: 'nimmt keine neuen',
   'closed.silent': 'kommen wieder hierher, wenn er antwortet',
@@ -63,6 +66,7 @@ export const de: Record<keyof typeof en, string> = {
   open: 'Wieder neue Instanzen nehmen',
   'why_not.close': 'Er nimmt schon keine.',
   'why_not.open': 'Er nimmt neue Instanzen.',
+  removed: '(entfernt)',
   remove: 'Entfernen',
   'remove.title': 'Aus der Cloud entfernen?',
   'remove.body': '{names}: sein Zertifikat gilt nicht mehr. Um ihn wieder zu haben, laden Sie ihn neu ein.',
@@ -72,6 +76,8 @@ export const de: Record<keyof typeof en, string> = {
   'evacuate.title': 'Soll anderswo laufen, was auf {name} ist?',
   'evacuate.body':
     'Jede Instanz, deren Platten andere Hosts haben, startet auf einem von ihnen, hochverfügbar oder nicht; was aus sein soll, geht mit und bleibt aus. Kommt dieser Host wieder, wird ihm gesagt, dass er sie in Ruhe lässt.',
+  'evacuate.lease':
+    'Von diesem Host weiß man nur, dass seine Frist um ist. Das hält an, was hochverfügbar ist, und sonst nichts; das startet von selbst anderswo. Alles andere läuft hier vielleicht noch, und wird einzeln abgelehnt. Lassen Sie zuerst den Strom abschalten, oder sehen Sie nach, dass er aus ist, und sagen Sie es (Abriegeln).',
   evacuated:
     '{name}: {went, plural, one {eine Instanz geht woandershin} other {# Instanzen gehen woandershin}}, {left, plural, =0 {keine bleibt} one {eine bleibt} other {# bleiben}}',
   'evacuated.to': '{name} geht zu {host}',

@@ -32,6 +32,8 @@ export const en = {
   memory: 'Memory',
   disk: 'Disk',
   label: 'Label or label=value',
+  attention: 'Needs attention',
+  'schedulable.true': 'takes new ones',
   labels: 'Labels',
   'labels.change': 'Change labels',
   'labels.of': 'Labels of {name}',
@@ -51,6 +53,7 @@ export const en = {
   'capacity.note': 'Limits are after overcommit of the cluster, and without what the host keeps for itself.',
   schedulable: 'New instances',
   yes: 'are placed here',
+  'yes.doubted': 'may still be placed here for seconds, until it is heard or its link ends',
   'no.maintenance': 'not while it is in maintenance',
   closed: 'takes no new ones',
   'closed.silent': 'come here again when it answers',
@@ -59,6 +62,7 @@ export const en = {
   open: 'Take new instances again',
   'why_not.close': 'It takes none already.',
   'why_not.open': 'It takes new instances.',
+  removed: '(removed)',
   remove: 'Remove',
   'remove.title': 'Remove from the cloud?',
   'remove.body': '{names}: its certificate is good no longer. To have it again, invite it anew.',
@@ -68,6 +72,8 @@ export const en = {
   'evacuate.title': 'Have what is on {name} run elsewhere?',
   'evacuate.body':
     'Every instance whose disks other hosts have is started on one of them, highly available or not; what is wanted off goes along, and stays off. When this host is back, it is told to leave them alone.',
+  'evacuate.lease':
+    'Of this host it is only known that its lease is over, which stops what is highly available and nothing else; that goes elsewhere by itself. All else may be running here, and each will be refused. Have its power cut first, or see that it is off and say so (Fencing).',
   evacuated:
     '{name}: {went, plural, one {one instance goes elsewhere} other {# instances go elsewhere}}, {left, plural, =0 {none is left} one {one is left} other {# are left}}',
   'evacuated.to': '{name} goes to {host}',

@@ -10,6 +10,7 @@ import { StateLabel } from '../parts/state.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { TagList } from '../parts/tags.tsx'
 import { size, Time } from '../parts/time.tsx'
+import { Told } from '../parts/told.tsx'
 import { may, useSession } from '../session/session.ts'
 import { useOnHost } from './on-host.ts'
 import { recoveryFacts } from './recovery.tsx'
@@ -36,7 +37,7 @@ export default function InstanceOverview({ item }: { item: Instance }) {
           <Facts
             facts={[
               [words('state'), <InstanceStateLabel key="state" instance={item} />],
-              item.reason !== null && [words('reason'), item.reason],
+              item.reason !== null && [words('reason'), <Told key="reason" text={item.reason} />],
               [
                 words('size'),
                 words('size.text', { vcpus, memory: size(memory_mib, 'MiB'), disk: size(disk_gib, 'GiB') }),

@@ -63,11 +63,12 @@ export function recoveryFacts(item: Instance): (Fact | false)[] {
     crashes !== null && [
       words('crashes'),
       <span key="crashes">
-        {words(crashes.given_up ? 'crashes.given_up' : 'crashes.n', { n: crashes.count })} <Time at={crashes.last_at} />
+        {words(crashes.given_up ? 'crashes.given_up' : 'crashes.n', { n: crashes.count })}{' '}
+        <Time at={crashes.last_at} seconds />
         {crashes.next_try_at !== null && (
           <>
             {'; '}
-            {words('crashes.next')} <Time at={crashes.next_try_at} />
+            {words('crashes.next')} <Time at={crashes.next_try_at} seconds />
           </>
         )}
       </span>,
@@ -76,7 +77,7 @@ export function recoveryFacts(item: Instance): (Fact | false)[] {
       words('watchdog.fired'),
       <span key="watchdog">
         {words(`watchdog.${watchdog.action}`)}, {words('watchdog.n', { n: watchdog.count })}{' '}
-        <Time at={watchdog.fired_at} />
+        <Time at={watchdog.fired_at} seconds />
         {watchdog.dump_file !== null && <code> {watchdog.dump_file}</code>} {watchdog.dump_failure}
       </span>,
     ],

@@ -10,6 +10,7 @@ import { NameOf } from '../parts/name-of.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
+import { Told } from '../parts/told.tsx'
 import { may, useSession } from '../session/session.ts'
 import { words } from './restarts-text.ts'
 
@@ -57,8 +58,8 @@ function RestartCard({
           empty=""
           columns={[
             ...(with_instances ? [instance] : []),
-            { title: words('at'), cell: one => <Time at={one.begun_at} /> },
-            { title: words('reason'), cell: one => one.reason },
+            { title: words('at'), cell: one => <Time at={one.begun_at} seconds /> },
+            { title: words('reason'), cell: one => <Told text={one.reason} /> },
             {
               title: words('outcome'),
               cell: one => <RestartOutcome restart={one} />,

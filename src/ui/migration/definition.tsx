@@ -3,6 +3,7 @@ import MigrationIcon from '@patternfly/react-icons/dist/esm/icons/exchange-alt-i
 import type { Migration } from '../../api/migration.ts'
 import { migrationKinds, migrationOutcomes } from '../../model/migration.ts'
 import { routes } from '../api/routes.ts'
+import { HostName } from '../host/name.tsx'
 import { defineNoun } from '../noun/definition.ts'
 import { ThingLink } from '../parts/link.tsx'
 import { Time } from '../parts/time.tsx'
@@ -36,38 +37,32 @@ export const migration = defineNoun<Migration>({
           {one.instance}
         </ThingLink>
       ),
-      width: 'minmax(9rem, 1.4fr)',
+      width: 'minmax(6rem, 1.4fr)',
     },
-    { id: 'kind', title: () => words('kind'), cell: one => words(`kind.${one.kind}`) },
+    { id: 'kind', title: () => words('kind'), cell: one => words(`kind.${one.kind}`), width: 'minmax(8.75rem, 1fr)' },
     {
       id: 'source',
       title: () => words('source'),
-      cell: one => (
-        <ThingLink noun="host" id={one.source_host_id}>
-          {one.source_host}
-        </ThingLink>
-      ),
+      cell: one => <HostName id={one.source_host_id} name={one.source_host} />,
+      width: 'minmax(8.25rem, 1.2fr)',
     },
     {
       id: 'target',
       title: () => words('target'),
-      cell: one => (
-        <ThingLink noun="host" id={one.target_host_id}>
-          {one.target_host}
-        </ThingLink>
-      ),
+      cell: one => <HostName id={one.target_host_id} name={one.target_host} />,
+      width: 'minmax(8.25rem, 1.2fr)',
     },
     {
       id: 'state',
       title: () => words('state'),
       cell: one => <MigrationState migration={one} />,
-      width: 'minmax(11rem, 1.6fr)',
+      width: 'minmax(13.5rem, 2fr)',
     },
     {
       id: 'progress',
       title: () => words('progress'),
       cell: one => <MigrationBar migration={one} />,
-      width: 'minmax(8rem, 1fr)',
+      width: 'minmax(5rem, 0.8fr)',
     },
     {
       id: 'cause',
@@ -79,7 +74,7 @@ export const migration = defineNoun<Migration>({
       id: 'created',
       title: () => words('created'),
       cell: one => <Time at={one.created_at} />,
-      width: 'minmax(11rem, 1fr)',
+      width: 'minmax(10.5rem, 1fr)',
     },
     { id: 'ended', title: () => words('ended'), cell: one => <Time at={one.ended_at} />, hidden: true },
   ],

@@ -1,18 +1,22 @@
 /** One migration: what has gone over, how fast, what is left, and how long the guest pauses for it. */
 import { Alert, Card, CardBody, CardTitle, Progress } from '@patternfly/react-core'
 import type { Migration, MigrationProgress } from '../../api/migration.ts'
+import { HostName } from '../host/name.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink } from '../parts/link.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { number, size, Time } from '../parts/time.tsx'
+import { Told } from '../parts/told.tsx'
 import { words } from './text.ts'
 
 export default function MigrationOverview({ item }: { item: Migration }) {
   const { waits_for, reason, outcome, progress } = item
   return (
     <div className="croft-stack">
-      {waits_for !== null && <Alert isInline variant="warning" title={waits_for} />}
-      {reason !== null && <Alert isInline variant={outcome === 'failed' ? 'danger' : 'info'} title={reason} />}
+      {waits_for !== null && <Alert isInline variant="warning" title={<Told text={waits_for} />} />}
+      {reason !== null && (
+        <Alert isInline variant={outcome === 'failed' ? 'danger' : 'info'} title={<Told text={reason} />} />
+      )}
       {progress && (
         <Card>
           <CardTitle component="h2">{words('progress')}</CardTitle>
@@ -34,13 +38,13 @@ export default function MigrationOverview({ item }: { item: Migration }) {
               ],
               [words('kind'), words(`kind.${item.kind}`)],
               [words('cause'), words.maybe(`cause.${item.cause}`) ?? item.cause],
-              [words('source'), <Host key="source" id={item.source_host_id} name={item.source_host} />],
-              [words('target'), <Host key="target" id={item.target_host_id} name={item.target_host} />],
+              [words('source'), <HostName key="source" id={item.source_host_id} name={item.source_host} />],
+              [words('target'), <HostName key="target" id={item.target_host_id} name={item.target_host} />],
               [words('copied'), <Copied key="copied" ids={item.copied_volumes} />],
               [words('limits'), limitsOf(item)],
-              [words('created'), <Time key="created" at={item.created_at} />],
-              [words('switched'), <Time key="switched" at={item.switched_at} />],
-              [words('ended'), <Time key="ended" at={item.ended_at} />],
+              [words('created'), <Time key="created" at={item.created_at} seconds />],
+              [words('switched'), <Time key="switched" at={item.switched_at} seconds />],
+              [words('ended'), <Time key="ended" at={item.ended_at} seconds />],
             ]}
           />
         </CardBody>
@@ -65,14 +69,6 @@ function Figures({ progress }: { progress: MigrationProgress }) {
         progress.postcopy && [words('postcopy'), words('postcopy.on')],
       ]}
     />
-  )
-}
-
-function Host({ id, name }: { id: string; name: string }) {
-  return (
-    <ThingLink noun="host" id={id}>
-      {name}
-    </ThingLink>
   )
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ComponentType, ReactNode } from 'react'
 import type { Route } from '../../api/route.ts'
+import type { Session } from '../../api/session.ts'
 import type { LooseInput } from '../../sdk/client.ts'
 
 export interface Item {
@@ -37,6 +38,8 @@ export interface Filter {
   options?: readonly { value: string; title: Title }[]
   /** Whose names are to choose from. */
   noun?: string
+  /** Looked for seldom: there once it is asked for, or set. */
+  more?: boolean
 }
 
 export interface Action<T> {
@@ -81,8 +84,8 @@ export interface NounDefinition<T extends Item = Item> {
   titles: Title
   icon: ComponentType
   list: Route
-  /** Filters that always hold, such as a scope. */
-  list_query?: Readonly<Record<string, unknown>>
+  /** Filters that always hold, such as a scope, of whoever is signed in. */
+  list_query?: () => Readonly<Record<string, unknown>>
   default_sort?: string
   get?: { route: Route; param: string }
   columns: readonly Column<T>[]
@@ -147,6 +150,13 @@ export function queryOf(
   return Object.fromEntries(
     Object.entries(search).map(([field, value]) => [field, several.has(field) ? value.split(',') : value]),
   )
+}
+
+export function mayListAll(
+  { list: { level, needs }, of_the_cloud }: NounDefinition,
+  { permissions }: Session,
+): boolean {
+  return !of_the_cloud && level === 'project' && needs !== null && permissions.system.includes(needs)
 }
 
 export function labelOf(noun: NounDefinition, item: Item): string {

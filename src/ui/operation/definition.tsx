@@ -5,6 +5,7 @@ import { routes } from '../api/routes.ts'
 import { UserName } from '../grant/names.tsx'
 import { defineNoun } from '../noun/definition.ts'
 import { Time } from '../parts/time.tsx'
+import { Told } from '../parts/told.tsx'
 import { words as shared } from '../text/shared.ts'
 import { kindText, OperationProgress, OperationState, OperationThing } from './state.tsx'
 import { words } from './text.ts'
@@ -48,7 +49,7 @@ export const operation = defineNoun<Operation>({
     {
       id: 'reason',
       title: () => words('reason'),
-      cell: one => one.reason ?? one.step ?? '–',
+      cell: one => <Told text={one.reason ?? one.step} />,
       width: 'minmax(8rem, 2fr)',
     },
     { id: 'user', title: () => words('user'), cell: one => <UserName id={one.user_id} /> },

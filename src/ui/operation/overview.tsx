@@ -4,6 +4,7 @@ import type { Operation } from '../../api/operation.ts'
 import { UserName } from '../grant/names.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Time } from '../parts/time.tsx'
+import { Told } from '../parts/told.tsx'
 import { OperationProgress, OperationThing } from './state.tsx'
 import { Targets } from './targets.tsx'
 import { words } from './text.ts'
@@ -25,7 +26,7 @@ export default function OperationOverview({ item }: { item: Operation }) {
       : item.reason
   return (
     <div className="croft-stack">
-      {title !== null && <Alert isInline variant={variants[item.state]} title={title} />}
+      {title !== null && <Alert isInline variant={variants[item.state]} title={<Told text={title} />} />}
       <Card>
         <CardBody>
           <Facts
@@ -35,8 +36,8 @@ export default function OperationOverview({ item }: { item: Operation }) {
               item.ended_at === null && [words('progress'), <OperationProgress key="progress" operation={item} />],
               item.step !== null && [words('step'), item.step],
               targets > 0 && [words('targets'), words('targets.text', { n: targets, succeeded, failed, cancelled })],
-              [words('created'), <Time key="created" at={item.created_at} />],
-              [words('ended'), <Time key="ended" at={item.ended_at} />],
+              [words('created'), <Time key="created" at={item.created_at} seconds />],
+              [words('ended'), <Time key="ended" at={item.ended_at} seconds />],
             ]}
           />
         </CardBody>

@@ -22,6 +22,8 @@ interface Props {
   whyNot?: string | undefined
   /** Standing by itself, and not in a row. */
   bordered?: boolean
+  /** Why it cannot be done is there to be read, and not only when one points at it. */
+  says_why?: boolean
 }
 
 export function CallButton({
@@ -34,6 +36,7 @@ export function CallButton({
   danger = false,
   whyNot,
   bordered = false,
+  says_why = false,
 }: Props) {
   const session = useSession()
   const [asking, setAsking] = useState(false)
@@ -74,6 +77,7 @@ export function CallButton({
   return (
     <>
       {why === undefined ? button : <Tooltip content={why}>{button}</Tooltip>}
+      {says_why && why !== undefined && <span className="croft-muted croft-small"> {why}</span>}
       {asking && confirm && (
         <ConfirmDialog
           {...confirm}

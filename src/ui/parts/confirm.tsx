@@ -1,5 +1,6 @@
 /** Asks before something is lost. The safe answer has the focus. */
 import { Alert, Button, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import type { ReactNode } from 'react'
 import { words } from '../text/shared.ts'
 
 const shown_max = 5
@@ -14,7 +15,7 @@ export function ConfirmDialog({
   onNo,
 }: {
   title: string
-  body: string
+  body: ReactNode
   /** Those chosen with which it cannot be done, each with why not. */
   without?: readonly string[]
   yes: string

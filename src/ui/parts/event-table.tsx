@@ -1,11 +1,15 @@
 /** What happened to one thing, newest first; for the events tab of any noun. */
+import type { Event } from '../../api/event.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
+import { UserName } from '../grant/names.tsx'
 import { words } from '../text/shared.ts'
+import { Detail, namedIn } from './detail.tsx'
 import { Loading } from './loading.tsx'
 import { ProblemAlert } from './problem.tsx'
 import { SimpleTable } from './simple-table.tsx'
 import { Time } from './time.tsx'
+import { useNames } from './use-names.ts'
 
 const shown_max = 500
 
@@ -15,6 +19,7 @@ export function EventTable({ noun, id }: { noun: string; id: string }) {
     { query: { noun, resource_id: id, latest: true, limit: shown_max } },
     { follows: [noun], of: id },
   )
+  const names = useNames((data?.items ?? []).flatMap(namedIn))
   if (isPending) return <Loading />
   return (
     <>
@@ -24,21 +29,19 @@ export function EventTable({ noun, id }: { noun: string; id: string }) {
         items={data?.items}
         keyOf={one => one.cursor}
         empty={words('events.none')}
+        stacked
         columns={[
-          { title: words('events.at'), cell: one => <Time at={one.at} /> },
+          { title: words('events.at'), cell: one => <Time at={one.at} seconds="recent" /> },
           { title: words('events.kind'), cell: one => words.maybe(`events.kind.${one.kind}`) ?? one.kind },
-          { title: words('events.detail'), cell: one => <code className="croft-small">{detailText(one.detail)}</code> },
+          { title: words('events.who'), cell: one => <EventUser event={one} /> },
+          { title: words('events.detail'), cell: one => <Detail detail={one.detail} names={names} /> },
         ]}
       />
     </>
   )
 }
 
-/** What there is to say of an event besides, such as why. */
-export function detailText(detail: unknown): string {
-  if (typeof detail !== 'object' || detail === null)
-    return detail === null || detail === undefined ? '' : JSON.stringify(detail)
-  return Object.entries(detail)
-    .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(', ')
+/** Who did it; nobody, where Croft did it by itself. */
+export function EventUser({ event: { user_id } }: { event: Event }) {
+  return user_id ? <UserName id={user_id} /> : <span className="croft-muted">{words('events.by_itself')}</span>
 }

@@ -112,7 +112,7 @@ function NounFilter({ filter, value, onChange }: Props) {
 }
 
 function NounChoice({ noun, ...props }: Props & { noun: NonNullable<ReturnType<typeof nounNamed>> }) {
-  const found = useFinding(noun.list, noun.list_query ?? {}, props.value === undefined ? [] : [props.value])
+  const found = useFinding(noun.list, noun.list_query?.() ?? {}, props.value === undefined ? [] : [props.value])
   return (
     <InputGroup>
       {found.typed !== undefined && (

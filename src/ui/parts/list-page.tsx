@@ -6,8 +6,7 @@ import { Button, Switch, Title, Toolbar, ToolbarContent, ToolbarGroup, ToolbarIt
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { type ReactNode, useCallback, useMemo, useState } from 'react'
-import type { Session } from '../../api/session.ts'
-import type { NounDefinition } from '../noun/definition.ts'
+import { mayListAll, type NounDefinition } from '../noun/definition.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search as Filters } from '../shell/router.tsx'
 import { words } from '../text/shared.ts'
@@ -25,10 +24,6 @@ import { TypedFilter } from './typed-filter.tsx'
 import { useList } from './use-list.ts'
 import { ColumnChoice, SavedViews } from './views.tsx'
 import { useColumns } from './use-columns.ts'
-
-function mayListAll({ list: { level, needs }, of_the_cloud }: NounDefinition, { permissions }: Session): boolean {
-  return !of_the_cloud && level === 'project' && needs !== null && permissions.system.includes(needs)
-}
 
 export default function ListPage({ noun }: { noun: NounDefinition }) {
   const session = useSession()
@@ -67,46 +62,7 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
           <ApiCallButton calls={() => [{ route: noun.list, input: { query } }]} />
         </div>
       </header>
-      <Toolbar clearAllFilters={() => void navigate({ to: `/${noun.path}`, search: {} })} className="croft-toolbar">
-        <ToolbarContent>
-          {!noun.not_searched && (
-            <ToolbarItem>
-              <TypedFilter
-                title={noun.searched_by?.() ?? words('list.search')}
-                value={search.search ?? ''}
-                onChange={value => change({ search: value })}
-              />
-            </ToolbarItem>
-          )}
-          {noun.filters?.map(filter => (
-            <ToolbarItem key={filter.field} {...(filter.kind === 'yes' && { alignSelf: 'center' as const })}>
-              <FilterControl
-                filter={filter}
-                value={search[filter.field]}
-                onChange={value => change({ [filter.field]: value })}
-              />
-            </ToolbarItem>
-          ))}
-          {mayListAll(noun, session) && (
-            <ToolbarItem alignSelf="center">
-              <Switch
-                id="all-projects"
-                label={words('list.all_projects')}
-                isChecked={search.all_projects === 'true'}
-                onChange={(_, on) => change({ all_projects: on ? 'true' : undefined })}
-              />
-            </ToolbarItem>
-          )}
-          <ToolbarGroup align={{ default: 'alignEnd' }} gap={{ default: 'gapSm' }}>
-            <ToolbarItem>
-              <SavedViews noun={noun} search={search} columns={columns} />
-            </ToolbarItem>
-            <ToolbarItem>
-              <ColumnChoice columns={columns} />
-            </ToolbarItem>
-          </ToolbarGroup>
-        </ToolbarContent>
-      </Toolbar>
+      <FilterBar noun={noun} search={search} change={change} columns={columns} />
       {chosen.length > 0 && (
         <div className="croft-bulk" role="region" aria-label={words('bulk')}>
           <strong aria-live="polite">{words('bulk.chosen', { n: chosen.length })}</strong>
@@ -148,6 +104,73 @@ export default function ListPage({ noun }: { noun: NounDefinition }) {
         />
       )}
     </div>
+  )
+}
+
+/** What is looked for seldom comes when it is asked for, or is set: the rest has one row. */
+function FilterBar({
+  noun,
+  search,
+  change,
+  columns,
+}: {
+  noun: NounDefinition
+  search: Filters
+  change(changes: Readonly<Record<string, string | undefined>>): void
+  columns: ReturnType<typeof useColumns>
+}) {
+  const session = useSession()
+  const navigate = useNavigate()
+  const [more, setMore] = useState(false)
+  const filters = (noun.filters ?? []).filter(filter => more || !filter.more || search[filter.field] !== undefined)
+  return (
+    <Toolbar clearAllFilters={() => void navigate({ to: `/${noun.path}`, search: {} })} className="croft-toolbar">
+      <ToolbarContent>
+        {!noun.not_searched && (
+          <ToolbarItem>
+            <TypedFilter
+              title={noun.searched_by?.() ?? words('list.search')}
+              value={search.search ?? ''}
+              onChange={value => change({ search: value })}
+            />
+          </ToolbarItem>
+        )}
+        {filters.map(filter => (
+          <ToolbarItem key={filter.field} {...(filter.kind === 'yes' && { alignSelf: 'center' as const })}>
+            <FilterControl
+              filter={filter}
+              value={search[filter.field]}
+              onChange={value => change({ [filter.field]: value })}
+            />
+          </ToolbarItem>
+        ))}
+        {noun.filters?.some(filter => filter.more) && (
+          <ToolbarItem alignSelf="center">
+            <Button variant="link" isInline aria-expanded={more} onClick={() => setMore(!more)}>
+              {words(more ? 'list.fewer_filters' : 'list.more_filters')}
+            </Button>
+          </ToolbarItem>
+        )}
+        {mayListAll(noun, session) && (
+          <ToolbarItem alignSelf="center">
+            <Switch
+              id="all-projects"
+              label={words('list.all_projects')}
+              isChecked={search.all_projects === 'true'}
+              onChange={(_, on) => change({ all_projects: on ? 'true' : undefined })}
+            />
+          </ToolbarItem>
+        )}
+        <ToolbarGroup align={{ default: 'alignEnd' }} gap={{ default: 'gapSm' }}>
+          <ToolbarItem>
+            <SavedViews noun={noun} search={search} columns={columns} />
+          </ToolbarItem>
+          <ToolbarItem>
+            <ColumnChoice columns={columns} />
+          </ToolbarItem>
+        </ToolbarGroup>
+      </ToolbarContent>
+    </Toolbar>
   )
 }
 

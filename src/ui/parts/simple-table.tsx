@@ -13,6 +13,7 @@ export function SimpleTable<T>({
   items,
   keyOf,
   empty,
+  stacked = false,
 }: {
   label: string
   columns: readonly SimpleColumn<NoInfer<T>>[]
@@ -20,12 +21,14 @@ export function SimpleTable<T>({
   items: readonly T[] | undefined
   keyOf(item: T): string
   empty: ReactNode
+  /** On a telephone its cells stand below each other, so that the last of them is seen, too; the last one has what room there is. */
+  stacked?: boolean
 }) {
   if (!items) return null
   if (items.length === 0) return <p className="croft-muted">{empty}</p>
   return (
     <div className="croft-table-scroll" tabIndex={0} role="region" aria-label={label}>
-      <table className="croft-table" aria-label={label}>
+      <table className={stacked ? 'croft-table croft-stacked' : 'croft-table'} aria-label={label}>
         <thead>
           <tr>
             {columns.map(column => (

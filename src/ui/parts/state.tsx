@@ -1,6 +1,7 @@
 /** A state as a word with a colour and a shape: never by colour alone. */
 import { Tooltip } from '@patternfly/react-core'
 import type { ReactNode } from 'react'
+import { useToldText } from './told.tsx'
 
 export type Tone = 'good' | 'busy' | 'off' | 'warn' | 'bad'
 
@@ -28,11 +29,15 @@ export function StateLabel({ tone, children, why }: { tone: Tone; children: Reac
       </span>
     </span>
   )
-  if (!why) return label
+  return why ? <WithReason why={why}>{label}</WithReason> : label
+}
+
+function WithReason({ why, children }: { why: string; children: ReactNode }) {
+  const told = useToldText(why)
   return (
-    <Tooltip content={why}>
-      <span tabIndex={0} role="note" aria-label={why}>
-        {label}
+    <Tooltip content={told}>
+      <span tabIndex={0} role="note" aria-label={told}>
+        {children}
       </span>
     </Tooltip>
   )

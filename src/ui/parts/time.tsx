@@ -4,32 +4,30 @@ import { language, regional } from '../text/language.ts'
 import { type TimeZone, zoneName } from '../text/time-zone.ts'
 
 const formats = new Map<string, Intl.DateTimeFormat>()
+const styles = { short: ['medium', 'short'], seconds: ['medium', 'medium'], full: ['full', 'long'] } as const
 
-export function timeText(time: string, zone: TimeZone, style: 'short' | 'full' = 'short'): string {
+export function timeText(time: string, zone: TimeZone, style: keyof typeof styles = 'short'): string {
   const key = `${language()} ${zone} ${style}`
+  const [dateStyle, timeStyle] = styles[style]
   const format =
-    formats.get(key) ??
-    new Intl.DateTimeFormat(regional(), {
-      dateStyle: style === 'full' ? 'full' : 'medium',
-      timeStyle: style === 'full' ? 'long' : 'short',
-      timeZone: zoneName(zone),
-    })
+    formats.get(key) ?? new Intl.DateTimeFormat(regional(), { dateStyle, timeStyle, timeZone: zoneName(zone) })
   formats.set(key, format)
   return format.format(new Date(time))
 }
 
-export function Time({ at }: { at: string | null | undefined }) {
+const recent_ms = 60 * 60 * 1000
+
+/**
+ * With its zone and its seconds in the tooltip. `seconds`: to be read at once, as of what takes seconds; 'recent': within an hour of now, where one
+ * thing follows another.
+ */
+export function Time({ at, seconds = false }: { at: string | null | undefined; seconds?: boolean | 'recent' }) {
   const { time_zone } = usePreferences()
   if (!at) return <>–</>
+  const exact = seconds === 'recent' ? Math.abs(Date.now() - Date.parse(at)) < recent_ms : seconds
   return (
-    // The exact one is made when somebody points at it: a list has many times, and the long form takes longer than all else of a row.
-    <time
-      dateTime={at}
-      onPointerEnter={event => {
-        event.currentTarget.title = timeText(at, time_zone, 'full')
-      }}
-    >
-      {timeText(at, time_zone)}
+    <time dateTime={at} title={timeText(at, time_zone, 'full')}>
+      {timeText(at, time_zone, exact ? 'seconds' : 'short')}
       {time_zone === 'utc' ? ' UTC' : ''}
     </time>
   )

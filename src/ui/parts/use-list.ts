@@ -15,7 +15,7 @@ interface Page {
 
 export function useList(noun: NounDefinition, search: Search) {
   const query = useMemo(
-    () => ({ ...noun.list_query, ...(noun.default_sort && { sort: noun.default_sort }), ...queryOf(noun, search) }),
+    () => ({ ...noun.list_query?.(), ...(noun.default_sort && { sort: noun.default_sort }), ...queryOf(noun, search) }),
     [noun, search],
   )
   const answer = useInfiniteQuery({

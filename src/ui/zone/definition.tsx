@@ -6,6 +6,7 @@ import { defineNoun } from '../noun/definition.ts'
 import { createdColumn, deleting, nameColumn } from '../noun/usual.tsx'
 import { NameOf } from '../parts/name-of.tsx'
 import { words as settingWords } from '../setting/text.ts'
+import { StormState } from './storm.tsx'
 import { words } from './text.ts'
 
 export const zone = defineNoun<Zone>({
@@ -22,6 +23,12 @@ export const zone = defineNoun<Zone>({
   columns: [
     nameColumn(() => words('name')),
     { id: 'region', title: () => words('region'), cell: one => <NameOf noun="region" id={one.region_id} /> },
+    {
+      id: 'storm',
+      title: () => words('storm'),
+      cell: one => <StormState zone={one} />,
+      width: 'minmax(11rem, 1fr)',
+    },
     createdColumn(() => words('created'), false),
   ],
   filters: [{ field: 'region_id', title: () => words('region'), kind: 'noun', noun: 'region' }],
