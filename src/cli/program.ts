@@ -12,6 +12,7 @@ import { connect } from './connect.ts'
 import type { Context } from './context.ts'
 import type { Nouns } from './contract.ts'
 import { examplesText, first_examples } from './examples.ts'
+import { refuseTwice } from './given-twice.ts'
 import { nounWords } from './noun-words.ts'
 import { type Output, standardOutput } from './output.ts'
 import { runCommand } from './run.ts'
@@ -40,6 +41,7 @@ export async function buildProgram(words: readonly string[], nouns: Nouns, env: 
     const command = program.command(name).summary(said).description(sentence(said))
     if (name === noun) await fillNoun(command, name, verb, shop)
   }
+  refuseTwice(program)
   return program
 }
 

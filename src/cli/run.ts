@@ -12,6 +12,7 @@ import { isId } from './lookup.ts'
 import { readPassword } from './password-prompt.ts'
 import { fieldsOf, showAnswer, showList, tableOf, thingsOf } from './show.ts'
 import { toValue, type ValueContext } from './value.ts'
+import { faultOf } from './verdict.ts'
 import { type Awaited, mustHaveSucceeded, waitForOperations } from './wait.ts'
 
 /** What was typed for a field: text, several texts, yes or no, what is to change of a map; null clears. */
@@ -94,6 +95,8 @@ async function askAndShow(context: Context, shape: CommandShape, request: Reques
     await request.told?.()
     if (operation?.ended_at === null)
       context.out.note(`Under way. --wait waits for it; or: croft operation get ${operation.id}`)
+    const fault = faultOf(shape.route, body)
+    if (fault) throw fault
     return
   }
   const ended = await waitForOperations(context, titleOf(shape, body), [awaitedOf(shape, operation, body)])

@@ -73,7 +73,7 @@ function warn({ out }: Context, { warning }: Row): void {
 export function showSeveral(
   context: Context,
   shape: CommandShape,
-  outcomes: readonly ({ name: string; answer: unknown } | { name: string; error: unknown })[],
+  outcomes: readonly ({ name: string; answer: unknown; error?: unknown } | { name: string; error: unknown })[],
   problemOf: (error: unknown) => unknown,
 ): void {
   const { out } = context
@@ -82,7 +82,7 @@ export function showSeveral(
   if (out.json) {
     const told = outcomes.map(one =>
       'answer' in one
-        ? { target: one.name, answer: one.answer ?? null }
+        ? { target: one.name, answer: one.answer ?? null, ...('error' in one && { error: problemOf(one.error) }) }
         : { target: one.name, error: problemOf(one.error) },
     )
     return out.printJson(is_read ? done.map(({ answer }) => answer) : told)

@@ -153,9 +153,10 @@ describe('cli/refusals', () => {
 
   test('what cannot be ended, deleted or joined says what is so', async () => {
     const idle = await home.run('host', 'maintenance', 'stop', 'h1')
-    assert.equal(idle.code, 4)
+    assert.equal(idle.code, 6)
     assert.equal(idle.stderr, 'croft: The host h1 is not in maintenance; there is nothing to end.\n')
     assert.match(await refused('host maintenance show h1'), /Begin it: croft host maintenance start h1/)
+    assert.equal((await home.run('host', 'maintenance', 'show', 'h1', '--json')).code, 6)
     assert.match(await refused('host maintenance stop nope'), /There is no host "nope"/)
     assert.match(await refused('cluster delete default'), /croft host update HOST --cluster CLUSTER/)
     const said = { hostname: 'h1', machine_id: 'other', address: '192.0.2.7', csr_pem: '', found: '{}' }
