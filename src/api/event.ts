@@ -1,6 +1,6 @@
 /** Events: every change of everything that the caller may see, live and resumable. */
 import Type, { type Static } from 'typebox'
-import { closed, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
+import { closed, NameNow, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const Event = closed({
@@ -9,8 +9,10 @@ export const Event = closed({
   noun: Type.String(),
   kind: Type.String({ description: "'created', 'changed' or 'deleted'" }),
   resource_id: Uuid,
+  resource_name: NameNow('the thing'),
   project_id: nullable(Uuid),
   user_id: nullable(Uuid),
+  user_name: NameNow('who did it'),
   request_id: nullable(Uuid),
   detail: Type.Unknown(),
   resource: Type.Unknown({ description: 'The thing as it is now, for nouns that have it; null when it is gone' }),

@@ -76,6 +76,7 @@ function toSetting(
     expected: schema,
     updated_at: held?.row?.updated_at.toISOString() ?? null,
     updated_by: held?.row?.updated_by ?? null,
+    updated_by_name: held?.row?.updated_by_name ?? null,
     scopes: [...scopes],
     source: held?.source ?? 'default',
     source_id: held?.id ?? null,
