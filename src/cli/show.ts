@@ -3,6 +3,7 @@ import type { CommandShape } from './command-shape.ts'
 import type { Context } from './context.ts'
 import { renderFields } from './fields.ts'
 import { isId } from './lookup.ts'
+import { nounText } from './noun-text.ts'
 import { type Look, type Row, renderTable } from './table.ts'
 
 function lookOf({ out }: Context): Look {
@@ -20,7 +21,7 @@ export function tableOf(context: Context, shape: Shown, rows: readonly Row[]): s
   const { noun } = shape
   const columns = columnsOf(context, shape, rows)
   if (rows.length > 0) return renderTable(...byName(columns, rows), lookOf(context))
-  return context.out.width === undefined ? '' : `No ${noun.replaceAll('-', ' ')}s.\n`
+  return context.out.width === undefined ? '' : `No ${nounText(noun)}s.\n`
 }
 
 /** A column of ids that rows have names for tells these; the id of what has none. An older controller gives no names. */
@@ -84,7 +85,7 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
   if (out.json) return out.printJson(body ?? null)
   if (body === undefined || body === null) {
     const on = Object.keys(params).length > 0 ? ` ${Object.values(params).join(' ')}` : ''
-    return out.note(`Done: ${shape.noun.replaceAll('-', ' ')} ${shape.verb}${on}.`)
+    return out.note(`Done: ${nounText(shape.noun)} ${shape.verb}${on}.`)
   }
   const { operation, items, ...rest } = body as Record<string, unknown>
   if (Array.isArray(items))

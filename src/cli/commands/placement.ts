@@ -1,6 +1,6 @@
 /** A decision of the scheduler as a table: which hosts there were, what each scored, why others could not take it. */
 import type { InstancePlacement, Placement } from '../../api/placement.ts'
-import { ask, call, type Context } from '../context.ts'
+import { ask, call, type Context, idOf, routeOf } from '../context.ts'
 import { isId } from '../lookup.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { nounOf } from '../command-shape.ts'
@@ -10,11 +10,9 @@ import { fieldsOf, ownTable } from '../show.ts'
 export const comfort: Comfort = {
   extend: () => undefined,
   instead: {
-    async get(context, _, [placement]) {
-      await showPlacement(
-        context,
-        await call(context, 'placement', 'get', { params: { placement: String(placement) } }),
-      )
+    async get(context, _, [given]) {
+      const placement = await idOf(context, 'placement', String(given), { route: routeOf(context, 'placement', 'get') })
+      await showPlacement(context, await call(context, 'placement', 'get', { params: { placement } }))
     },
   },
 }

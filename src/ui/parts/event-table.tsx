@@ -1,4 +1,5 @@
 /** What happened to one thing, newest first; for the events tab of any noun. */
+import type { EventNoun } from '../../model/event-nouns.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { words } from '../text/shared.ts'
@@ -9,7 +10,7 @@ import { Time } from './time.tsx'
 
 const shown_max = 500
 
-export function EventTable({ noun, id }: { noun: string; id: string }) {
+export function EventTable({ noun, id }: { noun: EventNoun; id: string }) {
   const { data, error, isPending } = useRead(
     routes.event.list,
     { query: { noun, resource_id: id, latest: true, limit: shown_max } },
