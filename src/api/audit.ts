@@ -1,7 +1,7 @@
 /** The audit log: who did, or tried, what, when, from where, and how it ended. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../model/limits.ts'
-import { closed, nullable, page, Time, Uuid } from './common.ts'
+import { closed, NameNow, nullable, page, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 export const AuditRow = closed({
@@ -16,6 +16,7 @@ export const AuditRow = closed({
   path: Type.String(),
   action: Type.String({ description: "The route's name, such as instance.create" }),
   resource_id: nullable(Type.String()),
+  resource_name: NameNow('the thing'),
   outcome: Type.Integer({ description: 'HTTP status' }),
   error: nullable(Type.String({ description: 'Code of the error, when it was refused' })),
   detail: nullable(

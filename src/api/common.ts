@@ -13,6 +13,13 @@ export const Name = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9 ._@+-]*$',
   description: 'Letters, digits, space and ._@+-, beginning with a letter or digit',
 })
+/** Of a thing that is told by its id. */
+export const NameNow = (of: string) =>
+  Type.Optional(
+    Type.Union([Type.String(), Type.Null()], {
+      description: `In lists: ${of}, as it is called now. Null when it is gone, or for who may not see it`,
+    }),
+  )
 export const Description = Type.String({ maxLength: limits.description_length_max })
 export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
 /** A record's keys are bound by a pattern only: JSON Schema knows no length of theirs. */

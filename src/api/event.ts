@@ -1,6 +1,7 @@
 /** Events: every change of everything that the caller may see, live and resumable. */
 import Type, { type Static } from 'typebox'
-import { closed, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
+import { eventNouns } from '../model/event-nouns.ts'
+import { closed, NameNow, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const Event = closed({
@@ -9,18 +10,17 @@ export const Event = closed({
   noun: Type.String(),
   kind: Type.String({ description: "'created', 'changed' or 'deleted'" }),
   resource_id: Uuid,
+  resource_name: NameNow('the thing'),
   project_id: nullable(Uuid),
   user_id: nullable(Uuid),
+  user_name: NameNow('who did it'),
   request_id: nullable(Uuid),
   detail: Type.Unknown(),
   resource: Type.Unknown({ description: 'The thing as it is now, for nouns that have it; null when it is gone' }),
 })
 export type Event = Static<typeof Event>
 
-const filters = {
-  noun: Type.Optional(Type.String({ maxLength: 64, description: 'Of things of this kind: host, instance, …' })),
-  resource_id: Type.Optional(uuidOf('Of this thing')),
-}
+const of_thing = Type.Optional(uuidOf('Of this thing'))
 
 export const eventRoutes = {
   list: route({
@@ -41,7 +41,8 @@ export const eventRoutes = {
             'The newest first, as the CLI has them; the next page has what was before; false: the oldest first',
         }),
       ),
-      ...filters,
+      noun: Type.Optional(oneOf(eventNouns, { description: 'Of things of this kind' })),
+      resource_id: of_thing,
     }),
     status: 200,
     reply: page(Event),
@@ -60,7 +61,9 @@ export const eventRoutes = {
     query: closed({
       cursor: Type.Optional(Type.String({ maxLength: 64 })),
       all_projects: pageQuery.all_projects,
-      ...filters,
+      // Any: who follows a list by its noun hears nothing where nothing is told of it, and is not refused.
+      noun: Type.Optional(Type.String({ maxLength: 64, description: 'Of things of this kind: host, instance, …' })),
+      resource_id: of_thing,
     }),
     status: 200,
     stream: 'events',

@@ -19,6 +19,7 @@ export const HostRegistration = closed({
   machine_id: Type.String(),
   invited: Type.Boolean({ description: 'It came with a token, which was not enough: its machine id is known' }),
   cluster_id: nullable(Uuid),
+  cluster: nullable(Type.String({ description: 'Its name' })),
   found: closed(
     {
       os: nullable(Type.String()),
@@ -35,6 +36,7 @@ export const HostRegistration = closed({
   same_name: nullable(Known),
   same_machine_pending: Type.Integer({ description: 'Others that wait with the same machine id: clones of one disk?' }),
   host_id: nullable(Uuid),
+  host: nullable(Type.String({ description: 'As it was let in: what that host is called, which may be another name' })),
   asked_at: Time,
   expires_at: Time,
   created_at: Time,

@@ -127,11 +127,17 @@ export const hostRoutes = {
       zone_id: Type.Optional(Uuid),
       aggregate_id: Type.Optional(Uuid),
       label: Type.Optional(
-        Type.String({
-          minLength: 1,
-          maxLength: limits.tag_key_length_max + 1 + limits.tag_value_length_max,
-          description: 'Only those with this label: KEY, whatever its value, or KEY=VALUE',
-        }),
+        Type.Array(
+          Type.String({
+            minLength: 1,
+            maxLength: limits.tag_key_length_max + 1 + limits.tag_value_length_max,
+          }),
+          {
+            minItems: 1,
+            maxItems: limits.tags_max,
+            description: 'Only those with this label, or with all of these: KEY, whatever its value, or KEY=VALUE',
+          },
+        ),
       ),
       schedulable: Type.Optional(
         Type.Boolean({ description: 'Only those where new instances may be placed; false: only those where none may' }),

@@ -1,6 +1,6 @@
 /** Operations: every change that takes time, with its progress, its outcome, and a reason in plain words. */
 import Type, { type Static } from 'typebox'
-import { closed, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
+import { closed, NameNow, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const operationStates = ['running', 'waiting', 'succeeded', 'failed', 'cancelled'] as const
@@ -10,6 +10,7 @@ export const Operation = closed({
   kind: Type.String({ description: "What was asked, such as 'instance.start'" }),
   noun: Type.String(),
   resource_id: nullable(Uuid),
+  resource_name: NameNow('the thing'),
   project_id: nullable(Uuid),
   user_id: nullable(Uuid),
   state: oneOf(operationStates),

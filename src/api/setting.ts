@@ -12,6 +12,7 @@ export const Setting = closed({
   expected: Type.Unknown({ description: 'JSON Schema of the values it takes' }),
   updated_at: nullable(Time),
   updated_by: nullable(Uuid),
+  updated_by_name: nullable(Type.String({ description: 'Null: nobody, or one that is gone' })),
   scopes: Type.Array(oneOf(settingPlaces), {
     description: 'For which parts of the cloud it may have values of their own',
   }),
@@ -31,6 +32,7 @@ export const SettingValue = closed({
   value: Type.Unknown(),
   updated_at: Time,
   updated_by: nullable(Uuid),
+  updated_by_name: nullable(Type.String({ description: 'Null: one that is gone' })),
 })
 export type SettingValue = Static<typeof SettingValue>
 
@@ -100,7 +102,7 @@ export const settingRoutes = {
     status: 200,
     reply: closed({ items: Type.Array(SettingValue), next: Type.Null() }),
     errors: ['not_found', 'forbidden'],
-    cli: { columns: ['scope', 'scope_name', 'value', 'updated_at'] },
+    cli: { columns: ['scope', 'scope_name', 'value', 'updated_at', 'updated_by'] },
   }),
   history: route({
     name: 'setting.history',

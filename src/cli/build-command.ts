@@ -108,7 +108,7 @@ function addWord(command: Command, shape: CommandShape, field: Field, many: bool
   const word = many ? `${field.flag}...` : field.flag
   const argument = new Argument(
     field.required ? `<${word}>` : `[${word}]`,
-    field.noun ? `name or id${many ? '; several may be named' : ''}` : field.summary,
+    field.noun ? `${field.is_named ? 'name or id' : 'id'}${many ? '; several may be named' : ''}` : field.summary,
   )
   fieldOf.set(argument, field)
   command.addArgument(argument)

@@ -6,7 +6,7 @@
  * X as --X. A list is an option in the singular that may be repeated. A map takes KEY=VALUE. A field that may be null is
  * cleared by --no-X. Base64 is read from a file.
  */
-import type { Nouns, RouteValue, Schema } from './contract.ts'
+import { naturalKey, type Nouns, type RouteValue, type Schema } from './contract.ts'
 
 export type Part = 'params' | 'query' | 'body'
 
@@ -29,6 +29,8 @@ export interface Field {
   positional: boolean
   /** The noun whose names may stand for its ids. */
   noun: string | undefined
+  /** Its things are known by a name, too, or by an address. */
+  is_named: boolean
   summary: string
   /** What it is to say no, of a boolean, or to have none, of what may be null. */
   summary_no: string | undefined
@@ -100,6 +102,7 @@ function fieldOf(
   const mapped = !repeated && (item.patternProperties ?? item.properties) !== undefined
   const named = repeated || mapped ? singular(name) : name
   const bare = isId(item) && named.endsWith('_id') ? named.slice(0, -3) : named
+  const noun = isId(item) ? nounOf(bare, nouns, shape.noun) : undefined
   return {
     part,
     name,
@@ -111,7 +114,8 @@ function fieldOf(
     mapped,
     items_min: repeated ? (schema.minItems ?? 0) : 0,
     positional: part === 'params' || (part === 'body' && (shape.route.cli?.positional?.includes(name) ?? false)),
-    noun: isId(item) ? nounOf(bare, nouns, shape.noun) : undefined,
+    noun,
+    is_named: noun !== undefined && naturalKey(nouns[noun]?.list) !== undefined,
     ...summaryOf(given, item),
   }
 }

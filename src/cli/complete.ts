@@ -8,8 +8,7 @@ import type { ClientEnvironment } from '../client-environment.ts'
 import { fieldOf } from './build-command.ts'
 import type { Field } from './command-shape.ts'
 import { connect } from './connect.ts'
-import type { Nouns } from './contract.ts'
-import { naturalKey } from './lookup.ts'
+import { naturalKey, type Nouns } from './contract.ts'
 import { buildProgram } from './program.ts'
 
 const answer_within_ms = 1500

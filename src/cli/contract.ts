@@ -37,6 +37,12 @@ export interface RouteValue extends Omit<Route, 'params' | 'query' | 'body' | 'r
 /** Routes by noun and by verb: nouns['security-group']['add-rule']. */
 export type Nouns = Readonly<Record<string, Readonly<Record<string, RouteValue>>>>
 
+/** The field that a noun's things are known by, if its list can be asked for it. */
+export function naturalKey(list: RouteValue | undefined): 'name' | 'address' | undefined {
+  const filters = list?.query?.properties ?? {}
+  return filters.name ? 'name' : filters.address ? 'address' : undefined
+}
+
 const sources = ['../api', '../model'].map(folder => path.join(import.meta.dirname, folder))
 
 /** What the contract is made of, as names, sizes and times of change; a checkout or an update changes it. */

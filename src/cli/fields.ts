@@ -1,5 +1,6 @@
 /** One thing, a line a field; what has parts is taken apart below its name. Not its job: what a value looks like in one line (format.ts). */
-import { cell, isShort, paintState, pairs } from './format.ts'
+import { cell, isShort, paintState } from './format.ts'
+import { isScalar, pairs } from './pairs.ts'
 import { type Look, renderTable, type Row } from './table.ts'
 
 const indent = '  '
@@ -64,8 +65,6 @@ function wrapped(text: string, width: number | undefined): string[] {
 }
 
 const bold = (text: string, look: Look) => (look.color ? `\x1b[1m${text}\x1b[0m` : text)
-
-const isScalar = (value: unknown) => typeof value !== 'object' || value === null
 
 function isObject(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,5 +1,6 @@
 /** Values as people read them: sizes, ages, words. Pure. Not its job: tables (table.ts). */
-import { ranges } from '../model/ranges.ts'
+import { detailText } from './detail.ts'
+import { isScalar, item, listed, oneLine } from './pairs.ts'
 
 const minute_ms = 60_000
 
@@ -39,7 +40,8 @@ export function cell(name: string, value: unknown, now_ms: number): string {
   if (typeof value === 'string') return name.endsWith('_at') || name === 'at' ? age(value, now_ms) : oneLine(value)
   if (Array.isArray(value)) return listed(value, ', ') || '-'
   // Of an event: a name in it is one field among others.
-  if (name === 'detail' && typeof value === 'object') return oneLine(pairs(value as Record<string, unknown>)) || '-'
+  if (name === 'detail' && typeof value === 'object')
+    return oneLine(detailText(value as Record<string, unknown>)) || '-'
   return item(value)
 }
 
@@ -50,55 +52,11 @@ function number(name: string, value: number): string {
   return String(value)
 }
 
-/** An object in one line: key=value key=value. */
-export function pairs(fields: Readonly<Record<string, unknown>>): string {
-  return Object.entries(fields)
-    .map(([key, value]) => `${key}=${part(value)}`)
-    .join(' ')
-}
-
-/** In parentheses what has parts of its own, so that one sees where it ends. */
-function part(value: unknown): string {
-  if (Array.isArray(value))
-    return listed(
-      value.map(each => (isScalar(each) ? each : part(each))),
-      ',',
-    )
-  return isScalar(value) ? String(value) : `(${pairs(value as Record<string, unknown>)})`
-}
-
-const isScalar = (value: unknown) => typeof value !== 'object' || value === null
-
-/** Numbers that go up, as of CPUs, by where they begin and end. */
-function listed(values: readonly unknown[], between: string): string {
-  const numbers = values.filter(one => Number.isInteger(one)) as number[]
-  const rise = numbers.every((one, at) => at === 0 || one > (numbers[at - 1] ?? 0))
-  if (numbers.length > 2 && numbers.length === values.length && rise) return ranges(numbers).replaceAll(', ', between)
-  return values.map(item).join(between)
-}
-
-const oneLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ')
-
 /** A thing that its name or address, or two words, tell whole. */
 export function isShort(fields: Readonly<Record<string, unknown>>): boolean {
   if ('floating_address' in fields) return true
   const { id: _, ...told } = fields
   return Object.keys(told).length <= ('name' in told ? 1 : 2) && Object.values(told).every(isScalar)
-}
-
-/** A thing inside a thing, by what people know it by: an address with its floating one, a name, else its fields. */
-function item(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return oneLine(String(value))
-  if (Array.isArray(value)) return `(${listed(value, ', ')})`
-  const fields = value as Record<string, unknown>
-  const { address, floating_address, name, instance, reason } = fields
-  if (typeof address === 'string')
-    return typeof floating_address === 'string' ? `${address} (${floating_address})` : address
-  if (typeof name === 'string') return name
-  // What is in the way of a maintenance, and the like: about whom, and why.
-  if (typeof instance === 'string' && typeof reason === 'string') return oneLine(`${instance}: ${reason}`)
-  const parts = Object.entries(fields).filter(([key, each]) => key !== 'id' && each !== null && each !== '')
-  return pairs(Object.fromEntries(parts))
 }
 
 /** memory_mib → MEMORY, created_at → AGE, flavor_id → FLAVOR ID. */

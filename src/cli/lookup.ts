@@ -3,8 +3,9 @@ import { whereHeld } from '../api/route.ts'
 import type { Session } from '../api/session.ts'
 import type { LooseInput, Reply } from '../sdk/client.ts'
 import { ApiProblem } from '../sdk/errors.ts'
-import type { Nouns, RouteValue } from './contract.ts'
+import { naturalKey, type Nouns, type RouteValue } from './contract.ts'
 import { CommandFailed, UsageError } from './failure.ts'
+import { aNoun, nounText } from './noun-text.ts'
 
 export interface LookupContext {
   nouns: Nouns
@@ -24,12 +25,6 @@ export function isId(text: string): boolean {
   return uuid.test(text)
 }
 
-/** The field that a noun's things are known by, if its list can be asked for it. */
-export function naturalKey(list: RouteValue | undefined): 'name' | 'address' | undefined {
-  const filters = list?.query?.properties ?? {}
-  return filters.name ? 'name' : filters.address ? 'address' : undefined
-}
-
 /**
  * Of what exists first; then of what was deleted and can still be recovered, for nouns that have that. Throws CommandFailed
  * 'not_found', or 'conflict' with the ids when several have the name.
@@ -39,12 +34,12 @@ export async function lookup(context: LookupContext, noun: string, name: string,
   const list = context.nouns[noun]?.list
   const key = naturalKey(list)
   if (!list || !key)
-    throw new UsageError(`"${name}" is not an id; a ${words(noun)} is named by its id.`, idHint(noun, list))
+    throw new UsageError(`"${name}" is not an id; ${aNoun(noun)} is named by its id.`, idHint(noun, list))
   const filters = [{}, ...(list.query?.properties?.deleted ? [{ deleted: true }] : [])]
   for (const filter of filters) {
     const query = { [key]: name, limit: 5, ...filter }
     const { body } = await context.ask(list, { query }).catch(async (error: unknown) => {
-      throw await refusedFor(context, action, list, `the ${words(noun)} "${name}" by its ${key}`, error)
+      throw await refusedFor(context, action, list, `the ${nounText(noun)} "${name}" by its ${key}`, error)
     })
     const { items } = body as { items: { id: string }[] }
     const [only, ...others] = items
@@ -52,14 +47,14 @@ export async function lookup(context: LookupContext, noun: string, name: string,
     if (only) {
       throw new CommandFailed(
         'conflict',
-        `Several ${words(noun)}s are called "${name}".`,
+        `Several ${nounText(noun)}s are called "${name}".`,
         `Use an id: ${items.map(one => one.id).join(', ')}`,
       )
     }
   }
   throw new CommandFailed(
     'not_found',
-    `There is no ${words(noun)} "${name}"${list.level === 'project' ? ' in this project' : ''}.`,
+    `There is no ${nounText(noun)} "${name}"${list.level === 'project' ? ' in this project' : ''}.`,
     `croft ${noun} list shows what there is.${gone[noun] ?? ''}`,
   )
 }
@@ -116,5 +111,3 @@ function idHint(noun: string, list: RouteValue | undefined): string | undefined 
   const of_instance = list.query?.properties?.instance_id ? ' --instance INSTANCE' : ''
   return `croft ${noun} list${of_instance} shows ids.`
 }
-
-const words = (noun: string) => noun.replaceAll('-', ' ')

@@ -12,6 +12,7 @@ import { connect } from './connect.ts'
 import type { Context } from './context.ts'
 import type { Nouns } from './contract.ts'
 import { examplesText, first_examples } from './examples.ts'
+import { refuseTwice } from './given-twice.ts'
 import { nounWords } from './noun-words.ts'
 import { type Output, standardOutput } from './output.ts'
 import { runCommand } from './run.ts'
@@ -38,8 +39,9 @@ export async function buildProgram(words: readonly string[], nouns: Nouns, env: 
     if (!first || shown.length === 0) continue
     const said = nounWords[name] ?? first.summary
     const command = program.command(name).summary(said).description(sentence(said))
-    if (name === noun) await fillNoun(command, name, verb, shop)
+    if (name === noun) await fillNoun(command.showHelpAfterError(helpHint(name)), name, verb, shop)
   }
+  refuseTwice(program)
   return program
 }
 
@@ -71,12 +73,15 @@ function makeContext(globals: Context['globals'], nouns: Nouns, env: ClientEnvir
   }
 }
 
+const helpHint = (...path: readonly string[]) => `(croft ${path.join(' ')} --help tells what there is)`
+
 async function fillNoun(parent: Command, noun: string, asked: string, shop: Shop): Promise<void> {
   const comfort = await comfortOf(noun)
   for (const [verb, route] of Object.entries(shop.nouns[noun] ?? {})) {
     if (route.cli?.hidden) continue
     const command = parent.command(verb).summary(route.summary)
-    if (verb === asked) fillVerb(command, commandShape(route, shop.nouns), comfort, shop)
+    if (verb === asked)
+      fillVerb(command.showHelpAfterError(helpHint(noun, verb)), commandShape(route, shop.nouns), comfort, shop)
   }
   comfort?.extend(parent, shop)
   for (const command of parent.commands) if (command.name() === asked) addCommonOptions(command)

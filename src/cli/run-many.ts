@@ -9,6 +9,7 @@ import type { Context } from './context.ts'
 import { describeFailure, exitCodeOf, failureDocument, OperationsFailed, TargetsFailed, UsageError } from './failure.ts'
 import { askOnce, awaitedOf, fillRequest, type Given, type Modes, operationOf, type Prepare, type Told } from './run.ts'
 import { showSeveral } from './show.ts'
+import { faultOf } from './verdict.ts'
 import { failureOf, hasFailed, waitForOperations } from './wait.ts'
 
 export interface Target {
@@ -17,8 +18,11 @@ export interface Target {
   given: Given
 }
 
-/** What came of one target: an answer (undefined: done, without one) or why not. */
-export type Outcome = { name: string; answer: unknown } | { name: string; error: unknown }
+/** What came of one target: an answer (undefined: done, without one) or why not; of a check that failed, both. */
+export type Outcome =
+  | { name: string; answer: unknown }
+  | { name: string; error: unknown }
+  | { name: string; answer: unknown; error: unknown }
 
 interface Asked {
   name: string
@@ -51,7 +55,9 @@ export async function runMany(
       // The same request with the same key does nothing again; its answer tells how things stand then.
       const again = () => askOnce(context, shape, { ...request, wait_s: 1 })
       const operation = operationOf(shape, answer)
-      asked.push({ name, again, operation, outcome: { name, answer }, told: request.told })
+      const error = faultOf(shape.route, answer)
+      const outcome = error ? { name, answer, error } : { name, answer }
+      asked.push({ name, again, operation, outcome, told: request.told })
     } catch (error) {
       if (endsAll(error)) throw error
       asked.push({ name, outcome: { name, error } })

@@ -12,6 +12,7 @@ import { isId } from './lookup.ts'
 import { readPassword } from './password-prompt.ts'
 import { fieldsOf, showAnswer, showList, tableOf, thingsOf } from './show.ts'
 import { toValue, type ValueContext } from './value.ts'
+import { faultOf } from './verdict.ts'
 import { type Awaited, mustHaveSucceeded, waitForOperations } from './wait.ts'
 
 /** What was typed for a field: text, several texts, yes or no, what is to change of a map; null clears. */
@@ -43,7 +44,12 @@ export async function runCommand(
   if (modes.ask === false) return
   if (shape.is_list) return runList(context, shape, request, modes)
   if (modes.watch) return runWatchOne(context, shape, request)
-  return askAndShow(context, shape, request, modes)
+  return askAndShow(context, shape, { ...request, named: namedIn(given) }, modes)
+}
+
+/** What the command is about, as people called it. */
+function namedIn(given: Given): Filled {
+  return Object.fromEntries([...given].flatMap(([{ part, name }, typed]) => (part === 'params' ? [[name, typed]] : [])))
 }
 
 type Request = LooseInput & Record<'params' | 'query', Filled> & { edits?: readonly Edit[]; told?: Told | undefined }
@@ -86,19 +92,26 @@ export function operationOf(shape: CommandShape, body: unknown): Operation | und
 }
 
 /** Asks, waits if that was asked for, and shows the answer. */
-async function askAndShow(context: Context, shape: CommandShape, request: Request, modes: Modes): Promise<void> {
+async function askAndShow(
+  context: Context,
+  shape: CommandShape,
+  { named, ...request }: Request & { named: Filled },
+  modes: Modes,
+): Promise<void> {
   const body = await askOnce(context, shape, request)
   const operation = operationOf(shape, body)
   if (!operation || !modes.wait) {
-    showAnswer(context, shape, body, request.params)
+    showAnswer(context, shape, body, named)
     await request.told?.()
     if (operation?.ended_at === null)
       context.out.note(`Under way. --wait waits for it; or: croft operation get ${operation.id}`)
+    const fault = faultOf(shape.route, body)
+    if (fault) throw fault
     return
   }
   const ended = await waitForOperations(context, titleOf(shape, body), [awaitedOf(shape, operation, body)])
   // The same request with the same key does nothing again; its answer tells how things stand now.
-  showAnswer(context, shape, await askOnce(context, shape, { ...request, wait_s: 1 }), request.params)
+  showAnswer(context, shape, await askOnce(context, shape, { ...request, wait_s: 1 }), named)
   await mustHaveSucceeded(context, ended)
 }
 
@@ -191,7 +204,8 @@ async function runList(
   modes: Modes,
 ): Promise<void> {
   const read = () => readAll(context, shape, params, query)
-  if (!modes.watch) return showList(context, shape, await read())
+  const of_project = shape.route.query?.properties?.all_projects !== undefined && query.all_projects !== true
+  if (!modes.watch) return showList(context, shape, await read(), of_project)
   const { watch, watchEvents } = await import('./watch.ts')
   // Events are what happens, and not things that change.
   if (shape.noun === 'event') return watchEvents(context, query)

@@ -2,6 +2,8 @@
 import type { CommandShape } from './command-shape.ts'
 import type { Context } from './context.ts'
 import { renderFields } from './fields.ts'
+import { isId } from './lookup.ts'
+import { nounText } from './noun-text.ts'
 import { type Look, type Row, renderTable } from './table.ts'
 
 function lookOf({ out }: Context): Look {
@@ -18,12 +20,42 @@ type Shown = Pick<CommandShape, 'noun' | 'route'>
 export function tableOf(context: Context, shape: Shown, rows: readonly Row[]): string {
   const { noun } = shape
   const columns = columnsOf(context, shape, rows)
-  if (rows.length > 0) return renderTable(columns, rows, lookOf(context))
-  return context.out.width === undefined ? '' : `No ${noun.replaceAll('-', ' ')}s.\n`
+  if (rows.length > 0) return renderTable(...byName(columns, rows), lookOf(context))
+  return context.out.width === undefined ? '' : `No ${nounText(noun)}s.\n`
 }
 
+/** A column of ids that rows have names for tells these; the id of what has none. An older controller gives no names. */
+export function byName(columns: readonly string[], rows: readonly Row[]): [string[], readonly Row[]] {
+  const named = columns.filter(column => rows.some(row => isId(String(row[column])) && nameBeside(column) in row))
+  const nameless = (column: string) => (named.includes(column) ? column.replace(/_id$/, '') : column)
+  return [
+    columns.map(nameless),
+    rows.map(row => ({
+      ...row,
+      ...Object.fromEntries(named.map(column => [nameless(column), row[nameBeside(column)] ?? row[column]])),
+    })),
+  ]
+}
+
+/** resource_id → resource_name, updated_by → updated_by_name. */
+const nameBeside = (column: string) => `${column.replace(/_id$/, '')}_name`
+
 export function fieldsOf(context: Context, thing: Row): string {
-  return renderFields(thing, lookOf(context))
+  return renderFields(namesFolded(thing), lookOf(context))
+}
+
+/** An id whose name stands beside it is one line: who it is, and the id to copy. */
+function namesFolded(thing: Row): Row {
+  const folded = Object.keys(thing).filter(
+    key => isId(String(thing[key])) && !key.endsWith('_id') && `${key}_name` in thing,
+  )
+  const kept = Object.entries(thing).filter(([key]) => !folded.some(one => key === `${one}_name`))
+  return Object.fromEntries(
+    kept.map(([key, value]) => {
+      const name = folded.includes(key) ? thing[`${key}_name`] : null
+      return [key, typeof name === 'string' ? `${name} (${String(value)})` : value]
+    }),
+  )
 }
 
 /** A table with columns of its own. */
@@ -31,11 +63,16 @@ export function ownTable(context: Context, columns: readonly string[], rows: rea
   return renderTable(columns, rows, lookOf(context))
 }
 
-export function showList(context: Context, shape: CommandShape, rows: readonly Row[]): void {
+/** `of_project`: looked for in the project alone, though there may be some in others, or of none. */
+export function showList(context: Context, shape: CommandShape, rows: readonly Row[], of_project = false): void {
   const { out } = context
   if (out.json) out.printJson(rows)
   else if (out.quiet) showIds(context, rows)
-  else out.print(tableOf(context, shape, rows))
+  else {
+    out.print(tableOf(context, shape, rows))
+    const is_told = rows.length === 0 && of_project && out.width !== undefined
+    if (is_told) out.note('With --all-projects also those of other projects, and of none, for who may look at all.')
+  }
 }
 
 function showIds({ out }: Context, rows: readonly Row[]): void {
@@ -48,7 +85,7 @@ export function showAnswer(context: Context, shape: CommandShape, body: unknown,
   if (out.json) return out.printJson(body ?? null)
   if (body === undefined || body === null) {
     const on = Object.keys(params).length > 0 ? ` ${Object.values(params).join(' ')}` : ''
-    return out.note(`Done: ${shape.noun.replaceAll('-', ' ')} ${shape.verb}${on}.`)
+    return out.note(`Done: ${nounText(shape.noun)} ${shape.verb}${on}.`)
   }
   const { operation, items, ...rest } = body as Record<string, unknown>
   if (Array.isArray(items))
@@ -73,7 +110,7 @@ function warn({ out }: Context, { warning }: Row): void {
 export function showSeveral(
   context: Context,
   shape: CommandShape,
-  outcomes: readonly ({ name: string; answer: unknown } | { name: string; error: unknown })[],
+  outcomes: readonly ({ name: string; answer: unknown; error?: unknown } | { name: string; error: unknown })[],
   problemOf: (error: unknown) => unknown,
 ): void {
   const { out } = context
@@ -82,7 +119,7 @@ export function showSeveral(
   if (out.json) {
     const told = outcomes.map(one =>
       'answer' in one
-        ? { target: one.name, answer: one.answer ?? null }
+        ? { target: one.name, answer: one.answer ?? null, ...('error' in one && { error: problemOf(one.error) }) }
         : { target: one.name, error: problemOf(one.error) },
     )
     return out.printJson(is_read ? done.map(({ answer }) => answer) : told)

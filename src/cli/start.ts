@@ -30,7 +30,7 @@ export async function run(
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return exit_codes.ok
-      if (as_json) process.stderr.write(`${JSON.stringify(failureDocument(usageOf(error)))}\n`)
+      if (as_json) process.stderr.write(`${JSON.stringify(failureDocument(usageOf(error, helpOf(program, words))))}\n`)
       return exit_codes.usage
     }
     process.stderr.write(as_json ? `${JSON.stringify(failureDocument(error))}\n` : describeFailure(error))
@@ -51,8 +51,20 @@ function silence(program: Command): void {
 }
 
 /** As of any other failure. A command that lacks its verb shows its help otherwise, and says nothing. */
-function usageOf({ code, message }: CommanderError): UsageError {
+function usageOf({ code, message }: CommanderError, help: string): UsageError {
   const is_help = code === 'commander.help' || message === '(outputHelp)'
   const said = is_help ? 'A command is missing.' : message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
-  return new UsageError(said, 'croft --help tells what there is.')
+  return new UsageError(said, `${help} tells what there is.`)
+}
+
+/** Of the command that the words come to, as far as there is one. */
+function helpOf(program: Command, words: readonly string[]): string {
+  const path = ['croft']
+  let at: Command | undefined = program
+  for (const word of words) {
+    at = at.commands.find(command => command.name() === word)
+    if (!at) break
+    path.push(word)
+  }
+  return `${path.join(' ')} --help`
 }

@@ -1,4 +1,5 @@
 /** From what was typed to what the API takes, by schema. Not its job: which field an option fills (command-shape.ts). */
+import { unitOf } from '../model/units.ts'
 import type { Schema } from './contract.ts'
 import { UsageError } from './failure.ts'
 import { isId } from './lookup.ts'
@@ -54,7 +55,9 @@ function number(text: string, schema: Schema, label: string): number {
   const value = Number(text)
   const whole = schema.type === 'integer'
   if (text.trim() === '' || !Number.isFinite(value) || (whole && !Number.isSafeInteger(value))) {
-    throw new UsageError(`${label}: "${text}" is not a ${whole ? 'whole ' : ''}number.`)
+    const unit = unitOf(label.replaceAll(/[- ]/g, '_'))
+    const of = unit === null ? '' : ` of ${unit}`
+    throw new UsageError(`${label}: "${text}" is not a ${whole ? 'whole ' : ''}number${of}.`)
   }
   return value
 }

@@ -129,9 +129,10 @@ export async function watchEvents(context: Context, filter: EventOptions): Promi
   }
 }
 
-function lineOf({ at, noun, kind, resource_id, detail }: Event): string {
+function lineOf({ at, noun, kind, resource_id, resource, detail }: Event): string {
+  const name = (resource as { name?: string } | null)?.name
   const told = detail === null || detail === undefined ? '' : `  ${cell('detail', detail, 0)}`
-  return `${at}  ${noun.padEnd(14)}  ${kind.padEnd(7)}  ${resource_id}${told}`
+  return `${at}  ${noun.padEnd(14)}  ${kind.padEnd(7)}  ${name ?? resource_id}${told}`
 }
 
 /** Goes back up over what stands there, and writes over it; no more than fits the terminal, which would scroll. */

@@ -1,5 +1,6 @@
 /** `croft host maintenance start|stop|show`: a host is emptied, with what is in the way told as it goes. */
 import type { Command } from 'commander'
+import type { Host } from '../../api/host.ts'
 import type { Maintenance } from '../../api/maintenance.ts'
 import { addCommonOptions } from '../build-command.ts'
 import { call, type Context, idOf, routeOf } from '../context.ts'
@@ -45,10 +46,12 @@ export function registerMaintenance(noun: Command, shop: Shop): void {
     .argument('<host>', 'name or id')
   addCommonOptions(show).action(async (name: string) => {
     const context = shop.contextOf(show)
-    tell(
-      context,
-      await get(context, await idOf(context, 'host', name, { route: routeOf(context, 'maintenance', 'get') })),
-    )
+    const host = await idOf(context, 'host', name, { route: routeOf(context, 'maintenance', 'get') })
+    try {
+      tell(context, await get(context, host))
+    } catch (error) {
+      throw isNotInMaintenance(error) ? new CommandFailed('conflict', error.message) : error
+    }
   })
 }
 
@@ -74,11 +77,37 @@ async function end(context: Context, name: string, cancel_migrations: boolean): 
   try {
     await call(context, 'maintenance', 'end', { params: { host }, query: { cancel_migrations } })
   } catch (error) {
-    // Said of the host itself it would name what is not there; otherwise it advises to begin what was to be ended.
-    if (!(error instanceof ApiProblem) || error.code !== 'not_found' || error.document.noun !== undefined) throw error
-    throw new CommandFailed('not_found', `The host ${name} is not in maintenance; there is nothing to end.`)
+    // It advises to begin what was to be ended.
+    if (isNotInMaintenance(error))
+      throw new CommandFailed('conflict', `The host ${name} is not in maintenance; there is nothing to end.`)
+    throw error
   }
-  if (!context.globals.json) context.out.note(`${name} takes instances again.`)
+  const { out } = context
+  if (out.json) return out.printJson(null)
+  if (!out.quiet) out.note(await howItStands(context, host, name))
+}
+
+/** The host is there, and so it is its state that does not fit. Of what is not there the noun is told. */
+const isNotInMaintenance = (error: unknown): error is ApiProblem =>
+  error instanceof ApiProblem && error.code === 'not_found' && error.document.noun === undefined
+
+/** A host may be out of maintenance and take nothing for another reason. */
+async function howItStands(context: Context, host: string, name: string): Promise<string> {
+  const over = `The maintenance of ${name} is over.`
+  try {
+    const why = whyNothing(await call(context, 'host', 'get', { params: { host } }))
+    return why === null ? `${name} takes instances again.` : `${over} It takes no instances: ${why}`
+  } catch (error) {
+    // To end it takes another permission than to look at the host.
+    if (error instanceof ApiProblem) return over
+    throw error
+  }
+}
+
+function whyNothing({ name, availability, availability_reason, schedulable, cpu_missing }: Host): string | null {
+  if (availability !== 'up') return availability_reason || `it is ${availability}.`
+  if (!schedulable) return `none may be placed there (croft host update ${name} --schedulable).`
+  return cpu_missing ? `it lacks what its cluster’s CPU baseline has: ${cpu_missing.join(', ')}.` : null
 }
 
 function tell(context: Context, found: Maintenance): void {

@@ -67,6 +67,7 @@ async function watchLeaving(context: Context, host_id: string): Promise<() => Pr
     }
     if (rows.length === 0 || out.json || out.quiet) return
     out.print(ownTable(context, ['instance', 'goes_to'], rows.reverse()))
+    // A host that was removed is found by no name.
     out.note(`Whether each runs there: croft ha-restart list --from-host ${host_id}`)
   }
 }

@@ -38,7 +38,7 @@ export const comfort: Comfort = {
     },
     async explain(context, _, [name]) {
       const instance = await idOf(context, 'instance', String(name), { route: routeOf(context, 'instance', 'explain') })
-      showInstancePlacement(context, await call(context, 'instance', 'explain', { params: { instance } }))
+      await showInstancePlacement(context, await call(context, 'instance', 'explain', { params: { instance } }))
     },
   },
 }

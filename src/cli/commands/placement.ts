@@ -1,29 +1,33 @@
 /** A decision of the scheduler as a table: which hosts there were, what each scored, why others could not take it. */
 import type { InstancePlacement, Placement } from '../../api/placement.ts'
-import { call, type Context } from '../context.ts'
+import { ask, call, type Context, idOf, routeOf } from '../context.ts'
+import { isId } from '../lookup.ts'
+import { ApiProblem } from '../../sdk/errors.ts'
+import { nounOf } from '../command-shape.ts'
 import type { Comfort } from '../shop.ts'
 import { fieldsOf, ownTable } from '../show.ts'
 
 export const comfort: Comfort = {
   extend: () => undefined,
   instead: {
-    async get(context, _, [placement]) {
-      showPlacement(context, await call(context, 'placement', 'get', { params: { placement: String(placement) } }))
+    async get(context, _, [given]) {
+      const placement = await idOf(context, 'placement', String(given), { route: routeOf(context, 'placement', 'get') })
+      await showPlacement(context, await call(context, 'placement', 'get', { params: { placement } }))
     },
   },
 }
 
 /** Why an instance is where it is, and then what has kept it from going elsewhere since. */
-export function showInstancePlacement(context: Context, placement: InstancePlacement): void {
-  showPlacement(context, placement)
+export async function showInstancePlacement(context: Context, placement: InstancePlacement): Promise<void> {
+  await showPlacement(context, placement)
   const { refused_since } = placement
   // Of an earlier controller there is none.
   if (context.out.json || !refused_since) return
   context.out.print(`\nRefused since, at ${refused_since.created_at}:\n`)
-  showPlacement(context, refused_since)
+  await showPlacement(context, refused_since)
 }
 
-function showPlacement(context: Context, placement: Placement): void {
+async function showPlacement(context: Context, placement: Placement): Promise<void> {
   const { out } = context
   if (out.json) return out.printJson(placement)
   out.print(`${headline(placement)}\n\n`)
@@ -40,7 +44,22 @@ function showPlacement(context: Context, placement: Placement): void {
   out.print(moreThatFit(placement.hosts, placement.fitting))
   if (placement.reasons.length > 0) out.print(`\nRefused, by reason:\n${reasonsTable(context, placement.reasons)}`)
   const asked = Object.entries(placement.asked).filter(([, value]) => isSaid(value))
-  if (asked.length > 0) out.print(`\nAsked for:\n${fieldsOf(context, Object.fromEntries(asked))}`)
+  const named = await Promise.all(asked.map(([field, value]) => byName(context, field, value)))
+  if (named.length > 0) out.print(`\nAsked for:\n${fieldsOf(context, Object.fromEntries(named))}`)
+}
+
+/** What is asked for by an id, as people call it: image_id → image. The id stays of what has no name, is gone, or is not to be seen. */
+async function byName(context: Context, field: string, value: unknown): Promise<[string, unknown]> {
+  const of = field.replace(/_id$/, '')
+  const route = context.nouns[nounOf(of, context.nouns, '') ?? '']?.get
+  const [param] = Object.keys(route?.params?.properties ?? {})
+  if (of === field || typeof value !== 'string' || !isId(value) || !route || param === undefined) return [field, value]
+  const found = await ask(context, route, { params: { [param]: value } }).catch((error: unknown) => {
+    if (error instanceof ApiProblem) return null
+    throw error
+  })
+  const { name } = (found?.body ?? {}) as { name?: string }
+  return name === undefined ? [field, value] : [of, name]
 }
 
 /** Of many hosts only the best are told of. */

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { addCommonOptions } from '../build-command.ts'
 import { call, type Context } from '../context.ts'
 import { UsageError } from '../failure.ts'
+import { nounText } from '../noun-text.ts'
 import type { Shop } from '../shop.ts'
 import { ownTable } from '../show.ts'
 
@@ -24,16 +25,27 @@ export function register(program: Command, shop: Shop): void {
 }
 
 async function search(context: Context, text: string, { limit, allProjects }: Options): Promise<void> {
-  if (limit !== undefined && !/^\d{1,2}$/.test(limit)) throw new UsageError('--limit takes a number from 1 to 50.')
-  const query = {
-    text,
-    ...(limit !== undefined && { limit: Number(limit) }),
-    ...(allProjects && { all_projects: true }),
-  }
-  const { items } = await call(context, 'search', 'find', { query })
+  if (limit !== undefined && !(/^\d{1,2}$/.test(limit) && Number(limit) > 0 && Number(limit) <= limit_max))
+    throw new UsageError('--limit takes a number from 1 to 50.')
   const { out } = context
+  const most = limit === undefined ? standard : Number(limit)
+  // One more, to know whether there are more; a program takes what it asks for.
+  const asked = out.json ? most : Math.min(limit_max, most + 1)
+  const query = { text, limit: asked, ...(allProjects && { all_projects: true }) }
+  const { items } = await call(context, 'search', 'find', { query })
   if (out.json) return out.printJson({ items })
-  if (out.quiet) for (const { id } of items) out.print(`${id}\n`)
-  else if (items.length === 0) out.note('Nothing found.')
-  else out.print(ownTable(context, ['noun', 'name', 'matched', 'id'], items))
+  const by_noun = Map.groupBy(items, one => one.noun)
+  const shown = [...by_noun.values()].flatMap(alike => alike.slice(0, most))
+  if (out.quiet) for (const { id } of shown) out.print(`${id}\n`)
+  else if (shown.length === 0) out.note('Nothing found.')
+  else out.print(ownTable(context, ['noun', 'name', 'matched', 'id'], shown))
+  const cut = [...by_noun].flatMap(([noun, alike]) => (alike.length > most ? [`${nounText(noun)}s`] : []))
+  if (cut.length > 0)
+    out.note(
+      `There are more ${cut.join(', ')} than these ${most}: --limit ${Math.min(limit_max, most * 4)} shows more.`,
+    )
 }
+
+/** As the API has them. */
+const standard = 5
+const limit_max = 50

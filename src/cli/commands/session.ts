@@ -74,6 +74,7 @@ async function signOut(context: Context): Promise<void> {
   const kept = await readSession(env)
   if (!kept) {
     out.note('Nobody is signed in here.')
+    if (out.json) out.printJson(null)
     return
   }
   const tokens = [kept.token, ...Object.values(kept.projects ?? {}).map(one => one.token)]
@@ -87,6 +88,7 @@ async function signOut(context: Context): Promise<void> {
     })
   }
   out.note(`Signed out of ${kept.url}.`)
+  if (out.json) out.printJson(null)
 }
 
 export function registerWhoami(program: Command, shop: Shop): void {

@@ -1,11 +1,13 @@
 /** The audit log: refusals written to it, and read, all of it by the system's administrators, their domains' part by those of domains. */
 import type { AuditRow, auditRoutes } from '../../api/audit.ts'
+import { allRoutes } from '../../api/index.ts'
 import type { QueryOf } from '../../api/route.ts'
 import type { CloudError } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { audit } from '../store/audit.ts'
 import type { Page } from '../store/page.ts'
 import type { Caller } from './caller.ts'
+import { namesFor, type Told } from './names.ts'
 import { domainsWith } from './reach.ts'
 
 /** A refused change leaves a row too: what someone tried counts as well as what they did. Never throws. */
@@ -19,10 +21,26 @@ export async function auditRefusal(cloud: Cloud, caller: Caller, error: CloudErr
   })
 }
 
-export function listAudit(
+export async function listAudit(
   cloud: Cloud,
   caller: Caller,
   query: QueryOf<typeof auditRoutes.list>,
 ): Promise<Page<AuditRow>> {
-  return audit.list(cloud.database.db, domainsWith(caller, 'audit.read'), query)
+  const { db } = cloud.database
+  const { items, next } = await audit.list(db, domainsWith(caller, 'audit.read'), query)
+  const names = await namesFor(db, caller, items.map(about))
+  return { items: items.map(one => ({ ...one, resource_name: names.get(one.resource_id ?? '') ?? null })), next }
 }
+
+/** The row has the project of who did it; that of the thing nobody noted. */
+function about({ action, resource_id }: AuditRow): Told {
+  return { noun: nounOf.get(action) ?? '', id: resource_id, project_id: null }
+}
+
+/** What a route's path names last, as the host of maintenance.start; of what makes something, that. */
+const nounOf: ReadonlyMap<string, string> = new Map(
+  allRoutes.map(({ name, path }) => {
+    const named = path.split('/:').at(-1)?.split('/')[0]?.replaceAll('_', '-') ?? ''
+    return [name, path.includes('/:') ? named : name.slice(0, name.indexOf('.'))] as const
+  }),
+)

@@ -14,6 +14,7 @@ import { migration } from '../store/migration.ts'
 import { operation } from '../store/operation.ts'
 import type { Page } from '../store/page.ts'
 import { type Caller, visibleProject } from './caller.ts'
+import { namesFor } from './names.ts'
 import { detailOf, type EventFilter, mayHear, mustHear, within } from './event-rights.ts'
 
 /** Tells when a role was given to this user, or taken. Returns how to stop. */
@@ -49,6 +50,24 @@ async function toEvents(db: Db, rows: readonly EventRow[]): Promise<Event[]> {
         row.noun === 'instance' || resources.has(row.resource_id) ? (resources.get(row.resource_id) ?? null) : null,
     }),
   )
+}
+
+/** With the names of things and of who did it: for one caller, who may not know all of them. */
+async function named(db: Db, caller: Caller, rows: readonly EventRow[]): Promise<Event[]> {
+  const events = await toEvents(db, rows)
+  const names = await namesFor(
+    db,
+    caller,
+    events.flatMap(({ noun, resource_id, project_id, user_id }) => [
+      { noun, id: resource_id, project_id },
+      { noun: 'user', id: user_id, project_id: null },
+    ]),
+  )
+  return events.map(one => ({
+    ...one,
+    resource_name: names.get(one.resource_id) ?? null,
+    user_name: names.get(one.user_id ?? '') ?? null,
+  }))
 }
 
 /** Live events as they are told, made once for all who hear of them. */
@@ -95,7 +114,7 @@ export async function listEvents(
     cursor = cursorOf(events.at(-1)?.cursor ?? textOf(cursor))
     more = events.length === batch
   }
-  const items = await toEvents(cloud.database.db, heard.slice(0, limit))
+  const items = await named(cloud.database.db, caller, heard.slice(0, limit))
   if (heard.length > limit) return { items, next: items.at(-1)?.cursor ?? null }
   return { items, next: more ? textOf(cursor) : null }
 }
@@ -117,7 +136,7 @@ async function latestEvents(
     if (last) cursor = cursorOf(last.cursor)
     more = rows.length === batch
   }
-  const items = await toEvents(cloud.database.db, heard.slice(0, limit))
+  const items = await named(cloud.database.db, caller, heard.slice(0, limit))
   if (heard.length > limit) return { items, next: items.at(-1)?.cursor ?? null }
   return { items, next: more && cursor ? textOf(cursor) : null }
 }

@@ -64,7 +64,7 @@ async function mustBeFree(tx: Tx, { id, name, zone_id, in_maintenance }: Here, t
   if (moves > 0) {
     throw new CloudError(
       'in_use',
-      `The host ${name} still has a part in ${counted(moves, 'migration')}: wait for their end (croft migration list --host-id ${id} --open).`,
+      `The host ${name} still has a part in ${counted(moves, 'migration')}: wait for their end (croft migration list --host ${name} --open).`,
       { migrations: moves },
     )
   }

@@ -108,7 +108,7 @@ function unproven(known: JoiningHost | null): CloudError {
   return new CloudError(
     'conflict',
     `This machine has the machine id of ${name} and does not prove to be it: its old key is gone, or its hardware is another. If it was installed anew, make a ` +
-      `token for that: croft host invite --replaces-host-id ${known?.id ?? ''}. If it was cloned, give it an id of its own ` +
+      `token for that: croft host invite --replaces-host ${known?.name ?? ''}. If it was cloned, give it an id of its own ` +
       '(rm /etc/machine-id; systemd-machine-id-setup).',
   )
 }

@@ -25,7 +25,7 @@ export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
     if (moves > 0) {
       throw new CloudError(
         'in_use',
-        `The host ${known.name} still has a part in ${counted(moves, 'migration')}: wait for their end (croft migration list --host-id ${id} --open).`,
+        `The host ${known.name} still has a part in ${counted(moves, 'migration')}: wait for their end (croft migration list --host ${known.name} --open).`,
         { migrations: moves },
       )
     }
@@ -34,7 +34,7 @@ export async function leaveHost(cloud: Cloud, id: string): Promise<void> {
       throw new CloudError(
         'in_use',
         `The host ${known.name} still holds ${counted(instances, 'instance')} (deleted ones count until they are purged), ${counted(volumes, 'volume')} that ` +
-          `no instance has, and ${counted(unsettled, 'thing')} to be settled after a restore. Move or delete them first: croft instance list --host-id ${id} --all-projects.`,
+          `no instance has, and ${counted(unsettled, 'thing')} to be settled after a restore. Move or delete them first: croft instance list --host ${known.name} --all-projects.`,
         { instances, volumes, unsettled },
       )
     }

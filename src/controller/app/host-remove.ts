@@ -121,7 +121,7 @@ async function mustBeEmpty(tx: Tx, { id, name }: LockedHost, moves: number): Pro
   if (moves > 0) {
     throw new CloudError(
       'in_use',
-      `The host ${name} still has a part in ${counted(moves, 'migration')} (croft migration list --host-id ${id} --open). Wait for their end. If it will never be back, remove it as lost: croft host remove ${name} --lost.`,
+      `The host ${name} still has a part in ${counted(moves, 'migration')} (croft migration list --host ${name} --open). Wait for their end. If it will never be back, remove it as lost: croft host remove ${name} --lost.`,
       { migrations: moves },
     )
   }

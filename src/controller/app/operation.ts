@@ -18,18 +18,24 @@ import {
   visibleProject,
 } from './caller.ts'
 import { change, mayRedo } from './change.ts'
+import { namesFor } from './names.ts'
 import { cancelOfOperation } from './migration.ts'
 import { stopWanting } from './instance-cancel.ts'
 
-export function listOperations(
+export async function listOperations(
   cloud: Cloud,
   caller: Caller,
   query: QueryOf<typeof operationRoutes.list>,
 ): Promise<Page<Operation>> {
   const project_id = visibleProject(caller, 'operation.read', query.all_projects)
   const given = mayInProject(caller, 'operation.read') ? undefined : givenInstances(caller, 'instance.read')
-  return operation.list(cloud.database.db, { ...query, project_id, given })
+  const { db } = cloud.database
+  const { items, next } = await operation.list(db, { ...query, project_id, given })
+  const names = await namesFor(db, caller, items.map(about))
+  return { items: items.map(one => ({ ...one, resource_name: names.get(one.resource_id ?? '') ?? null })), next }
 }
+
+const about = ({ noun, resource_id, project_id }: Operation) => ({ noun, id: resource_id, project_id })
 
 export async function getOperation(cloud: Cloud, caller: Caller, id: string): Promise<Operation> {
   const found = await operation.find(cloud.database.db, id)

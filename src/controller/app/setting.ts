@@ -1,11 +1,13 @@
 /** Reading and changing settings, for the cloud or a part of it; setting-values.ts says which there are, settings-in-force.ts holds their values. */
 import { isDeepStrictEqual } from 'node:util'
+import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Setting, SettingChange, SettingPlace, settingRoutes, SettingValue } from '../../api/setting.ts'
 import type { QueryOf } from '../../api/route.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { settingPlaces } from '../../model/setting.ts'
 import { shapeAt, wordsOf } from '../../model/shape-words.ts'
+import { unitOf } from '../../model/units.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import type { Db, Tx } from '../store/database.ts'
 import { event } from '../store/event.ts'
@@ -77,6 +79,7 @@ function toSetting(
     expected: schema,
     updated_at: held?.row?.updated_at.toISOString() ?? null,
     updated_by: held?.row?.updated_by ?? null,
+    updated_by_name: held?.row?.updated_by_name ?? null,
     scopes: [...scopes],
     source: held?.source ?? 'default',
     source_id: held?.id ?? null,
@@ -172,7 +175,19 @@ function checkValue(name: SettingName, value: unknown): void {
   const is_no_list = fault?.keyword === 'type' && 'items' in schema
   if (!fault || is_no_list) return checkSetting(name, value)
   const words = wordsOf(fault, shapeAt(schema, fault.schemaPath))
-  throw new CloudError('invalid', `The setting ${name} ${words}.`, { name, expected: schema })
+  const more = fault.keyword === 'type' ? amountsOf(name, schema) : ''
+  throw new CloudError('invalid', `The setting ${name} ${words}${more}.`, { name, expected: schema })
+}
+
+/** Of what is no number at all, such as "30s": of which unit, and how many. */
+function amountsOf(
+  name: SettingName,
+  schema: TSchema & { enum?: readonly unknown[]; minimum?: number; maximum?: number },
+): string {
+  const unit = unitOf(name)
+  const { enum: words, minimum, maximum } = schema
+  const range = minimum !== undefined && maximum !== undefined ? `, from ${minimum} to ${maximum}` : ''
+  return `${unit === null ? '' : ` of ${unit}`}${words ? `: ${words.join(', ')}` : range}`
 }
 
 export async function setSetting(

@@ -153,6 +153,7 @@ async function serve(
   checkSane(request.query, 'query')
   if (!route.takes) checkSane(request.body, 'body')
   const facts = requestFacts(route, request)
+  const reads = route.method === 'GET' || route.method === 'HEAD'
   const caller =
     route.level === 'public' ? nobody(facts) : await authenticate(cloud, request.headers.authorization, facts)
   try {
@@ -160,9 +161,9 @@ async function serve(
     const input = {
       cloud,
       caller,
-      params: checkPart(route.params, request.params, 'path'),
-      query: checkPart(route.query, request.query, 'query'),
-      body: checkPart(route.body, request.body, 'body'),
+      params: checkPart(route.params, request.params, 'path', reads),
+      query: checkPart(route.query, request.query, 'query', reads),
+      body: checkPart(route.body, request.body, 'body', reads),
       request,
       reply,
     }
@@ -172,7 +173,6 @@ async function serve(
     if (answered.version !== undefined) reply.header('etag', `"${answered.version}"`)
     return await reply.send(route.status === 204 ? undefined : answered.body)
   } catch (error) {
-    const reads = route.method === 'GET' || route.method === 'HEAD'
     if (route.acts || (!reads && !route.only_looks)) {
       const audited = auditRefusal(cloud, caller, toCloudError(error, request.id))
       // Who has waited in vain for a connection does not wait for one more.
@@ -182,14 +182,19 @@ async function serve(
   }
 }
 
-function checkPart(schema: Route['params'] | Route['body'], value: unknown, where: 'path' | 'query' | 'body'): unknown {
+function checkPart(
+  schema: Route['params'] | Route['body'],
+  value: unknown,
+  where: 'path' | 'query' | 'body',
+  only_reads: boolean,
+): unknown {
   if (!schema) {
     if (where === 'query' && Object.keys(value ?? {}).length > 0) {
       throw new CloudError('invalid', `This route takes no query, but got: ${Object.keys(value ?? {}).join(', ')}.`)
     }
     return undefined
   }
-  return checkShape(schema, value ?? {}, where)
+  return checkShape(schema, value ?? {}, where, only_reads)
 }
 
 /** Refuses early whom the route's level cannot admit; the use case checks the very thing. */

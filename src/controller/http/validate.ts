@@ -42,9 +42,14 @@ export const fitsShape = (schema: TSchema, value: unknown): boolean => validator
 
 /**
  * Returns the value, with defaults filled in; query and path values are first read as the types that the schema names.
- * Throws CloudError 'invalid' with the faults found.
+ * Throws CloudError 'invalid' with the faults found. `only_reads`: the request would have changed nothing.
  */
-export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'query' | 'path'): unknown {
+export function checkShape(
+  schema: TSchema,
+  value: unknown,
+  where: 'body' | 'query' | 'path',
+  only_reads = false,
+): unknown {
   const filled = Value.Default(schema, where === 'body' ? Value.Clone(value) : readTexts(schema, value))
   const validator = validatorOf(schema)
   if (validator.Check(filled)) return filled
@@ -63,7 +68,7 @@ export function checkShape(schema: TSchema, value: unknown, where: 'body' | 'que
   const [first] = faults
   throw new CloudError(
     'invalid',
-    `The ${where} does not fit${first ? `: ${placeOf(first.at)} ${first.problem}` : ''}. Nothing was changed.`,
+    `The ${where} does not fit${first ? `: ${placeOf(first.at)} ${first.problem}` : ''}.${only_reads ? '' : ' Nothing was changed.'}`,
     { faults },
   )
 }

@@ -11,8 +11,8 @@ export interface HostsAsked {
   availability?: HostAvailability | undefined
   attention?: boolean | undefined
   bmc?: boolean | undefined
-  /** A key, or KEY=VALUE. */
-  label?: string | undefined
+  /** Each a key, or KEY=VALUE; all of them. */
+  label?: readonly string[] | undefined
 }
 
 /** As hostAvailability (model/host-state.ts) tells it of a row. */
@@ -31,7 +31,7 @@ const attention = sql<boolean>`(h.session_controller_id is null or a.host_id is 
   or exists (select from maintenance_obstacle w where w.host_id = h.id) or ${disbelieved})`
 
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
-  const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc, label } = asked
+  const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc, label = [] } = asked
   return [
     name !== undefined && sql<boolean>`h.name = ${name}`,
     cluster_id !== undefined && sql<boolean>`h.cluster_id = ${cluster_id}`,
@@ -42,8 +42,10 @@ export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
       sql<boolean>`exists (select from aggregate_host g where g.host_id = h.id and g.aggregate_id = ${aggregate_id})`,
     bmc !== undefined && sql<boolean>`exists (select from host_bmc m where m.host_id = h.id) = ${bmc}`,
     // As hasLabel (model/host-label.ts) has it.
-    label !== undefined &&
-      sql<boolean>`exists (select from jsonb_each_text(h.labels) l where ${label} in (l.key, l.key || '=' || l.value))`,
+    ...label.map(
+      one =>
+        sql<boolean>`exists (select from jsonb_each_text(h.labels) l where ${one} in (l.key, l.key || '=' || l.value))`,
+    ),
     asked.availability !== undefined && sql<boolean>`${availability} = ${asked.availability}`,
     asked.attention !== undefined && sql<boolean>`${attention} = ${asked.attention}`,
   ].filter(condition => condition !== false)

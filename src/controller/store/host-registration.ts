@@ -16,7 +16,10 @@ const known = (condition: ReturnType<typeof sql<boolean>>) =>
 function selectAll(db: Db) {
   return db
     .selectFrom('host_registration as r')
+    .leftJoin('cluster as c', 'c.id', 'r.cluster_id')
+    .leftJoin('host as l', 'l.id', 'r.host_id')
     .selectAll('r')
+    .select(['c.name as cluster', 'l.name as host'])
     .select([
       known(sql<boolean>`h.machine_id = r.machine_id`).as('same_machine'),
       known(sql<boolean>`h.name = r.hostname`).as('same_name'),
@@ -39,6 +42,7 @@ function toRegistration(row: Row): HostRegistration {
     machine_id: row.machine_id,
     invited: row.invited,
     cluster_id: row.cluster_id,
+    cluster: row.cluster,
     found: {
       os: os ?? null,
       kernel: kernel ?? null,
@@ -52,6 +56,7 @@ function toRegistration(row: Row): HostRegistration {
     same_name: row.same_name,
     same_machine_pending: row.same_machine_pending,
     host_id: row.host_id,
+    host: row.host,
     asked_at: row.asked_at.toISOString(),
     expires_at: row.expires_at.toISOString(),
     created_at: row.created_at.toISOString(),

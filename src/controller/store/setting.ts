@@ -10,6 +10,7 @@ export interface SettingRow {
   value: unknown
   updated_at: Date
   updated_by: string | null
+  updated_by_name: string | null
 }
 
 export interface ScopedRow extends SettingRow {
@@ -28,7 +29,12 @@ export interface Place {
 }
 
 function list(db: Db): Promise<SettingRow[]> {
-  return db.selectFrom('setting').selectAll().execute()
+  return db
+    .selectFrom('setting as s')
+    .leftJoin('user as u', 'u.id', 's.updated_by')
+    .selectAll('s')
+    .select('u.name as updated_by_name')
+    .execute()
 }
 
 const scopeId = sql<string>`coalesce(s.project_id, s.host_id, s.cluster_id, s.zone_id)`
@@ -36,7 +42,8 @@ const scopeId = sql<string>`coalesce(s.project_id, s.host_id, s.cluster_id, s.zo
 function scopedRows(db: Db) {
   return db
     .selectFrom('setting_scope as s')
-    .select(['s.name', 's.scope', 's.value', 's.updated_at', 's.updated_by'])
+    .leftJoin('user as u', 'u.id', 's.updated_by')
+    .select(['s.name', 's.scope', 's.value', 's.updated_at', 's.updated_by', 'u.name as updated_by_name'])
     .select(scopeId.as('scope_id'))
 }
 
@@ -72,8 +79,8 @@ async function lock(tx: Tx): Promise<void> {
   await sql`lock table setting_change in share row exclusive mode`.execute(tx)
 }
 
-async function put(tx: Tx, name: string, value: unknown, user_id: string): Promise<SettingRow> {
-  return tx
+async function put(tx: Tx, name: string, value: unknown, user_id: string): Promise<void> {
+  await tx
     .insertInto('setting')
     .values({ name, value: json(value), updated_by: user_id })
     .onConflict(conflict =>
@@ -83,8 +90,7 @@ async function put(tx: Tx, name: string, value: unknown, user_id: string): Promi
         updated_at: sql<Date>`croft_now()`,
       }),
     )
-    .returningAll()
-    .executeTakeFirstOrThrow()
+    .execute()
 }
 
 async function remove(tx: Tx, name: string): Promise<void> {

@@ -10,6 +10,7 @@ import {
 } from '@patternfly/react-core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { Event } from '../../api/event.ts'
+import { eventNouns } from '../../model/event-nouns.ts'
 import { routes } from '../api/routes.ts'
 import { type Item, labelOf } from '../noun/definition.ts'
 import { allNouns, nounNamed } from '../noun/registry.ts'
@@ -70,7 +71,7 @@ function Filters({ noun, all }: { noun: string | undefined; all: boolean }) {
           >
             <FormSelectOption value="" label={words('any')} isPlaceholder />
             {allNouns()
-              .filter(one => may(session, one.list))
+              .filter(one => eventNouns.some(noun => noun === one.name) && may(session, one.list))
               .map(one => (
                 <FormSelectOption key={one.name} value={one.name} label={one.title()} />
               ))}

@@ -156,7 +156,8 @@ export const host = defineNoun<Host>({
     { field: 'label', title: () => words('label'), kind: 'text', more: true },
   ],
   matches(one, { label, attention }) {
-    if (typeof label === 'string' && !hasLabel(one.labels, label)) return false
+    const asked = [label ?? []].flat()
+    if (!asked.every(each => hasLabel(one.labels, String(each)))) return false
     const needs = needsAttention(one)
     return attention !== undefined && needs !== null && String(attention) !== String(needs) ? false : null
   },

@@ -1,5 +1,6 @@
 /** What happened to one thing, newest first; for the events tab of any noun. */
 import type { Event } from '../../api/event.ts'
+import type { EventNoun } from '../../model/event-nouns.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { UserName } from '../grant/names.tsx'
@@ -13,7 +14,7 @@ import { useNames } from './use-names.ts'
 
 const shown_max = 500
 
-export function EventTable({ noun, id }: { noun: string; id: string }) {
+export function EventTable({ noun, id }: { noun: EventNoun; id: string }) {
   const { data, error, isPending } = useRead(
     routes.event.list,
     { query: { noun, resource_id: id, latest: true, limit: shown_max } },

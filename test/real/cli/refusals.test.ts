@@ -164,9 +164,10 @@ describe('cli/refusals', () => {
 
   test('what cannot be ended, deleted or joined says what is so', async () => {
     const idle = await home.run('host', 'maintenance', 'stop', 'h1')
-    assert.equal(idle.code, 4)
+    assert.equal(idle.code, 6)
     assert.equal(idle.stderr, 'croft: The host h1 is not in maintenance; there is nothing to end.\n')
     assert.match(await refused('host maintenance show h1'), /Begin it: croft host maintenance start h1/)
+    assert.equal((await home.run('host', 'maintenance', 'show', 'h1', '--json')).code, 6)
     assert.match(await refused('host maintenance stop nope'), /There is no host "nope"/)
     assert.match(await refused('cluster delete default'), /croft host update HOST --cluster CLUSTER/)
     const said = { hostname: 'h1', machine_id: 'other', address: '192.0.2.7', csr_pem: '', found: '{}' }
@@ -194,5 +195,63 @@ describe('cli/refusals', () => {
     assert.equal((await home.run('host', 'update', 'h1', '--no-schedulable')).code, 0)
     assert.deepEqual(await names('--no-schedulable', '--sort', '-fullness_percent'), ['h1'])
     assert.deepEqual(await names('--schedulable'), [])
+  })
+
+  test('events of what there are none of are refused, with what there is', async () => {
+    const bogus = await home.run('event', 'list', '--noun', 'bogus')
+    assert.equal(bogus.code, 2)
+    assert.match(bogus.stderr, /--noun: "bogus" is not one of aggregate, .*host, /)
+    const { status, body } = await cloud.request('GET', '/v1/events?noun=bogus')
+    assert.deepEqual([status, body.code], [422, 'invalid'])
+    assert.match(String(body.detail), /noun must be one of: aggregate, .*zone\.$/)
+  })
+
+  test('a number is told with its unit and with what is allowed', async () => {
+    assert.match(
+      await refused('setting set metrics.interval_s 30s'),
+      /metrics\.interval_s must be a whole number of seconds: 0, 5, 10, 15, 20, 30, 60\./,
+    )
+    assert.match(
+      await refused('setting set instance.stop_timeout_s soon'),
+      /stop_timeout_s must be a whole number of seconds, from 1 to 3600\./,
+    )
+    assert.match(
+      await refused('host update h1 --reserved-memory-mib 4GiB'),
+      /^croft: --reserved-memory-mib: "4GiB" is not a whole number of MiB\.\n/,
+    )
+    assert.match(await refused('flavor create x --vcpus two --memory-mib 1'), /"two" is not a whole number\.\n/)
+  })
+
+  test('what is only looked at is said to be no id, and not that nothing was changed', async () => {
+    assert.match(await refused('placement get xyz'), /^croft: "xyz" is not an id; a placement is named by its id\.\n$/)
+    assert.match(await refused('ha-restart get xyz'), /is not an id; an HA restart is named by its id\./)
+    const { body: read } = await cloud.request('GET', '/v1/placements/xyz')
+    assert.equal(read.detail, 'The path does not fit: placement must be an id: a UUID, lower case.')
+    const { body: changed } = await cloud.request('DELETE', '/v1/hosts/xyz')
+    assert.match(String(changed.detail), / Nothing was changed\.$/)
+    const { stdout: by_id } = await home.run('placement', 'get', '--help')
+    assert.match(by_id, /^ +placement +id; several may be named$|^ +placement +id$/m)
+    assert.match((await home.run('host', 'get', '--help')).stdout, /^ +host +name or id; /m)
+  })
+
+  test('a wrong verb or option names the help that has the right ones', async () => {
+    assert.match(await refused('host-bmc list'), /\(croft host-bmc --help tells what there is\)/)
+    assert.match(await refused('host list --colour'), /\(croft host list --help tells what there is\)/)
+    assert.match(await refused('nope list'), /\(--help tells what there is\)/)
+    const hint = async (line: string) => (JSON.parse(await refused(`${line} --json`)) as { hint: string }).hint
+    assert.equal(await hint('host-bmc list'), 'croft host-bmc --help tells what there is.')
+    assert.equal(await hint('nope list'), 'croft --help tells what there is.')
+  })
+
+  test('a search says of what there is more', async () => {
+    for (let n = 1; n <= 4; n++) assert.equal((await home.run('project', 'create', `many-${n}`)).code, 0)
+    const all = await home.run('search', 'many-')
+    assert.deepEqual([all.stdout.split('\n').length, all.stderr], [6, ''])
+    const some = await home.run('search', 'many-', '--limit', '3')
+    assert.equal(some.stdout.split('\n').length, 5)
+    assert.equal(some.stderr, 'There are more projects than these 3: --limit 12 shows more.\n')
+    const as_json = (await home.run('search', 'many-', '--limit', '3', '--json')).json() as { items: object[] }
+    assert.equal(as_json.items.length, 3)
+    assert.equal((await home.run('search', 'many-', '--limit', '0')).code, 2)
   })
 })

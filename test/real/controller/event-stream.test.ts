@@ -176,9 +176,9 @@ describe('controller/event-stream', () => {
     const late = crypto.randomUUID()
     const early = crypto.randomUUID()
     const opened = Promise.withResolvers<void>()
-    const live = follow('?noun=test', events => events.length === 2, opened.resolve)
+    const live = follow('?noun=volume', events => events.length === 2, opened.resolve)
     await opened.promise
-    const of = (resource_id: string) => ({ noun: 'test', kind: 'changed', resource_id, project_id: cloud.project_id })
+    const of = (resource_id: string) => ({ noun: 'volume', kind: 'changed', resource_id, project_id: cloud.project_id })
     await db.transaction().execute(async first => {
       await event.record(first, [of(late)])
       // A younger transaction commits while this one, which has the smaller number, is still open.
@@ -186,7 +186,7 @@ describe('controller/event-stream', () => {
     })
     const seen = await live
     assert.deepEqual(new Set(seen.map(one => one.resource_id)), new Set([late, early]))
-    const all = await cloud.request('GET', '/v1/events?noun=test')
+    const all = await cloud.request('GET', '/v1/events?noun=volume')
     assert.equal(all.body.items?.length, 2)
   })
 
@@ -195,11 +195,11 @@ describe('controller/event-stream', () => {
     const other = await cloud.request('POST', '/v1/projects', { body: { name: 'other' } })
     assert.equal(other.status, 201, JSON.stringify(other.body))
     const project_id = String(other.body.id)
-    const foreign = { noun: 'test', kind: 'changed', resource_id: crypto.randomUUID(), project_id }
+    const foreign = { noun: 'volume', kind: 'changed', resource_id: crypto.randomUUID(), project_id }
     await db.transaction().execute(tx => event.record(tx, [foreign]))
     const heard = (path: string) => cloud.request('GET', `${path}&resource_id=${foreign.resource_id}`)
-    assert.equal((await heard('/v1/events?noun=test')).body.items?.length, 0)
-    assert.equal((await heard('/v1/events?noun=test&all_projects=true')).body.items?.length, 1)
+    assert.equal((await heard('/v1/events?noun=volume')).body.items?.length, 0)
+    assert.equal((await heard('/v1/events?noun=volume&all_projects=true')).body.items?.length, 1)
     for (const path of ['/v1/events?cursor=nonsense', '/v1/event-stream?cursor=nonsense']) {
       const refused = await cloud.request('GET', path)
       assert.equal(refused.status, 422)

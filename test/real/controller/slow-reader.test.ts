@@ -23,7 +23,7 @@ describe('controller/slow-reader', () => {
       event.record(
         tx,
         Array.from({ length: count }, (_, n) => ({
-          noun: 'test',
+          noun: 'volume',
           kind: `n${from + n}`,
           resource_id: crypto.randomUUID(),
           project_id,
@@ -47,7 +47,7 @@ describe('controller/slow-reader', () => {
     const caller = { ...holder, request: nobody({} as never).request }
     const gone = new AbortController()
     const cursor = await event.head(cloud.cloud.database.db)
-    const batches = await followEvents(cloud.cloud, caller, { noun: 'test', cursor }, gone.signal)
+    const batches = await followEvents(cloud.cloud, caller, { noun: 'volume', cursor }, gone.signal)
     const first = batches.next()
     await told('n0', () => record(1, 0))
     const kindsOf = (read: IteratorResult<Event[]>) => (read.done ? [] : read.value.map(one => one.kind))
@@ -67,7 +67,7 @@ describe('controller/slow-reader', () => {
     const before = await event.head(cloud.cloud.database.db)
     for (let n = 0; n < 3; n++) await record(1000, n * 1000, String(stranger.body.id))
     await record(1, 7_777_777)
-    const found = await cloud.request('GET', `/v1/events?cursor=${before}&noun=test&limit=10`)
+    const found = await cloud.request('GET', `/v1/events?cursor=${before}&noun=volume&limit=10`)
     assert.deepEqual(
       found.body.items?.map(one => one.kind),
       ['n7777777'],

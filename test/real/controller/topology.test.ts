@@ -158,6 +158,8 @@ describe('controller/topology', () => {
       assert.deepEqual(await found(label), ['h1'], label)
     for (const label of ['rack=', 'rack=r', 'r1', 'empty=r1', "rack' or 'a'='a"])
       assert.deepEqual(await found(label), [], label)
+    const several = async (query: string) => (await cloud.request('GET', `/v1/hosts?${query}`)).body.items?.length
+    assert.deepEqual([await several('label=rack%3Dr1&label=empty'), await several('label=rack%3Dr1&label=ssd')], [1, 0])
     assert.equal((await cloud.request('GET', '/v1/hosts?label=')).status, 422)
     assert.equal((await cloud.request('PATCH', path, { body: { labels: {} } })).status, 200)
   })

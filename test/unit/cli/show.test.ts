@@ -75,3 +75,22 @@ test('quietly what was set and has no id is not repeated; what is read is', () =
   assert.equal(of('set'), '')
   assert.match(of('get'), /value +30/)
 })
+
+test('a column of ids tells names where there are any, and the id of what has none', () => {
+  const id = '01900000-0000-7000-8000-000000000000'
+  const row = { kind: 'host.maintenance', state: 'running', percent: 0, resource_id: id }
+  const text = shown('operation', 'list', (context, shape) =>
+    showList(context, shape, [
+      { ...row, resource_name: 'h1' },
+      { ...row, resource_name: null },
+    ]),
+  )
+  assert.match(text, /^KIND +STATE +PERCENT +RESOURCE +REASON/)
+  assert.match(text, /host\.maintenance +running +0 +h1 /)
+  assert.match(text, new RegExp(`running +0 +${id} `))
+  // A controller of the version before.
+  assert.match(
+    shown('operation', 'list', (context, shape) => showList(context, shape, [row])),
+    /PERCENT +RESOURCE ID/,
+  )
+})

@@ -15,7 +15,7 @@ test('values carry the unit that their name says', () => {
   assert.equal(size(0, 'B'), '0 B')
   assert.equal(cell('vcpus', 4, now_ms), '4')
   assert.equal(cell('dhcp', true, now_ms), 'yes')
-  assert.equal(cell('detail', { name: 'mine.js', failure: 'no\nrack' }, now_ms), 'name=mine.js failure=no rack')
+  assert.equal(cell('detail', { name: 'mine.js', failure: 'no\nrack' }, now_ms), 'name=mine.js failure="no rack"')
   assert.equal(cell('detail', {}, now_ms), '-')
   assert.equal(cell('gateway', null, now_ms), '-')
   assert.equal(cell('dns', [], now_ms), '-')
@@ -125,4 +125,24 @@ test('what a thing has by one name stays in a line; a long list goes on below on
   const flags = { flags: ['aaaaaaaaaa', 'bbbbbbbbbb', 'cccccccccc'] }
   assert.equal(renderFields(flags, look).split('\n').length, 2)
   assert.equal(renderFields(flags, { ...look, width: 32 }), 'flags  aaaaaaaaaa, bbbbbbbbbb,\n       cccccccccc\n')
+})
+
+test('what an event tells of is said from what to what, and when', () => {
+  const told = (detail: object) => cell('detail', detail, now_ms)
+  assert.equal(told({ changed: { cpu_overcommit: { from: 4, to: 7 } } }), 'cpu_overcommit: 4 → 7')
+  assert.equal(
+    told({ changed: { labels: { to: { disk: 'ssd' }, from: {} }, schedulable: { from: true, to: false } } }),
+    'labels: none → disk=ssd; schedulable: yes → no',
+  )
+  const opinions = [{ host: 'h2', reached: null, at: '2026-01-09T22:31:00Z' }]
+  const back_from = { cause: 'silent', dead_ms: now_ms, fenced_ms: null, opinions: [], fence_attempts: 0 }
+  assert.equal(told({ back_from }), 'back_from: cause=silent dead=2026-01-10T00:00:00Z fence_attempts=0')
+  assert.equal(told({ back_from: { opinions } }), 'back_from: opinions=(host=h2 at=2026-01-09T22:31:00Z)')
+  assert.equal(told({ back_from: null }), 'back_from=none')
+  assert.equal(told({ took_ms: 12 }), 'took_ms=12')
+})
+
+test('a label is quoted where one would not see where it ends', () => {
+  const labels = { 'bad key': '1', rack: 'r 1', 'a=b': 'c', empty: '', plain: 'x=y' }
+  assert.equal(renderFields({ labels }, look), 'labels  "bad key"=1 rack="r 1" "a=b"=c empty="" plain=x=y\n')
 })
