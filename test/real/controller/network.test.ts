@@ -39,7 +39,7 @@ test('what a subnet may not be is refused with what would do, and nothing is the
   await refused(422, /pool ends/, { cidr: '10.2.0.0/24', pool_start: '10.2.0.9', pool_end: '10.2.0.8' })
   await refused(422, /name server 'x.y'/, { cidr: '10.2.0.0/24', dns: ['x.y'] })
   await refused(422, /not IPv4/, { cidr: '10.2.0.0/24', host_routes: [{ destination: '::/0', next_hop: '10.2.0.1' }] })
-  await refused(422, /fields that are not known/, { cidr: '10.2.0.0/24', colour: 'red' })
+  await refused(422, /colour is not known here/, { cidr: '10.2.0.0/24', colour: 'red' })
   const { items } = await cloud.ask('GET', 'subnets', 200)
   assert.equal(items.length, 1)
 })
