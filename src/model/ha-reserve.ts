@@ -8,7 +8,8 @@
  * free + ha. That is taken for each resource by itself, which is on the safe side. A sum says nothing of pieces: `fits` packs the
  * instances of those hosts one by one onto what is left, the largest first.
  * So is each thing of hardware that instances have by name or number: the sum of what is left over all hosts, of huge pages of one size, or of
- * devices by one alias.
+ * devices by one alias. A device with several aliases is in the sum of each, so of those that differ in this the sums may promise too much; `withoutPlace`
+ * gives out each device once, and names who would have none.
  */
 import { addTo, fitsIn, lackingOf, nothing, plus, type ReserveSize, type Things } from './reserve-size.ts'
 
@@ -88,7 +89,7 @@ export function worstHosts(hosts: readonly ReserveHost[], failures: number): Res
   return [...hosts].sort((a, b) => need(b) - need(a) || (a.id < b.id ? -1 : 1)).slice(0, failures)
 }
 
-/** Its size as it counts where it is. */
+/** Its size as it counts elsewhere. */
 export interface ReserveInstance extends ReserveSize {
   readonly id: string
   readonly host_id: string

@@ -38,22 +38,58 @@ export function countsOf({ cells, idle_cpus, page_size_kib }: AssignedHardware):
   return { dedicated_vcpus, pinned_cpus: dedicated_vcpus + idle_cpus.length, huge_mib }
 }
 
-/** `assigned`: what of a host is its own; null: nothing. `cpu_overcommit`: of the cluster. */
-export function sizeOnHost(
-  { vcpus, memory_mib }: { readonly vcpus: number; readonly memory_mib: number },
+/** A host, as CPUs of one's own count there. */
+export interface CpusOfHost {
+  readonly vcpus_limit: number
+  readonly cpus: number
+}
+
+/** Their part of what may be promised, with overcommit and without what is kept back: withoutPinned of store/host-claim.ts has it in SQL. */
+export function vcpusOfPinned(pinned_cpus: number, { vcpus_limit, cpus }: CpusOfHost): number {
+  return Math.ceil((vcpus_limit * pinned_cpus) / Math.max(cpus, 1))
+}
+
+interface Size {
+  readonly vcpus: number
+  readonly memory_mib: number
+}
+
+/** What it takes of what this host may promise, beside `pinned_before` CPUs that are others' own. `assigned`: what of it is its own. */
+export function sizeOn(
+  host: CpusOfHost,
+  { vcpus, memory_mib }: Size,
+  assigned: AssignedHardware,
+  pinned_before = 0,
+): ReserveSize {
+  const { dedicated_vcpus, pinned_cpus } = countsOf(assigned)
+  const own = vcpusOfPinned(pinned_before + pinned_cpus, host) - vcpusOfPinned(pinned_before, host)
+  return { ...besideCpus(memory_mib, assigned), vcpus: vcpus - dedicated_vcpus + own }
+}
+
+/**
+ * What it needs on another host of its cluster, whichever that is: its CPUs count as on one that keeps none of its own back, where they take the most.
+ * `assigned`: what of a host is its own; null: nothing. `cpu_overcommit`: of the cluster.
+ */
+export function sizeElsewhere(
+  { vcpus, memory_mib }: Size,
   assigned: AssignedHardware | null,
   cpu_overcommit: number,
 ): ReserveSize {
   if (!assigned) return { vcpus, memory_mib }
-  const { dedicated_vcpus, pinned_cpus, huge_mib } = countsOf(assigned)
+  const { dedicated_vcpus, pinned_cpus } = countsOf(assigned)
+  return {
+    ...besideCpus(memory_mib, assigned),
+    vcpus: vcpus - dedicated_vcpus + Math.ceil(pinned_cpus * cpu_overcommit),
+  }
+}
+
+/** Its memory in usual pages, and its hardware. */
+function besideCpus(memory_mib: number, assigned: AssignedHardware): Omit<ReserveSize, 'vcpus'> {
+  const { huge_mib } = countsOf(assigned)
   const hardware = new Map<string, number>()
   if (assigned.page_size_kib !== null && huge_mib > 0) hardware.set(pagesName(assigned.page_size_kib), huge_mib)
   for (const { alias } of assigned.pci) addTo(hardware, devicesName(alias), 1)
-  return {
-    vcpus: vcpus - dedicated_vcpus + Math.ceil(pinned_cpus * cpu_overcommit),
-    memory_mib: memory_mib - huge_mib,
-    hardware,
-  }
+  return { memory_mib: memory_mib - huge_mib, hardware }
 }
 
 export function addTo(sums: Map<string, number>, name: string, amount: number): void {

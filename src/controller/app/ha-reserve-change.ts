@@ -5,9 +5,10 @@
 import { CloudError } from '../../model/errors.ts'
 import { type ReserveHost, roomBeforeReserve } from '../../model/ha-reserve.ts'
 import { type AssignedHardware, claimsHardware, type Hardware } from '../../model/hardware.ts'
-import { lackingOf, nothing, plus, type ReserveSize, sizeOnHost } from '../../model/reserve-size.ts'
+import { lackingOf, nothing, plus, type ReserveSize, sizeElsewhere, sizeOn } from '../../model/reserve-size.ts'
 import type { Cloud } from '../cloud.ts'
 import { fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
+import { cpusOf } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { haReserve } from '../store/ha-reserve.ts'
 import { hardwareClaim } from '../store/hardware-claim.ts'
@@ -67,15 +68,23 @@ export async function mustKeepReserve(cloud: Cloud, tx: Tx, changes: readonly Re
   const hardware = changes.some(claims) ? await hostHardware.read(tx, null) : undefined
   const assigned = hardware ? await assignedOf(tx, changes, hardware) : new Map<string, AssignedHardware>()
   // What others had promised before they let go of it.
-  const clusters = Map.groupBy(await cloud.hosts.view(tx, { with_promised: true }), host => host.cluster_id)
+  const view = await cloud.hosts.view(tx, { with_promised: true })
+  const clusters = Map.groupBy(view, host => host.cluster_id)
+  const snapshots = new Map(view.flatMap(host => (byHost.has(host.id) ? [[host.id, host] as const] : [])))
   for (const [id, { failures, cpu_overcommit }] of tolerated) {
     const hosts = reserveHosts(clusters.get(id) ?? [], demand.get(id), hardware)
     const [first] = hosts.flatMap(host => byHost.get(host.id) ?? [])
     if (!first) continue
-    const sizeOf = (one: ReserveChange, size: Size) => sizeOnHost(size, assigned.get(one.id) ?? null, cpu_overcommit)
+    const sizes: Sizes = {
+      elsewhere: ({ id }, size) => sizeElsewhere(size, assigned.get(id) ?? null, cpu_overcommit),
+      there({ id, host_id }, size) {
+        const [own, host] = [assigned.get(id), snapshots.get(host_id)]
+        return own && host ? sizeOn(cpusOf(host), size, own) : { vcpus: size.vcpus, memory_mib: size.memory_mib }
+      },
+    }
     const now = roomBeforeReserve(hosts, failures)
     const then = roomBeforeReserve(
-      hosts.map(host => changedBy(host, byHost.get(host.id) ?? [], sizeOf)),
+      hosts.map(host => changedBy(host, byHost.get(host.id) ?? [], sizes)),
       failures,
     )
     // What is lacking already may stay so; it is not to become more.
@@ -117,20 +126,24 @@ async function assignedOf(
   return found
 }
 
-function changedBy(
-  host: ReserveHost,
-  changes: readonly ReserveChange[],
-  sizeOf: (one: ReserveChange, size: Size) => ReserveSize,
-): ReserveHost {
-  const more = (of: (one: Counted) => Size) =>
+type SizeOf = (one: ReserveChange, size: Size) => ReserveSize
+
+/** What one counts as where it is, and what it needs where it would be restarted. */
+interface Sizes {
+  there: SizeOf
+  elsewhere: SizeOf
+}
+
+function changedBy(host: ReserveHost, changes: readonly ReserveChange[], { there, elsewhere }: Sizes): ReserveHost {
+  const more = (of: (one: Counted) => Size, sizeOf: SizeOf) =>
     changes.reduce<ReserveSize>((sum, one) => {
       const [before, after] = [of(one.before), of(one.after)]
       // Nothing of it counts: then neither does its hardware.
       const grown = after === nothing ? sum : plus(sum, sizeOf(one, after))
       return before === nothing ? grown : plus(grown, sizeOf(one, before), -1)
     }, nothing)
-  const free = plus({ ...nothing, hardware: host.hardware_free ?? new Map() }, more(promisedOf), -1)
-  const needed = plus({ ...nothing, hardware: host.ha_hardware ?? new Map() }, more(restartedOf))
+  const free = plus({ ...nothing, hardware: host.hardware_free ?? new Map() }, more(promisedOf, there), -1)
+  const needed = plus({ ...nothing, hardware: host.ha_hardware ?? new Map() }, more(restartedOf, elsewhere))
   return {
     id: host.id,
     vcpus_free: Math.max(0, host.vcpus_free + free.vcpus),

@@ -9,10 +9,11 @@ import {
   worstHosts,
 } from '../../model/ha-reserve.ts'
 import { claimsHardware } from '../../model/hardware.ts'
+import type { ReserveSize } from '../../model/reserve-size.ts'
 import type { Cloud } from '../cloud.ts'
 import { fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
 import { hardwareLeft } from '../scheduler/hardware-left.ts'
-import type { ClusterRoom, HostSnapshot } from '../scheduler/snapshot.ts'
+import type { HostSnapshot } from '../scheduler/snapshot.ts'
 import { cluster } from '../store/cluster.ts'
 import type { Tx } from '../store/database.ts'
 import { type DemandByHost, type HaDemand, type HaInstance, haReserve, type Tolerance } from '../store/ha-reserve.ts'
@@ -93,15 +94,15 @@ export function roomOfClusters(
   { tolerated, demand }: Reserves,
   hosts: readonly HostSnapshot[],
   hardware?: ReadonlyMap<string, HostHardware>,
-): Map<string, ClusterRoom> {
+): Map<string, ReserveSize> {
   const by_cluster = Map.groupBy(
     hosts.filter(host => tolerated.has(host.cluster_id)),
     host => host.cluster_id,
   )
   return new Map(
-    [...tolerated].map(([id, { failures, cpu_overcommit }]) => {
+    [...tolerated].map(([id, { failures }]) => {
       const mine = reserveHosts(by_cluster.get(id) ?? [], demand.get(id), hardware)
-      return [id, { ...roomBeforeReserve(mine, failures), cpu_overcommit }]
+      return [id, roomBeforeReserve(mine, failures)]
     }),
   )
 }

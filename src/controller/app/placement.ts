@@ -205,11 +205,13 @@ async function claimPlan(
   wanting: Wanting,
   { allowed, keep = false }: Claiming,
 ): Promise<Placed[]> {
-  const { asked, count } = wanting
+  const { count } = wanting
+  let { asked } = wanting
   let plan = planned
+  const grounds = new Set<string>()
   for (let attempt = 1; plan.placed.length === count; attempt++) {
     const claims = claimsFor(plan)
-    const kept = keep ? explanations(cloud, wanting, plan.placed) : []
+    const kept = keep ? explanations(cloud, { ...wanting, asked }, plan.placed) : []
     // What is given by name is known only once it is claimed, and may then turn out not to be there.
     const at_once = asked.hardware === undefined
     const claimed = await host.claim(tx, claims, at_once ? placement.asRows(kept) : undefined)
@@ -224,11 +226,34 @@ async function claimPlan(
       }
       await host.release(tx, claims)
     }
-    // As it was decided all of them fit: whoever was told that decision would be told of no reason.
-    if (attempt === attempts_max) throw new RoomTaken(attempts_max)
+    grounds.add(groundOf(plan))
+    if (attempt >= attempts_max) {
+      // As it was decided all of them fit: whoever was told that decision would be told of no reason.
+      if (grounds.size > 1) throw new RoomTaken(attempts_max)
+      asked = withoutHosts(asked, plan.placed)
+      attempt = 0
+      grounds.clear()
+    }
     plan = await decideHolding(cloud, tx, asked, count, { reserves: plan.reserves, wait: false })
   }
-  throw refused(cloud, wanting, plan.decisions)
+  throw refused(cloud, { ...wanting, asked }, plan.decisions)
+}
+
+/** What of its hosts a plan goes by. Where that stays as it is, nobody was quicker: what is claimed is counted otherwise than what was decided. */
+function groundOf({ placed, hosts }: Plan): string {
+  const chosen = new Set(placed.map(one => one.host_id))
+  return JSON.stringify(
+    hosts
+      .filter(host => chosen.has(host.id))
+      .map(host => [host.id, host.vcpus_claimed, host.memory_claimed_mib, host.disk_claimed_gib]),
+  )
+}
+
+/** Others may do; and who is refused by all is told of these, too, and does not come again for ever. */
+function withoutHosts(asked: PlacementAsked, placed: readonly Placed[]): PlacementAsked {
+  const why = 'seems to have room, and did not give it'
+  const excluded = new Map([...(asked.around?.excluded ?? []), ...placed.map(one => [one.host_id, why] as const)])
+  return { ...asked, around: { ...asked.around, excluded } }
 }
 
 function explanations(cloud: Cloud, wanting: Wanting, placed: readonly Placed[]): NewPlacement[] {

@@ -7,7 +7,7 @@ import { isDatabaseAway } from '../../lib/database-away.ts'
 import { CloudError } from '../../model/errors.ts'
 import type { HaRestartId } from '../../model/ids.ts'
 import { beginMove } from '../app/migration.ts'
-import { keepRefusal } from '../app/placement-told.ts'
+import { keepRefusal, RoomTaken } from '../app/placement-told.ts'
 import { type Cloud, makeId } from '../cloud.ts'
 import { absence } from '../store/absence.ts'
 import type { Tx } from '../store/database.ts'
@@ -51,6 +51,8 @@ async function settle(cloud: Cloud, one: OpenRestart): Promise<void> {
   }
 }
 
+const taken_again_s = 2
+
 const isLate =
   'it was not seen to run in time; its host goes on trying, and another is tried when it says that it cannot'
 const isPaused = 'it is there, but paused'
@@ -88,6 +90,8 @@ async function moveOn(cloud: Cloud, one: OpenRestart): Promise<void> {
     await cloud.database.transaction(tx => tryNext(cloud, tx, one))
   } catch (error) {
     if (!(error instanceof CloudError)) throw error
+    // There is a host that could, and others were quicker: that is no reason to be kept, and it has its turn again soon.
+    if (error instanceof RoomTaken) return await note(cloud, one, one.noted ?? whyOf(one), taken_again_s)
     // No other host, or not now: the host that it is on goes on trying. Told once for each reason of that host.
     const why = `${whyOf(one)} And elsewhere: `
     const told = one.noted?.startsWith(why) ? one.noted : null

@@ -5,7 +5,7 @@
 import { type Capable, fitHardware, type HostHardware, withTaken } from './hardware-fit.ts'
 import { claimsHardware, type Hardware } from '../../model/hardware.ts'
 import type { GroupPolicy } from '../../model/instance-group.ts'
-import { nothing, plus, type ReserveSize, sizeOnHost } from '../../model/reserve-size.ts'
+import { type CpusOfHost, nothing, plus, type ReserveSize, sizeOn } from '../../model/reserve-size.ts'
 
 export interface HostSnapshot {
   readonly id: string
@@ -35,6 +35,8 @@ export interface HostSnapshot {
   readonly cpu_known?:
     | readonly { readonly key: string; readonly fits: boolean; readonly missing: readonly string[] }[]
     | null
+  /** That it has; absent: as many as it may promise. */
+  readonly cpus?: number
   readonly vcpus_limit: number
   readonly memory_limit_mib: number
   readonly disk_limit_gib: number
@@ -118,12 +120,7 @@ export interface Around {
   /** What hosts have of hardware, and what of that is taken; of those that may be placed on. Only where hardware is asked for. */
   readonly hardware?: ReadonlyMap<string, HostHardware & Capable>
   /** How much more may be promised in a cluster before its reserve for lost hosts is touched; absent: anything. */
-  readonly cluster_room?: ReadonlyMap<string, ClusterRoom>
-}
-
-export interface ClusterRoom extends ReserveSize {
-  /** As often CPUs of one's own would have been promised. */
-  readonly cpu_overcommit: number
+  readonly cluster_room?: ReadonlyMap<string, ReserveSize>
 }
 
 /** How much of a host is promised, as it grows while a batch is being placed; and what the batch has come to so far. */
@@ -169,12 +166,23 @@ export function smallMemoryMib({ memory_mib, hardware }: PlacementAsked): number
   return size === 'small' || size === 'any' ? memory_mib : 0
 }
 
-/** What it takes of what its cluster may still promise; null: the host has not the hardware. */
-export function reserveSize({ hardware: host }: Claims, asked: PlacementAsked, room: ClusterRoom): ReserveSize | null {
+/** What it takes of what the host and its cluster may still promise; null: the host has not the hardware. */
+export function sizeThere(host: HostSnapshot, claims: Claims, asked: PlacementAsked): ReserveSize | null {
   const { hardware, vcpus, memory_mib } = asked
   if (!hardware || !claimsHardware(hardware)) return { vcpus, memory_mib }
-  const fit = host && fitHardware(host, hardware)
-  return fit?.assigned ? sizeOnHost(asked, fit.assigned, room.cpu_overcommit) : null
+  const fit = claims.hardware && fitHardware(claims.hardware, hardware)
+  return fit?.assigned ? sizeOn(cpusOf(host), asked, fit.assigned, claims.hardware?.taken.cpus.length) : null
+}
+
+export function cpusOf({ vcpus_limit, cpus = vcpus_limit }: HostSnapshot): CpusOfHost {
+  return { vcpus_limit, cpus }
+}
+
+/** vCPUs that it takes of what the host may promise: CPUs of its own take as many as might have shared them. */
+export function vcpusNeeded(host: HostSnapshot, claims: Claims, asked: PlacementAsked): number {
+  if (asked.hardware?.cpu_policy !== 'dedicated') return asked.vcpus
+  // Where it lacks them, that is for another filter to say.
+  return sizeThere(host, claims, asked)?.vcpus ?? asked.vcpus
 }
 
 /** Whether pages of 'any' size turn out to be huge ones there. Costs a fit: to be asked only where it matters. */
@@ -204,16 +212,15 @@ export function diskClaimed(host: HostSnapshot, claims: Claims): number {
 
 /** Promises one instance on the host. Returns which other hosts have to be looked at anew: those of its cluster, or all. */
 export function take(host: HostSnapshot, claims: Claims, asked: PlacementAsked): 'none' | 'cluster' | 'all' {
-  claims.vcpus += asked.vcpus
+  const { vcpus, memory_mib } = asked
+  const size = sizeThere(host, claims, asked) ?? { vcpus, memory_mib }
+  claims.vcpus += size.vcpus
   claims.memory_mib += getsHugePages(claims, asked) ? 0 : smallMemoryMib(asked)
   const disk_gib = diskNeeded(host, asked)
   claims.disk_gib += disk_gib
   const { round } = claims
   let again: 'none' | 'cluster' | 'all' = 'none'
-  const room = asked.around?.cluster_room?.get(host.cluster_id)
-  if (room) {
-    const { vcpus, memory_mib } = asked
-    const size = reserveSize(claims, asked, room) ?? { vcpus, memory_mib }
+  if (asked.around?.cluster_room?.has(host.cluster_id)) {
     round.clusters.set(host.cluster_id, plus(round.clusters.get(host.cluster_id) ?? nothing, size))
     again = 'cluster'
   }

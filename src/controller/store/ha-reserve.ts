@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { ReserveInstance } from '../../model/ha-reserve.ts'
 import type { AssignedHardware, Hardware } from '../../model/hardware.ts'
-import { nothing, plus, type ReserveSize, sizeOnHost } from '../../model/reserve-size.ts'
+import { nothing, plus, type ReserveSize, sizeElsewhere } from '../../model/reserve-size.ts'
 import { BeginAgain } from './begin-again.ts'
 import type { Db, Tx } from './database.ts'
 
@@ -82,11 +82,11 @@ async function demand(db: Db, cluster_ids: readonly string[]): Promise<Map<strin
 
 function demandOf({ vcpus, memory_mib, count, own, cpu_overcommit }: DemandRow): HaDemand {
   const plain: ReserveSize = { ...nothing, vcpus, memory_mib }
-  const sum = (own ?? []).reduce((all, one) => plus(all, sizeOnHost(one, one.assigned, cpu_overcommit)), plain)
+  const sum = (own ?? []).reduce((all, one) => plus(all, sizeElsewhere(one, one.assigned, cpu_overcommit)), plain)
   return { ...sum, count }
 }
 
-/** As it counts where it is; beside that what is shown of it, and what it asks for. */
+/** As it counts elsewhere; beside that what is shown of it, and what it asks for. */
 export interface HaInstance extends ReserveInstance {
   name: string
   memory_in_all_mib: number
@@ -115,7 +115,7 @@ async function instancesOf(db: Db, host_ids: readonly string[]): Promise<HaInsta
     host_id,
     asked,
     memory_in_all_mib: size.memory_mib,
-    ...sizeOnHost(size, assigned, cpu_overcommit),
+    ...sizeElsewhere(size, assigned, cpu_overcommit),
   }))
 }
 

@@ -36,7 +36,7 @@ const staticPart: RawBuilder<unknown> = sql`
   'cpu_missing', case when (h.cpu_verdict->>'baseline')::int = c.cpu_baseline_version and not (h.cpu_verdict->>'fits')::boolean
     then h.cpu_verdict->'missing' end, 'cpu_baseline', c.cpu_baseline, 'cpu_models', h.facts->'cpu_models', 'host_cpu', h.facts->'host_cpu',
   'cpu_known', h.cpu_verdict->'known',
-  'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib`
+  'cpus', h.cpus, 'vcpus_limit', h.vcpus_limit, 'memory_limit_mib', h.memory_limit_mib`
 
 /** How often each of the two rows was changed: greater is newer. */
 interface Versions {

@@ -174,6 +174,50 @@ describe('controller/reserve-hardware', () => {
     await purge([...plain.ids, ...replyOf(instanceRoutes.create, one).items.map(each => each.id)])
   })
 
+  test('CPUs of one’s own are looked for as they are promised: where they fit, and else refused for good', async () => {
+    await set({ ha_failures_tolerated: 0, cpu_overcommit: 4 })
+    const [p1, p2] = (await cloud.request('GET', '/v1/hosts?sort=name')).body.items as { id: string }[]
+    const plain = await create(await flavor(27, 64), { host_id: p1?.id })
+    assert.equal(plain.status, 202, JSON.stringify(plain.body))
+    // Two of eight CPUs take eight of the 32 that are promised; five are left, and what asks two vCPUs might look as if it fitted.
+    const own = await flavor(2, 64, { 'cpu.policy': 'dedicated' })
+    const here = await create(own, { host_id: p1?.id })
+    assert.deepEqual([here.status, here.body.code], [409, 'no_capacity'], JSON.stringify(here.body))
+    assert.match(String(here.body.detail), /needs 8 vCPUs \(2 on CPUs of its own, .*\), 5 of 32 are free/)
+    // With two of its CPUs kept back a host promises 24, three for each: three times two of one's own just fit beside six.
+    const kept = await cloud.request('PATCH', `/v1/hosts/${p2?.id}`, { body: { reserved_vcpus: 2 } })
+    assert.equal(kept.status, 200, JSON.stringify(kept.body))
+    const six = await create(await flavor(6, 64), { host_id: p2?.id })
+    assert.equal(six.status, 202, JSON.stringify(six.body))
+    const { ids, why } = await fill(own, { host_id: p2?.id })
+    assert.equal(ids.length, 3, why)
+    await cloud.request('PATCH', `/v1/hosts/${p2?.id}`, { body: { reserved_vcpus: null } })
+    await purge([
+      ...ids,
+      ...[plain, six].flatMap(each => replyOf(instanceRoutes.create, each).items.map(one => one.id)),
+    ])
+  })
+
+  test('what is recovered needs of the reserve what its host promises of it, and no more', async () => {
+    await set({ ha_failures_tolerated: 0, cpu_overcommit: 4 })
+    const hosts = (await cloud.request('GET', '/v1/hosts?sort=name')).body.items as { id: string }[]
+    for (const { id } of hosts) await cloud.request('PATCH', `/v1/hosts/${id}`, { body: { reserved_vcpus: 4 } })
+    const own = await flavor(4, 64, { 'cpu.policy': 'dedicated' })
+    const back = await create(own, { host_id: hosts[0]?.id })
+    // 16 vCPUs each. If the second is lost, 8 are needed, and 16 are free on the first: what takes 8 of these, half its CPUs, may be there again.
+    const high = await create(await flavor(8, 64), { host_id: hosts[1]?.id, availability: 'high' })
+    const full = await create(await flavor(16, 64), { host_id: hosts[2]?.id })
+    await set({ ha_failures_tolerated: 1 })
+    const ids = [back, high, full].flatMap(each => replyOf(instanceRoutes.create, each).items.map(one => one.id))
+    const headers = { prefer: 'wait=10' }
+    assert.equal((await cloud.request('DELETE', `/v1/instances/${ids[0]}`, { headers })).status, 202)
+    const recovered = await cloud.request('POST', `/v1/instances/${ids[0]}/recover`, { body: {}, headers })
+    assert.equal(recovered.status, 202, JSON.stringify(recovered.body))
+    await set({ ha_failures_tolerated: 0 })
+    for (const { id } of hosts) await cloud.request('PATCH', `/v1/hosts/${id}`, { body: { reserved_vcpus: null } })
+    await purge(ids)
+  })
+
   test('devices are kept free, too; what no single host could take is named', async () => {
     await set({ ha_failures_tolerated: 1, cpu_overcommit: 16 })
     const high = await fill(await flavor(1, 512, { pci: 'gpu' }), { availability: 'high' })

@@ -93,7 +93,7 @@ const asked = fc.tuple(plain, group, around).map(
       different_hosts: new Set(different),
       excluded: new Map(excluded.map(id => [id, 'has refused it before'])),
       image_hosts: new Set(image),
-      ...(room !== null && { cluster_room: new Map([['c1', { vcpus: room, memory_mib: room, cpu_overcommit: 1 }]]) }),
+      ...(room !== null && { cluster_room: new Map([['c1', { vcpus: room, memory_mib: room }]]) }),
     },
   }),
 )
