@@ -126,4 +126,28 @@ suite('names beside ids', () => {
     await cloud.request('PUT', `/v1/quotas/project/${cloud.project_id}`, { body: { instances: 7 } })
     assert.equal((await row('quota.set')).resource_name, 'default')
   })
+
+  test('who gave a setting its value is named to who may see that user', async () => {
+    await made('roles', { name: 'tuner', permissions: ['setting.read', 'setting.manage'] })
+    const user_id = await made('users', { name: 'sue', domain_id: boss.domain_id })
+    await made('role-grants', { user_id, role: 'tuner', scope: 'domain', domain_id: boss.domain_id })
+    const project_id = await made('projects', { name: 'shop', domain_id: boss.domain_id })
+    const sue = await cloud.tokenOf(user_id)
+    const path = '/v1/settings/instance.stop_timeout_s'
+    const put = { value: 90, project_id }
+    const { body: said } = await cloud.request('PUT', path, { body: put })
+    assert.equal(said.updated_by_name, 'admin')
+    const { body: same } = await cloud.request('PUT', path, { body: put, token: sue })
+    assert.deepEqual([same.updated_by, same.updated_by_name], [cloud.admin_user_id, null])
+    const told = async (token: string) => {
+      const { body } = await cloud.request('GET', `${path}?project_id=${project_id}`, { token })
+      const value = await newest(`${path}/values?project_id=${project_id}`, token)
+      const change = await newest(`${path}/history?project_id=${project_id}`, token)
+      return [body.updated_by_name, value.updated_by_name, change.user]
+    }
+    assert.deepEqual(await told(sue), [null, null, null])
+    assert.deepEqual(await told(cloud.admin), ['admin', 'admin', 'admin'])
+    const { body: hers } = await cloud.request('PUT', path, { body: { value: 95, project_id }, token: sue })
+    assert.equal(hers.updated_by_name, 'sue')
+  })
 })
