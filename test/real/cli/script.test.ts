@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import { cliHome, type Home } from '../../support/cli.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost } from '../../support/obedient-host.ts'
@@ -104,5 +105,12 @@ describe('cli/script', () => {
     )
     await db.updateTable('host').set({ session_controller_id: null }).where('name', '=', 'h3').execute()
     assert.match(await stop('h3'), /^The maintenance of h3 is over\. It takes no instances: \S.*\.\n$/)
+    // It holds its link all the same, and so the scheduler places there.
+    const { id } = await db.selectFrom('host').select('id').where('name', '=', 'h1').executeTakeFirstOrThrow()
+    await sql`insert into host_absence (host_id, cause, since) values (${id}, 'late', croft_now())`.execute(db)
+    assert.match(
+      await stop('h1'),
+      /^h1 takes instances again as long as its link holds\. It has missed two heartbeats\.[^\n]*\n$/,
+    )
   })
 })
