@@ -49,6 +49,8 @@ describe('cli/script', () => {
       ['instance list --limit 3 --limit=4', /--limit was given twice/],
       ['host list --json --project a --project b', /--project was given twice/],
       ['--url http://a --url http://b host list', /--url was given twice/],
+      ['--project a instance list --project b', /^croft: --project was given twice; it takes one value\.\n/],
+      ['--url http://a host list --url http://a', /--url was given twice/],
       ['search x --limit 1 --limit 2', /--limit was given twice/],
       ['host maintenance start h1 --reason a --reason b', /--reason was given twice/],
       ['subnet update x --gateway 10.0.0.1 --no-gateway', /--gateway and --no-gateway/],
@@ -59,6 +61,9 @@ describe('cli/script', () => {
       assert.match(ended.stderr, says)
     }
     assert.equal((await run('host list --json --json --schedulable --no-schedulable')).code, 0)
+    // What the environment says is what holds where nothing else does.
+    const env = { CROFT_PROJECT: 'nope' }
+    assert.equal((await home.runWith({ env }, ...'--json instance list --project default --json'.split(' '))).code, 0)
   })
 
   test('a check that failed ends with 1, and its document is printed', async () => {
