@@ -17,7 +17,7 @@ export const Name = Type.String({
 export const NameNow = (of: string) =>
   Type.Optional(
     Type.Union([Type.String(), Type.Null()], {
-      description: `In lists: ${of}, as it is called now. Null when it is gone, or for who may not see it`,
+      description: `In lists: ${of}, as it is called now; of a host that was removed, as it was called last. Null when nothing of it is kept, or for who may not see it`,
     }),
   )
 export const Description = Type.String({ maxLength: limits.description_length_max })

@@ -72,6 +72,28 @@ export function whereHeld({ level, within }: Pick<Route, 'level' | 'within'>, gi
   return within && !within.some(field => given.includes(field)) ? 'on the whole system' : 'in that domain'
 }
 
+/**
+ * What a request by this route is about, of the things that its path names: the one that the action is named for, as the router of
+ * router.remove-interface, else the last, as the host of maintenance.start. Without any it is what the route makes, whose id nobody knows yet.
+ */
+export function subjectOf({ name }: Pick<Route, 'name'>, params: object): { noun: string; id: string | null } {
+  const named = Object.entries(params).flatMap(([key, id]: [string, unknown]) =>
+    typeof id === 'string' ? [{ noun: key.replaceAll('_', '-'), id }] : [],
+  )
+  const { noun, id } = named.find(one => name.startsWith(`${one.noun}.`)) ??
+    named.at(-1) ?? { noun: name.slice(0, name.indexOf('.')), id: null }
+  // Of /:scope/:id the scope is the noun.
+  return { noun: noun === 'id' ? (named[0]?.id ?? noun) : noun, id }
+}
+
+/** What a path that the route was asked by has in the place of each `:name`. */
+export function paramsIn({ path }: Pick<Route, 'path'>, asked: string): Record<string, string> {
+  const parts = asked.split('/')
+  return Object.fromEntries(
+    path.split('/').flatMap((part, at) => (part.startsWith(':') ? [[part.slice(1), parts[at] ?? '']] : [])),
+  )
+}
+
 export type ParamsOf<T> = T extends RouteShape<infer P> ? Static<P> : never
 export type QueryOf<T> = T extends RouteShape<TObject, infer Q> ? Static<Q> : never
 export type BodyOf<T> = T extends RouteShape<TObject, TObject, infer B> ? Static<B> : never

@@ -12,7 +12,9 @@ export const Setting = closed({
   expected: Type.Unknown({ description: 'JSON Schema of the values it takes' }),
   updated_at: nullable(Time),
   updated_by: nullable(Uuid),
-  updated_by_name: nullable(Type.String({ description: 'Null: nobody, or one that is gone' })),
+  updated_by_name: nullable(
+    Type.String({ description: 'Null: nobody, or one that is gone, or for who may not see that user' }),
+  ),
   scopes: Type.Array(oneOf(settingPlaces), {
     description: 'For which parts of the cloud it may have values of their own',
   }),
@@ -32,7 +34,7 @@ export const SettingValue = closed({
   value: Type.Unknown(),
   updated_at: Time,
   updated_by: nullable(Uuid),
-  updated_by_name: nullable(Type.String({ description: 'Null: one that is gone' })),
+  updated_by_name: nullable(Type.String({ description: 'Null: one that is gone, or for who may not see that user' })),
 })
 export type SettingValue = Static<typeof SettingValue>
 
@@ -45,7 +47,9 @@ export const SettingChange = closed({
   before: Type.Unknown({ description: 'Null: it had none of its own there' }),
   after: Type.Unknown({ description: 'Null: it was let have what holds above' }),
   user_id: nullable(Uuid),
-  user: nullable(Type.String()),
+  user: nullable(
+    Type.String({ description: 'As user_id is called now. Null: one that is gone, or for who may not see that user' }),
+  ),
   at: Time,
 })
 export type SettingChange = Static<typeof SettingChange>

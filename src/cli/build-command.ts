@@ -5,6 +5,7 @@ import type { Globals } from './context.ts'
 import { examples, examplesText } from './examples.ts'
 import { UsageError } from './failure.ts'
 import { canBeEmptied, editsMap, keyOf, pluralFlag, type TypedEdit } from './edit.ts'
+import { givenTwice } from './given-twice.ts'
 import type { Given, Typed } from './run.ts'
 import type { Target } from './run-many.ts'
 
@@ -40,14 +41,25 @@ export function addCommonOptions(command: Command): Command {
 
 const shared = new WeakSet<Option>()
 
-/** What was said for all commands alike: by options of the command, or before the noun. */
+/** The words of a command line that stand for commands, before commander has read it: past what is said with every command. */
+export function plainWords(words: readonly string[]): string[] {
+  const plain = words.filter((word, at) => !word.startsWith('-') && !takesValue.has(words[at - 1] ?? ''))
+  return plain.filter((word, at) => word !== 'help' || at > 1)
+}
+
+const takesValue: ReadonlySet<string> = new Set(common.flatMap(([flags]) => /^(\S+) </.exec(flags)?.[1] ?? []))
+
+/** What was said for all commands alike: by options of the command, or before the noun. Throws UsageError for two values. */
 export function globalsOf(command: Command, program: Command): Globals {
   const own = command.opts<Options>()
-  const said = (name: string) => {
-    const option = command.options.find(one => one.attributeName() === name)
-    return (option && shared.has(option) ? own[name] : undefined) ?? program.opts<Options>()[name]
+  const before = program.opts<Options>()
+  const sharedOption = (name: string) => command.options.find(one => one.attributeName() === name && shared.has(one))
+  const said = (name: string) => (sharedOption(name) ? own[name] : undefined) ?? before[name]
+  const text = (name: string) => {
+    const option = sharedOption(name)
+    if (option && own[name] !== undefined && before[name] !== undefined) throw givenTwice(option)
+    return said(name) as string | undefined
   }
-  const text = (name: string) => said(name) as string | undefined
   return {
     url: text('url'),
     token: text('token'),

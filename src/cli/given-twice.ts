@@ -19,9 +19,13 @@ function watch(command: Command, options: readonly Option[]): void {
   let before: Option | undefined
   for (const option of options) {
     command.on(`option:${option.name()}`, () => {
-      if (before === option) throw new UsageError(`${option.long} was given twice; it takes one value.`, 'Say it once.')
+      if (before === option) throw givenTwice(option)
       if (before) throw new UsageError(`${before.long} and ${option.long} contradict.`, 'Say one of them.')
       before = option
     })
   }
 }
+
+/** Also where it was said before the noun and behind the verb (globalsOf). */
+export const givenTwice = ({ long }: Option) =>
+  new UsageError(`${long} was given twice; it takes one value.`, 'Say it once.')

@@ -5,7 +5,16 @@
 import { Command } from 'commander'
 import type { ClientEnvironment } from '../client-environment.ts'
 import { version } from '../model/version.ts'
-import { addCommonOptions, addFields, givenOf, globalsOf, type Options, takesMany, targetsOf } from './build-command.ts'
+import {
+  addCommonOptions,
+  addFields,
+  givenOf,
+  globalsOf,
+  type Options,
+  plainWords,
+  takesMany,
+  targetsOf,
+} from './build-command.ts'
 import { type CommandShape, commandShape } from './command-shape.ts'
 import { comfortOf, handMade, type HandMade } from './comfort.ts'
 import { connect } from './connect.ts'
@@ -46,13 +55,6 @@ export async function buildProgram(words: readonly string[], nouns: Nouns, env: 
 }
 
 const sentence = (words: string) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`
-
-/** The noun and the verb among the words, past options said before them. */
-function plainWords(words: readonly string[]): string[] {
-  const takesValue = ['--project', '--url', '--token', '--ca']
-  const plain = words.filter((word, at) => !word.startsWith('-') && !takesValue.includes(words[at - 1] ?? ''))
-  return plain.filter((word, at) => word !== 'help' || at > 1)
-}
 
 function shopOf(program: Command, nouns: Nouns, env: ClientEnvironment): Shop {
   return { nouns, env, contextOf: command => makeContext(globalsOf(command, program), nouns, env) }

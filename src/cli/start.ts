@@ -1,6 +1,7 @@
 /** Runs a command line to its end, and tells how it ended by exit code. */
 import { type Command, CommanderError } from 'commander'
 import type { ClientEnvironment } from '../client-environment.ts'
+import { plainWords } from './build-command.ts'
 import { loadNouns } from './contract.ts'
 import { describeFailure, exit_codes, exitCodeOf, failureDocument, UsageError } from './failure.ts'
 import { asHelp } from './help.ts'
@@ -61,7 +62,7 @@ function usageOf({ code, message }: CommanderError, help: string): UsageError {
 function helpOf(program: Command, words: readonly string[]): string {
   const path = ['croft']
   let at: Command | undefined = program
-  for (const word of words) {
+  for (const word of plainWords(words)) {
     at = at.commands.find(command => command.name() === word)
     if (!at) break
     path.push(word)

@@ -6,6 +6,7 @@ import { addCommonOptions } from '../build-command.ts'
 import { call, type Context, idOf, routeOf } from '../context.ts'
 import type { Shop } from '../shop.ts'
 import { CommandFailed } from '../failure.ts'
+import { placingOn } from '../../model/placing-on.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
 import { mustHaveSucceeded, waitForOperations } from '../wait.ts'
 
@@ -93,21 +94,35 @@ const isNotInMaintenance = (error: unknown): error is ApiProblem =>
 
 /** A host may be out of maintenance and take nothing for another reason. */
 async function howItStands(context: Context, host: string, name: string): Promise<string> {
-  const over = `The maintenance of ${name} is over.`
   try {
-    const why = whyNothing(await call(context, 'host', 'get', { params: { host } }))
-    return why === null ? `${name} takes instances again.` : `${over} It takes no instances: ${why}`
+    return standingOf(await call(context, 'host', 'get', { params: { host } }))
   } catch (error) {
     // To end it takes another permission than to look at the host.
-    if (error instanceof ApiProblem) return over
+    if (error instanceof ApiProblem) return `The maintenance of ${name} is over.`
     throw error
   }
 }
 
-function whyNothing({ name, availability, availability_reason, schedulable, cpu_missing }: Host): string | null {
-  if (availability !== 'up') return availability_reason || `it is ${availability}.`
-  if (!schedulable) return `none may be placed there (croft host update ${name} --schedulable).`
-  return cpu_missing ? `it lacks what its cluster’s CPU baseline has: ${cpu_missing.join(', ')}.` : null
+function standingOf(host: Host): string {
+  const { name, availability_reason, cpu_missing } = host
+  const nothing = `The maintenance of ${name} is over. It takes no instances:`
+  const placing = placingOn(host)
+  switch (placing) {
+    case 'yes':
+      return `${name} takes instances again.`
+    case 'doubted':
+      return `${name} takes instances again as long as its link holds. ${availability_reason}`
+    case 'maintenance':
+      return `${nothing} it was put into maintenance once more.`
+    case 'closed':
+      return `${nothing} none may be placed there (croft host update ${name} --schedulable).`
+    case 'silent':
+      return `${nothing} ${availability_reason || 'It holds no link.'}`
+    case 'cpu':
+      return `${nothing} it lacks what its cluster’s CPU baseline has: ${cpu_missing?.join(', ')}.`
+    default:
+      return placing satisfies never
+  }
 }
 
 function tell(context: Context, found: Maintenance): void {

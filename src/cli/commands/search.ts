@@ -39,11 +39,14 @@ async function search(context: Context, text: string, { limit, allProjects }: Op
   if (out.quiet) for (const { id } of shown) out.print(`${id}\n`)
   else if (shown.length === 0) out.note('Nothing found.')
   else out.print(ownTable(context, ['noun', 'name', 'matched', 'id'], shown))
-  const cut = [...by_noun].flatMap(([noun, alike]) => (alike.length > most ? [`${nounText(noun)}s`] : []))
-  if (cut.length > 0)
-    out.note(
-      `There are more ${cut.join(', ')} than these ${most}: --limit ${Math.min(limit_max, most * 4)} shows more.`,
-    )
+  const cut = [...by_noun].flatMap(([noun, alike]) => (alike.length >= asked ? [`${nounText(noun)}s`] : []))
+  if (cut.length > 0) out.note(moreThan(most, cut.join(', ')))
+}
+
+/** Of the most that are told, nobody knows whether there are others. */
+function moreThan(most: number, nouns: string): string {
+  if (most === limit_max) return `Perhaps there are more ${nouns} than these ${most}: a longer text finds fewer.`
+  return `There are more ${nouns} than these ${most}: --limit ${Math.min(limit_max, most * 4)} shows more.`
 }
 
 /** As the API has them. */

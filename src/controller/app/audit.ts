@@ -1,7 +1,7 @@
 /** The audit log: refusals written to it, and read, all of it by the system's administrators, their domains' part by those of domains. */
 import type { AuditRow, auditRoutes } from '../../api/audit.ts'
 import { allRoutes } from '../../api/index.ts'
-import type { QueryOf } from '../../api/route.ts'
+import { paramsIn, type QueryOf, type Route, subjectOf } from '../../api/route.ts'
 import type { CloudError } from '../../model/errors.ts'
 import type { Cloud } from '../cloud.ts'
 import { audit } from '../store/audit.ts'
@@ -32,15 +32,9 @@ export async function listAudit(
   return { items: items.map(one => ({ ...one, resource_name: names.get(one.resource_id ?? '') ?? null })), next }
 }
 
-/** The row has the project of who did it; that of the thing nobody noted. */
-function about({ action, resource_id }: AuditRow): Told {
-  return { noun: nounOf.get(action) ?? '', id: resource_id, project_id: null }
+function about({ action, path, resource_id }: AuditRow): Told {
+  const route = routeOf.get(action)
+  return { noun: route ? subjectOf(route, paramsIn(route, path)).noun : '', id: resource_id }
 }
 
-/** What a route's path names last, as the host of maintenance.start; of what makes something, that. */
-const nounOf: ReadonlyMap<string, string> = new Map(
-  allRoutes.map(({ name, path }) => {
-    const named = path.split('/:').at(-1)?.split('/')[0]?.replaceAll('_', '-') ?? ''
-    return [name, path.includes('/:') ? named : name.slice(0, name.indexOf('.'))] as const
-  }),
-)
+const routeOf: ReadonlyMap<string, Route> = new Map(allRoutes.map(route => [route.name, route]))

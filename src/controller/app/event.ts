@@ -58,9 +58,9 @@ async function named(db: Db, caller: Caller, rows: readonly EventRow[]): Promise
   const names = await namesFor(
     db,
     caller,
-    events.flatMap(({ noun, resource_id, project_id, user_id }) => [
-      { noun, id: resource_id, project_id },
-      { noun: 'user', id: user_id, project_id: null },
+    events.flatMap(({ noun, resource_id, user_id }) => [
+      { noun, id: resource_id },
+      { noun: 'user', id: user_id },
     ]),
   )
   return events.map(one => ({

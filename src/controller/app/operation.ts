@@ -35,7 +35,7 @@ export async function listOperations(
   return { items: items.map(one => ({ ...one, resource_name: names.get(one.resource_id ?? '') ?? null })), next }
 }
 
-const about = ({ noun, resource_id, project_id }: Operation) => ({ noun, id: resource_id, project_id })
+const about = ({ noun, resource_id }: Operation) => ({ noun, id: resource_id })
 
 export async function getOperation(cloud: Cloud, caller: Caller, id: string): Promise<Operation> {
   const found = await operation.find(cloud.database.db, id)

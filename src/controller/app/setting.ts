@@ -17,6 +17,7 @@ import { type Place, setting, type SettingRow } from '../store/setting.ts'
 import { by, type Caller, forbidden, mayInDomain, mayOnSystem } from './caller.ts'
 import { change } from './change.ts'
 import { mustBeOffered } from './instance-cpu.ts'
+import { namesFor } from './names.ts'
 import { checkSetting, isSettingName, type SettingName, settingTable } from './setting-values.ts'
 import { Settings } from './settings-in-force.ts'
 
@@ -51,7 +52,7 @@ function toSetting(
   name: SettingName,
   place: Place | null,
   { global, scoped }: Awaited<ReturnType<typeof rowsFor>>,
-): Setting {
+): Omit<Setting, 'updated_by_name'> {
   const { schema, fallback, summary, scopes } = settingTable[name]
   interface Level {
     source: Setting['source']
@@ -79,7 +80,6 @@ function toSetting(
     expected: schema,
     updated_at: held?.row?.updated_at.toISOString() ?? null,
     updated_by: held?.row?.updated_by ?? null,
-    updated_by_name: held?.row?.updated_by_name ?? null,
     scopes: [...scopes],
     source: held?.source ?? 'default',
     source_id: held?.id ?? null,
@@ -99,7 +99,27 @@ export async function listSettings(
   const rows = await rowsFor(db, place)
   const names = Object.keys(settingTable).filter(isSettingName)
   const there = place ? names.filter(name => isFor(name, place)) : names
-  return { items: there.map(name => toSetting(name, place, rows)), next: null }
+  const items = there.map(name => toSetting(name, place, rows))
+  return { items: await withNames(db, caller, items), next: null }
+}
+
+/** With who gave them their values, for who may see those users. */
+async function withNames<T extends { updated_by: string | null }>(
+  db: Db,
+  caller: Caller,
+  items: readonly T[],
+): Promise<(T & { updated_by_name: string | null })[]> {
+  const names = await namesFor(
+    db,
+    caller,
+    items.map(one => ({ noun: 'user', id: one.updated_by })),
+  )
+  return items.map(one => ({ ...one, updated_by_name: names.get(one.updated_by ?? '') ?? null }))
+}
+
+async function withName(db: Db, caller: Caller, found: Omit<Setting, 'updated_by_name'>): Promise<Setting> {
+  const [named] = await withNames(db, caller, [found])
+  return named ?? { ...found, updated_by_name: null }
 }
 
 const isFor = (name: SettingName, { scope }: Place) => settingTable[name].scopes.some(one => one === scope)
@@ -137,7 +157,7 @@ function knownAt(name: string, place: Place | null): SettingName {
 export async function getSetting(cloud: Cloud, caller: Caller, name: string, at: SettingPlace): Promise<Setting> {
   const { db } = cloud.database
   const place = await placeOf(db, caller, 'setting.read', at)
-  return toSetting(knownAt(name, place), place, await rowsFor(db, place))
+  return await withName(db, caller, toSetting(knownAt(name, place), place, await rowsFor(db, place)))
 }
 
 export async function settingValues(
@@ -148,7 +168,8 @@ export async function settingValues(
 ): Promise<{ items: SettingValue[]; next: null }> {
   const { db } = cloud.database
   const place = await placeOf(db, caller, 'setting.read', at)
-  return { items: await setting.valuesOf(db, knownAt(name, place), place), next: null }
+  const items = await setting.valuesOf(db, knownAt(name, place), place)
+  return { items: await withNames(db, caller, items), next: null }
 }
 
 /** `name`: null for all settings. Of a part of the cloud that was named, what was set for that very part. */
@@ -161,7 +182,14 @@ export async function settingHistory(
   const { db } = cloud.database
   const place = await placeOf(db, caller, 'setting.read', query)
   const { limit, cursor, sort } = query
-  return await setting.history(db, { limit, cursor, sort, name: name === null ? null : knownAt(name, place), place })
+  const asked = { limit, cursor, sort, name: name === null ? null : knownAt(name, place), place }
+  const { items, next } = await setting.history(db, asked)
+  const names = await namesFor(
+    db,
+    caller,
+    items.map(one => ({ noun: 'user', id: one.user_id })),
+  )
+  return { items: items.map(one => ({ ...one, user: names.get(one.user_id ?? '') ?? null })), next }
 }
 
 /** A nil id stands for the setting's name, which is not one; the detail names it. */
@@ -243,7 +271,7 @@ async function write(
   await setting.lock(tx)
   const was = toSetting(checked, place, await rowsFor(tx, place))
   const before = was.own ? was.value : undefined
-  if (was.own === (value !== undefined) && isDeepStrictEqual(before, value)) return was
+  if (was.own === (value !== undefined) && isDeepStrictEqual(before, value)) return await withName(tx, caller, was)
   const { user_id } = caller
   if (value === undefined) await (place ? setting.removeAt(tx, checked, place) : setting.remove(tx, checked))
   else await (place ? setting.putAt(tx, checked, place, value, user_id) : setting.put(tx, checked, value, user_id))
@@ -254,7 +282,7 @@ async function write(
   await event.record(tx, [{ ...what, ...by(caller), detail: { name: checked, ...where } }])
   await event.notify(tx, 'croft_setting', '')
   if (checked === 'host.reserved_memory_mib') await reserveAnew(cloud, tx, place)
-  return toSetting(checked, place, await rowsFor(tx, place))
+  return await withName(tx, caller, toSetting(checked, place, await rowsFor(tx, place)))
 }
 
 /** What may be promised of hosts hangs on it, and is kept with them. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { problemSchemas, swaggerOptions, swaggerSchema } from '../../api/openapi.ts'
-import { type Route, whereHeld } from '../../api/route.ts'
+import { type Route, subjectOf, whereHeld } from '../../api/route.ts'
 import { databaseBusy } from '../../lib/database-away.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { isUuid } from '../../model/ids.ts'
@@ -251,7 +251,7 @@ function requestFacts(route: Route, request: FastifyRequest): RequestFacts {
     method: request.method,
     path,
     action: route.name,
-    about: aboutOf(route, request.params),
+    about: subjectOf(route, request.params ?? {}).id?.slice(0, about_length_max) ?? null,
     status: route.status,
     address: request.ip,
     idempotency_key: typeof key === 'string' && route.method !== 'GET' ? key : null,
@@ -263,13 +263,6 @@ function requestFacts(route: Route, request: FastifyRequest): RequestFacts {
     if_match: ifMatch(request.headers['if-match']),
     audit_detail: auditDetail(route, request.body),
   }
-}
-
-/** Of the things that the path names: the one that the action is named for, else the last. */
-function aboutOf(route: Route, params: unknown): string | null {
-  const named = Object.entries(params ?? {}).filter((one): one is [string, string] => typeof one[1] === 'string')
-  const own = named.find(([key]) => route.name.startsWith(`${key.replaceAll('_', '-')}.`))
-  return (own ?? named.at(-1))?.[1].slice(0, about_length_max) ?? null
 }
 
 /** Also of what is refused; of what does not even fit its shape there is nothing that could be kept. */

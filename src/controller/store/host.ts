@@ -4,6 +4,7 @@ import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import { type HardwareId, hardwareWords } from '../../model/hardware-id.ts'
 import { hostAvailability } from '../../model/host-state.ts'
+import { removedSuffix } from '../../model/removed-name.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
@@ -255,8 +256,9 @@ async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('host_absence').where('host_id', '=', id).execute()
   await tx.deleteFrom('host_bmc').where('host_id', '=', id).execute()
   await hostReach.forgetWitness(tx, id)
-  await sql`update host set removed_at = croft_now(), name = name || ' (removed ' || id || ')',
-    machine_id = machine_id || ' (removed ' || id || ')', certificate_sha256 = ''::bytea, schedulable = false,
+  const suffix = removedSuffix(id)
+  await sql`update host set removed_at = croft_now(), name = name || ${suffix}::text,
+    machine_id = machine_id || ${suffix}::text, certificate_sha256 = ''::bytea, schedulable = false,
     session_controller_id = null where id = ${id}`.execute(tx)
 }
 

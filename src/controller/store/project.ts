@@ -43,17 +43,17 @@ async function find(db: Db, id: string): Promise<Project | null> {
   return row ? toProject(row) : null
 }
 
+/** Those of them that the user holds a role on, or on an instance of. */
+async function withGrant(db: Db, user_id: string, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return []
+  const { rows } = await sql<{ id: string }>`select id from project
+    where id = any(${[...ids]}::uuid[]) and ${inSight(user_id, [])}`.execute(db)
+  return rows.map(row => row.id)
+}
+
 /** Whether the user holds a role on this very project, or on an instance of it. */
 async function hasGrant(db: Db, id: string, user_id: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('role_grant as g')
-    .leftJoin('instance as i', 'i.id', 'g.instance_id')
-    .select('g.id')
-    .where(sql<boolean>`coalesce(g.project_id, i.project_id) = ${id}::uuid`)
-    .where('g.user_id', '=', user_id)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
+  return (await withGrant(db, user_id, [id])).length > 0
 }
 
 /** With its quota rows. Throws the database's own error (project_domain_id_name_key) when the name is taken. */
@@ -130,4 +130,4 @@ async function remove(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('project').where('id', '=', id).execute()
 }
 
-export const project = { list, find, hasGrant, insert, lock, update, contents, remove }
+export const project = { list, find, hasGrant, withGrant, insert, lock, update, contents, remove }

@@ -10,7 +10,6 @@ export interface SettingRow {
   value: unknown
   updated_at: Date
   updated_by: string | null
-  updated_by_name: string | null
 }
 
 export interface ScopedRow extends SettingRow {
@@ -29,12 +28,7 @@ export interface Place {
 }
 
 function list(db: Db): Promise<SettingRow[]> {
-  return db
-    .selectFrom('setting as s')
-    .leftJoin('user as u', 'u.id', 's.updated_by')
-    .selectAll('s')
-    .select('u.name as updated_by_name')
-    .execute()
+  return db.selectFrom('setting').selectAll().execute()
 }
 
 const scopeId = sql<string>`coalesce(s.project_id, s.host_id, s.cluster_id, s.zone_id)`
@@ -42,8 +36,7 @@ const scopeId = sql<string>`coalesce(s.project_id, s.host_id, s.cluster_id, s.zo
 function scopedRows(db: Db) {
   return db
     .selectFrom('setting_scope as s')
-    .leftJoin('user as u', 'u.id', 's.updated_by')
-    .select(['s.name', 's.scope', 's.value', 's.updated_at', 's.updated_by', 'u.name as updated_by_name'])
+    .select(['s.name', 's.scope', 's.value', 's.updated_at', 's.updated_by'])
     .select(scopeId.as('scope_id'))
 }
 
@@ -59,7 +52,7 @@ async function scoped(db: Db, ids?: readonly string[]): Promise<ScopedRow[]> {
 }
 
 /** Where a setting has values of its own, in the order of names; with a place, that of it alone. */
-async function valuesOf(db: Db, name: string, at: Place | null): Promise<SettingValue[]> {
+async function valuesOf(db: Db, name: string, at: Place | null): Promise<Omit<SettingValue, 'updated_by_name'>[]> {
   const rows = await scopedRows(db)
     .leftJoin('zone as z', 'z.id', 's.zone_id')
     .leftJoin('cluster as c', 'c.id', 's.cluster_id')
@@ -144,12 +137,11 @@ async function note(tx: Tx, { before, after, ...change }: NewChange): Promise<vo
 async function history(
   db: Db,
   asked: PageAsked & { name: string | null; place: Place | null },
-): Promise<Page<SettingChange>> {
+): Promise<Page<Omit<SettingChange, 'user'>>> {
   const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`c.id`)
   const rows = await db
     .selectFrom('setting_change as c')
-    .leftJoin('user as u', 'u.id', 'c.user_id')
-    .select(['c.id', 'c.name', 'c.scope', 'c.scope_id', 'c.scope_name', 'c.user_id', 'c.at', 'u.name as user'])
+    .select(['c.id', 'c.name', 'c.scope', 'c.scope_id', 'c.scope_name', 'c.user_id', 'c.at'])
     .select(['c.value_before as before', 'c.value_after as after'])
     .select(keys.key.as('sort_key'))
     .where(keys.where)

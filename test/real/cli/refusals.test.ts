@@ -241,6 +241,9 @@ describe('cli/refusals', () => {
     const hint = async (line: string) => (JSON.parse(await refused(`${line} --json`)) as { hint: string }).hint
     assert.equal(await hint('host-bmc list'), 'croft host-bmc --help tells what there is.')
     assert.equal(await hint('nope list'), 'croft --help tells what there is.')
+    const first = (line: string) => hint(`--project default --json -q ${line}`)
+    assert.equal(await first('host bogus'), 'croft host --help tells what there is.')
+    assert.equal(await first('host list --colour red'), 'croft host list --help tells what there is.')
   })
 
   test('a search says of what there is more', async () => {
@@ -253,5 +256,10 @@ describe('cli/refusals', () => {
     const as_json = (await home.run('search', 'many-', '--limit', '3', '--json')).json() as { items: object[] }
     assert.equal(as_json.items.length, 3)
     assert.equal((await home.run('search', 'many-', '--limit', '0')).code, 2)
+    for (let n = 5; n <= 49; n++) await cloud.request('POST', '/v1/projects', { body: { name: `many-${n}` } })
+    assert.equal((await home.run('search', 'many-', '--limit', '50')).stderr, '')
+    await cloud.request('POST', '/v1/projects', { body: { name: 'many-50' } })
+    const most = await home.run('search', 'many-', '--limit', '50')
+    assert.equal(most.stderr, 'Perhaps there are more projects than these 50: a longer text finds fewer.\n')
   })
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import { cliHome, type Home } from '../../support/cli.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost } from '../../support/obedient-host.ts'
@@ -48,6 +49,8 @@ describe('cli/script', () => {
       ['instance list --limit 3 --limit=4', /--limit was given twice/],
       ['host list --json --project a --project b', /--project was given twice/],
       ['--url http://a --url http://b host list', /--url was given twice/],
+      ['--project a instance list --project b', /^croft: --project was given twice; it takes one value\.\n/],
+      ['--url http://a host list --url http://a', /--url was given twice/],
       ['search x --limit 1 --limit 2', /--limit was given twice/],
       ['host maintenance start h1 --reason a --reason b', /--reason was given twice/],
       ['subnet update x --gateway 10.0.0.1 --no-gateway', /--gateway and --no-gateway/],
@@ -58,6 +61,9 @@ describe('cli/script', () => {
       assert.match(ended.stderr, says)
     }
     assert.equal((await run('host list --json --json --schedulable --no-schedulable')).code, 0)
+    // What the environment says is what holds where nothing else does.
+    const env = { CROFT_PROJECT: 'nope' }
+    assert.equal((await home.runWith({ env }, ...'--json instance list --project default --json'.split(' '))).code, 0)
   })
 
   test('a check that failed ends with 1, and its document is printed', async () => {
@@ -104,5 +110,12 @@ describe('cli/script', () => {
     )
     await db.updateTable('host').set({ session_controller_id: null }).where('name', '=', 'h3').execute()
     assert.match(await stop('h3'), /^The maintenance of h3 is over\. It takes no instances: \S.*\.\n$/)
+    // It holds its link all the same, and so the scheduler places there.
+    const { id } = await db.selectFrom('host').select('id').where('name', '=', 'h1').executeTakeFirstOrThrow()
+    await sql`insert into host_absence (host_id, cause, since) values (${id}, 'late', croft_now())`.execute(db)
+    assert.match(
+      await stop('h1'),
+      /^h1 takes instances again as long as its link holds\. It has missed two heartbeats\.[^\n]*\n$/,
+    )
   })
 })
