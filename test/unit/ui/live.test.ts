@@ -9,14 +9,14 @@ import { Applier } from '../../../src/ui/live/apply.ts'
 import { belongs } from '../../../src/ui/live/belongs.ts'
 import type { NounDefinition } from '../../../src/ui/noun/definition.ts'
 
-const hosts = { name: 'host', default_sort: 'name', judge } as unknown as NounDefinition
+const hosts = { name: 'host', default_sort: 'name', judge } as Partial<NounDefinition<Host>> as NounDefinition
 const host = (name: string, changes: Partial<Host> = {}) =>
   ({
     ...{ id: name, name, state: 'up', availability: 'up', maintenance: null, other_hardware: null, labels: {} },
     ...{ disagreements: [], disbelieved: [], foreign_domains: [], ...changes },
-  }) as unknown as Host
+  }) as Partial<Host> as Host
 const away = { state: 'unreachable', availability: 'silent' } as const
-const in_maintenance = { availability: 'maintenance', maintenance: { drained: false } } as unknown as Partial<Host>
+const in_maintenance = { availability: 'maintenance', maintenance: { drained: false } } as object as Partial<Host>
 const changed = (one: Host) => ({ noun: 'host', kind: 'changed', resource_id: one.id, resource: one }) as Event
 
 /** A list of hosts as somebody looks at it; `told` is what the API answers from then on. */
