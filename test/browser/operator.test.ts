@@ -155,6 +155,8 @@ describe('browser/operator', { timeout: 300_000 }, () => {
     assert.equal(renamed.status, 200, JSON.stringify(renamed.body))
     assert.equal((await cloud.request('POST', `/v1/hosts/${id(0)}/evacuate`)).status, 409)
     const page = await cloud.open('/ui/audit')
+    const asked: string[] = []
+    page.on('request', request => asked.push(new URL(request.url()).pathname))
     await page.getByRole('link', { name: 'Cluster kiln' }).waitFor()
     await page.getByRole('link', { name: 'Host host-1' }).first().waitFor()
     await page.getByText('refused: Not possible in this state').waitFor()
@@ -164,6 +166,8 @@ describe('browser/operator', { timeout: 300_000 }, () => {
     await hosts[2]?.connect()
     await page.goto(`${cloud.url}/ui/events?all_projects=true`)
     await page.getByRole('link', { name: 'Cluster kiln' }).waitFor()
+    await page.getByText(/^name: \S+ → kiln$/).waitFor()
+    await page.getByRole('cell', { name: 'admin', exact: true }).first().waitFor()
     await page
       .getByText(/^of: db/)
       .first()
@@ -180,6 +184,11 @@ describe('browser/operator', { timeout: 300_000 }, () => {
     await page.setViewportSize({ width: 1400, height: 860 })
     await page.goto(`${cloud.url}/ui/hosts/${id(0)}/events`)
     await page.getByRole('columnheader', { name: 'Who' }).waitFor()
+    // The rows have the names; only what operations are of is looked for, in one list.
+    assert.deepEqual(
+      asked.filter(path => /^\/v1\/(users|clusters|hosts\/?$|instances\/)/.test(path)),
+      [],
+    )
     await done(page)
   })
 
