@@ -90,6 +90,8 @@ describe('browser/operator', { timeout: 300_000 }, () => {
     await page.goto(`${cloud.url}/ui/`)
     await page.getByText('1 host does not answer, since').waitFor()
     await page.getByText('1 host in maintenance with instances in the way').waitFor()
+    // What is in the way of it nobody has told.
+    await page.getByText('(…)').waitFor()
     await page.getByText('1 highly available instance does not run elsewhere').waitFor()
     await page.getByText('No other host can take it.').waitFor()
     assert.equal(await page.getByText('All well').count(), 0)
@@ -101,6 +103,23 @@ describe('browser/operator', { timeout: 300_000 }, () => {
     ] as const)
       await table.getByRole('row').filter({ hasText: name }).getByText(state).waitFor()
     await done(page)
+  })
+
+  test('nothing is well that could not be looked at', async () => {
+    const page = await cloud.open('/ui/preferences')
+    const problem = { type: 'about:blank', title: 'Refused', status: 403, detail: 'Not for you.', code: 'forbidden' }
+    let refused = true
+    await page.route(
+      url => url.pathname === '/v1/ha-restarts',
+      route => (refused ? route.fulfill({ status: 403, json: { ...problem, request_id: '' } }) : route.fallback()),
+    )
+    await page.goto(`${cloud.url}/ui/`)
+    await page.getByText('Not for you.').waitFor()
+    assert.equal(await page.getByText('All well').count(), 0)
+    refused = false
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByText('All well: 3 hosts answer').waitFor()
+    await page.close()
   })
 
   test('the page of a host that is suspect says what new instances do, to the second, and what the storm brake holds', async () => {
