@@ -4,7 +4,6 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { event } from '../../src/controller/store/event.ts'
 import { haRestart } from '../../src/controller/store/ha-restart.ts'
-import { hostAvailability } from '../../src/model/host-state.ts'
 import { checkAccessible, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../support/obedient-host.ts'
 
@@ -54,15 +53,6 @@ describe('browser/operator', { timeout: 300_000 }, () => {
       ...{ fenced_at: null, fenced_by: null, lease_over_at: '2026-11-23T09:16:35.000Z' },
     },
   }
-  /** As the controller tells it of one without a link. */
-  const inStorm = (storm_in: string) =>
-    hostAvailability({
-      ...{ linked: false, maintenance: false, storm_in },
-      absence: {
-        ...{ cause: 'silent', since_ms: 0, asked_ms: 1, dead_ms: null, fenced_ms: null, fenced_by: null, opinions: [] },
-        ...{ fence_failure: null, fence_attempts: 0, fence_again_ms: null, power_was_off: false },
-      },
-    }).why
   const restart = (outcome: 'running' | null) => ({
     ...{ id: crypto.randomUUID(), instance_id, from_host_id: id(0), from_host: 'host-1' },
     ...{ to_host_id: id(1), to_host: 'host-2', fenced_by: 'lease' as const, outcome },
@@ -140,28 +130,6 @@ describe('browser/operator', { timeout: 300_000 }, () => {
     const over = page.locator('time[datetime="2026-11-23T09:16:35.000Z"]')
     assert.match(await over.innerText(), /09:16:35/)
     assert.equal(await over.getAttribute('title'), 'Monday, 23 November 2026 at 09:16:35 UTC')
-    await done(page)
-  })
-
-  test('the page of a host says once that the storm brake holds it, with what the zone has lost, and lets it go', async () => {
-    const page = await cloud.open('/ui/preferences')
-    await changed<{ zone: string }>(page, new RegExp(`^/v1/hosts/${id(0)}$`), body => ({
-      ...{ ...body, ...suspect, state: 'unreachable', availability_reason: inStorm(body.zone) },
-    }))
-    const storm = { since: fenced_at, gone: 7, hosts: 9, overridden_at: null }
-    await changed<Items>(page, /^\/v1\/zones$/, ({ items, ...rest }) => ({
-      ...rest,
-      items: items.map(one => ({ ...one, storm })),
-    }))
-    await page.goto(`${cloud.url}/ui/hosts/${id(0)}`)
-    await page.getByText('It is held by the storm brake: 7 of 9 hosts').waitFor()
-    await page.getByText('Nothing was heard of it for too long. There is no other host to ask.').waitFor()
-    assert.equal(await page.getByText('the network is suspected, and not they').count(), 1)
-    await page.getByRole('button', { name: /go on: the whole zone/ }).click()
-    await page.getByRole('dialog').getByText('Are these hosts truly down?').waitFor()
-    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
-    await page.goto(`${cloud.url}/ui/zones`)
-    await page.locator('.croft-body-row').getByText('7 of 9 hosts gone').waitFor()
     await done(page)
   })
 
