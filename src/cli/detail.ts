@@ -1,55 +1,24 @@
-/** What an event tells beside what it is of, in one line: what was changed, from what to what; times as times. Pure. */
+/** What an event tells beside what it is of (model/detail.ts), in one line. Pure. */
+import { type DetailPart, detailParts, type Fields, isFields } from '../model/detail.ts'
 import { pairs, quoted } from './pairs.ts'
-
-type Fields = Readonly<Record<string, unknown>>
 
 /** "name=rack-1", "schedulable: yes → no", "back_from: cause=silent since=2026-01-09T22:30:00Z"; empty of nothing. */
 export function detailText(detail: Fields): string {
-  const parts = Object.entries(detail).flatMap(([key, value]) => partsOf(key, value))
-  const nested = Object.values(detail).some(isObject)
-  return parts.join(nested ? '; ' : ' ')
+  const parts = detailParts(detail)
+  const nested = parts.some(part => 'from' in part || isFields(part.value))
+  return parts.map(textOf).join(nested ? '; ' : ' ')
 }
 
-function partsOf(key: string, value: unknown): string[] {
-  if (!isObject(value)) return [pairs(Object.fromEntries([told(key, value ?? 'none')]))]
-  if (isChange(value)) return [`${key}: ${oneOf(value.from)} → ${oneOf(value.to)}`]
-  // What was changed is told by itself: that it was is what the event says.
-  if (key === 'changed') return Object.entries(value).flatMap(([name, each]) => partsOf(name, each))
-  return [`${key}: ${pairs(shown(value)) || 'nothing'}`]
+function textOf(part: DetailPart): string {
+  if ('from' in part) return `${part.name}: ${sideOf(part.from)} → ${sideOf(part.to)}`
+  const { name, value } = part
+  return isFields(value) ? `${name}: ${pairs(value)}` : pairs({ [name]: value ?? 'none' })
 }
 
-const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const isChange = (value: Fields): value is { from: unknown; to: unknown } =>
-  Object.keys(value).sort().join() === 'from,to'
-
-function oneOf(value: unknown): string {
-  if (value === null || value === '' || (isObject(value) && Object.keys(value).length === 0)) return 'none'
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(oneOf).join(', ')
+function sideOf(value: unknown): string {
+  if (value === null) return 'none'
+  if (Array.isArray(value)) return value.map(sideOf).join(', ')
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (isObject(value)) return pairs(shown(value))
+  if (isFields(value)) return pairs(value)
   return typeof value === 'string' ? quoted(value) : JSON.stringify(value)
-}
-
-/** Without what says nothing. */
-function shown(fields: Fields): Fields {
-  const said = Object.entries(fields).filter(
-    ([, value]) => value !== null && !(Array.isArray(value) && value.length === 0),
-  )
-  return Object.fromEntries(
-    said.map(([key, value]) =>
-      isObject(value) ? [key, shown(value)] : Array.isArray(value) ? [key, value.map(inner)] : told(key, value),
-    ),
-  )
-}
-
-const inner = (value: unknown) => (isObject(value) ? shown(value) : value)
-
-/** 2001 in milliseconds since 1970: what is less is how long something takes. */
-const moment_ms_min = 1e12
-
-function told(key: string, value: unknown): [string, unknown] {
-  if (typeof value !== 'number' || !key.endsWith('_ms') || value < moment_ms_min) return [key, value]
-  return [key.slice(0, -'_ms'.length), new Date(value).toISOString().replace(/\.\d+Z$/, 'Z')]
 }

@@ -138,6 +138,12 @@ const inStorm = (zone: string) =>
   `So many hosts of the zone ${zone} vanished at once that the network is suspected, and not they: nothing of it is fenced nor started elsewhere, whatever its lease says, ` +
   `until enough of them are back. If they are truly down: croft zone override-storm ${zone}.`
 
+/** A reason without what it says of the storm, and whether it does: for where the storm is told with its figures, and can be ended. */
+export function apartFromStorm(why: string, zone: string): { why: string; in_storm: boolean } {
+  const [before = '', after] = why.split(` ${inStorm(zone)}`)
+  return after === undefined ? { why, in_storm: false } : { why: `${before}${after}`, in_storm: true }
+}
+
 function availabilityOf({ linked, maintenance, absence, vouched_by }: HostSeen): HostAvailabilityShown {
   if (!absence) {
     if (maintenance) return { availability: 'maintenance', why: 'It takes no instances: it was put into maintenance.' }

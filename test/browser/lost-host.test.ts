@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { poolOf } from '../../sim/facts.ts'
-import { type UiCloud, uiCloud } from '../support/browser.ts'
+import { type Absence, hostAvailability } from '../../src/model/host-state.ts'
+import { checkAccessible, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { eventually } from '../support/eventually.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../support/obedient-host.ts'
 
@@ -82,4 +83,50 @@ describe('browser/lost-host', { timeout: 300_000 }, () => {
     await eventually(async () => assert.equal((await cloud.request('GET', `/v1/hosts/${own.id}`)).status, 404))
     await page.waitForURL(/\/ui\/hosts$/)
   })
+
+  test('a host that a storm holds says so once, with what the zone has lost, and is let go', async () => {
+    const held = await addHost(cloud, 'held')
+    const page = await cloud.open('/ui/preferences')
+    // Half of a zone that vanishes, as the API tells of it.
+    const answer = (path: string, change: (body: never) => object) =>
+      page.route(
+        url => url.pathname === path,
+        async route => {
+          const response = await route.fetch()
+          await route.fulfill({ response, json: change((await response.json()) as never) })
+        },
+      )
+    await answer(`/v1/hosts/${held.id}`, (body: { zone: string }) => ({ ...body, ...inStorm(body.zone) }))
+    const storm = { since: '2026-11-23T09:15:55.155Z', gone: 7, hosts: 9, overridden_at: null }
+    await answer('/v1/zones', ({ items }: { items: object[] }) => ({
+      items: items.map(one => ({ ...one, storm })),
+      next: null,
+    }))
+    await page.goto(`${cloud.url}/ui/hosts/${held.id}`)
+    await page.getByText('It is held by the storm brake: 7 of 9 hosts').waitFor()
+    await page.getByText('Nothing was heard of it for too long. There is no other host to ask.').waitFor()
+    assert.equal(await page.getByText('the network is suspected, and not they').count(), 1)
+    await page.getByRole('button', { name: /go on: the whole zone/ }).click()
+    await page.getByRole('dialog').getByText('Are these hosts truly down?').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+    await page.goto(`${cloud.url}/ui/zones`)
+    await page.locator('.croft-body-row').getByText('7 of 9 hosts gone').waitFor()
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
 })
+
+/** A host without a link in a zone where the storm brake holds. */
+function inStorm(storm_in: string) {
+  const seen: Absence = {
+    ...{ cause: 'silent', since_ms: 0, asked_ms: 1, dead_ms: null, fenced_ms: null, fenced_by: null, opinions: [] },
+    ...{ fence_failure: null, fence_attempts: 0, fence_again_ms: null, power_was_off: false },
+  }
+  const { availability, why } = hostAvailability({ linked: false, maintenance: false, storm_in, absence: seen })
+  const absence = {
+    ...{ cause: 'silent', since: '2026-11-23T09:15:55.155Z', opinions: [], dead_at: null, fence_failure: null },
+    ...{ fenced_at: null, fenced_by: null, lease_over_at: null },
+  }
+  return { state: 'unreachable', availability, availability_reason: why, absence }
+}

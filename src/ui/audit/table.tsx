@@ -2,11 +2,13 @@
 import type { AuditRow } from '../../api/audit.ts'
 import type { QueryOf } from '../../api/route.ts'
 import type { auditRoutes } from '../../api/audit.ts'
+import { isUuid } from '../../model/ids.ts'
 import { routes } from '../api/routes.ts'
 import { UserName } from '../grant/names.tsx'
 import { nounAt, nounNamed } from '../noun/registry.ts'
-import { ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
+import { LogThing } from '../parts/log-thing.tsx'
+import { type Known, toldName } from '../parts/names.ts'
 import { Older, useLog } from '../parts/older.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -20,9 +22,7 @@ export type AuditQuery = QueryOf<typeof auditRoutes.list>
 
 export function AuditTable({ query }: { query: AuditQuery }) {
   const { answer, rows } = useLog<AuditRow>(routes.audit.list, query, ['*asked', 'audit'])
-  const names = useNames(
-    rows.flatMap(row => (isUuid(row.resource_id) ? { noun: nounOf(row), id: row.resource_id } : [])),
-  )
+  const names = useNames(rows.flatMap(nameless))
   if (answer.isPending) return <Loading />
   return (
     <>
@@ -70,30 +70,24 @@ function nounOf({ action, path, resource_id }: AuditRow): string {
   return noun?.name ?? action.split('.', 1)[0] ?? ''
 }
 
-const isUuid = (id: string | null): id is string =>
-  id !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+const nameOf = (row: AuditRow) => toldName(nounNamed(nounOf(row)), row.resource_name)
+
+/** What is called by something other than a name, such as an address: its row has none. */
+function nameless(row: AuditRow): Known[] {
+  const { resource_id: id } = row
+  return id !== null && isUuid(id) && nameOf(row) === undefined ? [{ noun: nounOf(row), id }] : []
+}
 
 function Thing({ row, names }: { row: AuditRow; names: ReturnType<typeof useNames> }) {
   const { action, resource_id } = row
   if (!resource_id) return <>–</>
   if (!isUuid(resource_id)) return <code>{resource_id}</code>
-  // The id is all that the log keeps: the thing may be gone.
   const noun = nounOf(row)
-  const title = nounNamed(noun)?.title()
-  const name = names(noun, resource_id)
-  const short = (
-    <span title={resource_id}>
-      {title} {name ?? <code>{resource_id.slice(-8)}</code>}
-    </span>
-  )
-  const gone = /\.(delete|purge|remove)$/.test(action) && action.startsWith(`${noun}.`)
-  return gone ? (
-    short
-  ) : (
-    <ThingLink noun={noun} id={resource_id}>
-      {short}
-    </ThingLink>
-  )
+  const name = nameOf(row) ?? names(noun, resource_id)
+  // What was removed keeps its name; of what can be recovered there is a page as long as it has one.
+  const gone =
+    action.startsWith(`${noun}.`) && (action.endsWith('.remove') || (!name && /\.(delete|purge)$/.test(action)))
+  return <LogThing noun={noun} title={nounNamed(noun)?.title() ?? ''} id={resource_id} name={name} pageless={gone} />
 }
 
 function Outcome({ row: { outcome, error } }: { row: AuditRow }) {

@@ -53,6 +53,7 @@ export const words = catalogue({
     'health.other': '{n, plural, one {# host} other {# hosts}} to look at',
     'health.stuck':
       '{n, plural, one {# highly available instance does not run elsewhere} other {# highly available instances do not run elsewhere}}, though the host is lost',
+    'health.stuck.more': '{n} or more highly available instances do not run elsewhere, though the host is lost',
     'health.failed': '{n, plural, one {# operation} other {# operations}} failed in the last day',
     hosts: 'Hosts',
     host: 'Host',
@@ -124,6 +125,7 @@ export const words = catalogue({
     'health.other': '{n, plural, one {# Host} other {# Hosts}} anzusehen',
     'health.stuck':
       '{n, plural, one {# hochverfügbare Instanz läuft} other {# hochverfügbare Instanzen laufen}} nicht anderswo, obwohl der Host verloren ist',
+    'health.stuck.more': '{n} oder mehr hochverfügbare Instanzen laufen nicht anderswo, obwohl der Host verloren ist',
     'health.failed': '{n, plural, one {# Vorgang} other {# Vorgänge}} am letzten Tag misslungen',
     hosts: 'Hosts',
     host: 'Host',

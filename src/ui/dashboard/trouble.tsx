@@ -1,9 +1,7 @@
 /** What needs an operator: the hosts that the API itself says somebody should look at, what could not be restarted, and what failed. */
 import { Card, CardBody, CardTitle } from '@patternfly/react-core'
 import type { ReactNode } from 'react'
-import type { HaRestart } from '../../api/ha-restart.ts'
 import type { Host } from '../../api/host.ts'
-import type { Instance } from '../../api/instance.ts'
 import type { Operation } from '../../api/operation.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
@@ -12,11 +10,13 @@ import { foreignOf } from '../host/facts.ts'
 import { words as hostWords } from '../host/text.ts'
 import { OperationTable } from '../operation/table.tsx'
 import { ThingLink, To } from '../parts/link.tsx'
+import { Loading } from '../parts/loading.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Told } from '../parts/told.tsx'
 import { number, Time } from '../parts/time.tsx'
-import { may, useSession } from '../session/session.ts'
 import { maintenanceAsked } from './maintenance-card.tsx'
+import { StuckList, useStuck } from './stuck-list.tsx'
 import { words } from './text.ts'
 
 const shown_max = 12
@@ -63,10 +63,13 @@ function groupsOf(hosts: readonly Host[], obstacles: ReadonlyMap<string, number>
   const hindered = hosts.filter(one => one.maintenance !== null && (obstacles.has(one.id) || rest.includes(one)))
   return [
     ...groups,
-    { id: 'maintenance', tone: 'warn', hosts: hindered, detail: one => number(obstacles.get(one.id) ?? 1) },
+    { id: 'maintenance', tone: 'warn', hosts: hindered, detail: one => inTheWay(obstacles.get(one.id)) },
     { id: 'other', tone: 'warn', hosts: rest.filter(one => one.maintenance === null), detail: one => one.cluster },
   ]
 }
+
+/** How many, where that was read. */
+const inTheWay = (n: number | undefined) => (n === undefined ? '…' : number(n))
 
 function Away({ availability, absence, last_seen_at }: Host) {
   return (
@@ -90,23 +93,33 @@ export function Trouble({
     (kept.data?.items ?? []).flatMap(one => (one.obstacles.length > 0 ? [[one.host_id, one.obstacles.length]] : [])),
   )
   const groups = groupsOf(hosts, obstacles).filter(group => group.hosts.length > 0)
-  const stuck = useStuck(hosts.some(isAway))
+  const { stuck, more, reads } = useStuck(hosts)
+  const all = [kept, ...reads]
+  const broken = all.filter(one => one.error)
+  const is_calm = groups.length + stuck.length + failed.length === 0
   return (
     <Card className="croft-wide-card">
       <CardTitle component="h2">{words('health')}</CardTitle>
       <CardBody className="croft-stack">
-        {groups.length + stuck.length + failed.length === 0 && (
-          <div>
-            <StateLabel tone={count === 0 ? 'off' : 'good'}>{words('health.calm', { n: count })}</StateLabel>
-          </div>
-        )}
+        <ProblemAlert error={broken[0]?.error} onRetry={() => void Promise.all(broken.map(one => one.refetch()))} />
+        {is_calm && broken.length === 0 && <Calm count={count} known={all.every(one => !one.isLoading)} />}
         {groups.map(group => (
           <Named key={group.id} {...group} />
         ))}
-        {stuck.length > 0 && <StuckList stuck={stuck} />}
+        {stuck.length > 0 && <StuckList stuck={stuck} more={more} />}
         {failed.length > 0 && <Failed failed={failed} />}
       </CardBody>
     </Card>
+  )
+}
+
+/** Nothing is well before all has been looked at. */
+function Calm({ count, known }: { count: number; known: boolean }) {
+  if (!known) return <Loading />
+  return (
+    <div>
+      <StateLabel tone={count === 0 ? 'off' : 'good'}>{words('health.calm', { n: count })}</StateLabel>
+    </div>
   )
 }
 
@@ -131,71 +144,6 @@ function Named({ id, tone, hosts, detail }: Group) {
           </To>
         </>
       )}
-    </div>
-  )
-}
-
-interface Stuck {
-  id: string
-  name: string
-  reason: string
-}
-
-/** So many restarts, the newest first: of those that are open the rest is older than most of what anybody still looks for. */
-const restarts_max = 200
-
-/**
- * Highly available instances that were to run elsewhere, and do not: where a restart is under way and something keeps it, and where none
- * could begin, as their host is away and nothing can take them. The second is asked only while a host is away.
- */
-function useStuck(away: boolean): Stuck[] {
-  const session = useSession()
-  const all_projects = session.permissions.system.includes('instance.read') ? { all_projects: true } : {}
-  const restarts = useRead(
-    routes['ha-restart'].list,
-    { query: { limit: restarts_max, ...all_projects } },
-    { follows: ['ha-restart'], enabled: may(session, routes['ha-restart'].list) },
-  )
-  const waiting = useRead(
-    routes.instance.list,
-    { query: { limit: restarts_max, ha_obstacle: true, state: ['unknown'], ...all_projects } },
-    { follows: ['host', 'ha-restart', 'zone'], enabled: away && may(session, routes.instance.list) },
-  )
-  return stuckOf(restarts.data?.items ?? [], away ? (waiting.data?.items ?? []) : [])
-}
-
-/** One line for each instance; of its restarts the newest, which comes first. */
-export function stuckOf(
-  restarts: readonly Pick<HaRestart, 'instance_id' | 'instance' | 'ended_at' | 'failure'>[],
-  waiting: readonly Pick<Instance, 'id' | 'name' | 'ha_obstacle'>[],
-): Stuck[] {
-  const found = new Map<string, Stuck>()
-  for (const { instance_id: id, instance, ended_at, failure } of restarts)
-    if (ended_at === null && failure !== null && !found.has(id))
-      found.set(id, { id, name: instance ?? id.slice(-8), reason: failure })
-  for (const { id, name, ha_obstacle } of waiting)
-    if (ha_obstacle !== null && !found.has(id)) found.set(id, { id, name, reason: ha_obstacle })
-  return [...found.values()]
-}
-
-function StuckList({ stuck }: { stuck: readonly Stuck[] }) {
-  return (
-    <div>
-      <div className="croft-card-head">
-        <StateLabel tone="bad">{words('health.stuck', { n: stuck.length })}</StateLabel>
-        <To to="/ha-restarts">{words('all')}</To>
-      </div>
-      <ul className="croft-plain-list">
-        {stuck.slice(0, shown_max).map(({ id, name, reason }) => (
-          <li key={id}>
-            <ThingLink noun="instance" id={id}>
-              {name}
-            </ThingLink>
-            : <Told text={reason} />
-          </li>
-        ))}
-        {stuck.length > shown_max && <li>…</li>}
-      </ul>
     </div>
   )
 }

@@ -17,8 +17,9 @@ import { allNouns, nounNamed } from '../noun/registry.ts'
 import { ApiCallButton } from '../parts/api-call.tsx'
 import { Detail, namedIn } from '../parts/detail.tsx'
 import { EventUser } from '../parts/event-table.tsx'
-import { ThingLink } from '../parts/link.tsx'
 import { Loading } from '../parts/loading.tsx'
+import { LogThing } from '../parts/log-thing.tsx'
+import { type Known, toldName } from '../parts/names.ts'
 import { Older, useLog } from '../parts/older.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
@@ -95,15 +96,27 @@ function Filters({ noun, all }: { noun: string | undefined; all: boolean }) {
 /** What an operation is of, which its events name by its id alone. */
 const ofNoun = ({ resource }: Event) => (resource as { noun?: string } | null)?.noun
 
-function Table({ events }: { events: readonly Event[] }) {
-  const names = useNames(
-    events.flatMap(one => [
-      ...(one.resource === null && one.kind !== 'deleted' && one.resource_id !== nil
-        ? [{ noun: one.noun, id: one.resource_id }]
-        : []),
-      ...namedIn({ detail: one.detail, of_noun: ofNoun(one) }),
-    ]),
+/** Settings and modules of the scheduler have no id: they are known by name. */
+const nil = '00000000-0000-0000-0000-000000000000'
+
+/** As the row itself has it. */
+function nameOf({ noun, resource_id, resource_name, resource, detail }: Event): string | null | undefined {
+  if (resource_id === nil) return (detail as { name?: string } | null)?.name
+  const definition = nounNamed(noun)
+  return (
+    toldName(definition, resource_name) ?? (resource && definition ? labelOf(definition, resource as Item) : undefined)
   )
+}
+
+/** Ids without a name: those in details, and of what is called by something other than a name. */
+function idsOf(event: Event): Known[] {
+  const is_asked = event.kind !== 'deleted' && event.resource_id !== nil && nameOf(event) === undefined
+  const own = is_asked ? [{ noun: event.noun, id: event.resource_id }] : []
+  return [...own, ...namedIn({ detail: event.detail, of_noun: ofNoun(event) })]
+}
+
+function Table({ events }: { events: readonly Event[] }) {
+  const names = useNames(events.flatMap(idsOf))
   return (
     <SimpleTable
       label={words('title')}
@@ -125,26 +138,10 @@ function Table({ events }: { events: readonly Event[] }) {
   )
 }
 
-/** Settings and modules of the scheduler have no id: they are known by name. */
-const nil = '00000000-0000-0000-0000-000000000000'
-
-function Thing({
-  event: { noun, kind, resource_id, resource, detail },
-  names,
-}: {
-  event: Event
-  names: ReturnType<typeof useNames>
-}) {
-  const definition = nounNamed(noun)
-  const title = definition?.title() ?? words.maybe(`noun.${noun}`) ?? noun
-  const of_itself = resource && definition ? labelOf(definition, resource as Item) : undefined
-  const said =
-    (resource_id === nil ? (detail as { name?: string } | null)?.name : of_itself) ?? names(noun, resource_id)
-  const name = said ?? resource_id.slice(-8)
-  if (kind === 'deleted' || resource_id === nil) return <>{`${title} ${name}`}</>
-  return (
-    <ThingLink noun={noun} id={resource_id}>
-      {`${title} ${name}`}
-    </ThingLink>
-  )
+function Thing({ event, names }: { event: Event; names: ReturnType<typeof useNames> }) {
+  const { noun, kind, resource_id } = event
+  const title = nounNamed(noun)?.title() ?? words.maybe(`noun.${noun}`) ?? noun
+  const name = nameOf(event) ?? names(noun, resource_id)
+  const pageless = kind === 'deleted' || resource_id === nil
+  return <LogThing noun={noun} title={title} id={resource_id} name={name} pageless={pageless} />
 }

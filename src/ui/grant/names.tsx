@@ -26,8 +26,8 @@ function Listed({ noun, id }: { noun: Place; id: string | null }) {
   )
 }
 
-/** `name`: where the API says it. */
-export function UserName({ id, name }: { id: string | null; name?: string | null }) {
+/** `name`: where the API says it; null: that it may not be told, or is that of nobody any more. */
+export function UserName({ id, name }: { id: string | null; name?: string | null | undefined }) {
   const session = useSession()
   if (id === null) return <>{name ?? '–'}</>
   const sees = may(session, routes.user.list)
@@ -39,6 +39,6 @@ export function UserName({ id, name }: { id: string | null; name?: string | null
     ) : (
       <>{name}</>
     )
-  if (may(session, { level: 'system', needs: 'user.read' })) return <NameOf noun="user" id={id} />
+  if (name === undefined && may(session, { level: 'system', needs: 'user.read' })) return <NameOf noun="user" id={id} />
   return <>{id === session.user.id ? session.user.name : id.slice(-8)}</>
 }

@@ -4,10 +4,9 @@ import type { HaRestart } from '../../api/ha-restart.ts'
 import { routes } from '../api/routes.ts'
 import { HostName } from '../host/name.tsx'
 import { defineNoun } from '../noun/definition.ts'
-import { NameOf } from '../parts/name-of.tsx'
 import { Time } from '../parts/time.tsx'
 import { Told } from '../parts/told.tsx'
-import { RestartOutcome } from './outcome.tsx'
+import { RestartedInstance, RestartOutcome } from './outcome.tsx'
 import { may, sessionNow } from '../session/session.ts'
 import { words } from './text.ts'
 
@@ -40,7 +39,7 @@ export const haRestart = defineNoun<HaRestart>({
     {
       id: 'instance',
       title: () => words('instance'),
-      cell: one => <NameOf noun="instance" id={one.instance_id} />,
+      cell: one => <RestartedInstance restart={one} />,
       width: 'minmax(8rem, 1fr)',
     },
     {

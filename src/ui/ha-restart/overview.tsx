@@ -3,9 +3,9 @@ import { Alert, Card, CardBody } from '@patternfly/react-core'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import { HostName } from '../host/name.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { NameOf } from '../parts/name-of.tsx'
 import { Time } from '../parts/time.tsx'
 import { Told } from '../parts/told.tsx'
+import { RestartedInstance } from './outcome.tsx'
 import { words } from './text.ts'
 
 export default function HaRestartOverview({ item }: { item: HaRestart }) {
@@ -22,7 +22,7 @@ export default function HaRestartOverview({ item }: { item: HaRestart }) {
         <CardBody>
           <Facts
             facts={[
-              [words('instance'), <NameOf key="instance" noun="instance" id={item.instance_id} />],
+              [words('instance'), <RestartedInstance key="instance" restart={item} />],
               [words('from'), <HostName key="from" id={item.from_host_id} name={item.from_host} />],
               [words('to'), <HostName key="to" id={item.to_host_id} name={item.to_host} />],
               [words('fenced'), words(`fenced.${item.fenced_by}`)],

@@ -1,6 +1,7 @@
 /** A host that is not there: how it stands, why, and what other hosts found when they were asked. */
 import { Alert } from '@patternfly/react-core'
 import type { Host } from '../../api/host.ts'
+import { apartFromStorm } from '../../model/host-state.ts'
 import { ThingLink } from '../parts/link.tsx'
 import { SimpleTable } from '../parts/simple-table.tsx'
 import { Time } from '../parts/time.tsx'
@@ -11,17 +12,18 @@ import { words as hostWords } from './text.ts'
 
 export function HostAbsence({ host }: { host: Host }) {
   const { availability, availability_reason, absence } = host
+  const { why, in_storm } = apartFromStorm(availability_reason, host.zone)
   const variant = availability === 'maintenance' || availability === 'fenced' ? 'warning' : 'danger'
   return (
     <Alert isInline variant={variant} title={hostWords(`availability.${availability}`)}>
       {availability !== 'up' && (
         <p>
-          <Told text={availability_reason || hostWords(`availability.${availability}.why`)} />
+          <Told text={why || hostWords(`availability.${availability}.why`)} />
         </p>
       )}
+      {in_storm && <HeldByStorm zone={host.zone} />}
       {absence && (
         <>
-          {!absence.fenced_at && <HeldByStorm zone={host.zone} />}
           <p>
             {words('since.at')} <Time at={absence.since} seconds />
           </p>

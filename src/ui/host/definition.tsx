@@ -1,7 +1,6 @@
 /** Hosts: list with how full they are, page, what an operator does with one. */
 import HostIcon from '@patternfly/react-icons/dist/esm/icons/container-node-icon'
 import type { Host } from '../../api/host.ts'
-import { hasLabel } from '../../model/host-label.ts'
 import { hostAvailabilities } from '../../model/host-state.ts'
 import { routes } from '../api/routes.ts'
 import { type Action, defineNoun } from '../noun/definition.ts'
@@ -9,8 +8,8 @@ import { ThingLink } from '../parts/link.tsx'
 import { sessionNow } from '../session/session.ts'
 import { TagList } from '../parts/tags.tsx'
 import { number, size, Time } from '../parts/time.tsx'
-import { needsAttention } from './attention.ts'
 import { Bar } from './bar.tsx'
+import { judge } from './judge.ts'
 import { HostStateLabel, LastHeard } from './state.tsx'
 import { words as settingWords } from '../setting/text.ts'
 import { words as maintenanceWords } from './maintenance-text.ts'
@@ -155,12 +154,7 @@ export const host = defineNoun<Host>({
     { field: 'aggregate_id', title: () => words('aggregates'), kind: 'noun', noun: 'aggregate', more: true },
     { field: 'label', title: () => words('label'), kind: 'text', more: true },
   ],
-  matches(one, { label, attention }) {
-    const asked = [label ?? []].flat()
-    if (!asked.every(each => hasLabel(one.labels, String(each)))) return false
-    const needs = needsAttention(one)
-    return attention !== undefined && needs !== null && String(attention) !== String(needs) ? false : null
-  },
+  judge,
   actions: [
     schedule(false),
     schedule(true),

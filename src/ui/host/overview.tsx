@@ -1,6 +1,7 @@
 /** How full a host is, what it runs, and what else is on it. */
 import { Alert, Card, CardBody, CardTitle } from '@patternfly/react-core'
 import type { Host } from '../../api/host.ts'
+import { type PlacingOn, placingOn } from '../../model/placing-on.ts'
 import { RestartsFrom } from '../instance/restarts.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink, To } from '../parts/link.tsx'
@@ -34,7 +35,7 @@ export default function HostOverview({ item }: { item: Host }) {
                 </ThingLink>,
               ],
               [words('zone'), item.zone],
-              [words('schedulable'), placed(item)],
+              [words('schedulable'), words(placed_words[placingOn(item)])],
               [words('instances'), number(item.instances)],
               [words('labels'), <TagList key="labels" tags={item.labels} />],
               [
@@ -184,10 +185,11 @@ function Capacity({ item }: { item: Host }) {
 }
 
 /** Whether new instances come to it now; what keeps them away is told beside its name, too. */
-function placed({ schedulable, state, availability, maintenance }: Host): string {
-  if (maintenance) return words('no.maintenance')
-  if (!schedulable) return words('closed')
-  if (state !== 'up') return words('closed.silent')
-  // As the scheduler has it (filters/answers.ts): whoever holds a link is placed on, also in the seconds in which it is not heard.
-  return words(isAway({ state, availability }) ? 'yes.doubted' : 'yes')
-}
+const placed_words = {
+  yes: 'yes',
+  doubted: 'yes.doubted',
+  maintenance: 'no.maintenance',
+  closed: 'closed',
+  silent: 'closed.silent',
+  cpu: 'no.cpu',
+} as const satisfies Record<PlacingOn, string>

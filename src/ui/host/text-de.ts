@@ -59,6 +59,7 @@ export const de: Record<keyof typeof en, string> = {
   yes: 'kommen hierher',
   'yes.doubted': 'kommen vielleicht noch für Sekunden hierher, bis man ihn hört oder seine Verbindung endet',
   'no.maintenance': 'nicht, solange er gewartet wird',
+  'no.cpu': 'nicht, solange ihm etwas von der CPU fehlt, die die Instanzen seines Clusters haben',
   closed: 'nimmt keine neuen',
   'closed.silent': 'kommen wieder hierher, wenn er antwortet',
   'closed.why': 'Neue Instanzen kommen nicht hierher. Die hier sind, laufen weiter.',

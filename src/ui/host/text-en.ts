@@ -55,6 +55,7 @@ export const en = {
   yes: 'are placed here',
   'yes.doubted': 'may still be placed here for seconds, until it is heard or its link ends',
   'no.maintenance': 'not while it is in maintenance',
+  'no.cpu': 'not while it lacks something of the CPU that its cluster’s instances have',
   closed: 'takes no new ones',
   'closed.silent': 'come here again when it answers',
   'closed.why': 'No new instances are placed here. Those that are here go on.',

@@ -256,10 +256,9 @@ export const instance = defineNoun<Instance>({
   create: { route: routes.instance.create, title: () => words('create'), load: () => import('./create.tsx') },
   empty: () => words('empty'),
   // Asked for by state, whether deleted ones are among them is said by that.
-  matches: (one, query) =>
-    query.deleted === undefined && query.state !== undefined
-      ? null
-      : (query.deleted === 'true') === (one.deleted_at !== null) && null,
+  judge: (one, { deleted, state }) => ({
+    deleted: (deleted === undefined && state !== undefined) || (deleted === 'true') === (one.deleted_at !== null),
+  }),
 })
 
 const of = (one: Instance) => ({ params: { instance: one.id } })

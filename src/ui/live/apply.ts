@@ -4,12 +4,14 @@
  */
 import { hashKey, type InfiniteData, notifyManager, type Query, type QueryClient } from '@tanstack/react-query'
 import type { Event } from '../../api/event.ts'
-import { ask } from '../api/read.ts'
+import type { Route } from '../../api/route.ts'
+import type { LooseInput } from '../../sdk/client.ts'
 import type { Item, NounDefinition } from '../noun/definition.ts'
+import { belongs, type ListQuery } from './belongs.ts'
 import { contains, insert, type Pages, replace } from './pages.ts'
 
-export type ListQuery = Readonly<Record<string, unknown>>
 type Data = InfiniteData<Pages[number]>
+type Ask = (route: Route, input: LooseInput) => Promise<{ body: unknown }>
 
 /** More things than this of one noun at once: their lists are read again instead. */
 const single_reads_max = 20
@@ -23,11 +25,13 @@ export class Applier {
   private readonly reading = new Map<string, { again: boolean }>()
 
   private readonly project_id: string | null
+  private readonly ask: Ask
 
   /** `project_id`: the one signed in to; what belongs to others comes into lists of all projects only. */
-  constructor(cache: QueryClient, nouns: readonly NounDefinition[], project_id: string | null) {
+  constructor(cache: QueryClient, nouns: readonly NounDefinition[], project_id: string | null, how: Ask) {
     this.cache = cache
     this.project_id = project_id
+    this.ask = how
     this.nouns = new Map(nouns.map(noun => [noun.name, noun]))
   }
 
@@ -78,7 +82,7 @@ export class Applier {
     const verdicts = new Map<string, boolean | null>()
     const now = new Map<string, Item | null>()
     for (const [id, item] of things) {
-      const verdict = item !== null && this.belongs(definition, item, asked)
+      const verdict = item !== null && belongs(definition, item, asked, this.project_id)
       verdicts.set(id, verdict)
       now.set(id, verdict === false ? null : item)
     }
@@ -87,19 +91,8 @@ export class Applier {
     const fresh = [...missing].flatMap(id => (verdicts.get(id) === true ? (now.get(id) ?? []) : []))
     const pages = insert(replaced, [...fresh, ...moved], sort)
     if (pages !== data.pages) this.cache.setQueryData(query.queryKey, { ...data, pages })
-    if ([...missing].some(id => verdicts.get(id) === null)) this.refresh(query)
-  }
-
-  /** Null: it cannot be told. */
-  private belongs(definition: NounDefinition | undefined, item: Item, asked: ListQuery): boolean | null {
-    return definition?.matches?.(item, asked) ?? (this.isOurs(definition, item, asked) && matches(item, asked))
-  }
-
-  /** Null: what other projects share may be in the list. */
-  private isOurs(definition: NounDefinition | undefined, item: Item, asked: ListQuery): boolean | null {
-    const { project_id } = item as Item & { project_id?: string | null }
-    if (asked.all_projects || !project_id || project_id === this.project_id) return true
-    return definition?.shared_between_projects ? null : false
+    // Whether it comes into the list, or goes from it.
+    if ([...verdicts.values()].includes(null)) this.refresh(query)
   }
 
   private concerns(noun: string, id: string, created: boolean): boolean {
@@ -119,7 +112,7 @@ export class Applier {
     }
     const { route, param } = definition.get
     for (const id of ids) {
-      ask(route, { params: { [param]: id } }).then(
+      this.ask(route, { params: { [param]: id } }).then(
         ({ body }) => this.are(noun, new Map([[id, body as Item]])),
         // Gone meanwhile, or not for our eyes: its list would not have it either.
         () => this.are(noun, new Map([[id, null]])),
@@ -188,34 +181,4 @@ function entry<V>(map: Map<string, V>, key: string, make: () => V): V {
   const value = map.get(key) ?? make()
   map.set(key, value)
   return value
-}
-
-/** Values of fields are words, numbers, yes and no; what is more than that equals nothing that a filter asks for. */
-const text = (value: unknown) =>
-  typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean)
-
-/** Of words that may be missing it may be asked whether there are any. */
-const is = (wanted: unknown, value: unknown) =>
-  text(wanted) === text(value) ||
-  (text(wanted) === String(value !== null) && (value === null || typeof value === 'string'))
-
-const not_filters = new Set(['limit', 'cursor', 'sort', 'all_projects'])
-
-/** Whether a list's filters let a thing in; null when that cannot be told from the thing. */
-function matches(item: Item, asked: ListQuery): boolean | null {
-  let verdict: boolean | null = true
-  for (const [field, wanted] of Object.entries(asked)) {
-    if (wanted === undefined || not_filters.has(field)) continue
-    const value = field === 'search' ? item.name : (item as Item & Record<string, unknown>)[field]
-    if (value === undefined) verdict = null
-    else if (field === 'search') {
-      const looked_for = text(wanted).toLowerCase()
-      if (text(value).toLowerCase().includes(looked_for)) continue
-      if (item.id.startsWith(looked_for) || item.id.endsWith(looked_for)) continue
-      // It may have been found by an address, which the thing may have in many places.
-      if (!/[:.-]/.test(looked_for)) return false
-      verdict = null
-    } else if (!(Array.isArray(wanted) ? wanted : [wanted]).some(one => is(one, value))) return false
-  }
-  return verdict
 }

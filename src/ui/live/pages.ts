@@ -46,7 +46,9 @@ export function replace(
     const touched = new Set(here)
     const items = page.items.flatMap(item => {
       if (!touched.has(item.id)) return item
-      const next = now.get(item.id)
+      const told = now.get(item.id)
+      // What lists alone tell stays, such as a name beside an id.
+      const next = told && { ...item, ...told }
       if (!next || keyOf(next) === keyOf(item)) return next ?? []
       moved.push(next)
       return []

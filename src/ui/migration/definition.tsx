@@ -111,10 +111,8 @@ export const migration = defineNoun<Migration>({
   tabs: [{ id: 'overview', title: () => words('overview'), load: () => import('./overview.tsx') }],
   badge: one => <MigrationState migration={one} />,
   empty: () => words('empty'),
-  matches(one, query) {
-    if (query.open !== undefined && (String(query.open) === 'true') !== (one.phase !== 'ended')) return false
-    for (const field of ['instance_id', 'kind', 'outcome'] as const)
-      if (query[field] !== undefined && query[field] !== one[field]) return false
-    return query.host_id === undefined || query.host_id === one.source_host_id || query.host_id === one.target_host_id
-  },
+  judge: (one, { open, host_id }) => ({
+    open: open === undefined || (String(open) === 'true') === (one.phase !== 'ended'),
+    host_id: host_id === undefined || host_id === one.source_host_id || host_id === one.target_host_id,
+  }),
 })

@@ -103,8 +103,8 @@ export interface NounDefinition<T extends Item = Item> {
   empty: Title
   /** Its title, where "No … yet" would be no sentence. */
   empty_title?: Title
-  /** Whether a list's query lets the thing in, where equal fields do not say it. Null: cannot be told. */
-  matches?(item: T, query: Readonly<Record<string, unknown>>): boolean | null
+  /** By each filter of a list's query that equal fields do not answer: whether it lets the thing in. Null: cannot be told from the thing. */
+  judge?(item: T, query: Readonly<Record<string, unknown>>): Readonly<Record<string, boolean | null>>
   /** What its list can be searched by; without it, name and id. */
   searched_by?: Title
   /** Its list cannot be searched. */

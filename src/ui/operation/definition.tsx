@@ -66,7 +66,10 @@ export const operation = defineNoun<Operation>({
     { field: 'open', title: () => words('open'), kind: 'yes' },
     { field: 'failed', title: () => words('failed'), kind: 'yes' },
   ],
-  matches: matchesQuery,
+  judge: (one, { open, failed }) => ({
+    open: open === undefined || (String(open) === 'true') === (one.ended_at === null),
+    failed: failed === undefined || (String(failed) === 'true') === (one.state === 'failed'),
+  }),
   actions: [
     {
       id: 'cancel',
@@ -85,12 +88,3 @@ export const operation = defineNoun<Operation>({
   badge: one => <OperationState operation={one} />,
   empty: () => words('empty'),
 })
-
-function matchesQuery(one: Operation, query: Readonly<Record<string, unknown>>): boolean | null {
-  const is = (field: string) => String(query[field]) === 'true'
-  if (query.open !== undefined && is('open') !== (one.ended_at === null)) return false
-  if (query.failed !== undefined && is('failed') !== (one.state === 'failed')) return false
-  if (query.resource_id !== undefined && query.resource_id !== one.resource_id) return false
-  // Of which project the list is, only the server knows.
-  return query.all_projects === undefined ? null : true
-}

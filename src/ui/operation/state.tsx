@@ -2,8 +2,9 @@
 import { Progress } from '@patternfly/react-core'
 import type { Operation } from '../../api/operation.ts'
 import { nounNamed } from '../noun/registry.ts'
-import { ThingLink } from '../parts/link.tsx'
+import { LogThing } from '../parts/log-thing.tsx'
 import { NameOf } from '../parts/name-of.tsx'
+import { toldName } from '../parts/names.ts'
 import { StateLabel, type Tone } from '../parts/state.tsx'
 import { words as shared } from '../text/shared.ts'
 import { words } from './text.ts'
@@ -37,8 +38,9 @@ export function OperationProgress({ operation: { percent, ended_at } }: { operat
   return <Progress value={percent} size="sm" measureLocation="outside" aria-label={words('progress')} />
 }
 
-/** By name where it is likely still there: to ask for what was deleted would be refused. */
-export function OperationThing({ operation: { noun, resource_id, kind, targets } }: { operation: Operation }) {
+/** One that an event brought has no names: they are asked for where it is likely still there. What was deleted would be refused. */
+export function OperationThing({ operation }: { operation: Operation }) {
+  const { noun, resource_id, resource_name, kind, targets } = operation
   if (!resource_id)
     return (
       <>
@@ -47,16 +49,14 @@ export function OperationThing({ operation: { noun, resource_id, kind, targets }
           : '–'}
       </>
     )
-  const title = nounNamed(noun)?.title() ?? noun
-  if (!/\.(delete|purge|remove)$/.test(kind))
-    return (
-      <>
-        {title} <NameOf noun={noun} id={resource_id} />
-      </>
-    )
+  const definition = nounNamed(noun)
+  const title = definition?.title() ?? noun
+  const name = toldName(definition, resource_name)
+  if (name !== undefined || /\.(delete|purge|remove)$/.test(kind))
+    return <LogThing noun={noun} title={title} id={resource_id} name={name} />
   return (
-    <ThingLink noun={noun} id={resource_id}>
-      {`${title} ${resource_id.slice(-8)}`}
-    </ThingLink>
+    <>
+      {title} <NameOf noun={noun} id={resource_id} />
+    </>
   )
 }

@@ -1,14 +1,12 @@
-/** What there is to say of an event besides, such as why; with times as the user has them, and things by their names. */
+/** What there is to say of an event besides, such as why and what was changed; with times as the user has them, and things by their names. */
 import { Fragment, type ReactNode } from 'react'
+import { type DetailPart, detailParts, isFields } from '../../model/detail.ts'
+import { isUuid } from '../../model/ids.ts'
 import { nounNamed } from '../noun/registry.ts'
-import { Time } from './time.tsx'
+import { words } from '../text/shared.ts'
 import { Told } from './told.tsx'
 
 type Names = (noun: string, id: string) => string | undefined
-
-/** Later than that a number of milliseconds is a time, and before it how long something took: the year 2001. */
-const times_from_ms = 1e12
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export interface DetailOf {
   detail: unknown
@@ -17,17 +15,34 @@ export interface DetailOf {
   of_noun?: string | undefined
 }
 
-export function Detail({ detail, names, of_noun }: DetailOf) {
-  if (detail === null || detail === undefined) return null
-  return <span className="croft-small">{valueOf('', detail, { names, of_noun })}</span>
+const partsIn = (detail: unknown) => (isFields(detail) ? detailParts(detail) : [])
+const valuesOf = (part: DetailPart) => ('from' in part ? [part.from, part.to] : [part.value])
+
+export function Detail({ detail, ...how }: DetailOf) {
+  return (
+    <span className="croft-small">
+      {partsIn(detail).map((part, n) => (
+        <Fragment key={part.name}>
+          {n > 0 && ', '}
+          {part.name}:{' '}
+          {valuesOf(part).map((value, side) => (
+            <Fragment key={side}>
+              {side > 0 && ' → '}
+              {inner(part.name, value, how)}
+            </Fragment>
+          ))}
+        </Fragment>
+      ))}
+    </span>
+  )
 }
 
 /** Ids of things that are named within, with what they are as far as their fields say it. */
 export function namedIn({ detail, of_noun }: Pick<DetailOf, 'detail' | 'of_noun'>): { noun: string; id: string }[] {
-  if (typeof detail !== 'object' || detail === null) return []
-  return Object.entries(detail).flatMap(([key, id]) => {
-    const noun = nounOfField(key, of_noun)
-    return noun !== undefined && typeof id === 'string' && uuid.test(id) ? [{ noun, id }] : []
+  return partsIn(detail).flatMap(part => {
+    const noun = nounOfField(part.name, of_noun)
+    if (noun === undefined) return []
+    return valuesOf(part).flatMap(id => (typeof id === 'string' && isUuid(id) ? { noun, id } : []))
   })
 }
 
@@ -40,30 +55,26 @@ function nounOfField(key: string, of_noun: string | undefined): string | undefin
 }
 
 function valueOf(key: string, value: unknown, how: Omit<DetailOf, 'detail'>): ReactNode {
-  if (value === null || value === undefined) return '–'
-  if (typeof value === 'number' && key.endsWith('_ms') && value > times_from_ms)
-    return <Time at={new Date(value).toISOString()} seconds />
+  if (value === null) return '–'
+  if (typeof value === 'boolean') return words(value ? 'events.yes' : 'events.no')
   if (typeof value === 'string') {
+    if (!isUuid(value)) return <Told text={value} />
     const noun = nounOfField(key, how.of_noun)
-    if (!uuid.test(value)) return <Told text={value} />
     const name = noun && how.names?.(noun, value)
     return <span title={value}>{name ?? value.slice(-8)}</span>
   }
   if (typeof value !== 'object') return JSON.stringify(value)
-  const entries = Object.entries(value)
-  if (Array.isArray(value) && value.length === 0) return '–'
-  return entries.map(([name, one], n) => (
+  return Object.entries(value).map(([name, one], n) => (
     <Fragment key={name}>
       {n > 0 && ', '}
-      {!Array.isArray(value) && `${titleOf(name, one)}: `}
-      {typeof one === 'object' && one !== null ? <>({valueOf(name, one, how)})</> : valueOf(name, one, how)}
+      {!Array.isArray(value) && `${name}: `}
+      {inner(name, one, how)}
     </Fragment>
   ))
 }
 
-/** The unit is the number's, and a time has none. */
-function titleOf(name: string, value: unknown): string {
-  return typeof value === 'number' && name.endsWith('_ms') && value > times_from_ms
-    ? name.slice(0, -'_ms'.length)
-    : name
+/** In parentheses what has parts of its own, so that one sees where it ends. */
+function inner(key: string, value: unknown, how: Omit<DetailOf, 'detail'>): ReactNode {
+  const said = valueOf(key, value, how)
+  return typeof value === 'object' && value !== null ? <>({said})</> : said
 }

@@ -43,6 +43,7 @@ export function EventTable({ noun, id }: { noun: EventNoun; id: string }) {
 }
 
 /** Who did it; nobody, where Croft did it by itself. */
-export function EventUser({ event: { user_id } }: { event: Event }) {
-  return user_id ? <UserName id={user_id} /> : <span className="croft-muted">{words('events.by_itself')}</span>
+export function EventUser({ event: { user_id, user_name } }: { event: Event }) {
+  if (!user_id) return <span className="croft-muted">{words('events.by_itself')}</span>
+  return <UserName id={user_id} name={user_name} />
 }

@@ -1,60 +1,48 @@
 /**
- * Names of things of which only ids are known, as in logs: one list of each kind that a page of it names, the newest first, whatever the number of
+ * Names of things of which only ids are known, as within the details of logs: one list of each kind, the newest first, whatever the number of
  * rows. What is older than that, gone or not for one's eyes keeps the end of its id.
  */
-import { keepPreviousData, useQueries } from '@tanstack/react-query'
+import { useQueries, useQueryClient } from '@tanstack/react-query'
+import { useEffect } from 'react'
 import { ask } from '../api/read.ts'
 import { live } from '../live/stream.ts'
-import { type Item, labelOf, mayListAll, type NounDefinition } from '../noun/definition.ts'
+import { type Item, mayListAll, type NounDefinition } from '../noun/definition.ts'
 import { nounNamed } from '../noun/registry.ts'
 import { may, useSession } from '../session/session.ts'
+import { type Known, type Names, newestOf, withNames } from './names.ts'
 
-export interface Known {
-  noun: string
-  id: string
-}
-
-/** Of each kind. */
+/** Of each kind; and of what came while the page was open. */
 const names_max = 200
+const more_max = 50
 /** What was named anew meanwhile shows it after so long: a log tells of the past. */
 const good_for_ms = 60_000
-
-interface Named {
-  noun: NounDefinition
-  /** Ids grow with time: one that is newer than what was read has the list read again. */
-  newest: string
-}
-
-function kindsOf(things: readonly Known[]): Named[] {
-  const newest = new Map<string, string>()
-  for (const { noun, id } of things) if (id > (newest.get(noun) ?? '')) newest.set(noun, id)
-  return [...newest].flatMap(([name, id]) => {
-    const noun = nounNamed(name)
-    return noun ? [{ noun, newest: id }] : []
-  })
-}
 
 /** Undefined: not known. */
 export function useNames(things: readonly Known[]): (noun: string, id: string) => string | undefined {
   const session = useSession()
-  const kinds = kindsOf(things).filter(({ noun }) => may(session, noun.list))
-  const answers = useQueries({
-    queries: kinds.map(({ noun, newest }) => ({
-      queryKey: ['names', noun.name, newest],
-      queryFn: async ({ signal }: { signal: AbortSignal }) => {
-        await live.opened
-        const all = mayListAll(noun, session) && { all_projects: true }
-        const query = { ...noun.list_query?.(), ...all, sort: '-id', limit: names_max }
-        return (await ask(noun.list, { query, signal })).body as { items: Item[] }
-      },
-      staleTime: good_for_ms,
-      placeholderData: keepPreviousData,
-    })),
+  const cache = useQueryClient()
+  const kinds = [...newestOf(things)].flatMap(([name, newest]) => {
+    const noun = nounNamed(name)
+    return noun && may(session, noun.list) ? { noun, newest } : []
   })
-  const known = new Map(
-    kinds.flatMap(({ noun }, n) =>
-      (answers[n]?.data?.items ?? []).map(item => [`${noun.name} ${item.id}`, labelOf(noun, item)] as const),
-    ),
-  )
-  return (noun, id) => known.get(`${noun} ${id}`)
+  const asked = ({ noun, newest }: { noun: NounDefinition; newest: string }, limit: number) => {
+    const queryKey = ['names', noun.name]
+    const queryFn = async ({ signal }: { signal: AbortSignal }): Promise<Names> => {
+      await live.opened
+      const all = mayListAll(noun, session) && { all_projects: true }
+      const query = { ...noun.list_query?.(), ...all, sort: '-id', limit }
+      const { items } = (await ask(noun.list, { query, signal })).body as { items: Item[] }
+      return withNames(cache.getQueryData<Names>(queryKey), noun, items, newest)
+    }
+    return { queryKey, queryFn }
+  }
+  const answers = useQueries({ queries: kinds.map(kind => ({ ...asked(kind, names_max), staleTime: good_for_ms })) })
+  const newer = kinds.filter(({ newest }, n) => newest > (answers[n]?.data?.up_to ?? newest))
+  useEffect(() => {
+    // What cannot be read keeps the end of its id.
+    for (const kind of newer) cache.fetchQuery(asked(kind, more_max)).catch(() => undefined)
+    // Once for each that is newer than what was read, also where the list does not have it.
+  }, [newer.map(({ noun, newest }) => `${noun.name} ${newest}`).join()])
+  const known = new Map(kinds.map(({ noun }, n) => [noun.name, answers[n]?.data?.names]))
+  return (noun, id) => known.get(noun)?.[id]
 }

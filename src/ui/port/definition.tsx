@@ -53,8 +53,9 @@ export const port = defineNoun<Port>({
       options: portKinds.map(kind => ({ value: kind, title: () => words(`kind.${kind}`) })),
     },
   ],
-  matches: (one, { security_group_id }) =>
-    security_group_id === undefined ? null : one.security_groups.includes(String(security_group_id)) && null,
+  judge: (one, { security_group_id: asked }) => ({
+    security_group_id: asked === undefined || one.security_groups.includes(String(asked)),
+  }),
   actions: [
     {
       id: 'edit',

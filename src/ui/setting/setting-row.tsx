@@ -4,7 +4,7 @@ import { type FormEvent, useEffect, useState } from 'react'
 import type { Setting } from '../../api/setting.ts'
 import { call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { NameOf } from '../parts/name-of.tsx'
+import { UserName } from '../grant/names.tsx'
 import { ThingLink } from '../parts/link.tsx'
 import { ProblemAlert } from '../parts/problem.tsx'
 import { Time } from '../parts/time.tsx'
@@ -76,7 +76,7 @@ export function SettingRow({ setting, place, changes, onHistory }: SettingRowPro
               {setting.updated_by && (
                 <>
                   {' '}
-                  {words('by')} <NameOf noun="user" id={setting.updated_by} />
+                  {words('by')} <UserName id={setting.updated_by} name={setting.updated_by_name} />
                 </>
               )}
             </>

@@ -4,7 +4,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { lazy, Suspense, useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { Event } from '../../api/event.ts'
 import { ApiProblem } from '../../sdk/errors.ts'
-import { call } from '../api/read.ts'
+import { ask, call } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { Applier } from '../live/apply.ts'
 import { live } from '../live/stream.ts'
@@ -96,7 +96,7 @@ function SignedIn({ state }: { state: Extract<SessionState, { kind: 'signed-in' 
   const last = useRef(client)
   useEffect(() => operations.belongTo(session.user.id), [session.user.id])
   useEffect(() => {
-    const applier = new Applier(cache, nouns, session.project?.id ?? null)
+    const applier = new Applier(cache, nouns, session.project?.id ?? null, ask)
     // Signed in again: what was refused meanwhile is asked anew, and what happened unheard.
     if (last.current !== client) void cache.invalidateQueries()
     last.current = client

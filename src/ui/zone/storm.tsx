@@ -4,6 +4,7 @@ import type { Zone } from '../../api/zone.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
 import { CallButton } from '../parts/call-button.tsx'
+import { ProblemAlert } from '../parts/problem.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
 import { words } from './storm-text.ts'
@@ -35,9 +36,13 @@ function Override({ id, gone, label }: { id: string; gone: number; label: string
   )
 }
 
-/** On the page of a host that is gone: that it is the brake that keeps it from being fenced. A host is known by its zone's name alone. */
+/**
+ * On the page of a host that is gone, in place of what its reason says of it: that it is the brake that keeps it from being fenced. Why it holds is
+ * above every page (storm-banner.tsx). A host is known by its zone's name alone.
+ */
 export function HeldByStorm({ zone: name }: { zone: string }) {
-  const { data } = useRead(routes.zone.list, { query: { name } }, { follows: ['zone'] })
+  const { data, error } = useRead(routes.zone.list, { query: { name } }, { follows: ['zone'] })
+  if (error) return <ProblemAlert error={error} />
   const zone = data?.items[0]
   if (!zone?.storm || zone.storm.overridden_at !== null) return null
   const { gone, hosts } = zone.storm
@@ -46,7 +51,6 @@ export function HeldByStorm({ zone: name }: { zone: string }) {
       <strong>
         {words('held')} {words('title', { gone, hosts, name })}.
       </strong>{' '}
-      {words('why')}{' '}
       <Override id={zone.id} gone={gone} label={`${words('override')}: ${words('held.zone', { name })}`} />
     </p>
   )

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type ReserveHost, roomBeforeReserve, withoutPlace } from '../../../src/model/ha-reserve.ts'
 import {
+  apartFromStorm,
   type Absence,
   absenceCauses,
   type Circumstances,
@@ -305,4 +306,12 @@ test('while the storm brake holds, the reason says so, and how it is released; w
     hostAvailability({ linked: false, maintenance: false, absence: vouched, vouched_by }).why
   assert.equal(why('ada'), 'The user ada has vouched that it is off, at 1970-01-01T00:00:03.000Z.')
   assert.equal(why(null), 'Somebody has vouched that it is off, at 1970-01-01T00:00:03.000Z.')
+})
+
+test('where the storm is told by itself, the reason is told without it', () => {
+  const shown = (storm_in: string | null) =>
+    hostAvailability({ linked: false, maintenance: false, storm_in, absence: { ...none, cause: 'silent' } }).why
+  assert.deepEqual(apartFromStorm(shown('north'), 'north'), { why: shown(null), in_storm: true })
+  assert.deepEqual(apartFromStorm(`${shown('north')} And more.`, 'north').why, `${shown(null)} And more.`)
+  assert.deepEqual(apartFromStorm(shown(null), 'north'), { why: shown(null), in_storm: false })
 })
