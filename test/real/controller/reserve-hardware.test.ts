@@ -112,8 +112,8 @@ describe('controller/reserve-hardware', () => {
   })
 
   test('what a cluster keeps concerns its own hosts: of others nothing is read for it', async t => {
-    const [{ zone_id = '' } = {}] = (await cloud.request('GET', '/v1/clusters')).body.items as { zone_id: string }[]
-    const far = await cloud.request('POST', '/v1/clusters', { body: { name: 'far', zone_id } })
+    const [home] = (await cloud.request('GET', '/v1/clusters')).body.items ?? []
+    const far = await cloud.request('POST', '/v1/clusters', { body: { name: 'far', zone_id: home?.zone_id } })
     const other = await addHost(
       cloud,
       'f1',
@@ -247,7 +247,7 @@ describe('controller/reserve-hardware', () => {
     const recovered = await cloud.request('POST', `/v1/instances/${id}/recover`, { body: {} })
     assert.equal(recovered.status, 202, JSON.stringify(recovered.body))
     await purge(ids)
-    await cloud.request('DELETE', `/v1/pci-aliases/${alias.body.id}`)
+    await cloud.request('DELETE', `/v1/pci-aliases/${String(alias.body.id)}`)
     for (const [n, host] of hosts.entries()) {
       host.facts.pci = known[n] ?? []
       await host.connect()
