@@ -114,6 +114,8 @@ export interface AssignedHardware {
   readonly pci: readonly { readonly alias: string; readonly address: string }[]
 }
 
+export const noHardware: AssignedHardware = { cells: [], page_size_kib: null, idle_cpus: [], pci: [] }
+
 /** What is matched by an alias; null or empty: any. Numbers are as PCI's, four hexadecimal digits; a class may be a beginning. */
 export interface PciAlias {
   readonly name: string

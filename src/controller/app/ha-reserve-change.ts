@@ -7,7 +7,7 @@ import { type ReserveHost, roomBeforeReserve } from '../../model/ha-reserve.ts'
 import { type AssignedHardware, claimsHardware, type Hardware } from '../../model/hardware.ts'
 import { lackingOf, nothing, plus, type ReserveSize, sizeElsewhere, sizeOn } from '../../model/reserve-size.ts'
 import type { Cloud } from '../cloud.ts'
-import { fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
+import { fitBeside, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
 import { cpusOf } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { haReserve } from '../store/ha-reserve.ts'
@@ -65,7 +65,7 @@ export async function mustKeepReserve(cloud: Cloud, tx: Tx, changes: readonly Re
   const tolerated = await haReserve.hold(tx, [...new Set(concerned)], { wait: true })
   if (tolerated.size === 0) return
   const demand = await haReserve.demand(tx, [...tolerated.keys()])
-  const hardware = changes.some(claims) ? await hostHardware.read(tx, null) : undefined
+  const hardware = changes.some(claims) ? await hostHardware.ofClusters(tx, [...tolerated.keys()]) : undefined
   const assigned = hardware ? await assignedOf(tx, changes, hardware) : new Map<string, AssignedHardware>()
   // What others had promised before they let go of it.
   const view = await cloud.hosts.view(tx, { with_promised: true })
@@ -116,12 +116,19 @@ async function assignedOf(
   )
   const left = new Map(known)
   const found = new Map<string, AssignedHardware>()
-  for (const { id, host_id, hardware } of own) {
+  for (const { id, host_id, hardware, before } of own) {
     const [there, has] = [left.get(host_id), claimed.get(`${id} ${host_id}`)]
-    const assigned = has ?? (there && hardware ? fitHardware(there, hardware).assigned : undefined)
-    if (!assigned) continue
-    found.set(id, assigned)
-    if (there && !has) left.set(host_id, { ...there, taken: withTaken(there.taken, assigned) })
+    if (has && before.compute_claimed) {
+      found.set(id, has)
+      continue
+    }
+    // A deleted one may have kept disks, which nobody has free any more (hardwareClaim.releaseIdle): what it takes is the rest.
+    const kept = has?.pci ?? []
+    const assigned = there && hardware ? fitBeside(there, hardware, kept).assigned : undefined
+    if (!there || !assigned) continue
+    const is_new = ({ address }: { address: string }) => !kept.some(one => one.address === address)
+    found.set(id, { ...assigned, pci: assigned.pci.filter(is_new) })
+    left.set(host_id, { ...there, taken: withTaken(there.taken, assigned) })
   }
   return found
 }

@@ -91,7 +91,8 @@ export async function cancelOfOperation(tx: Tx, caller: Caller, operation_id: st
 async function cancelLocked(tx: Tx, caller: Caller, seen: Migration): Promise<void> {
   await instance.lockAll(tx, [seen.instance_id])
   const row = await migration.lock(tx, seen.id)
-  if (!row || !isMoving(row.phase)) throw tooLate(seen)
+  // Until it was locked it may have gone on.
+  if (!row || !isMoving(row.phase)) throw tooLate((await migration.find(tx, seen.id)) ?? seen)
   await askCancel(tx, row, 'cancelled', `cancelled by ${caller.user_name}`)
 }
 

@@ -5,7 +5,7 @@
 import { CloudError } from '../../model/errors.ts'
 import { type AssignedHardware, claimsHardware, featuresNeeded, type Hardware } from '../../model/hardware.ts'
 import { countsOf, type HardwareCounts } from '../../model/reserve-size.ts'
-import { fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
+import { fitBeside, fitHardware, type HostHardware, withTaken } from '../scheduler/hardware-fit.ts'
 import type { PlacementAsked } from '../scheduler/snapshot.ts'
 import type { Tx } from '../store/database.ts'
 import { hardwareClaim } from '../store/hardware-claim.ts'
@@ -28,13 +28,13 @@ export async function withHardware(tx: Tx, asked: PlacementAsked): Promise<Place
   return { ...asked, around: { ...asked.around, hardware: known } }
 }
 
-/** Of all hosts, for what is kept free of a cluster; undefined: nothing of it is asked for. */
+/** Of all hosts of which something may be kept free for lost ones where it may go; undefined: nothing of it is asked for. */
 export async function allHardware(
   tx: Tx,
   { hardware, host_id, around }: PlacementAsked,
 ): Promise<ReadonlyMap<string, HostHardware> | undefined> {
   if (!hardware || !claimsHardware(hardware)) return undefined
-  return host_id === null ? around?.hardware : await hostHardware.read(tx, null)
+  return host_id === null ? around?.hardware : await hostHardware.besides(tx, host_id)
 }
 
 /** Of each host, what these instances would take of its own. */
@@ -120,9 +120,15 @@ export async function claimAgainHere(tx: Tx, claims: readonly Claim[], rows: rea
     )
   }
   const known = own.length > 0 ? await hostHardware.read(tx, [...new Set(own.map(row => row.host_id))]) : new Map()
+  // Disks were kept for them (hardwareClaim.releaseIdle).
+  const has = await hardwareClaim.ofInstances(
+    tx,
+    own.map(row => row.id),
+  )
   const given = own.map(row => {
     const there: HostHardware | undefined = known.get(row.host_id)
-    const fit = there ? fitHardware(there, hardwareOfRow(row)) : { why: 'has not told of its hardware' }
+    const kept = has.get(`${row.id} ${row.host_id}`)?.pci ?? []
+    const fit = there ? fitBeside(there, hardwareOfRow(row), kept) : { why: 'has not told of its hardware' }
     if (fit.why !== undefined || !there) {
       throw new CloudError(
         'no_capacity',
@@ -141,6 +147,7 @@ export async function claimAgainHere(tx: Tx, claims: readonly Claim[], rows: rea
     ...countsOf(one.assigned),
   }))
   if (!(await host.claim(tx, [...claims, ...counts]))) return false
+  await hardwareClaim.release(tx, given)
   await hardwareClaim.insert(tx, given)
   return true
 }

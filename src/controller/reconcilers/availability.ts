@@ -60,6 +60,8 @@ export class Availability {
   private readonly calm: CalmSince = new Map()
   /** Whether restarts may wait for a host that takes them: they are not looked for all the time. */
   private mayWait = true
+  /** Of those of which something has come, which one was settled last. */
+  private settledLast: string | null = null
   /** By the steady clock. */
   private learnAgain_ms = 0
   private timer: Timer | undefined
@@ -122,11 +124,20 @@ export class Availability {
     this.learn()
     const more = unsteady === null && (await this.restart(held))
     const open = await verifyRestarts(this.cloud)
-    if (this.mayWait) this.mayWait = await settleWaiting(this.cloud)
+    const left = await this.settle()
     if (absent.length > 0 || open || this.mayWait) next_ms = Math.min(next_ms, busy_every_ms)
     this.timer?.cancel()
     if (next_ms < pass_every_ms) this.timer = clock.after(Math.max(100, next_ms), () => this.pacer.ask())
-    return more
+    return more || left
+  }
+
+  /** What has come of restarts that wait. True when there is more. */
+  private async settle(): Promise<boolean> {
+    if (!this.mayWait) return false
+    const { waits, next } = await settleWaiting(this.cloud, this.settledLast)
+    this.mayWait = waits
+    this.settledLast = next
+    return next !== null
   }
 
   private around(one: AbsentHost, held_back: string | null) {

@@ -7,10 +7,17 @@ import type { Cloud } from '../cloud.ts'
 import { event } from '../store/event.ts'
 import { haWaiting, type WaitingRestart } from '../store/ha-waiting.ts'
 
-/** True while any waits. */
-export async function settleWaiting(cloud: Cloud): Promise<boolean> {
-  const all = await haWaiting.list(cloud.database.db)
-  for (const { id, instance_id } of all.filter(one => one.seen !== null)) {
+/** Settled in one pass: those of a host that is back may be a thousand, and what is lost meanwhile is not to wait for them. */
+const settled_max = 25
+
+/** `waits`: whether any does. `next`: after which one the next pass, at once, is to go on; null: there is no more to settle. */
+export async function settleWaiting(
+  cloud: Cloud,
+  after: string | null,
+): Promise<{ waits: boolean; next: string | null }> {
+  const { db } = cloud.database
+  const due = await haWaiting.due(db, { after, limit: settled_max })
+  for (const { id, instance_id } of due) {
     try {
       await settle(cloud, id)
     } catch (error) {
@@ -22,14 +29,16 @@ export async function settleWaiting(cloud: Cloud): Promise<boolean> {
       )
     }
   }
-  return all.length > 0
+  const next = due.length === settled_max ? (due.at(-1)?.id ?? null) : null
+  return { waits: await haWaiting.any(db), next }
 }
 
 async function settle(cloud: Cloud, id: string): Promise<void> {
   await cloud.database.transaction(async tx => {
-    const [one] = await haWaiting.list(tx, id)
-    const how = one && endOf(one, new Date(cloud.clock.now_ms()))
-    if (!how || !(await haWaiting.end(tx, one, how))) return
+    const [one] = await haWaiting.due(tx, { id })
+    if (!one) return
+    const how = endOf(one, new Date(cloud.clock.now_ms()))
+    if (!(await haWaiting.end(tx, one, how))) return
     const { instance_id: resource_id, project_id } = one
     await event.record(tx, [
       { noun: 'ha-restart', kind: 'changed', resource_id: id, project_id },
@@ -42,8 +51,6 @@ function endOf(one: WaitingRestart, now: Date) {
   const { seen, from_host, from_host_id, host } = one
   const givenUp = (failure: string) => ({ outcome: 'given_up', reason: '', failure }) as const
   switch (seen) {
-    case null:
-      return null
     case 'back': {
       const since = (one.started_at ?? now).toISOString()
       const reason = `Its host came back; it runs there since ${since}.`

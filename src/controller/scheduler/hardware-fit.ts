@@ -4,7 +4,13 @@
  *
  * Each of the guest's nodes goes onto another node of the host, whole. The search over them is exact up to `tries_max` ways.
  */
-import type { AssignedCell, AssignedHardware, GuestCell, Hardware } from '../../model/hardware.ts'
+import {
+  type AssignedCell,
+  type AssignedHardware,
+  type GuestCell,
+  type Hardware,
+  noHardware,
+} from '../../model/hardware.ts'
 import { type FreeCpus, freeCpusOf, pickCpus } from './cpu-pick.ts'
 import { pickDevices } from './device-pick.ts'
 
@@ -110,7 +116,7 @@ export function pageSizes(host: HostHardware, { page_size, cells }: HardwareAske
 export function fitHardware(host: HostHardware, asked: HardwareAsked): Fit {
   if (asked.cells.length === 0) {
     const pci = pickDevices(host, asked.pci, null)
-    return pci ? { assigned: { cells: [], page_size_kib: null, idle_cpus: [], pci } } : { why: lacksDevices(asked) }
+    return pci ? { assigned: { ...noHardware, pci } } : { why: lacksDevices(asked) }
   }
   if (asked.cells.length > host.nodes.length) {
     return { why: `has ${host.nodes.length} NUMA nodes, the guest needs ${asked.cells.length}` }
@@ -123,6 +129,30 @@ export function fitHardware(host: HostHardware, asked: HardwareAsked): Fit {
     why = found.why
   }
   return { why }
+}
+
+/** As fitHardware, for one that has these devices there already: they stay its own, whatever else is said of them. */
+export function fitBeside(host: HostHardware, asked: HardwareAsked, has: AssignedHardware['pci']): Fit {
+  if (has.length === 0) return fitHardware(host, asked)
+  const own = new Map(has.map(one => [one.address, one]))
+  const nodes = new Map(host.devices.map(one => [one.address, one.node]))
+  // Each is asked for by its address, which no other device answers to.
+  const kept = has.map(({ address }) => ({
+    address,
+    node: nodes.get(address) ?? null,
+    group: null,
+    aliases: [address],
+  }))
+  const pci = asked.pci.flatMap(({ alias, count }) => {
+    const mine = has.filter(one => one.alias === alias).slice(0, count)
+    const named = mine.map(({ address }) => ({ alias: address, count: 1 }))
+    return mine.length < count ? [...named, { alias, count: count - mine.length }] : named
+  })
+  const devices = [...host.devices.filter(one => !own.has(one.address)), ...kept]
+  const taken = { ...host.taken, devices: host.taken.devices.filter(address => !own.has(address)) }
+  const fit = fitHardware({ ...host, devices, taken }, { ...asked, pci })
+  if (fit.why !== undefined) return fit
+  return { assigned: { ...fit.assigned, pci: fit.assigned.pci.map(one => own.get(one.address) ?? one) } }
 }
 
 function lacksDevices({ pci, pci_near }: HardwareAsked): string {

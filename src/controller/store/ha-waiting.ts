@@ -20,10 +20,10 @@ export interface WaitingRestart {
   from_host_id: string
   from_host: string
   /**
-   * What has come of it; null: it still waits. 'back': its host is there and runs it; 'paused', 'failed': that host is there, and it is paused, or does
+   * What has come of it. 'back': its host is there and runs it; 'paused', 'failed': that host is there, and it is paused, or does
    * not come up; 'lost_again': that host was back, and was lost anew.
    */
-  seen: 'deleted' | 'not_high' | 'stopped' | 'moved' | 'back' | 'paused' | 'failed' | 'lost_again' | null
+  seen: 'deleted' | 'not_high' | 'stopped' | 'moved' | 'back' | 'paused' | 'failed' | 'lost_again'
   /** Where it is now. */
   host: string
   /** Since when it runs, as its host says. */
@@ -31,27 +31,33 @@ export interface WaitingRestart {
   failure: string | null
 }
 
-/**
- * What was seen of it before its host was lost says nothing of now. An agent that was only cut off may have nothing new to say of it: it is believed
- * a while after it has dialled in.
- */
-const isFresh = sql<boolean>`coalesce(o.report >= 0 and o.applied_generation >= i.generation
-  and (o.observed_at > r.lost_at and o.observed_at >= h.last_seen_at or h.last_seen_at < croft_now() - interval '10 s'), false)`
+/** What was seen of it before its host was lost says nothing of now. A link begins with a report of all that the host has. */
+const isFresh = sql<boolean>`coalesce(o.report > h.reported_before and o.applied_generation >= i.generation, false)`
 
-/** All, or this one. Rows of this kind are few, and looked for only while there are any (reconcilers/ha-waiting.ts). */
-async function list(db: Db, id: string | null = null): Promise<WaitingRestart[]> {
+/** Those of which something has come, after this one and no more than `limit`, or this one. */
+async function due(db: Db, which: { after: string | null; limit: number } | { id: string }): Promise<WaitingRestart[]> {
+  const these =
+    'id' in which ? sql`r.id = ${which.id}::uuid` : sql`(${which.after}::uuid is null or r.id > ${which.after}::uuid)`
   const { rows } = await sql<WaitingRestart>`
-    select r.id, r.instance_id, r.project_id, r.from_host_id, r.from_host, h.name as host, o.started_at, o.failure,
-      case when i.deleted_at is not null then 'deleted' when i.host_id <> r.from_host_id then 'moved'
+    select r.id, r.instance_id, r.project_id, r.from_host_id, r.from_host, h.name as host, o.started_at, o.failure, s.seen
+    from ha_restart r join instance i on i.id = r.instance_id join host h on h.id = i.host_id
+    left join instance_observed o on o.instance_id = i.id left join host_absence a on a.host_id = r.from_host_id
+    cross join lateral (select case when i.deleted_at is not null then 'deleted' when i.host_id <> r.from_host_id then 'moved'
         when i.availability <> 'high' then 'not_high' when i.wanted_power <> 'running' then 'stopped'
         when a.since > r.lost_at + interval '1 ms' and a.fenced_at is not null then 'lost_again'
         when not ${isShownThere} or a.host_id is not null or not ${isFresh} then null
         when o.failure is not null or o.power = 'crashed' then 'failed'
-        when o.power = 'running' then 'back' when o.power = 'paused' then 'paused' end as seen
-    from ha_restart r join instance i on i.id = r.instance_id join host h on h.id = i.host_id
-    left join instance_observed o on o.instance_id = i.id left join host_absence a on a.host_id = r.from_host_id
-    where ${isWaiting} and (${id}::uuid is null or r.id = ${id}::uuid) order by r.id`.execute(db)
+        when o.power = 'running' then 'back' when o.power = 'paused' then 'paused' end as seen) s
+    where ${isWaiting} and ${these} and s.seen is not null order by r.id limit ${'id' in which ? 1 : which.limit}`.execute(
+    db,
+  )
   return rows
+}
+
+/** Whether any waits. They are few, and looked for only while there are any (reconcilers/ha-waiting.ts). */
+async function any(db: Db): Promise<boolean> {
+  const { rows } = await sql`select from ha_restart r where ${isWaiting} limit 1`.execute(db)
+  return rows.length > 0
 }
 
 /** What it says from then on of why it was not restarted: its first words were of one that still waits. */
@@ -97,4 +103,4 @@ async function endAsGone(tx: Tx, instance_id: string, to_host: string): Promise<
   return rows.map(row => row.id)
 }
 
-export const haWaiting = { list, end, endAsGone }
+export const haWaiting = { due, any, end, endAsGone }

@@ -1,6 +1,7 @@
 /** What of hosts' hardware instances have. A CPU or device that is another's already breaks a constraint; see migrations/0014. */
 import { sql } from 'kysely'
-import type { AssignedHardware } from '../../model/hardware.ts'
+import { type AssignedHardware, noHardware } from '../../model/hardware.ts'
+import type { HostFacts } from '../../protocol/host-facts.ts'
 import { countsOf } from '../../model/reserve-size.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { insertRows } from './insert-rows.ts'
@@ -37,13 +38,45 @@ async function release(tx: Tx, of: readonly { instance_id: string; host_id: stri
     where c.instance_id = r.instance_id and c.host_id = r.host_id`.execute(tx)
 }
 
-/** Of those of the instances that need no compute any more (instance.giveUpCompute). */
+/**
+ * Of those of the instances that need no compute any more (instance.giveUpCompute). Disks stay theirs until they are purged: what is on one is the
+ * instance's, as its volumes are, and would be read and overwritten by whoever is given it.
+ */
 async function releaseIdle(tx: Tx, instance_ids: readonly string[]): Promise<void> {
   if (instance_ids.length === 0) return
-  await sql`delete from hardware_claim c using instance i
-    where c.instance_id = any(${[...instance_ids]}::uuid[]) and i.id = c.instance_id and not i.compute_claimed`.execute(
+  const { rows } = await sql<NewHardwareClaim & { pci: HostFacts['pci'] | null }>`
+    with gone as (
+      delete from hardware_claim c using instance i
+      where c.instance_id = any(${[...instance_ids]}::uuid[]) and i.id = c.instance_id and not i.compute_claimed
+      returning c.instance_id, c.host_id, c.assigned
+    )
+    select g.*, case when jsonb_array_length(g.assigned->'pci') > 0 then h.facts->'pci' end as pci
+    from gone g join host h on h.id = g.host_id order by g.host_id, g.instance_id`.execute(tx)
+  await insert(
     tx,
+    rows.flatMap(({ instance_id, host_id, assigned, pci }) => {
+      const kept = withDisks(assigned.pci, pci ?? [])
+      return kept.length > 0 ? [{ instance_id, host_id, assigned: { ...noHardware, pci: kept } }] : []
+    }),
   )
+}
+
+/** PCI's class of mass storage. */
+const isDisk = ({ class: kind }: { class: string }) => /^(0x)?01/i.test(kind)
+
+/** Those that are disks, may be one for all that is known, or share a group with one, and so can be nobody else's. */
+function withDisks(given: AssignedHardware['pci'], known: HostFacts['pci']): AssignedHardware['pci'] {
+  const found = new Map(known.map(one => [one.address, one]))
+  const groups = new Set(
+    given.flatMap(({ address }) => {
+      const one = found.get(address)
+      return one?.iommu_group && isDisk(one) ? one.iommu_group : []
+    }),
+  )
+  return given.filter(({ address }) => {
+    const one = found.get(address)
+    return !one || isDisk(one) || (!!one.iommu_group && groups.has(one.iommu_group))
+  })
 }
 
 /** By `INSTANCE HOST`. */

@@ -1,5 +1,5 @@
 /** What hosts say of themselves, as it is written: facts, what may be promised of them, where others reach them, their hardware and pool. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { HostFacts } from '../../protocol/host-facts.ts'
 import { json, type Tx } from './database.ts'
 import { event } from './event.ts'
@@ -9,6 +9,18 @@ import { hostHardware, hugeMibOf } from './host-hardware.ts'
 import { limitsOf } from './host-limits.ts'
 import { hostReach } from './host-reach.ts'
 import { isOfPool } from './host-trust.ts'
+
+/**
+ * What it says, with what it said before of its CPU where it says nothing of that: an agent that has just begun may not have its hypervisor's answer
+ * yet. Not when the machine is another one. `before`, `said`: facts.
+ */
+const withCpuOf = (before: RawBuilder<unknown>, said: RawBuilder<unknown>) => sql`(case
+    when ${before}->'cpu_model' = ${said}->'cpu_model' and ${before}->'virtualisation' = ${said}->'virtualisation' then coalesce((
+      select jsonb_object_agg(k.name, ${before}->k.name) from unnest(array['host_cpu', 'cpu_models']) as k (name)
+      where jsonb_typeof(${before}->k.name) <> 'null'), '{}') else '{}' end || ${said})`
+/** Of another CPU it has to be asked anew (reconcilers/cpu-baseline.ts). */
+const verdictWith = (facts: RawBuilder<unknown>) =>
+  sql`case when host.facts->'host_cpu' is not distinct from ${facts}->'host_cpu' then host.cpu_verdict end`
 
 /** What it says of itself; as far as it is believed (host-belief.ts), it counts. True: where others reach it is to be found out. */
 export async function setFacts(tx: Tx, id: string, said: HostFacts, reserved_mib: number): Promise<boolean> {
@@ -22,18 +34,19 @@ export async function setFacts(tx: Tx, id: string, said: HostFacts, reserved_mib
     .where('host.id', '=', id)
     .executeTakeFirstOrThrow()
   const tunnel_address = tunnelAddressOf(row, facts.tunnel_address)
+  const told = withCpuOf(sql`host.facts`, sql`said.facts`)
   await tx
     .updateTable('host')
+    .from(sql<{ facts: unknown }>`(select ${json(facts)} as facts)`.as('said'))
     .set({
-      facts: json(facts),
+      facts: told,
       tunnel_address,
       cpus: facts.cpus,
       huge_mib: hugeMibOf(facts),
       ...limitsOf(facts, row, reserved_mib),
-      // Of another CPU it has to be asked anew (reconcilers/cpu-baseline.ts).
-      cpu_verdict: sql`case when facts->'host_cpu' is not distinct from ${json(facts)}->'host_cpu' then cpu_verdict end`,
+      cpu_verdict: verdictWith(told),
     })
-    .where('id', '=', id)
+    .where('host.id', '=', id)
     .execute()
   await hostHardware.note(tx, [{ host_id: id, facts }])
   const { pool_id, pool_total_gib: total_gib, pool_free_gib: free_gib, boot_id } = facts
@@ -72,7 +85,7 @@ export async function setFactsOfMany(tx: Tx, said: readonly Said[]): Promise<Map
     locked as materialized (
       select h.* from host h where h.id in (select host_id from said) and h.removed_at is null order by h.id for no key update of h
     )
-    select l.id, coalesce(l.facts = s.facts, false) as has_same_facts, c.cpu_overcommit, c.memory_overcommit, l.reserved_memory_mib,
+    select l.id, coalesce(l.facts = ${withCpuOf(sql`l.facts`, sql`s.facts`)}, false) as has_same_facts, c.cpu_overcommit, c.memory_overcommit, l.reserved_memory_mib,
       l.reserved_vcpus, l.vcpus_limit, l.memory_limit_mib, l.disk_limit_gib, l.tunnel_address, l.pool_id, p.secret_sha256,
       r.address as reached_at, r.boot_id as reached_boot_id
     from locked l join said s on s.host_id = l.id join cluster c on c.id = l.cluster_id
@@ -89,11 +102,12 @@ export async function setFactsOfMany(tx: Tx, said: readonly Said[]): Promise<Map
     const rows_now = json(
       changed.map(({ host_id, facts: { pool_secret: _, ...own }, now }) => ({ host_id, facts: own, ...now })),
     )
-    await sql`update host h set facts = s.facts, tunnel_address = s.tunnel_address, cpus = s.cpus, huge_mib = s.huge_mib,
+    const now = withCpuOf(sql`host.facts`, sql`s.facts`)
+    await sql`update host set facts = ${now}, tunnel_address = s.tunnel_address, cpus = s.cpus, huge_mib = s.huge_mib,
         vcpus_limit = s.vcpus_limit, memory_limit_mib = s.memory_limit_mib, disk_limit_gib = s.disk_limit_gib,
-        cpu_verdict = case when h.facts->'host_cpu' is not distinct from s.facts->'host_cpu' then h.cpu_verdict end
+        cpu_verdict = ${verdictWith(now)}
       from jsonb_to_recordset(${rows_now}) as s (host_id uuid, facts jsonb, tunnel_address text, cpus int, huge_mib bigint, vcpus_limit int,
-        memory_limit_mib bigint, disk_limit_gib bigint) where h.id = s.host_id`.execute(tx)
+        memory_limit_mib bigint, disk_limit_gib bigint) where host.id = s.host_id`.execute(tx)
   }
   if (found.length > 0) await hostHardware.note(tx, found)
   const moved = found.filter(one => one.is_unreached && one.row.reached_at !== null).map(one => one.host_id)

@@ -2,7 +2,7 @@
  * What hosts have of hardware, as fitting wants it (scheduler/hardware-fit.ts), and what of it is taken. The part that is from a host's
  * facts is kept beside them, small, and written only when it has changed. Hosts are not trusted: facts are bounded by the protocol.
  */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { type AssignedHardware, isGivenAs, matchesAlias, type PciAlias } from '../../model/hardware.ts'
 import type { HostFacts } from '../../protocol/host-facts.ts'
 import type { Capable, HostHardware, HostNode, Taken } from '../scheduler/hardware-fit.ts'
@@ -93,10 +93,24 @@ async function note(tx: Tx, hosts: readonly { host_id: string; facts: HostFacts 
 export type KnownHardware = HostHardware & Capable
 
 /** Of these hosts, or of all that take instances; those that never told are left out. */
-async function read(db: Db, host_ids: readonly string[] | null): Promise<Map<string, KnownHardware>> {
-  const these = host_ids
-    ? sql`h.id = any(${[...host_ids]}::uuid[])`
-    : sql`h.removed_at is null and h.schedulable and h.session_controller_id is not null`
+function read(db: Db, host_ids: readonly string[] | null): Promise<Map<string, KnownHardware>> {
+  return readWhere(db, host_ids ? sql`h.id = any(${[...host_ids]}::uuid[])` : takesInstances)
+}
+
+const takesInstances = sql`h.removed_at is null and h.schedulable and h.session_controller_id is not null`
+
+/** Of those of these clusters that take instances. */
+function ofClusters(db: Db, cluster_ids: readonly string[]): Promise<Map<string, KnownHardware>> {
+  return readWhere(db, sql`${takesInstances} and h.cluster_id = any(${[...cluster_ids]}::uuid[])`)
+}
+
+/** Of those of the host's own cluster that take instances, where that keeps a reserve: what is kept elsewhere is nothing to it. */
+function besides(db: Db, host_id: string): Promise<Map<string, KnownHardware>> {
+  const cluster = sql`(select c.id from host o join cluster c on c.id = o.cluster_id where o.id = ${host_id}::uuid and c.ha_failures_tolerated > 0)`
+  return readWhere(db, sql`${takesInstances} and h.cluster_id = ${cluster}`)
+}
+
+async function readWhere(db: Db, these: RawBuilder<unknown>): Promise<Map<string, KnownHardware>> {
   const { rows } = await sql<{ host_id: string; parts: Parts; assigned: AssignedHardware[] }>`
     select w.host_id, w.parts, coalesce((select json_agg(c.assigned) from hardware_claim c where c.host_id = h.id), '[]') as assigned
     from host h join host_hardware w on w.host_id = h.id where ${these} order by h.id`.execute(db)
@@ -149,4 +163,4 @@ function takenOf(assigned: readonly AssignedHardware[]): Taken {
   }
 }
 
-export const hostHardware = { note, offers, read }
+export const hostHardware = { note, offers, read, ofClusters, besides }

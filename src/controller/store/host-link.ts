@@ -61,7 +61,7 @@ async function beginSessions(
       join host h on h.id = s.host_id where h.removed_at is null order by h.id for no key update of h
     )
     update host set session_controller_id = ${controller_id}::uuid, session_epoch = session_epoch + 1, last_seen_at = croft_now(),
-      lease_ms = ${leaseTimes.lease_ms}::bigint, keeps_leases = s.keeps_leases, asks_first = s.asks_first, link_address = s.link_address,
+      reported_before = last_report, lease_ms = ${leaseTimes.lease_ms}::bigint, keeps_leases = s.keeps_leases, asks_first = s.asks_first, link_address = s.link_address,
       lease_left_ms = null, lease_over_at = null, counted_at_end = null, counted_epoch = null, expected_epoch = null
     from said s where host.id = s.id returning host.id, host.session_epoch as epoch, host.last_report, s.counted_at_end,
       s.was_linked`.execute(tx)

@@ -242,6 +242,8 @@ export interface HostTable {
   session_epoch: Generated<number>
   last_seen_at: Date | null
   last_report: Generated<number>
+  /** That as its link began: what was reported since has a greater number. */
+  reported_before: number | null
   foreign_domains: Generated<unknown>
   /** From its facts: CPUs, and memory set aside as huge pages. */
   cpus: Generated<number>

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { factsOf } from '../../../sim/facts.ts'
 import { compareCpus } from '../../../src/controller/reconcilers/cpu-baseline.ts'
+import type { Tx } from '../../../src/controller/store/database.ts'
+import { setFacts, setFactsOfMany } from '../../../src/controller/store/host-facts.ts'
+import type { HostFacts } from '../../../src/protocol/host-facts.ts'
 import type { HostCpu } from '../../../src/protocol/host-cpu.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addImage, addNetwork, ObedientHost } from '../../support/obedient-host.ts'
@@ -108,6 +111,47 @@ describe('controller/cpu-baseline', () => {
     for (const { host } of [one, two])
       await cloud.request('PATCH', `/v1/hosts/${host.id}`, { body: { schedulable: true } })
   })
+
+  test('a host whose hypervisor is late keeps its CPU and what it said of others, however it dials in; one with another CPU does not', async () => {
+    const { db } = cloud.cloud.database
+    const { host } = await add('late', ['aes'])
+    const { host_cpu, cpu_models = ['Nehalem'], ...rest } = host.facts
+    await look()
+    Object.assign(host.facts, { cpu_models })
+    await host.connect()
+    const kept = async () =>
+      await db.selectFrom('host').select(['facts', 'cpu_verdict']).where('id', '=', host.id).executeTakeFirstOrThrow()
+    const before = await kept()
+    assert.deepEqual([host_cpu?.require, (before.facts as HostFacts).cpu_models], [['aes'], cpu_models])
+    assert.ok(before.cpu_verdict)
+    for (const write of [setFactsOfOne, setFactsTogether]) {
+      for (const more of [{}, { kernel: '6.18' }]) {
+        await cloud.cloud.database.transaction(tx => write(tx, host.id, { ...rest, ...more }))
+        const { facts, cpu_verdict } = await kept()
+        assert.deepEqual(cpu_verdict, before.cpu_verdict)
+        assert.deepEqual([(facts as HostFacts).host_cpu, (facts as HostFacts).cpu_models], [host_cpu, cpu_models])
+        assert.equal((facts as HostFacts).kernel, more.kernel ?? rest.kernel)
+      }
+    }
+    for (const write of [setFactsOfOne, setFactsTogether]) {
+      await cloud.cloud.database.transaction(tx =>
+        setFactsOfOne(tx, host.id, { ...rest, host_cpu: cpuOf(['aes']), cpu_models }),
+      )
+      await db.updateTable('host').set({ cpu_verdict: before.cpu_verdict }).where('id', '=', host.id).execute()
+      await cloud.cloud.database.transaction(tx => write(tx, host.id, { ...rest, cpu_model: 'another' }))
+      const { facts, cpu_verdict } = await kept()
+      assert.deepEqual(
+        [cpu_verdict, (facts as HostFacts).host_cpu, (facts as HostFacts).cpu_models],
+        [null, undefined, undefined],
+      )
+    }
+    await host.disconnect()
+    await db.updateTable('host').set({ removed_at: new Date() }).where('id', '=', host.id).execute()
+  })
+
+  const setFactsOfOne = (tx: Tx, id: string, facts: HostFacts): Promise<unknown> => setFacts(tx, id, facts, 0)
+  const setFactsTogether = (tx: Tx, host_id: string, facts: HostFacts): Promise<unknown> =>
+    setFactsOfMany(tx, [{ host_id, facts, reserved_mib: 0, link_address: null }])
 
   test('what would change is shown before; taken, it is for new instances, and all hosts are asked anew', async () => {
     const shown = await plan()

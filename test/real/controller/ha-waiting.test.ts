@@ -3,13 +3,16 @@
  * elsewhere after all, or it is not wanted any more. How instances are restarted: ha-restart.test.ts.
  */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { poolOf } from '../../../sim/facts.ts'
 import { type HaRestart, haRestartRoutes } from '../../../src/api/ha-restart.ts'
 import { instanceRoutes } from '../../../src/api/instance.ts'
+import { settleWaiting } from '../../../src/controller/reconcilers/ha-waiting.ts'
 import { channels } from '../../../src/controller/store/database.ts'
 import { event } from '../../../src/controller/store/event.ts'
+import { splitScript } from '../../../src/controller/store/migrate.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { untilEvent } from '../../support/eventually.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
@@ -97,6 +100,82 @@ describe('controller/ha-waiting', { timeout: 120_000 }, () => {
     assert.deepEqual([one.to_host, one.failure], [first.name, null])
     assert.match(one.reason, /^Not restarted elsewhere: .* Its host came back; it runs there since \d{4}-.*Z\.$/)
     assert.ok(Date.parse(one.ended_at ?? '') > Date.parse(one.begun_at))
+  })
+
+  test('its host comes back with another instance, which goes on to have news: it is told all the same', async () => {
+    const { id, first, told } = await waiting()
+    const { db } = cloud.cloud.database
+    // Beside it, of no importance: its owner has it back with its host.
+    const made = await sql<{ id: string }>`insert into instance select * from jsonb_populate_record(null::instance,
+      (select to_jsonb(i) || jsonb_build_object('id', gen_random_uuid(), 'name', 'chatty', 'availability', 'restart') from instance i
+        where i.id = ${id}::uuid)) returning id`.execute(db)
+    const chatty = made.rows[0]?.id ?? ''
+    let n = 0
+    first.onWanted = () => first.tell({ guest_addresses: [`192.0.2.${n++}`] }, [chatty])
+    await first.connect()
+    const news = setInterval(() => first.onWanted?.(), 50)
+    try {
+      assert.equal((await ended(id, told)).outcome, 'running')
+    } finally {
+      clearInterval(news)
+    }
+  })
+
+  test('what was seen of it before says nothing: its host is back, and has not spoken of it yet', async () => {
+    const { id, first, told } = await waiting()
+    first.silent = true
+    await first.connect()
+    await sql`update host set last_seen_at = croft_now() - interval '1 minute' where id = ${first.id}::uuid`.execute(
+      cloud.cloud.database.db,
+    )
+    assert.deepEqual(await settleWaiting(cloud.cloud, null), { waits: true, next: null })
+    assert.equal((await newest(id))?.ended_at, null)
+    first.silent = false
+    await first.tellAndWait({}, id)
+    assert.equal((await ended(id, told)).outcome, 'running')
+  })
+
+  test('of many no more than a few are settled at a time, one after the other', async () => {
+    const { id } = await waiting()
+    const { db } = cloud.cloud.database
+    await sql`insert into ha_restart select r.* from generate_series(1, 59), lateral (select n.* from ha_restart o, jsonb_populate_record(
+      null::ha_restart, to_jsonb(o) || jsonb_build_object('id', gen_random_uuid(), 'more', generate_series)) n where o.instance_id = ${id}::uuid) r`.execute(
+      db,
+    )
+    await sql`update instance set availability = 'restart' where id = ${id}::uuid`.execute(db)
+    // The leader's own passes may be quicker, and do no more at a time either.
+    const { database } = cloud.cloud
+    let settled = 0
+    const transaction: typeof database.transaction = work => {
+      settled += 1
+      return database.transaction(work)
+    }
+    const counting = { ...cloud.cloud, database: Object.assign(Object.create(database), { transaction }) }
+    let next: string | null = null
+    for (let n = 0; n < 3; n++) {
+      settled = 0
+      const done: { waits: boolean; next: string | null } = await settleWaiting(counting, next)
+      next = done.next
+      assert.ok(settled <= 25, `${settled} at once`)
+    }
+    assert.deepEqual(await settleWaiting(cloud.cloud, next), { waits: false, next: null })
+  })
+
+  test('those of losses that were over before are closed as the schema is brought up to date, and the others wait on', async () => {
+    const { id, told } = await waiting()
+    const { db } = cloud.cloud.database
+    const over = crypto.randomUUID()
+    await sql`insert into ha_restart select r.* from ha_restart o, jsonb_populate_record(null::ha_restart, to_jsonb(o) || jsonb_build_object(
+      'id', ${over}::text, 'begun_at', o.begun_at - interval '9 days', 'ended_at', o.begun_at - interval '9 days')) r
+      where o.id = ${told.id}::uuid`.execute(db)
+    const script = await readFile('src/controller/migrations/0036-waiting.sql', 'utf8')
+    for (const one of splitScript(script)) if (/^update/m.test(one)) await sql.raw(one).execute(db)
+    const { items } = await cloud.call(haRestartRoutes.list, { query: { instance_id: id } })
+    const [waits, closed] = [told.id, over].map(each => items.find(one => one.id === each))
+    assert.deepEqual([waits?.outcome, waits?.ended_at, waits?.reason], ['no_room', null, told.reason])
+    assert.equal(closed?.outcome, 'no_room')
+    assert.equal(Date.parse(closed.ended_at ?? '') - Date.parse(closed.begun_at), 1)
+    assert.match(closed.reason, /^Not restarted at once: .* What came of it later was not noted\.$/)
   })
 
   test('its host comes back and cannot start it: that is what has come of it', async () => {

@@ -185,6 +185,44 @@ describe('controller/hardware', () => {
     assert.deepEqual(await claimed(), nothing)
   })
 
+  test('a deleted one keeps its disk till it is purged, and has it again whatever the host says of what is on it', async () => {
+    const nvme = { vendor: '0x144d', device: '0xa80a', class: '0x010802', numa_node: 0, used_by: null }
+    const disks = [5, 6].map(n => ({ ...nvme, address: `0000:0${n}:00.0`, iommu_group: String(n) }))
+    const known = host.facts.pci
+    const dial = (pci: HostFacts['pci']) => {
+      host.facts.pci = pci
+      return host.connect()
+    }
+    await dial([...known, ...disks])
+    await cloud.request('POST', '/v1/pci-aliases', { body: { name: 'nvme', class: '0108' } })
+    const had = (id: string) => host.wanted.get(id)?.hardware?.pci?.map(one => one.address)
+    const [id = ''] = await make({ pci: 'gpu:1,nvme:1', 'cpu.policy': 'dedicated' })
+    const [gpu, disk] = had(id) ?? []
+    assert.match(disk ?? '', /^0000:0[56]/)
+    await cloud.request('DELETE', `/v1/instances/${id}`, { headers: { prefer: 'wait=10' } })
+    await untilEvent(cloud, async () => (await claimed()).pinned_cpus === 0)
+    // Back with the host, with the guest's own partitions on it.
+    const used_by = 'disk nvme1n1, with partitions on it'
+    await dial([...known, ...disks.map(one => (one.address === disk ? { ...one, used_by } : one))])
+    const others = await make({ pci: 'gpu:1,nvme:1' })
+    assert.notEqual(others.flatMap(had)[1], disk)
+    await dial([...known, ...disks])
+    const third = await create((await flavor({ pci: 'nvme:1' })).body.id)
+    assert.equal(third.status, 409, 'what is on it is its own')
+    await dial([...known, ...disks.map(one => (one.address === disk ? { ...one, used_by } : one))])
+    const asked = { body: {}, headers: { prefer: 'wait=10' } }
+    const recovered = await cloud.request('POST', `/v1/instances/${id}/recover`, asked)
+    assert.equal(recovered.status, 202, JSON.stringify(recovered.body))
+    assert.equal(had(id)?.[1], disk)
+    assert.ok(had(id)?.[0]?.startsWith('0000:0') && gpu !== undefined)
+    assert.equal((await claimed()).pinned_cpus, 2)
+    await purge([id, ...others])
+    assert.deepEqual(await claimed(), nothing)
+    const left = await cloud.cloud.database.db.selectFrom('host_pci_claim').selectAll().execute()
+    assert.deepEqual(left, [])
+    await dial(known)
+  })
+
   test('huge pages are a room of their own', async () => {
     const ids = await make({ 'memory.page_size': '2MiB', 'numa.nodes': '2' }, 2, { count: 2 })
     const told = host.wanted.get(ids[0] ?? '')?.hardware

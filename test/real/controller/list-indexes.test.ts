@@ -8,6 +8,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { cleanUp } from '../../../src/controller/reconcilers/cleanup.ts'
 import { type Concern, event } from '../../../src/controller/store/event.ts'
+import { haWaiting } from '../../../src/controller/store/ha-waiting.ts'
 import { host } from '../../../src/controller/store/host.ts'
 import { instance } from '../../../src/controller/store/instance.ts'
 import { port } from '../../../src/controller/store/port.ts'
@@ -360,6 +361,32 @@ describe('controller/list-indexes', { timeout: 180_000 }, () => {
       const found = await readBy(() => instance.list(db, { project_id: elsewhere, search }))
       assert.deepEqual(found.ids, [first], search)
       assert.ok(found.rows <= 60, `${search}: ${found.rows}`)
+    }
+  })
+
+  test('restarts that wait are looked for without a look at those that have ended, also before anything is known of how many there are', async () => {
+    const inside = cloud.cloud.database.db
+    // They wait on: nothing has come of them.
+    await sql`update instance set availability = 'high', wanted_power = 'running', deleted_at = null where right(name, 3) = '000'`.execute(
+      inside,
+    )
+    await sql`insert into ha_restart (id, instance_id, project_id, from_host_id, from_host, fenced_by, lost_at, reason, outcome, begun_at, ended_at)
+      select gen_random_uuid(), id, project_id, host_id, 'h', 'ipmi', croft_now(), 'Not restarted yet: x',
+        case when right(name, 1) < '5' then 'no_room' else 'running' end, croft_now(),
+        croft_now() + case when right(name, 3) = '000' then 0 else 1 end * interval '1 s'
+      from instance`.execute(inside)
+    for (const known of [false, true]) {
+      if (known) await sql`analyze ha_restart`.execute(inside)
+      asked = []
+      await haWaiting.due(db, { after: null, limit: 25 })
+      assert.equal(await haWaiting.any(db), true)
+      assert.equal(asked.length, 2)
+      for (const { sql: text, parameters } of asked) {
+        for (const node of nodesOf(await planOf(text, parameters))) {
+          const read = (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)
+          assert.ok(read * (node['Actual Loops'] ?? 1) <= 200, `${node['Node Type']} reads ${read}, ${known}\n${text}`)
+        }
+      }
     }
   })
 })

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Migration, migrationRoutes } from '../../../src/api/migration.ts'
+import type { Db } from '../../../src/controller/store/database.ts'
+import { migration } from '../../../src/controller/store/migration.ts'
 import type { TestCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type MovingCloud, movingCloud } from '../../support/moving.ts'
-import type { ObedientHost } from '../../support/obedient-host.ts'
+import { type ObedientHost, progressOf } from '../../support/obedient-host.ts'
 import { replyOf } from '../../support/reply.ts'
 
 describe('controller/migration-cancelled', () => {
@@ -50,5 +52,27 @@ describe('controller/migration-cancelled', () => {
       assert.deepEqual([ended.phase, ended.cancel_asked], ['ended', true])
     })
     assert.match(String((await cancel()).body.detail), /it has ended already: cancelled\.$/)
+  })
+
+  test('gone over as it is cancelled: what is told is how it is by then, and not how it was read before', async t => {
+    const one = await moving.create()
+    for (const host of hosts) host.sends = 'on-and-on'
+    const answered = await cloud.request('POST', `/v1/instances/${one.id}/migrate`, { body: {} })
+    const begun = answered.body.migration as Migration
+    const phase = async () => (await cloud.call(migrationRoutes.get, { params: { migration: begun.id } })).phase
+    const source = hosts.find(host => host.name === begun.source_host)
+    await eventually(() => assert.ok(source?.sent.has(one.id)))
+    const find = migration.find
+    const found = t.mock.method(migration, 'find', async (db: Db, id: string) => {
+      const seen = await find(db, id)
+      found.mock.restore()
+      source?.tellMigration(one.id, { phase: 'switched', progress: progressOf(1) })
+      await eventually(async () => assert.notEqual(await phase(), 'sending'))
+      return seen
+    })
+    const { status, body } = await cloud.request('POST', `/v1/migrations/${begun.id}/cancel`)
+    assert.equal(status, 409, JSON.stringify(body))
+    assert.match(String(body.detail), new RegExp(`${one.name} has gone over to ${begun.target_host} already`))
+    moving.obey()
   })
 })

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { clusterRoutes } from '../../../src/api/cluster.ts'
 import { instanceRoutes } from '../../../src/api/instance.ts'
+import type { Db } from '../../../src/controller/store/database.ts'
+import { hostHardware } from '../../../src/controller/store/host-hardware.ts'
 import type { HostFacts } from '../../../src/protocol/host-facts.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
-import { addHost, addImage, addNetwork, liftQuotas } from '../../support/obedient-host.ts'
+import { eventually } from '../../support/eventually.ts'
+import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
 import { replyOf } from '../../support/reply.ts'
 
 const pool_id = '11111111-2222-4333-8444-555555555557'
@@ -38,11 +41,12 @@ describe('controller/reserve-hardware', () => {
   let common: Record<string, unknown>
   let cluster = ''
   let made = 0
+  const hosts: ObedientHost[] = []
 
   before(async () => {
     cloud = await testCloud()
     for (const name of ['p1', 'p2', 'p3']) {
-      await addHost(cloud, name, { cpus: 8, memory_mib: 24_576, pool_gib: 10_000 }, facts)
+      hosts.push(await addHost(cloud, name, { cpus: 8, memory_mib: 24_576, pool_gib: 10_000 }, facts))
     }
     await liftQuotas(cloud)
     common = { image_id: await addImage(cloud), networks: [{ network_id: await addNetwork(cloud) }] }
@@ -105,6 +109,46 @@ describe('controller/reserve-hardware', () => {
     assert.equal(huge.status, 202, JSON.stringify(huge.body))
     await purge([...ids, ...replyOf(instanceRoutes.create, huge).items.map(one => one.id)])
     await set({ memory_overcommit: 1 })
+  })
+
+  test('what a cluster keeps concerns its own hosts: of others nothing is read for it', async t => {
+    const [home] = (await cloud.request('GET', '/v1/clusters')).body.items ?? []
+    const far = await cloud.request('POST', '/v1/clusters', { body: { name: 'far', zone_id: home?.zone_id } })
+    const other = await addHost(
+      cloud,
+      'f1',
+      { cpus: 8, memory_mib: 24_576 },
+      { ...facts, pool_id: crypto.randomUUID() },
+    )
+    const { db } = cloud.cloud.database
+    await db
+      .updateTable('host')
+      .set({ cluster_id: String(far.body.id) })
+      .where('id', '=', other.id)
+      .execute()
+    await set({ ha_failures_tolerated: 1 })
+    const seen = new Set<string>()
+    for (const method of ['read', 'ofClusters', 'besides'] as const) {
+      const real = hostHardware[method] as (db: Db, of: never) => ReturnType<typeof hostHardware.read>
+      t.mock.method(hostHardware, method, async (inside: Db, of: never) => {
+        const found = await real(inside, of)
+        for (const id of found.keys()) seen.add(id)
+        return found
+      })
+    }
+    const [host] = (await cloud.request('GET', '/v1/hosts?name=p1')).body.items as { id: string }[]
+    const gpu = await flavor(1, 512, { pci: 'gpu', 'cpu.policy': 'dedicated' })
+    const made = await create(gpu, { host_id: host?.id, availability: 'high', start: false })
+    assert.equal(made.status, 202, JSON.stringify(made.body))
+    const ids = replyOf(instanceRoutes.create, made).items.map(one => one.id)
+    assert.deepEqual([seen.size, seen.has(other.id)], [3, false])
+    seen.clear()
+    const started = await cloud.request('POST', `/v1/instances/${ids[0]}/start`, { body: {} })
+    assert.equal(started.status, 202, JSON.stringify(started.body))
+    assert.deepEqual([seen.size, seen.has(other.id)], [3, false])
+    await purge(ids)
+    await other.disconnect()
+    await db.updateTable('host').set({ removed_at: new Date() }).where('id', '=', other.id).execute()
   })
 
   test('huge pages are kept free for highly available instances that have them, and take none of what is kept of usual memory', async () => {
@@ -216,6 +260,42 @@ describe('controller/reserve-hardware', () => {
     await set({ ha_failures_tolerated: 0 })
     for (const { id } of hosts) await cloud.request('PATCH', `/v1/hosts/${id}`, { body: { reserved_vcpus: null } })
     await purge(ids)
+  })
+
+  test('a disk that was kept for a deleted one is nobody’s room: with it back, no more is lacking', async () => {
+    const nvme = { vendor: '0x144d', device: '0xa80a', class: '0x010802', numa_node: 0, used_by: null }
+    const known = hosts.map(host => host.facts.pci)
+    const alias = await cloud.request('POST', '/v1/pci-aliases', { body: { name: 'nvme', class: '0108' } })
+    for (const [n, host] of hosts.entries()) {
+      const disks = [1, 2]
+        .slice(n < 2 ? 0 : 1)
+        .map(one => ({ ...nvme, address: `0000:1${one}:00.0`, iommu_group: `d${one}` }))
+      host.facts.pci = [...host.facts.pci, ...disks]
+      await host.connect()
+    }
+    await set({ ha_failures_tolerated: 1, cpu_overcommit: 16 })
+    const [p1, p2] = hosts.map(host => host.id)
+    const disk = await flavor(1, 512, { pci: 'nvme' })
+    const ids: string[] = []
+    for (const more of [{ host_id: p2, availability: 'high', count: 2 }, { host_id: p1 }]) {
+      const answer = await create(disk, more)
+      ids.push(...replyOf(instanceRoutes.create, answer).items.map(one => one.id))
+    }
+    const [, , id = ''] = ids
+    await cloud.request('DELETE', `/v1/instances/${id}`, { headers: { prefer: 'wait=10' } })
+    const { db } = cloud.cloud.database
+    await eventually(async () => {
+      const row = await db.selectFrom('instance').select('compute_claimed').where('id', '=', id).executeTakeFirst()
+      assert.equal(row?.compute_claimed, false)
+    })
+    const recovered = await cloud.request('POST', `/v1/instances/${id}/recover`, { body: {} })
+    assert.equal(recovered.status, 202, JSON.stringify(recovered.body))
+    await purge(ids)
+    await cloud.request('DELETE', `/v1/pci-aliases/${String(alias.body.id)}`)
+    for (const [n, host] of hosts.entries()) {
+      host.facts.pci = known[n] ?? []
+      await host.connect()
+    }
   })
 
   test('devices are kept free, too; what no single host could take is named', async () => {

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import {
   pageSizes,
   cpusTaken,
+  fitBeside,
   fitHardware,
   type HardwareAsked,
   type HostHardware,
@@ -179,6 +180,30 @@ describe('fitting hardware', () => {
       why(host, askedOf([[1, 64]], { pci: [{ alias: 'gpu', count: 2 }], pci_near: true })),
       /near the guest’s NUMA nodes/,
     )
+  })
+
+  test('devices that it has already stay its own, told of or not, and the others are found beside them', () => {
+    const one = { node: 1, group: 'a', aliases: ['gpu'] }
+    const devices = [
+      { ...one, address: 'gpu-of-group' },
+      { ...one, address: 'disk', aliases: ['nvme'] },
+      { ...one, address: 'other', group: 'b', aliases: ['nvme'] },
+    ]
+    const pci = [
+      { alias: 'gpu', count: 1 },
+      { alias: 'nvme', count: 1 },
+    ]
+    const taken = { ...nothingTaken, devices: ['disk'] }
+    const has = [{ alias: 'nvme', address: 'disk' }]
+    const both = [{ alias: 'gpu', address: 'gpu-of-group' }, ...has]
+    const host = hostOf(2, 2, 1, { devices, taken })
+    const asked = askedOf([[1, 64]], { pci, pci_near: true })
+    const fit = fitBeside(host, asked, has)
+    assert.deepEqual([fit.assigned?.pci, fit.assigned?.cells[0]?.host_node], [both, 1])
+    const untold = { ...host, devices: devices.slice(0, 1) }
+    assert.deepEqual(fitBeside(untold, asked, has).assigned?.pci, both)
+    assert.match(fitBeside({ ...host, devices: [] }, asked, has).why ?? '', /has not gpu/)
+    assert.deepEqual(fitBeside(host, asked, []), fitHardware(host, asked))
   })
 
   test('random guests until nothing fits: nothing is given twice, and each gets what it asked for', () => {

@@ -9,11 +9,14 @@ export const cpuFlags: Filter = {
   applies: asked => asked.cpu_flags.length > 0,
   refuses: (host, _, { cpu_flags }) => cpu_flags.some(flag => !hasFlag(host.cpu_flags, flag)),
   why: (host, _, { cpu_flags }) => `has a CPU that lacks ${missingFlags(host.cpu_flags, cpu_flags).join(', ')}`,
-  /** Such a flag may be mistyped, or another program's name for it: that no CPU has it is not to be taken for granted. */
+  /** Such a flag may be one that no CPU here has, or mistyped, or another program's name for it: which of these is not known. */
   ofAll: (hosts, { cpu_flags }) => {
     const nowhere = cpu_flags.filter(flag => !hosts.some(host => hasFlag(host.cpu_flags, flag)))
     if (nowhere.length === 0) return null
-    const names = nowhere.length === 1 ? `flag ${nowhere[0]}: it is` : `flags ${nowhere.join(' and ')}: they are`
-    return `No host has the CPU ${names} not known here. Flags have libvirt’s names (as tsc-deadline: /usr/share/libvirt/cpu_map/x86_features.xml on a host) or the kernel’s (tsc_deadline_timer: /proc/cpuinfo).`
+    const [names, are, them] =
+      nowhere.length === 1
+        ? [`flag ${nowhere[0]}`, 'that is', 'it']
+        : [`flags ${nowhere.join(' and ')}`, 'those are', 'them']
+    return `No host has the CPU ${names}. Unless ${are} mistyped (flags have libvirt’s names, as tsc-deadline: /usr/share/libvirt/cpu_map/x86_features.xml on a host, or the kernel’s, as tsc_deadline_timer: /proc/cpuinfo), add a host that has ${them}.`
   },
 }
