@@ -26,6 +26,7 @@ const cell = (cpus: number[]) => ({ vcpus: [0, 1], memory_mib: 64, host_node: 0,
 describe('agent/hardware', () => {
   before(async () => {
     daemon = await Daemon.start()
+    await daemon.learnQemu()
     libvirt = await Libvirt.connect({ path: daemon.path })
     hypervisor = createLibvirtHypervisor({
       path: daemon.path,
