@@ -24,8 +24,9 @@ async function listOf(items: readonly Host[], asked: object, told: readonly Host
   const cache = new QueryClient()
   let reads = 0
   const page = () => ({ items: [...(reads++ === 0 ? items : told)], next: null })
+  const queryKey = ['list', 'host', asked]
   const observer = new InfiniteQueryObserver(cache, {
-    queryKey: ['list', 'host', asked],
+    queryKey,
     queryFn: () => Promise.resolve(page()),
     initialPageParam: null,
     getNextPageParam: () => null,
@@ -38,8 +39,9 @@ async function listOf(items: readonly Host[], asked: object, told: readonly Host
     async hear(...events: readonly Host[]): Promise<{ names: string[]; reads: number }> {
       const before = reads
       applier.events(events.map(changed))
-      await new Promise(resolve => setTimeout(resolve, 20))
-      const pages = observer.getCurrentResult().data?.pages ?? []
+      // What is to be read again is under way at once.
+      await untilRead(cache)
+      const pages = cache.getQueryData<{ pages: { items: Host[] }[] }>(queryKey)?.pages ?? []
       return { names: pages.flatMap(one => one.items.map(each => each.name)), reads: reads - before }
     },
     async [Symbol.asyncDispose]() {
@@ -48,6 +50,16 @@ async function listOf(items: readonly Host[], asked: object, told: readonly Host
       await Promise.resolve()
     },
   }
+}
+
+function untilRead(cache: QueryClient): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const look = () => {
+    if (cache.isFetching() === 0) resolve()
+  }
+  const stop = cache.getQueryCache().subscribe(look)
+  look()
+  return promise.finally(stop)
 }
 
 suite('lists of hosts that need attention', () => {
