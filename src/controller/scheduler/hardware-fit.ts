@@ -131,6 +131,18 @@ export function fitHardware(host: HostHardware, asked: HardwareAsked): Fit {
   return { why }
 }
 
+/** What was found last for a host as it stood. */
+const found = new WeakMap<HostHardware, { asked: HardwareAsked; fit: Fit }>()
+
+/** As fitHardware, once for each that is asked of a host as it stands: several filters want to know, and a search costs more than they do. */
+export function fitOnce(host: HostHardware, asked: HardwareAsked): Fit {
+  const known = found.get(host)
+  if (known?.asked === asked) return known.fit
+  const fit = fitHardware(host, asked)
+  found.set(host, { asked, fit })
+  return fit
+}
+
 /** As fitHardware, for one that has these devices there already: they stay its own, whatever else is said of them. */
 export function fitBeside(host: HostHardware, asked: HardwareAsked, has: AssignedHardware['pci']): Fit {
   if (has.length === 0) return fitHardware(host, asked)

@@ -2,7 +2,7 @@
  * What the scheduler decides on: hosts as they were at one moment, and what is asked. Plain values, nothing else; arrays and
  * objects may be shared between hosts. What is read of a host where is in store/host-snapshot.ts.
  */
-import { type Capable, fitHardware, type HostHardware, withTaken } from './hardware-fit.ts'
+import { type Capable, fitOnce, type HostHardware, withTaken } from './hardware-fit.ts'
 import { claimsHardware, type Hardware } from '../../model/hardware.ts'
 import type { GroupPolicy } from '../../model/instance-group.ts'
 import { type CpusOfHost, nothing, plus, type ReserveSize, sizeOn } from '../../model/reserve-size.ts'
@@ -170,7 +170,7 @@ export function smallMemoryMib({ memory_mib, hardware }: PlacementAsked): number
 export function sizeThere(host: HostSnapshot, claims: Claims, asked: PlacementAsked): ReserveSize | null {
   const { hardware, vcpus, memory_mib } = asked
   if (!hardware || !claimsHardware(hardware)) return { vcpus, memory_mib }
-  const fit = claims.hardware && fitHardware(claims.hardware, hardware)
+  const fit = claims.hardware && fitOnce(claims.hardware, hardware)
   return fit?.assigned ? sizeOn(cpusOf(host), asked, fit.assigned, claims.hardware?.taken.cpus.length) : null
 }
 
@@ -188,13 +188,13 @@ export function vcpusNeeded(host: HostSnapshot, claims: Claims, asked: Placement
 /** Whether pages of 'any' size turn out to be huge ones there. Costs a fit: to be asked only where it matters. */
 export function getsHugePages({ hardware }: Claims, { hardware: asked }: PlacementAsked): boolean {
   if (asked?.page_size !== 'any' || !hardware) return false
-  const fit = fitHardware(hardware, asked)
+  const fit = fitOnce(hardware, asked)
   return fit.why === undefined && fit.assigned.page_size_kib !== null
 }
 
 function takeHardware(claims: Claims, { hardware: asked }: PlacementAsked): void {
   if (!asked || !claims.hardware || !claimsHardware(asked)) return
-  const fit = fitHardware(claims.hardware, asked)
+  const fit = fitOnce(claims.hardware, asked)
   if (fit.why !== undefined) return
   claims.hardware = { ...claims.hardware, taken: withTaken(claims.hardware.taken, fit.assigned) }
 }
