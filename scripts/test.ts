@@ -43,7 +43,7 @@ const tiers: Tier[] = [
     test_limit_ms: 180_000,
     files: 'test/real/**/*.test.ts',
     together: 'folder',
-    abreast: 2,
+    abreast: 3,
     waiting: ['availability', 'dead-database', 'guest-watchdog', 'ha-restart', 'image-takeover'].map(
       name => `test/real/**/${name}.test.ts`,
     ),
@@ -53,8 +53,8 @@ const tiers: Tier[] = [
     limit_ms: 900_000,
     test_limit_ms: 300_000,
     files: 'test/browser/**/*.test.ts',
-    together: 4,
-    abreast: 2,
+    together: 6,
+    abreast: 3,
   },
   {
     name: 'lab',

@@ -75,8 +75,8 @@ export interface TestCloudOptions {
   clock?: Clock
   /** Without it one of its own. */
   controller_id?: string
-  /** How long is waited for the database. */
-  waits?: Pick<DatabaseOptions, 'connection_wait_ms' | 'lock_wait_ms'>
+  /** To the database: by standard few, for each that is opened costs PostgreSQL some 20 ms. */
+  connections?: Pick<DatabaseOptions, 'connections_max' | 'connection_wait_ms' | 'lock_wait_ms'>
 }
 
 export async function testCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
@@ -84,7 +84,8 @@ export async function testCloud(options: TestCloudOptions = {}): Promise<TestClo
   const url = own?.url ?? options.database_url ?? ''
   const folder = await scratch('croft-images')
   const log = pino({ level: 'silent' })
-  const database = openDatabase({ url, ...options.waits, onError: error => log.error(error) })
+  const connections = { connections_max: 6, ...options.connections }
+  const database = openDatabase({ url, ...connections, onError: error => log.error(error) })
   const controller = await startController({
     self: {
       id: options.controller_id ?? crypto.randomUUID(),

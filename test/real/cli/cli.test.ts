@@ -334,7 +334,7 @@ describe('cli/cli', () => {
     const given = { input: 'a secret of four words\n' }
     const made = await home.runWith(given, 'user', 'create', 'typed-in', '--password', '-')
     assert.equal(made.code, 0, made.stderr)
-    const none = await home.runWith({}, 'user', 'create', 'nobody', '--password', '-')
+    const none = await home.runWith({ input: '' }, 'user', 'create', 'nobody', '--password', '-')
     assert.match(none.stderr, /No password was given/)
     await using fresh = await cliHome({ CROFT_URL: url })
     const signed_in = await fresh.runWith(given, 'sign-in', '--user', 'typed-in')

@@ -27,7 +27,10 @@ for (const [name, waits] of [
 
     before(async () => {
       own = await testDatabase()
-      cloud = await testCloud({ database_url: own.url, waits } satisfies TestCloudOptions)
+      cloud = await testCloud({
+        database_url: own.url,
+        connections: { connections_max: 16, ...waits },
+      } satisfies TestCloudOptions)
       await liftQuotas(cloud)
       const asked = { name: 'gib', vcpus: 1, memory_mib: 1024, disk_gib: 1 }
       const flavor = await cloud.request('POST', '/v1/flavors', { body: asked })

@@ -10,8 +10,13 @@ import { permissions } from '../../../src/model/permissions.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
 let cloud: TestCloud
+/** Open at once. */
+const transactions = 12
+
 describe('controller/event', () => {
-  before(async () => void (cloud = await testCloud()))
+  before(async () => {
+    cloud = await testCloud({ connections: { connections_max: transactions + 4 } })
+  })
   after(() => cloud.close())
 
   const start = { xid: '0', seq: 0 }
@@ -165,16 +170,16 @@ describe('controller/event', () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const stop = cloud.cloud.events.watch(events => {
       for (const one of events) if (one.noun === 'test' && /^w\d+$/.test(one.kind)) heard.push(one.kind)
-      if (heard.length === 12) resolve()
+      if (heard.length === transactions) resolve()
     })
     const ends = []
-    for (let n = 0; n < 12; n++) ends.push(await open(`w${n}`))
+    for (let n = 0; n < transactions; n++) ends.push(await open(`w${n}`))
     await Promise.all(ends.toReversed().map(end => end()))
     await promise
     stop()
     assert.deepEqual(
       heard,
-      Array.from({ length: 12 }, (_, n) => `w${n}`),
+      Array.from({ length: transactions }, (_, n) => `w${n}`),
     )
   })
 })
