@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import type { WantedMigration } from '../../../protocol/migration.ts'
 import { parsePeerReply, type PeerReply, type PeerRequest } from '../../../protocol/peer.ts'
-import { Relay } from '../../peer/relay.ts'
+import type { Relay } from '../../peer/relay.ts'
 import type { Sockets } from '../../peer/relay-words.ts'
 import { Failure } from '../../ports.ts'
 import type { MoverOptions } from './mover.ts'
@@ -23,7 +23,7 @@ export interface Conversation {
 
 /** Rejects with Failure when the target's agent cannot be reached. `owner` may take a moment: the relay starts meanwhile. */
 export async function converse(
-  { tls, run_dir, cache_dir }: Pick<MoverOptions, 'tls' | 'run_dir' | 'cache_dir'>,
+  { tls, run_dir, relays }: Pick<MoverOptions, 'tls' | 'run_dir' | 'relays'>,
   {
     instance_id,
     migration,
@@ -35,7 +35,7 @@ export async function converse(
   },
 ): Promise<Conversation> {
   const { dir, sockets } = socketsOf(run_dir, instance_id, migration.id.slice(-6))
-  const relay = new Relay(cache_dir)
+  const relay = relays.take()
   let owner: { uid: number; gid: number }
   let host: string
   let port: number
@@ -51,6 +51,7 @@ export async function converse(
   const gone = new AbortController()
   const end = async () => {
     relay.end()
+    relays.restock()
     await rm(dir, { recursive: true, force: true })
   }
   const { id, peer_host_id, secret } = migration

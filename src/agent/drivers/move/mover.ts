@@ -1,6 +1,8 @@
 /** Moves between hosts, for real: over libvirt's protocol, and through relay processes to the other host's agent. See docs/design/0009. */
 import { dirname } from 'node:path'
 import type { Clock } from '../../../lib/clock.ts'
+import { Relay } from '../../peer/relay.ts'
+import { createRelayStock, type RelayStock } from '../../peer/relay-stock.ts'
 import type { PeerTls } from '../../peer/tls.ts'
 import type { Arrivals, GuestData, Log, MachineState, Mover } from '../../ports.ts'
 import type { DomainHost } from '../libvirt/domain-xml.ts'
@@ -13,8 +15,7 @@ export interface MoverOptions {
   readonly path: string
   /** The folder of that socket: where libvirt's processes may have sockets of their own. */
   readonly run_dir: string
-  /** Of the agent's own: what can be made anew. */
-  readonly cache_dir: string
+  readonly relays: RelayStock
   readonly host: DomainHost
   readonly arrivals: Arrivals
   readonly guestData: GuestData
@@ -31,8 +32,10 @@ export interface MoverOptions {
   readonly log: Log
 }
 
-export function createMover(given: Omit<MoverOptions, 'run_dir'>): Mover {
-  const options = { ...given, run_dir: dirname(given.path) }
+/** `cache_dir`: of the agent's own, for what can be made anew. */
+export function createMover(given: Omit<MoverOptions, 'run_dir' | 'relays'> & { cache_dir: string }): Mover {
+  const relays = createRelayStock({ make: () => new Relay(given.cache_dir), clock: given.clock })
+  const options = { ...given, relays, run_dir: dirname(given.path) }
   const target = createTarget(options)
   const source = createSource(options)
   return {
@@ -44,6 +47,7 @@ export function createMover(given: Omit<MoverOptions, 'run_dir'>): Mover {
     ask: source.ask,
     abort: source.abort,
     async stop() {
+      relays.stop()
       await Promise.all([target.stop(), source.stop()])
     },
   }

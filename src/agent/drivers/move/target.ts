@@ -5,7 +5,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { parsePeerRequest, type PeerReply } from '../../../protocol/peer.ts'
-import { Relay } from '../../peer/relay.ts'
+import type { Relay } from '../../peer/relay.ts'
 import type { RelayWord } from '../../peer/relay-words.ts'
 import { type Coming, Failure } from '../../ports.ts'
 import { explain } from '../libvirt/explain.ts'
@@ -23,7 +23,7 @@ export interface Target {
 }
 
 export function createTarget(options: MoverOptions): Target {
-  const { log } = options
+  const { log, relays } = options
   /** By migration. */
   const expected = new Map<string, Expected>()
   const sessions = new Map<number, { expected: Expected; session: Session }>()
@@ -33,7 +33,7 @@ export function createTarget(options: MoverOptions): Target {
   /** Listens from the first that is expected to the last. */
   function listening(): { relay: Relay; port: Promise<number> } {
     if (relay !== null && !relay.relay.gone) return relay
-    const made = new Relay(options.cache_dir)
+    const made = relays.take()
     const port = made.until(word => (word.on === 'listening' ? word.port : undefined))
     relay = { relay: made, port }
     made.on('word', heard)
@@ -154,9 +154,10 @@ export function createTarget(options: MoverOptions): Target {
         }
         await rm(of.dir, { recursive: true, force: true })
       }
-      if (expected.size > 0) return
-      relay?.relay.end()
+      if (expected.size > 0 || relay === null) return
+      relay.relay.end()
       relay = null
+      relays.restock()
     },
 
     async stop() {
