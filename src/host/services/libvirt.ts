@@ -3,7 +3,9 @@
  *
  * With systemd both are Debian's own, as shipped (user libvirt-qemu, AppArmor, cgroups). Without it, guests run without
  * cgroups and security drivers, which want a whole system around them; and where KVM does not work, libvirtd is kept
- * from seeing /dev/kvm, or its first look at QEMU takes more than a minute.
+ * from seeing /dev/kvm, or its first look at QEMU takes more than a minute. What it sees there instead must not be writable: a QEMU that
+ * says that it has no KVM, where libvirt thinks it could have, is looked at anew whenever anything is asked of it (libvirt's
+ * qemu_capabilities.c, virQEMUCapsIsValid), for seconds each time, and no guest comes to its start.
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -56,6 +58,7 @@ export function libvirt(options: {
   const own_conf = path.join(config_dir, 'libvirtd.conf')
   const own_qemu_conf = path.join(config_dir, 'qemu.conf')
   const own_lockd_conf = path.join(config_dir, 'qemu-lockd.conf')
+  const no_kvm = path.join(config_dir, 'no-kvm')
   const hide_kvm = !(options.kvm ?? kvmVerdict().usable) && existsSync('/dev/kvm')
   return [
     {
@@ -77,7 +80,7 @@ export function libvirt(options: {
           [own_qemu_conf, qemu_conf],
           [own_lockd_conf, lockd_conf],
         ],
-        hide_kvm,
+        for_reading: hide_kvm ? [[no_kvm, '/dev/kvm']] : [],
       }),
       async prepare() {
         if (systemd) return locks ? await lockUnderSystemd(pool_dir, qemu_conf) : undefined
@@ -87,6 +90,7 @@ export function libvirt(options: {
         await writeFile(own_conf, libvirtd_conf)
         await writeFile(own_qemu_conf, qemu_conf_without_systemd + (locks ? `${lock_manager}\n` : ''))
         await writeFile(own_lockd_conf, lockdConf(pool_dir))
+        if (hide_kvm) await writeFile(no_kvm, '')
         // A place to put ours over: the packages without systemd make none, nor its folder.
         await mkdir(path.dirname(qemu_conf), { recursive: true })
         for (const file of [qemu_conf, lockd_conf]) {
@@ -118,12 +122,14 @@ async function ensureUser(): Promise<void> {
   await runOk(['useradd', '--system', '--user-group', '--no-create-home', home, '--shell=/usr/sbin/nologin', name])
 }
 
-/** `over`: files of ours that it sees in place of those. */
-type Parts = { own_conf: string; over: readonly (readonly [string, string])[]; hide_kvm: boolean }
+/** `over`: files of ours that it sees in place of those; `for_reading`: and can only read. */
+type Pairs = readonly (readonly [string, string])[]
+type Parts = { own_conf: string; over: Pairs; for_reading: Pairs }
 
-function libvirtd({ own_conf, over: replaced, hide_kvm }: Parts): Service {
-  const over = [...replaced.map(pair => pair.join(':')), ...(hide_kvm ? ['/dev/null:/dev/kvm'] : [])]
-  const mounts = nodeArgv('few', 'src/host/private-mounts.ts', ...over.flatMap(pair => ['--over', pair]))
+function libvirtd({ own_conf, over, for_reading }: Parts): Service {
+  const optionsFor = (option: string, pairs: Pairs) => pairs.flatMap(pair => [option, pair.join(':')])
+  const options = [...optionsFor('--over', over), ...optionsFor('--over-for-reading', for_reading)]
+  const mounts = nodeArgv('few', 'src/host/private-mounts.ts', ...options)
   const program = ['/usr/sbin/libvirtd', '--config', own_conf]
   return service({
     name: 'croft-libvirtd',
