@@ -22,7 +22,7 @@ const usage = `npm run sim -- …            a whole cloud in one process
   --listen ADDRESS          where its API and web UI are (127.0.0.1:7070)
   --plugins FOLDER          plug-ins of the web UI; --scheduler FOLDER: modules of the scheduler
   --once                    end when all instances run, and say what that took
-  --shared, --no-shared     whether hosts share a pool
+  --shared, --no-shared     whether hosts share a pool, as highly available instances need (up to 100 hosts do, more only with --shared)
 
   --seed N                  replay one run and tell what happens; --quiet: only what is violated
   --seeds N [--from N]      run many

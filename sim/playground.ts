@@ -87,6 +87,10 @@ export async function playground(options: PlaygroundOptions): Promise<void> {
   console.log(`a simulated cloud of ${options.hosts} hosts answers at http://${options.listen}`)
   console.log(`web UI:   http://${options.listen}/ui/     user: admin     password: ${admin_password}`)
   console.log(`sign in:  ./croft sign-in --url http://${options.listen} --user admin     password: ${admin_password}`)
+  if (!shared_pool && options.shared === undefined)
+    console.log(
+      `each host has a pool of its own: with more than ${sharing_max} they share one, as highly available instances need, only with --shared`,
+    )
   if (!options.once) console.log("'help' says what can be done to its hosts here; end it with Ctrl-C")
   const crowd = new Crowd(cloud, admin_password ?? '', `http://${options.listen}`)
   if (options.instances > 0 || options.once) await crowd.allLinked(machines.hosts.size)

@@ -80,7 +80,7 @@ async function valuesOf(wanted: Option | Argument, at: At, shop: Shop): Promise<
     : nounByName(wanted, shop.nouns)
   if (noun) return namesOf(noun, field?.positional === true ? left[`${noun} ${at.verb}`] : undefined, shop)
   if (field?.name === 'value' && field.positional) return valuesOfSetting(at.words[0], shop)
-  return field?.schema.enum ? [...field.schema.enum] : []
+  return (field?.schema.enum ?? []).map(String)
 }
 
 /** Of what a verb is for: those that it can still be done with. */

@@ -10,7 +10,7 @@ import type { Route } from '../api/route.ts'
 /** The part of JSON Schema (2020-12) that the contract uses. */
 export interface Schema {
   type?: 'string' | 'integer' | 'number' | 'boolean' | 'object' | 'array' | 'null'
-  enum?: readonly string[]
+  enum?: readonly (string | number)[]
   const?: unknown
   anyOf?: readonly Schema[]
   items?: Schema

@@ -24,7 +24,7 @@ export async function toValue(
 ): Promise<unknown> {
   if (noun) return context.lookup(noun, text)
   if (schema.contentEncoding === 'base64') return Buffer.from(await context.readFile(text)).toString('base64')
-  if (schema.enum) return choice(text, schema.enum, label)
+  if (schema.enum) return choice(text, schema, label)
   if (schema.anyOf) return anyOf(text, schema.anyOf)
   switch (schema.type) {
     case 'integer':
@@ -41,9 +41,10 @@ export async function toValue(
   }
 }
 
-function choice(text: string, words: readonly string[], label: string): string {
-  if (words.includes(text)) return text
-  throw new UsageError(`${label}: "${text}" is not one of ${words.join(', ')}.`)
+function choice(text: string, { enum: words = [], type }: Schema, label: string): string | number {
+  const found = words.find(word => String(word) === text)
+  if (found === undefined) throw new UsageError(`${label}: "${text}" is not one of ${words.join(', ')}.`)
+  return type === 'integer' ? Number(found) : found
 }
 
 function anyOf(text: string, schemas: readonly Schema[]): unknown {

@@ -23,7 +23,7 @@ function yesSayer(): Server {
 const by_hand = ['host maintenance stop x', `security-group rule remove x ${id}`]
 
 const valueOf = ({ schema, noun }: Field): string =>
-  noun || schema.format === 'uuid' ? id : (schema.enum?.[0] ?? (schema.type === 'integer' ? '1' : 'x'))
+  noun || schema.format === 'uuid' ? id : String(schema.enum?.[0] ?? (schema.type === 'integer' ? 1 : 'x'))
 
 function lineOf({ noun, verb, fields }: CommandShape): string[] {
   const needed = fields.filter(field => field.required || field.positional)

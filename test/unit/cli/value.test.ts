@@ -31,6 +31,8 @@ test('plain values', async () => {
   assert.equal(await value('1.5', { type: 'number' }), 1.5)
   assert.equal(await value('012', { type: 'string' }), '012')
   assert.equal(await value('ipv4', { type: 'string', enum: ['ipv4', 'ipv6'] }), 'ipv4')
+  assert.equal(await value('17', { type: 'integer', enum: [3, 17] }), 17)
+  await refuses('18', { type: 'integer', enum: [3, 17] }, /"18" is not one of 3, 17/)
   assert.equal(await value('6', { anyOf: [{ type: 'string' }, { type: 'integer' }] }), 6)
   assert.equal(await value('tcp', { anyOf: [{ type: 'string' }, { type: 'integer' }] }), 'tcp')
   assert.deepEqual(await value('{"a":[1]}', {}), { a: [1] })
