@@ -13,7 +13,7 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { parse } from 'yaml'
 import { HostError } from './host/error.ts'
-import { isLoopback } from './lib/ip.ts'
+import { isLoopback, parseAddress } from './lib/ip.ts'
 import { isErrno } from './lib/process.ts'
 
 export { clientEnvironment } from './client-environment.ts'
@@ -106,7 +106,8 @@ function complete(all: ConfigFile, config_file: string): Config {
   const state_dir = path.resolve(all.state_dir ?? default_state)
   const apart = state_dir !== default_state
   const listen = splitAddress(all.listen ?? '127.0.0.1:7070', 'listen')
-  const agent_host = all.cluster_address ?? (isLoopback(listen.host) ? '127.0.0.1' : listen.host)
+  const cluster_address = checkedHost(all.cluster_address, 'cluster_address')
+  const agent_host = cluster_address ?? (isLoopback(listen.host) ? '127.0.0.1' : listen.host)
   return {
     config_file,
     state_dir,
@@ -116,10 +117,10 @@ function complete(all: ConfigFile, config_file: string): Config {
     plugin_dir: path.resolve(all.plugin_dir ?? path.join(state_dir, 'plugins')),
     listen,
     agent_listen: splitAddress(all.agent_listen ?? joinAddress({ host: agent_host, port: 7071 }), 'agent_listen'),
-    cluster_address: all.cluster_address,
+    cluster_address,
     tunnel_nic: all.tunnel_nic,
     database_url: all.database_url,
-    ovn_central: all.ovn_central,
+    ovn_central: checkedHost(all.ovn_central, 'ovn_central'),
     postgres_settings: all.postgres_settings ?? {},
     external_gateway: checkedGateway(all.external_gateway ?? '172.31.240.1/24'),
     virtualisation: all.virtualisation ?? 'auto',
@@ -135,6 +136,22 @@ function checkedGateway(text: string): string {
     )
   return text
 }
+
+/** One address or host name (RFC 1123, 2.1), which others can be told. */
+function checkedHost(text: string | undefined, setting: 'cluster_address' | 'ovn_central'): string | undefined {
+  if (text === undefined) return undefined
+  const address = parseAddress(text)
+  const last = text.split('.').at(-1) ?? ''
+  // A name does not end with a number: that is an address gone wrong.
+  const is_name = text.length <= 253 && host_name.test(text) && !/^\d+$/.test(last)
+  if (address ? address.value !== 0n : is_name) return text
+  throw new HostError(
+    `${setting}: "${text}" is not an address that a machine has, nor a host name`,
+    `Say one, without a port: --${setting.replace('_', '-')} 192.0.2.1`,
+  )
+}
+
+const host_name = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i
 
 function fromEnvironment(env: Environment): ConfigFile {
   return withoutUndefined(

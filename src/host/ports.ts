@@ -14,14 +14,19 @@ export function portProblem(address: Address): Promise<PortProblem | undefined> 
     const server = net.createServer()
     server.once('error', error => {
       const taken = isErrno(error, 'EADDRINUSE')
-      const absent = isErrno(error, 'EADDRNOTAVAIL') || isErrno(error, 'ENOTFOUND')
-      const why = taken ? 'is in use' : absent ? 'is not an address of this machine' : error.message
-      resolve({ address, why, holder: taken ? holderOf(address.port) : undefined })
+      resolve({ address, why: reasonOf(error), holder: taken ? holderOf(address.port) : undefined })
     })
     server.listen({ host: address.host, port: address.port, exclusive: true }, () =>
       server.close(() => resolve(undefined)),
     )
   })
+}
+
+function reasonOf(error: Error): string {
+  if (isErrno(error, 'EADDRINUSE')) return 'is in use'
+  if (isErrno(error, 'EADDRNOTAVAIL')) return 'is not an address of this machine'
+  const unknown = isErrno(error, 'ENOTFOUND') || isErrno(error, 'EAI_AGAIN')
+  return unknown ? 'is not a name that can be looked up here' : error.message
 }
 
 /** Inodes of sockets that listen on a TCP port, from the text of /proc/net/tcp or tcp6 (proc_net_tcp(5)). Pure. */

@@ -54,6 +54,26 @@ void test('addresses with ports, IPv6 in brackets', () => {
     assert.throws(() => splitAddress(text, 'listen'), /listen: ".*" is not ADDRESS:PORT/, text)
 })
 
+void test('where others find this machine is an address or a host name, and refused before it is kept', () => {
+  for (const cluster_address of ['192.0.2.1', '2001:db8::1', 'h1', 'h1.cloud.example'])
+    assert.equal(loadConfig({ cluster_address, state_dir: '/nowhere' }, {}).cluster_address, cluster_address)
+  for (const text of [
+    'not an address!',
+    '192.0.2.1:7071',
+    '192.0.2',
+    '192.0.2.300',
+    '0.0.0.0',
+    '::',
+    'fe80::1%eth0',
+    '',
+  ])
+    for (const key of ['cluster_address', 'ovn_central'] as const)
+      assert.throws(
+        () => loadConfig({ [key]: text, state_dir: '/nowhere' }, {}),
+        (error: unknown) => error instanceof Error && error.message.startsWith(`${key}: "${text}" is not an address`),
+      )
+})
+
 void test('an empty variable is one that is not set', () => {
   assert.equal(clientEnvironment({ CROFT_URL: '' }).url, undefined)
   assert.equal(clientEnvironment({ NO_COLOR: '1' }).no_color, true)

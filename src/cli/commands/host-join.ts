@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { joinHost } from '../../agent/join.ts'
 import { startAtBoot } from '../../host/boot.ts'
+import { checkClusterAddress } from '../../host/cluster-address.ts'
 import { hostServices, serviceManager } from '../../host/manager.ts'
 import { agentService, agentState } from '../../host/services/agent.ts'
 import { ovnController } from '../../host/services/ovn-controller.ts'
@@ -39,6 +40,7 @@ export async function joinThisMachine(
     ...(options.tunnelNic !== undefined && { tunnel_nic: options.tunnelNic }),
   }
   const config = configOf(options, said)
+  await checkClusterAddress(config)
   const { out } = context
   const progress = out.progress()
   const manager = serviceManager(config)

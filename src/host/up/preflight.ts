@@ -7,6 +7,7 @@ import { statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { Client } from 'pg'
 import { type Config, joinAddress } from '../../config.ts'
+import { checkClusterAddress } from '../cluster-address.ts'
 import { HostError } from '../error.ts'
 import { isLoopback } from '../../lib/ip.ts'
 import { isErrno } from '../../lib/process.ts'
@@ -23,7 +24,8 @@ export async function preflight(config: Config, running: readonly ServiceStatus[
   if (config.ovn_central !== undefined) checkFurther(config, running)
   await checkRoom(config)
   const controller_runs = running.some(({ name, state }) => name === 'croft-controller' && state !== 'stopped')
-  if (!controller_runs) await checkPorts(config)
+  await checkClusterAddress(config)
+  await checkPorts(config, controller_runs)
   if (config.database_url !== undefined) await checkDatabase(config.database_url)
 }
 
@@ -77,16 +79,17 @@ async function nearestFolder(folder: string): Promise<string> {
   }
 }
 
-async function checkPorts(config: Config): Promise<void> {
+/** Where the controller runs it has its ports itself, and is to have them again after a restart: then only the addresses must be there. */
+async function checkPorts(config: Config, controller_runs: boolean): Promise<void> {
   for (const [key, option] of [
     ['listen', '--listen'],
     ['agent_listen', '--agent-listen'],
   ] as const) {
-    const problem = await portProblem(config[key])
+    const problem = await portProblem({ ...config[key], ...(controller_runs && { port: 0 }) })
     if (!problem) continue
     const by = problem.holder === undefined ? '' : ` by ${problem.holder}`
     throw new HostError(
-      `${joinAddress(problem.address)} ${problem.why}${by}; nothing was changed`,
+      `${joinAddress(config[key])} ${problem.why}${by}; nothing was changed`,
       `Free it, or choose another: croft up ${option} ADDRESS:PORT`,
     )
   }

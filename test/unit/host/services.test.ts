@@ -72,6 +72,25 @@ void test('what a further controller has to have is said before anything is chan
   )
 })
 
+void test('an address that is not here is refused by its option, also while the controller runs', async () => {
+  const running: ServiceStatus[] = [
+    { name: 'croft-controller', description: '', state: 'running', pid: 1, restarts: 0, last_end: null, log_file: '' },
+  ]
+  const refused = async (said: object, message: RegExp, mend: RegExp) => {
+    for (const services of [running, []])
+      await assert.rejects(
+        preflight(loadConfig({ state_dir: '/nowhere/state', ...said }, {}), services),
+        (error: unknown) => error instanceof HostError && message.test(error.message) && mend.test(error.mend ?? ''),
+      )
+  }
+  const here = /--cluster-address ADDRESS$/
+  await refused({ cluster_address: '192.0.2.1' }, /^cluster_address: 192\.0\.2\.1 is not an address of this/, here)
+  await refused({ cluster_address: 'nope.invalid' }, /^cluster_address: nope\.invalid is not a name that can/, here)
+  await refused({ listen: 'nope.invalid:7070' }, /^nope\.invalid:7070 is not a name that can/, /--listen/)
+  await refused({ agent_listen: '192.0.2.1:7071' }, /^192\.0\.2\.1:7071 is not an address/, /--agent-listen/)
+  await preflight(loadConfig({ state_dir: '/nowhere/state', cluster_address: '127.0.0.1' }, {}), running)
+})
+
 void test('kvm: the flag and the device, or not', () => {
   const flags = 'processor : 0\nflags\t\t: fpu vme vmx ssse3\n'
   assert.deepEqual(judgeKvm(flags, undefined, 'x64'), { usable: true })
