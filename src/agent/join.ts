@@ -110,20 +110,30 @@ async function findings(): Promise<FoundSummary> {
   }
 }
 
-async function findController(options: JoinOptions): Promise<JoinController> {
-  const { controller_url, state_dir } = options
-  const token = options.token === undefined ? null : parseJoinToken(options.token)
-  if (options.token !== undefined && token === null) {
+type Asked = Pick<JoinOptions, 'controller_url' | 'token' | 'ca_sha256'>
+
+/** Where to join, and whom to trust there. Asks nobody. Throws JoinFailed for what cannot be that by its form. */
+export function readAsked({ controller_url, token, ca_sha256 }: Asked): { url: URL; ca_sha256: Uint8Array } {
+  const read = token === undefined ? null : parseJoinToken(token)
+  if (token !== undefined && read === null) {
     throw new JoinFailed('This is not a join token (croft1.….…). Make one with "croft host invite" and give it whole.')
   }
-  const url = new URL(controller_url)
+  const url = URL.parse(controller_url)
+  if (url === null || url.hostname === '')
+    throw new JoinFailed(
+      `"${controller_url}" is not the URL of a controller, such as https://192.0.2.1:7071. "croft host invite" says which it is.`,
+    )
   if (url.protocol !== 'https:') throw new JoinFailed('The controller is reached by https:// only.')
-  const ca_sha256 = token?.ca_sha256 ?? options.ca_sha256
-  if (ca_sha256 === undefined)
-    throw new JoinFailed('It takes a token, or the fingerprint of the controller’s authority.')
+  const trusted = read?.ca_sha256 ?? ca_sha256
+  if (trusted === undefined) throw new JoinFailed('It takes a token, or the fingerprint of the controller’s authority.')
+  return { url, ca_sha256: trusted }
+}
+
+async function findController(options: JoinOptions): Promise<JoinController> {
+  const { url, ca_sha256 } = readAsked(options)
   const ca_pem = await fetchTrustedCa(url, ca_sha256)
-  const before = await readIdentity(state_dir).catch((): null => null)
-  return { url: controller_url, ca_pem, before }
+  const before = await readIdentity(options.state_dir).catch((): null => null)
+  return { url: options.controller_url, ca_pem, before }
 }
 
 /** Asks until there is a certificate. */

@@ -1,7 +1,7 @@
 /** Joins this machine to a cloud as a host: packages, daemons, certificate, agent. Each step looks first. */
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { joinHost } from '../../agent/join.ts'
+import { joinHost, readAsked } from '../../agent/join.ts'
 import { startAtBoot } from '../../host/boot.ts'
 import { checkClusterAddress } from '../../host/cluster-address.ts'
 import { hostServices, serviceManager } from '../../host/manager.ts'
@@ -29,6 +29,10 @@ export async function joinThisMachine(
   options: HostJoinOptions,
 ): Promise<void> {
   const ca_sha256 = pinned(options)
+  const { token } = options
+  const asked = { controller_url, ...(token !== undefined && { token }), ...(ca_sha256 && { ca_sha256 }) }
+  // Before anything is installed for what cannot be.
+  readAsked(asked)
   if (process.geteuid?.() !== 0)
     throw new CommandFailed(
       'failed',
@@ -54,14 +58,11 @@ export async function joinThisMachine(
   await progress.step('Host (Open vSwitch, libvirt)', show => startAll(manager, hostServices(config), show))
   const state_dir = agentState(config)
   const name = options.name ?? hostname()
-  const { token } = options
   const identity = await progress.step('Join', show =>
     joinHost({
-      controller_url,
+      ...asked,
       state_dir,
       name,
-      ...(token !== undefined && { token }),
-      ...(ca_sha256 && { ca_sha256 }),
       waiting({ code, why }) {
         out.note(
           `\n${why}\n\n  The code of this machine:  ${code}\n\nCompare it with the one shown there. This command goes on by itself.`,
