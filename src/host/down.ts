@@ -11,6 +11,7 @@ import { hostServices, knownServices, serviceManager } from './manager.ts'
 import type { ServiceStatus } from './service.ts'
 import { ovnController } from './services/ovn-controller.ts'
 import type { Step } from './step.ts'
+import { stopServices } from './stop.ts'
 import { until } from './until.ts'
 
 export type DownOptions = { config: Config; guests: 'keep' | 'stop' }
@@ -39,8 +40,12 @@ export async function down({ config, guests }: DownOptions, step: Step): Promise
     return running.map(({ name }) => name)
   }
   const stopped = running.filter(({ name }) => !staysUnderSystemd(config, guests).has(name)).map(({ name }) => name)
-  for (const { name, description } of knownServices(config).reverse())
-    if (stopped.includes(name)) await step(`Stopping ${description}`, () => manager.stop(name))
+  const last_first = knownServices(config).reverse()
+  await stopServices(
+    manager,
+    last_first.filter(({ name }) => stopped.includes(name)),
+    step,
+  )
   return stopped
 }
 

@@ -6,19 +6,23 @@
 import { lstat, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pool_mark, pool_secret, pool_signs } from '../agent/drivers/storage/pool-mark.ts'
+import { metadataNamespaces, removeNamespace } from '../agent/drivers/ovs/metadata-link.ts'
 import { readIdentity } from '../agent/identity.ts'
 import { JoinFailed, leaveCloud } from '../agent/join-request.ts'
 import type { Config } from '../config.ts'
+import { ProgramFailure } from '../lib/linuxnet/program.ts'
 import { isErrno, plain_env, ProgramError, runOk } from '../lib/process.ts'
 import { stayDownAtBoot } from './boot.ts'
 import { HostError } from './error.ts'
 import { serviceManager } from './manager.ts'
+import { accepts } from './ready.ts'
 import { agentService, agentState } from './services/agent.ts'
 import { ovnController } from './services/ovn-controller.ts'
-import { locks_folder } from './services/virtlockd.ts'
+import { locks_folder, virtlockd_socket } from './services/virtlockd.ts'
 import { watchdogService } from './services/watchdog.ts'
 import { machineRoles } from './start.ts'
 import type { Step } from './step.ts'
+import { stopServices } from './stop.ts'
 
 export interface Left {
   /** What is still there, and why. */
@@ -38,13 +42,14 @@ export async function leave(config: Config, step: Step): Promise<Left> {
     left => (left ? 'its certificate is good no longer' : 'it was out already'),
   )
   const manager = serviceManager(config)
-  for (const { service } of [ovnController(), agentService(config), watchdogService(config)])
-    await step(`Stop ${service.description}`, () => manager.stop(service.name))
+  const own_services = [ovnController(), agentService(config), watchdogService(config)].map(({ service }) => service)
+  await stopServices(manager, own_services, step)
   // A controller here is to be up after a boot all the same.
   if (!(await machineRoles(config)).controller) await step('Start at boot', stayDownAtBoot)
   const switch_left = await step('Switch', () => cleanSwitch(state_dir))
+  const networks_left = await step('Metadata networks', cleanMetadata)
   const files_left = await step('Files', () => forget(state_dir, identity.host_id))
-  return { kept: [...switch_left, ...files_left] }
+  return { kept: [...switch_left, ...networks_left, ...files_left] }
 }
 
 function inWords(error: unknown): unknown {
@@ -71,14 +76,25 @@ async function cleanSwitch(state_dir: string): Promise<string[]> {
   }
 }
 
+/** The network namespaces from which guests had their metadata, and the links into them: nobody has guests here any more. */
+export async function cleanMetadata(): Promise<string[]> {
+  try {
+    for (const namespace of await metadataNamespaces()) await removeNamespace(namespace)
+    return []
+  } catch (error) {
+    if (error instanceof ProgramFailure) return [`network namespaces (ip netns list): ${error.message}`]
+    throw error
+  }
+}
+
 /** Gives what stays of an agent's folder. The identity goes last. */
-export async function forget(state_dir: string, host_id: string): Promise<string[]> {
+export async function forget(state_dir: string, host_id: string, lock_socket = virtlockd_socket): Promise<string[]> {
   const kept: string[] = []
   const pool = path.join(state_dir, 'pool')
   // A sign of who is gone would have the others' guests wait for a controller after each boot.
   await rm(path.join(pool, pool_signs, host_id), { force: true })
   const why = await whyKept(pool)
-  if (why === null) kept.push(...(await emptyPool(pool)))
+  if (why === null) kept.push(...(await emptyPool(pool, lock_socket)))
   else kept.push(`${pool}: ${why}`)
   const rest = (await namesIn(state_dir)).filter(name => name !== 'pool' && name !== 'identity.json')
   // The log of guests' consoles, what was wanted, keys.
@@ -87,13 +103,15 @@ export async function forget(state_dir: string, host_id: string): Promise<string
   return kept
 }
 
-/** Gives what stays of it. */
-async function emptyPool(pool: string): Promise<string[]> {
+/** Gives what stays of it and somebody may care for. */
+async function emptyPool(pool: string, lock_socket: string): Promise<string[]> {
   const names = await namesIn(pool)
   for (const name of names) if (name !== locks_folder) await rm(path.join(pool, name), { recursive: true, force: true })
-  // libvirt stays, and whatever else it starts here locks its disks in this folder: without it no guest starts.
-  if (names.includes(locks_folder))
-    return [`${path.join(pool, locks_folder)}: libvirt locks disks of other guests in it`]
+  const locks = path.join(pool, locks_folder)
+  const held = await namesIn(locks)
+  if (held.length > 0) return [`${locks}: libvirt locks disks of other guests in it (${held.length} files)`]
+  // virtlockd makes it when it is first told of it, never again: while one runs, and libvirt stays, no other guest would start without it.
+  if (names.includes(locks_folder) && (await accepts({ path: lock_socket }))) return []
   await rm(pool, { recursive: true, force: true })
   return []
 }

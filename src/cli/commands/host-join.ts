@@ -10,8 +10,8 @@ import { ovnController } from '../../host/services/ovn-controller.ts'
 import { watchdogService } from '../../host/services/watchdog.ts'
 import { keepSettings } from '../../host/settings.ts'
 import { bringPackages, startAll } from '../../host/start.ts'
-import type { Context } from '../context.ts'
 import { CommandFailed, UsageError } from '../failure.ts'
+import type { Output } from '../output.ts'
 import { configOf, type PlaceOptions } from './machine.ts'
 
 export interface HostJoinOptions extends PlaceOptions {
@@ -24,7 +24,7 @@ export interface HostJoinOptions extends PlaceOptions {
 }
 
 export async function joinThisMachine(
-  context: Context,
+  { out }: { out: Pick<Output, 'json' | 'printJson' | 'note' | 'progress'> },
   controller_url: string,
   options: HostJoinOptions,
 ): Promise<void> {
@@ -45,7 +45,6 @@ export async function joinThisMachine(
   }
   const config = configOf(options, said)
   await checkClusterAddress(config)
-  const { out } = context
   const progress = out.progress()
   const manager = serviceManager(config)
   await progress.step(

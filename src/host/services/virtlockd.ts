@@ -13,6 +13,7 @@ import type { Definition } from './definition.ts'
 
 export const lockd_conf = '/etc/libvirt/qemu-lockd.conf'
 export const locks_folder = 'locks'
+export const virtlockd_socket = '/run/libvirt/virtlockd-sock'
 
 /** Debian 12 has both parts in libvirt-daemon, Debian 13 in packages that it needs. Without them guests run as they did before. */
 export function canLock(): boolean {
@@ -33,7 +34,7 @@ export function virtlockd(): Definition {
       description: 'locks the disks of running guests',
       argv: ['virtlockd'],
       env: { ...plain_env },
-      ready: { kind: 'socket', path: '/run/libvirt/virtlockd-sock' },
+      ready: { kind: 'socket', path: virtlockd_socket },
       // As it ends well, it ends every guest whose disks it has locked (libvirt's lock_daemon.c): `croft down` leaves guests running.
       stop_signal: 'SIGKILL',
       debian_unit: 'virtlockd.service',

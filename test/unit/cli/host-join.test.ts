@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type HostJoinOptions, joinThisMachine } from '../../../src/cli/commands/host-join.ts'
-import type { Context } from '../../../src/cli/context.ts'
 import { formJoinToken } from '../../../src/protocol/join.ts'
 
 /** Ends the command where it would show its first step. */
 function began(): never {
   throw new Error('it began')
 }
-const context = { out: { json: false, progress: began } } as unknown as Context
+const context = { out: { json: false, progress: began, note: began, printJson: began } }
 const join = (url: string, options: HostJoinOptions) => joinThisMachine(context, url, options)
 
 const url = 'https://192.0.2.1:7071'

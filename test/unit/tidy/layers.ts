@@ -98,6 +98,8 @@ export const exceptions: Readonly<Record<string, string>> = {
   'src/host/leave.ts -> src/agent/identity.ts': '`croft host leave` leaves as the host that this machine is',
   'src/host/up.ts -> src/agent/join-request.ts': '`croft up` joins the host that it runs on',
   'src/host/leave.ts -> src/agent/join-request.ts': '`croft host leave` leaves as the host that this machine is',
+  'src/host/leave.ts -> src/agent/drivers/ovs/metadata-link.ts':
+    '`croft host leave` removes the namespaces that the agent made',
   'src/host/leave.ts -> src/agent/drivers/storage/pool-mark.ts': '`croft host leave` tells a pool’s marks from data',
   'src/controller/agents/link-server.ts -> src/controller/http/rate-limit.ts':
     'who joins has no caller yet, and is bounded as callers are',

@@ -11,6 +11,7 @@ import { deleteLink, finishChecksums, ipBatch, type Link, listNamespaces, readLi
 import { runProgram } from '../../../lib/linuxnet/program.ts'
 import { listenInNamespace } from '../../../lib/netns/sockets.ts'
 import { Failure } from '../../ports.ts'
+import { deviceOf, metadataNamespaces, namespaceOf, removeNamespace } from './metadata-link.ts'
 import type { Datapath, Vswitch } from './vswitch.ts'
 
 export type MetadataNetwork = {
@@ -27,7 +28,6 @@ export const metadata_address = '169.254.169.254'
 const metadata_port = 80
 const bridge = 'br-int'
 const inner = 'metadata'
-const namespace_prefix = 'croft-md-'
 const note = 'croft-metadata-network'
 
 export type MetadataNamespaceOptions = {
@@ -38,14 +38,6 @@ export type MetadataNamespaceOptions = {
   /** Where `ip netns` keeps its names. Default /run/netns. */
   readonly netns_dir?: string
 }
-
-/**
- * Ten digits are enough to tell the networks of one host apart, and device names hold 15 characters. The last ones: a UUIDv7
- * begins with the time (RFC 9562, section 5.7), and networks made together would begin alike.
- */
-const short = (network_id: string) => network_id.replaceAll('-', '').slice(-10)
-const namespaceOf = (network_id: string) => namespace_prefix + short(network_id)
-const deviceOf = (network_id: string) => `md${short(network_id)}`
 
 export class MetadataNamespaces {
   readonly #options: MetadataNamespaceOptions
@@ -62,8 +54,7 @@ export class MetadataNamespaces {
       const network_id = external_ids.get(note)
       if (network_id !== undefined) known.set(namespaceOf(network_id), network_id)
     }
-    for (const name of await listNamespaces())
-      if (name.startsWith(namespace_prefix) && !known.has(name)) known.set(name, '')
+    for (const name of await metadataNamespaces()) if (!known.has(name)) known.set(name, '')
     return [...known].map(([namespace, id]) => ({ namespace, network_id: id || undefined }))
   }
 
@@ -94,7 +85,7 @@ export class MetadataNamespaces {
   async remove(network_id: string): Promise<void> {
     this.#closeServer(network_id)
     await this.#options.vswitch.removePorts([deviceOf(network_id)])
-    await this.#removeNamespace(namespaceOf(network_id))
+    await removeNamespace(namespaceOf(network_id))
   }
 
   /** Removes every namespace whose network is not among `wanted`. */
@@ -103,7 +94,7 @@ export class MetadataNamespaces {
     for (const { namespace, network_id } of await this.list()) {
       if (names.has(namespace)) continue
       if (network_id !== undefined) await this.remove(network_id)
-      else await this.#removeNamespace(namespace)
+      else await removeNamespace(namespace)
     }
   }
 
@@ -142,11 +133,6 @@ export class MetadataNamespaces {
     const server = this.#servers.get(network_id)
     this.#servers.delete(network_id)
     server?.close()
-  }
-
-  async #removeNamespace(namespace: string): Promise<void> {
-    await deleteLink(`md${namespace.slice(namespace_prefix.length)}`)
-    if ((await listNamespaces()).includes(namespace)) await runProgram(['ip', 'netns', 'delete', namespace])
   }
 }
 
