@@ -191,23 +191,46 @@ async function createGuest(
 const running_within_ms = 180_000
 const answers_within_ms = 180_000
 
-async function waitRunning(client: Client, id: string, show: Show): Promise<Instance> {
+/** Throws HostError with what the cloud says of it: at once when it has failed or is stopped, or after the time. */
+export async function waitRunning(
+  client: Client,
+  id: string,
+  show: Show,
+  within_ms = running_within_ms,
+): Promise<Instance> {
+  const look = () => client.call(instanceRoutes.get, { params: { instance: id } })
   const isRunning = async () => {
-    const instance = await client.call(instanceRoutes.get, { params: { instance: id } })
+    const instance = await look()
     if (instance.step !== null) show(instance.step, instance.percent ?? undefined)
     if (instance.state === 'running') return instance
-    if (instance.state === 'error')
-      throw new HostError(
-        `the first guest failed: ${instance.reason ?? 'no reason given'}`,
-        'croft instance explain hello',
-      )
-    if (instance.state === 'stopped' && instance.wanted_power === 'stopped')
-      throw new HostError('the instance "hello" is stopped', 'Start it: croft instance start hello')
+    const failure = endOf(instance)
+    if (failure) throw failure
     return undefined
   }
-  const running = await until(client, isRunning, running_within_ms)
+  const running = await until(client, isRunning, within_ms)
   if (running) return running
-  throw new HostError(`the first guest does not run after ${running_within_ms / 1000} s`, 'croft instance get hello')
+  // Once more: what became of it just now, or what no event told of, is the better answer.
+  const last = await look()
+  if (last.state === 'running') return last
+  const { name, state, step, reason } = last
+  const doing = step === null ? '' : ` (${step})`
+  const why = reason === null ? '' : `: ${reason}`
+  throw (
+    endOf(last) ??
+    new HostError(
+      `the first guest does not run after ${within_ms / 1000} s, it is ${state}${doing}${why}`,
+      `See why: croft instance explain ${name}. It may run yet: croft instance get ${name}`,
+    )
+  )
+}
+
+/** Why it does not come to run by waiting, if so. */
+function endOf({ name, state, reason, wanted_power }: Instance): HostError | undefined {
+  if (state === 'error')
+    return new HostError(`the first guest failed: ${reason ?? 'no reason given'}`, `croft instance explain ${name}`)
+  if (state === 'stopped' && wanted_power === 'stopped')
+    return new HostError(`the instance "${name}" is stopped`, `Start it: croft instance start ${name}`)
+  return undefined
 }
 
 /** A guest that boots says nothing before it listens, so this one knocks, once in half a second. */
