@@ -11,9 +11,9 @@ import { ConnectionFailed } from '../sdk/errors.ts'
 import { type Client, createClient } from '../sdk/node-client.ts'
 import type { Globals } from './context.ts'
 import type { Nouns } from './contract.ts'
-import { CommandFailed } from './failure.ts'
+import { asSentence, CommandFailed, noteKeptPlace } from './failure.ts'
 import { readGiven } from './files.ts'
-import { type KeptSession, readSession, writeSession } from './session-file.ts'
+import { type KeptSession, readSession, sessionFile, writeSession } from './session-file.ts'
 
 export const default_url = 'http://127.0.0.1:7070'
 
@@ -35,6 +35,7 @@ export async function placeOf(env: ClientEnvironment, asked: Asked): Promise<Pla
   const ca_file = asked.ca ?? env.ca_file
   const given_ca = ca_file === undefined ? undefined : (await readGiven(ca_file, 'certificates')).toString()
   const kept = await readSession(env)
+  noteKeptPlace(kept && url === undefined ? { url: kept.url, file: sessionFile(env) } : undefined)
   const same = kept && (url === undefined || sameUrl(url, kept.url))
   if (token !== undefined)
     return { url: url ?? kept?.url ?? default_url, token, ca_pem: given_ca ?? (same ? kept.ca_pem : undefined) }
@@ -73,12 +74,7 @@ async function localRoot(): Promise<Place | undefined> {
     return { url: place.url, token: place.token, ca_pem: place.ca_pem }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new CommandFailed(
-      'unreachable',
-      `${why.slice(0, 1).toUpperCase()}${why.slice(1).replace(/\.$/, '')}.`,
-      'Start it: croft start',
-      { cause: error },
-    )
+    throw new CommandFailed('unreachable', asSentence(why), 'Start it: croft start', { cause: error })
   }
 }
 

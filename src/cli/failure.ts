@@ -133,6 +133,25 @@ const nothing_there = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT
 const start_hint =
   "Is that the right --url (or CROFT_URL)? On the controller's machine, root starts it again with croft start; croft up makes a new cloud."
 
+/** Where the command has its URL from, when nobody gave one: the file of a sign-in. */
+let keptPlace: { url: string; file: string } | undefined
+
+/** Notes it for what cannot be reached there; undefined: it was given, or is this machine's own. */
+export function noteKeptPlace(place: typeof keptPlace): void {
+  keptPlace = place
+}
+
+function unreachableHint({ url }: ConnectionFailed): string {
+  if (!keptPlace || URL.parse(url)?.origin !== URL.parse(keptPlace.url)?.origin) return start_hint
+  return `That URL is from the sign-in kept in ${keptPlace.file}: is that cloud gone, croft sign-out forgets it; --url (or CROFT_URL) names another. On the controller's machine, root starts it again with croft start.`
+}
+
+/** Words of another part as a sentence of its own. A URL, a path or the name of a setting at its beginning stays as it is. */
+export function asSentence(words: string): string {
+  const begun = /^\p{Ll}+(?=[\s,']|$)/u.test(words) ? `${words.charAt(0).toUpperCase()}${words.slice(1)}` : words
+  return `${begun.replace(/\.$/, '')}.`
+}
+
 /** A failure as a person reads it. */
 export function describeFailure(error: unknown): string {
   if (error instanceof ApiProblem) {
@@ -144,7 +163,7 @@ export function describeFailure(error: unknown): string {
   if (error instanceof CommandFailed) return `croft: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`
   if (!(error instanceof Error)) return `croft: ${String(error)}\n`
   if (error instanceof ConnectionFailed) {
-    const mend = nothing_there.includes(error.code) ? `  ${start_hint}\n` : ''
+    const mend = nothing_there.includes(error.code) ? `  ${unreachableHint(error)}\n` : ''
     return `croft: ${error.message}\n${mend}`
   }
   const mend = 'mend' in error && typeof error.mend === 'string' ? `  ${error.mend}\n` : ''
