@@ -14,8 +14,10 @@ import { host } from '../store/host.ts'
 import type { LockedHost } from '../store/host-lock.ts'
 import { lockClaims } from '../store/host-claim.ts'
 import { instance, type LockedInstance } from '../store/instance.ts'
+import { maintenance } from '../store/maintenance.ts'
 import { migration } from '../store/migration.ts'
 import { observed } from '../store/observed.ts'
+import { operation } from '../store/operation.ts'
 import { pool } from '../store/pool.ts'
 import { type VolumeRow, volume } from '../store/volume.ts'
 import { by, type Caller } from './caller.ts'
@@ -45,6 +47,7 @@ export async function removeHost(
     // Instances, volumes, quota and claims come before the row is shut to whoever places something there: store/database.ts.
     const found = await host.lock(tx, id)
     if (!found) throw notFound('host', id)
+    await endMaintenance(tx, found, caller, lost)
     const ids = lost ? (await observed.ofHosts(tx, [id])).map(one => one.id) : []
     const rows = await instance.lockAll(tx, ids)
     await leaveLoose(tx, id)
@@ -67,6 +70,16 @@ export async function removeHost(
   return await removed.catch(error => {
     throw alsoWent(caller, went, error)
   })
+}
+
+/** What is not there is not in maintenance. Its operation was to empty the host, which it is unless it is lost; one that has ended stays as it is. */
+async function endMaintenance(tx: Tx, { id, name }: LockedHost, { user_name }: Caller, lost: boolean): Promise<void> {
+  const found = await maintenance.find(tx, id)
+  if (!found) return
+  await maintenance.remove(tx, id)
+  if (!found.operation_id) return
+  const why = `the host ${name} was removed as lost by ${user_name}`
+  await operation.end(tx, found.operation_id, lost ? 'cancelled' : 'succeeded', lost ? why : null)
 }
 
 /** Before anything is given up: what others have the disks of goes there, each instance by itself. Gives what went; throws when any cannot. */

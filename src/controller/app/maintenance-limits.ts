@@ -23,7 +23,7 @@ export async function limitsOf({ settings }: Pick<Cloud, 'settings'>, tx: Tx, ho
   await settings.learn(tx, [host_id, ...hosts.keys()])
   const mostOf = (id: string) => settings.at('migration.parallel_per_host', { host_id: id })
   const { all, sends } = hosts.get(host_id) ?? { all: 0, sends: 0 }
-  const of_cluster = clusters.get(await maintenance.clusterOf(tx, host_id)) ?? 0
+  const of_cluster = clusters.get((await maintenance.clusterOf(tx, host_id)) ?? '') ?? 0
   const full =
     all >= mostOf(host_id)
       ? `${waits} its host has as many as it may have at once (migration.parallel_per_host).`

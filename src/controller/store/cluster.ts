@@ -103,9 +103,14 @@ async function update(tx: Tx, id: string, change: ClusterChange): Promise<Cluste
   return find(tx, id)
 }
 
-/** With the records of hosts that were removed from it. Throws the database's own error when something refers to it still. */
+/** Hosts that were removed from it stay, in no cluster: history names them. Throws the database's own error when something refers to it still. */
 async function remove(tx: Tx, id: string): Promise<boolean> {
-  await tx.deleteFrom('host').where('cluster_id', '=', id).where('removed_at', 'is not', null).execute()
+  await tx
+    .updateTable('host')
+    .set({ cluster_id: null })
+    .where('cluster_id', '=', id)
+    .where('removed_at', 'is not', null)
+    .execute()
   const { numDeletedRows } = await tx.deleteFrom('cluster').where('id', '=', id).executeTakeFirst()
   return numDeletedRows === 1n
 }

@@ -1,5 +1,5 @@
 /** Hosts in the database: what they have, what is claimed of it, and which controller holds their link. */
-import { type RawBuilder, sql } from 'kysely'
+import { type NotNull, type RawBuilder, sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import { type HardwareId, hardwareWords } from '../../model/hardware-id.ts'
@@ -92,6 +92,7 @@ function selectHosts(db: Db) {
         and not (h.cpu_verdict->>'fits')::boolean then h.cpu_verdict->'missing' end`.as('cpu_missing'),
     ])
     .where('h.removed_at', 'is', null)
+    .$narrowType<{ cluster_id: NotNull }>()
 }
 
 type HostRow = Awaited<ReturnType<ReturnType<typeof selectHosts>['execute']>>[number]

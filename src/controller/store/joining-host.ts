@@ -1,5 +1,5 @@
 /** Hosts as they come, and come back: what is known of who joins, and their certificates. */
-import { sql } from 'kysely'
+import { type NotNull, sql } from 'kysely'
 import type { HardwareId } from '../../model/hardware-id.ts'
 import { json, type Tx } from './database.ts'
 
@@ -19,6 +19,7 @@ function selectJoining(tx: Tx) {
     .select(['id', 'name', 'cluster_id', 'key_sha256', sql<boolean>`session_controller_id is not null`.as('is_linked')])
     .select(sql<HardwareId | null>`hardware_id`.as('hardware_id'))
     .where('removed_at', 'is', null)
+    .$narrowType<{ cluster_id: NotNull }>()
     .forUpdate()
 }
 

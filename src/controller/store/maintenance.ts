@@ -24,6 +24,7 @@ function select(db: Db) {
   return db
     .selectFrom('maintenance as x')
     .innerJoin('host as h', 'h.id', 'x.host_id')
+    .where('h.removed_at', 'is', null)
     .select(['x.host_id as id', 'x.host_id', 'h.name as host', 'x.reason', 'x.operation_id', 'x.drained_at'])
     .select(['x.created_at', ...counts, obstacles])
 }
@@ -229,7 +230,8 @@ async function now(tx: Tx): Promise<Date> {
   return row.now
 }
 
-async function clusterOf(tx: Tx, host_id: string): Promise<string> {
+/** Null: of a host that was removed, and its cluster after it. */
+async function clusterOf(tx: Tx, host_id: string): Promise<string | null> {
   const row = await tx.selectFrom('host').select('cluster_id').where('id', '=', host_id).executeTakeFirstOrThrow()
   return row.cluster_id
 }

@@ -222,7 +222,8 @@ export interface ClusterTable {
 
 export interface HostTable {
   id: string
-  cluster_id: string
+  /** Null: it was removed, and the cluster after it. */
+  cluster_id: string | null
   name: string
   machine_id: string
   certificate_sha256: Buffer

@@ -187,7 +187,7 @@ async function hostPlaces(
   return await db
     .selectFrom('host as h')
     .innerJoin('cluster as c', 'c.id', 'h.cluster_id')
-    .select(['h.id as host_id', 'h.cluster_id', 'c.zone_id'])
+    .select(['h.id as host_id', 'c.id as cluster_id', 'c.zone_id'])
     .where(sql<boolean>`h.id = any(${[...host_ids]}::uuid[])`)
     .execute()
 }

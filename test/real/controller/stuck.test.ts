@@ -3,8 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
+import { migrationRoutes } from '../../../src/api/migration.ts'
+import { drain } from '../../../src/controller/reconcilers/maintenance.ts'
 import { purge } from '../../../src/controller/reconcilers/purge.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
+import { eventually } from '../../support/eventually.ts'
+import { type MovingCloud, movingCloud } from '../../support/moving.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../../support/obedient-host.ts'
 import { replyOf } from '../../support/reply.ts'
 
@@ -80,5 +84,58 @@ describe('controller/stuck', () => {
     assert.equal((await cloud.request('DELETE', `/v1/hosts/${gone.id}`)).status, 204)
     const deleted = await cloud.request('DELETE', `/v1/clusters/${String(made.body.id)}`)
     assert.equal(deleted.status, 204, JSON.stringify(deleted.body))
+  })
+})
+
+describe('controller/stuck: hosts that were removed', () => {
+  let moving: MovingCloud
+  let cloud: TestCloud
+
+  before(async () => {
+    moving = await movingCloud()
+    cloud = moving.cloud
+  })
+  after(() => cloud.close())
+
+  const ask = async (method: string, path: string, body?: object) => {
+    const answered = await cloud.request(method, path, body && { body })
+    assert.ok(answered.status < 300, JSON.stringify(answered.body))
+    return answered.body
+  }
+
+  test('their cluster can be deleted, and what moved away from them is still told; none is in maintenance any more', async () => {
+    const [gone, lost, there] = moving.hosts as [ObedientHost, ObedientHost, ObedientHost]
+    const { id } = await moving.create({ host_id: gone.id })
+    await ask('POST', `/v1/hosts/${gone.id}/maintenance`, {})
+    await eventually(async () => {
+      await drain(cloud.cloud)
+      assert.equal((await ask('GET', `/v1/hosts/${gone.id}/maintenance`)).state, 'drained')
+    })
+    const [zone] = (await ask('GET', '/v1/zones')).items ?? []
+    const cluster = `/v1/clusters/${(await ask('POST', '/v1/clusters', { name: 'rack1', zone_id: zone?.id })).id}`
+    await ask('PATCH', `/v1/hosts/${gone.id}`, { cluster_id: cluster.slice('/v1/clusters/'.length) })
+    await ask('DELETE', `/v1/hosts/${gone.id}`)
+    assert.deepEqual((await ask('GET', '/v1/maintenances')).items, [])
+    await ask('DELETE', cluster)
+    const [moved] = (await cloud.call(migrationRoutes.list, { query: { instance_id: id } })).items
+    assert.match(moved?.source_host ?? '', /^h1 \(removed /)
+
+    const on_lost = await moving.create({ host_id: there.id })
+    await ask('POST', `/v1/instances/${on_lost.id}/migrate`, { host_id: lost.id })
+    await eventually(async () => assert.equal((await ask('GET', `/v1/instances/${on_lost.id}`)).host, 'h2'))
+    await eventually(async () =>
+      assert.deepEqual((await ask('GET', `/v1/migrations?instance_id=${on_lost.id}&open=true`)).items, []),
+    )
+    await lost.disconnect()
+    const { operation } = await ask('POST', `/v1/hosts/${lost.id}/maintenance`, {})
+    const refused = await cloud.request('DELETE', `/v1/hosts/${lost.id}?lost=true`)
+    await ask('DELETE', `/v1/hosts/${lost.id}?lost=true&gives_up=${Number(refused.body.gives_up)}`)
+    const ended = await ask('GET', `/v1/operations/${(operation as { id: string }).id}`)
+    assert.deepEqual([ended.state, ended.reason], ['cancelled', 'the host h2 was removed as lost by admin'])
+    assert.deepEqual((await ask('GET', '/v1/maintenances')).items, [])
+    const [first] = (await ask('GET', '/v1/clusters?name=default')).items ?? []
+    const held = await cloud.request('DELETE', `/v1/clusters/${first?.id}`)
+    assert.equal(held.body.code, 'in_use', JSON.stringify(held.body))
+    assert.match(String(held.body.detail), /still has hosts/)
   })
 })
