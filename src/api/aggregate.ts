@@ -1,6 +1,6 @@
 /** Aggregates: hosts that have something in common, of any cluster. A host may be in several. */
 import Type, { type Static } from 'typebox'
-import { closed, Description, Name, page, pageQuery, tagsOf, Time, Uuid } from './common.ts'
+import { closed, Description, Name, NewName, page, pageQuery, tagsOf, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const projects_max = 1000
@@ -65,7 +65,7 @@ export const aggregateRoutes = {
     level: 'system',
     needs: 'topology.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       description: Type.Optional(Description),
       metadata: Type.Optional(Metadata),
       project_ids: Type.Optional(ProjectIds),
@@ -84,7 +84,7 @@ export const aggregateRoutes = {
     needs: 'topology.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       description: Type.Optional(Description),
       metadata: Type.Optional(Metadata),
       project_ids: Type.Optional(ProjectIds),

@@ -1,6 +1,6 @@
 /** API keys: long-lived secrets for programs that act as their owner. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 import { NameOrId } from './session.ts'
 
@@ -62,7 +62,7 @@ export const apiKeyRoutes = {
     level: 'self',
     needs: null,
     body: closed({
-      name: Name,
+      name: NewName,
       project: Type.Optional(NameOrId),
       expires_at: Type.Optional(
         nullable(

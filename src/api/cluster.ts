@@ -1,6 +1,6 @@
 /** Clusters: hosts of one kind that instances may move between, and how far their CPUs and memory are promised. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const CpuOvercommit = Type.Number({ minimum: 0.1, maximum: 64, description: 'vCPUs promised for each CPU thread' })
@@ -204,7 +204,7 @@ export const clusterRoutes = {
     level: 'system',
     needs: 'topology.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       zone_id: Uuid,
       cpu_overcommit: Type.Optional(CpuOvercommit),
       memory_overcommit: Type.Optional(MemoryOvercommit),
@@ -224,7 +224,7 @@ export const clusterRoutes = {
     needs: 'topology.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       cpu_overcommit: Type.Optional(CpuOvercommit),
       memory_overcommit: Type.Optional(MemoryOvercommit),
       ha_failures_tolerated: Type.Optional(FailuresTolerated),

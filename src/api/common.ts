@@ -7,11 +7,22 @@ export function uuidOf(description: string) {
   return Type.String({ format: 'uuid', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description })
 }
 export const Uuid = uuidOf('UUID, lower case')
-export const Name = Type.String({
+const named = {
   minLength: 1,
   maxLength: limits.name_length_max,
   pattern: '^[A-Za-z0-9][A-Za-z0-9 ._@+-]*$',
   description: 'Letters, digits, space and ._@+-, beginning with a letter or digit',
+}
+export const Name = Type.String(named)
+/** Of what could be a name or an id, the form decides. */
+export const notAnId = {
+  pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
+  description: 'a UUID: it would be taken for an id. Choose a name that does not look like one',
+}
+/** What something is to be called from now on. What is called by a UUID since before stays so: it is found by its id alone. */
+export const NewName = Type.String({
+  ...named,
+  not: notAnId,
 })
 /** Of a thing that is told by its id. */
 export const NameNow = (of: string) =>

@@ -1,6 +1,6 @@
 /** Domains: organisations that share a cloud, in a tree. A domain holds users and projects, and may hold domains. */
 import Type, { type Static } from 'typebox'
-import { closed, Description, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Description, Name, NewName, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 export const Domain = closed({
@@ -50,7 +50,7 @@ export const domainRoutes = {
     level: 'domain',
     within: ['parent_id'],
     needs: 'domain.manage',
-    body: closed({ name: Name, parent_id: Type.Optional(Uuid), description: Type.Optional(Description) }),
+    body: closed({ name: NewName, parent_id: Type.Optional(Uuid), description: Type.Optional(Description) }),
     status: 201,
     reply: Domain,
     errors: ['name_taken', 'not_found'],
@@ -65,7 +65,7 @@ export const domainRoutes = {
     needs: 'domain.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       description: Type.Optional(Description),
       enabled: Type.Optional(Type.Boolean({ description: 'It may be used; false: its users and projects may not' })),
     }),

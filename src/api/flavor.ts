@@ -1,7 +1,7 @@
 /** Flavors: sizes of instances. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../model/limits.ts'
-import { closed, Name, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, page, pageQuery, Tags, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 export const Flavor = closed({
@@ -53,7 +53,7 @@ export const flavorRoutes = {
     level: 'system',
     needs: 'flavor.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       vcpus: Type.Integer({ minimum: 1, maximum: limits.vcpus_max }),
       memory_mib: Type.Integer({ minimum: 16, maximum: limits.memory_mib_max }),
       disk_gib: Type.Integer({ minimum: 1, maximum: limits.disk_gib_max }),

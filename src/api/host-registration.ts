@@ -1,6 +1,6 @@
 /** Machines that ask to be hosts and wait for an operator: what they say of themselves, what speaks against it, yes or no. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
+import { closed, Name, NewName, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const registrationStates = ['pending', 'approved', 'rejected'] as const
@@ -81,7 +81,7 @@ export const hostRegistrationRoutes = {
     params,
     body: closed({
       cluster_id: Type.Optional(Uuid),
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       replaces_host_id: Type.Optional(
         uuidOf(
           'It is this host, installed anew: it gets its name, place and instances, and what had its certificate has it no longer',

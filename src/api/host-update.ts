@@ -1,10 +1,10 @@
 /** What of a host is changed by those who run the cloud; all else it says itself. */
 import Type from 'typebox'
 import { limits } from '../model/limits.ts'
-import { closed, Name, nullable, tagsOf, uuidOf } from './common.ts'
+import { closed, NewName, nullable, tagsOf, uuidOf } from './common.ts'
 
 export const HostUpdate = closed({
-  name: Type.Optional(Name),
+  name: Type.Optional(NewName),
   schedulable: Type.Optional(
     Type.Boolean({
       description: 'New instances may be placed here; false: none may, and those that are there stay',

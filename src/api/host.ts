@@ -129,8 +129,9 @@ export const hostRoutes = {
       label: Type.Optional(
         Type.Array(
           Type.String({
-            minLength: 1,
             maxLength: limits.tag_key_length_max + 1 + limits.tag_value_length_max,
+            pattern: '^[^=]',
+            title: 'A KEY, whatever its value, or KEY=VALUE',
           }),
           {
             minItems: 1,

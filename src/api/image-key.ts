@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { limits } from '../model/limits.ts'
 import { keyKinds } from '../model/signature.ts'
-import { closed, Description, Name, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Description, Name, NewName, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 export const ImageKey = closed({
@@ -52,7 +52,7 @@ export const imageKeyRoutes = {
     level: 'system',
     needs: 'image.trust',
     body: closed({
-      name: Name,
+      name: NewName,
       description: Type.Optional(Description),
       public_key: Type.String({
         minLength: 1,

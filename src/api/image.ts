@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { limits } from '../model/limits.ts'
 import { signatureAlgorithms } from '../model/signature.ts'
-import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, oneOf, page, pageQuery, Tags, Time, Uuid } from './common.ts'
 import { ImageProperties } from './image-properties.ts'
 import { Operation } from './operation.ts'
 import { route } from './route.ts'
@@ -114,7 +114,7 @@ export const imageRoutes = {
     level: 'project',
     needs: 'image.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       visibility: Type.Optional(Visibility),
       source_url: Type.Optional(
         Type.String({ maxLength: 2048, pattern: '^https?://', description: 'http or https, to be fetched from' }),
@@ -170,7 +170,7 @@ export const imageRoutes = {
     needs: 'image.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       visibility: Type.Optional(Visibility),
       min_disk_gib: Type.Optional(MinDisk),
       min_memory_mib: Type.Optional(MinMemory),

@@ -1,7 +1,7 @@
 /** What is asked for when an instance is made: for one, for many alike, and for looking at what would come of it. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../model/limits.ts'
-import { closed, Name, oneOf, Tags, Uuid, uuidOf } from './common.ts'
+import { closed, Name, NewName, oneOf, Tags, Uuid, uuidOf } from './common.ts'
 import { Clipboard, Graphics, VideoModel } from './console.ts'
 import { Availability, HaPriority, OnCrash, WatchdogActionOf } from './recovery.ts'
 
@@ -13,7 +13,7 @@ export const SameAs = Type.Optional(
 )
 
 export const InstanceCreate = closed({
-  name: Name,
+  name: NewName,
   count: Type.Optional(
     Type.Integer({
       minimum: 1,

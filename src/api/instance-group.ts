@@ -1,7 +1,7 @@
 /** Instance groups: instances that shall share a host, or none. */
 import Type, { type Static } from 'typebox'
 import { groupPolicies } from '../model/instance-group.ts'
-import { closed, Description, Name, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Description, Name, NewName, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const Policy = oneOf(groupPolicies, {
@@ -56,7 +56,7 @@ export const instanceGroupRoutes = {
     summary: 'Make a group; instances come into it as they are made, with group_id',
     level: 'project',
     needs: 'instance.manage',
-    body: closed({ name: Name, policy: Policy, description: Type.Optional(Description) }),
+    body: closed({ name: NewName, policy: Policy, description: Type.Optional(Description) }),
     status: 201,
     reply: InstanceGroup,
     errors: ['name_taken', 'quota_exceeded'],
@@ -70,7 +70,7 @@ export const instanceGroupRoutes = {
     level: 'project',
     needs: 'instance.manage',
     params,
-    body: closed({ name: Type.Optional(Name), description: Type.Optional(Description) }),
+    body: closed({ name: Type.Optional(NewName), description: Type.Optional(Description) }),
     status: 200,
     reply: InstanceGroup,
     errors: ['not_found', 'name_taken', 'changed_meanwhile'],

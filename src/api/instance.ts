@@ -7,7 +7,7 @@ import { firmwares } from '../model/hardware.ts'
 import { type InstanceMove, instanceMoves, instanceStates } from '../model/instance.ts'
 import { limits } from '../model/limits.ts'
 import { bootSources } from '../model/volume.ts'
-import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
+import { closed, Name, NewName, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
 import { Clipboard, ConsoleTicket, Graphics, VideoModel } from './console.ts'
 import { OnHost } from './host-hardware.ts'
 import { DifferentFrom, InstanceCreate, SameAs } from './instance-create.ts'
@@ -188,7 +188,7 @@ export const instanceRoutes = {
     level: 'project',
     needs: 'instance.manage',
     only_looks: true,
-    body: closed({ ...InstanceCreate.properties, name: Type.Optional(Name) }),
+    body: closed({ ...InstanceCreate.properties, name: Type.Optional(NewName) }),
     status: 200,
     reply: InstancePlan,
     errors: ['not_found'],
@@ -205,7 +205,7 @@ export const instanceRoutes = {
     on_instance: 'instance.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       tags: Type.Optional(Tags),
       graphics: Type.Optional(Graphics),
       clipboard: Type.Optional(Clipboard),

@@ -1,7 +1,7 @@
 /** Key pairs: SSH public keys that new instances let in. They belong to a user. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../model/limits.ts'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const fields = {
@@ -58,7 +58,7 @@ export const keyPairRoutes = {
     level: 'self',
     needs: 'key-pair.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       public_key: Type.Optional(
         Type.String({ minLength: 1, maxLength: limits.key_length_max, description: 'One line, as in id_ed25519.pub' }),
       ),

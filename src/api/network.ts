@@ -1,6 +1,6 @@
 /** Networks: what ports are on. Overlay networks are a project's own; external ones lead outside. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 /** One IPv4 or IPv6 address. */
@@ -65,7 +65,7 @@ export const networkRoutes = {
     level: 'project',
     needs: 'network.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       kind: Type.Optional(
         oneOf(networkKinds, { description: 'overlay: between guests on any host; external: the way outside' }),
       ),
@@ -94,7 +94,7 @@ export const networkRoutes = {
     needs: 'network.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       shared: Type.Optional(Type.Boolean({ description: 'All projects may use it' })),
       mtu: Type.Optional(Mtu),
     }),

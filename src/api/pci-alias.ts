@@ -1,6 +1,6 @@
 /** Aliases of PCI devices: the names by which flavors ask for devices of hosts (property `pci`). */
 import Type, { type Static } from 'typebox'
-import { closed, Description, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Description, Name, notAnId, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const AliasName = Type.String({
@@ -66,7 +66,7 @@ export const pciAliasRoutes = {
     level: 'system',
     needs: 'topology.manage',
     body: closed({
-      name: AliasName,
+      name: Type.String({ ...AliasName, not: notAnId }),
       vendor: Type.Optional(Hex('PCI vendor, as 10de')),
       device: Type.Optional(Hex('PCI device, as 2235')),
       class: Type.Optional(Class),

@@ -1,6 +1,6 @@
 /** Ports: where an instance or a router meets a network. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, NewName, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
 import { AddressText } from './network.ts'
 import { route } from './route.ts'
 
@@ -10,7 +10,7 @@ export const MacText = Type.String({
   pattern: '^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$',
   description: 'Such as fa:16:3e:00:00:01',
 })
-const PortName = Type.Union([Name, Type.Literal('')])
+const PortName = Type.Union([NewName, Type.Literal('')])
 
 /** Addresses beyond the port's own that its instance may send from. */
 export const AddressPair = closed({

@@ -1,6 +1,6 @@
 /** Projects: what resources belong to, what quotas limit, and what isolates one team from another. */
 import Type, { type Static } from 'typebox'
-import { closed, Description, Name, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Description, Name, NewName, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 export const Project = closed({
@@ -49,7 +49,7 @@ export const projectRoutes = {
     summary: 'Make a project, in your own domain unless another is named',
     level: 'domain',
     needs: 'project.manage',
-    body: closed({ name: Name, domain_id: Type.Optional(Uuid), description: Type.Optional(Description) }),
+    body: closed({ name: NewName, domain_id: Type.Optional(Uuid), description: Type.Optional(Description) }),
     status: 201,
     reply: Project,
     errors: ['name_taken', 'not_found'],
@@ -64,7 +64,7 @@ export const projectRoutes = {
     needs: 'project.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       description: Type.Optional(Description),
       enabled: Type.Optional(Type.Boolean({ description: 'It may be worked in; false: nobody may' })),
     }),

@@ -1,6 +1,6 @@
 /** Regions: places far apart, each with zones of its own. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 export const Region = closed({ id: Uuid, name: Name, created_at: Time })
@@ -41,7 +41,7 @@ export const regionRoutes = {
     summary: 'Make a region',
     level: 'system',
     needs: 'topology.manage',
-    body: closed({ name: Name }),
+    body: closed({ name: NewName }),
     status: 201,
     reply: Region,
     errors: ['name_taken'],
@@ -55,7 +55,7 @@ export const regionRoutes = {
     level: 'system',
     needs: 'topology.manage',
     params,
-    body: closed({ name: Type.Optional(Name) }),
+    body: closed({ name: Type.Optional(NewName) }),
     status: 200,
     reply: Region,
     errors: ['not_found', 'name_taken'],

@@ -1,7 +1,7 @@
 /** Roles: sets of permissions under a name. Those that come with Croft cannot be changed; others can be composed. */
 import Type, { type Static } from 'typebox'
 import { permissions } from '../model/permissions.ts'
-import { closed, Description, Name, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Description, Name, NewName, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 const Permissions = Type.Array(oneOf(permissions), { uniqueItems: true })
@@ -52,7 +52,7 @@ export const roleRoutes = {
     summary: 'Compose a role of permissions that you hold yourself',
     level: 'system',
     needs: 'role.manage',
-    body: closed({ name: Name, description: Type.Optional(Description), permissions: Permissions }),
+    body: closed({ name: NewName, description: Type.Optional(Description), permissions: Permissions }),
     status: 201,
     reply: Role,
     errors: ['name_taken'],
@@ -67,7 +67,7 @@ export const roleRoutes = {
     needs: 'role.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       description: Type.Optional(Description),
       permissions: Type.Optional(Permissions),
     }),

@@ -1,6 +1,6 @@
 /** Routers: join subnets with each other and, by an external gateway, with the outside. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { AddressText } from './network.ts'
 import { route } from './route.ts'
 
@@ -58,7 +58,7 @@ export const routerRoutes = {
     summary: 'Make a router, with a gateway on an external network if one is named',
     level: 'project',
     needs: 'network.manage',
-    body: closed({ name: Name, external_network_id: Type.Optional(Uuid), ...gateway }),
+    body: closed({ name: NewName, external_network_id: Type.Optional(Uuid), ...gateway }),
     status: 201,
     reply: Router,
     errors: ['not_found', 'conflict', 'no_address', 'quota_exceeded'],
@@ -73,7 +73,7 @@ export const routerRoutes = {
     needs: 'network.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       external_network_id: Type.Optional(nullable(Uuid)),
       ...gateway,
     }),

@@ -1,7 +1,7 @@
 /** Security groups: what traffic reaches ports and leaves them. Rules only allow. */
 import Type, { type Static } from 'typebox'
 import { packetReasons, ruleDifferences } from '../model/packet-check.ts'
-import { closed, Description, Name, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Description, Name, NewName, nullable, oneOf, page, pageQuery, Time, Uuid } from './common.ts'
 import { AddressText, CidrText } from './network.ts'
 import { route } from './route.ts'
 
@@ -122,7 +122,7 @@ export const securityGroupRoutes = {
     summary: 'Make a security group; it lets all traffic out and none in, until rules are added',
     level: 'project',
     needs: 'security-group.manage',
-    body: closed({ name: Name, description: Type.Optional(Description) }),
+    body: closed({ name: NewName, description: Type.Optional(Description) }),
     status: 201,
     reply: SecurityGroup,
     errors: ['name_taken', 'quota_exceeded'],
@@ -136,7 +136,7 @@ export const securityGroupRoutes = {
     level: 'project',
     needs: 'security-group.manage',
     params,
-    body: closed({ name: Type.Optional(Name), description: Type.Optional(Description) }),
+    body: closed({ name: Type.Optional(NewName), description: Type.Optional(Description) }),
     status: 200,
     reply: SecurityGroup,
     errors: ['not_found', 'name_taken', 'wrong_state', 'changed_meanwhile'],

@@ -1,6 +1,6 @@
 /** Subnets: the address ranges of a network. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { AddressText, CidrText } from './network.ts'
 import { route } from './route.ts'
 
@@ -68,7 +68,7 @@ export const subnetRoutes = {
     level: 'project',
     needs: 'network.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       network_id: Uuid,
       cidr: CidrText,
       ...changeable,
@@ -86,7 +86,7 @@ export const subnetRoutes = {
     level: 'project',
     needs: 'network.manage',
     params,
-    body: closed({ name: Type.Optional(Name), ...changeable }),
+    body: closed({ name: Type.Optional(NewName), ...changeable }),
     status: 200,
     reply: Subnet,
     errors: ['not_found', 'in_use', 'conflict', 'changed_meanwhile'],

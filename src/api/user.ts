@@ -1,6 +1,6 @@
 /** Users: people and programs that sign in. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid } from './common.ts'
+import { closed, Name, NewName, nullable, page, pageQuery, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
 export const User = closed({
@@ -62,7 +62,7 @@ export const userRoutes = {
     level: 'domain',
     needs: 'user.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       domain_id: Type.Optional(Uuid),
       password: Type.Optional(Password),
       email: Type.Optional(nullable(Email)),
@@ -82,7 +82,7 @@ export const userRoutes = {
     needs: 'user.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       email: Type.Optional(nullable(Email)),
       enabled: Type.Optional(Type.Boolean({ description: 'May sign in; false: may not, and is signed out' })),
       default_project_id: Type.Optional(nullable(Uuid)),

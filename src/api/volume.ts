@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { limits } from '../model/limits.ts'
 import { volumeRoles, volumeStates } from '../model/volume.ts'
-import { closed, Name, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
+import { closed, Name, NewName, nullable, oneOf, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { Operation } from './operation.ts'
 import { route } from './route.ts'
 
@@ -69,7 +69,7 @@ export const volumeRoutes = {
     level: 'project',
     needs: 'volume.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       size_gib: Type.Optional(
         Type.Integer({ minimum: 1, maximum: limits.disk_gib_max, description: "Without it: the image's" }),
       ),
@@ -89,7 +89,7 @@ export const volumeRoutes = {
     needs: 'volume.manage',
     params,
     body: closed({
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       keep: Type.Optional(Type.Boolean({ description: 'It stays when its instance is purged' })),
     }),
     status: 200,

@@ -1,6 +1,6 @@
 /** Zones: places that fail apart from each other, such as rooms or racks. */
 import Type, { type Static } from 'typebox'
-import { closed, Name, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
+import { closed, Name, NewName, nullable, page, pageQuery, Time, Uuid, uuidOf } from './common.ts'
 import { route } from './route.ts'
 
 export const Zone = closed({
@@ -56,7 +56,7 @@ export const zoneRoutes = {
     level: 'system',
     needs: 'topology.manage',
     body: closed({
-      name: Name,
+      name: NewName,
       region_id: Type.Optional(uuidOf('The first region unless given')),
     }),
     status: 201,
@@ -72,7 +72,7 @@ export const zoneRoutes = {
     level: 'system',
     needs: 'topology.manage',
     params,
-    body: closed({ name: Type.Optional(Name), region_id: Type.Optional(Uuid) }),
+    body: closed({ name: Type.Optional(NewName), region_id: Type.Optional(Uuid) }),
     status: 200,
     reply: Zone,
     errors: ['not_found', 'name_taken'],

@@ -14,6 +14,7 @@ interface Shape {
   format?: string
   minimum?: number
   maximum?: number
+  not?: { description?: string }
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -59,7 +60,7 @@ export function wordsOf({ keyword, message, params }: ShapeFault, shape: Shape |
     case 'additionalProperties':
       return `has fields that are not known here: ${String(found.additionalProperties)}`
     case 'not':
-      return 'is a name that is not taken here'
+      return `must not be ${shape?.not?.description ?? 'this'}`
     case 'required':
       return `lacks ${String(found.requiredProperties)}`
     case 'enum':

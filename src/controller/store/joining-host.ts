@@ -1,6 +1,7 @@
 /** Hosts as they come, and come back: what is known of who joins, and their certificates. */
 import { type NotNull, sql } from 'kysely'
 import type { HardwareId } from '../../model/hardware-id.ts'
+import { isUuid } from '../../model/ids.ts'
 import { json, type Tx } from './database.ts'
 
 /** A host as those see it who join as it again; locked. */
@@ -75,6 +76,8 @@ async function renew(
 
 /** The host name, with a number after it when another machine has it. */
 async function freeName(tx: Tx, hostname: string): Promise<string> {
+  // Nobody could name a host that is called by what looks like an id.
+  if (isUuid(hostname.toLowerCase())) return freeName(tx, `host-${hostname}`)
   // By the index of names: those that only begin so are looked for among all hosts, and hardly ever have to be.
   const same = await tx.selectFrom('host').select('id').where('name', '=', hostname).executeTakeFirst()
   if (!same) return hostname

@@ -107,4 +107,16 @@ describe('cli/names', () => {
     assert.match(explained, /^project +default$/m)
     assert.match(explained, /^zone +default$/m)
   })
+
+  test('a dry run sums up who was refused, as an explanation does', async () => {
+    const big = ['--vcpus', '1', '--memory-mib', '400000', '--disk-gib', '1']
+    assert.equal((await home.run('flavor', 'create', 'vast', ...big)).code, 0)
+    const line = ['instance', 'create', 'none', '--image', 'tiny', '--flavor', 'vast']
+    const planned = await home.run(...line, '--dry-run')
+    const [, summary] = /\n(Refused, by reason:\nREASON +HOSTS +SUCH AS\n.* 2 +h1, spare\n)/.exec(planned.stdout) ?? []
+    assert.ok(summary, planned.stdout)
+    const { stderr } = await home.run(...line)
+    const [, id = ''] = /placement get ([0-9a-f-]{36})/.exec(stderr) ?? []
+    assert.ok((await ok(`placement get ${id}`)).includes(summary), stderr)
+  })
 })

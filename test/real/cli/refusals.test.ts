@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { joiningHost } from '../../../src/controller/store/joining-host.ts'
 import { cliHome, type Home } from '../../support/cli.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost } from '../../support/obedient-host.ts'
@@ -67,6 +68,19 @@ describe('cli/refusals', () => {
     assert.match(
       await refused('host update h1 --tunnel-address x'),
       /--tunnel-address must be as follows: an IP address/,
+    )
+    for (const label of ['', '=x']) {
+      const { code, stderr } = await home.run('host', 'list', '--label', label)
+      assert.deepEqual(
+        [code, stderr],
+        [2, 'croft: --label must be as follows: a KEY, whatever its value, or KEY=VALUE.\n'],
+      )
+    }
+    const id = '123e4567-e89b-12d3-a456-426614174000'
+    assert.match(await refused(`host update h1 --name ${id}`), /^croft: --name must not be a UUID: .*Choose a name/)
+    assert.equal(
+      await cloud.cloud.database.transaction(tx => joiningHost.freeName(tx, id.toUpperCase())),
+      `host-${id.toUpperCase()}`,
     )
     const { status, body } = await cloud.request('GET', '/v1/operations?resource_id=web')
     assert.equal(status, 422)
@@ -168,7 +182,11 @@ describe('cli/refusals', () => {
     assert.equal(idle.stderr, 'croft: The host h1 is not in maintenance; there is nothing to end.\n')
     assert.match(await refused('host maintenance show h1'), /Begin it: croft host maintenance start h1/)
     assert.equal((await home.run('host', 'maintenance', 'show', 'h1', '--json')).code, 6)
-    assert.match(await refused('host maintenance stop nope'), /There is no host "nope"/)
+    assert.match(
+      await refused('host maintenance stop nope'),
+      /There is no host "nope"\.\n {2}croft host list shows what there is\.\n$/,
+    )
+    assert.match(await refused('migration list --host nope'), /One that was removed is named by its id/)
     assert.match(await refused('cluster delete default'), /croft host update HOST --cluster CLUSTER/)
     const said = { hostname: 'h1', machine_id: 'other', address: '192.0.2.7', csr_pem: '', found: '{}' }
     const expires_at = new Date(Date.now() + 86_400_000)
@@ -237,6 +255,11 @@ describe('cli/refusals', () => {
   test('a wrong verb or option names the help that has the right ones', async () => {
     assert.match(await refused('host-bmc list'), /\(croft host-bmc --help tells what there is\)/)
     assert.match(await refused('host list --colour'), /\(croft host list --help tells what there is\)/)
+    assert.match(
+      await refused('host maintenance start a b'),
+      /\(croft host maintenance start --help tells what there is\)/,
+    )
+    assert.match(await refused('host maintenance bogus'), /\(croft host maintenance --help tells what there is\)/)
     assert.match(await refused('nope list'), /\(--help tells what there is\)/)
     const hint = async (line: string) => (JSON.parse(await refused(`${line} --json`)) as { hint: string }).hint
     assert.equal(await hint('host-bmc list'), 'croft host-bmc --help tells what there is.')

@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Compile } from 'typebox/compile'
-import Type from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { allRoutes } from '../../../src/api/index.ts'
-import { closed, Name, nullable, oneOf, Time, Uuid } from '../../../src/api/common.ts'
+import { closed, Name, NewName, nullable, oneOf, Time, Uuid } from '../../../src/api/common.ts'
 import { settingTable } from '../../../src/controller/app/setting-values.ts'
 import { placeOf, shapeAt, wordsOf } from '../../../src/model/shape-words.ts'
 
 const shape = closed({
   name: Type.Optional(Name),
+  new_name: Type.Optional(NewName),
   id: Type.Optional(Uuid),
   at: Type.Optional(Time),
   kind: Type.Optional(oneOf(['overlay', 'external'])),
@@ -43,6 +44,24 @@ test('in words, and with what is allowed', () => {
   assert.equal(saidOf({ text: 'a' }), 'text must have at least 2 characters')
   assert.equal(saidOf({ text: 'abcd' }), 'text must have at most 3 characters')
   assert.equal(saidOf({ form: 'y' }), 'form must be as follows: an x')
+})
+
+test('a new name is none that would be taken for an id, whatever is named', () => {
+  const id = '123e4567-e89b-12d3-a456-426614174000'
+  const named = allRoutes.flatMap(({ name, body }) => {
+    const shape = (body as { properties?: Record<string, TSchema> } | undefined)?.properties?.name
+    // Those say again what there is.
+    return shape && !['host.fence', 'host.purge-orphan'].includes(name) ? [{ name, shape }] : []
+  })
+  assert.ok(named.length > 40, String(named.length))
+  const taken = named.filter(({ shape }) => [id, id.toUpperCase()].some(one => Compile(shape).Check(one)))
+  assert.deepEqual(
+    taken.map(one => one.name),
+    [],
+  )
+  for (const { name, shape } of named) assert.ok(Compile(shape).Check(`x${id}`), name)
+  assert.ok(Compile(Name).Check(id), 'what has such a name is still told')
+  assert.match(saidOf({ new_name: id }), /^new_name must not be a UUID: it would be taken for an id\. Choose /)
 })
 
 test('no field of the contract is refused by a regular expression alone', () => {
