@@ -14,7 +14,7 @@ export interface LookupContext {
 
 /** What something is looked up for. */
 export interface Action {
-  route: Pick<RouteValue, 'needs' | 'level' | 'within'>
+  route: Pick<RouteValue, 'name' | 'needs' | 'level' | 'within'>
   /** Fields of the request. */
   given?: readonly string[]
 }
@@ -55,13 +55,22 @@ export async function lookup(context: LookupContext, noun: string, name: string,
   throw new CommandFailed(
     'not_found',
     `There is no ${nounText(noun)} "${name}"${list.level === 'project' ? ' in this project' : ''}.`,
-    `croft ${noun} list shows what there is.${gone[noun] ?? ''}`,
+    `croft ${noun} list shows what there is.${goneOf(noun, action.route.name)}`,
   )
 }
 
-/** Of whose past there is something to be read, by its id. */
-const gone: Readonly<Record<string, string>> = {
-  host: ' One that was removed is named by its id, as croft migration list shows it.',
+/** Lists of what was: they know hosts that are no more. Nothing else does. */
+const of_past: ReadonlySet<string> = new Set([
+  'migration.list',
+  'ha-restart.list',
+  'event.list',
+  'operation.list',
+  'audit.list',
+])
+
+function goneOf(noun: string, asked: string): string {
+  if (noun !== 'host' || !of_past.has(asked)) return ''
+  return ' One that was removed is named by its id, as croft migration list shows it.'
 }
 
 /**

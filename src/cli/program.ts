@@ -27,9 +27,23 @@ import { type Output, standardOutput } from './output.ts'
 import { runCommand } from './run.ts'
 import type { Comfort, Shop } from './shop.ts'
 
+/** What is wrong with a command's words is told with where its own help is, and not that of what it is in. */
+class HintedCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new HintedCommand(name)
+  }
+
+  override copyInheritedSettings(within: Command): this {
+    super.copyInheritedSettings(within)
+    const path = [this.name()]
+    for (let at: Command | null = within; at; at = at.parent) path.unshift(at.name())
+    return this.showHelpAfterError(`(${path.join(' ')} --help tells what there is)`)
+  }
+}
+
 /** `words`: the command line after `croft`; it decides what is built. */
 export async function buildProgram(words: readonly string[], nouns: Nouns, env: ClientEnvironment): Promise<Command> {
-  const program = new Command('croft')
+  const program = new HintedCommand('croft')
     .description('Turns Linux servers into a cloud: croft THING VERB … Things are named by name or by id.')
     .version(version, '-V, --version')
     .enablePositionalOptions()
@@ -48,7 +62,7 @@ export async function buildProgram(words: readonly string[], nouns: Nouns, env: 
     if (!first || shown.length === 0) continue
     const said = nounWords[name] ?? first.summary
     const command = program.command(name).summary(said).description(sentence(said))
-    if (name === noun) await fillNoun(command.showHelpAfterError(helpHint(name)), name, verb, shop)
+    if (name === noun) await fillNoun(command, name, verb, shop)
   }
   refuseTwice(program)
   return program
@@ -75,15 +89,12 @@ function makeContext(globals: Context['globals'], nouns: Nouns, env: ClientEnvir
   }
 }
 
-const helpHint = (...path: readonly string[]) => `(croft ${path.join(' ')} --help tells what there is)`
-
 async function fillNoun(parent: Command, noun: string, asked: string, shop: Shop): Promise<void> {
   const comfort = await comfortOf(noun)
   for (const [verb, route] of Object.entries(shop.nouns[noun] ?? {})) {
     if (route.cli?.hidden) continue
     const command = parent.command(verb).summary(route.summary)
-    if (verb === asked)
-      fillVerb(command.showHelpAfterError(helpHint(noun, verb)), commandShape(route, shop.nouns), comfort, shop)
+    if (verb === asked) fillVerb(command, commandShape(route, shop.nouns), comfort, shop)
   }
   comfort?.extend(parent, shop)
   for (const command of parent.commands) if (command.name() === asked) addCommonOptions(command)

@@ -82,9 +82,22 @@ export async function askOnce(context: Context, shape: CommandShape, asked: Requ
     if (edits.length > 0) return (await askEdited(context, shape, request, edits)).body
     return (await ask(context, shape.route, request)).body
   } catch (error) {
-    if (error instanceof ApiProblem) hintOptions(error, shape.fields)
-    throw error
+    throw byOption(shape, error)
   }
+}
+
+/** A list can be asked for wrongly as well. */
+async function askForPage(context: Context, shape: CommandShape, asked: LooseInput): Promise<unknown> {
+  try {
+    return (await ask(context, shape.route, asked)).body
+  } catch (error) {
+    throw byOption(shape, error)
+  }
+}
+
+function byOption({ fields }: CommandShape, error: unknown): unknown {
+  if (error instanceof ApiProblem) hintOptions(error, fields)
+  return error
 }
 
 export function operationOf(shape: CommandShape, body: unknown): Operation | undefined {
@@ -227,8 +240,10 @@ async function readAll(context: Context, shape: CommandShape, params: Filled, qu
   do {
     const limit = Math.min(page_max, wanted - items.length)
     const page = { ...query, ...(paged && { limit }), ...(cursor && { cursor }) }
-    const { body } = await ask(context, shape.route, { params, query: page })
-    const { items: some, next } = body as { items: Filled[]; next: string | null }
+    const { items: some, next } = (await askForPage(context, shape, { params, query: page })) as {
+      items: Filled[]
+      next: string | null
+    }
     items.push(...some)
     cursor = next
   } while (cursor && items.length < wanted)

@@ -5,7 +5,7 @@ import { call, type Context } from '../context.ts'
 import { exitCodeOf } from '../failure.ts'
 import type { Filled } from '../run.ts'
 import { ownTable } from '../show.ts'
-import { moreThatFit } from './placement.ts'
+import { beyondTable } from './placement.ts'
 
 /** The exit code is that of creating it. */
 export async function dryRun(context: Context, body: Filled): Promise<void> {
@@ -21,7 +21,7 @@ function sections(context: Context, plan: InstancePlan, count: number): string[]
   const told = [headline(plan, count)]
   if (problems.length > 0) told.push(problems.map(one => `${one.title}: ${one.detail}\n`).join(''))
   if (placement?.hosts)
-    told.push(hostsTable(context, placement.hosts) + moreThatFit(placement.hosts, placement.fitting))
+    told.push(hostsTable(context, placement.hosts) + beyondTable(context, { ...placement, hosts: placement.hosts }))
   else if (placement) told.push(whereText(placement))
   if (quota) {
     const rows = quota.map(one => ({

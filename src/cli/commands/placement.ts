@@ -41,8 +41,7 @@ async function showPlacement(context: Context, placement: Placement): Promise<vo
   }))
   const why_not = rows.some(row => row.why_not !== null) ? ['why_not'] : []
   if (rows.length > 0) out.print(ownTable(context, ['host', 'verdict', 'score', ...weights, ...why_not], rows))
-  out.print(moreThatFit(placement.hosts, placement.fitting))
-  if (placement.reasons.length > 0) out.print(`\nRefused, by reason:\n${reasonsTable(context, placement.reasons)}`)
+  out.print(beyondTable(context, placement))
   const asked = Object.entries(placement.asked).filter(([, value]) => isSaid(value))
   const named = await Promise.all(asked.map(([field, value]) => byName(context, field, value)))
   if (named.length > 0) out.print(`\nAsked for:\n${fieldsOf(context, Object.fromEntries(named))}`)
@@ -62,14 +61,23 @@ async function byName(context: Context, field: string, value: unknown): Promise<
   return name === undefined ? [field, value] : [of, name]
 }
 
-/** Of many hosts only the best are told of. */
-export function moreThatFit(told: Placement['hosts'], fitting: number | null): string {
+/** Of many hosts the table has few: what else fits, and what all that were refused lack. */
+export function beyondTable(
+  context: Context,
+  { hosts, fitting, reasons }: Pick<Placement, 'hosts' | 'fitting' | 'reasons'>,
+): string {
+  const refused = reasons.length > 0 ? `\nRefused, by reason:\n${reasonsTable(context, reasons)}` : ''
+  return moreThatFit(hosts, fitting) + refused
+}
+
+/** Of those that fit only the best are told of. */
+function moreThatFit(told: Placement['hosts'], fitting: number | null): string {
   const more = (fitting ?? 0) - told.filter(one => one.refused === null).length
   return told.length === 0 || more <= 0 ? '' : `${more} more ${more === 1 ? 'fits' : 'fit'} with no higher score.\n`
 }
 
 /** However many hosts there are: a line for each reason, with some of them. */
-export function reasonsTable(context: Context, reasons: Placement['reasons']): string {
+function reasonsTable(context: Context, reasons: Placement['reasons']): string {
   const rows = reasons.map(({ reason, hosts, examples }) => {
     const more = hosts > examples.length ? ', …' : ''
     return { reason, hosts, such_as: examples.map(one => one.host).join(', ') + (examples.length > 0 ? more : '') }
