@@ -112,8 +112,9 @@ describe('controller/stuck: hosts that were removed', () => {
       assert.equal((await ask('GET', `/v1/hosts/${gone.id}/maintenance`)).state, 'drained')
     })
     const [zone] = (await ask('GET', '/v1/zones')).items ?? []
-    const cluster = `/v1/clusters/${(await ask('POST', '/v1/clusters', { name: 'rack1', zone_id: zone?.id })).id}`
-    await ask('PATCH', `/v1/hosts/${gone.id}`, { cluster_id: cluster.slice('/v1/clusters/'.length) })
+    const made = await ask('POST', '/v1/clusters', { name: 'rack1', zone_id: zone?.id })
+    const cluster = `/v1/clusters/${String(made.id)}`
+    await ask('PATCH', `/v1/hosts/${gone.id}`, { cluster_id: made.id })
     await ask('DELETE', `/v1/hosts/${gone.id}`)
     assert.deepEqual((await ask('GET', '/v1/maintenances')).items, [])
     await ask('DELETE', cluster)
@@ -134,7 +135,7 @@ describe('controller/stuck: hosts that were removed', () => {
     assert.deepEqual([ended.state, ended.reason], ['cancelled', 'the host h2 was removed as lost by admin'])
     assert.deepEqual((await ask('GET', '/v1/maintenances')).items, [])
     const [first] = (await ask('GET', '/v1/clusters?name=default')).items ?? []
-    const held = await cloud.request('DELETE', `/v1/clusters/${first?.id}`)
+    const held = await cloud.request('DELETE', `/v1/clusters/${String(first?.id)}`)
     assert.equal(held.body.code, 'in_use', JSON.stringify(held.body))
     assert.match(String(held.body.detail), /still has hosts/)
   })

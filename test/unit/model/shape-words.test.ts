@@ -49,7 +49,8 @@ test('in words, and with what is allowed', () => {
 test('a new name is none that would be taken for an id, whatever is named', () => {
   const id = '123e4567-e89b-12d3-a456-426614174000'
   const named = allRoutes.flatMap(({ name, body }) => {
-    const shape = (body as { properties?: Record<string, TSchema> } | undefined)?.properties?.name
+    const asked: { properties?: Record<string, TSchema> } | undefined = body
+    const shape = asked?.properties?.name
     // Those say again what there is.
     return shape && !['host.fence', 'host.purge-orphan'].includes(name) ? [{ name, shape }] : []
   })
