@@ -47,7 +47,6 @@ export async function removeHost(
     // Instances, volumes, quota and claims come before the row is shut to whoever places something there: store/database.ts.
     const found = await host.lock(tx, id)
     if (!found) throw notFound('host', id)
-    await endMaintenance(tx, found, caller, lost)
     const ids = lost ? (await observed.ofHosts(tx, [id])).map(one => one.id) : []
     const rows = await instance.lockAll(tx, ids)
     await leaveLoose(tx, id)
@@ -60,6 +59,7 @@ export async function removeHost(
     if (lost) mustExpect(found, rows, loose, gives_up)
     await giveUp(tx, rows, loose, `the host ${found.name} was removed as lost by ${caller.user_name}`)
     if (lost) await waitForPlacing(tx, found)
+    await endMaintenance(tx, found, caller, lost)
     await host.remove(tx, id)
     // Where it has a part in a migration, the loop for those sees that it is gone.
     await event.notify(tx, channels.work, 'migration')
