@@ -11,7 +11,11 @@ export const HaRestart = closed({
   instance_id: Uuid,
   instance: nullable(Type.String({ description: 'Its name; null once it is gone for good' })),
   from_host_id: nullable(Uuid),
-  from_host: nullable(Type.String({ description: 'Null for who may not see hosts' })),
+  from_host: nullable(
+    Type.String({
+      description: 'Of one that was removed since, with that behind its name; null for who may not see hosts',
+    }),
+  ),
   to_host_id: nullable(Uuid),
   to_host: nullable(Type.String()),
   fenced_by: oneOf(fencingMethods, { description: 'By what it was sure that it ran on the lost host no more' }),

@@ -4,8 +4,11 @@ import { quotaResources } from '../model/quota.ts'
 import { closed, Name, nullable, oneOf, Problem, Time, Uuid } from './common.ts'
 import { route } from './route.ts'
 
+/** Of a decision: as it was called then. */
+const HostThen = Type.String({ description: 'Its name; of one that was removed since, with that behind it' })
+
 export const HostVerdict = closed({
-  host: Name,
+  host: HostThen,
   host_id: Uuid,
   refused: nullable(Type.String({ description: 'Why it could not take it' })),
   filter: nullable(Type.String({ description: 'The filter that refused it: one of refusals' })),
@@ -17,7 +20,7 @@ export const RefusalReason = closed({
   filter: Type.String(),
   reason: Type.String({ description: 'What is wrong with these hosts' }),
   hosts: Type.Integer({ description: 'How many' }),
-  examples: Type.Array(closed({ host: Name, host_id: Uuid, why: Type.String() }), {
+  examples: Type.Array(closed({ host: HostThen, host_id: Uuid, why: Type.String() }), {
     description: 'Some of them; none for who has no topology.read on the system',
   }),
 })

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { event } from '../../src/controller/store/event.ts'
 import { haRestart } from '../../src/controller/store/ha-restart.ts'
+import { removedSuffix } from '../../src/model/removed-name.ts'
 import { checkAccessible, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
 import { addHost, addImage, addNetwork, type ObedientHost } from '../support/obedient-host.ts'
 
@@ -221,6 +222,61 @@ describe('browser/operator', { timeout: 300_000 }, () => {
       `[...document.querySelectorAll('.croft-body-row .croft-cell')].filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)`,
     )
     assert.deepEqual(cut, [])
+    await done(page)
+  })
+
+  test('wherever a host that was removed is named, it leads nowhere', async () => {
+    const page = await cloud.open('/ui/preferences')
+    const gone = { host_id: crypto.randomUUID(), host: `host-5${removedSuffix(crypto.randomUUID())}` }
+    const now = new Date().toISOString()
+    const drained = {
+      ...{ id: crypto.randomUUID(), ...gone, state: 'drained', reason: '', moved: 0, moving: 0, left: 0 },
+      ...{ obstacles: [], operation_id: null, drained_at: now, created_at: now },
+    }
+    await changed<Items>(page, /^\/v1\/maintenances$/, () => ({ items: [drained], next: null }))
+    const invited = {
+      ...{ id: crypto.randomUUID(), state: 'used', cluster_id: crypto.randomUUID(), cluster: 'main', ...gone },
+      ...{ replaces_host_id: gone.host_id, replaces_host: gone.host, user_id: null, user: null },
+      ...{ created_at: now, used_at: now, expires_at: now },
+    }
+    await changed<Items>(page, /^\/v1\/host-invitations$/, () => ({ items: [invited], next: null }))
+    const restarted = { ...restart('running'), from_host_id: gone.host_id, from_host: gone.host }
+    await changed<Items>(page, /^\/v1\/ha-restarts$/, () => ({
+      items: [{ ...restarted, instance: 'db', lost_at: now, begun_at: now, ended_at: now }],
+      next: null,
+    }))
+    const reason = {
+      filter: 'answers',
+      reason: 'they do not answer',
+      hosts: 1,
+      examples: [{ ...gone, why: 'is away' }],
+    }
+    await changed<Items & { hosts: object[] }>(page, /\/placement$/, body => ({
+      ...body,
+      hosts: [...body.hosts, { ...gone, refused: 'is away', filter: 'answers', score: null, weights: {} }],
+      reasons: [reason],
+    }))
+    for (const [address, times] of [
+      ['/ui/', 1],
+      ['/ui/host-invitations', 2],
+      ['/ui/ha-restarts', 1],
+      [`/ui/instances/${instance_id}/placement`, 2],
+    ] as const) {
+      await page.goto(cloud.url + address)
+      await page
+        .locator('main')
+        .getByText('host-5 (removed)')
+        .nth(times - 1)
+        .waitFor()
+      assert.equal(
+        await page
+          .locator('main')
+          .getByRole('link', { name: /host-5/ })
+          .count(),
+        0,
+        address,
+      )
+    }
     await done(page)
   })
 

@@ -55,7 +55,8 @@ export async function explainInstance(cloud: Cloud, caller: Caller, id: string):
   const found = await placement.ofInstance(db, id)
   if (!found) throw notFound('placement of instance', id)
   const refused = await placement.refusedSince(db, id, found.id)
-  return { ...asTold(caller, found), refused_since: refused && asTold(caller, refused) }
+  const told = async (one: typeof found) => asTold(caller, await placement.withRemoved(db, one))
+  return { ...(await told(found)), refused_since: refused && (await told(refused)) }
 }
 
 /** That the caller may do it at all was seen at the door (permit, in http/server.ts); here, whether with this one. */

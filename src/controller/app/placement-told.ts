@@ -150,7 +150,7 @@ export async function getPlacement(cloud: Cloud, caller: Caller, id: string): Pr
   const project_id = mayOnSystem(caller, 'instance.read') ? null : projectOf(caller)
   const found = await placement.find(cloud.database.db, id, project_id)
   if (!found) throw notFound('placement', id)
-  return asTold(caller, found)
+  return asTold(caller, await placement.withRemoved(cloud.database.db, found))
 }
 
 /** A decision with its reasons, without the hosts that were looked at for who may not see hosts. */

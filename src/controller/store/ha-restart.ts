@@ -9,17 +9,30 @@ import type { HaRestartTable } from './schema-lost-hosts.ts'
 
 export type HaRestartRow = Selectable<HaRestartTable>
 
-function shown(row: HaRestartRow & { instance: string | null }): HaRestart {
+/** `from_removed`, `to_removed`: what such a host is called now that it was removed; null: it was not. */
+type Named = HaRestartRow & Record<'instance' | 'from_removed' | 'to_removed', string | null>
+
+function shown({ from_removed, to_removed, ...row }: Named): HaRestart {
   const { project_id: _, generation: __, verify_by: ___, ...rest } = row
   return {
     ...rest,
+    from_host: from_removed ?? row.from_host,
+    to_host: to_removed ?? row.to_host,
     lost_at: row.lost_at.toISOString(),
     begun_at: row.begun_at.toISOString(),
     ended_at: waits(row) ? null : (row.ended_at?.toISOString() ?? null),
   }
 }
 
-const nameOf = sql<string | null>`(select i.name from instance i where i.id = ha_restart.instance_id)`.as('instance')
+const removed = (column: 'from_host_id' | 'to_host_id') =>
+  sql<
+    string | null
+  >`(select h.name from host h where h.id = ${sql.ref(`ha_restart.${column}`)} and h.removed_at is not null)`
+const names = [
+  sql<string | null>`(select i.name from instance i where i.id = ha_restart.instance_id)`.as('instance'),
+  removed('from_host_id').as('from_removed'),
+  removed('to_host_id').as('to_removed'),
+] as const
 
 export interface RestartFilter extends PageAsked {
   /** Null: of all. */
@@ -32,7 +45,7 @@ export interface RestartFilter extends PageAsked {
 
 async function list(db: Db, asked: RestartFilter): Promise<Page<HaRestart>> {
   const keys = keyset({ ...asked, sort: asked.sort ?? '-id' }, sql`id`)
-  let query = db.selectFrom('ha_restart').selectAll().select(nameOf).select(keys.key.as('sort_key')).where(keys.where)
+  let query = db.selectFrom('ha_restart').selectAll().select(names).select(keys.key.as('sort_key')).where(keys.where)
   if (asked.project_id !== null) query = query.where('project_id', '=', asked.project_id)
   if (asked.instance_id !== undefined) query = query.where('instance_id', '=', asked.instance_id)
   if (asked.from_host_id !== undefined) query = query.where('from_host_id', '=', asked.from_host_id)
@@ -48,7 +61,7 @@ async function list(db: Db, asked: RestartFilter): Promise<Page<HaRestart>> {
 
 /** `project_id`: only of this one; null: of any. */
 async function find(db: Db, id: string, project_id: string | null): Promise<HaRestart | null> {
-  let query = db.selectFrom('ha_restart').selectAll().select(nameOf).where('id', '=', id)
+  let query = db.selectFrom('ha_restart').selectAll().select(names).where('id', '=', id)
   if (project_id !== null) query = query.where('project_id', '=', project_id)
   const row = await query.executeTakeFirst()
   return row ? shown(row) : null

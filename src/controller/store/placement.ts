@@ -133,4 +133,13 @@ async function askedOf(db: Db, instance_id: string): Promise<PlacementAsked | nu
   return (found?.asked as PlacementAsked | undefined) ?? null
 }
 
-export const placement = { asRows, insert, insertNews, ofInstance, refusedSince, askedOf, find }
+/** The same, with hosts that were removed since as they are called now, and the others as they were when it was made. */
+async function withRemoved(db: Db, made: Placement): Promise<Placement> {
+  const ids = made.hosts.map(one => one.host_id)
+  const { rows } = await sql<{ id: string; name: string }>`
+    select id, name from host where removed_at is not null and id = any(${ids}::uuid[])`.execute(db)
+  const names = new Map(rows.map(row => [row.id, row.name]))
+  return { ...made, hosts: made.hosts.map(one => ({ ...one, host: names.get(one.host_id) ?? one.host })) }
+}
+
+export const placement = { asRows, insert, insertNews, ofInstance, refusedSince, askedOf, find, withRemoved }

@@ -2,8 +2,8 @@
 import RestartIcon from '@patternfly/react-icons/dist/esm/icons/redo-icon'
 import type { HaRestart } from '../../api/ha-restart.ts'
 import { routes } from '../api/routes.ts'
-import { HostName } from '../host/name.tsx'
 import { defineNoun } from '../noun/definition.ts'
+import { ThingLink } from '../parts/link.tsx'
 import { Time } from '../parts/time.tsx'
 import { Told } from '../parts/told.tsx'
 import { RestartedInstance, RestartOutcome } from './outcome.tsx'
@@ -45,12 +45,20 @@ export const haRestart = defineNoun<HaRestart>({
     {
       id: 'from',
       title: () => words('from'),
-      cell: one => <HostName id={one.from_host_id} name={one.from_host} />,
+      cell: one => (
+        <ThingLink noun="host" id={one.from_host_id}>
+          {one.from_host}
+        </ThingLink>
+      ),
     },
     {
       id: 'to',
       title: () => words('to'),
-      cell: one => <HostName id={one.to_host_id} name={one.to_host} />,
+      cell: one => (
+        <ThingLink noun="host" id={one.to_host_id}>
+          {one.to_host}
+        </ThingLink>
+      ),
     },
     {
       id: 'outcome',

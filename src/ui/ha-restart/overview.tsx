@@ -1,8 +1,8 @@
 /** One restart after a loss: why, from where to where, and what has come of it. */
 import { Alert, Card, CardBody } from '@patternfly/react-core'
 import type { HaRestart } from '../../api/ha-restart.ts'
-import { HostName } from '../host/name.tsx'
 import { Facts } from '../parts/facts.tsx'
+import { ThingLink } from '../parts/link.tsx'
 import { Time } from '../parts/time.tsx'
 import { Told } from '../parts/told.tsx'
 import { RestartedInstance } from './outcome.tsx'
@@ -23,8 +23,18 @@ export default function HaRestartOverview({ item }: { item: HaRestart }) {
           <Facts
             facts={[
               [words('instance'), <RestartedInstance key="instance" restart={item} />],
-              [words('from'), <HostName key="from" id={item.from_host_id} name={item.from_host} />],
-              [words('to'), <HostName key="to" id={item.to_host_id} name={item.to_host} />],
+              [
+                words('from'),
+                <ThingLink key="from" noun="host" id={item.from_host_id}>
+                  {item.from_host}
+                </ThingLink>,
+              ],
+              [
+                words('to'),
+                <ThingLink key="to" noun="host" id={item.to_host_id}>
+                  {item.to_host}
+                </ThingLink>,
+              ],
               [words('fenced'), words(`fenced.${item.fenced_by}`)],
               [words('lost'), <Time key="lost" at={item.lost_at} seconds />],
               [words('begun'), <Time key="begun" at={item.begun_at} seconds />],

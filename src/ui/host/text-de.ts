@@ -67,7 +67,6 @@ export const de: Record<keyof typeof en, string> = {
   open: 'Wieder neue Instanzen nehmen',
   'why_not.close': 'Er nimmt schon keine.',
   'why_not.open': 'Er nimmt neue Instanzen.',
-  removed: '(entfernt)',
   remove: 'Entfernen',
   'remove.title': 'Aus der Cloud entfernen?',
   'remove.body': '{names}: sein Zertifikat gilt nicht mehr. Um ihn wieder zu haben, laden Sie ihn neu ein.',

@@ -63,7 +63,6 @@ export const en = {
   open: 'Take new instances again',
   'why_not.close': 'It takes none already.',
   'why_not.open': 'It takes new instances.',
-  removed: '(removed)',
   remove: 'Remove',
   'remove.title': 'Remove from the cloud?',
   'remove.body': '{names}: its certificate is good no longer. To have it again, invite it anew.',

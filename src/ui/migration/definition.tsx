@@ -3,7 +3,6 @@ import MigrationIcon from '@patternfly/react-icons/dist/esm/icons/exchange-alt-i
 import type { Migration } from '../../api/migration.ts'
 import { migrationKinds, migrationOutcomes } from '../../model/migration.ts'
 import { routes } from '../api/routes.ts'
-import { HostName } from '../host/name.tsx'
 import { defineNoun } from '../noun/definition.ts'
 import { ThingLink } from '../parts/link.tsx'
 import { Time } from '../parts/time.tsx'
@@ -43,13 +42,21 @@ export const migration = defineNoun<Migration>({
     {
       id: 'source',
       title: () => words('source'),
-      cell: one => <HostName id={one.source_host_id} name={one.source_host} />,
+      cell: one => (
+        <ThingLink noun="host" id={one.source_host_id}>
+          {one.source_host}
+        </ThingLink>
+      ),
       width: 'minmax(8.25rem, 1.2fr)',
     },
     {
       id: 'target',
       title: () => words('target'),
-      cell: one => <HostName id={one.target_host_id} name={one.target_host} />,
+      cell: one => (
+        <ThingLink noun="host" id={one.target_host_id}>
+          {one.target_host}
+        </ThingLink>
+      ),
       width: 'minmax(8.25rem, 1.2fr)',
     },
     {

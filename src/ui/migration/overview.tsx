@@ -1,7 +1,6 @@
 /** One migration: what has gone over, how fast, what is left, and how long the guest pauses for it. */
 import { Alert, Card, CardBody, CardTitle, Progress } from '@patternfly/react-core'
 import type { Migration, MigrationProgress } from '../../api/migration.ts'
-import { HostName } from '../host/name.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { ThingLink } from '../parts/link.tsx'
 import { NameOf } from '../parts/name-of.tsx'
@@ -38,8 +37,18 @@ export default function MigrationOverview({ item }: { item: Migration }) {
               ],
               [words('kind'), words(`kind.${item.kind}`)],
               [words('cause'), words.maybe(`cause.${item.cause}`) ?? item.cause],
-              [words('source'), <HostName key="source" id={item.source_host_id} name={item.source_host} />],
-              [words('target'), <HostName key="target" id={item.target_host_id} name={item.target_host} />],
+              [
+                words('source'),
+                <ThingLink key="source" noun="host" id={item.source_host_id}>
+                  {item.source_host}
+                </ThingLink>,
+              ],
+              [
+                words('target'),
+                <ThingLink key="target" noun="host" id={item.target_host_id}>
+                  {item.target_host}
+                </ThingLink>,
+              ],
               [words('copied'), <Copied key="copied" ids={item.copied_volumes} />],
               [words('limits'), limitsOf(item)],
               [words('created'), <Time key="created" at={item.created_at} seconds />],

@@ -2,9 +2,11 @@
 import { Button, type ButtonProps } from '@patternfly/react-core'
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { MouseEvent, ReactNode } from 'react'
+import { nameBefore } from '../../model/removed-name.ts'
 import { nounNamed } from '../noun/registry.ts'
 import { may, useSession } from '../session/session.ts'
 import type { Search } from '../shell/router.tsx'
+import { words } from '../text/shared.ts'
 
 /**
  * A link to an address below /ui. It knows nothing of where one is, unlike the router's own, each of which looks at every change of the
@@ -66,7 +68,7 @@ export function addressOf(noun_path: string, id: string, tab?: string): string {
   return `/${noun_path}/${id}${tab ? `/${tab}` : ''}`
 }
 
-/** A thing by its name, as a link if the user may see it and it has a page. */
+/** A thing by its name, as a link if the user may see it and it has a page: of what was removed, as its name tells, the row is kept and no page. */
 export function ThingLink({
   noun,
   id,
@@ -78,6 +80,13 @@ export function ThingLink({
 }) {
   const session = useSession()
   const definition = nounNamed(noun)
+  const before = typeof children === 'string' ? nameBefore(children) : null
+  if (before !== null)
+    return (
+      <span title={String(children)}>
+        {before} <span className="croft-muted">{words('removed')}</span>
+      </span>
+    )
   if (!id || !definition?.get || !may(session, definition.get.route)) return <>{children ?? '–'}</>
   return <To to={addressOf(definition.path, id)}>{children}</To>
 }

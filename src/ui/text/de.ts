@@ -36,6 +36,7 @@ export const de: Record<keyof typeof en, string> = {
   close: 'Schließen',
   columns: 'Spalten',
   copied: 'Kopiert',
+  removed: '(entfernt)',
   copy: 'Kopieren',
   'copy.id': 'Kennung kopieren',
   dashboard: 'Überblick',

@@ -32,6 +32,7 @@ export const en = {
   close: 'Close',
   columns: 'Columns',
   copied: 'Copied',
+  removed: '(removed)',
   copy: 'Copy',
   'copy.id': 'Copy the id',
   dashboard: 'Overview',

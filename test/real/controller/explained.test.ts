@@ -1,7 +1,10 @@
 /** What is told of an instance's place: the decision that put it there, and apart from it what was refused since, and what would help. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { haRestartRoutes } from '../../../src/api/ha-restart.ts'
 import { type Instance, instanceRoutes } from '../../../src/api/instance.ts'
+import { haRestart } from '../../../src/controller/store/ha-restart.ts'
+import { removedSuffix } from '../../../src/model/removed-name.ts'
 import { type Answered, type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork, liftQuotas, type ObedientHost } from '../../support/obedient-host.ts'
 import { replyOf } from '../../support/reply.ts'
@@ -73,5 +76,29 @@ describe('controller/explained', () => {
     const only = await create('over-there', { host_id: host(2).id })
     assert.match(String((await migrate(only)).body.detail), /Add a host to its zone\./)
     await cloud.request('PATCH', `/v1/hosts/${host(1).id}`, { body: { schedulable: true } })
+  })
+
+  test('a host that was removed since is told as removed, by decisions and restarts that name it', async () => {
+    const gone = await addHost(cloud, 'gone')
+    const one = await create('left', { host_id: host(0).id })
+    await haRestart.insert(cloud.cloud.database.db as never, {
+      ...{ id: crypto.randomUUID(), project_id: cloud.project_id, instance_id: one.id, generation: 1, verify_s: null },
+      ...{ from_host_id: gone.id, from_host: 'gone', to_host_id: host(0).id, to_host: 'h1', outcome: 'running' },
+      ...{ fenced_by: 'lease', reason: 'It was lost.', lost_at: new Date() },
+    })
+    const named = async () => {
+      const restarts = await cloud.call(haRestartRoutes.list, { query: { instance_id: one.id } })
+      const { from_host, to_host } = restarts.items[0] ?? {}
+      const { hosts, reasons } = await explain(one)
+      const examples = reasons.flatMap(reason => reason.examples)
+      const ofGone = [...hosts, ...examples].filter(other => other.host_id === gone.id).map(other => other.host)
+      return { from_host, to_host, decision: [...new Set(ofGone)] }
+    }
+    assert.deepEqual(await named(), { from_host: 'gone', to_host: 'h1', decision: ['gone'] })
+    await gone.disconnect()
+    const { status, body } = await cloud.request('DELETE', `/v1/hosts/${gone.id}`)
+    assert.equal(status, 204, JSON.stringify(body))
+    const removed = `gone${removedSuffix(gone.id)}`
+    assert.deepEqual(await named(), { from_host: removed, to_host: 'h1', decision: [removed] })
   })
 })
