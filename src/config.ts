@@ -13,8 +13,9 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { parse } from 'yaml'
 import { HostError } from './host/error.ts'
-import { isLoopback, parseAddress } from './lib/ip.ts'
+import { parseAddress } from './lib/ip.ts'
 import { isErrno } from './lib/process.ts'
+import { isLoopback } from './model/loopback.ts'
 
 export { clientEnvironment } from './client-environment.ts'
 

@@ -5,7 +5,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Config, joinAddress } from '../config.ts'
-import { isLoopback } from '../lib/ip.ts'
+import { isLoopback } from '../model/loopback.ts'
 import { apiKeyRoutes } from '../api/api-key.ts'
 import { sessionRoutes } from '../api/session.ts'
 import { type Client, createClient } from '../sdk/node-client.ts'

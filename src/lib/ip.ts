@@ -22,11 +22,6 @@ export interface Cidr {
 
 const widths = { 4: 32, 6: 128 } as const
 
-/** Whether what listens there, or is reached there, is this machine itself; also by the name `localhost`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
-}
-
 /**
  * Whether a machine on a network can be reached there by others: no loopback, link-local, multicast, broadcast or unspecified address
  * (RFC 6890), and none where clouds serve metadata, which are link-local (169.254.169.254) or fd00:ec2::254.

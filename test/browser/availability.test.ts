@@ -45,6 +45,8 @@ describe('browser/availability', { timeout: 300_000 }, () => {
     const page = await cloud.open(`/ui/hosts/${lost.id}/fencing`)
     await page.getByText('None is set.', { exact: false }).waitFor()
     await page.getByRole('button', { name: 'Set', exact: true }).click()
+    const help = page.locator('#field-password-help')
+    assert.equal(await help.textContent(), 'Kept sealed, and never shown.')
     const { address, port, user, password } = service.bmc
     await page.locator('#field-address').fill(address)
     await page.locator('#field-port').fill(String(port))
@@ -55,6 +57,9 @@ describe('browser/availability', { timeout: 300_000 }, () => {
     await page.getByRole('button', { name: 'Test' }).click()
     await page.getByText('It answers: the power is on.').waitFor()
     await checkAccessible(page)
+    await page.getByRole('tabpanel').getByRole('button', { name: 'Change', exact: true }).click()
+    assert.match(String(await help.textContent()), /Left empty, the one before stays\.$/)
+    await page.getByRole('button', { name: 'Cancel' }).click()
     await lost.disconnect()
     await page.goto(page.url().replace(/\/fencing$/, ''))
     await page.getByText('come here again when it answers').waitFor()

@@ -62,6 +62,21 @@ describe('browser/joining', () => {
     await page.close()
   })
 
+  test('an invitation says with which address no other machine can join', async () => {
+    const page = await cloud.open('/ui/hosts')
+    await page.getByRole('button', { name: 'Invite a host' }).click()
+    await page.getByRole('button', { name: 'Make the command' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Run this on the new host' })
+    const { hostname } = new URL(cloud.cloud.self.agent_url)
+    await dialog
+      .getByText(`The controller listens for hosts at ${hostname}, which other machines cannot reach`)
+      .waitFor()
+    await dialog.getByText('croft up --cluster-address ADDRESS').waitFor()
+    await checkAccessible(page)
+    assert.deepEqual(problemsOf(page), [])
+    await page.close()
+  })
+
   test('an aggregate is made, and a host put into it', async () => {
     const page = await cloud.open('/ui/aggregates/create', { token: cloud.admin })
     await page.locator('#field-name').fill('nvme')

@@ -225,6 +225,31 @@ describe('browser/operator', { timeout: 300_000 }, () => {
     await done(page)
   })
 
+  test('at a width of 1280 nothing lies under the menus of rows, and times are whole', async () => {
+    const page = await cloud.open('/ui/preferences', { width: 1280, locale: 'en-US' })
+    const now = new Date().toISOString()
+    const moved = {
+      ...{ id: crypto.randomUUID(), instance_id, instance: 'db', project_id: cloud.project_id },
+      ...{ kind: 'evacuation', cause: 'ha', phase: 'ended', outcome: 'succeeded', reason: null, waits_for: null },
+      ...{ source_host_id: id(1), source_host: 'host-2', target_host_id: id(2), target_host: 'host-3' },
+      ...{ percent: null, progress: null, cancel_asked: false, created_at: now, switched_at: now, ended_at: now },
+    }
+    await changed<Items>(page, /^\/v1\/migrations$/, () => ({ items: [moved], next: null }))
+    for (const list of ['migrations', 'operations']) {
+      await page.goto(`${cloud.url}/ui/${list}`)
+      await page.locator('.croft-body-row time').first().waitFor()
+      const [times, menu, whole] = await page.evaluate<[number, number, boolean]>(`(() => {
+        const row = document.querySelector('.croft-body-row')
+        const time = row.querySelector('time')
+        const { clientWidth, scrollWidth } = time.closest('.croft-cell')
+        const menu = row.querySelector('.croft-acts').getBoundingClientRect()
+        return [time.getBoundingClientRect().right, menu.left, scrollWidth <= clientWidth]
+      })()`)
+      assert.ok(times <= menu && whole, `${list}: ${times} of ${menu}, ${whole}`)
+    }
+    await done(page)
+  })
+
   test('wherever a host that was removed is named, it leads nowhere', async () => {
     const page = await cloud.open('/ui/preferences')
     const gone = { host_id: crypto.randomUUID(), host: `host-5${removedSuffix(crypto.randomUUID())}` }
@@ -251,7 +276,7 @@ describe('browser/operator', { timeout: 300_000 }, () => {
       hosts: 1,
       examples: [{ ...gone, why: 'is away' }],
     }
-    await changed<Items & { hosts: object[] }>(page, /\/placement$/, body => ({
+    await changed<Items & { hosts: object[] }>(page, /^\/v1\/.*\/placement$/, body => ({
       ...body,
       hosts: [...body.hosts, { ...gone, refused: 'is away', filter: 'answers', score: null, weights: {} }],
       reasons: [reason],
@@ -263,11 +288,8 @@ describe('browser/operator', { timeout: 300_000 }, () => {
       [`/ui/instances/${instance_id}/placement`, 2],
     ] as const) {
       await page.goto(cloud.url + address)
-      await page
-        .locator('main')
-        .getByText('host-5 (removed)')
-        .nth(times - 1)
-        .waitFor()
+      const named = page.locator('main').getByText('host-5 (removed)')
+      await named.nth(times - 1).waitFor()
       assert.equal(
         await page
           .locator('main')
@@ -277,6 +299,11 @@ describe('browser/operator', { timeout: 300_000 }, () => {
         address,
       )
     }
+    // How many hosts a reason is of is told once.
+    assert.equal(
+      await page.getByRole('row', { name: /^1 does not answer/ }).textContent(),
+      '1 does not answerhost-5 (removed)',
+    )
     await done(page)
   })
 

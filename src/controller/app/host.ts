@@ -1,7 +1,8 @@
 /** Hosts: how they join and leave, and what an administrator sets on them. */
 import type { Host, hostRoutes } from '../../api/host.ts'
 import type { BodyOf, QueryOf, ReplyOf } from '../../api/route.ts'
-import { isLoopback, isOfMachine } from '../../lib/ip.ts'
+import { isOfMachine } from '../../lib/ip.ts'
+import { loopbackOf } from '../../model/loopback.ts'
 import { CloudError, notFound } from '../../model/errors.ts'
 import { checkKeys } from '../../model/tag-keys.ts'
 import type { HostFacts } from '../../protocol/host-facts.ts'
@@ -155,7 +156,7 @@ const closedWarning =
 
 /** `croft up` itself joins the controller's own machine in this way; nobody else can. */
 function loopbackWarning(controller_url: string): string | null {
-  const { hostname } = new URL(controller_url)
-  if (!isLoopback(hostname.replace(/^\[|\]$/g, ''))) return null
-  return `The controller listens for hosts at ${hostname}, which other machines cannot reach. To have more than one host, run on the controller's machine: croft up --cluster-address ADDRESS (its address on the network between hosts); then invite again.`
+  const host = loopbackOf(controller_url)
+  if (host === null) return null
+  return `The controller listens for hosts at ${host}, which other machines cannot reach. To have more than one host, run on the controller's machine: croft up --cluster-address ADDRESS (its address on the network between hosts); then invite again.`
 }

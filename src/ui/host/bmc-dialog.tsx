@@ -7,12 +7,19 @@ import { words } from './fencing-text.ts'
 
 const ofRedfish = (values: Values) => values.kind === 'redfish'
 
-const fields = (): FormField[] => [
+/** `kept`: it has a password already. */
+const fields = (kept: boolean): FormField[] => [
   { name: 'kind', title: words('kind'), kind: 'choice', required: true },
   { name: 'address', title: words('address'), kind: 'text', required: true },
   { name: 'port', title: words('port'), kind: 'number', help: words('port.help') },
   { name: 'user', title: words('user'), kind: 'text', required: true },
-  { name: 'password', title: words('password'), kind: 'password', help: words('password.help') },
+  {
+    name: 'password',
+    title: words('password'),
+    kind: 'password',
+    help: words(kept ? 'password.kept' : 'password.help'),
+    required: !kept,
+  },
   { name: 'cipher_suite', title: words('cipher'), kind: 'number', when: values => !ofRedfish(values) },
   {
     name: 'certificate_sha256',
@@ -48,7 +55,7 @@ export function BmcDialog({ host, bmc, done }: { host: Host; bmc: HostBmc | unde
           ),
         ),
       })}
-      fields={fields()}
+      fields={fields(bmc !== undefined)}
       done={done}
     />
   )

@@ -52,7 +52,8 @@ export const words = catalogue({
     'port.help': 'Without it 623 for IPMI, 443 for Redfish.',
     user: 'User',
     password: 'Password',
-    'password.help': 'Kept sealed, and never shown. Left empty, the one before stays.',
+    'password.help': 'Kept sealed, and never shown.',
+    'password.kept': 'Kept sealed, and never shown. Left empty, the one before stays.',
     cipher: 'Cipher suite',
     fingerprint: 'Fingerprint of the certificate',
     'fingerprint.help':
@@ -115,7 +116,8 @@ export const words = catalogue({
     'port.help': 'Sonst 623 bei IPMI, 443 bei Redfish.',
     user: 'Benutzer',
     password: 'Passwort',
-    'password.help': 'Wird versiegelt aufbewahrt und nie gezeigt. Bleibt es leer, gilt das bisherige.',
+    'password.help': 'Wird versiegelt aufbewahrt und nie gezeigt.',
+    'password.kept': 'Wird versiegelt aufbewahrt und nie gezeigt. Bleibt es leer, gilt das bisherige.',
     cipher: 'Cipher-Suite',
     fingerprint: 'Fingerabdruck des Zertifikats',
     'fingerprint.help':

@@ -1,9 +1,10 @@
 /** Invites a host: asks for its cluster, and shows once the command that is to be run there. */
-import { Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
+import { Alert, Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-icon'
 import { useState } from 'react'
 import type { hostRoutes } from '../../api/host.ts'
 import type { ReplyOf } from '../../api/route.ts'
+import { loopbackOf } from '../../model/loopback.ts'
 import { routes } from '../api/routes.ts'
 import { FormDialog, plainInput } from '../parts/form.tsx'
 import { Time } from '../parts/time.tsx'
@@ -61,12 +62,19 @@ export default function InviteHost() {
   )
 }
 
-function Command({ invitation: { command, expires_at }, done }: { invitation: Invitation; done(): void }) {
+function Command({ invitation, done }: { invitation: Invitation; done(): void }) {
+  const { command, controller_url, expires_at } = invitation
+  const loopback = loopbackOf(controller_url)
   return (
     <Modal isOpen variant="medium" onClose={done} aria-labelledby="invitation-title">
       <ModalHeader title={words('invite.title')} labelId="invitation-title" />
       <ModalBody>
         <div className="croft-stack">
+          {loopback !== null && (
+            <Alert isInline variant="warning" title={words('invite.loopback', { host: loopback })}>
+              {words('invite.loopback.help')} <code>croft up --cluster-address ADDRESS</code>
+            </Alert>
+          )}
           <p>{words('invite.body')}</p>
           <ClipboardCopy
             isReadOnly

@@ -132,6 +132,9 @@ export const de: Record<keyof typeof en, string> = {
   'invite.title': 'Auf dem neuen Host ausführen',
   'invite.body':
     'Als root, auf einem Debian- oder Ubuntu-Server, der diesen Controller erreicht. Der Befehl richtet den Agenten ein und was er braucht; der Host erscheint von selbst in der Liste.',
+  'invite.loopback': 'Der Controller ist für Hosts unter {host} da, wo ihn andere Maschinen nicht erreichen',
+  'invite.loopback.help':
+    'Der Befehl geht nur auf der Maschine des Controllers selbst. Für mehr als einen Host führen Sie dort dies aus, mit ihrer Adresse im Netz zwischen den Hosts, und laden erneut ein:',
   'invite.command': 'Befehl für den neuen Host',
   'invite.until': 'Gilt für einen Host, bis',
   'invite.once': 'Wird nur jetzt gezeigt.',

@@ -126,6 +126,9 @@ export const en = {
   'invite.title': 'Run this on the new host',
   'invite.body':
     'As root, on a Debian or Ubuntu server that reaches this controller. It installs the agent and what it needs; the host appears in the list by itself.',
+  'invite.loopback': 'The controller listens for hosts at {host}, which other machines cannot reach',
+  'invite.loopback.help':
+    'The command works on the controller’s own machine alone. To have more than one host, run this there, with its address on the network between hosts, and invite again:',
   'invite.command': 'Command to run on the new host',
   'invite.until': 'It works for one host, until',
   'invite.once': 'It is shown only now.',

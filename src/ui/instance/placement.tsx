@@ -72,9 +72,9 @@ function Reasons({ reasons }: Pick<Placement, 'reasons'>) {
       columns={[
         {
           title: words('placement.reason'),
-          cell: one => created.maybe(`filter.${one.filter}`, { n: one.hosts }) ?? one.reason,
+          // How many they are is within the sentence.
+          cell: one => created.maybe(`filter.${one.filter}`, { n: one.hosts }) ?? `${one.reason}: ${number(one.hosts)}`,
         },
-        { title: words('placement.hosts'), cell: one => number(one.hosts), numeric: true },
         ...(named ? [{ title: words('placement.examples'), cell: examplesOf }] : []),
       ]}
     />

@@ -47,7 +47,7 @@ export const migration = defineNoun<Migration>({
           {one.source_host}
         </ThingLink>
       ),
-      width: 'minmax(8.25rem, 1.2fr)',
+      width: 'minmax(7rem, 1.4fr)',
     },
     {
       id: 'target',
@@ -57,19 +57,19 @@ export const migration = defineNoun<Migration>({
           {one.target_host}
         </ThingLink>
       ),
-      width: 'minmax(8.25rem, 1.2fr)',
+      width: 'minmax(7rem, 1.4fr)',
     },
     {
       id: 'state',
       title: () => words('state'),
       cell: one => <MigrationState migration={one} />,
-      width: 'minmax(13.5rem, 2fr)',
+      width: 'minmax(12.5rem, 2fr)',
     },
     {
       id: 'progress',
       title: () => words('progress'),
       cell: one => <MigrationBar migration={one} />,
-      width: 'minmax(5rem, 0.8fr)',
+      width: 'minmax(4rem, 0.8fr)',
     },
     {
       id: 'cause',
@@ -80,8 +80,8 @@ export const migration = defineNoun<Migration>({
     {
       id: 'created',
       title: () => words('created'),
-      cell: one => <Time at={one.created_at} />,
-      width: 'minmax(10.5rem, 1fr)',
+      cell: one => <Time at={one.created_at} brief />,
+      width: 'minmax(8.25rem, 1fr)',
     },
     { id: 'ended', title: () => words('ended'), cell: one => <Time at={one.ended_at} />, hidden: true },
   ],

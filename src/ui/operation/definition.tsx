@@ -44,7 +44,7 @@ export const operation = defineNoun<Operation>({
       id: 'progress',
       title: () => words('progress'),
       cell: one => <OperationProgress operation={one} />,
-      width: 'minmax(8rem, 1fr)',
+      width: 'minmax(6rem, 1fr)',
     },
     {
       id: 'reason',
@@ -56,9 +56,9 @@ export const operation = defineNoun<Operation>({
     {
       id: 'created',
       title: () => words('created'),
-      cell: one => <Time at={one.created_at} />,
+      cell: one => <Time at={one.created_at} brief />,
       sort: 'created_at',
-      width: 'minmax(11rem, 1fr)',
+      width: 'minmax(8.5rem, 1fr)',
     },
     { id: 'ended', title: () => words('ended'), cell: one => <Time at={one.ended_at} />, hidden: true },
   ],

@@ -8,6 +8,7 @@ import { actionsFor } from '../noun/why-not.ts'
 import { useSession } from '../session/session.ts'
 import { words } from '../text/shared.ts'
 import { Actions } from './actions.tsx'
+import { leastWidth_rem } from './least-width.ts'
 import { addressOf, To } from './link.tsx'
 
 interface Props {
@@ -57,9 +58,11 @@ export function Rows(props: Props) {
   const actions = actionsFor(useSession(), noun)
   const bulk = actions.some(action => !action.single && !action.dialog)
   const acts = actions.length > 0
-  const template = [bulk && '2.75rem', ...columns.map(column => column.width ?? 'minmax(6rem, 1fr)'), acts && '3rem']
-    .filter(Boolean)
-    .join(' ')
+  const widths = [
+    bulk && '2.75rem',
+    ...columns.map(column => column.width ?? 'minmax(6rem, 1fr)'),
+    acts && '3rem',
+  ].filter(width => width !== false)
   return (
     <>
       <div
@@ -70,7 +73,9 @@ export function Rows(props: Props) {
         aria-rowcount={more ? -1 : items.length + 1}
         tabIndex={0}
         onKeyDown={moveFocus}
-        style={{ '--croft-columns': template, '--croft-rows-width': `${columns.length * 7.5 + 7}rem` } as CSSProperties}
+        style={
+          { '--croft-columns': widths.join(' '), '--croft-rows-width': `${leastWidth_rem(widths)}rem` } as CSSProperties
+        }
       >
         <div role="rowgroup" className="croft-rows-head">
           <div role="row" aria-rowindex={1} className="croft-row">

@@ -15,19 +15,41 @@ export function timeText(time: string, zone: TimeZone, style: keyof typeof style
   return format.format(new Date(time))
 }
 
+/** A time of the present year without that: in a column it takes the room of others, and goes without saying. */
+function briefText(time: string, zone: TimeZone): string {
+  const year = (at: Date) => new Intl.DateTimeFormat('en', { year: 'numeric', timeZone: zoneName(zone) }).format(at)
+  if (year(new Date(time)) !== year(new Date())) return timeText(time, zone)
+  const key = `${language()} ${zone} brief`
+  const format = formats.get(key) ?? new Intl.DateTimeFormat(regional(), { ...briefStyle(), timeZone: zoneName(zone) })
+  formats.set(key, format)
+  return format.format(new Date(time))
+}
+
+/** Hours as `timeStyle` has them, which goes with no other field. */
+function briefStyle(): Intl.DateTimeFormatOptions {
+  const { hour12 } = new Intl.DateTimeFormat(regional(), { hour: 'numeric' }).resolvedOptions()
+  return { month: 'short', day: 'numeric', hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' }
+}
+
 const recent_ms = 60 * 60 * 1000
+
+interface TimeProps {
+  at: string | null | undefined
+  seconds?: boolean | 'recent'
+  brief?: boolean
+}
 
 /**
  * With its zone and its seconds in the tooltip. `seconds`: to be read at once, as of what takes seconds; 'recent': within an hour of now, where one
- * thing follows another.
+ * thing follows another. `brief`: for a column of a list with little room.
  */
-export function Time({ at, seconds = false }: { at: string | null | undefined; seconds?: boolean | 'recent' }) {
+export function Time({ at, seconds = false, brief = false }: TimeProps) {
   const { time_zone } = usePreferences()
   if (!at) return <>–</>
   const exact = seconds === 'recent' ? Math.abs(Date.now() - Date.parse(at)) < recent_ms : seconds
   return (
     <time dateTime={at} title={timeText(at, time_zone, 'full')}>
-      {timeText(at, time_zone, exact ? 'seconds' : 'short')}
+      {brief && !exact ? briefText(at, time_zone) : timeText(at, time_zone, exact ? 'seconds' : 'short')}
       {time_zone === 'utc' ? ' UTC' : ''}
     </time>
   )
