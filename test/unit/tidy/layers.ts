@@ -81,7 +81,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'src/config.ts',
     'src/client-environment.ts',
   ],
-  'src/config.ts': ['src/lib/', 'src/host/error.ts', 'src/client-environment.ts'],
+  'src/config.ts': ['src/model/', 'src/lib/', 'src/host/error.ts', 'src/client-environment.ts'],
   'src/client-environment.ts': [],
 }
 
