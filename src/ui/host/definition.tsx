@@ -112,13 +112,13 @@ export const host = defineNoun<Host>({
       cell: one => (
         <Bar used={one.memory_claimed_mib} limit={one.memory_limit_mib} show={value => size(value, 'MiB')} />
       ),
-      width: 'minmax(11rem, 1.2fr)',
+      width: 'minmax(10.5rem, 1.2fr)',
     },
     {
       id: 'disk',
       title: () => words('disk'),
       cell: one => <Bar used={one.disk_claimed_gib} limit={one.disk_limit_gib} show={value => size(value, 'GiB')} />,
-      width: 'minmax(11rem, 1.2fr)',
+      width: 'minmax(10.5rem, 1.2fr)',
     },
     { id: 'labels', title: () => words('labels'), cell: one => <TagList tags={one.labels} />, hidden: true },
     { id: 'seen', title: () => words('seen'), cell: one => <LastHeard host={one} />, hidden: true },

@@ -80,6 +80,9 @@ ln -s /proc/self/fd "$dev/fd"
 for stream in stdin:0 stdout:1 stderr:2; do ln -s "/proc/self/fd/${stream#*:}" "$dev/${stream%:*}"; done
 mount --rbind "$dev" /dev
 
+# A new network namespace begins with what the machine has, which may be a host of a cloud itself.
+echo 0 >/proc/sys/net/ipv4/ip_forward
+
 ip link set lo up
 echo ready
 exec >/dev/null 2>&1 </dev/null

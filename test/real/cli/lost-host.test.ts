@@ -76,10 +76,10 @@ describe('cli/lost-host', () => {
     assert.equal(removed.code, 0, removed.stderr)
     assert.match(removed.stdout, /^INSTANCE +GOES TO\nd +heir\ne +heir\n$/)
     const [, ...look] = /croft (ha-restart .*)$/m.exec(removed.stderr)?.[1]?.split(' ') ?? []
-    assert.match((await home.run('ha-restart', ...look)).stdout, / d +gone +heir /)
+    assert.match((await home.run('ha-restart', ...look)).stdout, / d +gone \(removed [0-9a-f-]{36}\) +heir /)
     const [id = ''] = (await home.run('ha-restart', ...look, '-q')).stdout.split('\n')
     const { from_host, to_host } = JSON.parse((await home.run('ha-restart', 'get', id, '--json')).stdout) as HaRestart
-    assert.deepEqual([from_host, to_host], ['gone', 'heir'])
+    assert.deepEqual([from_host, to_host], [`gone (removed ${gone.id})`, 'heir'])
     assert.equal((await home.run('host', 'update', 'heir', '--label', 'rack=r1')).code, 0)
     assert.equal((await home.run('host', 'list', '--label', 'rack=r1', '-q')).stdout, `${heir.id}\n`)
     assert.match((await home.run('ha-restart', 'list', '--from-host', 'gone')).stderr, /removed is named by its id/)
