@@ -6,23 +6,27 @@ import { type TimeZone, zoneName } from '../text/time-zone.ts'
 const formats = new Map<string, Intl.DateTimeFormat>()
 const styles = { short: ['medium', 'short'], seconds: ['medium', 'medium'], full: ['full', 'long'] } as const
 
-export function timeText(time: string, zone: TimeZone, style: keyof typeof styles = 'short'): string {
+/** Kept: to make one takes longer than to use it, and lists use one for each cell. */
+function formatOf(zone: TimeZone, style: string, options: () => Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = `${language()} ${zone} ${style}`
-  const [dateStyle, timeStyle] = styles[style]
-  const format =
-    formats.get(key) ?? new Intl.DateTimeFormat(regional(), { dateStyle, timeStyle, timeZone: zoneName(zone) })
+  const kept = formats.get(key)
+  if (kept) return kept
+  const format = new Intl.DateTimeFormat(regional(), { ...options(), timeZone: zoneName(zone) })
   formats.set(key, format)
-  return format.format(new Date(time))
+  return format
+}
+
+export function timeText(time: string, zone: TimeZone, style: keyof typeof styles = 'short'): string {
+  const [dateStyle, timeStyle] = styles[style]
+  return formatOf(zone, style, () => ({ dateStyle, timeStyle })).format(new Date(time))
 }
 
 /** A time of the present year without that: in a column it takes the room of others, and goes without saying. */
 function briefText(time: string, zone: TimeZone): string {
-  const year = (at: Date) => new Intl.DateTimeFormat('en', { year: 'numeric', timeZone: zoneName(zone) }).format(at)
-  if (year(new Date(time)) !== year(new Date())) return timeText(time, zone)
-  const key = `${language()} ${zone} brief`
-  const format = formats.get(key) ?? new Intl.DateTimeFormat(regional(), { ...briefStyle(), timeZone: zoneName(zone) })
-  formats.set(key, format)
-  return format.format(new Date(time))
+  const year = formatOf(zone, 'year', () => ({ year: 'numeric' }))
+  const at = new Date(time)
+  if (year.format(at) !== year.format(new Date())) return timeText(time, zone)
+  return formatOf(zone, 'brief', briefStyle).format(at)
 }
 
 /** Hours as `timeStyle` has them, which goes with no other field. */
