@@ -9,7 +9,7 @@ import { inflateSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { consoleRoutes } from '../../src/api/console.ts'
 import { serveConsoles } from '../../src/controller/http/console-socket.ts'
-import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
+import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud, whileAsking } from '../support/browser.ts'
 import { type ConsoleHost, serveConsolesOf } from '../support/console-host.ts'
 import { addHost, addImage, addNetwork } from '../support/obedient-host.ts'
 
@@ -172,7 +172,7 @@ suite('consoles in the browser', () => {
     await page.close()
   })
 
-  test('on a phone: keys that it has not, held and pressed; and why a host shows nothing', async () => {
+  test('on a phone: keys that it has not, held and pressed; and why a host shows nothing', async t => {
     const page = await cloud.open(`/ui/console/${id}`, { width: 400, height: 800, dark: true })
     await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
     await page.getByRole('button', { name: 'Keys on screen' }).click()
@@ -193,6 +193,7 @@ suite('consoles in the browser', () => {
     await picture(page, 'console-narrow-dark')
     assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400)
 
+    t.after(() => (served.refuses = null))
     served.refuses = 'The guest was started without a graphics device. Stop it and start it once, and it has one.'
     // Who is elsewhere stays there; who has gone on by the keyboard goes on from what was said.
     const layout = page.getByLabel('Keyboard', { exact: true })
@@ -202,9 +203,12 @@ suite('consoles in the browser', () => {
     await page.getByText('started without a graphics device. Stop it and start it once').waitFor()
     assert.equal(await page.evaluate('document.activeElement.getAttribute("aria-label")'), 'Keyboard')
     await checkAccessible(page)
+    // Gone for a moment alone: it is asked again, and refused again.
     const again = page.getByRole('button', { name: 'Connect again' })
-    await again.press('Enter')
-    await again.waitFor({ state: 'detached' })
+    await whileAsking(page, '**/consoles', async () => {
+      await again.press('Enter')
+      await again.waitFor({ state: 'detached' })
+    })
     await page.locator('.croft-console-veil button:focus', { hasText: 'Connect again' }).waitFor()
     served.refuses = null
     await page.getByRole('button', { name: 'Use the serial console' }).click()
@@ -237,8 +241,10 @@ suite('consoles in the browser', () => {
     await page.getByText('more than 1 MiB waits for it').waitFor()
     served.streams.at(-1)?.socket.pong('taken')
     await dead.or(page.getByText('more than 1 MiB')).waitFor({ state: 'detached' })
-    served.streams.at(-1)?.socket.terminate()
-    await page.getByText('reconnecting').first().waitFor()
+    await whileAsking(page, '**/consoles', async () => {
+      served.streams.at(-1)?.socket.terminate()
+      await page.getByText('reconnecting').first().waitFor()
+    })
     await page.locator('.croft-console-state', { hasText: 'connected' }).waitFor()
     await page.keyboard.type('again')
     await terminal.getByText('login: again').waitFor()
@@ -265,8 +271,10 @@ suite('consoles in the browser', () => {
     await own.keyboard.type('still here')
     await own.locator('.xterm-accessibility').getByText('still here').waitFor()
     // A new line asks for a ticket with the token of then. The tab has lines of its own.
-    for (const { socket } of served.streams) socket.terminate()
-    await state.filter({ hasText: 'reconnecting' }).waitFor()
+    await whileAsking(own, '**/consoles', async () => {
+      for (const { socket } of served.streams) socket.terminate()
+      await state.filter({ hasText: 'reconnecting' }).waitFor()
+    })
     await state.filter({ hasText: 'connected' }).waitFor()
     await page.locator('.croft-who').click()
     await page.getByRole('menuitem', { name: 'Sign out' }).click()

@@ -12,7 +12,7 @@ import { after, before, suite, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { consoleRoutes } from '../../src/api/console.ts'
 import { serveConsoles } from '../../src/controller/http/console-socket.ts'
-import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud } from '../support/browser.ts'
+import { checkAccessible, picture, problemsOf, type UiCloud, uiCloud, whileAsking } from '../support/browser.ts'
 import { type ConsoleHost, serveConsolesOf } from '../support/console-host.ts'
 import { addHost, addImage, addNetwork } from '../support/obedient-host.ts'
 import { Vnc } from '../support/vnc.ts'
@@ -156,8 +156,10 @@ suite('SPICE in the browser', () => {
     const there = await byVnc()
     for (let seen = ''; seen !== there; ) seen = await next(page, seen)
     const before = (await viewers())[0]?.id
-    for (const { socket } of served.streams) socket.terminate()
-    await page.locator('.croft-console-state', { hasText: 'reconnecting' }).waitFor()
+    await whileAsking(page, '**/consoles', async () => {
+      for (const { socket } of served.streams) socket.terminate()
+      await page.locator('.croft-console-state', { hasText: 'reconnecting' }).waitFor()
+    })
     await connected(page)
     assert.notEqual((await viewers()).at(-1)?.id, before)
 

@@ -147,6 +147,17 @@ export async function checkAccessible(page: Pick<Page, 'evaluate'>): Promise<voi
   assert.equal(lines.length, 0, `not accessible:\n  ${lines.join('\n  ')}`)
 }
 
+/** Does this while what the page asks for there waits: what it shows meanwhile is else gone before it is looked at. */
+export async function whileAsking(page: Page, paths: string, work: () => Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await page.route(paths, async route => {
+    await promise
+    await route.continue()
+  })
+  await work()
+  resolve()
+}
+
 /** For docs/pictures/, checked in: looked at by people. */
 export async function picture(page: Page, name: string): Promise<void> {
   const folder = path.join(root, 'docs/pictures')
