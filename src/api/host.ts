@@ -1,9 +1,10 @@
 /** Hosts: the servers that instances run on, how they join, and what they have. */
 import Type, { type Static } from 'typebox'
 import { bmcKinds } from '../model/bmc.ts'
+import { hostAttentions } from '../model/host-attention.ts'
 import { hostAvailabilities } from '../model/host-state.ts'
-import { limits } from '../model/limits.ts'
-import { closed, Name, nullable, oneOf, page, pageQuery, Tags, Time, Uuid, uuidOf } from './common.ts'
+import { closed, Name, nullable, oneOf, page, Tags, Time, Uuid, uuidOf } from './common.ts'
+import { HostsAsked } from './host-asked.ts'
 import { HostAbsence } from './host-absence.ts'
 import { Disagreement } from './host-disagreement.ts'
 import { hostHardwareRoutes } from './host-hardware.ts'
@@ -28,6 +29,10 @@ export const Host = closed({
       "'late': missed two heartbeats; 'silent': holds no link; 'suspect': others are asked, or reach the machine; 'dead': others cannot reach it either; 'fenced': surely nothing of what may run elsewhere runs on it any more",
   }),
   availability_reason: Type.String({ description: 'In words; empty for a host that is up' }),
+  attention: Type.Array(oneOf(hostAttentions), {
+    description:
+      "Why somebody should look at it, by the field that tells of it ('maintenance': something is in the way of it, see maintenance.get); empty: nobody needs to",
+  }),
   absence: nullable(HostAbsence),
   fenced_through: nullable(
     oneOf(bmcKinds, { description: 'How its power is cut when it is lost; null: its lease is waited for' }),
@@ -120,43 +125,7 @@ export const hostRoutes = {
     summary: 'Hosts with what they have and what is claimed of it',
     level: 'system',
     needs: 'topology.read',
-    query: closed({
-      ...pageQuery,
-      name: Type.Optional(Name),
-      cluster_id: Type.Optional(Uuid),
-      zone_id: Type.Optional(Uuid),
-      aggregate_id: Type.Optional(Uuid),
-      label: Type.Optional(
-        Type.Array(
-          Type.String({
-            maxLength: limits.tag_key_length_max + 1 + limits.tag_value_length_max,
-            pattern: '^[^=]',
-            title: 'A KEY, whatever its value, or KEY=VALUE',
-          }),
-          {
-            minItems: 1,
-            maxItems: limits.tags_max,
-            description: 'Only those with this label, or with all of these: KEY, whatever its value, or KEY=VALUE',
-          },
-        ),
-      ),
-      schedulable: Type.Optional(
-        Type.Boolean({ description: 'Only those where new instances may be placed; false: only those where none may' }),
-      ),
-      availability: Type.Optional(oneOf(hostAvailabilities)),
-      bmc: Type.Optional(
-        Type.Boolean({
-          description:
-            'Only those with a management controller that cuts their power when they are lost; false: only those without',
-        }),
-      ),
-      attention: Type.Optional(
-        Type.Boolean({
-          description:
-            'Only those that somebody should look at: that do not answer, or are late, with foreign domains, with disagreements, whose key another machine has, whose maintenance has something in the way, or that say of themselves what is not believed',
-        }),
-      ),
-    }),
+    query: HostsAsked,
     status: 200,
     reply: page(Host),
     errors: [],
@@ -173,6 +142,7 @@ export const hostRoutes = {
         'memory_limit_mib',
         'id',
       ],
+      columns_asked: { attention: ['name', 'cluster', 'availability', 'attention', 'availability_reason', 'id'] },
     },
   }),
   get: route({

@@ -52,8 +52,13 @@ export interface RouteShape<
   reply?: Reply
   stream?: 'events' | 'websocket' | 'bytes'
   errors: readonly ErrorCode[]
-  /** Hints for the generated command line: body fields given as positional words, columns of a table. */
-  cli?: { positional?: readonly string[]; columns?: readonly string[]; hidden?: boolean }
+  /** Hints for the generated command line: body fields given as positional words, columns of a table, and those of one that is asked for by a filter. */
+  cli?: {
+    positional?: readonly string[]
+    columns?: readonly string[]
+    columns_asked?: Readonly<Record<string, readonly string[]>>
+    hidden?: boolean
+  }
 }
 
 export type Route = RouteShape

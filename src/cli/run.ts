@@ -216,9 +216,10 @@ async function runList(
   { params, query }: Record<'params' | 'query', Filled>,
   modes: Modes,
 ): Promise<void> {
+  const shown = asAsked(shape, query)
   const read = () => readAll(context, shape, params, query)
   const of_project = shape.route.query?.properties?.all_projects !== undefined && query.all_projects !== true
-  if (!modes.watch) return showList(context, shape, await read(), of_project)
+  if (!modes.watch) return showList(context, shown, await read(), of_project)
   const { watch, watchEvents } = await import('./watch.ts')
   // Events are what happens, and not things that change.
   if (shape.noun === 'event') return watchEvents(context, query)
@@ -227,8 +228,15 @@ async function runList(
     resource_id: undefined,
     all_projects: query.all_projects === true,
     read,
-    show: items => tableOf(context, shape, items as Filled[]),
+    show: items => tableOf(context, shown, items as Filled[]),
   })
+}
+
+/** Who asks for what has something in common wants to see what that is. */
+function asAsked(shape: CommandShape, query: Filled): CommandShape {
+  const { cli } = shape.route
+  const columns = Object.entries(cli?.columns_asked ?? {}).find(([filter]) => query[filter] === true)?.[1]
+  return columns ? { ...shape, route: { ...shape.route, cli: { ...cli, columns } } } : shape
 }
 
 /** Page after page, until the list ends or --limit is reached. */

@@ -6,7 +6,7 @@ import { VirtualClock } from '../../sim/clock.ts'
 import { Engine } from '../../sim/database.ts'
 import { Played } from './played.ts'
 
-describe('hosts that come back', { timeout: 300_000 }, () => {
+describe('hosts that come back', () => {
   let engine: Engine
   let cloud: Played
   before(async () => {

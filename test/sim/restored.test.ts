@@ -14,7 +14,7 @@ before(async () => {
 })
 after(() => engine.pglite.close())
 
-test('an older database loses nothing, tells no lies, and can be settled', { timeout: 600_000 }, async () => {
+test('an older database loses nothing, tells no lies, and can be settled', async () => {
   let settled = 0
   for (const seed of [3, 4]) {
     // The longer one has a pool that the hosts share, in which a guest could run twice on one disk.

@@ -11,7 +11,7 @@ import { drift_max } from '../../sim/skew.ts'
 
 const [slow, fast] = [1 - drift_max, 1 + drift_max]
 
-describe('clocks that are wrong', { timeout: 600_000 }, () => {
+describe('clocks that are wrong', () => {
   let engine: Engine
   before(async () => {
     engine = await Engine.open(new VirtualClock(0))

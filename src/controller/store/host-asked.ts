@@ -25,10 +25,13 @@ const availability = sql<HostAvailability>`case
 const disbelieved = sql<boolean>`(coalesce(h.facts->>'tunnel_address', '') not in ('', coalesce(h.tunnel_address, h.facts->>'tunnel_address', ''))
   or coalesce(h.facts->>'pool_id', '') not in ('', coalesce(h.pool_id::text, 'none')))`
 
-/** Of one that holds its link it may be noted, too, that nothing is heard of it: it is late, or others are asked already. */
+/** Something is in the way of its maintenance. */
+export const obstructed = sql<boolean>`exists (select from maintenance_obstacle w where w.host_id = h.id)`
+
+/** As attentionOf (model/host-attention.ts) finds it. Of one that holds its link it may be noted, too, that nothing is heard of it: it is late, or others are asked already. */
 const attention = sql<boolean>`(h.session_controller_id is null or a.host_id is not null or h.foreign_domains::text <> '[]'
   or h.other_hardware is not null or exists (select from held_instance d where d.host_id = h.id)
-  or exists (select from maintenance_obstacle w where w.host_id = h.id) or ${disbelieved})`
+  or ${obstructed} or ${disbelieved})`
 
 export function conditionsOf(asked: HostsAsked): RawBuilder<boolean>[] {
   const { name, cluster_id, zone_id, schedulable, aggregate_id, bmc, label = [] } = asked

@@ -3,13 +3,14 @@ import { type NotNull, type RawBuilder, sql } from 'kysely'
 import type { Static } from 'typebox'
 import type { Host } from '../../api/host.ts'
 import { type HardwareId, hardwareWords } from '../../model/hardware-id.ts'
+import { attentionOf } from '../../model/host-attention.ts'
 import { hostAvailability } from '../../model/host-state.ts'
 import { removedSuffix } from '../../model/removed-name.ts'
 import type { ForeignDomain } from '../../protocol/messages.ts'
 import { type AbsenceRow, absence } from './absence.ts'
 import { type Db, json, type Tx } from './database.ts'
 import { disbelieved } from './host-belief.ts'
-import { conditionsOf, type HostsAsked } from './host-asked.ts'
+import { conditionsOf, type HostsAsked, obstructed } from './host-asked.ts'
 import { claim, claimHeld, moveDisk, promised, release } from './host-claim.ts'
 import { setFacts, setFactsOfMany } from './host-facts.ts'
 import { otherWords, shownOther } from './host-identity.ts'
@@ -87,6 +88,7 @@ function selectHosts(db: Db) {
         .where('i.deleted_at', 'is', null)
         .as('instances'),
       disagreements,
+      obstructed.as('is_obstructed'),
       aggregates,
       sql<string[] | null>`case when (h.cpu_verdict->>'baseline')::int = c.cpu_baseline_version
         and not (h.cpu_verdict->>'fits')::boolean then h.cpu_verdict->'missing' end`.as('cpu_missing'),
@@ -129,7 +131,7 @@ function toHost(row: HostRow): Host {
     storm_in: row.storm_in,
     vouched_by: row.vouched_by,
   })
-  return {
+  const shown: Omit<Host, 'attention'> = {
     id: row.id,
     name: row.name,
     cluster_id: row.cluster_id,
@@ -170,6 +172,7 @@ function toHost(row: HostRow): Host {
     last_seen_at: row.heard_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
   }
+  return { ...shown, attention: attentionOf({ ...shown, is_obstructed: row.is_obstructed }) }
 }
 
 /** The page's hosts, from the tables alone that say how full one is: all of them are looked at, and the rest of what is shown is not. */

@@ -2,7 +2,7 @@
 import type { Host } from '../../api/host.ts'
 import { useRead } from '../api/read.ts'
 import { routes } from '../api/routes.ts'
-import { isAway } from '../host/attention.ts'
+import { isAway } from '../../model/host-attention.ts'
 import { ThingLink, To } from '../parts/link.tsx'
 import { StateLabel } from '../parts/state.tsx'
 import { Told } from '../parts/told.tsx'

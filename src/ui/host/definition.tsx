@@ -120,6 +120,12 @@ export const host = defineNoun<Host>({
       cell: one => <Bar used={one.disk_claimed_gib} limit={one.disk_limit_gib} show={value => size(value, 'GiB')} />,
       width: 'minmax(10.5rem, 1.2fr)',
     },
+    {
+      id: 'attention',
+      title: () => words('attention'),
+      cell: one => one.attention.map(each => words(`attention.${each}`)).join(', ') || '–',
+      hidden: true,
+    },
     { id: 'labels', title: () => words('labels'), cell: one => <TagList tags={one.labels} />, hidden: true },
     { id: 'seen', title: () => words('seen'), cell: one => <LastHeard host={one} />, hidden: true },
     { id: 'created', title: () => words('joined'), cell: one => <Time at={one.created_at} />, hidden: true },

@@ -2,7 +2,7 @@
 import type { Host } from '../../api/host.ts'
 import { StateLabel, type Tone } from '../parts/state.tsx'
 import { Time } from '../parts/time.tsx'
-import { isAway } from './attention.ts'
+import { isAway } from '../../model/host-attention.ts'
 import { words as maintenanceWords } from './maintenance-text.ts'
 import { words } from './text.ts'
 

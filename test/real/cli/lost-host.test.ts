@@ -43,6 +43,12 @@ describe('cli/lost-host', () => {
   test('a line for each: where it goes, or why it stays; and what would be lost has to be counted', async () => {
     for (const name of ['a', 'b', 'c']) await create(name, 'h1')
     await lost.disconnect()
+    const odd = await home.run('host', 'list', '--attention')
+    assert.match(
+      odd.stdout,
+      /^NAME +CLUSTER +AVAILABILITY +ATTENTION +AVAILABILITY REASON +ID\nh1 +default +silent +availability +Its link was closed/,
+    )
+    assert.match((await home.run('host', 'list')).stdout, /^NAME +CLUSTER +AVAILABILITY +SCHEDULABLE +/)
     assert.match((await home.run('host', 'evacuate', 'h1')).stderr, /nobody knows that it is off/)
     const said = await home.run('host', 'fence', 'h1', '--confirm-off')
     assert.equal(said.code, 0, said.stderr)

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import type { Host } from '../../../src/api/host.ts'
 import { host } from '../../../src/controller/store/host.ts'
+import { hostAttentions, isAway } from '../../../src/model/host-attention.ts'
 import { hostAvailabilities } from '../../../src/model/host-state.ts'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 
@@ -15,6 +16,8 @@ const kinds = [
   { cause: 'silent', asked_at: now, dead_at: now },
   { cause: 'silent', asked_at: now, dead_at: now, fenced_at: now, fenced_by: 'lease' },
 ] as const
+
+const other = { hardware: { board: 'b-2', nics: [] }, address: '10.0.0.9', since: now, last_at: now }
 
 class Undone extends Error {}
 
@@ -72,12 +75,42 @@ describe('controller/host-list', () => {
       }
       const odd = (await host.list(tx, { limit: 100, attention: true })).items
       // Also one that holds its link, and of which nothing is heard.
-      const isAway = ({ state, availability }: Host) =>
-        state !== 'up' || (availability !== 'up' && availability !== 'maintenance')
       assert.ok(all.some(one => isAway(one) && one.state === 'up'))
       assert.deepEqual(names(odd), names(all.filter(isAway)))
+      for (const one of odd) assert.deepEqual(one.attention, ['availability'])
       const calm = (await host.list(tx, { limit: 100, attention: false })).items
       assert.deepEqual(names(calm), names(all.filter(one => !isAway(one))))
+      throw new Undone()
+    })
+    await assert.rejects(played, Undone)
+  })
+
+  test('each reason to look at a host finds it, and says which it is', async () => {
+    const played = cloud.cloud.database.transaction(async tx => {
+      const { id: controller } = await tx.selectFrom('controller').select('id').executeTakeFirstOrThrow()
+      await sql`insert into host (id, cluster_id, name, machine_id, certificate_sha256, session_controller_id, foreign_domains,
+          other_hardware, facts)
+        select gen_random_uuid(), c.id, r.name, r.name, convert_to(r.name, 'UTF8'), ${controller}::uuid,
+          case r.name when 'foreign_domains' then '[{"name": "stranger"}]' else '[]' end::jsonb,
+          case r.name when 'other_hardware' then ${JSON.stringify(other)}::jsonb end,
+          case r.name when 'disbelieved' then '{"pool_id": "of-others"}'::jsonb end
+        from cluster c, unnest(array['calm', 'foreign_domains', 'disagreements', 'other_hardware', 'maintenance', 'disbelieved']) r (name)`.execute(
+        tx,
+      )
+      await sql`insert into held_instance (host_id, instance_id, kind, generation, details_version, power)
+        select id, gen_random_uuid(), 'orphaned', 1, 1, 'running' from host where name = 'disagreements'`.execute(tx)
+      await sql`insert into maintenance (host_id) select id from host where name in ('maintenance', 'calm')`.execute(tx)
+      await sql`insert into maintenance_obstacle (host_id, instance_id, reason, again_at)
+        select id, gen_random_uuid(), 'No host can take it.', now() from host where name = 'maintenance'`.execute(tx)
+      const told = ({ name, attention }: Host) => [name, ...attention]
+      const odd = (await host.list(tx, { sort: 'name', limit: 100, attention: true })).items.map(told)
+      const reasons = hostAttentions.filter(one => one !== 'availability').toSorted()
+      assert.deepEqual(
+        odd,
+        reasons.map(one => [one, one]),
+      )
+      const rest = (await host.list(tx, { limit: 100, attention: false })).items.map(told)
+      assert.deepEqual(rest, [['calm']])
       throw new Undone()
     })
     await assert.rejects(played, Undone)

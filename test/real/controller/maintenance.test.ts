@@ -140,8 +140,8 @@ describe('controller/maintenance', () => {
     assert.equal(blocked.state, 'draining')
     const odd = await cloud.request('GET', '/v1/hosts?attention=true')
     assert.deepEqual(
-      odd.body.items?.map(one => one.id),
-      [at(1).id],
+      odd.body.items?.map(one => [one.id, one.attention]),
+      [[at(1).id, ['maintenance']]],
     )
     const waits = await cloud.request('GET', `/v1/operations/${blocked.operation_id}`)
     assert.equal(waits.body.state, 'waiting')
