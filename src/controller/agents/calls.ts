@@ -21,6 +21,8 @@ interface AskedCall {
   call: string
   by: string
   params: Record<string, unknown>
+  /** For so long an answer is waited for. */
+  timeout_ms: number
   sealed?: string
 }
 
@@ -30,6 +32,7 @@ export interface ReadCall {
   /** The controller that waits for the answer. */
   by: string
   params: AgentCall
+  timeout_ms: number
 }
 
 export interface AskOptions {
@@ -81,7 +84,7 @@ export class AgentCalls {
     const timer = clock.after(timeout_ms, silent)
     signal?.addEventListener('abort', silent, { once: true })
     this.waiting.set(call, resolve)
-    const asked: AskedCall = { host_id, call, by: controller_id, params }
+    const asked: AskedCall = { host_id, call, by: controller_id, params, timeout_ms }
     if (secret)
       asked.sealed = Buffer.from(sealer.seal(sealName(call), Buffer.from(JSON.stringify(secret)))).toString('base64')
     try {
@@ -98,11 +101,12 @@ export class AgentCalls {
 
   /** A call as some controller asked it. Null when it cannot be opened here. */
   read(payload: string): ReadCall | null {
-    const { host_id, call, by, params, sealed } = JSON.parse(payload) as AskedCall
+    const { sealed, params, ...asked } = JSON.parse(payload) as AskedCall
+    const { host_id, call } = asked
     try {
       const { sealer } = this.parts
       const secret = sealed && Buffer.from(sealer.unseal(sealName(call), Buffer.from(sealed, 'base64'))).toString()
-      return { host_id, call, by, params: { ...params, ...(secret && (JSON.parse(secret) as object)) } as AgentCall }
+      return { ...asked, params: { ...params, ...(secret && (JSON.parse(secret) as object)) } as AgentCall }
     } catch (error) {
       this.parts.log.error(
         { err: error, host_id, call },

@@ -131,8 +131,8 @@ export class AgentSession {
   private confirmed_ms = Number.NEGATIVE_INFINITY
   private begun_ms = 0
   private granted_ms: number | null = null
-  /** Calls that the agent has not answered yet; an answer to anything else is none. */
-  private readonly asked = new Map<string, Pick<ReadCall, 'call' | 'by'>>()
+  /** Calls that the agent has not answered yet, and until when somebody waits; an answer to anything else is none. */
+  private readonly asked = new Map<string, Pick<ReadCall, 'call' | 'by'> & { until_ms: number }>()
 
   constructor(host_id: string, link: AgentLink, of: { parts: SessionParts; shared: Shared; keeper: LinkKeeper }) {
     const { parts, shared, keeper } = of
@@ -148,8 +148,10 @@ export class AgentSession {
     return this.told !== undefined
   }
 
+  /** Nobody waits for an answer: what was given up before it came keeps no link busy. */
   get isIdle(): boolean {
-    return this.begun && this.open && this.asked.size === 0
+    const steady_ms = this.parts.clock.steady_ms()
+    return this.begun && this.open && !this.asked.values().some(({ until_ms }) => until_ms > steady_ms)
   }
 
   /**
@@ -199,14 +201,14 @@ export class AgentSession {
   call(asked: ReadCall): void {
     void this.enqueue(async () => {
       if (!this.begun) return
-      const { call, params, by } = asked
+      const { call, params, by, timeout_ms } = asked
       if (newerCalls.includes(params.method) && !this.knows_calls.includes(params.method))
         return await this.parts.calls.answered(asked, {
           error: 'The agent of this host is too old for this: update it.',
         })
       const [oldest] = this.asked.keys()
       if (this.asked.size >= unanswered_max && oldest !== undefined) this.asked.delete(oldest)
-      this.asked.set(call, { call, by })
+      this.asked.set(call, { call, by, until_ms: this.parts.clock.steady_ms() + timeout_ms })
       this.send({ type: 'call', call, params })
     })
   }
