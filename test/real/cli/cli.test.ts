@@ -211,7 +211,8 @@ describe('cli/cli', () => {
     )
     assert.match(outcomes[1]?.error?.detail ?? '', /There is no instance "nobody"/)
     assert.match((JSON.parse(deleted.stderr) as { detail: string }).detail, /^nobody: There is no instance "nobody"/)
-    const mixed = await home.run('instance', 'reboot', 's3', 'nobody', 's1')
+    // To its end: while it goes on, no other one is taken.
+    const mixed = await home.run('instance', 'reboot', 's3', 'nobody', 's1', '--wait')
     assert.equal(mixed.code, 4)
     assert.match(mixed.stdout, /s3 /)
     assert.match(mixed.stderr, /^croft: nobody: There is no[\s\S]*^s1: There is no/m)
