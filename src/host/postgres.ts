@@ -13,7 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Client, escapeIdentifier } from 'pg'
 import { HostError } from './error.ts'
 import { findPostgres, postgres_env } from './postgres/binaries.ts'
-import { clearStaleLocks, prepareCluster, readPassword, superuser } from './postgres/cluster.ts'
+import { prepareCluster, readPassword, superuser } from './postgres/cluster.ts'
+import { clearLeftBehind } from './postgres/left-behind.ts'
 import { ended, isErrno, lastLines } from '../lib/process.ts'
 
 export type PostgresOptions = {
@@ -67,7 +68,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Prepare
   await mkdir(socket_dir, { recursive: true, mode: 0o700 })
   await chown(socket_dir, binaries.owner.uid, binaries.owner.gid)
   await chmod(socket_dir, 0o700)
-  await clearStaleLocks(data_dir, socket_dir, port)
+  await clearLeftBehind(data_dir, socket_dir, port)
   const settings = { ...serverSettings(socket_dir, port, options), ...options.settings }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   return {

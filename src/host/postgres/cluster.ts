@@ -4,8 +4,7 @@
  * Not its job: the running server (../postgres.ts).
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, readdir, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
-import net from 'node:net'
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { HostError } from '../error.ts'
 import { isErrno, lastLines, run } from '../../lib/process.ts'
@@ -15,7 +14,7 @@ export const superuser = 'croft'
 /** Lies inside the data directory, so that it appears and moves with it; only its owner may read it. */
 const password_file = 'croft.password'
 
-async function readIfThere(file: string): Promise<string | undefined> {
+export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
@@ -96,52 +95,4 @@ function initdbError(data_dir: string, stderr: string): HostError {
     ? `Free some space on the file system of ${data_dir} (60 MiB are needed to begin with) and try again.`
     : undefined
   return new HostError(`the database in ${data_dir} could not be made: ${lastLines(stderr, 4)}`, mend)
-}
-
-/**
- * Clears the locks of a server that was killed. PostgreSQL takes a lock for live when any process has the number in
- * it that it may signal. Ours runs as root's files' owner, so that would be any process of root, and numbers
- * come back at once in a fresh pid namespace or after a boot. So look who it really is.
- * Throws HostError if a server does run on this data directory or on this socket.
- */
-export async function clearStaleLocks(data_dir: string, socket_dir: string, port: number): Promise<void> {
-  const socket = path.join(socket_dir, `.s.PGSQL.${port}`)
-  if (await somebodyListens(socket))
-    throw new HostError(`a PostgreSQL server runs already: it answers on ${socket}`, 'Stop it first: croft down')
-  for (const lock of [path.join(data_dir, 'postmaster.pid'), `${socket}.lock`]) {
-    const text = await readIfThere(lock)
-    if (text === undefined) continue
-    const [pid, owner_dir] = text.split('\n')
-    if (await isPostmaster(Number(pid), owner_dir ?? ''))
-      throw new HostError(`PostgreSQL runs already on ${owner_dir} as process ${pid}`, 'Stop it first: croft down')
-    await rm(lock, { force: true })
-  }
-}
-
-function somebodyListens(socket: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const connection = net.connect(socket)
-    connection.on('connect', () => {
-      connection.destroy()
-      resolve(true)
-    })
-    connection.on('error', () => resolve(false))
-  })
-}
-
-/** A postmaster's working folder is its data directory (both as seen by us, resolved). */
-async function isPostmaster(pid: number, data_dir: string): Promise<boolean> {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    const [exe, cwd, folder] = await Promise.all([
-      readlink(`/proc/${pid}/exe`),
-      readlink(`/proc/${pid}/cwd`),
-      // The kernel says where it really is; the lock says what the server was told, which may go through a link.
-      realpath(data_dir),
-    ])
-    return path.basename(exe).startsWith('postgres') && cwd === folder
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH') || isErrno(error, 'EACCES')) return false
-    throw error
-  }
 }

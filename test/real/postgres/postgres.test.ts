@@ -76,6 +76,29 @@ describe('postgres/postgres', () => {
     }
   })
 
+  void test('kill -9 with a query under way that never looks up: the next start ends what is left, and comes up', async () => {
+    const server = await startPostgres(options())
+    const client = new Client({ connectionString: server.url })
+    client.on('error', () => undefined)
+    await client.connect()
+    const pid = (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid ?? 0
+    const endless = assert.rejects(
+      client.query('select count(*) from (select generate_series(1, 9223372036854775807)) endless'),
+    )
+    const active = `select 1 from pg_stat_activity where pid = ${pid} and state = 'active'`
+    while ((await query(server.url, active)).length === 0);
+    const gone = ended(server.process)
+    server.process.kill('SIGKILL')
+    await gone
+    const again = await startPostgres(options())
+    try {
+      assert.deepEqual(await query(again.url, 'select n from kept'), [{ n: 42 }])
+      await endless
+    } finally {
+      await again.stop()
+    }
+  })
+
   void test('a second server on the same data is refused, and the first goes on', async () => {
     const server = await startPostgres(options())
     try {
