@@ -1,8 +1,8 @@
 /** A controller as a process of its own, for tests that kill it or give it a world of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.ts'
 
 export interface ControllerProcess {
   url: string
@@ -10,15 +10,6 @@ export interface ControllerProcess {
   agent_url: string
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Resolves when it answers. `within` is a command that runs what follows it, such as unshare. */

@@ -69,11 +69,12 @@ describe('agent/hardware', () => {
 
   /** Of each thread of the guest's QEMU, where it may run, by the thread's name. */
   async function threads(): Promise<Map<string, string>> {
-    const pid = await pidOf(base.id)
+    const pid = (await readFile(join(daemon.dir, 'run', 'qemu', `croft-${base.id}.pid`), 'utf8')).trim()
+    const tasks = join(daemon.proc, pid, 'task')
     const found = new Map<string, string>()
-    for (const task of await readdir(`/proc/${pid}/task`)) {
+    for (const task of await readdir(tasks)) {
       const [name, status] = await Promise.all(
-        ['comm', 'status'].map(file => readFile(`/proc/${pid}/task/${task}/${file}`, 'utf8')),
+        ['comm', 'status'].map(file => readFile(join(tasks, task, file), 'utf8')),
       )
       found.set(
         task === pid ? 'main' : (name?.trim() ?? ''),
@@ -165,12 +166,3 @@ describe('agent/hardware', () => {
     assert.ok(models.includes('qemu64'), models.join())
   })
 })
-
-async function pidOf(id: string): Promise<string> {
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid)) continue
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    if (command.includes('qemu-system') && command.includes(id)) return pid
-  }
-  throw new Error(`no QEMU of ${id} runs`)
-}

@@ -32,12 +32,15 @@ export class Daemon {
   readonly dir: string
   /** The socket to connect to. */
   readonly path: string
+  /** /proc as it is inside, with the process numbers that libvirtd and QEMU have there. */
+  readonly proc: string
   readonly #init: ChildProcess
   readonly #init_pid: number
 
   private constructor(dir: string, init: ChildProcess, init_pid: number) {
     this.dir = dir
     this.path = join(dir, 'run', 'libvirt-sock')
+    this.proc = `/proc/${init_pid}/root/proc`
     this.#init = init
     this.#init_pid = init_pid
   }

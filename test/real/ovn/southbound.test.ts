@@ -15,6 +15,7 @@ import { connectOvsdb, type OvsdbClient, operations, type TlsOptions } from '../
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { eventually } from '../../support/eventually.ts'
 import { killChild, type OvsdbServer, run, startChild, startOvsdbServer } from '../../support/ovsdb-server.ts'
+import { freePort } from '../../support/free-port.ts'
 
 const database = 'OVN_Southbound'
 const monitor = {
@@ -48,15 +49,6 @@ after(async () => {
   await cloud?.close()
   if (folder) await rm(folder, { recursive: true })
 })
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const found = probe.address() as net.AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return found.port
-}
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
 

@@ -2,24 +2,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { type Change, connectOvsdb, type OvsdbClient, operations as op } from '../../../src/lib/ovsdb/index.ts'
 import { type OvsdbServer, openVswitchSchema, run, serveFile, startOvsdbServer } from '../../support/ovsdb-server.ts'
+import { freePort } from '../../support/free-port.ts'
 
 const database = 'Open_vSwitch'
 const quick = { backoff_min_ms: 10, backoff_max_ms: 100 }
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 void test('TCP and TLS with certificates on both sides; a server of another authority is refused', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'croft-tls-'))

@@ -12,6 +12,7 @@ import type { BuiltImage } from '../../../src/images/build.ts'
 import { buildTiny } from '../../../src/images/tiny.ts'
 import { Guest, restrictedNetwork } from '../../real/images/guest.ts'
 import { scratch } from '../../support/scratch.ts'
+import { freePort } from '../../support/free-port.ts'
 
 const run = promisify(execFile)
 const guests = new Set<Guest>()
@@ -45,14 +46,6 @@ describe('images/tiny', () => {
     const path = join(dir, `clone-${clones++}.qcow2`)
     await copyFile(built.path, path)
     return path
-  }
-
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await new Promise(resolve => server.once('listening', resolve))
-    const { port } = server.address() as AddressInfo
-    await new Promise(resolve => server.close(resolve))
-    return port
   }
 
   async function configDrive(name: string, metadata: object, user_data: string): Promise<string> {

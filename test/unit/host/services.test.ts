@@ -18,6 +18,7 @@ import { ovnCentral } from '../../../src/host/services/ovn-central.ts'
 import { postgresService } from '../../../src/host/services/postgres.ts'
 import { quoteWord, unitText } from '../../../src/host/systemd.ts'
 import { preflight } from '../../../src/host/up/preflight.ts'
+import { freePort } from '../../support/free-port.ts'
 
 const config = loadConfig(
   { database_url: 'postgresql://croft:s%3Acret@db.example/croft', state_dir: '/nowhere/state' },
@@ -87,7 +88,9 @@ void test('an address that is not here is refused by its option, also while the 
   await refused({ cluster_address: '192.0.2.1' }, /^cluster_address: 192\.0\.2\.1 is not an address of this/, here)
   await refused({ cluster_address: 'nope.invalid' }, /^cluster_address: nope\.invalid is not a name that can/, here)
   await refused({ listen: 'nope.invalid:7070' }, /^nope\.invalid:7070 is not a name that can/, /--listen/)
-  await refused({ agent_listen: '192.0.2.1:7071' }, /^192\.0\.2\.1:7071 is not an address/, /--agent-listen/)
+  // A free port: a Croft of the machine's own may have the usual one.
+  const listen = `127.0.0.1:${await freePort()}`
+  await refused({ listen, agent_listen: '192.0.2.1:7071' }, /^192\.0\.2\.1:7071 is not an address/, /--agent-listen/)
   await preflight(loadConfig({ state_dir: '/nowhere/state', cluster_address: '127.0.0.1' }, {}), running)
 })
 
