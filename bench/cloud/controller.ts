@@ -1,8 +1,8 @@
 /** The controller's own program as a process, as it runs on a controller host: its sockets, its log, its end. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { node_env, nodeArgv } from '../../src/host/services/node.ts'
+import { freePort } from '../../test/support/free-port.ts'
 
 export interface Controller {
   url: string
@@ -23,15 +23,6 @@ export interface ControllerOptions {
   inspect?: boolean
   /** Where another one listened before; free ports unless given. */
   listens?: Controller['listens']
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Resolves when it answers. */

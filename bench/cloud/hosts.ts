@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../test/support/free-port.ts'
 import type { Connection } from './client.ts'
-import { freePort } from './controller.ts'
 import type { HostsOrder } from './hosts-main.ts'
 import { spread } from './load.ts'
 

@@ -2,15 +2,14 @@
  * What a server that was killed leaves in the way of the next one on the same data directory: its locks, and its processes.
  * Not its job: the data directory itself (cluster.ts).
  */
-import { readFileSync } from 'node:fs'
-import { readdir, readlink, realpath, rm } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { HostError } from '../error.ts'
 import { identify, isErrno, type ProcessId, signalProcess, waitGone } from '../../lib/process.ts'
 import { readIfThere } from './cluster.ts'
 
-/** What they write at the end is little; who is stopped or traced hears nothing but the last signal. */
+/** As long as a server gives its own processes in an immediate shutdown (PostgreSQL manual, 18.5). */
 const patience_ms = 5_000
 
 /**
@@ -48,12 +47,12 @@ async function staleLocks(locks: readonly string[]): Promise<string[]> {
 
 /**
  * Sessions end by themselves when their server is gone, but only once they wait for something: a long query holds the
- * shared memory until its end, and as long as anybody has it no server starts on these data (PostgreSQL manual, 18.3.1).
+ * shared memory until its end, and as long as anybody has it no server starts on these data (PostgreSQL manual, 18.5).
  * Nobody would hear its answer any more, and what it wrote is not committed.
  */
 async function endOrphans(data_dir: string): Promise<void> {
   const orphans = await orphansOf(await whereReally(data_dir))
-  // Immediate shutdown in PostgreSQL's sense: each ends without touching what is shared.
+  // As the server itself would in an immediate shutdown: each ends without touching what is shared.
   for (const orphan of orphans) signalProcess(orphan, 'SIGQUIT')
   const deadline = performance.now() + patience_ms
   for (const orphan of orphans) {
@@ -73,7 +72,7 @@ async function orphansOf(data_dir: string): Promise<ProcessId[]> {
   for (const name of await readdir('/proc')) {
     const pid = Number(name)
     if (!Number.isInteger(pid) || !(await worksIn(pid, data_dir))) continue
-    const title = commandLine(pid)
+    const title = await commandLine(pid)
     const found = identify(pid)
     if (!found) continue
     // A server's children name themselves so ("postgres: checkpointer"); the server keeps its command line.
@@ -102,13 +101,11 @@ async function whereReally(folder: string): Promise<string> {
   })
 }
 
-function commandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch (error) {
+async function commandLine(pid: number): Promise<string> {
+  return await readFile(`/proc/${pid}/cmdline`, 'utf8').catch((error: unknown) => {
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ESRCH')) return ''
     throw error
-  }
+  })
 }
 
 function somebodyListens(socket: string): Promise<boolean> {

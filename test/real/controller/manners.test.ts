@@ -1,6 +1,8 @@
-/** What every route does alike: ids, problems, limits, versions, keys. */
+/** What every route does alike: ids, problems, limits, versions, keys; and the document that names them all. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type TestCloud, testCloud } from '../../support/cloud.ts'
 import { addHost, addImage, addNetwork } from '../../support/obedient-host.ts'
@@ -24,6 +26,14 @@ describe('controller/manners', () => {
     assert.equal(wrong.headers['content-type'], 'application/problem+json; charset=utf-8')
     assert.equal(wrong.body.request_id, id)
     for (const field of ['type', 'title', 'status', 'detail', 'code']) assert.ok(field in wrong.body, field)
+  })
+
+  test('the OpenAPI document that is served has the paths of the one that is kept', async () => {
+    const served = await cloud.request('GET', '/v1/openapi.json')
+    const kept = JSON.parse(await readFile(path.join(import.meta.dirname, '../../../openapi.json'), 'utf8')) as {
+      paths: unknown
+    }
+    assert.deepEqual(served.body.paths, kept.paths)
   })
 
   test('bad bodies are refused with where and why, and nothing is made', async () => {
